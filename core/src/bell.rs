@@ -1,0 +1,151 @@
+//! A waker that lives in the pool and that others may ring at any time.
+//!
+//! A waiter's own stack frame is no place for its waker: whoever is about to ring it may be delayed
+//! for longer than the frame lives. So the waker is in the pool's memory, behind a count of those
+//! who hold it. The owner opens the bell and closes it; who rings it holds it meanwhile; the last
+//! of them drops the waker, and only then can another owner open it. Nobody waits for anybody: a
+//! ringer that is stopped for ever costs one bell.
+
+use core::task::Waker;
+
+use crate::sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom};
+
+/// Set while the owner has not closed the bell. The other bits count the holders, owner included.
+const OPEN: u32 = 1 << 31;
+
+/// A counted waker.
+pub(crate) struct Bell {
+    word: AtomicU32,
+    waker: UnsafeCell<Option<Waker>>,
+}
+
+// SAFETY: the waker is written only by the one who took the word from 0, before OPEN is set, and by
+// the last holder after it is cleared; while OPEN is set or holders remain it is only read. `Waker`
+// itself is `Send` and `Sync`.
+unsafe impl Sync for Bell {}
+
+impl Bell {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                word: AtomicU32::new(0),
+                waker: UnsafeCell::new(None),
+            }
+        }
+    }
+
+    /// Takes the bell if nobody holds it; not open yet.
+    pub(crate) fn take(&self) -> bool {
+        // Acquire: pairs with the Release that freed it; the last waker is gone.
+        self.word.load(Ordering::Relaxed) == 0
+            && self
+                .word
+                .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Puts the waker in.
+    ///
+    /// # Safety
+    ///
+    /// The caller has just taken the bell.
+    pub(crate) unsafe fn open(&self, waker: Waker) {
+        self.waker.with_mut(|cell| {
+            // SAFETY: word is 1 and not OPEN: the caller is the only one who may touch the cell.
+            unsafe { *cell = Some(waker) }
+        });
+        // Release: pairs with the Acquire of `ring`.
+        self.word.fetch_or(OPEN, Ordering::Release);
+    }
+
+    /// Whether the owner is there.
+    pub(crate) fn is_open(&self) -> bool {
+        self.word.load(Ordering::Acquire) & OPEN != 0
+    }
+
+    /// Whether anybody holds it at all.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.word.load(Ordering::Acquire) != 0
+    }
+
+    /// Wakes the owner, if there is one.
+    pub(crate) fn ring(&self) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & OPEN != 0 {
+            // Acquire: pairs with the Release of `open`.
+            match self
+                .word
+                .compare_exchange(word, word + 1, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => {
+                    // SAFETY: the caller counts as a holder since the swap.
+                    unsafe { self.ring_held() };
+                    self.release();
+                    return;
+                }
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Adds a holder, who will `ring_held` and `release`.
+    ///
+    /// # Safety
+    ///
+    /// The caller is a holder.
+    pub(crate) unsafe fn hold(&self) {
+        // Relaxed: the caller sees the waker already, and hands the hold on by means of its own.
+        self.word.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Wakes the owner.
+    ///
+    /// # Safety
+    ///
+    /// The caller is a holder, and the bell has been opened.
+    pub(crate) unsafe fn ring_held(&self) {
+        self.waker.with(|cell| {
+            // SAFETY: nobody writes the cell while there are holders of an opened bell.
+            if let Some(waker) = unsafe { &*cell } {
+                waker.wake_by_ref();
+            }
+        });
+    }
+
+    /// The owner leaves.
+    ///
+    /// # Safety
+    ///
+    /// The caller opened the bell and has not closed it.
+    pub(crate) unsafe fn close(&self) {
+        // Release and Acquire: as in `release`.
+        self.word.fetch_and(!OPEN, Ordering::AcqRel);
+        self.release();
+    }
+
+    /// A holder leaves. The last one drops the waker.
+    pub(crate) fn release(&self) {
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            if word == 1 {
+                // Not open, so nobody can come; one holder, and that is the caller.
+                let waker = self.waker.with_mut(|cell| {
+                    // SAFETY: see above; the Acquire load saw the leaving of all the others.
+                    unsafe { (*cell).take() }
+                });
+                // Release: pairs with the Acquire of `take`.
+                self.word.store(0, Ordering::Release);
+                drop(waker);
+                return;
+            }
+            // Release: what this holder read of the cell comes before the last one's write.
+            match self
+                .word
+                .compare_exchange(word, word - 1, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Blocking: one engine for every call that waits.
+//!
+//! What is waited for is a poll function, as in a future: it leaves the given waker where it will be
+//! woken and says whether it is ready. The engine decides what the caller does meanwhile.
+//!
+//! | caller | meanwhile |
+//! |---|---|
+//! | a job on a worker of this pool | runs queued work, so that waiting never starves the pool; sleeps like an idle worker when there is none |
+//! | anybody else | sleeps; runs queued work like a worker if the pool has none and the port agrees |
+//! | unknown, since there is no port | spins, and runs queued work |
+//!
+//! A job that waits for another buries the stack below it: the job it helps with runs on top of it
+//! and must end first. So circles can come about in which nobody can go on, even where the jobs'
+//! own dependencies have none. Before a worker goes to sleep in a wait without time limit it follows
+//! the chain "job, its worker, the job which that worker waits for"; if the chain leads back to
+//! itself, the wait ends as `WouldDeadlock`. Fork and join, where a job waits only for jobs that it
+//! submitted itself, cannot get there: on each stack, the job on top was begun last.
+
+use core::{task::Waker, time::Duration};
+
+use crate::{
+    error::Blocked,
+    idle::Seated,
+    pool::Raw,
+    port::{Parker, Port},
+    state,
+    sync::{Ordering, fence, spin_loop},
+    worker::{LentCaller, SpinWorker, Worker},
+};
+
+/// What a blocked caller waits for.
+pub(crate) struct Wait<'a> {
+    /// Leaves the waker and says whether it is over.
+    pub(crate) poll: &'a mut dyn FnMut(&Waker) -> bool,
+    /// Until when at most, by the port's clock. `None` is without limit.
+    pub(crate) deadline: Option<Duration>,
+    /// The slot whose job must end before this is over, if there is just one.
+    pub(crate) target: Option<u16>,
+}
+
+impl<'p> Raw<'p> {
+    /// The moment `timeout` from now, for a deadline.
+    pub(crate) fn deadline_in(
+        self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Duration>, Blocked> {
+        let Some(timeout) = timeout else {
+            return Ok(None);
+        };
+        let now = self.port().and_then(Port::now).ok_or(Blocked::NoClock)?;
+        // A deadline past the clock's end is none.
+        Ok(now.checked_add(timeout))
+    }
+
+    /// Waits.
+    pub(crate) fn block_on(self, wait: Wait<'_>) -> Result<(), Blocked> {
+        let Some(port) = self.port() else {
+            self.block_unknown(wait);
+            return Ok(());
+        };
+        if let Some(seat) = self.current_worker() {
+            // SAFETY: the port says that this is the context of that worker, and a worker's context
+            // runs other code than the worker's only inside the run loop.
+            if let Some(worker) = unsafe { seat.worker() } {
+                return self.block_worker(port, wait, seat, worker);
+            }
+        }
+        let mut wait = Some(wait);
+        let mut result = Ok(());
+        port.with_parker(&mut |parker| {
+            if let Some(wait) = wait.take() {
+                result = self.block_outsider(port, wait, parker);
+            }
+        });
+        result
+    }
+
+    fn block_unknown(self, wait: Wait<'_>) {
+        while !(wait.poll)(Waker::noop()) {
+            if !self.run_one(&SpinWorker, None) {
+                spin_loop();
+            }
+        }
+    }
+
+    fn block_outsider(
+        self,
+        port: &dyn Port,
+        wait: Wait<'_>,
+        parker: &dyn Parker,
+    ) -> Result<(), Blocked> {
+        let waker = parker.waker();
+        for _ in 0..port.spins() {
+            if (wait.poll)(&waker) {
+                return Ok(());
+            }
+            spin_loop();
+        }
+        loop {
+            if (wait.poll)(&waker) {
+                return Ok(());
+            }
+            if self.joined() == 0 && port.lends_blocked_callers() {
+                let caller = LentCaller(parker);
+                // SAFETY: left below, in this same context, while `caller` is alive.
+                if let Some(seat) = unsafe { self.join(&caller) } {
+                    let leave = Leave(seat);
+                    let result = self.block_worker(port, wait, seat, &caller);
+                    drop(leave);
+                    return result;
+                }
+            }
+            if is_over(port, wait.deadline) {
+                return Err(Blocked::TimedOut);
+            }
+            parker.park(wait.deadline);
+        }
+    }
+
+    fn block_worker(
+        self,
+        port: &dyn Port,
+        wait: Wait<'_>,
+        seat: Seated<'p>,
+        worker: &dyn Worker,
+    ) -> Result<(), Blocked> {
+        let waker = worker.waker();
+        let waits_for = &seat.seat().waits_for;
+        // A job that runs on top of one that waits restores what that one waits for.
+        let outer = waits_for.load(Ordering::Relaxed);
+        let endless_for = match wait.deadline {
+            None => wait.target.map_or(0, |slot| slot + 1),
+            Some(_) => 0,
+        };
+        let mut round = 0;
+        // Woken for some work and has not taken any since.
+        let mut owes_work = false;
+        let result = loop {
+            if (wait.poll)(&waker) {
+                break Ok(());
+            }
+            if is_over(port, wait.deadline) {
+                break Err(Blocked::TimedOut);
+            }
+            if self.run_one(worker, Some(seat)) {
+                round = 0;
+                owes_work = false;
+                continue;
+            }
+            waits_for.store(endless_for, Ordering::Relaxed);
+            if self.waits_in_a_circle(seat, endless_for) {
+                break Err(Blocked::WouldDeadlock);
+            }
+            if worker.spin(round) {
+                round = round.saturating_add(1);
+                continue;
+            }
+            seat.announce();
+            if !self.has_queued() && !(wait.poll)(&waker) {
+                worker.park(wait.deadline);
+            }
+            owes_work |= seat.retract();
+        };
+        waits_for.store(outer, Ordering::Relaxed);
+        if owes_work && self.has_queued() {
+            self.wake_worker();
+        }
+        result
+    }
+
+    /// Whether the job in slot `target` (plus one; 0 for none) cannot go on before the worker in
+    /// `seat` does.
+    fn waits_in_a_circle(self, seat: Seated<'p>, target: u16) -> bool {
+        // Of two workers that close a circle at the same time, one sees the other's `waits_for`.
+        fence(Ordering::SeqCst);
+        let mut target = target;
+        for _ in 0..=self.dims().workers {
+            let Some(slot) = target.checked_sub(1).map(|index| self.slot(index)) else {
+                return false;
+            };
+            let state = slot.state.load();
+            if state.lacks(state::BUSY) || state.has(state::DONE) {
+                return false;
+            }
+            let Some(runner) = slot.link.load(Ordering::Relaxed).checked_sub(1) else {
+                return false;
+            };
+            if usize::from(runner) == seat.id().index() {
+                return true;
+            }
+            let Some(next) = self.seats().get(usize::from(runner)) else {
+                return false;
+            };
+            target = next.waits_for.load(Ordering::Relaxed);
+        }
+        false
+    }
+}
+
+fn is_over(port: &dyn Port, deadline: Option<Duration>) -> bool {
+    match (deadline, deadline.and_then(|_| port.now())) {
+        (Some(deadline), Some(now)) => now >= deadline,
+        _ => false,
+    }
+}
+
+/// Leaves the seat when dropped.
+pub(crate) struct Leave<'p>(pub(crate) Seated<'p>);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        // SAFETY: made where the seat was joined, dropped once.
+        unsafe { self.0.leave() };
+    }
+}

@@ -1,0 +1,440 @@
+//! What can go wrong, and what to do about it.
+
+use core::{any::TypeId, fmt, mem::MaybeUninit};
+
+/// Why a worker's start hook refused to start: a text for the one who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InitError(pub &'static str);
+
+impl fmt::Display for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for InitError {}
+
+/// Why a pool takes no more work for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BrokenReason {
+    /// A worker's start hook failed.
+    Initializer(InitError),
+    /// A worker was declared lost, and the application chose to break the pool with it.
+    WorkerLost,
+    /// The application said so, with this text.
+    Application(&'static str),
+}
+
+impl fmt::Display for BrokenReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initializer(error) => write!(f, "a worker could not start: {error}"),
+            Self::WorkerLost => f.write_str("a worker was lost"),
+            Self::Application(text) => f.write_str(text),
+        }
+    }
+}
+
+impl core::error::Error for BrokenReason {}
+
+/// Why a job was not accepted. The job comes back in it: nothing is lost.
+///
+/// `F` is what was submitted: a closure, or a future.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitError<F> {
+    /// Every slot is taken. Try again later, use a submit that waits for room, or raise SLOTS.
+    Full(F),
+    /// The pool has been shut down.
+    ShutDown(F),
+    /// The pool is broken, for this reason.
+    Broken(F, BrokenReason),
+    /// The pool has fewer priorities than that.
+    NoSuchPriority(F),
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock(F),
+}
+
+impl<F> SubmitError<F> {
+    /// What was submitted.
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError};
+    /// static POOL: StaticPool<1, 16> = StaticPool::new();
+    /// let first = POOL.submit(|| 1).unwrap();
+    /// let error = POOL.submit(|| 2).unwrap_err();
+    /// assert!(matches!(error, SubmitError::Full(_)));
+    /// assert_eq!(error.into_inner()(), 2); // not lost: run it here
+    /// # first.cancel();
+    /// ```
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::Full(job)
+            | Self::ShutDown(job)
+            | Self::Broken(job, _)
+            | Self::NoSuchPriority(job)
+            | Self::NoClock(job) => job,
+        }
+    }
+
+    /// The same error about something else.
+    pub(crate) fn map<G>(self, f: impl FnOnce(F) -> G) -> SubmitError<G> {
+        match self {
+            Self::Full(job) => SubmitError::Full(f(job)),
+            Self::ShutDown(job) => SubmitError::ShutDown(f(job)),
+            Self::Broken(job, reason) => SubmitError::Broken(f(job), reason),
+            Self::NoSuchPriority(job) => SubmitError::NoSuchPriority(f(job)),
+            Self::NoClock(job) => SubmitError::NoClock(f(job)),
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::Full(_) => {
+                "the pool is full: try again later, wait for room, or raise the pool's SLOTS"
+            }
+            Self::ShutDown(_) => "the pool has been shut down and takes no new work",
+            Self::Broken(..) => "the pool is broken and takes no new work",
+            Self::NoSuchPriority(_) => {
+                "the pool has no such priority: raise the pool's PRIORITIES or use a lower one"
+            }
+            Self::NoClock(_) => "the pool has no clock for a timeout: install a port",
+        }
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("Full(..)"),
+            Self::ShutDown(_) => f.write_str("ShutDown(..)"),
+            Self::Broken(_, reason) => write!(f, "Broken(.., {reason:?})"),
+            Self::NoSuchPriority(_) => f.write_str("NoSuchPriority(..)"),
+            Self::NoClock(_) => f.write_str("NoClock(..)"),
+        }
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())?;
+        match self {
+            Self::Broken(_, reason) => write!(f, ": {reason}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<F> core::error::Error for SubmitError<F> {}
+
+#[cfg(feature = "defmt")]
+impl<F> defmt::Format for SubmitError<F> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.text());
+        if let Self::Broken(_, reason) = self {
+            defmt::write!(f, ": {}", reason);
+        }
+    }
+}
+
+/// Why a callback was not added. The callback comes back in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallbackError<F> {
+    /// A callback waits in a slot of its own, and every slot is taken.
+    Full(F),
+    /// The callback does not fit a slot: raise the pool's BYTES, or capture a reference.
+    TooLarge(F),
+}
+
+impl<F> CallbackError<F> {
+    /// The callback.
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::Full(callback) | Self::TooLarge(callback) => callback,
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::Full(_) => {
+                "no free slot for the callback: try again later or raise the pool's SLOTS"
+            }
+            Self::TooLarge(_) => "the callback does not fit a slot: raise the pool's BYTES",
+        }
+    }
+}
+
+impl<F> fmt::Debug for CallbackError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::TooLarge(_) => "TooLarge(..)",
+        })
+    }
+}
+
+impl<F> fmt::Display for CallbackError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl<F> core::error::Error for CallbackError<F> {}
+
+#[cfg(feature = "defmt")]
+impl<F> defmt::Format for CallbackError<F> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.text());
+    }
+}
+
+/// Why a job gave no result.
+///
+/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) say that of the call and
+/// not of the job: the job goes on, and a later call can still get its result.
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum JobError {
+    /// The job was cancelled before it ended.
+    Cancelled,
+    /// The job panicked.
+    Panicked(Panic),
+    /// The worker that ran the job was declared lost, or the promise was dropped unfulfilled.
+    WorkerLost,
+    /// The pool broke before the job could run.
+    Broken(BrokenReason),
+    /// The pool was shut down before the job could be submitted (from `map`).
+    ShutDown,
+    /// The time was over before the job was done.
+    TimedOut,
+    /// The caller is a job of the same pool, and waiting here could never end: the job that it
+    /// waits for cannot go on before the caller does.
+    WouldDeadlock,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+    /// The result was taken before.
+    AlreadyTaken,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the job was cancelled"),
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::WorkerLost => f.write_str("the worker that ran the job was lost"),
+            Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
+            Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
+            Self::TimedOut => f.write_str("the job was not done in time"),
+            Self::WouldDeadlock => {
+                f.write_str("waiting here could never end: the awaited job depends on the caller")
+            }
+            Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
+            Self::AlreadyTaken => f.write_str("the job's result was taken before"),
+        }
+    }
+}
+
+impl core::error::Error for JobError {}
+
+/// Why a blocking call ended before what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    TimedOut,
+    WouldDeadlock,
+    NoClock,
+}
+
+impl From<Blocked> for JobError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::TimedOut => Self::TimedOut,
+            Blocked::WouldDeadlock => Self::WouldDeadlock,
+            Blocked::NoClock => Self::NoClock,
+        }
+    }
+}
+
+/// Why a shutdown did not come to its end. The pool takes no new work all the same, and the call
+/// may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// The time was over. This much still ran then.
+    StillRunning {
+        /// Jobs that were running or suspended.
+        jobs: usize,
+        /// Workers that had not left.
+        workers: usize,
+    },
+    /// Called with `wait` from a job or callback of the pool itself.
+    WouldDeadlock,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StillRunning { jobs, workers } => write!(
+                f,
+                "time was over with {jobs} jobs still running on {workers} workers"
+            ),
+            Self::WouldDeadlock => f.write_str(
+                "a job cannot wait for the shutdown of its own pool: call shutdown without wait",
+            ),
+            Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
+        }
+    }
+}
+
+impl core::error::Error for ShutdownError {}
+
+/// Why a worker's run loop ended otherwise than by shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RunError {
+    /// The pool has its WORKERS workers already.
+    TooManyWorkers,
+    /// The pool is broken, by this worker's start hook or before.
+    Broken(BrokenReason),
+    /// This worker had been declared lost, and came back. It may join again.
+    DeclaredLost,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyWorkers => {
+                f.write_str("all places for workers are taken: raise the pool's WORKERS")
+            }
+            Self::Broken(reason) => write!(f, "the pool is broken: {reason}"),
+            Self::DeclaredLost => f.write_str("this worker was declared lost meanwhile"),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}
+
+/// Two words, whatever they are.
+type PanicBytes = [usize; 2];
+
+/// What a job panicked with.
+///
+/// The core cannot catch a panic; where unwinding exists, the pool's [`Port`](crate::Port) does and
+/// puts the payload in here. Where it does not (on a chip, with `panic = "abort"`), this value never
+/// comes into being.
+pub struct Panic {
+    payload: Option<PanicPayload>,
+}
+
+struct PanicPayload {
+    bytes: MaybeUninit<PanicBytes>,
+    /// Says what `bytes` holds.
+    vtable: &'static PanicVTable,
+}
+
+struct PanicVTable {
+    type_id: fn() -> TypeId,
+    drop: unsafe fn(*mut PanicBytes),
+}
+
+// SAFETY: the payload is of a type that `Panic::new` requires to be `Send`, and it is never shared.
+unsafe impl Send for Panic {}
+// SAFETY: no method gives access to the payload through a shared reference.
+unsafe impl Sync for Panic {}
+
+impl Panic {
+    /// A panic with a payload of at most two words, such as a `Box<dyn Any + Send>`. A larger one is
+    /// a build error.
+    pub fn new<P: Send + 'static>(payload: P) -> Self {
+        const {
+            assert!(
+                size_of::<P>() <= size_of::<PanicBytes>()
+                    && align_of::<P>() <= align_of::<PanicBytes>(),
+                "a panic's payload takes at most two words: box it"
+            );
+        }
+        unsafe fn drop_as<P>(bytes: *mut PanicBytes) {
+            // SAFETY: `bytes` was written as a `P` by `new`, and is not used again.
+            unsafe { bytes.cast::<P>().drop_in_place() }
+        }
+        struct VTableOf<P>(P);
+        impl<P: 'static> VTableOf<P> {
+            const VTABLE: PanicVTable = PanicVTable {
+                type_id: TypeId::of::<P>,
+                drop: drop_as::<P>,
+            };
+        }
+        let mut bytes = MaybeUninit::<PanicBytes>::uninit();
+        // SAFETY: size and alignment fit, as asserted above.
+        unsafe { bytes.as_mut_ptr().cast::<P>().write(payload) };
+        Self {
+            payload: Some(PanicPayload {
+                bytes,
+                vtable: &VTableOf::<P>::VTABLE,
+            }),
+        }
+    }
+
+    /// A panic whose payload is not to be had.
+    pub(crate) const fn unknown() -> Self {
+        Self { payload: None }
+    }
+
+    /// Whether nobody has taken the payload yet.
+    pub(crate) fn is_unobserved(&self) -> bool {
+        self.payload.is_some()
+    }
+
+    /// The payload, if it is there and a `P`.
+    ///
+    /// A payload is handed out once: what a callback sees, or a second
+    /// [`error`](crate::JobFuture::error), has none.
+    pub fn into_payload<P: 'static>(mut self) -> Result<P, Self> {
+        match self.payload.take() {
+            Some(payload) if (payload.vtable.type_id)() == TypeId::of::<P>() => {
+                let bytes = core::mem::ManuallyDrop::new(payload).bytes;
+                // SAFETY: the bytes were written as a `P` by `new`; they are read once, since
+                // `ManuallyDrop` keeps them from being dropped.
+                Ok(unsafe { bytes.as_ptr().cast::<P>().read() })
+            }
+            other => {
+                self.payload = other;
+                Err(self)
+            }
+        }
+    }
+}
+
+impl Drop for PanicPayload {
+    fn drop(&mut self) {
+        // SAFETY: `drop` is the function for the type that `bytes` holds.
+        unsafe { (self.vtable.drop)(self.bytes.as_mut_ptr()) }
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Panic(..)")
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the job panicked")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Panic {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "the job panicked");
+    }
+}

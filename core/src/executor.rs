@@ -1,0 +1,115 @@
+//! What all executors have in common.
+
+use crate::{
+    error::{ShutdownError, SubmitError},
+    future::JobFuture,
+    job::Spill,
+    submit::PoolRef,
+};
+
+/// An executor: takes closures, gives futures. Python's `concurrent.futures.Executor`.
+///
+/// Write against this what should run on a [`StaticPool`](crate::StaticPool) as well as on a thread
+/// pool of the host.
+///
+/// ```
+/// use corepool::{Executor, JobError, StaticPool};
+///
+/// fn add_up(executor: &impl Executor) -> Result<u32, JobError> {
+///     let parts = executor.map(0..4_u32, |n| n * 10);
+///     parts.sum()
+/// }
+///
+/// static POOL: StaticPool<8, 64> = StaticPool::new();
+/// assert_eq!(add_up(&POOL).unwrap(), 60);
+/// ```
+pub trait Executor {
+    /// Queues a closure and returns the future of its result.
+    ///
+    /// # Errors
+    ///
+    /// See [`SubmitError`]; the closure is in the error.
+    fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// Calls `function` with each item, each call a job, and iterates over the results in the items'
+    /// order. A job that failed gives an `Err` in its place.
+    fn map<I, F, T>(
+        &self,
+        items: I,
+        function: F,
+    ) -> impl Iterator<Item = Result<T, crate::JobError>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static;
+
+    /// Ends the executor: no new work is taken. See
+    /// [`StaticPool::shutdown`](crate::StaticPool::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// See [`ShutdownError`].
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
+}
+
+impl<const BYTES: usize, S: Spill> Executor for PoolRef<'_, BYTES, S> {
+    fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        PoolRef::submit(*self, job)
+    }
+
+    fn map<I, F, T>(
+        &self,
+        items: I,
+        function: F,
+    ) -> impl Iterator<Item = Result<T, crate::JobError>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        PoolRef::map(*self, items, function)
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        PoolRef::shutdown(*self, wait, cancel_futures)
+    }
+}
+
+impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: usize> Executor
+    for crate::StaticPool<S, B, P, W, V>
+{
+    fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit(job)
+    }
+
+    fn map<I, F, T>(
+        &self,
+        items: I,
+        function: F,
+    ) -> impl Iterator<Item = Result<T, crate::JobError>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().map(items, function)
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.handle().shutdown(wait, cancel_futures)
+    }
+}

@@ -1,0 +1,185 @@
+//! The free slots: a lock-free stack of indices.
+//!
+//! A Treiber stack over the slots' links. The slot that came back last goes out first, so that an
+//! application that never has more than five jobs in flight touches the memory of five slots,
+//! however many the pool has. Slots that were never used are not on the stack: a counter hands
+//! them out when the stack is empty, which makes the list's initial memory all zero.
+//!
+//! A thread that waits for a slot leaves a mark in the word that it found empty. Whoever pushes the
+//! next slot swaps that same word, so it cannot miss the mark; that is why no fence is needed.
+
+use crate::{
+    sync::{AtomicU16, AtomicUsize, Ordering, const_unless_loom},
+    tagged::Tagged,
+};
+
+/// The head of the stack and the count of slots that have ever been used.
+#[repr(C)]
+pub(crate) struct FreeList {
+    /// Tagged; index 0 is empty, index n + 1 is slot n. The highest bit of the index is the mark.
+    head: AtomicUsize,
+    fresh: AtomicUsize,
+}
+
+/// How the words of a free list of `slots` slots are laid out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FreeWords {
+    tagged: Tagged,
+    waiting: usize,
+    slots: usize,
+}
+
+impl FreeWords {
+    pub(crate) const fn for_slots(slots: usize) -> Self {
+        let waiting = (slots + 1).next_power_of_two();
+        Self {
+            tagged: Tagged::for_indices_to(2 * waiting - 1),
+            waiting,
+            slots,
+        }
+    }
+}
+
+impl FreeList {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                head: AtomicUsize::new(0),
+                fresh: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    /// Takes a free slot, which belongs to the caller from then on.
+    #[inline]
+    pub(crate) fn pop<'p>(
+        &self,
+        words: FreeWords,
+        link: impl Fn(u16) -> &'p AtomicU16,
+    ) -> Option<u16> {
+        loop {
+            // Acquire: pairs with the Release of `push`; the slot is as its last owner left it.
+            let head = self.head.load(Ordering::Acquire);
+            let index = words.tagged.index(head);
+            let Some(slot) = (index & !words.waiting).checked_sub(1) else {
+                return self.pop_fresh(words);
+            };
+            let below = usize::from(link(slot as u16).load(Ordering::Relaxed));
+            let new = words
+                .tagged
+                .successor(head, below | (index & words.waiting));
+            // Acquire on success is the load's above. Release: the next reader of this word must
+            // see the slots below, which the word's former readers published.
+            if self
+                .head
+                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                return Some(slot as u16);
+            }
+        }
+    }
+
+    #[cold]
+    fn pop_fresh(&self, words: FreeWords) -> Option<u16> {
+        // Relaxed: a slot that was never used has no history to see.
+        let mut fresh = self.fresh.load(Ordering::Relaxed);
+        while fresh < words.slots {
+            match self.fresh.compare_exchange(
+                fresh,
+                fresh + 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(slot) => return Some(slot as u16),
+                Err(now) => fresh = now,
+            }
+        }
+        None
+    }
+
+    /// Gives slot `slot` back. True if somebody may be waiting for it.
+    #[inline]
+    pub(crate) fn push(&self, words: FreeWords, slot: u16, link: &AtomicU16) -> bool {
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            let index = words.tagged.index(head);
+            link.store((index & !words.waiting) as u16, Ordering::Relaxed);
+            let new = words
+                .tagged
+                .successor(head, (usize::from(slot) + 1) | (index & words.waiting));
+            // Release: publishes the slot and its link to the Acquire of `pop`. Acquire: pairs with
+            // `mark_waiting`; who left the mark left its waker before.
+            match self
+                .head
+                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return index & words.waiting != 0,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Marks the list as waited for if it is empty; false if it is not.
+    ///
+    /// The mark stays until [`unmark_waiting`](Self::unmark_waiting), and every push meanwhile is
+    /// told: a pusher that is stopped after its push loses nobody's wake-up but its own.
+    pub(crate) fn mark_waiting(&self, words: FreeWords) -> bool {
+        loop {
+            let head = self.head.load(Ordering::Relaxed);
+            let index = words.tagged.index(head);
+            if index & !words.waiting != 0 || self.fresh.load(Ordering::Relaxed) < words.slots {
+                return false;
+            }
+            let new = words.tagged.successor(head, words.waiting);
+            // Release: pairs with the Acquire of `push`.
+            if self
+                .head
+                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
+                return true;
+            }
+        }
+    }
+
+    /// Takes the mark away if `nobody_waits` still says so and nobody marked the list since.
+    pub(crate) fn unmark_waiting(&self, words: FreeWords, nobody_waits: impl Fn() -> bool) {
+        let head = self.head.load(Ordering::Acquire);
+        let index = words.tagged.index(head);
+        if index & words.waiting != 0 && nobody_waits() {
+            let new = words.tagged.successor(head, index & !words.waiting);
+            // A failure leaves the mark: that costs a needless look, no wake-up.
+            let _ = self
+                .head
+                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// How many slots were ever used: those with lower indices.
+    pub(crate) fn used(&self, words: FreeWords) -> usize {
+        self.fresh.load(Ordering::Acquire).min(words.slots)
+    }
+
+    /// How many slots are free, as of some moment during the call. Walks the list: O(slots).
+    pub(crate) fn len<'p>(&self, words: FreeWords, link: impl Fn(u16) -> &'p AtomicU16) -> usize {
+        loop {
+            let head = self.head.load(Ordering::Acquire);
+            let fresh = self.fresh.load(Ordering::Relaxed);
+            let mut count = words.slots - fresh.min(words.slots);
+            let mut next = words.tagged.index(head) & !words.waiting;
+            while let Some(slot) = next.checked_sub(1) {
+                count += 1;
+                next = usize::from(link(slot as u16).load(Ordering::Relaxed));
+                if count > words.slots || next > words.slots {
+                    break;
+                }
+            }
+            if self.head.load(Ordering::Acquire) == head
+                && self.fresh.load(Ordering::Relaxed) == fresh
+            {
+                return count;
+            }
+        }
+    }
+}

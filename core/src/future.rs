@@ -1,0 +1,574 @@
+//! The future of a job: what `submit` returns.
+
+use core::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    block::Wait,
+    error::{Blocked, CallbackError, JobError, Panic},
+    job::{BuildError, Callback, Stored, VTableOf, capacity},
+    pool::Raw,
+    slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
+    state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, WAITING},
+    sync::Ordering,
+};
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum JobState {
+    /// Queued; or a task between two polls.
+    Pending,
+    /// A worker is running it.
+    Running,
+    /// It was cancelled.
+    Cancelled,
+    /// It ended, with a result or an error.
+    Finished,
+}
+
+/// The future of a job: wait for its result, await it, poll it, cancel it, or hang a callback on it.
+///
+/// It borrows its pool for `'p` and is the only handle to its job.
+///
+/// **Dropping it detaches**: the job runs all the same, its result is dropped by the worker, and
+/// its slot is free after that. To have a drop cancel instead, use
+/// [`cancel_on_drop`](Self::cancel_on_drop).
+///
+/// **While it exists its slot is taken**, also after the job is done: drop it, or take the result,
+/// to make room. A job that was cancelled while queued keeps its slot until a worker, or a submit
+/// that finds the pool full, comes to its place at the head of the queue.
+///
+/// As a [`core::future::Future`] it is cancel safe: dropping the `&mut JobFuture` that is awaited
+/// loses nothing, and the job goes on.
+///
+/// ```
+/// use corepool::StaticPool;
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let sum = POOL.submit(|| (1..=10).sum::<u32>()).unwrap();
+/// assert!(!sum.done());
+/// POOL.run_pending(1); // a worker does this elsewhere
+/// assert!(sum.done());
+/// assert_eq!(sum.result().unwrap(), 55);
+/// ```
+#[must_use = "dropping a JobFuture detaches its job: use submit_detached to say so"]
+pub struct JobFuture<'p, T> {
+    /// Invariant: the slot is occupied by a job with result `T`, `HANDLE` is set and stands for
+    /// this value.
+    pool: Raw<'p>,
+    slot: u16,
+    /// The result or panic was moved out.
+    taken: bool,
+    result: PhantomData<T>,
+}
+
+// SAFETY: the handle gives out the `T` and nothing else that is bound to a thread.
+unsafe impl<T: Send> Send for JobFuture<'_, T> {}
+// SAFETY: shared methods only look at the state word and cancel; dropping the job, which cancel
+// does, may happen anywhere, since jobs are `Send`.
+unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
+
+impl<T> Unpin for JobFuture<'_, T> {}
+
+impl<'p, T> JobFuture<'p, T> {
+    /// # Safety
+    ///
+    /// The type's invariant.
+    pub(crate) unsafe fn new(pool: Raw<'p>, slot: u16) -> Self {
+        Self {
+            pool,
+            slot,
+            taken: false,
+            result: PhantomData,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> Raw<'p> {
+        self.pool
+    }
+
+    pub(crate) fn slot(&self) -> u16 {
+        self.slot
+    }
+
+    /// Waits for the job to end and returns its result.
+    ///
+    /// Called from a job of the same pool, it runs other queued jobs meanwhile, on top of the
+    /// caller's stack. Not for interrupt handlers, since it waits: use
+    /// [`try_result`](Self::try_result) or a callback there.
+    ///
+    /// # Errors
+    ///
+    /// How the job ended, if not with a result. [`JobError::WouldDeadlock`] if the wait could never
+    /// end; the job is detached then.
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 6 * 7).unwrap();
+    /// assert_eq!(job.result().unwrap(), 42); // there is no worker, so it runs here
+    ///
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// job.cancel();
+    /// assert!(matches!(job.result(), Err(JobError::Cancelled)));
+    /// ```
+    pub fn result(mut self) -> Result<T, JobError> {
+        self.wait_ready(None)?;
+        self.take()
+    }
+
+    /// Waits for the job to end, but no longer than `timeout`, and returns its result.
+    ///
+    /// A time-out changes nothing: the job goes on, and a later call can get its result. A job of
+    /// the same pool that calls this runs queued work meanwhile; if that takes longer than
+    /// `timeout`, so does the call.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::TimedOut`]; [`JobError::NoClock`] if the pool has no [`Port`](crate::Port) with a
+    /// clock; [`JobError::AlreadyTaken`] on a second call; otherwise as for
+    /// [`result`](Self::result).
+    pub fn result_timeout(&mut self, timeout: Duration) -> Result<T, JobError> {
+        self.wait_ready(Some(timeout))?;
+        self.take()
+    }
+
+    /// The result, if the job has ended. Never waits: for interrupt handlers and main loops. O(1).
+    ///
+    /// # Errors
+    ///
+    /// As for [`result_timeout`](Self::result_timeout).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let mut job = POOL.submit(|| 3).unwrap();
+    /// assert!(job.try_result().is_none());
+    /// POOL.run_pending(1);
+    /// assert_eq!(job.try_result().unwrap().unwrap(), 3);
+    /// ```
+    pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
+        self.is_ready().then(|| self.take())
+    }
+
+    /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
+    /// there to be taken.
+    ///
+    /// A panic's payload is in the first error that is asked for; later ones have none.
+    pub fn error(&mut self) -> Option<JobError> {
+        match self.wait_ready(None) {
+            Ok(()) => self.take_error(),
+            Err(blocked) => Some(blocked.into()),
+        }
+    }
+
+    /// [`error`](Self::error), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::TimedOut`] and [`JobError::NoClock`].
+    pub fn error_timeout(&mut self, timeout: Duration) -> Result<Option<JobError>, JobError> {
+        self.wait_ready(Some(timeout))?;
+        Ok(self.take_error())
+    }
+
+    /// Asks the job not to run. True if it is cancelled with this call or was before.
+    ///
+    /// A job that is queued is dropped here, in the caller's context, and so is a task between two
+    /// polls; whoever waits for the job is told at once. A job that is running cannot be stopped:
+    /// the call returns false, its [`CancelToken`](crate::CancelToken) says so from now on, and a
+    /// task ends as cancelled at its next suspension. A job that has ended stays as it is: false.
+    ///
+    /// From any context. O(1), plus what the job's destructor and the callbacks do.
+    pub fn cancel(&self) -> bool {
+        self.pool.cancel(self.slot, Outcome::Cancelled) || {
+            let state = &self.pool.slot(self.slot).state;
+            state.request_cancel();
+            self.cancelled()
+        }
+    }
+
+    /// Whether the job was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.state() == JobState::Cancelled
+    }
+
+    /// Whether a worker is running the job right now.
+    pub fn running(&self) -> bool {
+        self.state() == JobState::Running
+    }
+
+    /// Whether the job has ended, with a result, an error, or by cancellation. Callbacks may be
+    /// running still.
+    pub fn done(&self) -> bool {
+        self.pool.slot(self.slot).state.load().has(DONE)
+    }
+
+    /// Whether cancellation was asked for while the job ran.
+    pub fn cancel_requested(&self) -> bool {
+        self.pool.slot(self.slot).state.load().has(CANCEL)
+    }
+
+    /// Where the job stands: one atomic read, so what it says held at one moment. From any context.
+    pub fn state(&self) -> JobState {
+        let state = self.pool.slot(self.slot).state.load();
+        if state.has(DONE) {
+            match state.outcome() {
+                Outcome::Cancelled => JobState::Cancelled,
+                _ => JobState::Finished,
+            }
+        } else if state.has(BUSY) && state.lacks(SUSPENDED) {
+            JobState::Running
+        } else {
+            JobState::Pending
+        }
+    }
+
+    /// Has `callback` called when the job ends, with its result or its error.
+    ///
+    /// Callbacks run in the order in which they were added, in the context that ends the job: the
+    /// worker, the canceller, maybe an interrupt. They must not block. The state is published
+    /// before; the result can be taken when they have returned. Added to a job that has ended, the
+    /// callback runs at once, here.
+    ///
+    /// Each callback that waits takes a slot of the pool, and its closure must fit one. From any
+    /// context; O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Full`] if no slot is free, [`CallbackError::TooLarge`] if the closure does
+    /// not fit. The callback comes back in either.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static SEEN: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// let mut job = POOL.submit(|| 5).unwrap();
+    /// job.add_done_callback(|outcome| SEEN.store(*outcome.unwrap(), Relaxed)).unwrap();
+    /// POOL.run_pending(1);
+    /// assert_eq!(SEEN.load(Relaxed), 5);
+    /// ```
+    pub fn add_done_callback<F>(&mut self, callback: F) -> Result<(), CallbackError<F>>
+    where
+        F: FnOnce(Result<&T, &JobError>) + Send + 'static,
+    {
+        if self.is_ready() {
+            self.call_now(callback);
+            return Ok(());
+        }
+        if size_of::<F>() > capacity(self.pool.dims().bytes) || align_of::<F>() > PAYLOAD_ALIGN {
+            return Err(CallbackError::TooLarge(callback));
+        }
+        let Some(place) = self.pool.claim_slot() else {
+            return Err(CallbackError::Full(callback));
+        };
+        let slot = self.pool.slot(place);
+        // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
+        // pool's own size (`usize::MAX` says only that the type need not check again).
+        unsafe {
+            slot.set_vtable(&VTableOf::<Callback<F, T>, BuildError, ANY_SIZE, 0>::TABLE);
+            Stored::<Callback<F, T>, BuildError, ANY_SIZE, 0>::put(
+                slot.payload(),
+                Callback(callback, PhantomData),
+            );
+        }
+        slot.state.occupy(place, 0, BUSY);
+        self.add_to_chain(place);
+        let job = self.pool.slot(self.slot);
+        if !job.state.set_callbacks() {
+            // The completer has left. What it did not take is run here.
+            self.pool
+                .run_callbacks(self.slot, job.state.load().outcome());
+        }
+        Ok(())
+    }
+
+    fn add_to_chain(&self, place: u16) {
+        let chain = &self.pool.slot(self.slot).callbacks;
+        let link = self.pool.slot(place).link();
+        let mut newest = chain.load(Ordering::Relaxed);
+        loop {
+            link.store(newest, Ordering::Relaxed);
+            // Release: pairs with the Acquire of `run_callbacks`; publishes callback and link.
+            match chain.compare_exchange(newest, place + 1, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => newest = now,
+            }
+        }
+    }
+
+    fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
+        let outcome = self.pool.slot(self.slot).state.load().outcome();
+        let error = if self.taken {
+            Some(JobError::AlreadyTaken)
+        } else {
+            self.pool.job_error(outcome)
+        };
+        match &error {
+            Some(error) => callback(Err(error)),
+            // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
+            None => callback(Ok(unsafe {
+                &*self.pool.result_place(self.slot).cast::<T>()
+            })),
+        }
+    }
+
+    /// A future that gives this one's result, and cancels the job when it is dropped before.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<'p, T> {
+        CancelOnDrop(self)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.pool.slot(self.slot).state.load().is_ready()
+    }
+
+    /// Whether the job failed: ended with an error other than cancellation.
+    pub(crate) fn failed(&self) -> bool {
+        self.pool.slot(self.slot).state.load().failed()
+    }
+
+    /// Waits until the clock shows `deadline`.
+    pub(crate) fn result_until(&mut self, deadline: Option<Duration>) -> Result<T, JobError> {
+        self.wait_until(deadline)?;
+        self.take()
+    }
+
+    fn wait_ready(&mut self, timeout: Option<Duration>) -> Result<(), Blocked> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        self.wait_until(self.pool.deadline_in(timeout)?)
+    }
+
+    fn wait_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        let (pool, target) = (self.pool, Some(self.slot));
+        pool.block_on(Wait {
+            poll: &mut |waker| self.poll_ready(waker),
+            deadline,
+            target,
+        })
+    }
+
+    /// Leaves the waker; true if the job is done instead.
+    pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
+        let slot = self.pool.slot(self.slot);
+        let state = slot.state.load();
+        if state.is_ready() {
+            return true;
+        }
+        if !slot.state.unset_waiting() {
+            if slot.state.load().is_ready() {
+                return true;
+            }
+            // The completer is about to wake whom it found. If that is another, come again.
+            waker.wake_by_ref();
+            return false;
+        }
+        if state.has(WAITING) {
+            // SAFETY: taken back just now, so the cell is this handle's.
+            match unsafe { slot.take_waiting() } {
+                Waiting::Task(old) if old.will_wake(waker) => {
+                    // SAFETY: as above.
+                    return !unsafe { self.leave(Waiting::Task(old)) };
+                }
+                other => self.forget_waiting(other),
+            }
+        }
+        // SAFETY: as above.
+        !unsafe { self.leave(Waiting::Task(waker.clone())) }
+    }
+
+    /// Leaves `waiting` for the completer. False: the job is done, and `waiting` is gone.
+    ///
+    /// # Safety
+    ///
+    /// The cell is this handle's and holds nothing.
+    unsafe fn leave(&self, waiting: Waiting) -> bool {
+        let slot = self.pool.slot(self.slot);
+        // SAFETY: the caller's promise.
+        unsafe { slot.put_waiting(waiting) };
+        if slot.state.set_waiting() {
+            return true;
+        }
+        // SAFETY: the completer has left without it.
+        self.forget_waiting(unsafe { slot.take_waiting() });
+        false
+    }
+
+    /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
+    /// if it is ready or about to be.
+    pub(crate) fn enlist(&mut self, member: Member) -> bool {
+        if !self.delist() {
+            self.forget_waiting(Waiting::Set(member));
+            return false;
+        }
+        // SAFETY: `delist` says that the cell is this handle's and empty.
+        unsafe { self.leave(Waiting::Set(member)) }
+    }
+
+    /// Takes back what was left for the completer. False: the completer has it.
+    pub(crate) fn delist(&mut self) -> bool {
+        let slot = self.pool.slot(self.slot);
+        let had = slot.state.load().has(WAITING);
+        if !slot.state.unset_waiting() {
+            return false;
+        }
+        if had {
+            // SAFETY: taken back just now.
+            self.forget_waiting(unsafe { slot.take_waiting() });
+        }
+        true
+    }
+
+    /// The completer will not see it.
+    fn forget_waiting(&self, waiting: Waiting) {
+        if let Waiting::Set(member) = waiting
+            && let Some(place) = self.pool.waiters().get(usize::from(member.waiter))
+        {
+            // Each member holds the set's bell.
+            place.bell.release();
+        }
+    }
+
+    /// Takes result or error. The job is ready.
+    fn take(&mut self) -> Result<T, JobError> {
+        if self.taken {
+            return Err(JobError::AlreadyTaken);
+        }
+        let slot = self.pool.slot(self.slot);
+        if slot.state.load().outcome() != Outcome::Returned {
+            return Err(self.take_error().unwrap_or(JobError::AlreadyTaken));
+        }
+        self.taken = true;
+        // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
+        // since `taken` is set.
+        unsafe {
+            let value = slot.value();
+            match slot.vtable().place {
+                Place::Inline => Ok(value.cast::<T>().read()),
+                Place::Spilled(release) => {
+                    let place = value.cast::<*mut u8>().read();
+                    let result = place.cast::<T>().read();
+                    release(place);
+                    Ok(result)
+                }
+            }
+        }
+    }
+
+    fn take_error(&mut self) -> Option<JobError> {
+        let outcome = self.pool.slot(self.slot).state.load().outcome();
+        if outcome == Outcome::Panicked {
+            // SAFETY: ready and panicked, so a panic is there, and it is this handle's.
+            let panic: Panic = unsafe { self.pool.take_panic(self.slot) };
+            return Some(JobError::Panicked(panic));
+        }
+        self.pool.job_error(outcome)
+    }
+}
+
+/// For a callback, whose size was checked against the pool's when it was added.
+const ANY_SIZE: usize = 1 << (usize::BITS - 2);
+
+impl<T> Future for JobFuture<'_, T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.poll_ready(cx.waker()) {
+            Poll::Ready(self.take())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl<T> Drop for JobFuture<'_, T> {
+    fn drop(&mut self) {
+        let slot = self.pool.slot(self.slot);
+        if !slot.state.load().is_ready() {
+            self.delist();
+            if slot.state.detach() {
+                return;
+            }
+        }
+        let outcome = slot.state.load().outcome();
+        if !self.taken {
+            // SAFETY: ready, so the payload is this handle's, and the result is still there.
+            unsafe { self.pool.drop_payload(self.slot, outcome) };
+        }
+        if slot.state.drop_handle() {
+            self.pool.free_slot(self.slot);
+        }
+    }
+}
+
+impl<T> fmt::Debug for JobFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobFuture")
+            .field("slot", &self.slot)
+            .field("state", &self.state())
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for JobFuture<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "JobFuture({=u16}, {})", self.slot, self.state());
+    }
+}
+
+/// A job's future that cancels the job when it is dropped before the job has ended.
+///
+/// This is what an event loop awaits: giving up the await gives up the work. Work that is queued is
+/// cancelled; work that is running completes, and its result is dropped.
+///
+/// ```
+/// use corepool::StaticPool;
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// drop(POOL.submit(|| unreachable!()).unwrap().cancel_on_drop());
+/// POOL.run_pending(1);
+/// ```
+#[must_use = "dropping it cancels the job"]
+pub struct CancelOnDrop<'p, T>(JobFuture<'p, T>);
+
+impl<T> Future for CancelOnDrop<'_, T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<'_, T> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl<T> fmt::Debug for CancelOnDrop<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CancelOnDrop").field(&self.0).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for CancelOnDrop<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "CancelOnDrop({})", self.0);
+    }
+}

@@ -1,0 +1,339 @@
+//! The kinds of job, and how each is run, dropped and stored.
+//!
+//! A slot knows its job's type only through a [`JobVTable`]. This module makes those tables: for
+//! closures, for tasks (futures), for callbacks and for promises.
+
+use core::{
+    future::Future,
+    marker::PhantomData,
+    mem::MaybeUninit,
+    pin::Pin,
+    ptr::{self, NonNull},
+    task::{Context, Poll},
+};
+
+use crate::{
+    slot::{JobContext, JobVTable, PAYLOAD_ALIGN, Place, Step},
+    task::task_waker,
+    token::CancelToken,
+};
+
+/// What becomes of a job or result that does not fit a slot.
+///
+/// The pools of this crate use [`BuildError`]: it cannot happen, the build fails first. A pool on a
+/// host with a heap may box instead.
+///
+/// # Safety
+///
+/// `store` returns a pointer to `value`, moved to where it stays put until `release` is called with
+/// that pointer. `release` frees the place without dropping the value.
+pub unsafe trait Spill {
+    /// Whether there is such a place at all.
+    const CAN_SPILL: bool;
+
+    /// Moves a value to its place.
+    fn store<V>(value: V) -> NonNull<V>;
+
+    /// Frees the place of a value that was moved out or dropped.
+    ///
+    /// # Safety
+    ///
+    /// `place` comes from `store`, and is not used again.
+    unsafe fn release<V>(place: NonNull<V>);
+}
+
+/// A job or result that does not fit a slot is a build error.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BuildError;
+
+// SAFETY: neither method is ever called: `Stored::FITS` is asserted at build time wherever
+// `CAN_SPILL` is false.
+unsafe impl Spill for BuildError {
+    const CAN_SPILL: bool = false;
+
+    fn store<V>(value: V) -> NonNull<V> {
+        core::mem::forget(value);
+        NonNull::dangling()
+    }
+
+    unsafe fn release<V>(_place: NonNull<V>) {}
+}
+
+/// How a `V` is stored in a payload of `BYTES` bytes, of which the first `OFFSET` are taken.
+pub(crate) struct Stored<V, S, const BYTES: usize, const OFFSET: usize>(PhantomData<(V, S)>);
+
+impl<V, S: Spill, const BYTES: usize, const OFFSET: usize> Stored<V, S, BYTES, OFFSET> {
+    /// Whether it fits the payload itself.
+    pub(crate) const FITS: bool = size_of::<V>() <= capacity(BYTES).saturating_sub(OFFSET)
+        && align_of::<V>() <= PAYLOAD_ALIGN;
+
+    const PLACE: Place = if Self::FITS {
+        Place::Inline
+    } else {
+        Place::Spilled(Self::release)
+    };
+
+    /// # Safety
+    ///
+    /// `payload` is an empty payload, of the caller's.
+    #[inline(always)]
+    pub(crate) unsafe fn put(payload: *mut u8, value: V) {
+        if Self::FITS {
+            // SAFETY: size and alignment fit, by `FITS`.
+            unsafe { payload.cast::<V>().write(value) }
+        } else {
+            // SAFETY: every payload has room for a pointer.
+            unsafe { payload.cast::<NonNull<V>>().write(S::store(value)) }
+        }
+    }
+
+    /// Where the value is.
+    ///
+    /// # Safety
+    ///
+    /// `put` was called on this payload.
+    #[inline(always)]
+    unsafe fn locate(payload: *mut u8) -> *mut V {
+        if Self::FITS {
+            payload.cast()
+        } else {
+            // SAFETY: `put` wrote the pointer.
+            unsafe { payload.cast::<NonNull<V>>().read() }.as_ptr()
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `value` comes from `locate`, and the value was moved out or dropped.
+    unsafe fn release(value: *mut u8) {
+        if !Self::FITS
+            && let Some(place) = NonNull::new(value.cast::<V>())
+        {
+            // SAFETY: the caller's promise.
+            unsafe { S::release(place) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `put` was called on this payload; it is empty after.
+    #[inline(always)]
+    pub(crate) unsafe fn take(payload: *mut u8) -> V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let place = Self::locate(payload);
+            let value = place.read();
+            Self::release(place.cast());
+            value
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for `take`.
+    pub(crate) unsafe fn drop(payload: *mut u8) {
+        /// Frees the place even if the value's destructor panics.
+        struct Release<V, S: Spill, const BYTES: usize, const OFFSET: usize>(
+            *mut V,
+            PhantomData<S>,
+        );
+        impl<V, S: Spill, const BYTES: usize, const OFFSET: usize> Drop for Release<V, S, BYTES, OFFSET> {
+            fn drop(&mut self) {
+                // SAFETY: the value was dropped, as far as its destructor got.
+                unsafe { Stored::<V, S, BYTES, OFFSET>::release(self.0.cast()) };
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let place = Release::<V, S, BYTES, OFFSET>(Self::locate(payload), PhantomData);
+            ptr::drop_in_place(place.0);
+        }
+    }
+}
+
+/// How many bytes a payload of `bytes` really has: whole words, and enough for a panic or pointer.
+pub(crate) const fn capacity(bytes: usize) -> usize {
+    let least = size_of::<crate::error::Panic>();
+    let bytes = if bytes < least { least } else { bytes };
+    bytes.next_multiple_of(PAYLOAD_ALIGN)
+}
+
+/// Something that can be run in a slot.
+pub(crate) trait Job {
+    /// What it results in.
+    type Output;
+    /// One step of it. `self` is pinned from the first step on.
+    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<Self::Output>
+    where
+        Self: Sized;
+}
+
+/// A job where it lies. A closure takes itself out to run; a task is polled in place.
+pub(crate) struct JobPlace<'a, J> {
+    place: &'a mut MaybeUninit<J>,
+    /// Whether the job is still there.
+    there: &'a mut bool,
+}
+
+impl<J> JobPlace<'_, J> {
+    pub(crate) fn take(self) -> J {
+        *self.there = false;
+        // SAFETY: the job was there, as `run` says, and is not any more.
+        unsafe { self.place.assume_init_read() }
+    }
+}
+
+/// A closure.
+pub(crate) struct Closure<F>(pub(crate) F);
+
+impl<F: FnOnce() -> T, T> Job for Closure<F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn step(this: JobPlace<'_, Self>, _cx: &JobContext<'_>) -> Poll<T> {
+        Poll::Ready((this.take().0)())
+    }
+}
+
+/// A closure that looks at its cancel token.
+pub(crate) struct Cancellable<F>(pub(crate) F);
+
+impl<F: FnOnce(&CancelToken<'_>) -> T, T> Job for Cancellable<F> {
+    type Output = T;
+
+    #[inline]
+    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<T> {
+        Poll::Ready((this.take().0)(&CancelToken::new(cx.pool, cx.slot)))
+    }
+}
+
+/// A future.
+pub(crate) struct Task<Fut>(pub(crate) Fut);
+
+impl<Fut: Future> Job for Task<Fut> {
+    type Output = Fut::Output;
+
+    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<Fut::Output> {
+        // SAFETY: a task is made only of a pool that lives for ever (`spawn` takes `&'static`).
+        let waker = unsafe { task_waker(cx.pool, cx.slot) };
+        // SAFETY: the job is there; it stays in its payload until it is dropped there, so it is
+        // pinned.
+        let future = unsafe { Pin::new_unchecked(&mut this.place.assume_init_mut().0) };
+        future.poll(&mut Context::from_waker(&waker))
+    }
+}
+
+/// A callback: a closure that looks at another job's outcome.
+pub(crate) struct Callback<F, T>(pub(crate) F, pub(crate) PhantomData<fn(T)>);
+
+impl<F: FnOnce(Result<&T, &crate::JobError>), T> Job for Callback<F, T> {
+    type Output = ();
+
+    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<()> {
+        let callback = this.take().0;
+        if let Some(subject) = cx.subject {
+            // SAFETY: the runner of callbacks passes the address of a `T` that stays there and is
+            // only looked at until all callbacks have returned; `add_done_callback` made both.
+            callback(subject.map(|result| unsafe { &*result.cast::<T>() }));
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The place of a result that somebody will set by hand.
+pub(crate) struct Promised<T>(pub(crate) PhantomData<fn() -> T>);
+
+impl<T> Job for Promised<T> {
+    type Output = T;
+
+    fn step(_this: JobPlace<'_, Self>, _cx: &JobContext<'_>) -> Poll<T> {
+        // Not in any queue, so never run.
+        Poll::Pending
+    }
+}
+
+/// The vtable of a job `J` in a pool that stores by `S` in `BYTES`, behind `OFFSET` other bytes.
+pub(crate) struct VTableOf<J, S, const BYTES: usize, const OFFSET: usize>(PhantomData<(J, S)>);
+
+impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, BYTES, OFFSET> {
+    pub(crate) const TABLE: JobVTable = JobVTable {
+        run: Self::run,
+        drop_job: Stored::<J, S, BYTES, OFFSET>::drop,
+        drop_result: Stored::<J::Output, S, BYTES, OFFSET>::drop,
+        place: Stored::<J::Output, S, BYTES, OFFSET>::PLACE,
+        scoped: OFFSET != 0,
+    };
+
+    /// Fails the build if job or result do not fit.
+    pub(crate) const FITS: () = {
+        if !S::CAN_SPILL {
+            assert!(
+                align_of::<J>() <= PAYLOAD_ALIGN,
+                "the job asks for more alignment than a slot has (8 bytes)"
+            );
+            assert!(
+                align_of::<J::Output>() <= PAYLOAD_ALIGN,
+                "the job's result asks for more alignment than a slot has (8 bytes)"
+            );
+            assert!(
+                Stored::<J, S, BYTES, OFFSET>::FITS,
+                "the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference"
+            );
+            assert!(
+                Stored::<J::Output, S, BYTES, OFFSET>::FITS,
+                "the job's result does not fit a slot of the pool: raise the pool's BYTES"
+            );
+        }
+    };
+
+    unsafe fn run(payload: *mut u8, cx: &JobContext<'_>) -> Step {
+        /// Drops the job, if it is still there, when its step is over or has panicked.
+        struct Leave<J, S: Spill, const BYTES: usize, const OFFSET: usize> {
+            payload: *mut u8,
+            place: *mut J,
+            there: bool,
+            keep: bool,
+            marker: PhantomData<S>,
+        }
+        impl<J, S: Spill, const BYTES: usize, const OFFSET: usize> Drop for Leave<J, S, BYTES, OFFSET> {
+            fn drop(&mut self) {
+                if self.keep {
+                    return;
+                }
+                if self.there {
+                    // SAFETY: the job is there, and nobody else is at work on it.
+                    unsafe { Stored::<J, S, BYTES, OFFSET>::drop(self.payload) };
+                } else {
+                    // SAFETY: the job was moved out.
+                    unsafe { Stored::<J, S, BYTES, OFFSET>::release(self.place.cast()) };
+                }
+            }
+        }
+        let mut leave = Leave::<J, S, BYTES, OFFSET> {
+            payload,
+            // SAFETY: the caller owns the payload, which holds a job.
+            place: unsafe { Stored::<J, S, BYTES, OFFSET>::locate(payload) },
+            there: true,
+            keep: false,
+            marker: PhantomData,
+        };
+        let place = JobPlace {
+            // SAFETY: as above; the reference is the only one.
+            place: unsafe { &mut *leave.place.cast() },
+            there: &mut leave.there,
+        };
+        match J::step(place, cx) {
+            Poll::Pending => {
+                leave.keep = true;
+                Step::Pending
+            }
+            Poll::Ready(output) => {
+                drop(leave);
+                // SAFETY: the payload is empty now, and the caller's.
+                unsafe { Stored::<J::Output, S, BYTES, OFFSET>::put(payload, output) };
+                Step::Ready
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! A pool's life: workers come and go, the pool is shut down, or breaks.
+
+use core::{task::Waker, time::Duration};
+
+use crate::{
+    block::{Leave, Wait},
+    error::{Blocked, BrokenReason, RunError, ShutdownError},
+    idle::Seated,
+    job::Spill,
+    log::warning,
+    pool::{BROKEN, CANCELLING, LEAVING, Raw, SHUT_DOWN},
+    scope::ScopeState,
+    slot::PAYLOAD_ALIGN,
+    state::{self, Outcome},
+    submit::PoolRef,
+    sync::{Ordering, fence},
+    wait::Waiting,
+    worker::{LentCaller, SpinWorker, Worker, WorkerId},
+};
+
+/// What a lost worker means for the rest of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum OnLoss {
+    /// The other workers go on, and do what is queued.
+    Continue,
+    /// The pool is broken: what is queued fails, and later submits are refused.
+    Break,
+}
+
+impl<'p> Raw<'p> {
+    /// A waker for the context that calls.
+    pub(crate) fn own_waker(self) -> Waker {
+        if let Some(seat) = self.current_worker() {
+            // SAFETY: the port says that this is the context of that worker.
+            if let Some(worker) = unsafe { seat.worker() } {
+                return worker.waker();
+            }
+        }
+        let mut waker = Waker::noop().clone();
+        if let Some(port) = self.port() {
+            port.with_parker(&mut |parker| waker = parker.waker());
+        }
+        waker
+    }
+
+    /// Whether nothing is left for a worker to do, ever.
+    fn is_over(self) -> bool {
+        if self.phase() & (SHUT_DOWN | BROKEN) == 0 {
+            return false;
+        }
+        // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
+        // job seen here.
+        fence(Ordering::SeqCst);
+        !self.has_queued() && self.count_slots(state::SUSPENDED) == 0
+    }
+
+    fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
+        if let Some(reason) = self.broken_reason() {
+            return Err(RunError::Broken(reason));
+        }
+        // SAFETY: `Leave` leaves before `worker` goes away.
+        let seat = unsafe { self.join(worker) }.ok_or(RunError::TooManyWorkers)?;
+        let leave = Leave(seat);
+        if let Err(error) = worker.on_start(seat.id()) {
+            warning!("worker {} could not start", seat.id().0);
+            self.break_with(BrokenReason::Initializer(error));
+        }
+        self.work(worker, seat);
+        let lost = seat.is_lost();
+        drop(leave);
+        if lost {
+            return Err(RunError::DeclaredLost);
+        }
+        match self.broken_reason() {
+            Some(reason) => Err(RunError::Broken(reason)),
+            None => Ok(()),
+        }
+    }
+
+    fn work<W: Worker>(self, worker: &W, seat: Seated<'p>) {
+        let mut round = 0;
+        loop {
+            if !seat.is_lost() && self.run_one(worker, Some(seat)) {
+                round = 0;
+                continue;
+            }
+            if self.is_over() || seat.is_lost() {
+                break;
+            }
+            if worker.spin(round) {
+                round = round.saturating_add(1);
+                continue;
+            }
+            seat.announce();
+            if !self.has_queued() && !self.is_over() {
+                worker.park(None);
+            }
+            seat.retract();
+        }
+        // The others may wait for a task that this worker has just ended.
+        self.wake_all_workers();
+    }
+
+    fn run_pending(self, max: usize) -> usize {
+        match self.port() {
+            Some(port) if self.current_worker().is_none() => {
+                let mut count = 0;
+                port.with_parker(&mut |parker| {
+                    count = self.run_pending_as(&LentCaller(parker), max);
+                });
+                count
+            }
+            _ => self.run_pending_as(&SpinWorker, max),
+        }
+    }
+
+    fn run_pending_as<W: Worker>(self, worker: &W, max: usize) -> usize {
+        let leave = match self.current_worker() {
+            Some(_) => None,
+            // SAFETY: left at the end of this function, before `worker` goes away.
+            None => unsafe { self.join(worker) }.map(Leave),
+        };
+        let seat = leave
+            .as_ref()
+            .map(|leave| leave.0)
+            .or_else(|| self.current_worker());
+        let count = (0..max).take_while(|_| self.run_one(worker, seat)).count();
+        drop(leave);
+        count
+    }
+
+    /// Ends every job that nobody is at work on.
+    fn end_all(self, outcome: Outcome) {
+        for index in self.used_slots() {
+            self.cancel(index, outcome);
+        }
+        self.reap();
+    }
+
+    fn break_with(self, reason: BrokenReason) {
+        if self.set_broken(reason) {
+            warning!("pool broken");
+            self.end_all(Outcome::Broken);
+        }
+        self.wake_all_workers();
+    }
+
+    fn shutdown(
+        self,
+        wait: bool,
+        cancel_futures: bool,
+        timeout: Option<Duration>,
+    ) -> Result<(), ShutdownError> {
+        let deadline = self
+            .deadline_in(timeout)
+            .map_err(|_| ShutdownError::NoClock)?;
+        self.enter_phase(if cancel_futures {
+            SHUT_DOWN | CANCELLING
+        } else {
+            SHUT_DOWN
+        });
+        if cancel_futures {
+            self.end_all(Outcome::Cancelled);
+        }
+        self.wake_all_workers();
+        if !wait {
+            return Ok(());
+        }
+        if self.current_worker().is_some() {
+            return Err(ShutdownError::WouldDeadlock);
+        }
+        let mut place: Option<Waiting<'p>> = None;
+        let waited = self.block_on(Wait {
+            poll: &mut |waker| {
+                if place.as_ref().is_none_or(|place| !place.is_for(waker)) {
+                    place = None;
+                    place = Waiting::begin(self, waker, LEAVING);
+                    // Pairs with the fence of `count_out`.
+                    fence(Ordering::SeqCst);
+                }
+                let lent = usize::from(self.current_worker().is_some());
+                let over = self.joined() == lent && self.is_over();
+                if !over && place.is_none() {
+                    waker.wake_by_ref();
+                }
+                over
+            },
+            deadline,
+            target: None,
+        });
+        match waited {
+            Ok(()) => Ok(()),
+            Err(Blocked::WouldDeadlock) => Err(ShutdownError::WouldDeadlock),
+            Err(Blocked::TimedOut | Blocked::NoClock) => Err(ShutdownError::StillRunning {
+                jobs: self.count_slots(state::BUSY | state::SUSPENDED),
+                workers: self.joined(),
+            }),
+        }
+    }
+
+    fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
+        let Some(seat) = self.seat_of(worker) else {
+            return;
+        };
+        if !seat.lose() {
+            return;
+        }
+        warning!("worker {} lost", worker.0);
+        for index in self.used_slots() {
+            let slot = self.slot(index);
+            if slot.link().load(Ordering::Relaxed) != worker.0 + 1 || !slot.state.lose() {
+                continue;
+            }
+            // SAFETY: occupied, since `lose` keeps it so.
+            let scope = if unsafe { slot.vtable() }.scoped {
+                // SAFETY: occupied by a scoped job.
+                unsafe { slot.scope_address() }
+            } else {
+                core::ptr::null()
+            };
+            self.settle(index, Outcome::WorkerLost);
+            // SAFETY: the job was counted in, and its worker will not count it out.
+            unsafe { ScopeState::job_ended(scope) };
+        }
+        if on_loss == OnLoss::Break {
+            self.break_with(BrokenReason::WorkerLost);
+        } else if self.has_queued() {
+            // It may have been woken for work that it will not do.
+            self.wake_worker();
+        }
+    }
+
+    /// The pool's memory goes away: ends what is queued, so that each job is dropped. Nobody else
+    /// has a reference to the pool any more.
+    pub(crate) fn drop_jobs(self) {
+        self.enter_phase(SHUT_DOWN | CANCELLING);
+        self.end_all(Outcome::Cancelled);
+    }
+}
+
+const _: () = assert!(PAYLOAD_ALIGN >= size_of::<*const ScopeState>());
+
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    /// See [`StaticPool::run`](crate::StaticPool::run).
+    pub fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
+        self.raw.run(worker)
+    }
+
+    /// See [`StaticPool::run_pending`](crate::StaticPool::run_pending).
+    pub fn run_pending(self, max: usize) -> usize {
+        self.raw.run_pending(max)
+    }
+
+    /// See [`StaticPool::shutdown`](crate::StaticPool::shutdown).
+    pub fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.raw.shutdown(wait, cancel_futures, None)
+    }
+
+    /// See [`StaticPool::shutdown_timeout`](crate::StaticPool::shutdown_timeout).
+    pub fn shutdown_timeout(
+        self,
+        timeout: Duration,
+        cancel_futures: bool,
+    ) -> Result<(), ShutdownError> {
+        self.raw.shutdown(true, cancel_futures, Some(timeout))
+    }
+
+    /// See [`StaticPool::break_pool`](crate::StaticPool::break_pool).
+    pub fn break_pool(self, reason: &'static str) {
+        self.raw.break_with(BrokenReason::Application(reason));
+    }
+
+    /// See [`StaticPool::worker_lost`](crate::StaticPool::worker_lost).
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub unsafe fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
+        self.raw.worker_lost(worker, on_loss);
+    }
+
+    /// See [`StaticPool::install`](crate::StaticPool::install).
+    pub fn install(self, port: &'static dyn crate::Port) -> bool {
+        self.raw.install(port)
+    }
+
+    /// See [`StaticPool::capacity`](crate::StaticPool::capacity).
+    pub fn capacity(self) -> usize {
+        self.raw.dims().slots
+    }
+
+    /// See [`StaticPool::free_slots`](crate::StaticPool::free_slots).
+    pub fn free_slots(self) -> usize {
+        self.raw.free_slots()
+    }
+
+    /// See [`StaticPool::workers`](crate::StaticPool::workers).
+    pub fn workers(self) -> usize {
+        self.raw.joined()
+    }
+
+    /// See [`StaticPool::idle_workers`](crate::StaticPool::idle_workers).
+    pub fn idle_workers(self) -> usize {
+        self.raw.idle_workers()
+    }
+
+    /// See [`StaticPool::broken_reason`](crate::StaticPool::broken_reason).
+    pub fn broken_reason(self) -> Option<BrokenReason> {
+        self.raw.broken_reason()
+    }
+
+    /// See [`StaticPool::is_shut_down`](crate::StaticPool::is_shut_down).
+    pub fn is_shut_down(self) -> bool {
+        self.raw.phase() & SHUT_DOWN != 0
+    }
+}

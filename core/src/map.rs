@@ -1,0 +1,319 @@
+//! `map`: a job for each item of an iterator, results in the items' order.
+
+use core::{fmt, task::Poll, time::Duration};
+
+use crate::{
+    error::{JobError, SubmitError},
+    future::JobFuture,
+    job::{Job, JobPlace, Spill},
+    pool::Raw,
+    slot::JobContext,
+    state::HANDLE,
+    submit::PoolRef,
+};
+
+/// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.
+pub const DEFAULT_WINDOW: usize = 16;
+
+/// Options for `map_with`: how many jobs may be in flight, and for how long.
+///
+/// `WINDOW` is the capacity that is set aside for jobs in flight, in the iterator itself: three
+/// words each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MapOptions<const WINDOW: usize = DEFAULT_WINDOW> {
+    /// How many jobs may be submitted ahead of the result that is asked for: 1 to `WINDOW`.
+    pub buffer_size: usize,
+    /// How long the whole iteration may take, counted from the call of `map_with`.
+    pub timeout: Option<Duration>,
+}
+
+impl<const WINDOW: usize> Default for MapOptions<WINDOW> {
+    fn default() -> Self {
+        Self {
+            buffer_size: WINDOW,
+            timeout: None,
+        }
+    }
+}
+
+/// Why `map_with` refused its options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum MapError {
+    /// With a buffer of 0 nothing could ever be submitted.
+    ZeroBuffer,
+    /// The buffer is larger than the WINDOW of the options.
+    BufferTooLarge,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ZeroBuffer => "the buffer size must be at least 1",
+            Self::BufferTooLarge => "the buffer size must not exceed the options' WINDOW",
+            Self::NoClock => "the pool has no clock for a timeout: install a port",
+        })
+    }
+}
+
+impl core::error::Error for MapError {}
+
+/// Where a [`Map`] submits its jobs: a pool, or a scope.
+pub trait Submitter<'p>: sealed::Submitter<'p> {}
+
+pub(crate) mod sealed {
+    use crate::{error::SubmitError, future::JobFuture, job::Job, pool::Raw};
+
+    pub trait Submitter<'p> {
+        #[doc(hidden)]
+        #[allow(private_interfaces)]
+        fn pool(&self) -> Raw<'p>;
+
+        /// # Safety
+        ///
+        /// Job and output are `Send` and live as long as the submitter's jobs may.
+        #[doc(hidden)]
+        #[allow(private_interfaces, private_bounds)]
+        unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>;
+    }
+}
+
+impl<'p, const BYTES: usize, S: Spill> Submitter<'p> for PoolRef<'p, BYTES, S> {}
+
+impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYTES, S> {
+    #[allow(private_interfaces)]
+    fn pool(&self) -> Raw<'p> {
+        self.raw
+    }
+
+    #[allow(private_interfaces, private_bounds)]
+    unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
+        // SAFETY: the caller's promise; HANDLE is for the future.
+        unsafe {
+            let index = self
+                .raw
+                .put::<J, S, BYTES, 0>(self.priority, HANDLE, |_| (), job)?;
+            Ok(JobFuture::new(self.raw, index))
+        }
+    }
+}
+
+/// The function with an item to call it with.
+pub(crate) struct Call<F, A> {
+    function: F,
+    item: A,
+}
+
+impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
+    type Output = T;
+
+    fn step(this: JobPlace<'_, Self>, _cx: &JobContext<'_>) -> Poll<T> {
+        let Self { function, item } = this.take();
+        Poll::Ready(function(item))
+    }
+}
+
+/// An iterator over the results of jobs, in the order of the items: what
+/// [`map`](crate::StaticPool::map) returns.
+///
+/// It takes items from its source only as far as its buffer reaches, so the source may be endless.
+/// A job that fails gives an `Err` in its place, and iteration goes on; after a time-out it ends.
+/// Dropping the iterator cancels the jobs that have not begun.
+pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
+    submitter: P,
+    items: core::iter::Fuse<I>,
+    function: F,
+    /// An item for which there was no room.
+    in_hand: Option<Call<F, I::Item>>,
+    in_flight: heapless::Deque<Result<JobFuture<'p, T>, JobError>, WINDOW>,
+    buffer_size: usize,
+    deadline: Option<Duration>,
+    ended: bool,
+}
+
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    /// See [`StaticPool::map`](crate::StaticPool::map).
+    pub fn map<I, F, T>(self, items: I, function: F) -> Map<'p, I::IntoIter, F, T, Self>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: `Send` and `'static`.
+        unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
+    }
+
+    /// See [`StaticPool::map_with`](crate::StaticPool::map_with).
+    pub fn map_with<I, F, T, const WINDOW: usize>(
+        self,
+        options: MapOptions<WINDOW>,
+        items: I,
+        function: F,
+    ) -> Result<Map<'p, I::IntoIter, F, T, Self, WINDOW>, MapError>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        let deadline = options.check(self.raw)?;
+        let items = items.into_iter();
+        // SAFETY: `Send` and `'static`.
+        Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
+    }
+}
+
+impl<const WINDOW: usize> MapOptions<WINDOW> {
+    /// Checks the options; returns the deadline.
+    pub(crate) fn check(&self, pool: Raw<'_>) -> Result<Option<Duration>, MapError> {
+        if self.buffer_size == 0 {
+            return Err(MapError::ZeroBuffer);
+        }
+        if self.buffer_size > WINDOW {
+            return Err(MapError::BufferTooLarge);
+        }
+        pool.deadline_in(self.timeout)
+            .map_err(|_| MapError::NoClock)
+    }
+}
+
+impl<'p, I, F, T, P, const WINDOW: usize> Map<'p, I, F, T, P, WINDOW>
+where
+    I: Iterator,
+    F: Fn(I::Item) -> T + Clone,
+    P: Submitter<'p>,
+{
+    /// # Safety
+    ///
+    /// Function, items and results are `Send` and live as long as the submitter's jobs may.
+    pub(crate) unsafe fn new(
+        submitter: P,
+        items: I,
+        function: F,
+        buffer_size: usize,
+        deadline: Option<Duration>,
+    ) -> Self {
+        let mut map = Self {
+            submitter,
+            items: items.fuse(),
+            function,
+            in_hand: None,
+            in_flight: heapless::Deque::new(),
+            buffer_size,
+            deadline,
+            ended: false,
+        };
+        map.fill();
+        map
+    }
+
+    /// Submits jobs until the buffer or the pool is full.
+    fn fill(&mut self) {
+        while self.in_flight.len() < self.buffer_size {
+            let job = match self.in_hand.take() {
+                Some(job) => job,
+                None => match self.items.next() {
+                    Some(item) => Call {
+                        function: self.function.clone(),
+                        item,
+                    },
+                    None => return,
+                },
+            };
+            // SAFETY: the promise of `new`.
+            let entry = match unsafe { self.submitter.put(job) } {
+                Ok(future) => Ok(future),
+                Err(SubmitError::Full(job)) => {
+                    self.in_hand = Some(job);
+                    return;
+                }
+                Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
+                Err(_) => Err(JobError::ShutDown),
+            };
+            // There is room: checked above.
+            let _ = self.in_flight.push_back(entry);
+        }
+    }
+
+    /// Waits for room for the item in hand, since nothing is in flight that would make some.
+    fn fill_waiting(&mut self) -> Result<(), JobError> {
+        while self.in_flight.is_empty() && self.in_hand.is_some() {
+            self.submitter.pool().wait_for_room(self.deadline)?;
+            self.fill();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.in_hand = None;
+        while let Some(entry) = self.in_flight.pop_front() {
+            if let Ok(future) = entry {
+                future.cancel();
+            }
+        }
+    }
+}
+
+impl<'p, I, F, T, P, const WINDOW: usize> Iterator for Map<'p, I, F, T, P, WINDOW>
+where
+    I: Iterator,
+    F: Fn(I::Item) -> T + Clone,
+    P: Submitter<'p>,
+{
+    type Item = Result<T, JobError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        if self.in_flight.is_empty() {
+            self.fill();
+            if let Err(error) = self.fill_waiting() {
+                self.end();
+                return Some(Err(error));
+            }
+        }
+        let first = self.in_flight.pop_front()?;
+        self.fill();
+        let mut future = match first {
+            Ok(future) => future,
+            Err(error) => return Some(Err(error)),
+        };
+        let result = future.result_until(self.deadline);
+        if matches!(result, Err(JobError::TimedOut)) {
+            future.cancel();
+            self.end();
+        }
+        Some(result)
+    }
+}
+
+impl<I: Iterator, F, T, P, const WINDOW: usize> Drop for Map<'_, I, F, T, P, WINDOW> {
+    fn drop(&mut self) {
+        for future in self.in_flight.iter().flatten() {
+            future.cancel();
+        }
+    }
+}
+
+impl<I: Iterator, F, T, P, const WINDOW: usize> fmt::Debug for Map<'_, I, F, T, P, WINDOW> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("in_flight", &self.in_flight.len())
+            .field("buffer_size", &self.buffer_size)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<I: Iterator, F, T, P, const WINDOW: usize> defmt::Format for Map<'_, I, F, T, P, WINDOW> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Map({=usize} in flight)", self.in_flight.len());
+    }
+}

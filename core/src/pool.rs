@@ -1,0 +1,426 @@
+//! The pool's memory, and the way to find everything in it.
+//!
+//! A pool is one piece of memory: first what all parties share, then arrays of slots, lanes, nodes,
+//! seats and waiters. The arrays' lengths are the pool's parameters. So that a `JobFuture` need not
+//! name them in its type, code works on [`Raw`]: the address of the memory and the address of its
+//! [`Dims`], which say where each array begins.
+//!
+//! All of it is zero at first, so that a pool in a `static` needs no flash for its initial value.
+
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull, task::RawWakerVTable};
+
+use crate::{
+    bell::Bell,
+    error::BrokenReason,
+    free_list::{FreeList, FreeWords},
+    port::Port,
+    queue::{Lane, Node, Queue},
+    slot::{Header, SlotRef},
+    sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom, fence},
+    tagged::Tagged,
+    worker::Worker,
+};
+
+/// How large a pool's arrays are and where they begin, in bytes from the pool's address.
+pub(crate) struct Dims {
+    pub(crate) slots: usize,
+    pub(crate) bytes: usize,
+    pub(crate) priorities: usize,
+    pub(crate) workers: usize,
+    pub(crate) waiters: usize,
+    pub(crate) slot_size: usize,
+    pub(crate) slots_at: usize,
+    pub(crate) lanes_at: usize,
+    pub(crate) nodes_at: usize,
+    pub(crate) seats_at: usize,
+    pub(crate) waiters_at: usize,
+    pub(crate) node_words: Tagged,
+    pub(crate) free_words: FreeWords,
+    /// For the tasks of this pool: knows how to get from a slot's address to the pool.
+    pub(crate) task_wakers: &'static RawWakerVTable,
+}
+
+/// The pool takes no new work.
+pub(crate) const SHUT_DOWN: u32 = 1 << 0;
+/// Queued work is cancelled.
+pub(crate) const CANCELLING: u32 = 1 << 1;
+/// The pool is broken; the reason is being written.
+const BREAKING: u32 = 1 << 2;
+/// The pool is broken; the reason can be read.
+pub(crate) const BROKEN: u32 = 1 << 3;
+
+/// What there is one of in every pool.
+#[repr(C)]
+pub(crate) struct Shared {
+    free: FreeList,
+    /// Bits only ever get set.
+    phase: AtomicU32,
+    /// Workers in their run loop.
+    joined: AtomicU32,
+    /// Follows `BREAKING` and `BROKEN`.
+    reason: UnsafeCell<MaybeUninit<BrokenReason>>,
+    port: spin::Once<&'static dyn Port>,
+}
+
+impl Shared {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                free: FreeList::new(),
+                phase: AtomicU32::new(0),
+                joined: AtomicU32::new(0),
+                reason: UnsafeCell::new(MaybeUninit::uninit()),
+                port: spin::Once::new(),
+            }
+        }
+    }
+}
+
+/// A worker's place in the pool.
+#[repr(C)]
+pub(crate) struct Seat {
+    /// Who of this group of seats is idle. In the group's first seat; see `idle`.
+    pub(crate) idle: AtomicUsize,
+    pub(crate) bell: Bell,
+    /// The context that the worker runs in; 0 if unknown.
+    pub(crate) context: AtomicUsize,
+    /// The slot plus one of the job that the worker blocks for without a time limit; 0 if none.
+    pub(crate) waits_for: AtomicU16,
+    /// 1 once the worker was declared lost.
+    pub(crate) lost: AtomicU16,
+    /// The worker, for jobs that block on it. Only the worker's own context looks at it.
+    pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,
+}
+
+impl Seat {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                idle: AtomicUsize::new(0),
+                bell: Bell::new(),
+                context: AtomicUsize::new(0),
+                waits_for: AtomicU16::new(0),
+                lost: AtomicU16::new(0),
+                worker: UnsafeCell::new(None),
+            }
+        }
+    }
+}
+
+/// What a waiter wants to be told of, besides completions in its set.
+pub(crate) const ROOM: u16 = 1;
+/// A worker left.
+pub(crate) const LEAVING: u16 = 2;
+
+/// The place of a context that waits for room, for the end, or on a set of futures.
+#[repr(C)]
+pub(crate) struct Waiter {
+    pub(crate) bell: Bell,
+    /// `ROOM`, `LEAVING`, or 0 for a set.
+    pub(crate) interest: AtomicU16,
+    /// The completion that came last: slot plus one; the slots' links go on from there.
+    pub(crate) completed: AtomicU16,
+}
+
+impl Waiter {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                bell: Bell::new(),
+                interest: AtomicU16::new(0),
+                completed: AtomicU16::new(0),
+            }
+        }
+    }
+}
+
+/// A pool of any size.
+#[derive(Clone, Copy)]
+pub(crate) struct Raw<'p> {
+    /// Invariant: points to a pool's memory that is as `dims` says, valid for 'p, initialised, and
+    /// reachable through this pointer as a whole.
+    shared: NonNull<Shared>,
+    dims: &'p Dims,
+    pool: PhantomData<&'p Shared>,
+}
+
+// SAFETY: all that is reachable is shared under the protocols of the modules, which are made for
+// any number of contexts; jobs and results are `Send` by the bounds of the submitting methods.
+unsafe impl Send for Raw<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Raw<'_> {}
+
+impl<'p> Raw<'p> {
+    /// # Safety
+    ///
+    /// The type's invariant.
+    #[inline(always)]
+    pub(crate) unsafe fn new(shared: NonNull<Shared>, dims: &'p Dims) -> Self {
+        Self {
+            shared,
+            dims,
+            pool: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn dims(self) -> &'p Dims {
+        self.dims
+    }
+
+    #[inline(always)]
+    fn shared(self) -> &'p Shared {
+        // SAFETY: the type's invariant; `Shared` is only ever shared.
+        unsafe { self.shared.as_ref() }
+    }
+
+    /// The address `offset` bytes into the pool.
+    #[inline(always)]
+    fn at<T>(self, offset: usize) -> NonNull<T> {
+        // SAFETY: offsets come from `Dims`, so they stay inside the pool's memory.
+        unsafe { self.shared.byte_add(offset).cast() }
+    }
+
+    /// Slot `index`. An index comes from this pool's own lists, or from a loop below `slots`.
+    #[inline(always)]
+    pub(crate) fn slot(self, index: u16) -> SlotRef<'p> {
+        debug_assert!(usize::from(index) < self.dims.slots);
+        let offset = self.dims.slots_at + usize::from(index) * self.dims.slot_size;
+        // SAFETY: the index is below `slots`, so a slot of this pool begins there, valid for 'p.
+        unsafe { SlotRef::new(self.at::<Header>(offset)) }
+    }
+
+    #[inline(always)]
+    fn queue(self, priority: usize) -> Queue<'p> {
+        debug_assert!(priority < self.dims.priorities);
+        // SAFETY: `priorities` lanes begin there, and as many nodes as lanes and slots together.
+        unsafe {
+            let lane = self.at::<Lane>(self.dims.lanes_at).add(priority).as_ref();
+            let nodes = core::slice::from_raw_parts(
+                self.at::<Node>(self.dims.nodes_at).as_ptr(),
+                self.dims.priorities + self.dims.slots,
+            );
+            Queue::new(lane, priority, nodes, self.dims.node_words)
+        }
+    }
+
+    /// The workers' places.
+    #[inline(always)]
+    pub(crate) fn seats(self) -> &'p [Seat] {
+        // SAFETY: `workers` seats begin there.
+        unsafe {
+            core::slice::from_raw_parts(self.at(self.dims.seats_at).as_ptr(), self.dims.workers)
+        }
+    }
+
+    /// The waiters' places.
+    #[inline(always)]
+    pub(crate) fn waiters(self) -> &'p [Waiter] {
+        // SAFETY: `waiters` waiters begin there.
+        unsafe {
+            core::slice::from_raw_parts(self.at(self.dims.waiters_at).as_ptr(), self.dims.waiters)
+        }
+    }
+
+    /// The port, if one is installed.
+    #[inline(always)]
+    pub(crate) fn port(self) -> Option<&'static dyn Port> {
+        self.shared().port.get().copied()
+    }
+
+    /// Installs the port; false if there is one already.
+    pub(crate) fn install(self, port: &'static dyn Port) -> bool {
+        let mut installed = false;
+        self.shared().port.call_once(|| {
+            installed = true;
+            port
+        });
+        installed
+    }
+
+    /// Takes a free slot. If there is none, cancelled jobs at the head of the queues give theirs.
+    #[inline]
+    pub(crate) fn claim_slot(self) -> Option<u16> {
+        let pop = || {
+            self.shared()
+                .free
+                .pop(self.dims.free_words, |index| self.slot(index).link())
+        };
+        pop().or_else(|| {
+            self.reap();
+            pop()
+        })
+    }
+
+    /// Gives a slot back that nobody needs.
+    #[inline]
+    pub(crate) fn free_slot(self, index: u16) {
+        let slot = self.slot(index);
+        slot.state.vacate();
+        let free = &self.shared().free;
+        if free.push(self.dims.free_words, index, slot.link()) {
+            self.ring_waiters(ROOM);
+            free.unmark_waiting(self.dims.free_words, || {
+                !self.waiters().iter().any(|waiter| {
+                    waiter.bell.is_taken() && waiter.interest.load(Ordering::Acquire) & ROOM != 0
+                })
+            });
+        }
+    }
+
+    /// Marks the free list as waited for; false if a slot is free.
+    pub(crate) fn mark_waiting_for_room(self) -> bool {
+        self.shared().free.mark_waiting(self.dims.free_words)
+    }
+
+    /// How many slots are free. O(slots).
+    pub(crate) fn free_slots(self) -> usize {
+        self.shared()
+            .free
+            .len(self.dims.free_words, |index| self.slot(index).link())
+    }
+
+    /// Puts a slot into the run queue of its priority, without waking anybody.
+    #[inline]
+    pub(crate) fn enqueue(self, index: u16, priority: usize) {
+        let slot = self.slot(index);
+        let node = match slot.node.load(Ordering::Relaxed) {
+            // The first node that a slot has follows from its index: those of the lanes come first.
+            0 => self.dims.priorities as u16 + index,
+            own => own - 1,
+        };
+        // SAFETY: a slot owns its node while it is not queued, and this one is not: the caller's
+        // transition to QUEUED was from a state without it.
+        unsafe { self.queue(priority).push(index, node) };
+    }
+
+    /// Takes the most urgent, oldest index out of the queues.
+    #[inline]
+    pub(crate) fn dequeue(self) -> Option<u16> {
+        (0..self.dims.priorities)
+            .rev()
+            .find_map(|priority| self.dequeue_if(priority, |_| true))
+    }
+
+    #[inline]
+    fn dequeue_if(self, priority: usize, wanted: impl Fn(u16) -> bool) -> Option<u16> {
+        let popped = self.queue(priority).pop_if(wanted)?;
+        let slot = self.slot(popped.item);
+        // Relaxed: the slot, now the caller's, goes through its state word to whoever queues it next.
+        slot.node.store(popped.node + 1, Ordering::Relaxed);
+        Some(popped.item)
+    }
+
+    /// Whether any index is queued.
+    pub(crate) fn has_queued(self) -> bool {
+        (0..self.dims.priorities).any(|priority| !self.queue(priority).is_empty())
+    }
+
+    /// Takes indices of ended jobs off the heads of the queues.
+    #[cold]
+    pub(crate) fn reap(self) {
+        for priority in 0..self.dims.priorities {
+            while let Some(index) = self.dequeue_if(priority, |index| {
+                let state = self.slot(index).state.load();
+                state.has(crate::state::DONE) && state.has(crate::state::QUEUED)
+            }) {
+                self.discard(index);
+            }
+        }
+    }
+
+    /// An index was popped whose job has ended.
+    fn discard(self, index: u16) {
+        use crate::state::Begun;
+        match self.slot(index).state.begin() {
+            Begun::CancelledAndLast => self.free_slot(index),
+            Begun::Cancelled => {}
+            // An ended job does not begin; the index would have to be reused while it was queued.
+            Begun::Yes(_) => debug_assert!(false, "a queued slot changed its tenant"),
+        }
+    }
+
+    /// What has been said about the pool's end.
+    #[inline(always)]
+    pub(crate) fn phase(self) -> u32 {
+        // Acquire: pairs with the Release of `enter_phase` and `set_broken`.
+        self.shared().phase.load(Ordering::Acquire)
+    }
+
+    /// Sets bits of the phase.
+    pub(crate) fn enter_phase(self, bits: u32) {
+        self.shared().phase.fetch_or(bits, Ordering::AcqRel);
+        // Pairs with the fence of `submit::enqueue_and_wake`: either the submitter sees the bits,
+        // or whoever sees them here looks at the queue after the submitter's push.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Breaks the pool; false if it is broken already.
+    pub(crate) fn set_broken(self, reason: BrokenReason) -> bool {
+        if self.shared().phase.fetch_or(BREAKING, Ordering::AcqRel) & BREAKING != 0 {
+            return false;
+        }
+        self.shared().reason.with_mut(|cell| {
+            // SAFETY: only the one who sets BREAKING gets here, and nobody reads before BROKEN.
+            unsafe { (*cell).write(reason) };
+        });
+        self.enter_phase(BROKEN);
+        true
+    }
+
+    /// Why the pool is broken, if it is.
+    pub(crate) fn broken_reason(self) -> Option<BrokenReason> {
+        if self.phase() & BROKEN == 0 {
+            return None;
+        }
+        // SAFETY: BROKEN says that the reason was written; it is not written again.
+        Some(
+            self.shared()
+                .reason
+                .with(|cell| unsafe { (*cell).assume_init() }),
+        )
+    }
+
+    /// How many workers are in their run loop.
+    pub(crate) fn joined(self) -> usize {
+        self.shared().joined.load(Ordering::Acquire) as usize
+    }
+
+    /// A worker joins.
+    pub(crate) fn count_in(self) {
+        self.shared().joined.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A worker leaves; those who wait for that are told.
+    pub(crate) fn count_out(self) {
+        self.shared().joined.fetch_sub(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+        self.ring_waiters(LEAVING);
+    }
+
+    /// Wakes the waiters that are interested in `what`.
+    #[cold]
+    fn ring_waiters(self, what: u16) {
+        for waiter in self.waiters() {
+            if waiter.interest.load(Ordering::Acquire) & what != 0 {
+                waiter.bell.ring();
+            }
+        }
+    }
+
+    /// Whether a started task waits for its waker, or a job is being worked on.
+    pub(crate) fn count_slots(self, bits: u32) -> usize {
+        let used = self.shared().free.used(self.dims.free_words);
+        (0..used)
+            .filter(|&index| {
+                let state = self.slot(index as u16).state.load();
+                state.has(bits) && state.lacks(crate::state::DONE)
+            })
+            .count()
+    }
+
+    /// The indices of all slots that were ever used.
+    pub(crate) fn used_slots(self) -> impl Iterator<Item = u16> {
+        0..self.shared().free.used(self.dims.free_words) as u16
+    }
+}

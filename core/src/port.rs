@@ -1,0 +1,89 @@
+//! What the pool asks of the machine under it.
+//!
+//! A pool works without any of this: then a blocked caller spins and runs queued work, there are no
+//! timeouts, and a panic ends the worker that it happens on. A port adds a clock, a way to sleep,
+//! and a notion of who is calling. The std adapter has one for the host; firmware writes its own,
+//! of which each method is a line or two.
+
+use core::{task::Waker, time::Duration};
+
+use crate::error::Panic;
+
+/// A way for one execution context to sleep until something wakes it.
+///
+/// ```
+/// use core::{task::Waker, time::Duration};
+/// use corepool::Parker;
+///
+/// /// Never sleeps, so it needs no waking.
+/// struct Spin;
+///
+/// impl Parker for Spin {
+///     fn waker(&self) -> Waker {
+///         Waker::noop().clone()
+///     }
+///     fn park(&self, _deadline: Option<Duration>) {
+///         core::hint::spin_loop();
+///     }
+/// }
+/// ```
+pub trait Parker {
+    /// A waker that ends the current [`park`](Self::park), or the next one if none is going on. It
+    /// may be woken from any context, interrupts included, any number of times, and long after this
+    /// parker is gone.
+    fn waker(&self) -> Waker;
+
+    /// Sleeps until the waker has been woken since the last return from here, or until the clock of
+    /// the pool's [`Port`] passes `deadline`. May return early for no reason.
+    fn park(&self, deadline: Option<Duration>);
+}
+
+/// The name of an execution context: a thread, or a core together with the interrupt that it
+/// serves. Never 0.
+pub type ContextId = core::num::NonZeroUsize;
+
+/// The services of the machine: clock, identity, sleep, and what to do about panics.
+///
+/// Install it with [`StaticPool::install`](crate::StaticPool::install), once, before the workers
+/// start. Every method may be called from any context that uses the pool.
+pub trait Port: Sync {
+    /// The context that calls. Two contexts that can be under way at the same time, one of them
+    /// perhaps interrupted by the other, have different names.
+    fn context(&self) -> ContextId;
+
+    /// The time since some fixed moment. Never goes back. `None` if there is no clock; then calls
+    /// with a timeout fail with an error that says so.
+    fn now(&self) -> Option<Duration>;
+
+    /// Calls `f` once with a parker for the context that calls.
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker));
+
+    /// How often a caller that is about to sleep looks again first. 0, the default, is never.
+    fn spins(&self) -> u32 {
+        0
+    }
+
+    /// Whether a caller that is no worker runs queued work while it blocks, if the pool has no
+    /// worker at all. True by default: on a chip whose only core waits for a job, that job runs on
+    /// it. False where workers are sure to come.
+    fn lends_blocked_callers(&self) -> bool {
+        true
+    }
+
+    /// Calls `f` once. Where unwinding exists, a panic in it comes back as an error. The default
+    /// does not catch.
+    fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+        f();
+        Ok(())
+    }
+
+    /// Work was queued and there was no sleeping worker to wake for it. A pool that starts workers
+    /// on demand starts one here; the default does nothing.
+    fn no_idle_worker(&self) {}
+
+    /// Something failed and nobody asked: a job without a handle, or a callback, panicked. The
+    /// default drops it.
+    fn unobserved_failure(&self, panic: Panic) {
+        drop(panic);
+    }
+}

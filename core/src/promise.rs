@@ -1,0 +1,113 @@
+//! A future whose result is set by hand.
+
+use core::{fmt, marker::PhantomData};
+
+use crate::{
+    job::{Spill, Stored},
+    pool::Raw,
+    state::{Begun, Outcome},
+};
+
+/// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
+/// result. An interrupt handler that ends a transfer is the usual one.
+///
+/// Dropped without a result, it ends the future with
+/// [`JobError::WorkerLost`](crate::JobError::WorkerLost), so that nobody waits for ever.
+///
+/// ```
+/// use corepool::StaticPool;
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let (promise, sample) = POOL.promise::<u16>().unwrap();
+/// promise.set_result(1023).unwrap(); // in the interrupt handler
+/// assert_eq!(sample.result().unwrap(), 1023);
+/// ```
+#[must_use = "a dropped promise ends its future with an error"]
+pub struct Promise<'p, T> {
+    /// Invariant: QUEUED is set in the slot's state and stands for this value; no index of the slot
+    /// is in a queue.
+    pool: Raw<'p>,
+    slot: u16,
+    put: unsafe fn(*mut u8, T),
+    result: PhantomData<T>,
+}
+
+// SAFETY: it moves a `T` in and gives none out.
+unsafe impl<T: Send> Send for Promise<'_, T> {}
+// SAFETY: shared references give access to the state word only.
+unsafe impl<T: Send> Sync for Promise<'_, T> {}
+
+impl<'p, T> Promise<'p, T> {
+    /// # Safety
+    ///
+    /// The type's invariant; the slot was set up for a `T` stored by `S` in `BYTES`.
+    pub(crate) unsafe fn new<S: Spill, const BYTES: usize>(pool: Raw<'p>, slot: u16) -> Self {
+        Self {
+            pool,
+            slot,
+            put: Stored::<T, S, BYTES, 0>::put,
+            result: PhantomData,
+        }
+    }
+
+    /// Sets the result: the future is done, callbacks run here, waiters are woken.
+    ///
+    /// From any context. O(1), plus the callbacks.
+    ///
+    /// # Errors
+    ///
+    /// The result comes back if the future was cancelled, or broken with its pool, before.
+    pub fn set_result(self, result: T) -> Result<(), T> {
+        let this = core::mem::ManuallyDrop::new(self);
+        match this.pool.slot(this.slot).state.begin() {
+            Begun::Yes(_) => {
+                let slot = this.pool.slot(this.slot);
+                // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
+                unsafe { (this.put)(slot.payload(), result) };
+                this.pool.complete(this.slot, Outcome::Returned);
+                Ok(())
+            }
+            Begun::Cancelled => Err(result),
+            Begun::CancelledAndLast => {
+                this.pool.free_slot(this.slot);
+                Err(result)
+            }
+        }
+    }
+
+    /// Whether nobody needs the result any more: the future was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.pool
+            .slot(self.slot)
+            .state
+            .load()
+            .has(crate::state::DONE)
+    }
+}
+
+impl<T> Drop for Promise<'_, T> {
+    fn drop(&mut self) {
+        match self.pool.slot(self.slot).state.begin() {
+            Begun::Yes(_) => self.pool.complete(self.slot, Outcome::Abandoned),
+            Begun::Cancelled => {}
+            Begun::CancelledAndLast => self.pool.free_slot(self.slot),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Promise<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise")
+            .field("slot", &self.slot)
+            .field("is_cancelled", &self.is_cancelled())
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for Promise<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Promise({=u16})", self.slot);
+    }
+}

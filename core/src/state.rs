@@ -1,0 +1,441 @@
+//! The state word of a slot.
+//!
+//! One 32-bit word says everything that more than one party must agree on. Every transition is one
+//! compare-and-swap of it.
+//!
+//! ```text
+//!                   submit                begin                        complete
+//!     free ──────────────► QUEUED ─────────────► BUSY ───────────────────────► DONE ──► free
+//!                            │                    │ ▲                           ▲
+//!                            │         suspend    ▼ │ begin                     │
+//!                            │        (a task)  SUSPENDED ──wake──► SUSPENDED|QUEUED
+//!                            │                    │                     │       │
+//!                            └────────────────────┴──── claim ──────────┘       │
+//!                                                 ▼                             │
+//!                                    BUSY (the canceller drops the job) ────────┘
+//!
+//!     submit    `submit::put`          moves the job in; the handle is there, the index is queued
+//!     begin     `State::begin`         a worker takes the job out of the queue to poll it
+//!     suspend   `State::suspend`       a task returned `Pending`; `wake` queues it again
+//!     claim     `State::claim`         cancel, shutdown and break take a job that nobody polls
+//!     complete  `State::publish`       the outcome is there; callbacks run; waiters are woken
+//! ```
+//!
+//! Three parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`) and the
+//! handle (`HANDLE`). A done slot is freed by the one that leaves last: the transition that clears
+//! the last of the three bits says so to its caller, exactly once.
+//!
+//! | bit | set when | while set |
+//! |---|---|---|
+//! | `QUEUED` | the index goes into a run queue | the index is in the queue; whoever pops it clears it |
+//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE` |
+//! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
+//! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
+//! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
+//! | `HANDLE` | submit | a `JobFuture` refers to the slot |
+//! | `WAITING` | the handle left a waker | the waker cell belongs to the completer |
+//! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
+//! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
+
+use crate::sync::{AtomicU32, Ordering, const_unless_loom};
+
+/// A snapshot of a slot's state word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Snapshot(u32);
+
+pub(crate) const QUEUED: u32 = 1 << 0;
+pub(crate) const BUSY: u32 = 1 << 1;
+pub(crate) const SUSPENDED: u32 = 1 << 2;
+pub(crate) const NOTIFIED: u32 = 1 << 3;
+pub(crate) const CANCEL: u32 = 1 << 4;
+pub(crate) const HANDLE: u32 = 1 << 5;
+pub(crate) const WAITING: u32 = 1 << 6;
+pub(crate) const CALLBACKS: u32 = 1 << 7;
+pub(crate) const DONE: u32 = 1 << 8;
+const OUTCOME_SHIFT: u32 = 9;
+const OUTCOME: u32 = 0b111 << OUTCOME_SHIFT;
+const PRIORITY_SHIFT: u32 = 12;
+const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
+const INDEX_SHIFT: u32 = 16;
+
+/// The number of priorities that the state word has room for.
+pub(crate) const MAX_PRIORITIES: usize = 16;
+
+/// How a job ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum Outcome {
+    /// The payload holds the result.
+    Returned = 0,
+    Cancelled = 1,
+    /// The payload holds a `Panic`.
+    Panicked = 2,
+    WorkerLost = 3,
+    Broken = 4,
+    /// Its party left without a result: a dropped promise.
+    Abandoned = 5,
+}
+
+impl Snapshot {
+    #[inline(always)]
+    pub(crate) fn has(self, bits: u32) -> bool {
+        self.0 & bits != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn lacks(self, bits: u32) -> bool {
+        self.0 & bits == 0
+    }
+
+    /// Whether the result may be taken: done, and the completer has left.
+    #[inline(always)]
+    pub(crate) fn is_ready(self) -> bool {
+        self.0 & (DONE | BUSY) == DONE
+    }
+
+    /// Whether a job is there that has not begun, or a task between two polls.
+    #[inline(always)]
+    pub(crate) fn is_claimable(self) -> bool {
+        self.has(QUEUED | SUSPENDED) && self.lacks(BUSY | DONE)
+    }
+
+    pub(crate) fn outcome(self) -> Outcome {
+        match (self.0 & OUTCOME) >> OUTCOME_SHIFT {
+            0 => Outcome::Returned,
+            1 => Outcome::Cancelled,
+            2 => Outcome::Panicked,
+            3 => Outcome::WorkerLost,
+            4 => Outcome::Broken,
+            _ => Outcome::Abandoned,
+        }
+    }
+
+    /// Ended, otherwise than with a result or by cancellation.
+    pub(crate) fn failed(self) -> bool {
+        self.has(DONE) && !matches!(self.outcome(), Outcome::Returned | Outcome::Cancelled)
+    }
+
+    #[inline(always)]
+    pub(crate) fn index(self) -> u16 {
+        (self.0 >> INDEX_SHIFT) as u16
+    }
+
+    #[inline(always)]
+    pub(crate) fn priority(self) -> usize {
+        ((self.0 & PRIORITY) >> PRIORITY_SHIFT) as usize
+    }
+
+    /// Nobody needs the slot any more.
+    #[inline(always)]
+    fn is_abandoned(self) -> bool {
+        self.has(DONE) && self.lacks(QUEUED | BUSY | HANDLE)
+    }
+}
+
+/// What became of an index that was popped from the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// The caller is `BUSY` with it.
+    Yes(Snapshot),
+    /// It was cancelled meanwhile.
+    Cancelled,
+    /// It was cancelled meanwhile, and the caller is the last: it frees the slot.
+    CancelledAndLast,
+}
+
+/// What became of a task that returned `Pending`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suspension {
+    /// It waits for its waker.
+    Suspended,
+    /// Its waker has fired already: the caller queues it again.
+    Requeue,
+    /// It is to be cancelled, by the caller, who is still `BUSY`.
+    Cancel,
+}
+
+/// What `publish` found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// A handle, and nothing else: the slot is the handle's now.
+    Left,
+    /// Somebody to tell, or nobody to take the result: the caller goes on with `settle`.
+    Linger,
+    /// The worker had been declared lost. The payload is the caller's to drop, then `release_late`.
+    TooLate,
+}
+
+/// What a completer that lingers does next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settle {
+    /// Run the callbacks that are in the chain, and come back.
+    Callbacks,
+    /// Collect the waiter, and come back.
+    Waiter,
+    /// There is no handle: drop the payload, then `release`.
+    Unclaimed,
+    /// Nothing: the slot is the handle's now.
+    Left,
+}
+
+/// The state word.
+pub(crate) struct State(AtomicU32);
+
+impl State {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self(AtomicU32::new(0))
+        }
+    }
+
+    /// Acquire: pairs with the Release of every transition, so that what the snapshot says is there
+    /// can be seen.
+    #[inline(always)]
+    pub(crate) fn load(&self) -> Snapshot {
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// Swaps `from` for `to`. AcqRel: every transition hands over what its bits stand for (payload,
+    /// waker cell, chain) and takes over what the others' bits stand for.
+    #[inline(always)]
+    fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
+        match self
+            .0
+            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => Ok(Snapshot(to)),
+            Err(now) => Err(Snapshot(now)),
+        }
+    }
+
+    /// Repeats `step` until its swap succeeds. `step` returns the new word and what to report, or
+    /// just what to report.
+    #[inline(always)]
+    fn transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
+        let mut now = self.load();
+        loop {
+            match step(now) {
+                Err(report) => return report,
+                Ok((to, report)) => match self.swap(now, to) {
+                    Ok(_) => return report,
+                    Err(other) => now = other,
+                },
+            }
+        }
+    }
+
+    /// The first word of a slot's new tenant. The caller owns the slot alone.
+    ///
+    /// Release: a waker that outlived the last tenant may look at this word at any time.
+    #[inline(always)]
+    pub(crate) fn occupy(&self, index: u16, priority: usize, bits: u32) {
+        let word = (u32::from(index) << INDEX_SHIFT) | ((priority as u32) << PRIORITY_SHIFT) | bits;
+        self.0.store(word, Ordering::Release);
+    }
+
+    /// Back to free. The caller owns the slot alone.
+    #[inline(always)]
+    pub(crate) fn vacate(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+
+    /// A worker popped the index.
+    #[inline(always)]
+    pub(crate) fn begin(&self) -> Begun {
+        self.transition(|s| {
+            if s.has(BUSY | DONE) {
+                let left = Snapshot(s.0 & !QUEUED);
+                let last = left.is_abandoned();
+                Ok((
+                    left.0,
+                    if last {
+                        Begun::CancelledAndLast
+                    } else {
+                        Begun::Cancelled
+                    },
+                ))
+            } else {
+                let to = (s.0 & !(QUEUED | SUSPENDED | NOTIFIED)) | BUSY;
+                Ok((to, Begun::Yes(Snapshot(to))))
+            }
+        })
+    }
+
+    /// Takes a job that nobody is at work on, to end it without running it. `None` if there is no
+    /// such job.
+    pub(crate) fn claim(&self) -> Option<Snapshot> {
+        self.transition(|s| {
+            if s.is_claimable() {
+                let to = (s.0 & !(SUSPENDED | NOTIFIED)) | BUSY;
+                Ok((to, Some(Snapshot(to))))
+            } else {
+                Err(None)
+            }
+        })
+    }
+
+    /// Asks a job that is being worked on to stop; false if it is not being worked on.
+    pub(crate) fn request_cancel(&self) -> bool {
+        self.transition(|s| {
+            if s.has(BUSY) && s.lacks(DONE) {
+                Ok((s.0 | CANCEL, true))
+            } else {
+                Err(false)
+            }
+        })
+    }
+
+    /// A task returned `Pending`.
+    pub(crate) fn suspend(&self) -> Suspension {
+        self.transition(|s| {
+            // DONE: its worker was declared lost; it ends like a cancelled one.
+            if s.has(CANCEL | DONE) {
+                Err(Suspension::Cancel)
+            } else if s.has(NOTIFIED) {
+                let to = (s.0 & !(BUSY | NOTIFIED)) | SUSPENDED | QUEUED;
+                Ok((to, Suspension::Requeue))
+            } else {
+                Ok(((s.0 & !BUSY) | SUSPENDED, Suspension::Suspended))
+            }
+        })
+    }
+
+    /// A waker fired. `Some`: the caller queues the task.
+    pub(crate) fn wake(&self) -> Option<Snapshot> {
+        self.transition(|s| {
+            if s.has(SUSPENDED) && s.lacks(QUEUED) {
+                let to = s.0 | QUEUED;
+                Ok((to, Some(Snapshot(to))))
+            } else if s.has(BUSY) && s.lacks(DONE | NOTIFIED) {
+                Ok((s.0 | NOTIFIED, None))
+            } else {
+                Err(None)
+            }
+        })
+    }
+
+    /// The party that is `BUSY` publishes the outcome.
+    #[inline(always)]
+    pub(crate) fn publish(&self, outcome: Outcome) -> Published {
+        self.transition(|s| {
+            if s.has(DONE) {
+                return Err(Published::TooLate);
+            }
+            let done = s.0 | DONE | ((outcome as u32) << OUTCOME_SHIFT);
+            Ok(if s.has(HANDLE) && s.lacks(WAITING | CALLBACKS) {
+                (done & !BUSY, Published::Left)
+            } else {
+                (done, Published::Linger)
+            })
+        })
+    }
+
+    /// The completer leaves if there is nothing left to do. `collected`: it has the waiter already.
+    pub(crate) fn settle(&self, collected: bool) -> Settle {
+        self.transition(|s| {
+            if s.has(CALLBACKS) {
+                Ok((s.0 & !CALLBACKS, Settle::Callbacks))
+            } else if s.lacks(HANDLE) {
+                Err(Settle::Unclaimed)
+            } else if s.has(WAITING) && !collected {
+                Err(Settle::Waiter)
+            } else {
+                Ok((s.0 & !(WAITING | BUSY), Settle::Left))
+            }
+        })
+    }
+
+    /// Declares the worker lost that is `BUSY` with this job, and makes the caller the completer;
+    /// false if nobody is at work. `QUEUED`, which no index stands for here, keeps the slot for the
+    /// worker, in case that it comes back.
+    pub(crate) fn lose(&self) -> bool {
+        self.transition(|s| {
+            if s.lacks(BUSY) || s.has(DONE | QUEUED) {
+                return Err(false);
+            }
+            let outcome = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
+            Ok((s.0 | DONE | QUEUED | outcome, true))
+        })
+    }
+
+    /// A worker that had been declared lost is through with the slot. True: the caller frees it.
+    pub(crate) fn release_late(&self) -> bool {
+        self.transition(|s| {
+            let left = Snapshot(s.0 & !QUEUED);
+            Ok((left.0, left.is_abandoned()))
+        })
+    }
+
+    /// Clears `BUSY` after the payload was dropped for want of a handle. True: the caller frees the
+    /// slot.
+    #[inline(always)]
+    pub(crate) fn release(&self) -> bool {
+        self.transition(|s| {
+            let left = Snapshot(s.0 & !BUSY);
+            Ok((left.0, left.is_abandoned()))
+        })
+    }
+
+    /// The handle leaves a waiter, which it wrote to the cell before. False: the job is done, and
+    /// the cell is still the handle's.
+    pub(crate) fn set_waiting(&self) -> bool {
+        self.transition(|s| {
+            if s.is_ready() {
+                Err(false)
+            } else {
+                Ok((s.0 | WAITING, true))
+            }
+        })
+    }
+
+    /// The handle takes the cell back. False: the completer has it or had it.
+    pub(crate) fn unset_waiting(&self) -> bool {
+        self.transition(|s| {
+            if s.lacks(WAITING) {
+                Err(true)
+            } else if s.has(DONE) {
+                Err(false)
+            } else {
+                Ok((s.0 & !WAITING, true))
+            }
+        })
+    }
+
+    /// The handle has put a callback into the chain. False: the completer has left; what is still
+    /// in the chain is the handle's to run.
+    pub(crate) fn set_callbacks(&self) -> bool {
+        self.transition(|s| {
+            if s.is_ready() {
+                Err(false)
+            } else {
+                Ok((s.0 | CALLBACKS, true))
+            }
+        })
+    }
+
+    /// The handle goes away before the result can be taken. False: it can be taken; the handle must
+    /// drop it first and then `drop_handle`.
+    pub(crate) fn detach(&self) -> bool {
+        self.transition(|s| {
+            if s.is_ready() {
+                Err(false)
+            } else {
+                Ok((s.0 & !HANDLE, true))
+            }
+        })
+    }
+
+    /// The handle of a ready job goes away. True: the caller frees the slot.
+    #[inline(always)]
+    pub(crate) fn drop_handle(&self) -> bool {
+        let now = self.load();
+        if now.lacks(QUEUED | BUSY) {
+            // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
+            return true;
+        }
+        self.transition(|s| {
+            let left = Snapshot(s.0 & !HANDLE);
+            Ok((left.0, left.is_abandoned()))
+        })
+    }
+}

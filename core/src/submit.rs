@@ -1,0 +1,407 @@
+//! Submitting: how a job gets into a slot and into the queue.
+
+use core::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    block::Wait,
+    error::{Blocked, SubmitError},
+    future::JobFuture,
+    job::{BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf},
+    pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
+    promise::Promise,
+    state::{HANDLE, Outcome, Published, QUEUED},
+    token::CancelToken,
+    wait::Waiting,
+};
+
+/// A pool of any size, with a priority to submit at: what all of a pool's methods work on.
+///
+/// Copy it, pass it by value, store it. It names the pool's `BYTES`, so that a job that does not fit
+/// is a build error, and nothing else of its type. A [`StaticPool`](crate::StaticPool) has the same
+/// methods and is documented there.
+pub struct PoolRef<'p, const BYTES: usize, S = BuildError> {
+    pub(crate) raw: Raw<'p>,
+    pub(crate) priority: usize,
+    spill: PhantomData<fn() -> S>,
+}
+
+impl<const BYTES: usize, S> Clone for PoolRef<'_, BYTES, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<const BYTES: usize, S> Copy for PoolRef<'_, BYTES, S> {}
+
+impl<const BYTES: usize, S> fmt::Debug for PoolRef<'_, BYTES, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolRef")
+            .field("capacity", &self.raw.dims().slots)
+            .field("bytes", &BYTES)
+            .field("workers", &self.raw.joined())
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "PoolRef({=usize} slots, {=usize} bytes)",
+            self.raw.dims().slots,
+            BYTES
+        );
+    }
+}
+
+impl<'p> Raw<'p> {
+    /// Why a submit is refused now, if it is.
+    fn refuse<J>(self, job: J) -> Result<J, SubmitError<J>> {
+        let phase = self.phase();
+        if phase == 0 {
+            return Ok(job);
+        }
+        Err(self.refusal(job))
+    }
+
+    #[cold]
+    fn refusal<J>(self, job: J) -> SubmitError<J> {
+        match self.broken_reason() {
+            Some(reason) => SubmitError::Broken(job, reason),
+            None => SubmitError::ShutDown(job),
+        }
+    }
+
+    /// Moves a job into a free slot and queues it. `OFFSET` bytes at the payload's beginning are
+    /// `prefix`'s to write.
+    ///
+    /// # Safety
+    ///
+    /// The job and its result may be run and dropped in any context, until the slot is free: they
+    /// are `Send` and outlive that.
+    #[inline]
+    pub(crate) unsafe fn put<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize>(
+        self,
+        priority: usize,
+        party: u32,
+        prefix: impl FnOnce(*mut u8),
+        job: J,
+    ) -> Result<u16, SubmitError<J>> {
+        const { VTableOf::<J, S, BYTES, OFFSET>::FITS };
+        if priority >= self.dims().priorities {
+            return Err(SubmitError::NoSuchPriority(job));
+        }
+        let job = self.refuse(job)?;
+        let Some(index) = self.claim_slot() else {
+            return Err(SubmitError::Full(job));
+        };
+        let slot = self.slot(index);
+        // SAFETY: the slot was claimed just now, so it is the caller's and empty; `FITS` says that
+        // the job fits behind OFFSET bytes, or spills.
+        unsafe {
+            slot.set_vtable(&VTableOf::<J, S, BYTES, OFFSET>::TABLE);
+            let payload = slot.payload();
+            prefix(payload);
+            Stored::<J, S, BYTES, OFFSET>::put(payload.add(OFFSET), job);
+        }
+        slot.state.occupy(index, priority, QUEUED | party);
+        self.enqueue(index, priority);
+        self.wake_worker();
+        // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
+        // here; if not, whoever ends the pool sees the push.
+        if self.phase() & (SHUT_DOWN | BROKEN) != 0 && slot.state.claim().is_some() {
+            // SAFETY: claimed before anybody ran it: the job is there, and the caller's.
+            let job = unsafe { Stored::<J, S, BYTES, OFFSET>::take(slot.payload().add(OFFSET)) };
+            self.withdraw(index);
+            return Err(self.refusal(job));
+        }
+        Ok(index)
+    }
+
+    /// Waits until a slot is free, or was for a moment.
+    pub(crate) fn wait_for_room(self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        let mut room = RoomWait::default();
+        self.block_on(Wait {
+            poll: &mut |waker| room.poll(self, waker),
+            deadline,
+            target: None,
+        })
+    }
+
+    /// Frees a slot whose job was taken back out of it before it ran.
+    #[cold]
+    fn withdraw(self, index: u16) {
+        let slot = self.slot(index);
+        let last = match slot.state.publish(Outcome::Cancelled) {
+            Published::Left => slot.state.drop_handle(),
+            Published::Linger => slot.state.release(),
+            Published::TooLate => false,
+        };
+        if last {
+            self.free_slot(index);
+        }
+        self.reap();
+    }
+}
+
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    pub(crate) fn new(raw: Raw<'p>) -> Self {
+        Self {
+            raw,
+            priority: 0,
+            spill: PhantomData,
+        }
+    }
+
+    /// The same pool, storing what does not fit a slot by `Other`.
+    pub fn spill_to<Other: Spill>(self) -> PoolRef<'p, BYTES, Other> {
+        PoolRef {
+            raw: self.raw,
+            priority: self.priority,
+            spill: PhantomData,
+        }
+    }
+
+    /// The same pool, submitting at `priority`. See [`StaticPool::at`](crate::StaticPool::at).
+    pub fn at(self, priority: usize) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// See [`StaticPool::submit`](crate::StaticPool::submit).
+    #[inline]
+    pub fn submit<F, T>(self, job: F) -> Result<JobFuture<'p, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_job(Closure(job))
+            .map_err(|error| error.map(|job| job.0))
+    }
+
+    /// See [`StaticPool::submit_cancellable`](crate::StaticPool::submit_cancellable).
+    pub fn submit_cancellable<F, T>(self, job: F) -> Result<JobFuture<'p, T>, SubmitError<F>>
+    where
+        F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_job(Cancellable(job))
+            .map_err(|error| error.map(|job| job.0))
+    }
+
+    #[inline]
+    pub(crate) fn submit_job<J>(self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
+    where
+        J: Job + Send + 'static,
+        J::Output: Send + 'static,
+    {
+        // SAFETY: `Send` and `'static`.
+        let index = unsafe {
+            self.raw
+                .put::<J, S, BYTES, 0>(self.priority, HANDLE, |_| (), job)?
+        };
+        // SAFETY: `put` set HANDLE, for this.
+        Ok(unsafe { JobFuture::new(self.raw, index) })
+    }
+
+    /// See [`StaticPool::submit_detached`](crate::StaticPool::submit_detached).
+    pub fn submit_detached<F>(self, job: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        // SAFETY: `Send` and `'static`.
+        unsafe {
+            self.raw
+                .put::<_, S, BYTES, 0>(self.priority, 0, |_| (), Closure(job))
+        }
+        .map(|_| ())
+        .map_err(|error| error.map(|job| job.0))
+    }
+
+    /// See [`StaticPool::submit_blocking`](crate::StaticPool::submit_blocking).
+    pub fn submit_blocking<F, T>(self, job: F) -> Result<JobFuture<'p, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_waiting(job, None)
+    }
+
+    /// See [`StaticPool::submit_timeout`](crate::StaticPool::submit_timeout).
+    pub fn submit_timeout<F, T>(
+        self,
+        job: F,
+        timeout: Duration,
+    ) -> Result<JobFuture<'p, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_waiting(job, Some(timeout))
+    }
+
+    fn submit_waiting<F, T>(
+        self,
+        mut job: F,
+        timeout: Option<Duration>,
+    ) -> Result<JobFuture<'p, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let deadline = self.raw.deadline_in(timeout);
+        loop {
+            job = match self.submit(job) {
+                Err(SubmitError::Full(job)) => job,
+                outcome => return outcome,
+            };
+            match deadline.and_then(|deadline| self.raw.wait_for_room(deadline)) {
+                Ok(()) => {}
+                Err(Blocked::NoClock) => return Err(SubmitError::NoClock(job)),
+                Err(Blocked::TimedOut | Blocked::WouldDeadlock) => {
+                    return Err(SubmitError::Full(job));
+                }
+            }
+        }
+    }
+
+    /// See [`StaticPool::submit_async`](crate::StaticPool::submit_async).
+    pub fn submit_async<F, T>(self, job: F) -> SubmitAsync<'p, F, T, BYTES, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        SubmitAsync {
+            pool: self,
+            job: Some(job),
+            room: RoomWait::default(),
+            result: PhantomData,
+        }
+    }
+
+    /// See [`StaticPool::promise`](crate::StaticPool::promise).
+    pub fn promise<T>(self) -> Result<(Promise<'p, T>, JobFuture<'p, T>), SubmitError<()>>
+    where
+        T: Send + 'static,
+    {
+        const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
+        self.raw.refuse(())?;
+        let Some(index) = self.raw.claim_slot() else {
+            return Err(SubmitError::Full(()));
+        };
+        let slot = self.raw.slot(index);
+        // SAFETY: the slot was claimed just now; `FITS` was checked.
+        unsafe {
+            slot.set_vtable(&VTableOf::<Promised<T>, S, BYTES, 0>::TABLE);
+            Stored::<Promised<T>, S, BYTES, 0>::put(slot.payload(), Promised(PhantomData));
+        }
+        slot.state.occupy(index, self.priority, QUEUED | HANDLE);
+        // SAFETY: QUEUED and HANDLE stand for these two.
+        Ok(unsafe {
+            (
+                Promise::new::<S, BYTES>(self.raw, index),
+                JobFuture::new(self.raw, index),
+            )
+        })
+    }
+}
+
+impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
+    /// See [`StaticPool::spawn`](crate::StaticPool::spawn).
+    pub fn spawn<Fut>(self, task: Fut) -> Result<JobFuture<'static, Fut::Output>, SubmitError<Fut>>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        self.submit_job(Task(task))
+            .map_err(|error| error.map(|task| task.0))
+    }
+}
+
+/// A wait for a free slot.
+#[derive(Default)]
+struct RoomWait<'p> {
+    place: Option<Waiting<'p>>,
+}
+
+impl<'p> RoomWait<'p> {
+    /// Leaves the waker; true if there may be room instead.
+    fn poll(&mut self, pool: Raw<'p>, waker: &Waker) -> bool {
+        if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
+            self.place = None;
+            self.place = Waiting::begin(pool, waker, ROOM);
+        }
+        // The waker is in its place before the mark, and the mark is made only if nothing is free.
+        let full = pool.mark_waiting_for_room();
+        if full && self.place.is_none() {
+            // No place to leave the waker: come again.
+            waker.wake_by_ref();
+        }
+        !full
+    }
+}
+
+/// A submit that waits for room without blocking: the future that
+/// [`submit_async`](crate::StaticPool::submit_async) returns.
+///
+/// Nothing is submitted before it is polled. Dropping it before it is ready drops the closure.
+/// Polled again after it was ready, it stays pending. The pool can hold the wakers of WAITERS such
+/// waits at a time; one that finds no place wakes itself, to try again.
+#[must_use = "nothing is submitted until it is awaited"]
+pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = BuildError> {
+    pool: PoolRef<'p, BYTES, S>,
+    job: Option<F>,
+    room: RoomWait<'p>,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<F, T, const BYTES: usize, S> Unpin for SubmitAsync<'_, F, T, BYTES, S> {}
+
+impl<'p, F, T, const BYTES: usize, S: Spill> Future for SubmitAsync<'p, F, T, BYTES, S>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = Result<JobFuture<'p, T>, SubmitError<F>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let Some(job) = self.job.take() else {
+                return Poll::Pending;
+            };
+            match self.pool.submit(job) {
+                Err(SubmitError::Full(job)) => self.job = Some(job),
+                outcome => {
+                    self.room.place = None;
+                    return Poll::Ready(outcome);
+                }
+            }
+            let pool = self.pool.raw;
+            if !self.room.poll(pool, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<F, T, const BYTES: usize, S> fmt::Debug for SubmitAsync<'_, F, T, BYTES, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubmitAsync")
+            .field("submitted", &self.job.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<F, T, const BYTES: usize, S> defmt::Format for SubmitAsync<'_, F, T, BYTES, S> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "SubmitAsync(submitted: {=bool})", self.job.is_none());
+    }
+}

@@ -1,0 +1,69 @@
+//! Atomics, cells and fences: the one place that knows what they are made of.
+//!
+//! In a normal build they are `portable-atomic`'s, so that targets without compare-and-swap work
+//! too. Under `--cfg loom` they are loom's, and the model checker sees every access of the crate.
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    hint::spin_loop,
+    sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence},
+};
+
+#[cfg(not(loom))]
+pub(crate) use self::plain::UnsafeCell;
+#[cfg(not(loom))]
+pub(crate) use core::hint::spin_loop;
+#[cfg(not(loom))]
+pub(crate) use portable_atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
+
+#[cfg(not(loom))]
+mod plain {
+    /// [`core::cell::UnsafeCell`] with loom's interface: access is a closure, so that the checker
+    /// knows where it begins and ends.
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+/// Declares a function that is `const`, except under loom, whose atomics have no `const`
+/// constructor.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])* $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])* $vis fn $($rest)*
+    };
+}
+
+/// `[value; N]` for a value that is no `Copy`, in a `const_unless_loom!` function.
+macro_rules! array_of {
+    ($value:expr) => {{
+        #[cfg(not(loom))]
+        {
+            [const { $value }; _]
+        }
+        #[cfg(loom)]
+        {
+            core::array::from_fn(|_| $value)
+        }
+    }};
+}
+
+pub(crate) use {array_of, const_unless_loom};

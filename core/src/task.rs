@@ -1,0 +1,82 @@
+//! Wakers of async tasks.
+//!
+//! A task's waker is its slot's address, and nothing is counted: slots of a pool in a `static` never
+//! go away. A waker that outlives its task may wake the slot's next tenant, which futures allow: a
+//! closure takes no notice, a task is polled once for nothing. The state word decides whether a
+//! wake queues the slot, so it is in the queue at most once.
+//!
+//! From the slot's address to the pool leads the slot's index, in its state word, and the layout of
+//! the pool's type, which the waker's vtable knows.
+
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::NonNull,
+    task::{RawWaker, RawWakerVTable, Waker},
+};
+
+use crate::{
+    pool::{Dims, Raw, Shared},
+    slot::{Header, SlotRef},
+};
+
+/// How to get from a pool's address to its dimensions.
+pub(crate) trait Layout {
+    /// Where the slots begin.
+    const SLOTS_AT: usize;
+    /// The size of one.
+    const SLOT_SIZE: usize;
+
+    /// The dimensions.
+    ///
+    /// # Safety
+    ///
+    /// `pool` is the address of a pool of this layout that lives for ever.
+    unsafe fn dims(pool: NonNull<Shared>) -> &'static Dims;
+}
+
+/// The wakers of pools of layout `L`.
+pub(crate) struct TaskWakers<L>(PhantomData<L>);
+
+impl<L: Layout> TaskWakers<L> {
+    pub(crate) const TABLE: RawWakerVTable =
+        RawWakerVTable::new(Self::clone, Self::wake, Self::wake, Self::drop);
+
+    unsafe fn clone(address: *const ()) -> RawWaker {
+        RawWaker::new(address, &Self::TABLE)
+    }
+
+    unsafe fn wake(address: *const ()) {
+        let Some(header) = NonNull::new(address.cast_mut().cast::<Header>()) else {
+            return;
+        };
+        // SAFETY: a task's waker carries the address of a slot of a pool that lives for ever.
+        let slot = unsafe { SlotRef::new(header) };
+        let Some(state) = slot.state.wake() else {
+            return;
+        };
+        let offset = L::SLOTS_AT + usize::from(state.index()) * L::SLOT_SIZE;
+        // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.
+        let pool = unsafe {
+            let shared = header.byte_sub(offset).cast::<Shared>();
+            Raw::new(shared, L::dims(shared))
+        };
+        pool.enqueue(state.index(), state.priority());
+        pool.wake_worker();
+    }
+
+    unsafe fn drop(_address: *const ()) {}
+}
+
+/// The waker of the task in a slot.
+///
+/// # Safety
+///
+/// The pool lives for ever.
+pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: u16) -> ManuallyDrop<Waker> {
+    let address = pool.slot(slot).address();
+    // SAFETY: the functions of the table are made for slots of pools that live for ever (the
+    // caller's promise) and keep the contract of `RawWaker`: they are thread-safe, and cloning and
+    // dropping manage nothing.
+    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, pool.dims().task_wakers)) })
+}

@@ -1,0 +1,528 @@
+//! Waiting on many futures: `wait` and `as_completed`.
+//!
+//! A set of futures takes one of the pool's WAITERS places, with one waker for all of them, and each
+//! future of the set is told to report there. A completer puts its slot on the place's list and
+//! rings: one notification per completion, whatever the size of the set. The list is a chain
+//! through the slots' links, last completion first; the waiter takes it all at once and turns it
+//! around.
+//!
+//! ```text
+//!     waiter                          completer of a member
+//!     take a place, open its bell
+//!     each future: leave "report to
+//!       place, position", hold bell
+//!                                     push the slot on the place's list
+//!     take the list  ◄──────────────  make the slot ready, ring, let go of the bell
+//!     leave: take back what is not
+//!       reported, close the bell      (a completer that is late still holds the bell: the place is
+//!                                      not given to another set before it lets go)
+//! ```
+
+use core::{
+    fmt,
+    future::poll_fn,
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    block::Wait,
+    error::Blocked,
+    future::JobFuture,
+    pool::{Raw, Waiter},
+    slot::Member,
+    sync::Ordering,
+};
+
+/// A set of futures for [`as_completed`]: a fixed-capacity vector.
+pub type FutureSet<'p, T, const N: usize> = heapless::Vec<JobFuture<'p, T>, N>;
+
+/// When [`wait`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ReturnWhen {
+    /// When any future is done.
+    FirstCompleted,
+    /// When any future has failed, or all are done. A cancellation is no failure.
+    FirstException,
+    /// When all futures are done.
+    AllCompleted,
+}
+
+/// Why a wait on several futures could not be made or did not end.
+///
+/// A time-out of [`wait`] is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum WaitError {
+    /// As many waits as the pool has WAITERS are under way.
+    TooManyWaiters,
+    /// The caller is a job of the same pool, and waiting here could never end.
+    WouldDeadlock,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooManyWaiters => "too many waits are under way: raise the pool's WAITERS",
+            Self::WouldDeadlock => {
+                "waiting here could never end: an awaited job depends on the caller"
+            }
+            Self::NoClock => "the pool has no clock for a timeout: install a port",
+        })
+    }
+}
+
+impl core::error::Error for WaitError {}
+
+impl From<Blocked> for WaitError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::NoClock => Self::NoClock,
+            Blocked::TimedOut | Blocked::WouldDeadlock => Self::WouldDeadlock,
+        }
+    }
+}
+
+/// One of the pool's places for waiters, while it is taken.
+pub(crate) struct Waiting<'p> {
+    pool: Raw<'p>,
+    number: u16,
+    waker: Waker,
+}
+
+impl<'p> Waiting<'p> {
+    /// Takes a place and puts the waker there. `None` if there is none left.
+    pub(crate) fn begin(pool: Raw<'p>, waker: &Waker, interest: u16) -> Option<Self> {
+        let number = pool.waiters().iter().position(|place| place.bell.take())?;
+        let place = &pool.waiters()[number];
+        place.completed.store(0, Ordering::Relaxed);
+        place.interest.store(interest, Ordering::Release);
+        // SAFETY: taken just now.
+        unsafe { place.bell.open(waker.clone()) };
+        Some(Self {
+            pool,
+            number: number as u16,
+            waker: waker.clone(),
+        })
+    }
+
+    /// Whether it was begun for this waker.
+    pub(crate) fn is_for(&self, waker: &Waker) -> bool {
+        self.waker.will_wake(waker)
+    }
+
+    fn place(&self) -> &'p Waiter {
+        &self.pool.waiters()[usize::from(self.number)]
+    }
+
+    /// Tells a future to report here. False if it is done instead, or about to be.
+    fn enlist<T>(&self, future: &mut JobFuture<'p, T>, position: usize) -> bool {
+        // SAFETY: this value is a holder itself.
+        unsafe { self.place().bell.hold() };
+        let member = Member {
+            waiter: self.number,
+            position: position as u16,
+        };
+        future.enlist(member)
+    }
+
+    /// The completions since the last call, oldest first: slot plus one, chained by link.
+    fn take_completed(&self) -> u16 {
+        // Acquire: pairs with the Release of `push_completed`.
+        let newest = self.place().completed.swap(0, Ordering::Acquire);
+        self.pool.reverse_chain(newest)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.place().interest.store(0, Ordering::Relaxed);
+        // SAFETY: opened in `begin`, closed once.
+        unsafe { self.place().bell.close() };
+    }
+}
+
+/// The two parts of a waited-for slice, in no particular order within each.
+#[derive(Debug)]
+pub struct Waited<'a, 'p, T> {
+    /// The futures that are done.
+    pub done: &'a mut [JobFuture<'p, T>],
+    /// The others.
+    pub not_done: &'a mut [JobFuture<'p, T>],
+}
+
+/// Waits until one or all of `futures` are done, or until `timeout` is over.
+///
+/// Puts the futures that are done in front and returns both parts. A time-out is no error: the
+/// parts then are as they are. An empty slice returns at once.
+///
+/// Called from a job of the same pool, it runs other queued jobs meanwhile. Not for interrupt
+/// handlers. Costs O(futures) in all: one registration and at most one notification for each.
+///
+/// # Errors
+///
+/// See [`WaitError`]; the futures are as before.
+///
+/// ```
+/// use corepool::{ReturnWhen, StaticPool, wait};
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let mut jobs = [POOL.submit(|| 1).unwrap(), POOL.submit(|| 2).unwrap()];
+/// let waited = wait(&mut jobs, None, ReturnWhen::FirstCompleted).unwrap();
+/// assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
+/// ```
+pub fn wait<'a, 'p, T>(
+    futures: &'a mut [JobFuture<'p, T>],
+    timeout: Option<Duration>,
+    when: ReturnWhen,
+) -> Result<Waited<'a, 'p, T>, WaitError> {
+    let Some(pool) = futures.first().map(JobFuture::pool) else {
+        return Ok(partition(futures));
+    };
+    let deadline = pool.deadline_in(timeout)?;
+    let is_over = |futures: &[JobFuture<'p, T>]| match when {
+        ReturnWhen::FirstCompleted => futures.iter().any(JobFuture::is_ready),
+        ReturnWhen::FirstException => {
+            futures
+                .iter()
+                .any(|future| future.is_ready() && future.failed())
+                || futures.iter().all(JobFuture::is_ready)
+        }
+        ReturnWhen::AllCompleted => futures.iter().all(JobFuture::is_ready),
+    };
+    if is_over(futures) {
+        return Ok(partition(futures));
+    }
+    let target = match when {
+        ReturnWhen::FirstCompleted => None,
+        ReturnWhen::FirstException | ReturnWhen::AllCompleted => futures
+            .iter()
+            .find(|future| !future.is_ready())
+            .map(JobFuture::slot),
+    };
+    let mut place: Option<Waiting<'p>> = None;
+    let mut reported = 0;
+    let mut failed = false;
+    let mut no_place = false;
+    let waited = pool.block_on(Wait {
+        poll: &mut |waker| {
+            let place = match &mut place {
+                Some(place) => place,
+                None => {
+                    let Some(begun) = Waiting::begin(pool, waker, 0) else {
+                        no_place = true;
+                        return true;
+                    };
+                    for (position, future) in futures.iter_mut().enumerate() {
+                        if !begun.enlist(future, position) {
+                            reported += 1;
+                            failed |= future.failed();
+                        }
+                    }
+                    place.insert(begun)
+                }
+            };
+            let mut next = place.take_completed();
+            while let Some(index) = next.checked_sub(1) {
+                let slot = pool.slot(index);
+                next = slot.link().load(Ordering::Relaxed);
+                reported += 1;
+                failed |= slot.state.load().failed();
+            }
+            let may_be_over = match when {
+                ReturnWhen::FirstCompleted => reported > 0,
+                ReturnWhen::FirstException => failed || reported == futures.len(),
+                ReturnWhen::AllCompleted => reported == futures.len(),
+            };
+            if !may_be_over {
+                return false;
+            }
+            // A completer reports before it lets go of the slot, and rings after that. One that was
+            // found about to let go may ring another waker.
+            let over = is_over(futures);
+            if !over {
+                waker.wake_by_ref();
+            }
+            over
+        },
+        deadline,
+        target,
+    });
+    for future in futures.iter_mut() {
+        future.delist();
+    }
+    if no_place {
+        return Err(WaitError::TooManyWaiters);
+    }
+    match waited {
+        Ok(()) | Err(Blocked::TimedOut) => Ok(partition(futures)),
+        Err(blocked) => Err(blocked.into()),
+    }
+}
+
+/// Swaps the futures that are done to the front.
+fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T> {
+    let mut count = 0;
+    for position in 0..futures.len() {
+        if futures.get(position).is_some_and(JobFuture::is_ready) {
+            futures.swap(count, position);
+            count += 1;
+        }
+    }
+    let (done, not_done) = futures.split_at_mut(count);
+    Waited { done, not_done }
+}
+
+/// Why [`AsCompleted`] has no next future, although some are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum AsCompletedError {
+    /// The time was over. [`AsCompleted::into_unfinished`] gives the futures back.
+    TimedOut {
+        /// How many futures were not done.
+        unfinished: usize,
+        /// How many there were at first.
+        total: usize,
+    },
+    /// The wait could not be made or would not end.
+    Wait(WaitError),
+}
+
+impl fmt::Display for AsCompletedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { unfinished, total } => {
+                write!(f, "{unfinished} (of {total}) futures unfinished")
+            }
+            Self::Wait(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AsCompletedError {}
+
+/// An iterator over futures as they complete: what [`as_completed`] returns.
+///
+/// First the futures that are done already, then each when it completes, in the order of their
+/// completion. Dropping it detaches the rest; [`into_unfinished`](Self::into_unfinished) gives the
+/// rest back. After an error it ends.
+pub struct AsCompleted<'p, T, const N: usize> {
+    /// `None` where a future was handed out.
+    members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
+    /// Positions of members that have reported, or needed no report.
+    reported: heapless::Deque<u16, N>,
+    place: Option<Waiting<'p>>,
+    left: usize,
+    total: usize,
+    deadline: Result<Option<Duration>, Blocked>,
+    ended: bool,
+}
+
+/// Iterates over futures in the order in which they complete.
+///
+/// `timeout` counts from this call. The set may hold any number of futures up to its capacity, of
+/// one pool; each is in it once, since a `JobFuture` is the only handle of its job. Costs one
+/// registration and one notification per future.
+///
+/// ```
+/// use corepool::{FutureSet, StaticPool, as_completed};
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let jobs: FutureSet<'_, u32, 4> = (1..4)
+///     .map(|n| POOL.submit(move || n * n).unwrap())
+///     .collect();
+/// let mut results = as_completed(jobs, None).map(|job| job.unwrap().result().unwrap());
+/// assert_eq!(results.next(), Some(1));
+/// assert_eq!(results.next(), Some(4));
+/// assert_eq!(results.next(), Some(9));
+/// assert_eq!(results.next(), None);
+/// ```
+pub fn as_completed<'p, T, const N: usize>(
+    futures: FutureSet<'p, T, N>,
+    timeout: Option<Duration>,
+) -> AsCompleted<'p, T, N> {
+    let deadline = match futures.first() {
+        Some(future) => future.pool().deadline_in(timeout),
+        None => Ok(None),
+    };
+    let total = futures.len();
+    AsCompleted {
+        members: futures.into_iter().map(Some).collect(),
+        reported: heapless::Deque::new(),
+        place: None,
+        left: total,
+        total,
+        deadline,
+        ended: false,
+    }
+}
+
+impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
+    /// The next future that is done, for async callers: awaits instead of blocking. The timeout has
+    /// no part in it; use a timer of the executor's.
+    ///
+    /// Cancel safe: a future that has completed meanwhile comes with the next call.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::TooManyWaiters`].
+    pub async fn next_done(&mut self) -> Option<Result<JobFuture<'p, T>, WaitError>> {
+        poll_fn(|cx| match self.poll_next(cx.waker()) {
+            Ok(Poll::Ready(next)) => Poll::Ready(next.map(Ok)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(error) => Poll::Ready(Some(Err(error))),
+        })
+        .await
+    }
+
+    /// The futures that were not handed out.
+    pub fn into_unfinished(mut self) -> FutureSet<'p, T, N> {
+        for member in self.members.iter_mut().flatten() {
+            member.delist();
+        }
+        core::mem::take(&mut self.members)
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn poll_next(&mut self, waker: &Waker) -> Result<Poll<Option<JobFuture<'p, T>>>, WaitError> {
+        if self.left == 0 {
+            return Ok(Poll::Ready(None));
+        }
+        self.report_to(waker)?;
+        if let Some(place) = &self.place {
+            let mut next = place.take_completed();
+            while let Some(index) = next.checked_sub(1) {
+                let slot = place.pool.slot(index);
+                next = slot.link().load(Ordering::Relaxed);
+                // SAFETY: found in the set's list, so it is DONE, and its cell says to whom it
+                // reported.
+                if let Some(member) = unsafe { slot.member() } {
+                    // There is room: each member reports once.
+                    let _ = self.reported.push_back(member.position);
+                }
+            }
+        }
+        // A member may have reported, or been found, just before its completer lets go of it; the
+        // others need not wait for that one.
+        for _ in 0..self.reported.len() {
+            let Some(position) = self.reported.pop_front() else {
+                break;
+            };
+            let Some(member) = self.members.get_mut(usize::from(position)) else {
+                continue;
+            };
+            match member {
+                Some(future) if !future.is_ready() => {
+                    let _ = self.reported.push_back(position);
+                }
+                _ => {
+                    if let Some(future) = member.take() {
+                        self.left -= 1;
+                        return Ok(Poll::Ready(Some(future)));
+                    }
+                }
+            }
+        }
+        if !self.reported.is_empty() {
+            waker.wake_by_ref();
+        }
+        Ok(Poll::Pending)
+    }
+
+    /// Has all members that have not reported yet report to `waker`.
+    fn report_to(&mut self, waker: &Waker) -> Result<(), WaitError> {
+        let Some(pool) = self.members.iter().flatten().next().map(JobFuture::pool) else {
+            return Ok(());
+        };
+        if self.place.as_ref().is_some_and(|place| place.is_for(waker)) {
+            return Ok(());
+        }
+        for member in self.members.iter_mut().flatten() {
+            member.delist();
+        }
+        self.place = None;
+        let place = Waiting::begin(pool, waker, 0).ok_or(WaitError::TooManyWaiters)?;
+        self.reported.clear();
+        for (position, member) in self.members.iter_mut().enumerate() {
+            if let Some(future) = member
+                && !place.enlist(future, position)
+            {
+                let _ = self.reported.push_back(position as u16);
+            }
+        }
+        self.place = Some(place);
+        Ok(())
+    }
+}
+
+impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
+    type Item = Result<JobFuture<'p, T>, AsCompletedError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 || self.ended {
+            return None;
+        }
+        let pool = self.members.iter().flatten().next()?.pool();
+        let target = (self.left == 1)
+            .then(|| self.members.iter().flatten().next().map(JobFuture::slot))
+            .flatten();
+        let mut next = Ok(Poll::Pending);
+        let waited = self.deadline.and_then(|deadline| {
+            pool.block_on(Wait {
+                poll: &mut |waker| {
+                    next = self.poll_next(waker);
+                    !matches!(next, Ok(Poll::Pending))
+                },
+                deadline,
+                target,
+            })
+        });
+        let error = match (waited, next) {
+            (Ok(()), Ok(Poll::Ready(next))) => return next.map(Ok),
+            (_, Err(error)) => AsCompletedError::Wait(error),
+            (Err(Blocked::TimedOut), _) => AsCompletedError::TimedOut {
+                unfinished: self.left,
+                total: self.total,
+            },
+            (Err(blocked), _) => AsCompletedError::Wait(blocked.into()),
+            // Unreachable: the wait is over when there is a next one.
+            (Ok(()), Ok(Poll::Pending)) => return None,
+        };
+        self.ended = true;
+        Some(Err(error))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left + 1))
+    }
+}
+
+impl<T, const N: usize> fmt::Debug for AsCompleted<'_, T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted")
+            .field("left", &self.left)
+            .field("total", &self.total)
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T, const N: usize> defmt::Format for AsCompleted<'_, T, N> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "AsCompleted({=usize} of {=usize} left)",
+            self.left,
+            self.total
+        );
+    }
+}

@@ -1,0 +1,392 @@
+//! What a worker does: take an index, run the job, publish the outcome, tell who waits.
+
+use core::{mem::ManuallyDrop, ptr};
+
+use crate::{
+    error::{JobError, Panic},
+    idle::Seated,
+    log::trace,
+    pool::{BROKEN, CANCELLING, Raw},
+    scope::ScopeState,
+    slot::{JobContext, Step, Waiting},
+    state::{Begun, Outcome, Published, Settle, Suspension},
+    sync::Ordering,
+    worker::{JobId, Worker},
+};
+
+/// Runs a closure when it is dropped: what must happen even if a job unwinds. Forget it where it
+/// must happen only then.
+struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+impl<'p> Raw<'p> {
+    /// Calls `f`, with the port's net under it if there is one.
+    fn catch_panic(self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+        match self.port() {
+            Some(port) => port.catch_panic(f),
+            None => {
+                f();
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs the oldest, most urgent work item. False if there is none.
+    #[inline]
+    pub(crate) fn run_one<W: Worker + ?Sized>(self, worker: &W, seat: Option<Seated<'p>>) -> bool {
+        match self.dequeue() {
+            Some(index) => {
+                self.execute(index, worker, seat);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Runs the job whose index was just taken out of the queue.
+    pub(crate) fn execute<W: Worker + ?Sized>(
+        self,
+        index: u16,
+        worker: &W,
+        seat: Option<Seated<'p>>,
+    ) {
+        let slot = self.slot(index);
+        let begun = match slot.state.begin() {
+            Begun::Yes(state) => state,
+            Begun::Cancelled => return,
+            Begun::CancelledAndLast => return self.free_slot(index),
+        };
+        if self.phase() & (CANCELLING | BROKEN) != 0 {
+            return self.end_unrun(index, self.outcome_of_phase());
+        }
+        // Relaxed: who looks for a lost worker's jobs, or for a circle of waiting workers, comes by
+        // way of other words.
+        slot.link.store(
+            seat.map_or(0, |seat| seat.id().index() as u16 + 1),
+            Ordering::Relaxed,
+        );
+        let cx = JobContext {
+            pool: self,
+            slot: index,
+            subject: None,
+        };
+        // SAFETY: `begin` made the caller BUSY with the slot.
+        let (vtable, value) = unsafe { (slot.vtable(), slot.value()) };
+        trace!("job {} starts", index);
+        worker.on_job_start(JobId(index));
+        let mut step = Step::Pending;
+        let unwound = Defer(|| {
+            // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
+            unsafe { self.put_panic(index, Panic::unknown()) };
+            self.complete(index, Outcome::Panicked);
+        });
+        let caught = self.catch_panic(&mut || {
+            // SAFETY: the payload holds a job of this vtable, and is the caller's.
+            step = unsafe { (vtable.run)(value, &cx) };
+        });
+        core::mem::forget(unwound);
+        match (caught, step) {
+            (Ok(()), Step::Ready) => self.complete(index, Outcome::Returned),
+            (Ok(()), Step::Pending) => match slot.state.suspend() {
+                Suspension::Suspended => {}
+                Suspension::Requeue => {
+                    self.enqueue(index, begun.priority());
+                    self.wake_worker();
+                }
+                Suspension::Cancel => self.end_unrun(index, Outcome::Cancelled),
+            },
+            (Err(panic), _) => {
+                trace!("job {} panicked", index);
+                // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
+                unsafe { self.put_panic(index, panic) };
+                self.complete(index, Outcome::Panicked);
+            }
+        }
+        worker.on_job_end(JobId(index));
+    }
+
+    /// How a job ends that the pool's end finds in the queue.
+    pub(crate) fn outcome_of_phase(self) -> Outcome {
+        if self.phase() & BROKEN != 0 {
+            Outcome::Broken
+        } else {
+            Outcome::Cancelled
+        }
+    }
+
+    /// Drops the job in a slot that the caller is `BUSY` with, and publishes the outcome.
+    pub(crate) fn end_unrun(self, index: u16, outcome: Outcome) {
+        let slot = self.slot(index);
+        {
+            // Whether or not the job's destructor unwinds.
+            let _publish = Defer(|| self.complete(index, outcome));
+            // SAFETY: the caller is BUSY with the slot, which holds a job.
+            unsafe { (slot.vtable().drop_job)(slot.value()) };
+        }
+    }
+
+    /// Ends a job that nobody is at work on. False if there is none in the slot.
+    pub(crate) fn cancel(self, index: u16, outcome: Outcome) -> bool {
+        if self.slot(index).state.claim().is_none() {
+            return false;
+        }
+        trace!("job {} ends unrun", index);
+        self.end_unrun(index, outcome);
+        if self.phase() != 0 {
+            // Workers that stayed for this one may leave now.
+            self.wake_all_workers();
+        }
+        true
+    }
+
+    /// Puts a panic where the result would be.
+    ///
+    /// # Safety
+    ///
+    /// The caller is `BUSY` with the slot, and its payload is empty.
+    unsafe fn put_panic(self, index: u16, panic: Panic) {
+        // SAFETY: every payload has room for a panic behind a scope's pointer (`capacity`, and the
+        // check of `Scope::submit`); the caller's promise for the rest.
+        unsafe { self.slot(index).value().cast::<Panic>().write(panic) };
+    }
+
+    /// Publishes the outcome of the job that the caller is `BUSY` with, and tells who waits.
+    pub(crate) fn complete(self, index: u16, outcome: Outcome) {
+        let slot = self.slot(index);
+        // SAFETY: the caller is BUSY with the slot.
+        let scope = if unsafe { slot.vtable() }.scoped {
+            // SAFETY: BUSY with a scoped job.
+            unsafe { slot.scope_address() }
+        } else {
+            ptr::null()
+        };
+        match slot.state.publish(outcome) {
+            Published::Left => {}
+            Published::Linger => self.settle(index, outcome),
+            Published::TooLate => {
+                // SAFETY: an outcome of a lost worker has no payload, so this one is the caller's.
+                unsafe { self.drop_payload(index, outcome) };
+                if slot.state.release_late() {
+                    self.free_slot(index);
+                }
+                // Whoever declared the worker lost has told the scope.
+                return;
+            }
+        }
+        // SAFETY: the scope waits for this call, once for each of its jobs; the last thing done.
+        unsafe { ScopeState::job_ended(scope) };
+    }
+
+    /// The completer's part after the outcome is published: callbacks, waiter, orphaned payload.
+    pub(crate) fn settle(self, index: u16, outcome: Outcome) {
+        let slot = self.slot(index);
+        let mut waiter = None;
+        loop {
+            match slot.state.settle(waiter.is_some()) {
+                Settle::Callbacks => {
+                    let unwound = Defer(|| self.settle(index, outcome));
+                    self.run_callbacks(index, outcome);
+                    core::mem::forget(unwound);
+                }
+                // SAFETY: DONE and WAITING: the cell is the completer's.
+                Settle::Waiter => match unsafe { slot.member() } {
+                    Some(member) => {
+                        // Before the slot is the handle's: the list needs its link.
+                        self.push_completed(member.waiter, index);
+                        waiter = Some(Waiting::Set(member));
+                    }
+                    // SAFETY: as above.
+                    None => waiter = Some(unsafe { slot.take_waiting() }),
+                },
+                Settle::Unclaimed => {
+                    // SAFETY: no handle, so the payload is the completer's.
+                    unsafe { self.drop_payload(index, outcome) };
+                    if slot.state.release() {
+                        self.free_slot(index);
+                    }
+                    break;
+                }
+                Settle::Left => break,
+            }
+        }
+        match waiter {
+            Some(Waiting::Task(waker)) => waker.wake(),
+            Some(Waiting::Set(member)) => {
+                if let Some(place) = self.waiters().get(usize::from(member.waiter)) {
+                    // SAFETY: each member of a set holds the set's bell, which is open or was.
+                    unsafe { place.bell.ring_held() };
+                    place.bell.release();
+                }
+            }
+            Some(Waiting::Nobody) | None => {}
+        }
+    }
+
+    /// Adds a done slot to a set's list of completions.
+    fn push_completed(self, waiter: u16, index: u16) {
+        let Some(place) = self.waiters().get(usize::from(waiter)) else {
+            return;
+        };
+        let link = self.slot(index).link();
+        let mut last = place.completed.load(Ordering::Relaxed);
+        loop {
+            link.store(last, Ordering::Relaxed);
+            // Release: pairs with the Acquire of `take_completed`; publishes the link.
+            match place.completed.compare_exchange(
+                last,
+                index + 1,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => last = now,
+            }
+        }
+    }
+
+    /// Drops what an ended job left in its payload.
+    ///
+    /// # Safety
+    ///
+    /// The payload is the caller's and holds what `outcome` says.
+    pub(crate) unsafe fn drop_payload(self, index: u16, outcome: Outcome) {
+        let slot = self.slot(index);
+        match outcome {
+            Outcome::Returned => {
+                let mut drop_result = || {
+                    // SAFETY: the caller's promise.
+                    unsafe { (slot.vtable().drop_result)(slot.value()) };
+                };
+                if let Err(panic) = self.catch_panic(&mut drop_result) {
+                    self.report(panic);
+                }
+            }
+            Outcome::Panicked => {
+                // SAFETY: the caller's promise.
+                let panic = unsafe { slot.value().cast::<Panic>().read() };
+                if panic.is_unobserved() {
+                    self.report(panic);
+                }
+            }
+            Outcome::Cancelled | Outcome::WorkerLost | Outcome::Broken | Outcome::Abandoned => {}
+        }
+    }
+
+    /// A failure that nobody asked for.
+    fn report(self, panic: Panic) {
+        if let Some(port) = self.port() {
+            port.unobserved_failure(panic);
+        }
+    }
+
+    /// Runs the callbacks that are in a slot's chain, in the order in which they were added. The
+    /// outcome is published, and the payload stays as it is meanwhile.
+    pub(crate) fn run_callbacks(self, index: u16, outcome: Outcome) {
+        let slot = self.slot(index);
+        // Acquire: pairs with the Release of `add_callback`.
+        let newest = slot.callbacks.swap(0, Ordering::Acquire);
+        let error;
+        let subject = match self.job_error(outcome) {
+            None => {
+                // SAFETY: the slot is occupied, and the payload is not changed until the completer
+                // leaves.
+                Ok(unsafe { self.result_place(index) })
+            }
+            Some(cause) => {
+                error = cause;
+                Err(&error)
+            }
+        };
+        self.run_chain(self.reverse_chain(newest), subject);
+    }
+
+    fn run_chain(self, mut next: u16, subject: Result<*const u8, &JobError>) {
+        while let Some(callback) = next.checked_sub(1) {
+            let place = self.slot(callback);
+            next = place.link.load(Ordering::Relaxed);
+            let cx = JobContext {
+                pool: self,
+                slot: callback,
+                subject: Some(subject),
+            };
+            let unwound = Defer(|| {
+                self.free_slot(callback);
+                self.run_chain(next, subject);
+            });
+            let caught = self.catch_panic(&mut || {
+                // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+                unsafe { (place.vtable().run)(place.value(), &cx) };
+            });
+            core::mem::forget(unwound);
+            self.free_slot(callback);
+            if let Err(panic) = caught {
+                self.report(panic);
+            }
+        }
+    }
+
+    /// Turns a chain of slots around; takes and returns index plus one.
+    pub(crate) fn reverse_chain(self, mut newest: u16) -> u16 {
+        let mut reversed = 0;
+        while let Some(index) = newest.checked_sub(1) {
+            // The chain is the caller's: no one else changes its links.
+            let link = self.slot(index).link();
+            let older = link.load(Ordering::Relaxed);
+            link.store(reversed, Ordering::Relaxed);
+            reversed = newest;
+            newest = older;
+        }
+        reversed
+    }
+
+    /// Where a job's result is.
+    ///
+    /// # Safety
+    ///
+    /// The job returned, and the slot stays occupied.
+    pub(crate) unsafe fn result_place(self, index: u16) -> *const u8 {
+        let slot = self.slot(index);
+        slot.payload_shared();
+        // SAFETY: the caller's promise; the pointer is only read through here.
+        unsafe {
+            let value = slot.value_shared();
+            match slot.vtable().place {
+                crate::slot::Place::Inline => value,
+                crate::slot::Place::Spilled(_) => value.cast::<*const u8>().read(),
+            }
+        }
+    }
+
+    /// What an outcome says to the one who asks; `None` if there is a result.
+    pub(crate) fn job_error(self, outcome: Outcome) -> Option<JobError> {
+        Some(match outcome {
+            Outcome::Returned => return None,
+            Outcome::Cancelled => JobError::Cancelled,
+            Outcome::Panicked => JobError::Panicked(Panic::unknown()),
+            Outcome::WorkerLost | Outcome::Abandoned => JobError::WorkerLost,
+            Outcome::Broken => match self.broken_reason() {
+                Some(reason) => JobError::Broken(reason),
+                None => JobError::Cancelled,
+            },
+        })
+    }
+
+    /// Takes the panic out of the payload, and leaves one without payload.
+    ///
+    /// # Safety
+    ///
+    /// The job panicked, and the payload is the caller's.
+    pub(crate) unsafe fn take_panic(self, index: u16) -> Panic {
+        let place = self.slot(index);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let place = &mut *place.value().cast::<ManuallyDrop<Panic>>();
+            core::mem::replace(&mut **place, Panic::unknown())
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Workers: what lends itself to a pool to run its jobs.
+
+use core::{fmt, task::Waker, time::Duration};
+
+use crate::{error::InitError, port::Parker};
+
+/// The number of a worker in its pool, from 0 to WORKERS - 1. A number is given to another when its
+/// worker has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct WorkerId(pub(crate) u16);
+
+impl WorkerId {
+    /// The number itself.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {}", self.0)
+    }
+}
+
+/// The number of the slot that a job lives in, from 0 to SLOTS - 1. A number is given to another
+/// job when nobody needs this one any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct JobId(pub(crate) u16);
+
+impl JobId {
+    /// The number itself.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {}", self.0)
+    }
+}
+
+/// A place where jobs run: a core, an RTOS task, an interrupt, a thread.
+///
+/// How to sleep and how to be woken is in [`Parker`]; the rest has defaults that do nothing and
+/// compile to nothing. Lend a worker to a pool with [`StaticPool::run`](crate::StaticPool::run),
+/// called where the jobs are to run.
+///
+/// ```
+/// use core::{task::Waker, time::Duration};
+/// use corepool::{JobId, Parker, StaticPool, Worker};
+///
+/// struct Core1;
+///
+/// impl Parker for Core1 {
+///     fn waker(&self) -> Waker {
+///         Waker::noop().clone() // a chip sends an event or an interrupt here
+///     }
+///     fn park(&self, _deadline: Option<Duration>) {
+///         core::hint::spin_loop(); // and waits for it here
+///     }
+/// }
+///
+/// impl Worker for Core1 {
+///     fn on_job_start(&self, _job: JobId) {
+///         // light a lamp
+///     }
+/// }
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+/// let answer = POOL.submit(|| 6 * 7).unwrap();
+/// POOL.shutdown(false, false).unwrap();
+/// POOL.run(&Core1).unwrap(); // returns, since the pool is shut down
+/// assert_eq!(answer.result().unwrap(), 42);
+/// ```
+pub trait Worker: Parker {
+    /// The queue was found empty `round` times in a row, counted from 0. Returns whether to look
+    /// again at once (after a pause of this method's choice) instead of going to sleep.
+    fn spin(&self, round: u32) -> bool {
+        let _ = round;
+        false
+    }
+
+    /// Called once in [`run`](crate::StaticPool::run), before the first job. An error breaks the
+    /// pool: all that is queued, and all later submits, fail with it.
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        let _ = worker;
+        Ok(())
+    }
+
+    /// Called before each job, and before each poll of a task.
+    fn on_job_start(&self, job: JobId) {
+        let _ = job;
+    }
+
+    /// Called after each job, and after each poll of a task. `job` may be free again by then.
+    fn on_job_end(&self, job: JobId) {
+        let _ = job;
+    }
+}
+
+/// A worker that never sleeps: the portable one, for a core that has nothing else to do and for
+/// which the time from submit to start counts more than power.
+///
+/// It needs no port and is never woken, so a submit costs nothing for it.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SpinWorker;
+
+impl Parker for SpinWorker {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        crate::sync::spin_loop();
+    }
+}
+
+impl Worker for SpinWorker {
+    fn spin(&self, _round: u32) -> bool {
+        crate::sync::spin_loop();
+        true
+    }
+}
+
+/// A context that blocks, while it lends itself to the pool.
+pub(crate) struct LentCaller<'a>(pub(crate) &'a dyn Parker);
+
+impl Parker for LentCaller<'_> {
+    fn waker(&self) -> Waker {
+        self.0.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.0.park(deadline);
+    }
+}
+
+impl Worker for LentCaller<'_> {}
