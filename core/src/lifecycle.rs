@@ -300,6 +300,17 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         self.raw.joined()
     }
 
+    /// How many workers can be in their run loop at a time: WORKERS.
+    pub fn max_workers(self) -> usize {
+        self.raw.dims().workers
+    }
+
+    /// How many jobs are queued or running. Costs O(SLOTS), and is out of date at once if others
+    /// use the pool.
+    pub fn unfinished(self) -> usize {
+        self.raw.count_slots(state::QUEUED | state::BUSY)
+    }
+
     /// See [`StaticPool::idle_workers`](crate::StaticPool::idle_workers).
     pub fn idle_workers(self) -> usize {
         self.raw.idle_workers()

@@ -1,0 +1,24 @@
+//! [`corepool`] on the host: the same application that runs on a chip, with OS threads as workers.
+//!
+//! * [`run_workers`] lends threads to a [`StaticPool`](corepool::StaticPool): what the cores do in
+//!   the firmware.
+//! * [`ThreadPool`] is an executor of its own for host programs, Python's `ThreadPoolExecutor`:
+//!   threads start on demand, jobs may be of any size, dropping it waits for all work.
+//! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
+//! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
+//!   [`PanicExt`] gets a panic's payload back.
+#![deny(missing_docs)]
+
+mod bridge;
+mod panic;
+mod port;
+mod thread_pool;
+mod workers;
+
+pub use crate::{
+    bridge::{run_in_executor, to_thread},
+    panic::PanicExt,
+    port::{HostPort, ThreadParker},
+    thread_pool::{Boxed, BuildError, SLOT_BYTES, ThreadPool, ThreadPoolBuilder},
+    workers::{StartError, ThreadWorker, Workers, run_workers, run_workers_with},
+};

@@ -1,0 +1,179 @@
+//! The host's port: clock, identity, parking, panics.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+use corepool::{ContextId, Panic, Parker, Port};
+
+use crate::panic::{PanicExt, from_payload, message};
+
+/// The time since the first look at the clock.
+pub(crate) fn now() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// What wakes a thread that parks.
+struct ThreadWaker {
+    thread: Thread,
+    /// Set by a wake, cleared by the end of the sleep that it ended.
+    woken: AtomicBool,
+}
+
+impl Wake for ThreadWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Release: pairs with the Acquire in `park`. A thread that was woken before is up or will
+        // be: no need to unpark it twice.
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// Parks the thread that made it.
+///
+/// It has a token of its own, so that other users of `std::thread::park` on the same thread can
+/// neither end its sleep for good nor lose their own.
+#[derive(Clone)]
+pub struct ThreadParker {
+    waker: Arc<ThreadWaker>,
+}
+
+impl ThreadParker {
+    /// A parker for the current thread.
+    pub fn new() -> Self {
+        Self {
+            waker: Arc::new(ThreadWaker {
+                thread: thread::current(),
+                woken: AtomicBool::new(false),
+            }),
+        }
+    }
+}
+
+impl Default for ThreadParker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for ThreadParker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ThreadParker")
+            .field(&self.waker.thread.id())
+            .finish()
+    }
+}
+
+impl Parker for ThreadParker {
+    fn waker(&self) -> Waker {
+        self.waker.clone().into()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        while !self.waker.woken.swap(false, Ordering::AcqRel) {
+            match deadline {
+                None => thread::park(),
+                Some(deadline) => {
+                    let left = deadline.saturating_sub(now());
+                    if left.is_zero() {
+                        return;
+                    }
+                    thread::park_timeout(left);
+                }
+            }
+        }
+    }
+}
+
+thread_local! {
+    static PARKER: ThreadParker = ThreadParker::new();
+}
+
+/// The name of the current thread, for the pool: never given twice.
+pub(crate) fn context() -> ContextId {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    thread_local! {
+        static CONTEXT: ContextId = ContextId::new(NEXT.fetch_add(1, Ordering::Relaxed))
+            .unwrap_or(ContextId::MAX);
+    }
+    CONTEXT.with(|context| *context)
+}
+
+/// Calls `f` with the current thread's parker.
+pub(crate) fn with_parker(f: &mut dyn FnMut(&dyn Parker)) {
+    // While the thread's locals are being destroyed, one made for the occasion serves as well.
+    let parker = PARKER.try_with(ThreadParker::clone).unwrap_or_default();
+    f(&parker);
+}
+
+/// Calls `f` and catches its panic.
+pub(crate) fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
+    // What a job leaves broken by its panic is its own; the pool's state does not depend on it.
+    catch_unwind(AssertUnwindSafe(f)).map_err(from_payload)
+}
+
+/// Says that a panic went unobserved.
+pub(crate) fn report(panic: Panic) {
+    if let Some(payload) = panic.payload() {
+        let message = message(&payload);
+        #[cfg(feature = "log")]
+        log::error!("a job or callback panicked, and nobody asked: {message}");
+        #[cfg(not(feature = "log"))]
+        eprintln!("corepool: a job or callback panicked, and nobody asked: {message}");
+    }
+}
+
+/// The host as a port: threads park, the clock is `std::time::Instant`, panics are caught.
+///
+/// [`run_workers`](crate::run_workers) installs it. A job or callback that panics and whose outcome
+/// nobody looks at is reported on standard error, or through the `log` facade with feature `log`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostPort;
+
+impl Port for HostPort {
+    fn context(&self) -> ContextId {
+        context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(now())
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        with_parker(f);
+    }
+
+    fn spins(&self) -> u32 {
+        SPINS
+    }
+
+    /// On the host, workers are threads, and sure to come.
+    fn lends_blocked_callers(&self) -> bool {
+        false
+    }
+
+    fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+        catch_panic(f)
+    }
+
+    fn unobserved_failure(&self, panic: Panic) {
+        report(panic);
+    }
+}
+
+/// How often a thread looks again before it parks, by default: some microseconds, of the order of
+/// what parking and waking costs.
+pub(crate) const SPINS: u32 = 200;

@@ -1,0 +1,643 @@
+//! The host's thread pool.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    mem::MaybeUninit,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr::NonNull,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use corepool::{
+    CancelToken, ContextId, Executor, InitError, JobError, JobFuture, LentPool, Map, MapError,
+    MapOptions, Panic, Parker, PoolConfig, PoolRef, Port, Promise, Scope, ShutdownError, Spill,
+    SubmitAsync, SubmitError, WorkerId,
+};
+
+use crate::{
+    port::{self, SPINS},
+    workers::{Hooked, ThreadWorker},
+};
+
+/// How many bytes a slot of a [`ThreadPool`] has: jobs and results up to this size take no heap.
+pub const SLOT_BYTES: usize = 64;
+
+/// The view of a [`ThreadPool`] to work with.
+type Handle<'p> = PoolRef<'p, SLOT_BYTES, Boxed>;
+
+/// Stores jobs and results that do not fit a slot on the heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Boxed;
+
+// SAFETY: a box stays where it is until it is freed, and is freed here without dropping its value.
+unsafe impl Spill for Boxed {
+    const CAN_SPILL: bool = true;
+
+    fn store<V>(value: V) -> NonNull<V> {
+        NonNull::from(Box::leak(Box::new(value)))
+    }
+
+    unsafe fn release<V>(place: NonNull<V>) {
+        // SAFETY: from `store`, by the caller's promise; a `MaybeUninit` does not drop its value.
+        drop(unsafe { Box::from_raw(place.cast::<MaybeUninit<V>>().as_ptr()) });
+    }
+}
+
+/// Why a thread pool could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// `max_workers` must be 1 to 1,000.
+    MaxWorkers(usize),
+    /// `capacity` must be 1 to 65,000.
+    Capacity(usize),
+    /// `priorities` must be 1 to 16.
+    Priorities(usize),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxWorkers(n) => write!(f, "max_workers must be 1 to 1,000, not {n}"),
+            Self::Capacity(n) => write!(f, "capacity must be 1 to 65,000, not {n}"),
+            Self::Priorities(n) => write!(f, "priorities must be 1 to 16, not {n}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// What the builder's initializer is.
+type Initializer = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
+
+/// Options of a [`ThreadPool`].
+///
+/// ```
+/// use corepool_std::ThreadPool;
+///
+/// let pool = ThreadPool::builder()
+///     .max_workers(2)
+///     .thread_name_prefix("reader")
+///     .capacity(100)
+///     .build()
+///     .unwrap();
+/// let name = pool.submit(|| std::thread::current().name().map(String::from)).unwrap();
+/// assert_eq!(name.result().unwrap().as_deref(), Some("reader-0"));
+/// ```
+#[derive(Clone)]
+pub struct ThreadPoolBuilder {
+    max_workers: usize,
+    thread_name_prefix: String,
+    initializer: Option<Initializer>,
+    capacity: usize,
+    priorities: usize,
+    waiters: usize,
+    spins: u32,
+}
+
+impl ThreadPoolBuilder {
+    /// How many threads at most: 1 to 1,000. By default, the number of cores plus 4, at most 32.
+    pub fn max_workers(mut self, max_workers: usize) -> Self {
+        self.max_workers = max_workers;
+        self
+    }
+
+    /// What the threads' names begin with; `-` and a number follow. By default `ThreadPool`.
+    pub fn thread_name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.thread_name_prefix = prefix.into();
+        self
+    }
+
+    /// A function that each thread calls before its first job. If it fails or panics, the pool is
+    /// broken: what is queued, and every later submit, fails with its error.
+    pub fn initializer(
+        mut self,
+        initializer: impl Fn() -> Result<(), InitError> + Send + Sync + 'static,
+    ) -> Self {
+        self.initializer = Some(Arc::new(initializer));
+        self
+    }
+
+    /// How many jobs can be in flight, queued, running, or done with the result not taken: 1 to
+    /// 65,000. By default 1,024.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// How many levels of urgency there are: 1, the default, to 16.
+    pub fn priorities(mut self, priorities: usize) -> Self {
+        self.priorities = priorities;
+        self
+    }
+
+    /// How often an idle worker or a blocked caller looks again before its thread parks. By default
+    /// 200: a few microseconds. 0 saves the most power, more answers faster.
+    pub fn spins(mut self, spins: u32) -> Self {
+        self.spins = spins;
+        self
+    }
+
+    /// Builds the pool. No thread starts before the first job.
+    ///
+    /// # Errors
+    ///
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<ThreadPool, BuildError> {
+        if !(1..=1_000).contains(&self.max_workers) {
+            return Err(BuildError::MaxWorkers(self.max_workers));
+        }
+        if !(1..=65_000).contains(&self.capacity) {
+            return Err(BuildError::Capacity(self.capacity));
+        }
+        if !(1..=16).contains(&self.priorities) {
+            return Err(BuildError::Priorities(self.priorities));
+        }
+        Ok(ThreadPool::from_builder(self))
+    }
+}
+
+impl fmt::Debug for ThreadPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPoolBuilder")
+            .field("max_workers", &self.max_workers)
+            .field("thread_name_prefix", &self.thread_name_prefix)
+            .field("capacity", &self.capacity)
+            .field("priorities", &self.priorities)
+            .field("spins", &self.spins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An executor on OS threads: Python's `ThreadPoolExecutor`.
+///
+/// It is a pool of the core with memory of its own. Threads start on demand, up to `max_workers`; an
+/// idle one is used before another starts. Jobs and results that do not fit a slot are boxed, so
+/// size never fails. The number of jobs in flight is bounded by `capacity`: a submit to a full pool
+/// is an error that gives the job back, and [`submit_blocking`](Self::submit_blocking) waits.
+///
+/// Dropping it waits for all work, like `shutdown(true, false)`.
+///
+/// ```
+/// use corepool_std::ThreadPool;
+///
+/// let pool = ThreadPool::new();
+/// let words = ["to", "be", "or", "not"];
+/// let lengths: Vec<usize> = pool.map(words, str::len).map(Result::unwrap).collect();
+/// assert_eq!(lengths, [2, 2, 2, 3]);
+/// ```
+pub struct ThreadPool {
+    inner: Arc<Inner>,
+}
+
+/// What the pool and its threads share. The threads hold it, so that it is there until the last of
+/// them has left, even if the pool is dropped by one of its own jobs.
+struct Inner {
+    /// In `_memory`; dropped before it, since fields drop in order.
+    pool: LentPool<'static, SLOT_BYTES>,
+    /// Not to be touched while `pool` is there.
+    _memory: Memory,
+    port: PoolPort,
+    builder: ThreadPoolBuilder,
+    started: AtomicUsize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The pool's memory: freed when dropped, otherwise only kept.
+struct Memory(NonNull<[MaybeUninit<u64>]>);
+
+// SAFETY: it is only kept and freed.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: it was leaked from a box in `from_builder`, and the pool in it is gone.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// The host, and the place where threads are started on demand.
+struct PoolPort {
+    pool: Weak<Inner>,
+    spins: u32,
+}
+
+impl Port for PoolPort {
+    fn context(&self) -> ContextId {
+        port::context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(port::now())
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        port::with_parker(f);
+    }
+
+    fn spins(&self) -> u32 {
+        self.spins
+    }
+
+    fn lends_blocked_callers(&self) -> bool {
+        false
+    }
+
+    fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+        port::catch_panic(f)
+    }
+
+    fn no_idle_worker(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.start_worker();
+        }
+    }
+
+    fn unobserved_failure(&self, panic: Panic) {
+        port::report(panic);
+    }
+}
+
+impl Inner {
+    fn handle(&self) -> Handle<'_> {
+        self.pool.handle().spill_to()
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        // A list of handles has no state that a panic could leave broken.
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread if there are fewer than jobs, and fewer than allowed.
+    fn start_worker(self: &Arc<Self>) {
+        if self.started.load(Ordering::Relaxed) >= self.builder.max_workers {
+            return;
+        }
+        let mut threads = self.threads();
+        let number = self.started.load(Ordering::Relaxed);
+        // A thread that has nothing to do, or has not come to its queue yet, will take the job.
+        if number >= self.builder.max_workers || number >= self.handle().unfinished() {
+            return;
+        }
+        match self.spawn_thread(number) {
+            Ok(thread) => {
+                threads.push(thread);
+                self.started.store(number + 1, Ordering::Relaxed);
+            }
+            Err(_) if number > 0 => {} // The others do the work.
+            Err(_) => self.handle().break_pool("cannot start a worker thread"),
+        }
+    }
+
+    fn spawn_thread(self: &Arc<Self>, number: usize) -> io::Result<JoinHandle<()>> {
+        let inner = Arc::clone(self);
+        thread::Builder::new()
+            .name(format!("{}-{number}", self.builder.thread_name_prefix))
+            .spawn(move || {
+                let on_start = |_: WorkerId| inner.initialize();
+                let worker = Hooked {
+                    worker: ThreadWorker::new(inner.builder.spins),
+                    on_start: &on_start,
+                };
+                // A broken pool says so to those who submit to it.
+                let _ = inner.handle().run(&worker);
+            })
+    }
+
+    fn initialize(&self) -> Result<(), InitError> {
+        let Some(initializer) = &self.builder.initializer else {
+            return Ok(());
+        };
+        catch_unwind(AssertUnwindSafe(|| initializer()))
+            .unwrap_or(Err(InitError("the initializer panicked")))
+    }
+}
+
+impl ThreadPool {
+    /// A pool with default options.
+    pub fn new() -> Self {
+        Self::from_builder(Self::builder())
+    }
+
+    /// Options for a pool.
+    pub fn builder() -> ThreadPoolBuilder {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        ThreadPoolBuilder {
+            max_workers: (cores + 4).min(32),
+            thread_name_prefix: String::from("ThreadPool"),
+            initializer: None,
+            capacity: 1_024,
+            priorities: 1,
+            waiters: 32,
+            spins: SPINS,
+        }
+    }
+
+    /// The builder's numbers are in bounds.
+    fn from_builder(builder: ThreadPoolBuilder) -> Self {
+        let config = PoolConfig {
+            slots: builder.capacity,
+            priorities: builder.priorities,
+            workers: builder.max_workers,
+            waiters: builder.waiters,
+        };
+        let words = vec![MaybeUninit::uninit(); config.words::<SLOT_BYTES>()];
+        let memory = NonNull::from(Box::leak(words.into_boxed_slice()));
+        let inner = Arc::new_cyclic(|weak| Inner {
+            // SAFETY: leaked just now, so it is unique; `Memory` frees it after the pool is gone.
+            pool: LentPool::new(unsafe { &mut *memory.as_ptr() }, config)
+                .unwrap_or_else(|error| unreachable!("{error}")),
+            _memory: Memory(memory),
+            port: PoolPort {
+                pool: weak.clone(),
+                spins: builder.spins,
+            },
+            builder,
+            started: AtomicUsize::new(0),
+            threads: Mutex::new(Vec::new()),
+        });
+        let port: *const PoolPort = &raw const inner.port;
+        // SAFETY: the port is in `Inner`, which does not move and outlives the pool in it.
+        inner.handle().install(unsafe { &*port });
+        Self { inner }
+    }
+
+    /// A copyable view of the pool, for functions that take any pool.
+    pub fn handle(&self) -> PoolRef<'_, SLOT_BYTES, Boxed> {
+        self.inner.handle()
+    }
+
+    /// A view that submits at `priority`. See [`StaticPool::at`](corepool::StaticPool::at).
+    pub fn at(&self, priority: usize) -> PoolRef<'_, SLOT_BYTES, Boxed> {
+        self.handle().at(priority)
+    }
+
+    /// How many threads have been started. They stay until the pool is shut down.
+    pub fn threads_started(&self) -> usize {
+        self.inner.started.load(Ordering::Relaxed)
+    }
+
+    /// How many threads there can be.
+    pub fn max_workers(&self) -> usize {
+        self.inner.builder.max_workers
+    }
+
+    /// Queues a closure and returns the future of its result. Never waits. Takes heap only if
+    /// closure or result is larger than [`SLOT_BYTES`].
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the closure is in
+    /// the error.
+    #[inline]
+    pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit(job)
+    }
+
+    /// Queues a closure that nobody waits for. If it panics, that is reported on standard error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn submit_detached<F>(&self, job: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.handle().submit_detached(job)
+    }
+
+    /// Queues a closure that is given a [`CancelToken`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn submit_cancellable<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_cancellable(job)
+    }
+
+    /// [`submit`](Self::submit), but waits for room if the pool is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    pub fn submit_blocking<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_blocking(job)
+    }
+
+    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), where [`SubmitError::Full`] says that the time was over.
+    pub fn submit_timeout<F, T>(
+        &self,
+        job: F,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_timeout(job, timeout)
+    }
+
+    /// A future that submits a closure when there is room.
+    pub fn submit_async<F, T>(&self, job: F) -> SubmitAsync<'_, F, T, SLOT_BYTES, Boxed>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_async(job)
+    }
+
+    /// Queues an async task. For a pool that lives for ever only, such as one in a
+    /// `static LazyLock`: the task's waker refers to the pool without counting.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn spawn<Fut>(
+        &'static self,
+        task: Fut,
+    ) -> Result<JobFuture<'static, Fut::Output>, SubmitError<Fut>>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        self.handle().spawn(task)
+    }
+
+    /// A future whose result is set by hand.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
+    where
+        T: Send + 'static,
+    {
+        self.handle().promise()
+    }
+
+    /// Calls `function` with each item, each call a job, and iterates over the results in the items'
+    /// order. See [`StaticPool::map`](corepool::StaticPool::map).
+    pub fn map<I, F, T>(
+        &self,
+        items: I,
+        function: F,
+    ) -> Map<'_, I::IntoIter, F, T, PoolRef<'_, SLOT_BYTES, Boxed>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().map(items, function)
+    }
+
+    /// [`map`](Self::map) with a buffer size and a timeout.
+    ///
+    /// # Errors
+    ///
+    /// See [`MapError`].
+    #[allow(clippy::type_complexity)]
+    pub fn map_with<I, F, T, const WINDOW: usize>(
+        &self,
+        options: MapOptions<WINDOW>,
+        items: I,
+        function: F,
+    ) -> Result<Map<'_, I::IntoIter, F, T, PoolRef<'_, SLOT_BYTES, Boxed>, WINDOW>, MapError>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().map_with(options, items, function)
+    }
+
+    /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
+    /// have ended.
+    ///
+    /// ```
+    /// let pool = corepool_std::ThreadPool::new();
+    /// let text = String::from("borrowed, not moved");
+    /// let length = pool.scope(|scope| scope.submit(|| text.len()).unwrap().result());
+    /// assert_eq!(length.unwrap(), text.len());
+    /// ```
+    pub fn scope<'env, F, R>(&self, f: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, SLOT_BYTES, Boxed>) -> R,
+    {
+        self.handle().scope(f)
+    }
+
+    /// Ends the pool: no new work is taken. With `cancel_futures`, what is queued is cancelled; with
+    /// `wait`, returns when all work is done and all threads have ended. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::WouldDeadlock`] if a job of the pool calls it with `wait`; the pool is shut
+    /// down all the same.
+    pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.handle().shutdown(wait, cancel_futures)?;
+        if wait {
+            self.join();
+        }
+        Ok(())
+    }
+
+    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::StillRunning`] says what still runs.
+    pub fn shutdown_timeout(
+        &self,
+        timeout: Duration,
+        cancel_futures: bool,
+    ) -> Result<(), ShutdownError> {
+        self.handle().shutdown_timeout(timeout, cancel_futures)?;
+        self.join();
+        Ok(())
+    }
+
+    /// Waits for the threads, which have been told to leave.
+    fn join(&self) {
+        let threads = std::mem::take(&mut *self.inner.threads());
+        for thread in threads {
+            // Jobs' panics are caught; the thread has nothing else that could panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Default for ThreadPool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for ThreadPool {
+    /// Waits for all work. Dropped by one of its own jobs, it does not wait: the threads end when
+    /// the work is done.
+    fn drop(&mut self) {
+        let _ = self.shutdown(true, false);
+    }
+}
+
+impl fmt::Debug for ThreadPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPool")
+            .field("max_workers", &self.max_workers())
+            .field("threads_started", &self.threads_started())
+            .field("capacity", &self.handle().capacity())
+            .finish()
+    }
+}
+
+impl Executor for ThreadPool {
+    fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit(job)
+    }
+
+    fn map<I, F, T>(&self, items: I, function: F) -> impl Iterator<Item = Result<T, JobError>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.map(items, function)
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.shutdown(wait, cancel_futures)
+    }
+}

@@ -1,0 +1,225 @@
+//! OS threads as the workers of a static pool.
+
+use std::{fmt, io, task::Waker, thread, time::Duration};
+
+use corepool::{InitError, Parker, PoolRef, StaticPool, Worker, WorkerId};
+
+use crate::port::{HostPort, SPINS, ThreadParker};
+
+/// An OS thread as a worker: parks when there is nothing to do.
+///
+/// Make it in the thread that is to be the worker.
+#[derive(Clone, Debug)]
+pub struct ThreadWorker {
+    parker: ThreadParker,
+    spins: u32,
+}
+
+impl ThreadWorker {
+    /// The current thread as a worker that looks `spins` times at the empty queue before it parks.
+    pub fn new(spins: u32) -> Self {
+        Self {
+            parker: ThreadParker::new(),
+            spins,
+        }
+    }
+}
+
+impl Default for ThreadWorker {
+    fn default() -> Self {
+        Self::new(SPINS)
+    }
+}
+
+impl Parker for ThreadWorker {
+    fn waker(&self) -> Waker {
+        self.parker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.parker.park(deadline);
+    }
+}
+
+impl Worker for ThreadWorker {
+    fn spin(&self, round: u32) -> bool {
+        if round < self.spins {
+            std::hint::spin_loop();
+            return true;
+        }
+        false
+    }
+}
+
+/// A worker with a start hook.
+pub(crate) struct Hooked<'a, H> {
+    pub(crate) worker: ThreadWorker,
+    pub(crate) on_start: &'a H,
+}
+
+impl<H> Parker for Hooked<'_, H> {
+    fn waker(&self) -> Waker {
+        self.worker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.worker.park(deadline);
+    }
+}
+
+impl<H: Fn(WorkerId) -> Result<(), InitError>> Worker for Hooked<'_, H> {
+    fn spin(&self, round: u32) -> bool {
+        self.worker.spin(round)
+    }
+
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        (self.on_start)(worker)
+    }
+}
+
+/// Why [`run_workers`] failed. The threads that had started by then have been told to stop.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// At least one worker is needed.
+    NoWorkers,
+    /// The pool has fewer places for workers than that: raise its WORKERS.
+    TooManyWorkers,
+    /// The operating system refused to start a thread.
+    Spawn(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWorkers => f.write_str("the number of workers must be at least 1"),
+            Self::TooManyWorkers => {
+                f.write_str("the pool has fewer places for workers: raise its WORKERS")
+            }
+            Self::Spawn(error) => write!(f, "cannot start a worker thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Spawn(error) => Some(error),
+            Self::NoWorkers | Self::TooManyWorkers => None,
+        }
+    }
+}
+
+/// Threads that are lent to a static pool: what [`run_workers`] returns.
+///
+/// Dropping it shuts the pool down, lets it finish what is queued, and joins the threads.
+#[must_use = "dropping it shuts the pool down"]
+pub struct Workers {
+    shut_down: Box<dyn Fn() + Send + Sync>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Workers {
+    /// How many threads there are.
+    pub fn count(&self) -> usize {
+        self.threads.len()
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        (self.shut_down)();
+        for thread in self.threads.drain(..) {
+            // A worker thread panics only if the application's own hooks do, and the panic was
+            // reported then.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers")
+            .field("count", &self.threads.len())
+            .finish()
+    }
+}
+
+/// Lends `count` OS threads to a static pool, named `corepool-0`, `corepool-1`, and so on, and
+/// installs [`HostPort`].
+///
+/// This is what stands in the host's `main` where the firmware starts its other cores.
+///
+/// # Errors
+///
+/// See [`StartError`].
+///
+/// ```
+/// use corepool::StaticPool;
+/// use corepool_std::run_workers;
+///
+/// static POOL: StaticPool<16, 64> = StaticPool::new();
+///
+/// let workers = run_workers(&POOL, 2).unwrap();
+/// assert_eq!(POOL.submit(|| 6 * 7).unwrap().result().unwrap(), 42);
+/// drop(workers); // shuts the pool down and joins the threads
+/// ```
+pub fn run_workers<
+    const SLOTS: usize,
+    const BYTES: usize,
+    const PRIORITIES: usize,
+    const WORKERS: usize,
+    const WAITERS: usize,
+>(
+    pool: &'static StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>,
+    count: usize,
+) -> Result<Workers, StartError> {
+    run_workers_with(pool.handle(), "corepool", count, |_| Ok(()))
+}
+
+/// [`run_workers`] with a prefix for the threads' names and a start hook, which is called in each
+/// thread before its first job. If the hook fails, the pool is broken.
+///
+/// # Errors
+///
+/// See [`StartError`].
+pub fn run_workers_with<const BYTES: usize, H>(
+    pool: PoolRef<'static, BYTES>,
+    name_prefix: &str,
+    count: usize,
+    on_start: H,
+) -> Result<Workers, StartError>
+where
+    H: Fn(WorkerId) -> Result<(), InitError> + Clone + Send + 'static,
+{
+    if count == 0 {
+        return Err(StartError::NoWorkers);
+    }
+    if pool.workers() + count > pool.max_workers() {
+        return Err(StartError::TooManyWorkers);
+    }
+    pool.install(&HostPort);
+    let mut workers = Workers {
+        shut_down: Box::new(move || {
+            // Called by a worker itself, it cannot wait for itself; the joins below wait.
+            let _ = pool.shutdown(false, false);
+        }),
+        threads: Vec::with_capacity(count),
+    };
+    for number in 0..count {
+        let on_start = on_start.clone();
+        let thread = thread::Builder::new()
+            .name(format!("{name_prefix}-{number}"))
+            .spawn(move || {
+                let worker = Hooked {
+                    worker: ThreadWorker::default(),
+                    on_start: &on_start,
+                };
+                // A broken pool says so to those who submit to it.
+                let _ = pool.run(&worker);
+            })
+            .map_err(StartError::Spawn)?;
+        workers.threads.push(thread);
+    }
+    Ok(workers)
+}
