@@ -15,7 +15,7 @@ use crate::{
     job::{BuildError, Callback, Stored, VTableOf, capacity},
     pool::Raw,
     slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
-    state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, WAITING},
+    state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, TakenBack},
     sync::Ordering,
 };
 
@@ -365,30 +365,30 @@ impl<'p, T> JobFuture<'p, T> {
     /// Leaves the waker; true if the job is done instead.
     pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
         let slot = self.pool.slot(self.slot);
-        let state = slot.state.load();
-        if state.is_ready() {
+        if slot.state.load().is_ready() {
             return true;
         }
-        if !slot.state.unset_waiting() {
-            if slot.state.load().is_ready() {
-                return true;
-            }
-            // The completer is about to wake whom it found. If that is another, come again.
-            waker.wake_by_ref();
-            return false;
-        }
-        if state.has(WAITING) {
-            // SAFETY: taken back just now, so the cell is this handle's.
-            match unsafe { slot.take_waiting() } {
-                Waiting::Task(old) if old.will_wake(waker) => {
-                    // SAFETY: as above.
-                    return !unsafe { self.leave(Waiting::Task(old)) };
+        let waker = match slot.state.unset_waiting() {
+            TakenBack::Gone => {
+                if slot.state.load().is_ready() {
+                    return true;
                 }
-                other => self.forget_waiting(other),
+                // The completer is about to wake whom it found. If that is another, come again.
+                waker.wake_by_ref();
+                return false;
             }
-        }
-        // SAFETY: as above.
-        !unsafe { self.leave(Waiting::Task(waker.clone())) }
+            // SAFETY: taken back just now, so the cell is this handle's, and full.
+            TakenBack::Full => match unsafe { slot.take_waiting() } {
+                Waiting::Task(old) if old.will_wake(waker) => old,
+                other => {
+                    self.forget_waiting(other);
+                    waker.clone()
+                }
+            },
+            TakenBack::Empty => waker.clone(),
+        };
+        // SAFETY: the cell is this handle's, and empty.
+        !unsafe { self.leave(Waiting::Task(waker)) }
     }
 
     /// Leaves `waiting` for the completer. False: the job is done, and `waiting` is gone.
@@ -422,13 +422,11 @@ impl<'p, T> JobFuture<'p, T> {
     /// Takes back what was left for the completer. False: the completer has it.
     pub(crate) fn delist(&mut self) -> bool {
         let slot = self.pool.slot(self.slot);
-        let had = slot.state.load().has(WAITING);
-        if !slot.state.unset_waiting() {
-            return false;
-        }
-        if had {
-            // SAFETY: taken back just now.
-            self.forget_waiting(unsafe { slot.take_waiting() });
+        match slot.state.unset_waiting() {
+            TakenBack::Gone => return false,
+            TakenBack::Empty => {}
+            // SAFETY: taken back just now, so the cell is this handle's, and full.
+            TakenBack::Full => self.forget_waiting(unsafe { slot.take_waiting() }),
         }
         true
     }

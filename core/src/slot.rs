@@ -78,9 +78,8 @@ pub(crate) struct Member {
     pub(crate) position: u16,
 }
 
-/// What the handle left for the completer.
+/// What the handle left for the completer. Two words, which is why there is no third variant.
 pub(crate) enum Waiting {
-    Nobody,
     Task(Waker),
     Set(Member),
 }
@@ -303,14 +302,14 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// `put_waiting` came before, and nobody changes the cell meanwhile: the job is `DONE`, and the
-    /// caller is its completer or has found it in the set's list.
+    /// Nothing was taken since the last `put_waiting`, and nobody changes the cell meanwhile: the job
+    /// is `DONE`, and the caller is its completer or has found it in the set's list.
     pub(crate) unsafe fn member(self) -> Option<Member> {
         self.header().waiting.with(|cell| {
             // SAFETY: the caller's promise.
             match unsafe { &**(*cell).assume_init_ref() } {
                 Waiting::Set(member) => Some(*member),
-                Waiting::Nobody | Waiting::Task(_) => None,
+                Waiting::Task(_) => None,
             }
         })
     }
@@ -319,15 +318,16 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// The cell belongs to the caller by the `WAITING` protocol, and `put_waiting` came before.
+    /// The cell belongs to the caller by the `WAITING` protocol, and nothing was taken since the
+    /// last `put_waiting`.
     pub(crate) unsafe fn take_waiting(self) -> Waiting {
         self.header().waiting.with_mut(|cell| {
-            // SAFETY: the caller's promise; the cell is left with `Nobody`, so that nothing is
-            // taken twice.
-            unsafe {
-                let cell = (*cell).assume_init_mut();
-                core::mem::replace(&mut **cell, Waiting::Nobody)
-            }
+            // SAFETY: the caller's promise.
+            ManuallyDrop::into_inner(unsafe { (*cell).assume_init_read() })
         })
     }
 }
+
+/// What the module's documentation says of RAM holds.
+#[cfg(all(target_pointer_width = "32", not(loom)))]
+const _: () = assert!(PAYLOAD_OFFSET == 24 && size_of::<crate::queue::Node>() == 8);

@@ -178,6 +178,17 @@ pub(crate) enum Settle {
     Left,
 }
 
+/// What the handle found that took its waiter back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TakenBack {
+    /// The cell is the handle's, with what it left there.
+    Full,
+    /// The cell is the handle's, and empty.
+    Empty,
+    /// The cell is the completer's.
+    Gone,
+}
+
 /// The state word.
 pub(crate) struct State(AtomicU32);
 
@@ -388,15 +399,15 @@ impl State {
         })
     }
 
-    /// The handle takes the cell back. False: the completer has it or had it.
-    pub(crate) fn unset_waiting(&self) -> bool {
+    /// The handle takes the cell back.
+    pub(crate) fn unset_waiting(&self) -> TakenBack {
         self.transition(|s| {
             if s.lacks(WAITING) {
-                Err(true)
+                Err(TakenBack::Empty)
             } else if s.has(DONE) {
-                Err(false)
+                Err(TakenBack::Gone)
             } else {
-                Ok((s.0 & !WAITING, true))
+                Ok((s.0 & !WAITING, TakenBack::Full))
             }
         })
     }

@@ -223,7 +223,7 @@ impl<'p> Raw<'p> {
                     place.bell.release();
                 }
             }
-            Some(Waiting::Nobody) | None => {}
+            None => {}
         }
     }
 
