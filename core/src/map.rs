@@ -8,7 +8,6 @@ use crate::{
     job::{Job, JobPlace, Spill},
     pool::Raw,
     slot::JobContext,
-    state::HANDLE,
     submit::PoolRef,
 };
 
@@ -94,9 +93,7 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise; HANDLE is for the future.
         unsafe {
-            let index = self
-                .raw
-                .put::<J, S, BYTES, 0>(self.priority, HANDLE, |_| (), job)?;
+            let index = self.raw.put::<J, S, BYTES, 0>(self.priority, |_| (), job)?;
             Ok(JobFuture::new(self.raw, index))
         }
     }

@@ -20,7 +20,6 @@ use crate::{
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
     pool::Raw,
     slot::PAYLOAD_ALIGN,
-    state::HANDLE,
     submit::PoolRef,
     sync::{AtomicUsize, Ordering},
 };

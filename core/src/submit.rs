@@ -65,8 +65,7 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 impl<'p> Raw<'p> {
     /// Why a submit is refused now, if it is.
     fn refuse<J>(self, job: J) -> Result<J, SubmitError<J>> {
-        let phase = self.phase();
-        if phase == 0 {
+        if self.phase() & (SHUT_DOWN | BROKEN) == 0 {
             return Ok(job);
         }
         Err(self.refusal(job))
@@ -81,7 +80,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Moves a job into a free slot and queues it. `OFFSET` bytes at the payload's beginning are
-    /// `prefix`'s to write.
+    /// `prefix`'s to write. The slot has a handle, which the caller makes.
     ///
     /// # Safety
     ///
@@ -91,7 +90,6 @@ impl<'p> Raw<'p> {
     pub(crate) unsafe fn put<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize>(
         self,
         priority: usize,
-        party: u32,
         prefix: impl FnOnce(*mut u8),
         job: J,
     ) -> Result<u16, SubmitError<J>> {
@@ -112,11 +110,11 @@ impl<'p> Raw<'p> {
             prefix(payload);
             Stored::<J, S, BYTES, OFFSET>::put(payload.add(OFFSET), job);
         }
-        slot.state.occupy(index, priority, QUEUED | party);
+        slot.state.occupy(index, priority, QUEUED | HANDLE);
         self.enqueue(index, priority);
         self.wake_worker();
         // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
-        // here; if not, whoever ends the pool sees the push.
+        // here; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
         if self.phase() & (SHUT_DOWN | BROKEN) != 0 && slot.state.claim().is_some() {
             // SAFETY: claimed before anybody ran it: the job is there, and the caller's.
             let job = unsafe { Stored::<J, S, BYTES, OFFSET>::take(slot.payload().add(OFFSET)) };
@@ -140,12 +138,9 @@ impl<'p> Raw<'p> {
     #[cold]
     fn withdraw(self, index: u16) {
         let slot = self.slot(index);
-        let last = match slot.state.publish(Outcome::Cancelled) {
-            Published::Left => slot.state.drop_handle(),
-            Published::Linger => slot.state.release(),
-            Published::TooLate => false,
-        };
-        if last {
+        let published = slot.state.publish(Outcome::Cancelled);
+        debug_assert!(published == Published::Left, "nobody has seen the handle");
+        if slot.state.drop_handle() {
             self.free_slot(index);
         }
         self.reap();
@@ -216,13 +211,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         F: FnOnce() + Send + 'static,
     {
-        // SAFETY: `Send` and `'static`.
-        unsafe {
-            self.raw
-                .put::<_, S, BYTES, 0>(self.priority, 0, |_| (), Closure(job))
-        }
-        .map(|_| ())
-        .map_err(|error| error.map(|job| job.0))
+        self.submit(job).map(drop)
     }
 
     /// See [`StaticPool::submit_blocking`](crate::StaticPool::submit_blocking).
