@@ -162,7 +162,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         let put = unsafe {
             self.pool
                 .raw
-                .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, HANDLE, prefix, job)
+                .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, prefix, job)
         };
         match put {
             // SAFETY: `put` set HANDLE for this.

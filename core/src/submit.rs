@@ -198,10 +198,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J::Output: Send + 'static,
     {
         // SAFETY: `Send` and `'static`.
-        let index = unsafe {
-            self.raw
-                .put::<J, S, BYTES, 0>(self.priority, HANDLE, |_| (), job)?
-        };
+        let index = unsafe { self.raw.put::<J, S, BYTES, 0>(self.priority, |_| (), job)? };
         // SAFETY: `put` set HANDLE, for this.
         Ok(unsafe { JobFuture::new(self.raw, index) })
     }
