@@ -1,6 +1,113 @@
 //! `concurrent.futures` for firmware: declare a pool in a `static`, lend it cores, RTOS tasks,
 //! interrupts or OS threads as workers, submit closures and async tasks to it from any context, and
 //! hold a typed future for each result. No heap, no locks on the hot path, no surprise.
+//!
+//! ```
+//! use corepool::{SpinWorker, StaticPool};
+//!
+//! // 16 jobs in flight, each with a closure and a result of up to 64 bytes.
+//! static POOL: StaticPool<16, 64> = StaticPool::new();
+//!
+//! fn core_1() {
+//!     POOL.run(&SpinWorker).unwrap();
+//! }
+//!
+//! fn core_0() {
+//!     let mut sum = POOL.submit(|| (1..=100).sum::<u32>()).unwrap();
+//!     let mut done = false;
+//!     while !done {
+//!         // the control loop goes on here
+//!         done = sum.done();
+//!     }
+//!     assert_eq!(sum.try_result().unwrap().unwrap(), 5050);
+//!     POOL.shutdown(true, false).unwrap();
+//! }
+//!
+//! # let worker = std::thread::spawn(core_1);
+//! # core_0();
+//! # worker.join().unwrap();
+//! ```
+//!
+//! # What is where
+//!
+//! | to do | use |
+//! |---|---|
+//! | declare a pool | [`StaticPool`], or [`LentPool`] in memory of your choice |
+//! | submit a closure | [`submit`](StaticPool::submit) and its variants: cancellable, detached, at a [priority](StaticPool::at), waiting for room |
+//! | submit many | [`map`](StaticPool::map), [`scope`](StaticPool::scope) |
+//! | submit an async task | [`spawn`](StaticPool::spawn) |
+//! | set a result by hand | [`promise`](StaticPool::promise) |
+//! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel |
+//! | wait on many | [`wait()`], [`as_completed`] |
+//! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
+//! | end | [`shutdown`](StaticPool::shutdown), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
+//! | fit it to a machine | [`Port`], [`Parker`], [`Worker`] |
+//!
+//! # How a job travels
+//!
+//! [`submit`](StaticPool::submit) takes a free slot, moves the closure into it, puts the slot's index
+//! into the run queue and wakes one idle worker. The worker takes the index, runs the closure,
+//! writes the result into the same bytes, publishes that it is there, runs callbacks and wakes the
+//! waiter. Whoever needs the slot last, handle or queue, frees it. An async task is the same with
+//! more than one step.
+//!
+//! # Promises
+//!
+//! * **Lock-free in the strict sense.** A thread, core or interrupt that is stopped for ever between
+//!   any two instructions of submit, run, cancel or result makes nobody else fail or wait; at most
+//!   its own slot is lost. No interrupt is masked on targets with compare-and-swap.
+//! * **Strict FIFO** within a priority.
+//! * **Any context may submit**: thread, task, interrupt handler, job, callback.
+//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. A
+//!   job that cannot fit is a build error.
+//! * **Every job ends and says how**: result, cancelled, panicked, worker lost, broken.
+//! * **Waiting does not deadlock the pool**: a job that waits runs queued work meanwhile, and where
+//!   that cannot help, its wait ends with [`JobError::WouldDeadlock`]. This needs a [`Port`], which
+//!   says who is calling; without one, a blocked caller spins.
+//! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
+//!   4,000.
+//!
+//! # RAM
+//!
+//! All of a pool is zero at first: in a `static` it takes RAM (`.bss`) and no flash. What one more
+//! slot takes, in bytes ([`StaticPool::bytes_per_slot`]):
+//!
+//! | BYTES | 32-bit target | 64-bit host |
+//! |---:|---:|---:|
+//! | 16 | 48 | 80 |
+//! | 32 | 64 | 88 |
+//! | 64 | 96 | 120 |
+//! | 128 | 160 | 184 |
+//! | 256 | 288 | 312 |
+//!
+//! What one more of the others takes:
+//!
+//! | one more of | 32-bit target | 64-bit host |
+//! |---|---:|---:|
+//! | PRIORITIES | 16 | 32 |
+//! | WORKERS | 32 | 64 |
+//! | WAITERS | 16 | 32 |
+//!
+//! `StaticPool<16, 64>` with its defaults takes 1,912 bytes on a 32-bit target.
+//!
+//! # Targets and Cargo features
+//!
+//! The crate builds for any target with 16-bit and pointer-sized atomics, native or by way of
+//! `portable-atomic`. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
+//! extension) the application chooses how to make up for it, by a feature of `portable-atomic` in
+//! its own `Cargo.toml`:
+//!
+//! * `critical-section`, with a critical section that is right for the chip: on several cores, one
+//!   that masks interrupts and takes a spin lock. Always sound if that is.
+//! * `unsafe-assume-single-core`: smaller, and unsound as soon as a second core runs (never on an
+//!   RP2040).
+//!
+//! This crate enables neither. Its own features, all off by default, all additive:
+//!
+//! | feature | what for |
+//! |---|---|
+//! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
+//! | `log` | log points through the `log` facade |
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs)]
 
@@ -56,3 +163,68 @@ pub use crate::{
     },
     worker::{JobId, SpinWorker, Worker, WorkerId},
 };
+
+#[cfg(test)]
+mod documentation {
+    use crate::StaticPool;
+
+    /// The numbers in the row of this file's documentation that begins with `name`.
+    fn row(name: &str) -> [usize; 2] {
+        let start = format!("//! | {name} |");
+        let row = include_str!("lib.rs")
+            .lines()
+            .find_map(|line| line.strip_prefix(&start))
+            .unwrap();
+        let mut cells = row.split('|').map(|cell| cell.trim().parse().unwrap());
+        [cells.next().unwrap(), cells.next().unwrap()]
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn ram_per_slot_is_as_documented() {
+        // `slot.rs` asserts the 32-bit header's size when it is built for such a target.
+        let on_32_bit = |bytes: usize| 24 + 8 + bytes;
+        assert_eq!(
+            row("16"),
+            [on_32_bit(16), StaticPool::<1, 16>::bytes_per_slot()]
+        );
+        assert_eq!(
+            row("32"),
+            [on_32_bit(32), StaticPool::<1, 32>::bytes_per_slot()]
+        );
+        assert_eq!(
+            row("64"),
+            [on_32_bit(64), StaticPool::<1, 64>::bytes_per_slot()]
+        );
+        assert_eq!(
+            row("128"),
+            [on_32_bit(128), StaticPool::<1, 128>::bytes_per_slot()]
+        );
+        assert_eq!(
+            row("256"),
+            [on_32_bit(256), StaticPool::<1, 256>::bytes_per_slot()]
+        );
+        assert_eq!(
+            size_of::<StaticPool<17, 64>>() - size_of::<StaticPool<16, 64>>(),
+            StaticPool::<16, 64>::bytes_per_slot()
+        );
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn ram_of_the_rest_is_as_documented() {
+        let base = size_of::<StaticPool<16, 64, 1, 1, 1>>();
+        assert_eq!(
+            row("PRIORITIES")[1],
+            size_of::<StaticPool<16, 64, 2, 1, 1>>() - base
+        );
+        assert_eq!(
+            row("WORKERS")[1],
+            size_of::<StaticPool<16, 64, 1, 2, 1>>() - base
+        );
+        assert_eq!(
+            row("WAITERS")[1],
+            size_of::<StaticPool<16, 64, 1, 1, 2>>() - base
+        );
+    }
+}

@@ -570,9 +570,7 @@ impl<
         self.handle().is_shut_down()
     }
 
-    /// How many bytes of RAM one more slot costs, and the pool itself.
-    ///
-    /// See the table in the crate's documentation.
+    /// How many bytes of RAM one more slot takes. The crate's documentation has a table.
     pub const fn bytes_per_slot() -> usize {
         size_of::<Slot<BYTES>>() + size_of::<Node>()
     }
@@ -616,3 +614,14 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
         defmt::write!(f, "StaticPool({=usize} slots, {=usize} bytes)", S, B);
     }
 }
+
+/// What the crate's documentation says of RAM holds.
+#[cfg(all(target_pointer_width = "32", not(loom)))]
+const _: () = {
+    assert!(StaticPool::<1, 16>::bytes_per_slot() == 48);
+    assert!(StaticPool::<1, 256>::bytes_per_slot() == 288);
+    assert!(size_of::<Lane>() + size_of::<Node>() == 16);
+    assert!(size_of::<Seat>() == 32);
+    assert!(size_of::<Waiter>() == 16);
+    assert!(size_of::<StaticPool<16, 64>>() == 1912);
+};
