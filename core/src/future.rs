@@ -282,7 +282,7 @@ impl<'p, T> JobFuture<'p, T> {
                 Callback(callback, PhantomData),
             );
         }
-        slot.state.occupy(place, 0, BUSY);
+        slot.occupy(place, 0, BUSY);
         self.add_to_chain(place);
         let job = self.pool.slot(self.slot);
         if !job.state.set_callbacks() {

@@ -332,7 +332,7 @@ impl<'p> Raw<'p> {
     /// An index was popped whose job has ended.
     fn discard(self, index: u16) {
         use crate::state::Begun;
-        match self.slot(index).state.begin() {
+        match self.slot(index).state.begin(0) {
             Begun::CancelledAndLast => self.free_slot(index),
             Begun::Cancelled => {}
             // An ended job does not begin; the index would have to be reused while it was queued.

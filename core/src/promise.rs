@@ -60,7 +60,7 @@ impl<'p, T> Promise<'p, T> {
     /// The result comes back if the future was cancelled, or broken with its pool, before.
     pub fn set_result(self, result: T) -> Result<(), T> {
         let this = core::mem::ManuallyDrop::new(self);
-        match this.pool.slot(this.slot).state.begin() {
+        match this.pool.slot(this.slot).state.begin(0) {
             Begun::Yes(_) => {
                 let slot = this.pool.slot(this.slot);
                 // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
@@ -88,7 +88,7 @@ impl<'p, T> Promise<'p, T> {
 
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
-        match self.pool.slot(self.slot).state.begin() {
+        match self.pool.slot(self.slot).state.begin(0) {
             Begun::Yes(_) => self.pool.complete(self.slot, Outcome::Abandoned),
             Begun::Cancelled => {}
             Begun::CancelledAndLast => self.pool.free_slot(self.slot),

@@ -25,7 +25,7 @@ use crate::{
     error::Panic,
     pool::Raw,
     state::State,
-    sync::{AtomicU16, UnsafeCell, const_unless_loom},
+    sync::{AtomicU16, Ordering, UnsafeCell, const_unless_loom},
 };
 
 /// The alignment of every slot's payload, in bytes: the most that a job or a result may ask for.
@@ -89,12 +89,15 @@ pub(crate) enum Waiting {
 pub(crate) struct Header {
     pub(crate) state: State,
     /// The next slot's index plus one: in the free list while free, in a chain of callbacks, or in
-    /// a set's list of completions. While `BUSY`: the worker's number plus one.
+    /// a set's list of completions.
     pub(crate) link: AtomicU16,
     /// The slot's own node of the run queue plus one; 0 stands for the node that it had first.
     pub(crate) node: AtomicU16,
     /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
     pub(crate) callbacks: AtomicU16,
+    /// The slot's own index, for a task's waker. Written by the slot's first tenant, and always the
+    /// same from then on.
+    pub(crate) index: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
     /// Follows the `WAITING` protocol.
@@ -134,6 +137,7 @@ impl<const BYTES: usize> Slot<BYTES> {
                     link: AtomicU16::new(0),
                     node: AtomicU16::new(0),
                     callbacks: AtomicU16::new(0),
+                    index: AtomicU16::new(0),
                     vtable: UnsafeCell::new(MaybeUninit::uninit()),
                     waiting: UnsafeCell::new(MaybeUninit::uninit()),
                     payload: UnsafeCell::new(()),
@@ -188,6 +192,14 @@ impl<'p> SlotRef<'p> {
     #[inline(always)]
     pub(crate) fn link(self) -> &'p AtomicU16 {
         &self.header().link
+    }
+
+    /// The slot, which has index `index`, has a new tenant; see [`State::occupy`].
+    #[inline(always)]
+    pub(crate) fn occupy(self, index: u16, priority: usize, bits: u32) {
+        // Relaxed: the state word, next, publishes it.
+        self.header().index.store(index, Ordering::Relaxed);
+        self.header().state.occupy(priority, bits);
     }
 
     /// Where the payload begins, for its owner to write to.
@@ -321,7 +333,7 @@ impl<'p> SlotRef<'p> {
     /// The cell belongs to the caller by the `WAITING` protocol, and nothing was taken since the
     /// last `put_waiting`.
     pub(crate) unsafe fn take_waiting(self) -> Waiting {
-        self.header().waiting.with_mut(|cell| {
+        self.header().waiting.with(|cell| {
             // SAFETY: the caller's promise.
             ManuallyDrop::into_inner(unsafe { (*cell).assume_init_read() })
         })

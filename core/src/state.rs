@@ -33,9 +33,14 @@
 //! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
 //! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
-//! | `WAITING` | the handle left a waker | the waker cell belongs to the completer |
+//! | `WAITING` | the handle left a waker | the cell is full; its owner is who clears the bit |
+//! | `COLLECTED` | the completer cleared `WAITING` | nobody writes the cell, until the completer leaves |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
+//!
+//! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
+//! worker's number, so that a lost worker's jobs are told from all others in the same swap that
+//! takes them.
 
 use crate::sync::{AtomicU32, Ordering, const_unless_loom};
 
@@ -56,7 +61,9 @@ const OUTCOME_SHIFT: u32 = 9;
 const OUTCOME: u32 = 0b111 << OUTCOME_SHIFT;
 const PRIORITY_SHIFT: u32 = 12;
 const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
-const INDEX_SHIFT: u32 = 16;
+const RUNNER_SHIFT: u32 = 16;
+const RUNNER: u32 = 0x3ff << RUNNER_SHIFT;
+pub(crate) const COLLECTED: u32 = 1 << 26;
 
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;
@@ -115,9 +122,10 @@ impl Snapshot {
         self.has(DONE) && !matches!(self.outcome(), Outcome::Returned | Outcome::Cancelled)
     }
 
+    /// The number plus one of the worker that is `BUSY`; 0 if it is none.
     #[inline(always)]
-    pub(crate) fn index(self) -> u16 {
-        (self.0 >> INDEX_SHIFT) as u16
+    pub(crate) fn runner(self) -> u16 {
+        ((self.0 & RUNNER) >> RUNNER_SHIFT) as u16
     }
 
     #[inline(always)]
@@ -185,7 +193,7 @@ pub(crate) enum TakenBack {
     Full,
     /// The cell is the handle's, and empty.
     Empty,
-    /// The cell is the completer's.
+    /// The completer has collected it, and is about to leave.
     Gone,
 }
 
@@ -239,8 +247,8 @@ impl State {
     ///
     /// Release: a waker that outlived the last tenant may look at this word at any time.
     #[inline(always)]
-    pub(crate) fn occupy(&self, index: u16, priority: usize, bits: u32) {
-        let word = (u32::from(index) << INDEX_SHIFT) | ((priority as u32) << PRIORITY_SHIFT) | bits;
+    pub(crate) fn occupy(&self, priority: usize, bits: u32) {
+        let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
         self.0.store(word, Ordering::Release);
     }
 
@@ -250,9 +258,10 @@ impl State {
         self.0.store(0, Ordering::Release);
     }
 
-    /// A worker popped the index.
+    /// A worker popped the index. `runner`: its number plus one, or 0.
     #[inline(always)]
-    pub(crate) fn begin(&self) -> Begun {
+    pub(crate) fn begin(&self, runner: u16) -> Begun {
+        debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
         self.transition(|s| {
             if s.has(BUSY | DONE) {
                 let left = Snapshot(s.0 & !QUEUED);
@@ -266,7 +275,9 @@ impl State {
                     },
                 ))
             } else {
-                let to = (s.0 & !(QUEUED | SUSPENDED | NOTIFIED)) | BUSY;
+                let to = (s.0 & !(QUEUED | SUSPENDED | NOTIFIED | RUNNER))
+                    | BUSY
+                    | (u32::from(runner) << RUNNER_SHIFT);
                 Ok((to, Begun::Yes(Snapshot(to))))
             }
         })
@@ -277,10 +288,22 @@ impl State {
     pub(crate) fn claim(&self) -> Option<Snapshot> {
         self.transition(|s| {
             if s.is_claimable() {
-                let to = (s.0 & !(SUSPENDED | NOTIFIED)) | BUSY;
+                let to = (s.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY;
                 Ok((to, Some(Snapshot(to))))
             } else {
                 Err(None)
+            }
+        })
+    }
+
+    /// Takes back a job that nobody has begun. False if somebody has.
+    pub(crate) fn take_back(&self) -> bool {
+        self.transition(|s| {
+            // A task that was polled is SUSPENDED, or was; it must not be moved.
+            if s.has(QUEUED) && s.lacks(SUSPENDED | BUSY | DONE) {
+                Ok((s.0 | BUSY, true))
+            } else {
+                Err(false)
             }
         })
     }
@@ -341,27 +364,27 @@ impl State {
         })
     }
 
-    /// The completer leaves if there is nothing left to do. `collected`: it has the waiter already.
-    pub(crate) fn settle(&self, collected: bool) -> Settle {
+    /// The completer leaves if there is nothing left to do.
+    pub(crate) fn settle(&self) -> Settle {
         self.transition(|s| {
             if s.has(CALLBACKS) {
                 Ok((s.0 & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
                 Err(Settle::Unclaimed)
-            } else if s.has(WAITING) && !collected {
-                Err(Settle::Waiter)
+            } else if s.has(WAITING) {
+                Ok(((s.0 & !WAITING) | COLLECTED, Settle::Waiter))
             } else {
-                Ok((s.0 & !(WAITING | BUSY), Settle::Left))
+                Ok((s.0 & !(COLLECTED | BUSY), Settle::Left))
             }
         })
     }
 
-    /// Declares the worker lost that is `BUSY` with this job, and makes the caller the completer;
-    /// false if nobody is at work. `QUEUED`, which no index stands for here, keeps the slot for the
-    /// worker, in case that it comes back.
-    pub(crate) fn lose(&self) -> bool {
+    /// Declares `runner` lost if it is `BUSY` with this job, and makes the caller the completer;
+    /// false if it is not. `QUEUED`, which no index stands for here, keeps the slot for the worker,
+    /// in case that it comes back.
+    pub(crate) fn lose(&self, runner: u16) -> bool {
         self.transition(|s| {
-            if s.lacks(BUSY) || s.has(DONE | QUEUED) {
+            if s.lacks(BUSY) || s.has(DONE | QUEUED) || s.runner() != runner {
                 return Err(false);
             }
             let outcome = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
@@ -402,12 +425,12 @@ impl State {
     /// The handle takes the cell back.
     pub(crate) fn unset_waiting(&self) -> TakenBack {
         self.transition(|s| {
-            if s.lacks(WAITING) {
-                Err(TakenBack::Empty)
-            } else if s.has(DONE) {
+            if s.has(WAITING) {
+                Ok((s.0 & !WAITING, TakenBack::Full))
+            } else if s.has(COLLECTED) {
                 Err(TakenBack::Gone)
             } else {
-                Ok((s.0 & !WAITING, TakenBack::Full))
+                Err(TakenBack::Empty)
             }
         })
     }

@@ -110,7 +110,7 @@ impl<'p> Raw<'p> {
             prefix(payload);
             Stored::<J, S, BYTES, OFFSET>::put(payload.add(OFFSET), job);
         }
-        slot.state.occupy(index, priority, QUEUED | HANDLE);
+        slot.occupy(index, priority, QUEUED | HANDLE);
         self.enqueue(index, priority);
         self.wake_worker();
         // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
@@ -288,7 +288,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             slot.set_vtable(&VTableOf::<Promised<T>, S, BYTES, 0>::TABLE);
             Stored::<Promised<T>, S, BYTES, 0>::put(slot.payload(), Promised(PhantomData));
         }
-        slot.state.occupy(index, self.priority, QUEUED | HANDLE);
+        slot.occupy(index, self.priority, QUEUED | HANDLE);
         // SAFETY: QUEUED and HANDLE stand for these two.
         Ok(unsafe {
             (

@@ -5,8 +5,8 @@
 //! closure takes no notice, a task is polled once for nothing. The state word decides whether a
 //! wake queues the slot, so it is in the queue at most once.
 //!
-//! From the slot's address to the pool leads the slot's index, in its state word, and the layout of
-//! the pool's type, which the waker's vtable knows.
+//! From the slot's address to the pool leads the slot's index, in its header, and the layout of the
+//! pool's type, which the waker's vtable knows.
 
 use core::{
     marker::PhantomData,
@@ -18,6 +18,7 @@ use core::{
 use crate::{
     pool::{Dims, Raw, Shared},
     slot::{Header, SlotRef},
+    sync::Ordering,
 };
 
 /// How to get from a pool's address to its dimensions.
@@ -55,13 +56,15 @@ impl<L: Layout> TaskWakers<L> {
         let Some(state) = slot.state.wake() else {
             return;
         };
-        let offset = L::SLOTS_AT + usize::from(state.index()) * L::SLOT_SIZE;
+        // Relaxed: it never changes after the first tenant's submit, and this waker is of a tenant.
+        let index = slot.index.load(Ordering::Relaxed);
+        let offset = L::SLOTS_AT + usize::from(index) * L::SLOT_SIZE;
         // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.
         let pool = unsafe {
             let shared = header.byte_sub(offset).cast::<Shared>();
             Raw::new(shared, L::dims(shared))
         };
-        pool.enqueue(state.index(), state.priority());
+        pool.enqueue(index, state.priority());
         pool.wake_worker();
     }
 

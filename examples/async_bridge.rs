@@ -1,0 +1,86 @@
+//! Blocking work and async tasks in pools, awaited by event loops that know nothing of them: Tokio's
+//! and that of futures-lite. While a job blocks its thread, the event loop goes on.
+//!
+//! Run it with `cargo run --example async_bridge`. It prints:
+//!
+//! ```text
+//! ```
+
+use std::{error::Error, sync::mpsc, time::Duration};
+
+use corepool::StaticPool;
+use corepool_std::{ThreadPool, run_in_executor, run_workers, to_thread};
+use futures_lite::future::{block_on, yield_now, zip};
+use tokio::{runtime, time};
+
+const TICKS: usize = 3;
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// For the async task at the end.
+static POOL: StaticPool<8, 128> = StaticPool::new();
+
+/// An error that may cross threads, as a task's result does.
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let tokio = runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let threads = ThreadPool::builder().max_workers(1).build()?;
+
+    // The job is submitted by the call, and awaited later. It blocks the pool's thread until the
+    // event loop has ticked three times: if it blocked the event loop, this would never end.
+    println!("Tokio, run_in_executor");
+    let (tick, job) = count_ticks();
+    let job = run_in_executor(&threads, job)?;
+    let (counted, ()) = tokio.block_on(zip(job, ticker(tick, async || time::sleep(PERIOD).await)));
+    println!("  the job counted {}", counted?);
+
+    // The same with another event loop, and a job that begins with the first poll.
+    println!("futures-lite, to_thread");
+    let (tick, job) = count_ticks();
+    let job = to_thread(threads.handle(), job);
+    let (counted, ()) = block_on(zip(job, ticker(tick, yield_now)));
+    println!("  the job counted {}", counted?);
+
+    // Giving up the await gives up the work: a job that is queued is cancelled.
+    println!("Tokio, a timeout");
+    let (tick, job) = count_ticks();
+    let first = run_in_executor(&threads, job)?;
+    let second = run_in_executor(&threads, || println!("  never printed"))?;
+    if let Err(error) = tokio.block_on(async { time::timeout(PERIOD, second).await }) {
+        println!("  the second job: {error}");
+    }
+    let (counted, ()) = block_on(zip(first, ticker(tick, yield_now)));
+    println!("  the first job counted {}", counted?);
+    drop(threads); // Waits until all work is done.
+
+    // An async task is polled by the pool's workers, and awaited by anybody. While it awaits, it
+    // holds no worker: one is enough for the task and the jobs that it awaits.
+    println!("Tokio, a task in a static pool");
+    let workers = run_workers(&POOL, 1)?;
+    let task = POOL.spawn(async {
+        let (left, right) = (POOL.submit(|| 6)?, POOL.submit(|| 7)?);
+        Ok::<u32, Failure>(left.await? * right.await?)
+    })?;
+    println!("  its result is {}", tokio.block_on(task)??);
+    drop(workers);
+    Ok(())
+}
+
+/// A job that blocks its thread until it has counted all ticks, or no more will come.
+fn count_ticks() -> (mpsc::Sender<()>, impl FnOnce() -> usize + Send + 'static) {
+    let (sender, receiver) = mpsc::channel();
+    (sender, move || receiver.into_iter().take(TICKS).count())
+}
+
+/// What goes on in the event loop meanwhile.
+async fn ticker(ticks: mpsc::Sender<()>, pause: impl AsyncFn()) {
+    for n in 1..=TICKS {
+        pause().await;
+        println!("  tick {n}");
+        if ticks.send(()).is_err() {
+            return; // Nobody counts any more.
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Jobs that borrow: SHA-256 of a file and of eight blocks of it, where every job reads its part of
+//! the one buffer that holds the file. Nothing is copied, counted or leaked; the scope ends when its
+//! last job has.
+//!
+//! SHA-256 is sequential by construction: each step takes the state that the one before it left, and
+//! the file's digest does not follow from the digests of its blocks. So the whole file is one job,
+//! the longest, and what runs in parallel are the blocks, with each other and beside it.
+//!
+//! Run it with `cargo run --example borrowed_scope`, which hashes this source file, or name another
+//! after `--`. The last line is what `sha256sum FILE` says. For `examples/data/pulse.csv` it prints:
+//!
+//! ```text
+//! ```
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+};
+
+use corepool::StaticPool;
+use corepool_std::run_workers;
+use sha2::{Digest as _, Sha256};
+
+const BLOCKS: usize = 8;
+const MAX_WORKERS: usize = 8;
+
+/// A slot holds a digest, 32 bytes, and the address of the job's scope.
+static POOL: StaticPool<16, 40, 1, MAX_WORKERS> = StaticPool::new();
+
+fn main() -> ExitCode {
+    let file = env::args_os().nth(1).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("borrowed_scope.rs"),
+        PathBuf::from,
+    );
+    match run(&file) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", file.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(file: &Path) -> Result<(), Box<dyn Error>> {
+    let content = fs::read(file)?;
+
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let _workers = run_workers(&POOL, cores.min(MAX_WORKERS))?;
+
+    let block_len = content.len().div_ceil(BLOCKS).max(1);
+    let (blocks, whole) = POOL.scope(|scope| {
+        // The error would hold the job, and that borrows: keep its text.
+        let whole = scope
+            .submit(|| sha256(&content))
+            .map_err(|error| error.to_string())?;
+        let blocks = scope
+            .map(content.chunks(block_len), sha256)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, Box<dyn Error>>((blocks, whole.result()?))
+    })?;
+
+    for (block, digest) in content.chunks(block_len).zip(&blocks) {
+        println!("{}  {} bytes", hex(digest), block.len());
+    }
+    println!("{}  whole file", hex(&whole));
+    Ok(())
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

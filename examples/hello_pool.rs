@@ -1,0 +1,71 @@
+//! The smallest host program: a pool in a `static`, two threads as its workers, and what can be done
+//! with a job.
+//!
+//! Run it with `cargo run --example hello_pool`. It prints:
+//!
+//! ```text
+//! ```
+
+use std::{error::Error, sync::Barrier};
+
+use corepool::{StaticPool, SubmitError};
+use corepool_std::run_workers;
+
+/// Room for four jobs, whose closures and results take at most 32 bytes. No heap: all of it is here.
+static POOL: StaticPool<4, 32> = StaticPool::new();
+
+/// Where two jobs and `main` meet.
+static MEETING: Barrier = Barrier::new(3);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // What a second core does on a chip, two threads do here.
+    let workers = run_workers(&POOL, 2)?;
+
+    // Submit a closure, go on, and get its result when it is needed.
+    let product = POOL.submit(|| 6 * 7)?;
+    println!("6 * 7 = {}", product.result()?);
+
+    // Or be called when it is done: in the worker's thread, and before the result is given out.
+    let mut length = POOL.submit(|| "concurrent".len())?;
+    length.add_done_callback(|outcome| match outcome {
+        Ok(length) => println!("callback: the job returned {length}"),
+        Err(error) => println!("callback: {error}"),
+    })?;
+    println!("result: {}", length.result()?);
+
+    // Two jobs that keep both workers busy: each goes to two meetings.
+    let meet_twice = || {
+        MEETING.wait();
+        MEETING.wait();
+    };
+    let busy = [POOL.submit(meet_twice)?, POOL.submit(meet_twice)?];
+    MEETING.wait(); // Now both run.
+    println!("busy: {:?}, {:?}", busy[0].state(), busy[1].state());
+
+    // What is queued can be cancelled; what runs cannot.
+    let third = POOL.submit(|| println!("never printed"))?;
+    println!("cancel a queued job: {}", third.cancel());
+    println!("cancel a running job: {}", busy[0].cancel());
+    if let Err(error) = third.result() {
+        println!("the queued job: {error}");
+    }
+
+    // A pool that is full says so at once, and gives the closure back.
+    let queued = [POOL.submit(|| 3)?, POOL.submit(|| 4)?];
+    match POOL.submit(|| 5) {
+        Err(SubmitError::Full(job)) => println!("full; running the job here gives {}", job()),
+        other => println!("not full: {other:?}"),
+    }
+
+    MEETING.wait(); // Both workers are free again.
+    for job in queued {
+        println!("queued: {}", job.result()?);
+    }
+
+    // Shuts the pool down, and joins the threads when all work is done.
+    drop(workers);
+    if let Err(error) = POOL.submit(|| ()) {
+        println!("{error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Delayed work, periodic work and deadlines as an async task, with the timers of embassy-time. The
+//! pool has no timers of its own and needs none: a task that waits for time to pass takes its slot
+//! and nothing else. On a chip only the time driver is another.
+//!
+//! Run it with `cargo run --example periodic`. It prints:
+//!
+//! ```text
+//! ```
+
+use std::error::Error;
+
+use corepool::StaticPool;
+use corepool_std::run_workers;
+use embassy_time::{Duration, Ticker, TimeoutError, Timer, with_timeout};
+
+/// One worker serves the task and the jobs that the task submits.
+static POOL: StaticPool<4, 256> = StaticPool::new();
+
+const PERIOD: Duration = Duration::from_millis(50);
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let workers = run_workers(&POOL, 1)?;
+    let task = POOL.spawn(supervise())?;
+    println!("the sum of all samples is {}", task.result()??);
+    drop(workers);
+    Ok(())
+}
+
+async fn supervise() -> Result<u32, Box<dyn Error + Send + Sync>> {
+    // Delayed: once, when the sensor has warmed up.
+    Timer::after(PERIOD).await;
+    println!("delayed: the sensor is warm");
+
+    // Periodic: `Ticker` counts from tick to tick, whatever the work between two ticks takes, and so
+    // does not drift. While the task waits, for a tick or for a job, the worker is free.
+    let mut ticker = Ticker::every(PERIOD);
+    let mut sum = 0;
+    for n in 1..=4 {
+        ticker.next().await;
+        let sample = POOL.submit(move || n * n)?.await?;
+        println!("tick {n}: sample {sample}");
+        sum += sample;
+    }
+
+    // A deadline: nobody sets this result in time. The time-out gives up the wait, not the future.
+    let (promise, mut reply) = POOL.promise()?;
+    match with_timeout(PERIOD, &mut reply).await {
+        Ok(reply) => println!("in time: {}", reply?),
+        Err(TimeoutError) => println!("deadline: no reply yet"),
+    }
+    // It comes after all; what is there is not late.
+    let _ = promise.set_result("calibrated");
+    match with_timeout(PERIOD, &mut reply).await {
+        Ok(reply) => println!("in time: {}", reply?),
+        Err(TimeoutError) => println!("deadline: no reply yet"),
+    }
+    Ok(sum)
+}

@@ -1,0 +1,488 @@
+//! The executors under test.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    mem::MaybeUninit,
+    panic::resume_unwind,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::Waker,
+    thread,
+    time::Duration,
+};
+
+use corepool::{
+    BuildError, ContextId, InitError, LentPool, Panic, Parker, PoolConfig, PoolRef, Port, Spill,
+    SpinWorker, StaticPool, Worker, WorkerId,
+};
+use corepool_std::{Boxed, HostPort, SLOT_BYTES, ThreadPool, Workers, run_workers_with};
+
+use crate::tools::Gate;
+
+/// How large a job can be, in all pools under test.
+pub const BYTES: usize = SLOT_BYTES;
+
+/// How many slots a pool under test has.
+pub const SLOTS: usize = 128;
+
+/// How many slots a small one has.
+pub const SMALL: usize = 4;
+
+/// How many waits can be under way, and how many workers there can be, in static and lent pools.
+const PLACES: usize = 8;
+
+/// The view of a fixture's pool.
+pub type Pool<F> = PoolRef<'static, BYTES, <F as Fixture>::Spill>;
+
+/// What each worker calls before its first job.
+pub type Init = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
+
+/// An executor under test. Dropped, it shuts down, and waits for all work and all workers.
+///
+/// Its pool lives for ever, so that jobs can hold it, and has two priorities.
+pub trait Fixture: Sized + 'static {
+    /// How the pool stores what does not fit.
+    type Spill: Spill + 'static;
+
+    /// The same executor with only [`SMALL`] slots.
+    type Small: Fixture<Spill = Self::Spill>;
+
+    /// On how many different schedules a test is to run.
+    const SCHEDULES: u64 = 1;
+
+    /// Has the fixtures that this thread starts from now on run on that schedule.
+    fn choose_schedule(seed: u64) {
+        let _ = seed;
+    }
+
+    /// An executor with so many workers, each of which calls `init` first.
+    fn start_with(workers: usize, init: Init) -> Self;
+
+    /// An executor with so many workers.
+    fn start(workers: usize) -> Self {
+        Self::start_with(workers, Arc::new(|| Ok(())))
+    }
+
+    /// The pool.
+    fn pool(&self) -> Pool<Self>;
+
+    /// Keeps every worker busy: what is submitted from now on does not begin before the hold is
+    /// dropped. Takes one slot for each worker.
+    fn hold_workers(&self) -> Hold;
+}
+
+/// See [`Fixture::hold_workers`].
+#[must_use = "it holds the workers until it is dropped"]
+pub struct Hold {
+    release: Gate,
+    /// What keeps slots taken where no worker does.
+    _ballast: Box<dyn Any>,
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hold")
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.release.open();
+    }
+}
+
+/// Gives each worker a job that waits.
+fn hold_threads<S: Spill>(pool: PoolRef<'static, BYTES, S>, workers: usize) -> Hold {
+    let (release, started) = (Gate::new(), Gate::new());
+    for _ in 0..workers {
+        let (release, started) = (release.clone(), started.clone());
+        pool.submit_detached(move || {
+            started.open();
+            release.wait();
+        })
+        .unwrap();
+    }
+    started.wait_for(workers);
+    Hold {
+        release,
+        _ballast: Box::new(()),
+    }
+}
+
+/// Waits for a pool's end, unless a test has failed and its jobs may wait for ever.
+fn finish<S: Spill>(pool: PoolRef<'static, BYTES, S>) -> bool {
+    let failing = thread::panicking();
+    let _ = pool.shutdown(!failing, failing);
+    !failing
+}
+
+fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+/// The static pool under test.
+type Static<const N: usize> = StaticPool<N, BYTES, 2, PLACES, PLACES>;
+
+/// A static pool on threads that park.
+#[derive(Debug)]
+pub struct StaticThreads<const N: usize = SLOTS> {
+    pool: PoolRef<'static, BYTES>,
+    workers: Option<Workers>,
+}
+
+/// Lends threads to a static or lent pool.
+fn lend(pool: PoolRef<'static, BYTES>, workers: usize, init: Init) -> Option<Workers> {
+    Some(run_workers_with(pool, "corepool", workers, move |_| init()).unwrap())
+}
+
+impl<const N: usize> Fixture for StaticThreads<N> {
+    type Spill = BuildError;
+    type Small = StaticThreads<SMALL>;
+
+    fn start_with(workers: usize, init: Init) -> Self {
+        let pool = leak(Static::<N>::new()).handle();
+        let workers = lend(pool, workers, init);
+        Self { pool, workers }
+    }
+
+    fn pool(&self) -> Pool<Self> {
+        self.pool
+    }
+
+    fn hold_workers(&self) -> Hold {
+        hold_threads(self.pool, self.workers.as_ref().map_or(0, Workers::count))
+    }
+}
+
+impl<const N: usize> Drop for StaticThreads<N> {
+    fn drop(&mut self) {
+        if !finish(self.pool) {
+            std::mem::forget(self.workers.take());
+        }
+    }
+}
+
+/// A pool in lent memory, on threads that park.
+#[derive(Debug)]
+pub struct LentThreads<const N: usize = SLOTS> {
+    pool: PoolRef<'static, BYTES>,
+    workers: Option<Workers>,
+}
+
+impl<const N: usize> Fixture for LentThreads<N> {
+    type Spill = BuildError;
+    type Small = LentThreads<SMALL>;
+
+    fn start_with(workers: usize, init: Init) -> Self {
+        let config = PoolConfig {
+            slots: N,
+            priorities: 2,
+            workers: PLACES,
+            waiters: PLACES,
+        };
+        let memory = vec![MaybeUninit::uninit(); config.words::<BYTES>()];
+        let pool = LentPool::new(Box::leak(memory.into_boxed_slice()), config).unwrap();
+        let pool = leak(pool).handle();
+        let workers = lend(pool, workers, init);
+        Self { pool, workers }
+    }
+
+    fn pool(&self) -> Pool<Self> {
+        self.pool
+    }
+
+    fn hold_workers(&self) -> Hold {
+        hold_threads(self.pool, self.workers.as_ref().map_or(0, Workers::count))
+    }
+}
+
+impl<const N: usize> Drop for LentThreads<N> {
+    fn drop(&mut self) {
+        if !finish(self.pool) {
+            std::mem::forget(self.workers.take());
+        }
+    }
+}
+
+/// A static pool on threads that never sleep, as a second core does not.
+#[derive(Debug)]
+pub struct StaticSpin<const N: usize = SLOTS> {
+    pool: PoolRef<'static, BYTES>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// [`SpinWorker`] with a start hook.
+struct Spinner(Init);
+
+impl Parker for Spinner {
+    fn waker(&self) -> Waker {
+        SpinWorker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        SpinWorker.park(deadline);
+    }
+}
+
+impl Worker for Spinner {
+    fn spin(&self, round: u32) -> bool {
+        if round % 64 == 63 {
+            // The machine may have fewer cores than the test has spinning threads.
+            thread::yield_now();
+        }
+        SpinWorker.spin(round)
+    }
+
+    fn on_start(&self, _worker: WorkerId) -> Result<(), InitError> {
+        (self.0)()
+    }
+}
+
+impl<const N: usize> Fixture for StaticSpin<N> {
+    type Spill = BuildError;
+    type Small = StaticSpin<SMALL>;
+
+    fn start_with(workers: usize, init: Init) -> Self {
+        let pool = leak(Static::<N>::new()).handle();
+        pool.install(&HostPort);
+        let threads = (0..workers)
+            .map(|_| {
+                let worker = Spinner(Arc::clone(&init));
+                thread::spawn(move || {
+                    let _ = pool.run(&worker);
+                })
+            })
+            .collect();
+        Self { pool, threads }
+    }
+
+    fn pool(&self) -> Pool<Self> {
+        self.pool
+    }
+
+    fn hold_workers(&self) -> Hold {
+        hold_threads(self.pool, self.threads.len())
+    }
+}
+
+impl<const N: usize> Drop for StaticSpin<N> {
+    fn drop(&mut self) {
+        if finish(self.pool) {
+            for thread in self.threads.drain(..) {
+                if let Err(payload) = thread.join() {
+                    resume_unwind(payload);
+                }
+            }
+        }
+    }
+}
+
+/// The host's thread pool.
+#[derive(Debug)]
+pub struct HostThreads<const N: usize = SLOTS> {
+    pool: &'static ThreadPool,
+}
+
+impl<const N: usize> HostThreads<N> {
+    /// The pool itself.
+    pub fn thread_pool(&self) -> &'static ThreadPool {
+        self.pool
+    }
+}
+
+impl<const N: usize> Fixture for HostThreads<N> {
+    type Spill = Boxed;
+    type Small = HostThreads<SMALL>;
+
+    fn start_with(workers: usize, init: Init) -> Self {
+        let builder = ThreadPool::builder()
+            .max_workers(workers)
+            .capacity(N)
+            .priorities(2)
+            .initializer(move || init());
+        Self {
+            pool: leak(builder.build().unwrap()),
+        }
+    }
+
+    fn pool(&self) -> Pool<Self> {
+        self.pool.handle()
+    }
+
+    fn hold_workers(&self) -> Hold {
+        hold_threads(self.pool.handle(), self.pool.max_workers())
+    }
+}
+
+impl<const N: usize> Drop for HostThreads<N> {
+    fn drop(&mut self) {
+        let failing = thread::panicking();
+        let _ = self.pool.shutdown(!failing, failing);
+    }
+}
+
+/// A static pool without any thread: jobs run in the test's own thread, when it blocks, and at
+/// moments that a seeded schedule chooses. Time passes only when nothing else can happen.
+#[derive(Debug)]
+pub struct Simulated<const N: usize = SLOTS> {
+    pool: PoolRef<'static, BYTES>,
+    machine: &'static Machine,
+    workers: usize,
+}
+
+thread_local! {
+    static SCHEDULE: Cell<u64> = const { Cell::new(0) };
+}
+
+impl<const N: usize> Fixture for Simulated<N> {
+    type Spill = BuildError;
+    type Small = Simulated<SMALL>;
+
+    const SCHEDULES: u64 = 25;
+
+    fn choose_schedule(seed: u64) {
+        SCHEDULE.set(seed);
+    }
+
+    fn start_with(workers: usize, _init: Init) -> Self {
+        let pool = leak(Static::<N>::new()).handle();
+        let machine = leak(Machine {
+            pool,
+            nanos: AtomicU64::new(0),
+            random: AtomicU64::new(SCHEDULE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            holds: OnceLock::new(),
+            held: AtomicUsize::new(0),
+        });
+        pool.install(machine);
+        Self {
+            pool,
+            machine,
+            workers,
+        }
+    }
+
+    /// A moment at which jobs may run.
+    fn pool(&self) -> Pool<Self> {
+        self.machine.step();
+        self.pool
+    }
+
+    fn hold_workers(&self) -> Hold {
+        let release = Gate::new();
+        self.machine.hold(release.clone());
+        let ballast: Vec<_> = (0..self.workers)
+            .map(|_| self.pool.promise::<()>().unwrap())
+            .collect();
+        Hold {
+            release,
+            _ballast: Box::new(ballast),
+        }
+    }
+}
+
+impl<const N: usize> Drop for Simulated<N> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("on schedule {}", SCHEDULE.get());
+        }
+        finish(self.pool);
+    }
+}
+
+/// The simulated machine: its clock and its schedule.
+#[derive(Debug)]
+struct Machine {
+    pool: PoolRef<'static, BYTES>,
+    nanos: AtomicU64,
+    random: AtomicU64,
+    holds: OnceLock<std::sync::Mutex<Vec<Gate>>>,
+    held: AtomicUsize,
+}
+
+impl Machine {
+    fn hold(&self, release: Gate) {
+        let holds = self.holds.get_or_init(Default::default);
+        if let Ok(mut holds) = holds.lock() {
+            holds.push(release);
+            self.held.store(holds.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        if self.held.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let Some(Ok(mut holds)) = self.holds.get().map(|holds| holds.lock()) else {
+            return false;
+        };
+        holds.retain(|release| !release.is_open());
+        self.held.store(holds.len(), Ordering::Relaxed);
+        !holds.is_empty()
+    }
+
+    /// Runs as many jobs as the schedule says.
+    fn step(&self) {
+        if self.is_held() {
+            return;
+        }
+        // Xorshift.
+        let mut random = self.random.load(Ordering::Relaxed);
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        self.random.store(random, Ordering::Relaxed);
+        for _ in 0..random % 3 {
+            self.pool.run_pending(1);
+        }
+    }
+}
+
+impl Port for Machine {
+    fn context(&self) -> ContextId {
+        HostPort.context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(Duration::from_nanos(self.nanos.load(Ordering::Relaxed)))
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        f(&MachineParker(self));
+    }
+
+    fn lends_blocked_callers(&self) -> bool {
+        false
+    }
+
+    fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+        HostPort.catch_panic(f)
+    }
+
+    fn unobserved_failure(&self, panic: Panic) {
+        HostPort.unobserved_failure(panic);
+    }
+}
+
+/// Lets the machine go on while the test blocks.
+struct MachineParker<'a>(&'a Machine);
+
+impl Parker for MachineParker<'_> {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        let Self(machine) = self;
+        if !machine.is_held() && machine.pool.run_pending(1) > 0 {
+            return;
+        }
+        let Some(deadline) = deadline else {
+            panic!("the simulated machine stands still: nothing can end this wait");
+        };
+        let nanos = u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX);
+        machine.nanos.fetch_max(nanos, Ordering::Relaxed);
+    }
+}

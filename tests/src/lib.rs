@@ -1,0 +1,25 @@
+//! The conformance suite: what `concurrent.futures` promises, as tests, run on every executor.
+//!
+//! A test is a function that is generic over a [`Fixture`]: an executor to be tested. It is named as
+//! in CPython's `test_concurrent_futures` where it answers a test of that suite, and says so. The
+//! macro [`suite!`] makes test functions of all of them, for one fixture.
+//!
+//! Tests do not sleep. What must not go on yet waits at a [`Gate`], or behind
+//! [`Fixture::hold_workers`]; what never comes is a promise that nobody keeps. Each test runs under
+//! [`run`], which fails it instead of hanging for ever.
+
+mod fixture;
+mod list;
+pub mod suite;
+mod tools;
+
+pub use crate::{
+    fixture::{
+        BYTES, Fixture, Hold, HostThreads, Init, LentThreads, Pool, SLOTS, SMALL, Simulated,
+        StaticSpin, StaticThreads,
+    },
+    tools::{
+        CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled, done, drain, failed, run,
+        run_for, while_running,
+    },
+};

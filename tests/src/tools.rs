@@ -1,0 +1,267 @@
+//! What tests are made of: gates, counters, futures in a given state.
+
+use std::{
+    panic::resume_unwind,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{RecvTimeoutError, channel},
+    },
+    task::Wake,
+    thread,
+    time::Duration,
+};
+
+use corepool::{JobFuture, ReturnWhen, wait};
+
+use crate::fixture::{Fixture, Pool};
+
+/// A time that is long enough for what must happen, on any machine.
+pub const LONG: Duration = Duration::from_secs(50);
+
+/// When a test that hangs fails.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// Runs a test of the generic suite: on each of the fixture's schedules, and not for ever.
+///
+/// # Panics
+///
+/// If the test does, or if it hangs.
+pub fn run<F: Fixture>(test: fn()) {
+    run_for(PATIENCE, move || {
+        for seed in 0..F::SCHEDULES {
+            F::choose_schedule(seed);
+            test();
+        }
+    });
+}
+
+/// Runs `test` in a thread of its own, to fail instead of hanging.
+///
+/// # Panics
+///
+/// If the test does, or if it takes longer than `patience`.
+pub fn run_for(patience: Duration, test: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = channel::<()>();
+    let thread = thread::spawn(move || {
+        let _sender = sender;
+        test();
+    });
+    match receiver.recv_timeout(patience) {
+        Err(RecvTimeoutError::Timeout) => panic!("the test hangs"),
+        _ => {
+            if let Err(payload) = thread.join() {
+                resume_unwind(payload);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Closed at first; whoever waits at it goes on when it is opened, and it stays open.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<usize>, Condvar)>);
+
+impl Gate {
+    /// A closed gate.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens it: whoever waits goes on.
+    pub fn open(&self) {
+        *lock(&self.0.0) += 1;
+        self.0.1.notify_all();
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        *lock(&self.0.0) > 0
+    }
+
+    /// Waits until it is open.
+    ///
+    /// # Panics
+    ///
+    /// If nobody opens it for a very long time.
+    pub fn wait(&self) {
+        self.wait_for(1);
+    }
+
+    /// Waits until it was opened `times` times: for so many parties to arrive.
+    ///
+    /// # Panics
+    ///
+    /// If they do not for a very long time.
+    pub fn wait_for(&self, times: usize) {
+        let (opened, timed_out) = self
+            .0
+            .1
+            .wait_timeout_while(lock(&self.0.0), PATIENCE, |opened| *opened < times)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(opened);
+        assert!(!timed_out.timed_out(), "nobody opens the gate");
+    }
+}
+
+/// Counts what was made and what was dropped: each thing once, or something is wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Drops {
+    // Leaked, so that a thing that is dropped twice can be counted twice.
+    made: &'static AtomicUsize,
+    dropped: &'static AtomicUsize,
+}
+
+/// A thing whose drop is counted.
+#[derive(Debug)]
+pub struct Token(Drops);
+
+impl Drops {
+    /// Nothing made yet.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            made: Box::leak(Box::default()),
+            dropped: Box::leak(Box::default()),
+        }
+    }
+
+    /// A thing to be counted.
+    pub fn token(self) -> Token {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        Token(self)
+    }
+
+    /// How many tokens were made.
+    pub fn made(self) -> usize {
+        self.made.load(Ordering::SeqCst)
+    }
+
+    /// How many were dropped.
+    pub fn dropped(self) -> usize {
+        self.dropped.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// What happened, in its order.
+#[derive(Debug)]
+pub struct Recorder<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Clone for Recorder<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Recorder<T> {
+    /// Nothing has happened.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// This happens now.
+    pub fn note(&self, what: T) {
+        lock(&self.0).push(what);
+    }
+
+    /// What has happened since the last call.
+    pub fn take(&self) -> Vec<T> {
+        std::mem::take(&mut *lock(&self.0))
+    }
+}
+
+/// A waker that counts how often it was woken.
+#[derive(Debug, Default)]
+pub struct CountingWaker(AtomicUsize);
+
+impl CountingWaker {
+    /// How often it was woken.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for CountingWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Waits until nothing is queued or running in the pool.
+pub fn drain<F: Fixture>(fixture: &F) {
+    while fixture.pool().unfinished() > 0 {
+        thread::yield_now();
+    }
+}
+
+/// A future that is done, with this result.
+pub fn done<F: Fixture, T: Send + 'static>(fixture: &F, result: T) -> JobFuture<'static, T> {
+    let (promise, future) = promise(fixture);
+    assert!(promise.set_result(result).is_ok());
+    future
+}
+
+/// A future whose job has panicked with `"doh!"`.
+pub fn failed<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
+    let job = || -> T { resume_unwind(Box::new("doh!")) };
+    let mut future = fixture.pool().submit(job).unwrap();
+    wait(
+        std::slice::from_mut(&mut future),
+        None,
+        ReturnWhen::AllCompleted,
+    )
+    .unwrap();
+    future
+}
+
+/// A future that was cancelled.
+pub fn cancelled<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
+    let (promise, future) = promise(fixture);
+    assert!(future.cancel());
+    drop(promise);
+    future
+}
+
+fn promise<F: Fixture, T: Send + 'static>(
+    fixture: &F,
+) -> (corepool::Promise<'static, T>, JobFuture<'static, T>) {
+    let pool: Pool<F> = fixture.pool();
+    pool.promise().unwrap()
+}
+
+/// Calls `look` with the future of a job, from inside that job, while it is running; returns what
+/// `look` returned and the future.
+pub fn while_running<F, R>(
+    fixture: &F,
+    look: impl FnOnce(&JobFuture<'static, u32>) -> R + Send + 'static,
+) -> (R, JobFuture<'static, u32>)
+where
+    F: Fixture,
+    R: Send + 'static,
+{
+    type Shared<R> = Arc<Mutex<(Option<JobFuture<'static, u32>>, Option<R>)>>;
+    let shared: Shared<R> = Arc::new(Mutex::new((None, None)));
+    let hold = fixture.hold_workers();
+    let inside = Arc::clone(&shared);
+    let future = fixture.pool().submit(move || {
+        let mut shared = lock(&inside);
+        let seen = shared.0.as_ref().map(look);
+        shared.1 = seen;
+        42
+    });
+    lock(&shared).0 = Some(future.unwrap());
+    drop(hold);
+    drain(fixture);
+    let (future, seen) = std::mem::take(&mut *lock(&shared));
+    (seen.unwrap(), future.unwrap())
+}
