@@ -22,3 +22,8 @@ pub use crate::{
     thread_pool::{Boxed, BuildError, SLOT_BYTES, ThreadPool, ThreadPoolBuilder},
     workers::{StartError, ThreadWorker, Workers, run_workers, run_workers_with},
 };
+
+/// The examples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeExamples;
