@@ -182,7 +182,7 @@ impl<'p> Raw<'p> {
             if state.lacks(state::BUSY) || state.has(state::DONE) {
                 return false;
             }
-            let Some(runner) = slot.link.load(Ordering::Relaxed).checked_sub(1) else {
+            let Some(runner) = state.runner().checked_sub(1) else {
                 return false;
             };
             if usize::from(runner) == seat.id().index() {

@@ -189,10 +189,15 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// From any context. O(1), plus what the job's destructor and the callbacks do.
     pub fn cancel(&self) -> bool {
-        self.pool.cancel(self.slot, Outcome::Cancelled) || {
-            let state = &self.pool.slot(self.slot).state;
-            state.request_cancel();
-            self.cancelled()
+        let state = &self.pool.slot(self.slot).state;
+        loop {
+            if self.pool.cancel(self.slot, Outcome::Cancelled) {
+                return true;
+            }
+            // If neither holds, a task has been suspended since.
+            if state.request_cancel() || self.done() {
+                return self.cancelled();
+            }
         }
     }
 
@@ -374,7 +379,10 @@ impl<'p, T> JobFuture<'p, T> {
                     return true;
                 }
                 // The completer is about to wake whom it found. If that is another, come again.
-                waker.wake_by_ref();
+                // SAFETY: collected, so the cell was full, and nobody writes it.
+                if !unsafe { slot.was_left_for(waker) } {
+                    waker.wake_by_ref();
+                }
                 return false;
             }
             // SAFETY: taken back just now, so the cell is this handle's, and full.

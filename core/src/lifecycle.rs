@@ -209,7 +209,7 @@ impl<'p> Raw<'p> {
         warning!("worker {} lost", worker.0);
         for index in self.used_slots() {
             let slot = self.slot(index);
-            if slot.link().load(Ordering::Relaxed) != worker.0 + 1 || !slot.state.lose() {
+            if !slot.state.lose(worker.0 + 1) {
                 continue;
             }
             // SAFETY: occupied, since `lose` keeps it so.

@@ -326,6 +326,22 @@ impl<'p> SlotRef<'p> {
         })
     }
 
+    /// Whether it is this waker that the handle left.
+    ///
+    /// # Safety
+    ///
+    /// Somebody has called `put_waiting`, and nobody does meanwhile. What is there may have been
+    /// taken: its address is looked at, and nothing else.
+    pub(crate) unsafe fn was_left_for(self, waker: &Waker) -> bool {
+        self.header().waiting.with(|cell| {
+            // SAFETY: the caller's promise.
+            match unsafe { &**(*cell).assume_init_ref() } {
+                Waiting::Task(left) => left.will_wake(waker),
+                Waiting::Set(_) => false,
+            }
+        })
+    }
+
     /// Takes what was left in the cell.
     ///
     /// # Safety

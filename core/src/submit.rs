@@ -115,8 +115,8 @@ impl<'p> Raw<'p> {
         self.wake_worker();
         // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
         // here; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
-        if self.phase() & (SHUT_DOWN | BROKEN) != 0 && slot.state.claim().is_some() {
-            // SAFETY: claimed before anybody ran it: the job is there, and the caller's.
+        if self.phase() & (SHUT_DOWN | BROKEN) != 0 && slot.state.take_back() {
+            // SAFETY: taken back before anybody began it: the job is there, and the caller's.
             let job = unsafe { Stored::<J, S, BYTES, OFFSET>::take(slot.payload().add(OFFSET)) };
             self.withdraw(index);
             return Err(self.refusal(job));

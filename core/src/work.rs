@@ -1,6 +1,9 @@
 //! What a worker does: take an index, run the job, publish the outcome, tell who waits.
 
-use core::{mem::ManuallyDrop, ptr};
+use core::{
+    mem::{self, ManuallyDrop},
+    ptr,
+};
 
 use crate::{
     error::{JobError, Panic},
@@ -10,13 +13,13 @@ use crate::{
     scope::ScopeState,
     slot::{JobContext, Step, Waiting},
     state::{Begun, Outcome, Published, Settle, Suspension},
-    sync::Ordering,
+    sync::{Ordering, fence},
     worker::{JobId, Worker},
 };
 
 /// Runs a closure when it is dropped: what must happen even if a job unwinds. Forget it where it
 /// must happen only then.
-struct Defer<F: FnMut()>(F);
+pub(crate) struct Defer<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for Defer<F> {
     fn drop(&mut self) {
@@ -56,7 +59,8 @@ impl<'p> Raw<'p> {
         seat: Option<Seated<'p>>,
     ) {
         let slot = self.slot(index);
-        let begun = match slot.state.begin() {
+        let runner = seat.map_or(0, |seat| seat.id().0 + 1);
+        let begun = match slot.state.begin(runner) {
             Begun::Yes(state) => state,
             Begun::Cancelled => return,
             Begun::CancelledAndLast => return self.free_slot(index),
@@ -64,12 +68,6 @@ impl<'p> Raw<'p> {
         if self.phase() & (CANCELLING | BROKEN) != 0 {
             return self.end_unrun(index, self.outcome_of_phase());
         }
-        // Relaxed: who looks for a lost worker's jobs, or for a circle of waiting workers, comes by
-        // way of other words.
-        slot.link.store(
-            seat.map_or(0, |seat| seat.id().index() as u16 + 1),
-            Ordering::Relaxed,
-        );
         let cx = JobContext {
             pool: self,
             slot: index,
@@ -89,11 +87,11 @@ impl<'p> Raw<'p> {
             // SAFETY: the payload holds a job of this vtable, and is the caller's.
             step = unsafe { (vtable.run)(value, &cx) };
         });
-        core::mem::forget(unwound);
+        mem::forget(unwound);
         match (caught, step) {
             (Ok(()), Step::Ready) => self.complete(index, Outcome::Returned),
             (Ok(()), Step::Pending) => match slot.state.suspend() {
-                Suspension::Suspended => {}
+                Suspension::Suspended => self.end_if_over(index),
                 Suspension::Requeue => {
                     self.enqueue(index, begun.priority());
                     self.wake_worker();
@@ -119,14 +117,29 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Ends a task, suspended just now, that the pool's end has missed because it was being polled.
+    fn end_if_over(self, index: u16) {
+        // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever ends the
+        // pool sees the task suspended.
+        fence(Ordering::SeqCst);
+        if self.phase() & (CANCELLING | BROKEN) != 0 {
+            self.cancel(index, self.outcome_of_phase());
+        }
+    }
+
     /// Drops the job in a slot that the caller is `BUSY` with, and publishes the outcome.
     pub(crate) fn end_unrun(self, index: u16, outcome: Outcome) {
         let slot = self.slot(index);
-        {
+        let dropped = {
             // Whether or not the job's destructor unwinds.
             let _publish = Defer(|| self.complete(index, outcome));
-            // SAFETY: the caller is BUSY with the slot, which holds a job.
-            unsafe { (slot.vtable().drop_job)(slot.value()) };
+            self.catch_panic(&mut || {
+                // SAFETY: the caller is BUSY with the slot, which holds a job.
+                unsafe { (slot.vtable().drop_job)(slot.value()) };
+            })
+        };
+        if let Err(panic) = dropped {
+            self.report(panic);
         }
     }
 
@@ -165,21 +178,26 @@ impl<'p> Raw<'p> {
         } else {
             ptr::null()
         };
+        // Even if something of the user's unwinds meanwhile.
+        let count_out = Defer(|| {
+            // SAFETY: the scope waits for this call, once for each of its jobs; the last thing done.
+            unsafe { ScopeState::job_ended(scope) };
+        });
         match slot.state.publish(outcome) {
             Published::Left => {}
             Published::Linger => self.settle(index, outcome),
             Published::TooLate => {
+                // Whoever declared the worker lost has told the scope.
+                mem::forget(count_out);
+                let _free = Defer(|| {
+                    if slot.state.release_late() {
+                        self.free_slot(index);
+                    }
+                });
                 // SAFETY: an outcome of a lost worker has no payload, so this one is the caller's.
                 unsafe { self.drop_payload(index, outcome) };
-                if slot.state.release_late() {
-                    self.free_slot(index);
-                }
-                // Whoever declared the worker lost has told the scope.
-                return;
             }
         }
-        // SAFETY: the scope waits for this call, once for each of its jobs; the last thing done.
-        unsafe { ScopeState::job_ended(scope) };
     }
 
     /// The completer's part after the outcome is published: callbacks, waiter, orphaned payload.
@@ -187,13 +205,13 @@ impl<'p> Raw<'p> {
         let slot = self.slot(index);
         let mut waiter = None;
         loop {
-            match slot.state.settle(waiter.is_some()) {
+            match slot.state.settle() {
                 Settle::Callbacks => {
                     let unwound = Defer(|| self.settle(index, outcome));
                     self.run_callbacks(index, outcome);
-                    core::mem::forget(unwound);
+                    mem::forget(unwound);
                 }
-                // SAFETY: DONE and WAITING: the cell is the completer's.
+                // SAFETY: DONE and COLLECTED: nobody writes the cell.
                 Settle::Waiter => match unsafe { slot.member() } {
                     Some(member) => {
                         // Before the slot is the handle's: the list needs its link.
@@ -204,11 +222,13 @@ impl<'p> Raw<'p> {
                     None => waiter = Some(unsafe { slot.take_waiting() }),
                 },
                 Settle::Unclaimed => {
+                    let _free = Defer(|| {
+                        if slot.state.release() {
+                            self.free_slot(index);
+                        }
+                    });
                     // SAFETY: no handle, so the payload is the completer's.
                     unsafe { self.drop_payload(index, outcome) };
-                    if slot.state.release() {
-                        self.free_slot(index);
-                    }
                     break;
                 }
                 Settle::Left => break,
@@ -322,7 +342,7 @@ impl<'p> Raw<'p> {
                 // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
                 unsafe { (place.vtable().run)(place.value(), &cx) };
             });
-            core::mem::forget(unwound);
+            mem::forget(unwound);
             self.free_slot(callback);
             if let Err(panic) = caught {
                 self.report(panic);
