@@ -4,11 +4,29 @@
 //! Run it with `cargo run --example async_bridge`. It prints:
 //!
 //! ```text
+//! Tokio, run_in_executor
+//!   tick 1
+//!   tick 2
+//!   tick 3
+//!   the job counted 3
+//! futures-lite, to_thread
+//!   tick 1
+//!   tick 2
+//!   tick 3
+//!   the job counted 3
+//! Tokio, a timeout
+//!   the second job: deadline has elapsed
+//!   tick 1
+//!   tick 2
+//!   tick 3
+//!   the first job counted 3
+//! Tokio, a task in a static pool
+//!   its result is 42
 //! ```
 
 use std::{error::Error, sync::mpsc, time::Duration};
 
-use corepool::StaticPool;
+use corepool::{JobError, StaticPool};
 use corepool_std::{ThreadPool, run_in_executor, run_workers, to_thread};
 use futures_lite::future::{block_on, yield_now, zip};
 use tokio::{runtime, time};
@@ -16,13 +34,10 @@ use tokio::{runtime, time};
 const TICKS: usize = 3;
 const PERIOD: Duration = Duration::from_millis(10);
 
-/// For the async task at the end.
-static POOL: StaticPool<8, 128> = StaticPool::new();
+/// For the async task at the end, which takes as many bytes as it holds across its awaits.
+static POOL: StaticPool<4, 256> = StaticPool::new();
 
-/// An error that may cross threads, as a task's result does.
-type Failure = Box<dyn Error + Send + Sync>;
-
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), Box<dyn Error>> {
     let tokio = runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
@@ -59,10 +74,8 @@ fn main() -> Result<(), Failure> {
     // holds no worker: one is enough for the task and the jobs that it awaits.
     println!("Tokio, a task in a static pool");
     let workers = run_workers(&POOL, 1)?;
-    let task = POOL.spawn(async {
-        let (left, right) = (POOL.submit(|| 6)?, POOL.submit(|| 7)?);
-        Ok::<u32, Failure>(left.await? * right.await?)
-    })?;
+    let (left, right) = (POOL.submit(|| 6)?, POOL.submit(|| 7)?);
+    let task = POOL.spawn(async { Ok::<_, JobError>(left.await? * right.await?) })?;
     println!("  its result is {}", tokio.block_on(task)??);
     drop(workers);
     Ok(())

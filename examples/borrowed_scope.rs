@@ -10,6 +10,15 @@
 //! after `--`. The last line is what `sha256sum FILE` says. For `examples/data/pulse.csv` it prints:
 //!
 //! ```text
+//! e293a115de4e756b95d0455347e525d687bf18458c46bcebb4eb905f86739cf9  35202 bytes
+//! 35e0af632f7be3ae2d8fbf8cb6198c6bef9b5f95dc0a9aec2bd5507f940dc67d  35202 bytes
+//! 276cfa6b3d56057c89f67c15362aae17ab41501a74bb0e6859f98ca6b7417260  35202 bytes
+//! 0c75e8929ff986744658071d6b5ec2305d4497323cf1a7ab6cf56a8f67c3170c  35202 bytes
+//! 81bb9bbfbadd1e8e97583636f513f38aec56fe4b73522d8fcb7819d0aa5e3e7f  35202 bytes
+//! 133e60e46e186b519ca8447c8eea25c55c88db14d2bacc52dc227a64f17f9104  35202 bytes
+//! 30ef7a2ebd11c70297d34028e34b85509d72946deda582dc824bb7f6c34d34a5  35202 bytes
+//! e5829bb3c23d94a6555f952754cbbeb44d1bcabffd556b7b3e961508d92f4788  35197 bytes
+//! 7d85f0d33b04395409e81d614b9bd82541208cc3edfbc5a49b5129ae3cb573b9  whole file
 //! ```
 
 use std::{

@@ -4,6 +4,17 @@
 //! Run it with `cargo run --example hello_pool`. It prints:
 //!
 //! ```text
+//! 6 * 7 = 42
+//! callback: the job returned 10
+//! result: 10
+//! busy: Running, Running
+//! cancel a queued job: true
+//! cancel a running job: false
+//! the queued job: the job was cancelled
+//! full; running the job here gives 5
+//! queued: 3
+//! queued: 4
+//! the pool has been shut down and takes no new work
 //! ```
 
 use std::{error::Error, sync::Barrier};

@@ -38,12 +38,29 @@ const IDLE: usize = (1 << GROUP) - 1;
 #[derive(Clone, Copy)]
 pub(crate) struct Seated<'p> {
     pool: Raw<'p>,
+    seat: &'p Seat,
+    /// The word of its group.
+    word: &'p AtomicUsize,
     number: u16,
 }
 
 impl<'p> Raw<'p> {
-    fn idle_word(self, number: usize) -> &'p AtomicUsize {
-        &self.seats()[number / GROUP * GROUP].idle
+    /// The groups of seats, each with its word.
+    fn groups(self) -> impl Iterator<Item = (&'p AtomicUsize, &'p [Seat])> {
+        self.seats()
+            .chunks(GROUP)
+            .filter_map(|group| Some((&group.first()?.idle, group)))
+    }
+
+    /// The place with this number.
+    fn seated(self, number: usize) -> Option<Seated<'p>> {
+        let seats = self.seats();
+        Some(Seated {
+            pool: self,
+            seat: seats.get(number)?,
+            word: &seats.get(number - number % GROUP)?.idle,
+            number: number as u16,
+        })
     }
 
     /// Wakes a worker for work that was just queued.
@@ -51,9 +68,9 @@ impl<'p> Raw<'p> {
     pub(crate) fn wake_worker(self) {
         // Pairs with the fence of `Seated::announce`.
         fence(Ordering::SeqCst);
-        let someone_is_idle = (0..self.dims().workers)
-            .step_by(GROUP)
-            .any(|first| self.idle_word(first).load(Ordering::Relaxed) & IDLE != 0);
+        let someone_is_idle = self
+            .groups()
+            .any(|(word, _)| word.load(Ordering::Relaxed) & IDLE != 0);
         if someone_is_idle && self.wake_idle_worker() {
             return;
         }
@@ -65,8 +82,7 @@ impl<'p> Raw<'p> {
     /// Wakes an idle worker that nobody has claimed. False if there is none.
     #[cold]
     fn wake_idle_worker(self) -> bool {
-        for first in (0..self.dims().workers).step_by(GROUP) {
-            let word = self.idle_word(first);
+        for (word, group) in self.groups() {
             let mut now = word.load(Ordering::Relaxed);
             loop {
                 let unclaimed = now & IDLE & !(now >> GROUP);
@@ -83,7 +99,7 @@ impl<'p> Raw<'p> {
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
-                        self.ring_seat(first + bit.trailing_zeros() as usize);
+                        ring(group, bit);
                         return true;
                     }
                     Err(other) => now = other,
@@ -94,18 +110,12 @@ impl<'p> Raw<'p> {
         false
     }
 
-    fn ring_seat(self, number: usize) {
-        if let Some(seat) = self.seats().get(number) {
-            seat.bell.ring();
-        }
-    }
-
     /// Rings every idle worker: they are all claimed, but a claimer may have been stopped.
     fn ring_claimed(self) {
-        for first in (0..self.dims().workers).step_by(GROUP) {
-            let mut idle = self.idle_word(first).load(Ordering::Acquire) & IDLE;
+        for (word, group) in self.groups() {
+            let mut idle = word.load(Ordering::Acquire) & IDLE;
             while idle != 0 {
-                self.ring_seat(first + idle.trailing_zeros() as usize);
+                ring(group, idle);
                 idle &= idle - 1;
             }
         }
@@ -120,12 +130,8 @@ impl<'p> Raw<'p> {
 
     /// How many workers sleep or are about to.
     pub(crate) fn idle_workers(self) -> usize {
-        (0..self.dims().workers)
-            .step_by(GROUP)
-            .map(|first| {
-                let word = self.idle_word(first).load(Ordering::Relaxed);
-                (word & IDLE).count_ones() as usize
-            })
+        self.groups()
+            .map(|(word, _)| (word.load(Ordering::Relaxed) & IDLE).count_ones() as usize)
             .sum()
     }
 
@@ -136,7 +142,8 @@ impl<'p> Raw<'p> {
     /// The caller calls [`Seated::leave`] before `worker` goes away, from the same context.
     pub(crate) unsafe fn join(self, worker: &dyn Worker) -> Option<Seated<'p>> {
         let number = self.seats().iter().position(|seat| seat.bell.take())?;
-        let seat = &self.seats()[number];
+        let seated = self.seated(number)?;
+        let seat = seated.seat;
         let context = self
             .port()
             .map_or(0, |port| NonZeroUsize::get(port.context()));
@@ -154,19 +161,13 @@ impl<'p> Raw<'p> {
         // SAFETY: taken just now.
         unsafe { seat.bell.open(worker.waker()) };
         self.count_in();
-        Some(Seated {
-            pool: self,
-            number: number as u16,
-        })
+        Some(seated)
     }
 
     /// The place of a worker by its number, if it is taken.
     pub(crate) fn seat_of(self, worker: WorkerId) -> Option<Seated<'p>> {
-        let seat = self.seats().get(worker.index())?;
-        seat.bell.is_open().then_some(Seated {
-            pool: self,
-            number: worker.0,
-        })
+        self.seated(worker.index())
+            .filter(|seated| seated.seat.bell.is_open())
     }
 
     /// The place of the worker in whose context this is called, if there is one and the port tells.
@@ -176,10 +177,14 @@ impl<'p> Raw<'p> {
             .seats()
             .iter()
             .position(|seat| seat.context.load(Ordering::Relaxed) == context)?;
-        Some(Seated {
-            pool: self,
-            number: number as u16,
-        })
+        self.seated(number)
+    }
+}
+
+/// Rings the worker of the lowest idle bit.
+fn ring(group: &[Seat], idle: usize) {
+    if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
+        seat.bell.ring();
     }
 }
 
@@ -189,7 +194,7 @@ impl<'p> Seated<'p> {
     }
 
     pub(crate) fn seat(self) -> &'p Seat {
-        &self.pool.seats()[usize::from(self.number)]
+        self.seat
     }
 
     fn bit(self) -> usize {
@@ -211,18 +216,16 @@ impl<'p> Seated<'p> {
 
     /// Says that the worker is going to sleep. The caller looks at the queue after this.
     pub(crate) fn announce(self) {
-        let word = self.pool.idle_word(usize::from(self.number));
-        word.fetch_or(self.bit(), Ordering::Release);
+        self.word.fetch_or(self.bit(), Ordering::Release);
         // Pairs with the fence of `wake_worker`.
         fence(Ordering::SeqCst);
     }
 
     /// Says that the worker is up. True if it had been claimed for some work.
     pub(crate) fn retract(self) -> bool {
-        let word = self.pool.idle_word(usize::from(self.number));
         let both = self.bit() | (self.bit() << GROUP);
         // Acquire: the job for which it was claimed is in the queue.
-        word.fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
+        self.word.fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
     }
 
     /// The worker goes.

@@ -123,6 +123,8 @@ mod lent_pool;
 mod lifecycle;
 mod log;
 mod map;
+#[cfg(all(loom, test))]
+mod models;
 mod pool;
 mod port;
 mod promise;
@@ -164,7 +166,7 @@ pub use crate::{
     worker::{JobId, SpinWorker, Worker, WorkerId},
 };
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod documentation {
     use crate::StaticPool;
 

@@ -20,7 +20,7 @@
 
 use core::{
     fmt,
-    future::poll_fn,
+    future::{Future, poll_fn},
     task::{Poll, Waker},
     time::Duration,
 };
@@ -90,6 +90,7 @@ impl From<Blocked> for WaitError {
 /// One of the pool's places for waiters, while it is taken.
 pub(crate) struct Waiting<'p> {
     pool: Raw<'p>,
+    place: &'p Waiter,
     number: u16,
     waker: Waker,
 }
@@ -97,14 +98,15 @@ pub(crate) struct Waiting<'p> {
 impl<'p> Waiting<'p> {
     /// Takes a place and puts the waker there. `None` if there is none left.
     pub(crate) fn begin(pool: Raw<'p>, waker: &Waker, interest: u16) -> Option<Self> {
-        let number = pool.waiters().iter().position(|place| place.bell.take())?;
-        let place = &pool.waiters()[number];
+        let mut places = pool.waiters().iter().enumerate();
+        let (number, place) = places.find(|(_, place)| place.bell.take())?;
         place.completed.store(0, Ordering::Relaxed);
         place.interest.store(interest, Ordering::Release);
         // SAFETY: taken just now.
         unsafe { place.bell.open(waker.clone()) };
         Some(Self {
             pool,
+            place,
             number: number as u16,
             waker: waker.clone(),
         })
@@ -115,14 +117,10 @@ impl<'p> Waiting<'p> {
         self.waker.will_wake(waker)
     }
 
-    fn place(&self) -> &'p Waiter {
-        &self.pool.waiters()[usize::from(self.number)]
-    }
-
     /// Tells a future to report here. False if it is done instead, or about to be.
     fn enlist<T>(&self, future: &mut JobFuture<'p, T>, position: usize) -> bool {
         // SAFETY: this value is a holder itself.
-        unsafe { self.place().bell.hold() };
+        unsafe { self.place.bell.hold() };
         let member = Member {
             waiter: self.number,
             position: position as u16,
@@ -133,16 +131,16 @@ impl<'p> Waiting<'p> {
     /// The completions since the last call, oldest first: slot plus one, chained by link.
     fn take_completed(&self) -> u16 {
         // Acquire: pairs with the Release of `push_completed`.
-        let newest = self.place().completed.swap(0, Ordering::Acquire);
+        let newest = self.place.completed.swap(0, Ordering::Acquire);
         self.pool.reverse_chain(newest)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.place().interest.store(0, Ordering::Relaxed);
+        self.place.interest.store(0, Ordering::Relaxed);
         // SAFETY: opened in `begin`, closed once.
-        unsafe { self.place().bell.close() };
+        unsafe { self.place.bell.close() };
     }
 }
 
@@ -270,11 +268,14 @@ fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T
     let mut count = 0;
     for position in 0..futures.len() {
         if futures.get(position).is_some_and(JobFuture::is_ready) {
-            futures.swap(count, position);
+            // An error says that the two are one: nothing to swap.
+            if let Ok([first, second]) = futures.get_disjoint_mut([count, position]) {
+                core::mem::swap(first, second);
+            }
             count += 1;
         }
     }
-    let (done, not_done) = futures.split_at_mut(count);
+    let (done, not_done) = futures.split_at_mut_checked(count).unwrap_or_default();
     Waited { done, not_done }
 }
 
@@ -345,7 +346,7 @@ pub struct AsCompleted<'p, T, const N: usize> {
 /// assert_eq!(results.next(), None);
 /// ```
 pub fn as_completed<'p, T, const N: usize>(
-    futures: FutureSet<'p, T, N>,
+    mut futures: FutureSet<'p, T, N>,
     timeout: Option<Duration>,
 ) -> AsCompleted<'p, T, N> {
     let deadline = match futures.first() {
@@ -353,8 +354,14 @@ pub fn as_completed<'p, T, const N: usize>(
         None => Ok(None),
     };
     let total = futures.len();
+    let mut members = heapless::Vec::new();
+    while let Some(future) = futures.pop() {
+        // There is room: both have capacity N.
+        let _ = members.push(Some(future));
+    }
+    members.reverse();
     AsCompleted {
-        members: futures.into_iter().map(Some).collect(),
+        members,
         reported: heapless::Deque::new(),
         place: None,
         left: total,
@@ -373,24 +380,27 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     /// # Errors
     ///
     /// [`WaitError::TooManyWaiters`].
-    pub async fn next_done(&mut self) -> Option<Result<JobFuture<'p, T>, WaitError>> {
+    pub fn next_done(
+        &mut self,
+    ) -> impl Future<Output = Option<Result<JobFuture<'p, T>, WaitError>>> {
         poll_fn(|cx| match self.poll_next(cx.waker()) {
             Ok(Poll::Ready(next)) => Poll::Ready(next.map(Ok)),
             Ok(Poll::Pending) => Poll::Pending,
             Err(error) => Poll::Ready(Some(Err(error))),
         })
-        .await
     }
 
     /// The futures that were not handed out.
     pub fn into_unfinished(mut self) -> FutureSet<'p, T, N> {
-        for member in self.members.iter_mut().flatten() {
-            member.delist();
+        let mut unfinished = FutureSet::new();
+        for member in &mut self.members {
+            if let Some(mut future) = member.take() {
+                future.delist();
+                // There is room: both have capacity N.
+                let _ = unfinished.push(future);
+            }
         }
-        core::mem::take(&mut self.members)
-            .into_iter()
-            .flatten()
-            .collect()
+        unfinished
     }
 
     fn poll_next(&mut self, waker: &Waker) -> Result<Poll<Option<JobFuture<'p, T>>>, WaitError> {

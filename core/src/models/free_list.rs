@@ -1,0 +1,140 @@
+//! The free list: a slot has one owner, and who waits for a slot is told of the next.
+
+use loom::{cell::UnsafeCell, sync::Arc, sync::atomic::AtomicU16, thread};
+
+use super::explore;
+use crate::free_list::{FreeList, FreeWords};
+
+struct Fixture<const N: usize> {
+    list: FreeList,
+    links: [AtomicU16; N],
+    /// Accessed by the slot's owner only.
+    slots: [UnsafeCell<()>; N],
+}
+
+// SAFETY: the cells are what the models check.
+unsafe impl<const N: usize> Sync for Fixture<N> {}
+
+impl<const N: usize> Fixture<N> {
+    const WORDS: FreeWords = FreeWords::for_slots(N);
+
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            list: FreeList::new(),
+            links: std::array::from_fn(|_| AtomicU16::new(0)),
+            slots: std::array::from_fn(|_| UnsafeCell::new(())),
+        })
+    }
+
+    fn link(&self, slot: u16) -> &AtomicU16 {
+        &self.links[usize::from(slot)]
+    }
+
+    fn pop(&self) -> Option<u16> {
+        let slot = self.list.pop(Self::WORDS, |slot| self.link(slot))?;
+        self.slots[usize::from(slot)].with_mut(|_| ());
+        Some(slot)
+    }
+
+    fn push(&self, slot: u16) -> bool {
+        self.slots[usize::from(slot)].with_mut(|_| ());
+        self.list.push(Self::WORDS, slot, self.link(slot))
+    }
+
+    fn len(&self) -> usize {
+        self.list.len(Self::WORDS, |slot| self.link(slot))
+    }
+}
+
+#[test]
+fn a_slot_has_one_owner() {
+    explore("free list: claim and free", Some(3), || {
+        let free = Fixture::<2>::new();
+        let again = || {
+            let free = free.clone();
+            move || {
+                for _ in 0..2 {
+                    if let Some(slot) = free.pop() {
+                        free.push(slot);
+                    }
+                }
+            }
+        };
+        let others = [thread::spawn(again()), thread::spawn(again())];
+        again()();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(free.len(), 2);
+    });
+}
+
+/// The stack's top comes back under a thread that is about to take it away.
+#[test]
+fn the_same_top_again() {
+    explore("free list: the same top again", None, || {
+        let free = Fixture::<2>::new();
+        let (first, second) = (free.pop().unwrap(), free.pop().unwrap());
+        free.push(second);
+        free.push(first);
+        let other = {
+            let free = free.clone();
+            thread::spawn(move || {
+                let (a, b) = (free.pop(), free.pop());
+                if let Some(a) = a {
+                    free.push(a);
+                }
+                b
+            })
+        };
+        let mine = free.pop();
+        let theirs = other.join().unwrap();
+        let held = mine.into_iter().chain(theirs).count();
+        assert!(mine.is_none() || mine != theirs);
+        assert_eq!(free.len(), 2 - held);
+    });
+}
+
+#[test]
+fn who_waits_is_told() {
+    explore("free list: waiting", None, || {
+        let free = Fixture::<1>::new();
+        let slot = free.pop().unwrap();
+        let waiter = {
+            let free = free.clone();
+            thread::spawn(move || {
+                let got = free.pop();
+                (
+                    got,
+                    got.is_none() && free.list.mark_waiting(Fixture::<1>::WORDS),
+                )
+            })
+        };
+        let told = free.push(slot);
+        let (got, marked) = waiter.join().unwrap();
+        assert!(got.is_some() || !marked || told, "nobody was told");
+    });
+}
+
+/// Taking the mark away does not take it from one who comes at the same time.
+#[test]
+fn a_new_mark_is_not_taken_away() {
+    explore("free list: unmarking", None, || {
+        let free = Fixture::<1>::new();
+        let waits = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let slot = free.pop().unwrap();
+        assert!(free.list.mark_waiting(Fixture::<1>::WORDS));
+        let waiter = {
+            let (free, waits) = (free.clone(), waits.clone());
+            thread::spawn(move || {
+                waits.store(true, loom::sync::atomic::Ordering::Release);
+                free.list.mark_waiting(Fixture::<1>::WORDS)
+            })
+        };
+        free.list.unmark_waiting(Fixture::<1>::WORDS, || {
+            !waits.load(loom::sync::atomic::Ordering::Acquire)
+        });
+        assert!(waiter.join().unwrap());
+        assert!(free.push(slot), "the waiter's mark is gone");
+    });
+}

@@ -1,0 +1,186 @@
+//! What the crate promises, as programs of which every interleaving is run.
+//!
+//! Each file is about one protocol, each test in it about one race. A test's body is run once for
+//! each order in which its threads' atomic accesses can happen, and for each value that a load may
+//! return under the C11 memory model (loom explores them). In every one of them nothing may be lost,
+//! leaked, dropped twice or accessed by two at a time, and nobody may sleep for ever: loom reports a
+//! deadlock when all threads sleep.
+//!
+//! Where all orders are too many, a model looks at those with a bounded number of preemptions, which
+//! finds nearly all bugs (M. Musuvathi and S. Qadeer, "Iterative Context Bounding", PLDI 2007). Each
+//! model prints its bound and how many interleavings it ran. Run them with `cargo xtask loom`.
+
+mod bell;
+//mod callbacks;
+mod free_list;
+//mod idle;
+//mod job;
+//mod lost;
+//mod promise;
+mod queue;
+//mod room;
+//mod scope;
+//mod sets;
+//mod shutdown;
+//mod tasks;
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Wake, Waker},
+    time::{Duration, Instant},
+};
+
+use loom::sync::{Condvar, Mutex};
+
+use crate::{Parker, Port, SpinWorker, StaticPool, Worker};
+
+/// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
+pub(crate) fn explore(
+    name: &str,
+    preemptions: Option<usize>,
+    body: impl Fn() + Send + Sync + 'static,
+) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.max_branches = 10_000;
+    let start = Instant::now();
+    builder.check(move || {
+        counter.fetch_add(1, Relaxed);
+        body();
+    });
+    let bound = preemptions.map_or("all".into(), |bound| format!("{bound} preemptions"));
+    println!(
+        "model | {name} | {bound} | {} | {:.1}",
+        count.load(Relaxed),
+        start.elapsed().as_secs_f32()
+    );
+}
+
+/// A pool that lives for one interleaving. When `body` returns, all threads that it started have
+/// been joined and all handles are gone: no slot may be missing then.
+pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
+    port: &'static dyn Port,
+    body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
+) {
+    let address = Box::into_raw(Box::new(StaticPool::new()));
+    // SAFETY: freed below, when no reference is left.
+    let pool = unsafe { &*address };
+    pool.install(port);
+    body(pool);
+    pool.run_pending(usize::MAX);
+    assert_eq!(pool.free_slots(), S, "a slot leaked");
+    // SAFETY: from `Box::into_raw`; `body` leaves no reference, by its contract.
+    drop(unsafe { Box::from_raw(address) });
+}
+
+/// Runs one work item, if there is one.
+pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
+    pool: &'static StaticPool<S, 32, 1, W, V>,
+) -> bool {
+    pool.handle().raw.run_one(&SpinWorker, None)
+}
+
+/// A value that knows how many of its kind exist.
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let before = self.0.fetch_sub(1, Relaxed);
+        assert_ne!(before, 0, "dropped twice");
+    }
+}
+
+/// Sleeps until it is woken.
+#[derive(Clone)]
+pub(crate) struct Sleeper(Arc<Inner>);
+
+struct Inner {
+    woken: Mutex<bool>,
+    condvar: Condvar,
+}
+
+impl Wake for Inner {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *self.woken.lock().unwrap() = true;
+        self.condvar.notify_one();
+    }
+}
+
+impl Sleeper {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Inner {
+            woken: Mutex::new(false),
+            condvar: Condvar::new(),
+        }))
+    }
+}
+
+impl Parker for Sleeper {
+    fn waker(&self) -> Waker {
+        self.0.clone().into()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        let mut woken = self.0.woken.lock().unwrap();
+        if *woken {
+            // It may have been itself, to come again: let the others go on.
+            loom::thread::yield_now();
+        }
+        while !*woken {
+            woken = self.0.condvar.wait(woken).unwrap();
+        }
+        *woken = false;
+    }
+}
+
+impl Worker for Sleeper {}
+
+loom::thread_local! {
+    static CONTEXT: (NonZeroUsize, Sleeper) = {
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        (NonZeroUsize::MIN.saturating_add(LAST.fetch_add(1, Relaxed)), Sleeper::new())
+    };
+}
+
+/// The machine that the models run on: its threads are loom's.
+pub(crate) struct Machine {
+    pub(crate) lends: bool,
+}
+
+pub(crate) static MACHINE: Machine = Machine { lends: false };
+
+impl Port for Machine {
+    fn context(&self) -> NonZeroUsize {
+        CONTEXT.with(|context| context.0)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        let parker = CONTEXT.with(|context| context.1.clone());
+        f(&parker);
+    }
+
+    fn lends_blocked_callers(&self) -> bool {
+        self.lends
+    }
+}
