@@ -44,7 +44,7 @@ fn promised(name: &str) -> String {
     let mut lines = source.lines().map(|line| {
         let text = line
             .strip_prefix("//!")
-            .expect("the header has no end of its text block");
+            .expect("the header has no complete text block");
         text.strip_prefix(' ').unwrap_or(text)
     });
     lines.find(|line| *line == "```text");
