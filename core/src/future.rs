@@ -319,13 +319,17 @@ impl<'p, T> JobFuture<'p, T> {
         } else {
             self.pool.job_error(outcome)
         };
-        match &error {
-            Some(error) => callback(Err(error)),
-            // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
-            None => callback(Ok(unsafe {
-                &*self.pool.result_place(self.slot).cast::<T>()
-            })),
-        }
+        let mut callback = Some(callback);
+        self.pool.guarded(&mut || {
+            let outcome = match &error {
+                Some(error) => Err(error),
+                // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
+                None => Ok(unsafe { &*self.pool.result_place(self.slot).cast::<T>() }),
+            };
+            if let Some(callback) = callback.take() {
+                callback(outcome);
+            }
+        });
     }
 
     /// A future that gives this one's result, and cancels the job when it is dropped before.

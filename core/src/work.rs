@@ -39,6 +39,13 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Calls `f`, and reports it if it panics.
+    pub(crate) fn guarded(self, f: &mut dyn FnMut()) {
+        if let Err(panic) = self.catch_panic(f) {
+            self.report(panic);
+        }
+    }
+
     /// Runs the oldest, most urgent work item. False if there is none.
     #[inline]
     pub(crate) fn run_one<W: Worker + ?Sized>(self, worker: &W, seat: Option<Seated<'p>>) -> bool {
@@ -130,17 +137,12 @@ impl<'p> Raw<'p> {
     /// Drops the job in a slot that the caller is `BUSY` with, and publishes the outcome.
     pub(crate) fn end_unrun(self, index: u16, outcome: Outcome) {
         let slot = self.slot(index);
-        let dropped = {
-            // Whether or not the job's destructor unwinds.
-            let _publish = Defer(|| self.complete(index, outcome));
-            self.catch_panic(&mut || {
-                // SAFETY: the caller is BUSY with the slot, which holds a job.
-                unsafe { (slot.vtable().drop_job)(slot.value()) };
-            })
-        };
-        if let Err(panic) = dropped {
-            self.report(panic);
-        }
+        // Whether or not the job's destructor unwinds.
+        let _publish = Defer(|| self.complete(index, outcome));
+        self.guarded(&mut || {
+            // SAFETY: the caller is BUSY with the slot, which holds a job.
+            unsafe { (slot.vtable().drop_job)(slot.value()) };
+        });
     }
 
     /// Ends a job that nobody is at work on. False if there is none in the slot.
@@ -278,13 +280,10 @@ impl<'p> Raw<'p> {
         let slot = self.slot(index);
         match outcome {
             Outcome::Returned => {
-                let mut drop_result = || {
+                self.guarded(&mut || {
                     // SAFETY: the caller's promise.
                     unsafe { (slot.vtable().drop_result)(slot.value()) };
-                };
-                if let Err(panic) = self.catch_panic(&mut drop_result) {
-                    self.report(panic);
-                }
+                });
             }
             Outcome::Panicked => {
                 // SAFETY: the caller's promise.
@@ -338,15 +337,12 @@ impl<'p> Raw<'p> {
                 self.free_slot(callback);
                 self.run_chain(next, subject);
             });
-            let caught = self.catch_panic(&mut || {
+            self.guarded(&mut || {
                 // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
                 unsafe { (place.vtable().run)(place.value(), &cx) };
             });
             mem::forget(unwound);
             self.free_slot(callback);
-            if let Err(panic) = caught {
-                self.report(panic);
-            }
         }
     }
 

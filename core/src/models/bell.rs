@@ -13,7 +13,7 @@ use crate::{Parker, bell::Bell};
 /// Two ring, while the owner leaves and another, if it can, comes.
 #[test]
 fn owners_come_and_go() {
-    explore("bell: ring, close, open again", None, || {
+    explore("bell: ring, close, open again", Some(2), || {
         let bell = Arc::new(Bell::new());
         assert!(bell.take());
         // SAFETY: just taken.

@@ -48,7 +48,7 @@ impl<const N: usize> Fixture<N> {
 
 #[test]
 fn a_slot_has_one_owner() {
-    explore("free list: claim and free", Some(3), || {
+    explore("free list: claim and free", Some(2), || {
         let free = Fixture::<2>::new();
         let again = || {
             let free = free.clone();
@@ -72,7 +72,7 @@ fn a_slot_has_one_owner() {
 /// The stack's top comes back under a thread that is about to take it away.
 #[test]
 fn the_same_top_again() {
-    explore("free list: the same top again", None, || {
+    explore("free list: the same top again", Some(4), || {
         let free = Fixture::<2>::new();
         let (first, second) = (free.pop().unwrap(), free.pop().unwrap());
         free.push(second);

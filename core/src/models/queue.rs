@@ -44,7 +44,7 @@ fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
 
 #[test]
 fn two_producers_two_consumers() {
-    explore("queue: 2 producers, 2 consumers", Some(3), || {
+    explore("queue: 2 producers, 2 consumers", Some(2), || {
         let queue = Fixture::<3>::new();
         let producers = [1, 2].map(|node| {
             let queue = queue.clone();
@@ -95,7 +95,7 @@ fn nodes_are_used_again() {
 
 #[test]
 fn one_producer_is_first_in_first_out() {
-    explore("queue: first in, first out", None, || {
+    explore("queue: first in, first out", Some(4), || {
         let queue = Fixture::<3>::new();
         let producer = {
             let queue = queue.clone();
@@ -118,7 +118,7 @@ fn one_producer_is_first_in_first_out() {
 /// Who takes cancelled items off the head takes no other.
 #[test]
 fn reaping_takes_what_it_wants_only() {
-    explore("queue: reap and pop", None, || {
+    explore("queue: reap and pop", Some(4), || {
         let queue = Fixture::<4>::new();
         queue.push(1, 1);
         queue.push(2, 2);

@@ -1,0 +1,73 @@
+//! Idle workers: no wake-up is lost. A lost one is a deadlock, which loom reports.
+
+use loom::thread;
+
+use super::{MACHINE, Machine, Sleeper, explore, with_pool};
+use crate::StaticPool;
+
+/// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
+/// is shut down.
+fn sleepy_workers<const WORKERS: usize>(name: &str, preemptions: usize, jobs: usize) {
+    explore(name, Some(preemptions), move || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, WORKERS, 1>| {
+            let workers = [(); WORKERS].map(|()| {
+                thread::spawn(move || pool.run(&Sleeper::new()).unwrap())
+            });
+            let submitted: Vec<_> = (0..jobs).map(|n| pool.submit(move || n).unwrap()).collect();
+            for (n, job) in submitted.into_iter().enumerate() {
+                assert_eq!(job.result().unwrap(), n);
+            }
+            pool.shutdown(false, false).unwrap();
+            for worker in workers {
+                worker.join().unwrap();
+            }
+        });
+    });
+}
+
+#[test]
+fn one_worker() {
+    sleepy_workers::<1>("idle: 1 worker, 1 job", 3, 1);
+}
+
+#[test]
+fn one_worker_two_jobs() {
+    sleepy_workers::<1>("idle: 1 worker, 2 jobs", 2, 2);
+}
+
+#[test]
+fn two_workers() {
+    sleepy_workers::<2>("idle: 2 workers, 1 job", 2, 1);
+}
+
+/// The first job waits for the second, so it takes both workers, or one on top of the other.
+#[test]
+fn both_are_woken() {
+    explore("idle: a job waits for another", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
+            let worker = thread::spawn(move || pool.run(&Sleeper::new()).unwrap());
+            let outer = pool
+                .submit(move || pool.submit(|| 7).unwrap().result().unwrap())
+                .unwrap();
+            assert_eq!(outer.result().unwrap(), 7);
+            pool.shutdown(false, false).unwrap();
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// A pool without workers, whose callers run the work while they block: who leaves first does not
+/// leave the other asleep.
+#[test]
+fn callers_lend_themselves() {
+    static LENDING: Machine = Machine { lends: true };
+    explore("idle: two callers without workers", Some(2), || {
+        with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
+            let other = thread::spawn(move || {
+                assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
+            });
+            assert_eq!(pool.submit(|| 2).unwrap().result().unwrap(), 2);
+            other.join().unwrap();
+        });
+    });
+}

@@ -1,0 +1,178 @@
+//! A job: submit, run, cancel, result and drop, against each other.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use loom::thread;
+
+use super::{Counted, MACHINE, explore, run_one, with_pool};
+use crate::{JobError, JobFuture, StaticPool};
+
+type Pool = StaticPool<2, 32, 1, 1, 1>;
+
+/// In every interleaving: submits a job whose closure and result are counted, runs `race` with it,
+/// and sees that both are dropped exactly once and the slot is free again.
+fn with_job(
+    name: &str,
+    preemptions: Option<usize>,
+    race: impl Fn(&'static Pool, JobFuture<'static, Counted>) + Send + Sync + 'static,
+) {
+    explore(name, preemptions, move || {
+        let alive = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let captured = Counted::new(&alive);
+            let job = pool.submit(move || Counted::new(&captured.0)).unwrap();
+            race(pool, job);
+        });
+        assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
+    });
+}
+
+fn run_in_thread(pool: &'static Pool) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        run_one(pool);
+    })
+}
+
+#[test]
+fn run_and_result() {
+    with_job("job: run, result", None, |pool, job| {
+        let worker = run_in_thread(pool);
+        assert!(job.result().is_ok());
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn run_and_drop() {
+    with_job("job: run, drop", None, |pool, job| {
+        let worker = run_in_thread(pool);
+        drop(job);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn run_and_cancel() {
+    with_job("job: run, cancel", None, |pool, mut job| {
+        let worker = run_in_thread(pool);
+        let cancelled = job.cancel();
+        assert!(!cancelled || matches!(job.try_result(), Some(Err(JobError::Cancelled))));
+        worker.join().unwrap();
+        assert_eq!(job.result().is_err(), cancelled);
+    });
+}
+
+#[test]
+fn run_and_cancel_and_drop() {
+    with_job("job: run, cancel then drop", None, |pool, job| {
+        let worker = run_in_thread(pool);
+        job.cancel();
+        drop(job);
+        worker.join().unwrap();
+    });
+}
+
+/// Of two cancellers one drops the job; nobody is told a lie.
+#[test]
+fn run_and_two_cancels() {
+    with_job("job: run, cancel, cancel", Some(2), |pool, job| {
+        let job = Arc::new(job);
+        let worker = run_in_thread(pool);
+        let other = {
+            let job = job.clone();
+            thread::spawn(move || job.cancel())
+        };
+        let mine = job.cancel();
+        let theirs = other.join().unwrap();
+        worker.join().unwrap();
+        let job = Arc::into_inner(job).unwrap();
+        assert_eq!(job.result().is_err(), mine || theirs);
+    });
+}
+
+#[test]
+fn cancel_and_result() {
+    with_job("job: run, cancel, result", Some(2), |pool, job| {
+        let worker = run_in_thread(pool);
+        let job = Arc::new(job);
+        // A shared handle cancels while the main thread looks whether there is a result.
+        let canceller = {
+            let job = job.clone();
+            thread::spawn(move || job.cancel())
+        };
+        let _ = (job.done(), job.state());
+        let cancelled = canceller.join().unwrap();
+        let job = Arc::into_inner(job).unwrap();
+        assert_eq!(job.result().is_err(), cancelled);
+        worker.join().unwrap();
+    });
+}
+
+/// A slot goes from one job to the next while the worker may still be in its last steps.
+#[test]
+fn the_next_tenant() {
+    explore("job: slot's next tenant", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let worker = thread::spawn(move || {
+                run_one(pool);
+                run_one(pool);
+            });
+            for value in [1, 2] {
+                if let Ok(mut job) = pool.submit(move || value) {
+                    if !job.cancel()
+                        && let Some(result) = job.try_result()
+                    {
+                        assert_eq!(result.unwrap(), value);
+                    }
+                }
+            }
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// A full pool takes back the slots of cancelled jobs while a worker pops them.
+#[test]
+fn reap_and_run() {
+    with_job("job: submit to a pool full of cancelled jobs", Some(3), |pool, job| {
+        let second = pool.submit(|| ()).unwrap();
+        assert!(job.cancel());
+        drop(job);
+        let worker = run_in_thread(pool);
+        match pool.submit(|| ()) {
+            Ok(third) => drop(third),
+            // The worker has popped it and is about to free it.
+            Err(error) => assert!(matches!(error, crate::SubmitError::Full(_))),
+        }
+        drop(second);
+        worker.join().unwrap();
+    });
+}
+
+/// Two submit to two slots while a worker runs: both jobs run once.
+#[test]
+fn two_submit() {
+    explore("job: submit, submit, run", Some(2), || {
+        let ran = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let submit = |ran: &Arc<AtomicUsize>| {
+                let ran = ran.clone();
+                move || {
+                    let job = move || {
+                        ran.fetch_add(1, Relaxed);
+                    };
+                    assert!(pool.submit_detached(job).is_ok());
+                }
+            };
+            let other = thread::spawn(submit(&ran));
+            let worker = run_in_thread(pool);
+            submit(&ran)();
+            other.join().unwrap();
+            worker.join().unwrap();
+        });
+        assert_eq!(ran.load(Relaxed), 2);
+    });
+}

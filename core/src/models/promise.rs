@@ -1,0 +1,56 @@
+//! A promise: the result is taken, or comes back, or is dropped; once.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use loom::thread;
+
+use super::{Counted, MACHINE, explore, with_pool};
+use crate::{JobError, JobFuture, Promise, StaticPool};
+
+fn with_promise(
+    name: &str,
+    race: impl Fn(Promise<'static, Counted>, JobFuture<'static, Counted>, Counted)
+    + Send
+    + Sync
+    + 'static,
+) {
+    explore(name, None, move || {
+        let alive = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let (promise, future) = pool.promise().unwrap();
+            race(promise, future, Counted::new(&alive));
+        });
+        assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
+    });
+}
+
+#[test]
+fn set_and_result() {
+    with_promise("promise: set, result", |promise, future, value| {
+        let setter = thread::spawn(move || promise.set_result(value).is_ok());
+        assert!(future.result().is_ok());
+        assert!(setter.join().unwrap());
+    });
+}
+
+#[test]
+fn set_and_cancel() {
+    with_promise("promise: set, cancel then drop", |promise, future, value| {
+        let setter = thread::spawn(move || promise.set_result(value).is_ok());
+        let cancelled = future.cancel();
+        drop(future);
+        assert_ne!(setter.join().unwrap(), cancelled);
+    });
+}
+
+#[test]
+fn abandoned_and_result() {
+    with_promise("promise: drop, result", |promise, future, _| {
+        let holder = thread::spawn(move || drop(promise));
+        assert!(matches!(future.result(), Err(JobError::WorkerLost)));
+        holder.join().unwrap();
+    });
+}
