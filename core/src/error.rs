@@ -80,8 +80,18 @@ impl<F> SubmitError<F> {
         }
     }
 
-    /// The same error about something else.
-    pub(crate) fn map<G>(self, f: impl FnOnce(F) -> G) -> SubmitError<G> {
+    /// The same error about something else, such as `()`: for passing it on with `?` where what was
+    /// submitted cannot go.
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError};
+    /// fn start(pool: &StaticPool<1, 16>) -> Result<(), SubmitError<()>> {
+    ///     pool.submit_detached(|| ()).map_err(|error| error.map(drop))
+    /// }
+    /// # static POOL: StaticPool<1, 16> = StaticPool::new();
+    /// # start(&POOL).unwrap();
+    /// ```
+    pub fn map<G>(self, f: impl FnOnce(F) -> G) -> SubmitError<G> {
         match self {
             Self::Full(job) => SubmitError::Full(f(job)),
             Self::ShutDown(job) => SubmitError::ShutDown(f(job)),

@@ -17,6 +17,7 @@ use crate::{
     slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
     state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, TakenBack},
     sync::Ordering,
+    worker::JobId,
 };
 
 /// Where a job stands.
@@ -97,6 +98,12 @@ impl<'p, T> JobFuture<'p, T> {
 
     pub(crate) fn slot(&self) -> u16 {
         self.slot
+    }
+
+    /// The job's number: what the hooks of [`Worker`](crate::Worker) are told. It is the job's own
+    /// for as long as this future exists, so it tells the futures of a set apart.
+    pub fn id(&self) -> JobId {
+        JobId(self.slot)
     }
 
     /// Waits for the job to end and returns its result.

@@ -1,0 +1,181 @@
+//! Stress and soak: a random mix of everything that the pool can do, from several threads at once.
+//!
+//! The run is divided into epochs, each with a pool of its own. In an epoch, actors submit from
+//! outside, from jobs and from callbacks; they wait, poll, await, cancel, drop and time out; jobs
+//! panic, nest and suspend; workers leave and join; in some epochs the pool is shut down or breaks
+//! under way. At the end of each epoch all is quiet, and the laws of conservation are checked:
+//!
+//! * every submit that was tried was completed, failed, cancelled or rejected;
+//! * everything that was put into the pool has been dropped, once;
+//! * every slot is free.
+
+mod actor;
+mod ledger;
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use corepool::StaticPool;
+use corepool_std::{HostPort, ThreadWorker};
+use fastrand::Rng;
+
+use crate::{actor::Actor, ledger::Ledger};
+
+/// The pool under test: small, so that it is full now and then.
+pub(crate) type Pool = StaticPool<48, 64, 3, 8, 4>;
+
+const ACTORS: usize = 3;
+const STEPS_PER_EPOCH: u32 = 2_000;
+
+#[derive(Parser)]
+#[command(about = "A random mix of everything, with conservation laws checked at each quiet point")]
+struct Args {
+    /// Stop after so many minutes.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Stop after so many jobs.
+    #[arg(long, default_value_t = 10_000_000)]
+    jobs: u64,
+    /// Replay the choices of an earlier run (not its thread schedule).
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("seed {seed}");
+    // Panics of jobs are part of the mix; a panic of the soak itself ends it with its message.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.payload().downcast_ref::<&str>() != Some(&ledger::EXPECTED_PANIC) {
+            report(info);
+        }
+    }));
+    let start = Instant::now();
+    let end = args
+        .minutes
+        .map(|minutes| start + Duration::from_secs_f64(minutes * 60.0));
+    let mut rng = Rng::with_seed(seed);
+    let mut total = Ledger::totals();
+    let mut epochs = 0_u64;
+    let is_over = |tried: u64| match end {
+        Some(end) => Instant::now() >= end,
+        None => tried >= args.jobs,
+    };
+    while !is_over(total.tried) {
+        let ledger = run_epoch(&mut rng);
+        if let Err(violation) = ledger {
+            eprintln!("epoch {epochs}, seed {seed}: {violation}");
+            return ExitCode::FAILURE;
+        }
+        epochs += 1;
+        total = Ledger::totals();
+    }
+    println!(
+        "{} jobs in {epochs} epochs, {:.0} s: {total}",
+        total.tried,
+        start.elapsed().as_secs_f64()
+    );
+    println!("all accounts balance");
+    ExitCode::SUCCESS
+}
+
+/// How an epoch's pool ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// Quietly, when all work is done.
+    Quiet,
+    /// By a shutdown under way.
+    ShutDown { cancel_futures: bool },
+    /// By breaking under way.
+    Break,
+}
+
+fn run_epoch(rng: &mut Rng) -> Result<(), String> {
+    // Tasks need a pool that lives for ever. It takes some kilobytes.
+    let pool: &'static Pool = Box::leak(Box::default());
+    pool.install(&HostPort);
+    let end = match rng.u32(0..6) {
+        0 => End::ShutDown {
+            cancel_futures: false,
+        },
+        1 => End::ShutDown {
+            cancel_futures: true,
+        },
+        2 => End::Break,
+        _ => End::Quiet,
+    };
+    let actors_done = AtomicBool::new(false);
+    let barrier = Barrier::new(ACTORS + 1);
+    let seeds: [u64; ACTORS] = std::array::from_fn(|_| rng.u64(..));
+    let end_after = rng.u32(1..STEPS_PER_EPOCH);
+    let shift_seed = rng.u64(..);
+    thread::scope(|scope| {
+        // One worker stays; the others come and go.
+        scope.spawn(|| {
+            let _ = pool.run(&ThreadWorker::new(20));
+        });
+        scope.spawn(|| shift_workers(pool, shift_seed, &actors_done));
+        let actors: Vec<_> = seeds
+            .iter()
+            .enumerate()
+            .map(|(number, &seed)| {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    let mut actor = Actor::new(pool, seed);
+                    for step in 0..STEPS_PER_EPOCH {
+                        if number == 0 && step == end_after {
+                            match end {
+                                End::Quiet => {}
+                                End::ShutDown { cancel_futures } => {
+                                    let _ = pool.shutdown(false, cancel_futures);
+                                }
+                                End::Break => pool.break_pool("part of the mix"),
+                            }
+                        }
+                        actor.step();
+                    }
+                })
+            })
+            .collect();
+        barrier.wait();
+        let mut failed = false;
+        for actor in actors {
+            failed |= actor.join().is_err();
+        }
+        actors_done.store(true, Ordering::Relaxed);
+        let down = pool.shutdown(true, false);
+        if failed {
+            return Err(String::from("an actor panicked"));
+        }
+        down.map_err(|error| error.to_string())
+    })?;
+    if pool.free_slots() != pool.capacity() {
+        return Err(format!(
+            "{} of {} slots are free",
+            pool.free_slots(),
+            pool.capacity()
+        ));
+    }
+    Ledger::totals().check()
+}
+
+/// Has workers join, work for a while, and leave by running a bounded number of jobs.
+fn shift_workers(pool: &'static Pool, seed: u64, actors_done: &AtomicBool) {
+    let mut rng = Rng::with_seed(seed);
+    while !actors_done.load(Ordering::Relaxed) {
+        if pool.run_pending(rng.usize(1..50)) == 0 {
+            thread::yield_now();
+        }
+    }
+}
