@@ -1,7 +1,9 @@
 //! Blocking: one engine for every call that waits.
 //!
 //! What is waited for is a poll function, as in a future: it leaves the given waker where it will be
-//! woken and says whether it is ready. The engine decides what the caller does meanwhile.
+//! woken and says whether it is ready. Without a waker it only looks, which is cheap enough to do
+//! some hundreds of times before a caller goes to sleep. The engine decides what the caller does
+//! meanwhile.
 //!
 //! | caller | meanwhile |
 //! |---|---|
@@ -30,8 +32,8 @@ use crate::{
 
 /// What a blocked caller waits for.
 pub(crate) struct Wait<'a> {
-    /// Leaves the waker and says whether it is over.
-    pub(crate) poll: &'a mut dyn FnMut(&Waker) -> bool,
+    /// Leaves the waker, if one is given, and says whether it is over.
+    pub(crate) poll: &'a mut dyn FnMut(Option<&Waker>) -> bool,
     /// Until when at most, by the port's clock. `None` is without limit.
     pub(crate) deadline: Option<Duration>,
     /// The slot whose job must end before this is over, if there is just one.
@@ -76,7 +78,7 @@ impl<'p> Raw<'p> {
     }
 
     fn block_unknown(self, wait: Wait<'_>) {
-        while !(wait.poll)(Waker::noop()) {
+        while !(wait.poll)(None) {
             if !self.run_one(&SpinWorker, None) {
                 spin_loop();
             }
@@ -91,13 +93,13 @@ impl<'p> Raw<'p> {
     ) -> Result<(), Blocked> {
         let waker = parker.waker();
         for _ in 0..port.spins() {
-            if (wait.poll)(&waker) {
+            if (wait.poll)(None) {
                 return Ok(());
             }
             spin_loop();
         }
         loop {
-            if (wait.poll)(&waker) {
+            if (wait.poll)(Some(&waker)) {
                 return Ok(());
             }
             if self.joined() == 0 && port.lends_blocked_callers() {
@@ -136,7 +138,7 @@ impl<'p> Raw<'p> {
         // Woken for some work and has not taken any since.
         let mut owes_work = false;
         let result = loop {
-            if (wait.poll)(&waker) {
+            if (wait.poll)(None) {
                 break Ok(());
             }
             if is_over(port, wait.deadline) {
@@ -156,7 +158,7 @@ impl<'p> Raw<'p> {
                 continue;
             }
             seat.announce();
-            if !self.has_queued() && !(wait.poll)(&waker) {
+            if !self.has_queued() && !(wait.poll)(Some(&waker)) {
                 worker.park(wait.deadline);
             }
             owes_work |= seat.retract();

@@ -120,6 +120,12 @@ impl FreeList {
         }
     }
 
+    /// Whether there is no free slot.
+    pub(crate) fn is_empty(&self, words: FreeWords) -> bool {
+        words.tagged.index(self.head.load(Ordering::Relaxed)) & !words.waiting == 0
+            && self.fresh.load(Ordering::Relaxed) >= words.slots
+    }
+
     /// Marks the list as waited for if it is empty; false if it is not.
     ///
     /// The mark stays until [`unmark_waiting`](Self::unmark_waiting), and every push meanwhile is

@@ -372,7 +372,10 @@ impl<'p, T> JobFuture<'p, T> {
         }
         let (pool, target) = (self.pool, Some(self.slot));
         pool.block_on(Wait {
-            poll: &mut |waker| self.poll_ready(waker),
+            poll: &mut |waker| match waker {
+                Some(waker) => self.poll_ready(waker),
+                None => self.is_ready(),
+            },
             deadline,
             target,
         })

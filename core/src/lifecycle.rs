@@ -173,7 +173,9 @@ impl<'p> Raw<'p> {
         let mut place: Option<Waiting<'p>> = None;
         let waited = self.block_on(Wait {
             poll: &mut |waker| {
-                if place.as_ref().is_none_or(|place| !place.is_for(waker)) {
+                if let Some(waker) = waker
+                    && place.as_ref().is_none_or(|place| !place.is_for(waker))
+                {
                     place = None;
                     place = Waiting::begin(self, waker, LEAVING);
                     // Pairs with the fence of `count_out`.
@@ -181,7 +183,10 @@ impl<'p> Raw<'p> {
                 }
                 let lent = usize::from(self.current_worker().is_some());
                 let over = self.joined() == lent && self.is_over();
-                if !over && place.is_none() {
+                if let Some(waker) = waker
+                    && !over
+                    && place.is_none()
+                {
                     waker.wake_by_ref();
                 }
                 over

@@ -268,6 +268,15 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Whether a slot is free, or can be had by taking ended jobs off the queues.
+    pub(crate) fn has_room(self) -> bool {
+        let free = &self.shared().free;
+        if free.is_empty(self.dims.free_words) {
+            self.reap();
+        }
+        !free.is_empty(self.dims.free_words)
+    }
+
     /// Marks the free list as waited for; false if a slot is free.
     pub(crate) fn mark_waiting_for_room(self) -> bool {
         self.shared().free.mark_waiting(self.dims.free_words)

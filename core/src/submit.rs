@@ -128,7 +128,10 @@ impl<'p> Raw<'p> {
     pub(crate) fn wait_for_room(self, deadline: Option<Duration>) -> Result<(), Blocked> {
         let mut room = RoomWait::default();
         self.block_on(Wait {
-            poll: &mut |waker| room.poll(self, waker),
+            poll: &mut |waker| match waker {
+                Some(waker) => room.poll(self, waker),
+                None => self.has_room(),
+            },
             deadline,
             target: None,
         })

@@ -209,21 +209,26 @@ pub fn wait<'a, 'p, T>(
     let mut no_place = false;
     let waited = pool.block_on(Wait {
         poll: &mut |waker| {
-            let place = match &mut place {
-                Some(place) => place,
-                None => {
-                    let Some(begun) = Waiting::begin(pool, waker, 0) else {
-                        no_place = true;
-                        return true;
-                    };
-                    for (position, future) in futures.iter_mut().enumerate() {
-                        if !begun.enlist(future, position) {
-                            reported += 1;
-                            failed |= future.failed();
-                        }
-                    }
-                    place.insert(begun)
+            let is_told = |place: &Waiting<'p>| waker.is_none_or(|waker| place.is_for(waker));
+            if !place.as_ref().is_some_and(is_told) {
+                for future in futures.iter_mut() {
+                    future.delist();
                 }
+                place = None;
+                place = Waiting::begin(pool, waker.unwrap_or(Waker::noop()), 0);
+                (reported, failed) = (0, false);
+                for (position, future) in futures.iter_mut().enumerate() {
+                    if let Some(place) = &place
+                        && !place.enlist(future, position)
+                    {
+                        reported += 1;
+                        failed |= future.failed();
+                    }
+                }
+            }
+            let Some(place) = &place else {
+                no_place = true;
+                return true;
             };
             let mut next = place.take_completed();
             while let Some(index) = next.checked_sub(1) {
@@ -243,7 +248,9 @@ pub fn wait<'a, 'p, T>(
             // A completer reports before it lets go of the slot, and rings after that. One that was
             // found about to let go may ring another waker.
             let over = is_over(futures);
-            if !over {
+            if let Some(waker) = waker
+                && !over
+            {
                 waker.wake_by_ref();
             }
             over
@@ -383,7 +390,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     pub fn next_done(
         &mut self,
     ) -> impl Future<Output = Option<Result<JobFuture<'p, T>, WaitError>>> {
-        poll_fn(|cx| match self.poll_next(cx.waker()) {
+        poll_fn(|cx| match self.poll_next(Some(cx.waker())) {
             Ok(Poll::Ready(next)) => Poll::Ready(next.map(Ok)),
             Ok(Poll::Pending) => Poll::Pending,
             Err(error) => Poll::Ready(Some(Err(error))),
@@ -403,7 +410,11 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         unfinished
     }
 
-    fn poll_next(&mut self, waker: &Waker) -> Result<Poll<Option<JobFuture<'p, T>>>, WaitError> {
+    /// Without a waker, only looks.
+    fn poll_next(
+        &mut self,
+        waker: Option<&Waker>,
+    ) -> Result<Poll<Option<JobFuture<'p, T>>>, WaitError> {
         if self.left == 0 {
             return Ok(Poll::Ready(None));
         }
@@ -442,20 +453,25 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
                 }
             }
         }
-        if !self.reported.is_empty() {
+        if let Some(waker) = waker
+            && !self.reported.is_empty()
+        {
             waker.wake_by_ref();
         }
         Ok(Poll::Pending)
     }
 
-    /// Has all members that have not reported yet report to `waker`.
-    fn report_to(&mut self, waker: &Waker) -> Result<(), WaitError> {
+    /// Has all members that have not reported yet report to `waker`, or to anybody.
+    fn report_to(&mut self, waker: Option<&Waker>) -> Result<(), WaitError> {
         let Some(pool) = self.members.iter().flatten().next().map(JobFuture::pool) else {
             return Ok(());
         };
-        if self.place.as_ref().is_some_and(|place| place.is_for(waker)) {
+        if let Some(place) = &self.place
+            && waker.is_none_or(|waker| place.is_for(waker))
+        {
             return Ok(());
         }
+        let waker = waker.unwrap_or(Waker::noop());
         for member in self.members.iter_mut().flatten() {
             member.delist();
         }

@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use loom::{sync::Arc, thread};
+use loom::sync::Arc;
 
-use super::{Sleeper, explore};
+use super::{Sleeper, explore, spawn};
 use crate::{Parker, bell::Bell};
 
 /// Two ring, while the owner leaves and another, if it can, comes.
@@ -20,7 +20,7 @@ fn owners_come_and_go() {
         unsafe { bell.open(Sleeper::new().waker()) };
         let ringers = [(); 2].map(|()| {
             let bell = bell.clone();
-            thread::spawn(move || bell.ring())
+            spawn(move || bell.ring())
         });
         // SAFETY: opened above.
         unsafe { bell.close() };
@@ -52,7 +52,7 @@ fn a_hold_keeps_the_place() {
         unsafe { bell.hold() };
         let late = {
             let (bell, rung) = (bell.clone(), rung.clone());
-            thread::spawn(move || {
+            spawn(move || {
                 // SAFETY: held for this thread.
                 unsafe { bell.ring_held() };
                 rung.store(1, Relaxed);

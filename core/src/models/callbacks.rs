@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use loom::thread;
-
-use super::{MACHINE, explore, run_one, with_pool};
+use super::{MACHINE, explore, run_one, spawn, with_pool};
 use crate::StaticPool;
 
 type Pool = StaticPool<3, 32, 1, 1, 1>;
@@ -15,7 +13,7 @@ fn added_meanwhile(name: &str, preemptions: Option<usize>, cancel: bool) {
         let seen = Arc::new(Mutex::new(Vec::new()));
         with_pool(&MACHINE, |pool: &'static Pool| {
             let mut job = pool.submit(|| 5_u8).unwrap();
-            let worker = thread::spawn(move || {
+            let worker = spawn(move || {
                 run_one(pool);
             });
             for number in 0..2 {
@@ -51,7 +49,7 @@ fn dropped_meanwhile() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         with_pool(&MACHINE, |pool: &'static Pool| {
             let mut job = pool.submit(|| 5_u8).unwrap();
-            let worker = thread::spawn(move || {
+            let worker = spawn(move || {
                 run_one(pool);
             });
             let theirs = seen.clone();

@@ -1,8 +1,8 @@
 //! The free list: a slot has one owner, and who waits for a slot is told of the next.
 
-use loom::{cell::UnsafeCell, sync::Arc, sync::atomic::AtomicU16, thread};
+use loom::{cell::UnsafeCell, sync::Arc, sync::atomic::AtomicU16};
 
-use super::explore;
+use super::{explore, spawn};
 use crate::free_list::{FreeList, FreeWords};
 
 struct Fixture<const N: usize> {
@@ -60,7 +60,7 @@ fn a_slot_has_one_owner() {
                 }
             }
         };
-        let others = [thread::spawn(again()), thread::spawn(again())];
+        let others = [spawn(again()), spawn(again())];
         again()();
         for other in others {
             other.join().unwrap();
@@ -79,7 +79,7 @@ fn the_same_top_again() {
         free.push(first);
         let other = {
             let free = free.clone();
-            thread::spawn(move || {
+            spawn(move || {
                 let (a, b) = (free.pop(), free.pop());
                 if let Some(a) = a {
                     free.push(a);
@@ -102,7 +102,7 @@ fn who_waits_is_told() {
         let slot = free.pop().unwrap();
         let waiter = {
             let free = free.clone();
-            thread::spawn(move || {
+            spawn(move || {
                 let got = free.pop();
                 (
                     got,
@@ -126,7 +126,7 @@ fn a_new_mark_is_not_taken_away() {
         assert!(free.list.mark_waiting(Fixture::<1>::WORDS));
         let waiter = {
             let (free, waits) = (free.clone(), waits.clone());
-            thread::spawn(move || {
+            spawn(move || {
                 waits.store(true, loom::sync::atomic::Ordering::Release);
                 free.list.mark_waiting(Fixture::<1>::WORDS)
             })

@@ -1,27 +1,28 @@
 //! Idle workers: no wake-up is lost. A lost one is a deadlock, which loom reports.
 
-use loom::thread;
-
-use super::{MACHINE, Machine, Sleeper, explore, with_pool};
+use super::{MACHINE, Machine, Sleeper, explore, spawn, with_pool};
 use crate::StaticPool;
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
 fn sleepy_workers<const WORKERS: usize>(name: &str, preemptions: usize, jobs: usize) {
     explore(name, Some(preemptions), move || {
-        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, WORKERS, 1>| {
-            let workers = [(); WORKERS].map(|()| {
-                thread::spawn(move || pool.run(&Sleeper::new()).unwrap())
-            });
-            let submitted: Vec<_> = (0..jobs).map(|n| pool.submit(move || n).unwrap()).collect();
-            for (n, job) in submitted.into_iter().enumerate() {
-                assert_eq!(job.result().unwrap(), n);
-            }
-            pool.shutdown(false, false).unwrap();
-            for worker in workers {
-                worker.join().unwrap();
-            }
-        });
+        with_pool(
+            &MACHINE,
+            |pool: &'static StaticPool<2, 32, 1, WORKERS, 1>| {
+                let workers =
+                    [(); WORKERS].map(|()| spawn(move || pool.run(&Sleeper::new()).unwrap()));
+                let submitted: Vec<_> =
+                    (0..jobs).map(|n| pool.submit(move || n).unwrap()).collect();
+                for (n, job) in submitted.into_iter().enumerate() {
+                    assert_eq!(job.result().unwrap(), n);
+                }
+                pool.shutdown(false, false).unwrap();
+                for worker in workers {
+                    worker.join().unwrap();
+                }
+            },
+        );
     });
 }
 
@@ -45,7 +46,7 @@ fn two_workers() {
 fn both_are_woken() {
     explore("idle: a job waits for another", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-            let worker = thread::spawn(move || pool.run(&Sleeper::new()).unwrap());
+            let worker = spawn(move || pool.run(&Sleeper::new()).unwrap());
             let outer = pool
                 .submit(move || pool.submit(|| 7).unwrap().result().unwrap())
                 .unwrap();
@@ -63,7 +64,7 @@ fn callers_lend_themselves() {
     static LENDING: Machine = Machine { lends: true };
     explore("idle: two callers without workers", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-            let other = thread::spawn(move || {
+            let other = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
             assert_eq!(pool.submit(|| 2).unwrap().result().unwrap(), 2);

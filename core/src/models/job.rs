@@ -7,7 +7,7 @@ use std::sync::{
 
 use loom::thread;
 
-use super::{Counted, MACHINE, explore, run_one, with_pool};
+use super::{Counted, MACHINE, explore, run_one, spawn, with_pool};
 use crate::{JobError, JobFuture, StaticPool};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
@@ -31,7 +31,7 @@ fn with_job(
 }
 
 fn run_in_thread(pool: &'static Pool) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
+    spawn(move || {
         run_one(pool);
     })
 }
@@ -83,7 +83,7 @@ fn run_and_two_cancels() {
         let worker = run_in_thread(pool);
         let other = {
             let job = job.clone();
-            thread::spawn(move || job.cancel())
+            spawn(move || job.cancel())
         };
         let mine = job.cancel();
         let theirs = other.join().unwrap();
@@ -101,7 +101,7 @@ fn cancel_and_result() {
         // A shared handle cancels while the main thread looks whether there is a result.
         let canceller = {
             let job = job.clone();
-            thread::spawn(move || job.cancel())
+            spawn(move || job.cancel())
         };
         let _ = (job.done(), job.state());
         let cancelled = canceller.join().unwrap();
@@ -116,7 +116,7 @@ fn cancel_and_result() {
 fn the_next_tenant() {
     explore("job: slot's next tenant", Some(3), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let worker = thread::spawn(move || {
+            let worker = spawn(move || {
                 run_one(pool);
                 run_one(pool);
             });
@@ -137,19 +137,23 @@ fn the_next_tenant() {
 /// A full pool takes back the slots of cancelled jobs while a worker pops them.
 #[test]
 fn reap_and_run() {
-    with_job("job: submit to a pool full of cancelled jobs", Some(3), |pool, job| {
-        let second = pool.submit(|| ()).unwrap();
-        assert!(job.cancel());
-        drop(job);
-        let worker = run_in_thread(pool);
-        match pool.submit(|| ()) {
-            Ok(third) => drop(third),
-            // The worker has popped it and is about to free it.
-            Err(error) => assert!(matches!(error, crate::SubmitError::Full(_))),
-        }
-        drop(second);
-        worker.join().unwrap();
-    });
+    with_job(
+        "job: submit to a pool full of cancelled jobs",
+        Some(3),
+        |pool, job| {
+            let second = pool.submit(|| ()).unwrap();
+            assert!(job.cancel());
+            drop(job);
+            let worker = run_in_thread(pool);
+            match pool.submit(|| ()) {
+                Ok(third) => drop(third),
+                // The worker has popped it and is about to free it.
+                Err(error) => assert!(matches!(error, crate::SubmitError::Full(_))),
+            }
+            drop(second);
+            worker.join().unwrap();
+        },
+    );
 }
 
 /// Two submit to two slots while a worker runs: both jobs run once.
@@ -167,7 +171,7 @@ fn two_submit() {
                     assert!(pool.submit_detached(job).is_ok());
                 }
             };
-            let other = thread::spawn(submit(&ran));
+            let other = spawn(submit(&ran));
             let worker = run_in_thread(pool);
             submit(&ran)();
             other.join().unwrap();

@@ -11,18 +11,18 @@
 //! model prints its bound and how many interleavings it ran. Run them with `cargo xtask loom`.
 
 mod bell;
-//mod callbacks;
+mod callbacks;
 mod free_list;
-//mod idle;
-//mod job;
-//mod lost;
-//mod promise;
+mod idle;
+mod job;
+mod lost;
+mod promise;
 mod queue;
-//mod room;
-//mod scope;
-//mod sets;
-//mod shutdown;
-//mod tasks;
+mod room;
+mod scope;
+mod sets;
+mod shutdown;
+mod tasks;
 
 use std::{
     num::NonZeroUsize,
@@ -60,6 +60,26 @@ pub(crate) fn explore(
         count.load(Relaxed),
         start.elapsed().as_secs_f32()
     );
+}
+
+loom::lazy_static! {
+    static ref GATE: loom::sync::atomic::AtomicUsize = loom::sync::atomic::AtomicUsize::new(0);
+}
+
+/// Starts a thread, which may get ahead of the one that starts it.
+///
+/// Loom remembers of each atomic who accessed it last. A thread that loads it and then swaps it
+/// hides, with its load, the loads of others before, and loom does not try its swap ahead of those.
+/// It does so if the threads begin in another order; so all orders of beginning are made to count.
+pub(crate) fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> loom::thread::JoinHandle<T> {
+    // Relaxed: no order that the model itself has not got.
+    let gate = || GATE.fetch_add(1, loom::sync::atomic::Ordering::Relaxed);
+    let thread = loom::thread::spawn(move || {
+        gate();
+        body()
+    });
+    gate();
+    thread
 }
 
 /// A pool that lives for one interleaving. When `body` returns, all threads that it started have

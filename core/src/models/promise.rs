@@ -5,9 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use loom::thread;
-
-use super::{Counted, MACHINE, explore, with_pool};
+use super::{Counted, MACHINE, explore, spawn, with_pool};
 use crate::{JobError, JobFuture, Promise, StaticPool};
 
 fn with_promise(
@@ -30,7 +28,7 @@ fn with_promise(
 #[test]
 fn set_and_result() {
     with_promise("promise: set, result", |promise, future, value| {
-        let setter = thread::spawn(move || promise.set_result(value).is_ok());
+        let setter = spawn(move || promise.set_result(value).is_ok());
         assert!(future.result().is_ok());
         assert!(setter.join().unwrap());
     });
@@ -38,18 +36,21 @@ fn set_and_result() {
 
 #[test]
 fn set_and_cancel() {
-    with_promise("promise: set, cancel then drop", |promise, future, value| {
-        let setter = thread::spawn(move || promise.set_result(value).is_ok());
-        let cancelled = future.cancel();
-        drop(future);
-        assert_ne!(setter.join().unwrap(), cancelled);
-    });
+    with_promise(
+        "promise: set, cancel then drop",
+        |promise, future, value| {
+            let setter = spawn(move || promise.set_result(value).is_ok());
+            let cancelled = future.cancel();
+            drop(future);
+            assert_ne!(setter.join().unwrap(), cancelled);
+        },
+    );
 }
 
 #[test]
 fn abandoned_and_result() {
     with_promise("promise: drop, result", |promise, future, _| {
-        let holder = thread::spawn(move || drop(promise));
+        let holder = spawn(move || drop(promise));
         assert!(matches!(future.result(), Err(JobError::WorkerLost)));
         holder.join().unwrap();
     });

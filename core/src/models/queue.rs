@@ -1,8 +1,8 @@
 //! The queue: each item comes out once, in order, and each node has one owner.
 
-use loom::{sync::Arc, thread};
+use loom::sync::Arc;
 
-use super::explore;
+use super::{explore, spawn};
 use crate::{
     queue::{Lane, Node, Popped, Queue},
     tagged::Tagged,
@@ -48,11 +48,11 @@ fn two_producers_two_consumers() {
         let queue = Fixture::<3>::new();
         let producers = [1, 2].map(|node| {
             let queue = queue.clone();
-            thread::spawn(move || queue.push(node * 10, node))
+            spawn(move || queue.push(node * 10, node))
         });
         let consumer = {
             let queue = queue.clone();
-            thread::spawn(move || queue.pop())
+            spawn(move || queue.pop())
         };
         let mut popped: Vec<Popped> = queue.pop().into_iter().collect();
         popped.extend(consumer.join().unwrap());
@@ -80,7 +80,7 @@ fn nodes_are_used_again() {
                 queue.push(popped.item + 1, popped.node);
             }
         };
-        let other = thread::spawn(again(1));
+        let other = spawn(again(1));
         again(2)();
         other.join().unwrap();
         let popped: Vec<Popped> = std::iter::from_fn(|| queue.pop()).collect();
@@ -95,11 +95,11 @@ fn nodes_are_used_again() {
 
 #[test]
 fn one_producer_is_first_in_first_out() {
-    explore("queue: first in, first out", Some(4), || {
+    explore("queue: first in, first out", None, || {
         let queue = Fixture::<3>::new();
         let producer = {
             let queue = queue.clone();
-            thread::spawn(move || {
+            spawn(move || {
                 queue.push(1, 1);
                 queue.push(2, 2);
             })
@@ -118,13 +118,13 @@ fn one_producer_is_first_in_first_out() {
 /// Who takes cancelled items off the head takes no other.
 #[test]
 fn reaping_takes_what_it_wants_only() {
-    explore("queue: reap and pop", Some(4), || {
+    explore("queue: reap and pop", None, || {
         let queue = Fixture::<4>::new();
         queue.push(1, 1);
         queue.push(2, 2);
         let other = {
             let queue = queue.clone();
-            thread::spawn(move || {
+            spawn(move || {
                 let popped = queue.pop();
                 queue.push(3, 3);
                 popped

@@ -1,0 +1,51 @@
+//! A worker is declared lost and comes back: its jobs fail, and nobody else's do.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use super::{Counted, MACHINE, explore, spawn, with_pool};
+use crate::{JobError, OnLoss, SpinWorker, StaticPool, WorkerId};
+
+/// Worker 0 is declared lost while it is anywhere in its job, and worker 1 runs another. The slots
+/// come back, since worker 0 does.
+#[test]
+fn nobody_elses_job() {
+    explore("lost: 2 workers run, one is declared lost", Some(2), || {
+        let alive = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: both leave below.
+            let seats = [(); 2].map(|()| unsafe { raw.join(&SpinWorker) }.unwrap());
+            let jobs = [(); 2].map(|()| {
+                let captured = Counted::new(&alive);
+                pool.submit(move || Counted::new(&captured.0)).unwrap()
+            });
+            let healthy = spawn(move || {
+                raw.run_one(&SpinWorker, Some(seats[1]));
+            });
+            let lost = spawn(move || {
+                raw.run_one(&SpinWorker, Some(seats[0]));
+            });
+            // SAFETY: no scopes here.
+            unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
+            healthy.join().unwrap();
+            lost.join().unwrap();
+            let failed = jobs
+                .into_iter()
+                .map(|job| job.result())
+                .filter(|result| match result {
+                    Ok(_) => false,
+                    Err(error) => matches!(error, JobError::WorkerLost),
+                })
+                .count();
+            assert!(failed <= 1, "a healthy worker's job failed");
+            for seat in seats {
+                // SAFETY: joined above.
+                unsafe { seat.leave() };
+            }
+        });
+        assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
+    });
+}

@@ -1,0 +1,38 @@
+//! A submit that waits for room is told of it.
+
+use super::{MACHINE, explore, run_one, spawn, with_pool};
+use crate::StaticPool;
+
+#[test]
+fn one_waits() {
+    explore("room: submit_blocking, drop", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let job = pool.submit(|| ()).unwrap();
+            run_one(pool);
+            let waiting = spawn(move || drop(pool.submit_blocking(|| ()).unwrap()));
+            drop(job);
+            waiting.join().unwrap();
+        });
+    });
+}
+
+/// Each of two that wait gets the slot, one after the other.
+#[test]
+fn two_wait() {
+    explore("room: 2 x submit_blocking, drop, run", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 2>| {
+            let job = pool.submit(|| ()).unwrap();
+            run_one(pool);
+            let waiting = [(); 2].map(|()| {
+                spawn(move || {
+                    drop(pool.submit_blocking(|| ()).unwrap());
+                    run_one(pool);
+                })
+            });
+            drop(job);
+            for waiting in waiting {
+                waiting.join().unwrap();
+            }
+        });
+    });
+}

@@ -1,0 +1,118 @@
+//! `wait` and `as_completed`: every completion is reported once, whoever comes and goes meanwhile.
+
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use loom::thread;
+
+use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
+use crate::{AsCompleted, FutureSet, Parker, ReturnWhen, StaticPool, as_completed, wait};
+
+type Pool = StaticPool<2, 32, 1, 1, 1>;
+
+fn run_in_thread(pool: &'static Pool, jobs: usize) -> thread::JoinHandle<()> {
+    spawn(move || {
+        for _ in 0..jobs {
+            run_one(pool);
+        }
+    })
+}
+
+/// Polls the set once: registers, or finds something done. True if it does.
+fn poll_once(set: &mut AsCompleted<'static, u32, 1>, waker: &Waker) -> bool {
+    let next = pin!(set.next_done()).poll(&mut Context::from_waker(waker));
+    matches!(next, Poll::Ready(Some(Ok(_))))
+}
+
+#[test]
+fn wait_for_all() {
+    explore("sets: wait for 2, run 2", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let mut jobs = [1, 2].map(|n| pool.submit(move || n).unwrap());
+            let workers = [run_in_thread(pool, 1), run_in_thread(pool, 1)];
+            let waited = wait(&mut jobs, None, ReturnWhen::AllCompleted).unwrap();
+            assert!(waited.not_done.is_empty());
+            for worker in workers {
+                worker.join().unwrap();
+            }
+        });
+    });
+}
+
+/// The wait ends with the first completion; the second is late, and its future is dropped.
+#[test]
+fn wait_for_the_first() {
+    explore("sets: wait for the first of 2, drop", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let mut jobs = [1, 2].map(|n| pool.submit(move || n).unwrap());
+            let worker = run_in_thread(pool, 2);
+            let waited = wait(&mut jobs, None, ReturnWhen::FirstCompleted).unwrap();
+            assert!(!waited.done.is_empty());
+            drop(jobs);
+            worker.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn each_as_it_completes() {
+    explore("sets: as_completed of 2, run 2", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let jobs: FutureSet<'_, u32, 2> = [1, 2]
+                .map(|n| pool.submit(move || n).unwrap())
+                .into_iter()
+                .collect();
+            let worker = run_in_thread(pool, 2);
+            let results: Vec<u32> = as_completed(jobs, None)
+                .map(|job| job.unwrap().result().unwrap())
+                .collect();
+            assert_eq!(results, [1, 2], "in the order of completion");
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// The set goes while a completer reports to it; its place is used again by the next set.
+#[test]
+fn dropped_meanwhile() {
+    explore("sets: as_completed, run, drop, again", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 2>| {
+            let worker = spawn(move || {
+                run_one(pool);
+                run_one(pool);
+            });
+            for n in [1, 2] {
+                let Ok(job) = pool.submit(move || n) else {
+                    continue;
+                };
+                let mut jobs = FutureSet::<'_, u32, 1>::new();
+                let _ = jobs.push(job);
+                let mut set = as_completed(jobs, None);
+                poll_once(&mut set, Waker::noop());
+            }
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// The waker changes while completers report to the place of the old one.
+#[test]
+fn another_waker() {
+    explore("sets: as_completed, run, another waker", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 2>| {
+            let mut jobs = FutureSet::<'_, u32, 1>::new();
+            let _ = jobs.push(pool.submit(|| 1).unwrap());
+            let worker = spawn(move || {
+                run_one(pool);
+            });
+            let mut set = as_completed(jobs, None);
+            let got = poll_once(&mut set, &Sleeper::new().waker());
+            assert!(got || set.next().is_some_and(|job| job.is_ok()));
+            drop(set);
+            worker.join().unwrap();
+        });
+    });
+}

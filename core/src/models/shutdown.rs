@@ -1,0 +1,72 @@
+//! The pool's end: every job that was accepted ends, every worker leaves, and nobody waits for ever.
+
+use super::{MACHINE, Sleeper, explore, spawn, with_pool};
+use crate::{JobError, StaticPool, SubmitError};
+
+type Pool = StaticPool<1, 32, 1, 1, 1>;
+
+/// One submits while another shuts down, and a worker sleeps, works or leaves.
+fn submit_and_shutdown(name: &str, preemptions: usize, wait: bool, cancel: bool) {
+    explore(name, Some(preemptions), move || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let worker = spawn(move || pool.run(&Sleeper::new()).unwrap());
+            let submitter = spawn(move || match pool.submit(|| 7) {
+                Ok(job) => match job.result() {
+                    Ok(value) => assert_eq!(value, 7),
+                    Err(error) => assert!(cancel && matches!(error, JobError::Cancelled)),
+                },
+                Err(error) => assert!(matches!(error, SubmitError::ShutDown(_))),
+            });
+            pool.shutdown(wait, cancel).unwrap();
+            submitter.join().unwrap();
+            worker.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn no_wait() {
+    submit_and_shutdown("shutdown: submit, worker", 2, false, false);
+}
+
+#[test]
+fn cancelling() {
+    submit_and_shutdown("shutdown: cancelling, submit, worker", 2, false, true);
+}
+
+#[test]
+fn waiting() {
+    submit_and_shutdown("shutdown: waiting, submit, worker", 1, true, false);
+}
+
+#[test]
+fn waiting_and_cancelling() {
+    submit_and_shutdown(
+        "shutdown: waiting, cancelling, submit, worker",
+        1,
+        true,
+        true,
+    );
+}
+
+/// The pool breaks while one submits and a worker works.
+#[test]
+fn broken() {
+    explore("shutdown: break, submit, worker", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let worker = spawn(move || {
+                let _ = pool.run(&Sleeper::new());
+            });
+            let submitter = spawn(move || match pool.submit(|| 7) {
+                Ok(job) => match job.result() {
+                    Ok(value) => assert_eq!(value, 7),
+                    Err(error) => assert!(matches!(error, JobError::Broken(_))),
+                },
+                Err(error) => assert!(matches!(error, SubmitError::Broken(..))),
+            });
+            pool.break_pool("model");
+            submitter.join().unwrap();
+            worker.join().unwrap();
+        });
+    });
+}
