@@ -58,11 +58,6 @@ impl Bell {
         self.word.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// Whether the owner is there.
-    pub(crate) fn is_open(&self) -> bool {
-        self.word.load(Ordering::Acquire) & OPEN != 0
-    }
-
     /// Whether anybody holds it at all.
     pub(crate) fn is_taken(&self) -> bool {
         self.word.load(Ordering::Acquire) != 0
@@ -70,6 +65,15 @@ impl Bell {
 
     /// Wakes the owner, if there is one.
     pub(crate) fn ring(&self) {
+        if self.try_hold() {
+            // SAFETY: held, and open when it was.
+            unsafe { self.ring_held() };
+            self.release();
+        }
+    }
+
+    /// Adds a holder, who will `release`, if the owner is there.
+    pub(crate) fn try_hold(&self) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & OPEN != 0 {
             // Acquire: pairs with the Release of `open`.
@@ -77,15 +81,11 @@ impl Bell {
                 .word
                 .compare_exchange(word, word + 1, Ordering::Acquire, Ordering::Relaxed)
             {
-                Ok(_) => {
-                    // SAFETY: the caller counts as a holder since the swap.
-                    unsafe { self.ring_held() };
-                    self.release();
-                    return;
-                }
+                Ok(_) => return true,
                 Err(now) => word = now,
             }
         }
+        false
     }
 
     /// Adds a holder, who will `ring_held` and `release`.

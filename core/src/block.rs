@@ -8,7 +8,7 @@
 //! | caller | meanwhile |
 //! |---|---|
 //! | a job on a worker of this pool | runs queued work, so that waiting never starves the pool; sleeps like an idle worker when there is none |
-//! | anybody else | sleeps; runs queued work like a worker if the pool has none and the port agrees |
+//! | anybody else | sleeps; runs queued work, in a worker's seat, if the pool has no worker and the port agrees |
 //! | unknown, since there is no port | spins, and runs queued work |
 //!
 //! A job that waits for another buries the stack below it: the job it helps with runs on top of it
@@ -23,10 +23,11 @@ use core::{task::Waker, time::Duration};
 use crate::{
     error::Blocked,
     idle::Seated,
-    pool::Raw,
+    pool::{LEAVING, Raw},
     port::{Parker, Port},
     state,
     sync::{Ordering, fence, spin_loop},
+    wait::Waiting,
     worker::{LentCaller, SpinWorker, Worker},
 };
 
@@ -98,18 +99,33 @@ impl<'p> Raw<'p> {
             }
             spin_loop();
         }
+        let mut turn = None;
         loop {
             if (wait.poll)(Some(&waker)) {
                 return Ok(());
             }
-            if self.joined() == 0 && port.lends_blocked_callers() {
+            if self.has_no_worker() && port.lends_blocked_callers() {
                 let caller = LentCaller(parker);
                 // SAFETY: left below, in this same context, while `caller` is alive.
-                if let Some(seat) = unsafe { self.join(&caller) } {
+                if let Some(seat) = unsafe { self.join(&caller, true) } {
                     let leave = Leave(seat);
                     let result = self.block_worker(port, wait, seat, &caller);
                     drop(leave);
                     return result;
+                }
+                // Every seat is taken by a caller like this one. It will not run this caller's job
+                // if it leaves before, so this one takes its seat then.
+                if turn.is_none() {
+                    turn = Waiting::begin(self, &waker, LEAVING);
+                    // Pairs with the fence of `Raw::count_out`.
+                    fence(Ordering::SeqCst);
+                    if turn.is_some() {
+                        continue;
+                    }
+                }
+                if turn.is_none() || self.joined() < self.dims().workers {
+                    // Nobody will tell.
+                    waker.wake_by_ref();
                 }
             }
             if is_over(port, wait.deadline) {

@@ -24,7 +24,7 @@
 use core::{num::NonZeroUsize, ptr::NonNull};
 
 use crate::{
-    pool::{Raw, Seat},
+    pool::{LENT, LOST, Raw, Seat},
     sync::{AtomicUsize, Ordering, fence},
     worker::{Worker, WorkerId},
 };
@@ -135,12 +135,13 @@ impl<'p> Raw<'p> {
             .sum()
     }
 
-    /// Takes a place for a worker. `None` if there is none left.
+    /// Takes a place for a worker, or for a caller that is `lent` while it blocks. `None` if there
+    /// is none left.
     ///
     /// # Safety
     ///
     /// The caller calls [`Seated::leave`] before `worker` goes away, from the same context.
-    pub(crate) unsafe fn join(self, worker: &dyn Worker) -> Option<Seated<'p>> {
+    pub(crate) unsafe fn join(self, worker: &dyn Worker, lent: bool) -> Option<Seated<'p>> {
         let number = self.seats().iter().position(|seat| seat.bell.take())?;
         let seated = self.seated(number)?;
         let seat = seated.seat;
@@ -156,18 +157,18 @@ impl<'p> Raw<'p> {
             unsafe { *cell = Some(erased) };
         });
         seat.waits_for.store(0, Ordering::Relaxed);
-        seat.lost.store(0, Ordering::Relaxed);
+        seat.flags
+            .store(if lent { LENT } else { 0 }, Ordering::Relaxed);
         seat.context.store(context, Ordering::Release);
         // SAFETY: taken just now.
         unsafe { seat.bell.open(worker.waker()) };
-        self.count_in();
+        self.count_in(lent);
         Some(seated)
     }
 
-    /// The place of a worker by its number, if it is taken.
+    /// The place of a worker by its number.
     pub(crate) fn seat_of(self, worker: WorkerId) -> Option<Seated<'p>> {
         self.seated(worker.index())
-            .filter(|seated| seated.seat.bell.is_open())
     }
 
     /// The place of the worker in whose context this is called, if there is one and the port tells.
@@ -235,7 +236,7 @@ impl<'p> Seated<'p> {
     /// Called once, by the one who joined.
     pub(crate) unsafe fn leave(self) {
         let seat = self.seat();
-        let was_lost = seat.lost.swap(1, Ordering::AcqRel) != 0;
+        let flags = seat.flags.fetch_or(LOST, Ordering::AcqRel);
         seat.context.store(0, Ordering::Relaxed);
         seat.worker.with_mut(|cell| {
             // SAFETY: only this context looks at the cell until the bell is closed.
@@ -243,26 +244,31 @@ impl<'p> Seated<'p> {
         });
         // SAFETY: opened in `join`.
         unsafe { seat.bell.close() };
-        if !was_lost {
-            self.pool.count_out();
+        if flags & LOST == 0 {
+            self.pool.count_out(flags & LENT != 0);
         }
     }
 
-    /// Declares the worker lost; false if it was before.
+    /// Declares the worker lost; false if it was before, or has left.
     pub(crate) fn lose(self) -> bool {
         let seat = self.seat();
-        if seat.lost.swap(1, Ordering::AcqRel) != 0 {
+        // Held, so that the seat is not given to another worker meanwhile.
+        if !seat.bell.try_hold() {
             return false;
         }
-        // Nobody is to be found here any more.
-        seat.context.store(0, Ordering::Relaxed);
-        self.retract();
-        self.pool.count_out();
-        true
+        let flags = seat.flags.fetch_or(LOST, Ordering::AcqRel);
+        if flags & LOST == 0 {
+            // Nobody is to be found here any more.
+            seat.context.store(0, Ordering::Relaxed);
+            self.retract();
+            self.pool.count_out(flags & LENT != 0);
+        }
+        seat.bell.release();
+        flags & LOST == 0
     }
 
     /// Whether the worker was declared lost.
     pub(crate) fn is_lost(self) -> bool {
-        self.seat().lost.load(Ordering::Relaxed) != 0
+        self.seat().flags.load(Ordering::Relaxed) & LOST != 0
     }
 }

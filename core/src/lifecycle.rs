@@ -60,7 +60,7 @@ impl<'p> Raw<'p> {
             return Err(RunError::Broken(reason));
         }
         // SAFETY: `Leave` leaves before `worker` goes away.
-        let seat = unsafe { self.join(worker) }.ok_or(RunError::TooManyWorkers)?;
+        let seat = unsafe { self.join(worker, false) }.ok_or(RunError::TooManyWorkers)?;
         let leave = Leave(seat);
         if let Err(error) = worker.on_start(seat.id()) {
             warning!("worker {} could not start", seat.id().0);
@@ -119,7 +119,7 @@ impl<'p> Raw<'p> {
         let leave = match self.current_worker() {
             Some(_) => None,
             // SAFETY: left at the end of this function, before `worker` goes away.
-            None => unsafe { self.join(worker) }.map(Leave),
+            None => unsafe { self.join(worker, true) }.map(Leave),
         };
         let seat = leave
             .as_ref()

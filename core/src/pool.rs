@@ -49,13 +49,16 @@ const BREAKING: u32 = 1 << 2;
 /// The pool is broken; the reason can be read.
 pub(crate) const BROKEN: u32 = 1 << 3;
 
+/// One caller that lends itself, in `Shared::joined`.
+const ONE_LENT: u32 = 1 << 16;
+
 /// What there is one of in every pool.
 #[repr(C)]
 pub(crate) struct Shared {
     free: FreeList,
     /// Bits only ever get set.
     phase: AtomicU32,
-    /// Workers in their run loop.
+    /// Workers in their run loop; in the upper half, blocked callers that lend themselves.
     joined: AtomicU32,
     /// Follows `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
@@ -76,6 +79,11 @@ impl Shared {
     }
 }
 
+/// The worker was declared lost.
+pub(crate) const LOST: u16 = 1 << 0;
+/// The worker is a caller that lends itself while it blocks.
+pub(crate) const LENT: u16 = 1 << 1;
+
 /// A worker's place in the pool.
 #[repr(C)]
 pub(crate) struct Seat {
@@ -86,8 +94,8 @@ pub(crate) struct Seat {
     pub(crate) context: AtomicUsize,
     /// The slot plus one of the job that the worker blocks for without a time limit; 0 if none.
     pub(crate) waits_for: AtomicU16,
-    /// 1 once the worker was declared lost.
-    pub(crate) lost: AtomicU16,
+    /// `LENT` and `LOST`.
+    pub(crate) flags: AtomicU16,
     /// The worker, for jobs that block on it. Only the worker's own context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,
 }
@@ -100,7 +108,7 @@ impl Seat {
                 bell: Bell::new(),
                 context: AtomicUsize::new(0),
                 waits_for: AtomicU16::new(0),
-                lost: AtomicU16::new(0),
+                flags: AtomicU16::new(0),
                 worker: UnsafeCell::new(None),
             }
         }
@@ -390,19 +398,27 @@ impl<'p> Raw<'p> {
         )
     }
 
-    /// How many workers are in their run loop.
+    /// How many workers are in their run loop, callers that lend themselves included.
     pub(crate) fn joined(self) -> usize {
-        self.shared().joined.load(Ordering::Acquire) as usize
+        let joined = self.shared().joined.load(Ordering::Acquire);
+        (joined % ONE_LENT + joined / ONE_LENT) as usize
+    }
+
+    /// Whether there is no worker but callers that lend themselves, and leave when they like.
+    pub(crate) fn has_no_worker(self) -> bool {
+        self.shared().joined.load(Ordering::Acquire) % ONE_LENT == 0
     }
 
     /// A worker joins.
-    pub(crate) fn count_in(self) {
-        self.shared().joined.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn count_in(self, lent: bool) {
+        let one = if lent { ONE_LENT } else { 1 };
+        self.shared().joined.fetch_add(one, Ordering::AcqRel);
     }
 
     /// A worker leaves; those who wait for that are told.
-    pub(crate) fn count_out(self) {
-        self.shared().joined.fetch_sub(1, Ordering::AcqRel);
+    pub(crate) fn count_out(self, lent: bool) {
+        let one = if lent { ONE_LENT } else { 1 };
+        self.shared().joined.fetch_sub(one, Ordering::AcqRel);
         fence(Ordering::SeqCst);
         self.ring_waiters(LEAVING);
     }

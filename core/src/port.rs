@@ -46,7 +46,33 @@ pub type ContextId = core::num::NonZeroUsize;
 ///
 /// Install it with [`StaticPool::install`](crate::StaticPool::install), once, before the workers
 /// start. Every method may be called from any context that uses the pool.
-pub trait Port: Sync {
+///
+/// # Safety
+///
+/// [`context`](Self::context) tells the truth: the pool uses a worker, which lives on its context's
+/// stack, wherever it is told that this is the worker's context.
+///
+/// ```
+/// use core::{num::NonZeroUsize, time::Duration};
+/// use corepool::{ContextId, Parker, Port, SpinWorker};
+///
+/// /// A chip with one core, whose main loop alone uses the pool.
+/// struct OneCore;
+///
+/// // SAFETY: there is only one context.
+/// unsafe impl Port for OneCore {
+///     fn context(&self) -> ContextId {
+///         NonZeroUsize::MIN // with more: the core's number and the active interrupt's
+///     }
+///     fn now(&self) -> Option<Duration> {
+///         None // or what the chip's timer says
+///     }
+///     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+///         f(&SpinWorker); // or one that sleeps
+///     }
+/// }
+/// ```
+pub unsafe trait Port: Sync {
     /// The context that calls. Two contexts that can be under way at the same time, one of them
     /// perhaps interrupted by the other, have different names.
     fn context(&self) -> ContextId;

@@ -143,7 +143,8 @@ pub(crate) fn report(panic: Panic) {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostPort;
 
-impl Port for HostPort {
+// SAFETY: each thread has a number of its own.
+unsafe impl Port for HostPort {
     fn context(&self) -> ContextId {
         context()
     }

@@ -232,7 +232,8 @@ struct PoolPort {
     spins: u32,
 }
 
-impl Port for PoolPort {
+// SAFETY: each thread has a number of its own.
+unsafe impl Port for PoolPort {
     fn context(&self) -> ContextId {
         port::context()
     }

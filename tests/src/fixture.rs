@@ -440,7 +440,8 @@ impl Machine {
     }
 }
 
-impl Port for Machine {
+// SAFETY: contexts are those of the host's port.
+unsafe impl Port for Machine {
     fn context(&self) -> ContextId {
         HostPort.context()
     }

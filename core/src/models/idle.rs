@@ -33,12 +33,12 @@ fn one_worker() {
 
 #[test]
 fn one_worker_two_jobs() {
-    sleepy_workers::<1>("idle: 1 worker, 2 jobs", 2, 2);
+    sleepy_workers::<1>("idle: 1 worker, 2 jobs", 1, 2);
 }
 
 #[test]
 fn two_workers() {
-    sleepy_workers::<2>("idle: 2 workers, 1 job", 2, 1);
+    sleepy_workers::<2>("idle: 2 workers, 1 job", 1, 1);
 }
 
 /// The first job waits for the second, so it takes both workers, or one on top of the other.
@@ -59,11 +59,10 @@ fn both_are_woken() {
 
 /// A pool without workers, whose callers run the work while they block: who leaves first does not
 /// leave the other asleep.
-#[test]
-fn callers_lend_themselves() {
+fn callers_lend_themselves<const SEATS: usize>(name: &str, preemptions: usize) {
     static LENDING: Machine = Machine { lends: true };
-    explore("idle: two callers without workers", Some(2), || {
-        with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
+    explore(name, Some(preemptions), || {
+        with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, SEATS, 1>| {
             let other = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
@@ -71,4 +70,14 @@ fn callers_lend_themselves() {
             other.join().unwrap();
         });
     });
+}
+
+#[test]
+fn a_seat_for_each_caller() {
+    callers_lend_themselves::<2>("idle: 2 callers lend themselves, 2 seats", 2);
+}
+
+#[test]
+fn one_seat_for_two_callers() {
+    callers_lend_themselves::<1>("idle: 2 callers lend themselves, 1 seat", 2);
 }

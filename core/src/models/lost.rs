@@ -17,7 +17,7 @@ fn nobody_elses_job() {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: both leave below.
-            let seats = [(); 2].map(|()| unsafe { raw.join(&SpinWorker) }.unwrap());
+            let seats = [(); 2].map(|()| unsafe { raw.join(&SpinWorker, false) }.unwrap());
             let jobs = [(); 2].map(|()| {
                 let captured = Counted::new(&alive);
                 pool.submit(move || Counted::new(&captured.0)).unwrap()

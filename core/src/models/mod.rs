@@ -186,7 +186,8 @@ pub(crate) struct Machine {
 
 pub(crate) static MACHINE: Machine = Machine { lends: false };
 
-impl Port for Machine {
+// SAFETY: each of loom's threads has a number of its own.
+unsafe impl Port for Machine {
     fn context(&self) -> NonZeroUsize {
         CONTEXT.with(|context| context.0)
     }

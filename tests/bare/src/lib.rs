@@ -32,7 +32,8 @@ impl Parker for Chip {
     }
 }
 
-impl Port for Chip {
+// SAFETY: there is only one context.
+unsafe impl Port for Chip {
     fn context(&self) -> ContextId {
         NonZeroUsize::MIN
     }
