@@ -406,7 +406,10 @@ impl<'p> Raw<'p> {
 
     /// Whether there is no worker but callers that lend themselves, and leave when they like.
     pub(crate) fn has_no_worker(self) -> bool {
-        self.shared().joined.load(Ordering::Acquire) % ONE_LENT == 0
+        self.shared()
+            .joined
+            .load(Ordering::Acquire)
+            .is_multiple_of(ONE_LENT)
     }
 
     /// A worker joins.
