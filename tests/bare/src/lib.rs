@@ -1,15 +1,24 @@
 //! A representative use of every call of the core, for a bare-metal target.
 //!
 //! Each function is exported, so that nothing of what it calls is optimised away. That this builds
-//! proves that the core needs no std and no heap: there is no allocator to link.
+//! proves that the core needs no std and no heap: there is no allocator to link. That the library
+//! has no symbol of `core::panicking` proves that no call of the core can panic.
 #![no_std]
 #![allow(improper_ctypes_definitions)]
 
-use core::{num::NonZeroUsize, panic::PanicInfo, task::Waker, time::Duration};
+use core::{
+    future::Future,
+    num::NonZeroUsize,
+    panic::PanicInfo,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use corepool::{
-    ContextId, Executor, FutureSet, JobError, JobId, MapOptions, OnLoss, Parker, Port, ReturnWhen,
-    SpinWorker, StaticPool, Worker, WorkerId, as_completed, wait,
+    CancelOnDrop, ContextId, Executor, FutureSet, JobError, JobFuture, JobId, MapOptions, OnLoss,
+    Parker, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker, WorkerId, as_completed,
+    wait,
 };
 
 static POOL: StaticPool<16, 64, 2> = StaticPool::new();
@@ -120,15 +129,41 @@ pub extern "C" fn submit_without_handle() -> bool {
         && POOL.submit_timeout(|| (), Duration::from_secs(1)).is_ok()
 }
 
+/// Submits a job when there is room, then awaits it. Written by hand, since what the compiler makes
+/// of an `async` block panics if it is polled once too often.
+enum SubmitThenAwait<S> {
+    Submitting(S),
+    Waiting(CancelOnDrop<'static, u32>),
+}
+
+impl<S> Future for SubmitThenAwait<S>
+where
+    S: Future<Output = Result<JobFuture<'static, u32>, SubmitError<fn() -> u32>>> + Unpin,
+{
+    type Output = u32;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+        if let Self::Submitting(submit) = &mut *self {
+            match Pin::new(submit).poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(error.into_inner()()),
+                Poll::Ready(Ok(job)) => *self = Self::Waiting(job.cancel_on_drop()),
+            }
+        }
+        match &mut *self {
+            Self::Waiting(job) => Pin::new(job)
+                .poll(cx)
+                .map(|result| result.unwrap_or_else(code)),
+            Self::Submitting(_) => Poll::Pending,
+        }
+    }
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn spawn() -> bool {
-    POOL.spawn(async {
-        let Ok(job) = POOL.submit_async(|| 1_u32).await else {
-            return 0;
-        };
-        job.cancel_on_drop().await.unwrap_or_else(code)
-    })
-    .is_ok()
+    let job: fn() -> u32 = || 1;
+    POOL.spawn(SubmitThenAwait::Submitting(POOL.submit_async(job)))
+        .is_ok()
 }
 
 #[unsafe(no_mangle)]
@@ -188,7 +223,9 @@ pub extern "C" fn wait_on_many() -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn ends(worker_job: u32) -> bool {
     POOL.break_pool("no supply voltage");
-    let lost = POOL.spawn(async move { worker_job }).is_err();
+    let lost = POOL
+        .spawn(core::future::poll_fn(move |_| Poll::Ready(worker_job)))
+        .is_err();
     let down = POOL.shutdown_timeout(Duration::from_secs(1), true).is_ok();
     lost && down && POOL.shutdown(true, false).is_ok()
 }
