@@ -17,6 +17,7 @@ use crate::{
     slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
     state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, TakenBack},
     sync::Ordering,
+    work::Defer,
     worker::JobId,
 };
 
@@ -524,13 +525,16 @@ impl<T> Drop for JobFuture<'_, T> {
                 return;
             }
         }
+        // Even if the result's destructor unwinds.
+        let _free = Defer(|| {
+            if slot.state.drop_handle() {
+                self.pool.free_slot(self.slot);
+            }
+        });
         let outcome = slot.state.load().outcome();
         if !self.taken {
             // SAFETY: ready, so the payload is this handle's, and the result is still there.
             unsafe { self.pool.drop_payload(self.slot, outcome) };
-        }
-        if slot.state.drop_handle() {
-            self.pool.free_slot(self.slot);
         }
     }
 }

@@ -206,6 +206,8 @@ pub fn wait<'a, 'p, T>(
     let mut place: Option<Waiting<'p>> = None;
     let mut reported = 0;
     let mut failed = false;
+    // The completer of a future will not ring here.
+    let mut found_leaving = false;
     let mut no_place = false;
     let waited = pool.block_on(Wait {
         poll: &mut |waker| {
@@ -216,13 +218,14 @@ pub fn wait<'a, 'p, T>(
                 }
                 place = None;
                 place = Waiting::begin(pool, waker.unwrap_or(Waker::noop()), 0);
-                (reported, failed) = (0, false);
+                (reported, failed, found_leaving) = (0, false, false);
                 for (position, future) in futures.iter_mut().enumerate() {
                     if let Some(place) = &place
                         && !place.enlist(future, position)
                     {
                         reported += 1;
                         failed |= future.failed();
+                        found_leaving |= !future.is_ready();
                     }
                 }
             }
@@ -246,9 +249,10 @@ pub fn wait<'a, 'p, T>(
                 return false;
             }
             // A completer reports before it lets go of the slot, and rings after that. One that was
-            // found about to let go may ring another waker.
+            // found about to let go may ring another waker: come again.
             let over = is_over(futures);
             if let Some(waker) = waker
+                && found_leaving
                 && !over
             {
                 waker.wake_by_ref();
@@ -325,6 +329,8 @@ pub struct AsCompleted<'p, T, const N: usize> {
     members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
     /// Positions of members that have reported, or needed no report.
     reported: heapless::Deque<u16, N>,
+    /// The completer of one of these will not ring here.
+    found_leaving: bool,
     place: Option<Waiting<'p>>,
     left: usize,
     total: usize,
@@ -370,6 +376,7 @@ pub fn as_completed<'p, T, const N: usize>(
     AsCompleted {
         members,
         reported: heapless::Deque::new(),
+        found_leaving: false,
         place: None,
         left: total,
         total,
@@ -434,31 +441,39 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         }
         // A member may have reported, or been found, just before its completer lets go of it; the
         // others need not wait for that one.
-        for _ in 0..self.reported.len() {
-            let Some(position) = self.reported.pop_front() else {
-                break;
-            };
-            let Some(member) = self.members.get_mut(usize::from(position)) else {
-                continue;
-            };
-            match member {
-                Some(future) if !future.is_ready() => {
+        if self
+            .reported
+            .iter()
+            .any(|&position| self.is_ready(position))
+        {
+            // What ended before that one is ready by now, too: the first in the order comes out.
+            let mut next = None;
+            for _ in 0..self.reported.len() {
+                let Some(position) = self.reported.pop_front() else {
+                    break;
+                };
+                if next.is_none() && self.is_ready(position) {
+                    let member = self.members.get_mut(usize::from(position));
+                    next = member.and_then(Option::take);
+                } else {
                     let _ = self.reported.push_back(position);
                 }
-                _ => {
-                    if let Some(future) = member.take() {
-                        self.left -= 1;
-                        return Ok(Poll::Ready(Some(future)));
-                    }
-                }
             }
+            self.left -= 1;
+            return Ok(Poll::Ready(next));
         }
         if let Some(waker) = waker
+            && self.found_leaving
             && !self.reported.is_empty()
         {
             waker.wake_by_ref();
         }
         Ok(Poll::Pending)
+    }
+
+    fn is_ready(&self, position: u16) -> bool {
+        let member = self.members.get(usize::from(position));
+        member.is_some_and(|member| member.as_ref().is_some_and(JobFuture::is_ready))
     }
 
     /// Has all members that have not reported yet report to `waker`, or to anybody.
@@ -478,10 +493,12 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         self.place = None;
         let place = Waiting::begin(pool, waker, 0).ok_or(WaitError::TooManyWaiters)?;
         self.reported.clear();
+        self.found_leaving = false;
         for (position, member) in self.members.iter_mut().enumerate() {
             if let Some(future) = member
                 && !place.enlist(future, position)
             {
+                self.found_leaving |= !future.is_ready();
                 let _ = self.reported.push_back(position as u16);
             }
         }

@@ -1,0 +1,66 @@
+//! A job that unwinds where no port catches it: it takes the call along in which it ran, and nothing
+//! else.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use corepool::{JobError, StaticPool};
+
+/// Panics when it is dropped.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn a_scope_outlives_a_wait_that_unwinds() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let ran = AtomicBool::new(false);
+    let scope = AssertUnwindSafe(|| {
+        POOL.scope(|scope| {
+            drop(scope.submit(|| panic!("in the scope's wait")).unwrap());
+            drop(scope.submit(|| ran.store(true, Relaxed)).unwrap());
+        });
+    });
+    assert!(catch_unwind(scope).is_err());
+    assert!(
+        ran.load(Relaxed),
+        "a job was left that borrows from a frame that is gone"
+    );
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+#[test]
+fn a_result_that_panics_when_dropped_is_gone_and_counted() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let scope = || {
+        POOL.scope(|scope| drop(scope.submit(|| Grenade).unwrap()));
+    };
+    assert!(catch_unwind(scope).is_err());
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+#[test]
+fn a_panic_is_the_jobs_outcome() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let job = POOL.submit(|| panic!("the job")).unwrap();
+    assert!(catch_unwind(|| POOL.run_pending(1)).is_err());
+    let result: Result<(), _> = job.result();
+    assert!(matches!(result, Err(JobError::Panicked(_))));
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+    assert_eq!(POOL.workers(), 0);
+}
+
+#[test]
+fn a_handle_whose_result_panics_when_dropped_frees_its_slot() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let job = POOL.submit(|| Grenade).unwrap();
+    POOL.run_pending(1);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(job))).is_err());
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}

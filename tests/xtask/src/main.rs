@@ -1,0 +1,53 @@
+//! `cargo xtask <verb>`: what is run on the repository, beyond cargo's own commands.
+
+mod loom;
+
+use std::{path::Path, process::ExitCode};
+
+/// What a verb ends with: nothing, or what to tell the user.
+type Outcome = Result<(), String>;
+
+/// One verb of the command line.
+struct Verb {
+    name: &'static str,
+    help: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const VERBS: &[Verb] = &[Verb {
+    name: "loom",
+    help: "[FILTER]  run the model checker on core's models, or on those whose name has FILTER in it",
+    run: loom::run,
+}];
+
+/// The repository.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask <verb>\n");
+    for verb in VERBS {
+        text += &format!("\n  {} {}", verb.name, verb.help);
+    }
+    text
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.split_first() {
+        Some((name, rest)) => match VERBS.iter().find(|verb| verb.name == name) {
+            Some(verb) => (verb.run)(rest),
+            None => Err(help()),
+        },
+        None => Err(help()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
