@@ -48,6 +48,10 @@ pub(crate) const CANCELLING: u32 = 1 << 1;
 const BREAKING: u32 = 1 << 2;
 /// The pool is broken; the reason can be read.
 pub(crate) const BROKEN: u32 = 1 << 3;
+/// There is a port, or will be: it is being written.
+const PORT_TAKEN: u32 = 1 << 4;
+/// There is a port.
+const PORT: u32 = 1 << 5;
 
 /// One caller that lends itself, in `Shared::joined`.
 const ONE_LENT: u32 = 1 << 16;
@@ -62,7 +66,8 @@ pub(crate) struct Shared {
     joined: AtomicU32,
     /// Follows `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
-    port: spin::Once<&'static dyn Port>,
+    /// Follows `PORT_TAKEN` and `PORT`.
+    port: UnsafeCell<MaybeUninit<&'static dyn Port>>,
 }
 
 impl Shared {
@@ -73,7 +78,7 @@ impl Shared {
                 phase: AtomicU32::new(0),
                 joined: AtomicU32::new(0),
                 reason: UnsafeCell::new(MaybeUninit::uninit()),
-                port: spin::Once::new(),
+                port: UnsafeCell::new(MaybeUninit::uninit()),
             }
         }
     }
@@ -233,17 +238,29 @@ impl<'p> Raw<'p> {
     /// The port, if one is installed.
     #[inline(always)]
     pub(crate) fn port(self) -> Option<&'static dyn Port> {
-        self.shared().port.get().copied()
+        if self.phase() & PORT == 0 {
+            return None;
+        }
+        // SAFETY: PORT says that it was written; it is not written again.
+        Some(
+            self.shared()
+                .port
+                .with(|cell| unsafe { (*cell).assume_init() }),
+        )
     }
 
     /// Installs the port; false if there is one already.
     pub(crate) fn install(self, port: &'static dyn Port) -> bool {
-        let mut installed = false;
-        self.shared().port.call_once(|| {
-            installed = true;
-            port
+        if self.shared().phase.fetch_or(PORT_TAKEN, Ordering::AcqRel) & PORT_TAKEN != 0 {
+            return false;
+        }
+        self.shared().port.with_mut(|cell| {
+            // SAFETY: only the one who sets PORT_TAKEN gets here, and nobody reads before PORT.
+            unsafe { (*cell).write(port) };
         });
-        installed
+        // Release: pairs with the Acquire of `phase`.
+        self.shared().phase.fetch_or(PORT, Ordering::Release);
+        true
     }
 
     /// Takes a free slot. If there is none, cancelled jobs at the head of the queues give theirs.
@@ -357,7 +374,7 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// What has been said about the pool's end.
+    /// What has been said about the pool: its end, its port.
     #[inline(always)]
     pub(crate) fn phase(self) -> u32 {
         // Acquire: pairs with the Release of `enter_phase` and `set_broken`.

@@ -9,7 +9,7 @@ use crate::{
     error::{JobError, Panic},
     idle::Seated,
     log::trace,
-    pool::{BROKEN, CANCELLING, Raw},
+    pool::{BROKEN, CANCELLING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::{JobContext, Step, Waiting},
     state::{Begun, Outcome, Published, Settle, Suspension},
@@ -152,7 +152,7 @@ impl<'p> Raw<'p> {
         }
         trace!("job {} ends unrun", index);
         self.end_unrun(index, outcome);
-        if self.phase() != 0 {
+        if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
             // Workers that stayed for this one may leave now.
             self.wake_all_workers();
         }
