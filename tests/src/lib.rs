@@ -19,7 +19,7 @@ pub use crate::{
         StaticSpin, StaticThreads,
     },
     tools::{
-        CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled, done, drain, failed, run,
-        run_for, while_running,
+        CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled_future, done_future, drain,
+        failed_future, run, run_for, while_running,
     },
 };

@@ -17,10 +17,10 @@ use corepool::{JobFuture, ReturnWhen, wait};
 use crate::fixture::{Fixture, Pool};
 
 /// A time that is long enough for what must happen, on any machine.
-pub const LONG: Duration = Duration::from_secs(50);
+pub const LONG: Duration = Duration::from_secs(40);
 
 /// When a test that hangs fails.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a test of the generic suite: on each of the fixture's schedules, and not for ever.
 ///
@@ -205,14 +205,14 @@ pub fn drain<F: Fixture>(fixture: &F) {
 }
 
 /// A future that is done, with this result.
-pub fn done<F: Fixture, T: Send + 'static>(fixture: &F, result: T) -> JobFuture<'static, T> {
+pub fn done_future<F: Fixture, T: Send + 'static>(fixture: &F, result: T) -> JobFuture<'static, T> {
     let (promise, future) = promise(fixture);
     assert!(promise.set_result(result).is_ok());
     future
 }
 
 /// A future whose job has panicked with `"doh!"`.
-pub fn failed<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
+pub fn failed_future<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
     let job = || -> T { resume_unwind(Box::new("doh!")) };
     let mut future = fixture.pool().submit(job).unwrap();
     wait(
@@ -225,7 +225,7 @@ pub fn failed<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, 
 }
 
 /// A future that was cancelled.
-pub fn cancelled<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
+pub fn cancelled_future<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
     let (promise, future) = promise(fixture);
     assert!(future.cancel());
     drop(promise);
@@ -249,8 +249,7 @@ where
     F: Fixture,
     R: Send + 'static,
 {
-    type Shared<R> = Arc<Mutex<(Option<JobFuture<'static, u32>>, Option<R>)>>;
-    let shared: Shared<R> = Arc::new(Mutex::new((None, None)));
+    let shared: Arc<Mutex<(Option<JobFuture<'static, u32>>, Option<R>)>> = Arc::default();
     let hold = fixture.hold_workers();
     let inside = Arc::clone(&shared);
     let future = fixture.pool().submit(move || {
@@ -261,7 +260,13 @@ where
     });
     lock(&shared).0 = Some(future.unwrap());
     drop(hold);
-    drain(fixture);
-    let (future, seen) = std::mem::take(&mut *lock(&shared));
-    (seen.unwrap(), future.unwrap())
+    loop {
+        fixture.pool();
+        let mut shared = lock(&shared);
+        if let Some(seen) = shared.1.take() {
+            return (seen, shared.0.take().unwrap());
+        }
+        drop(shared);
+        thread::yield_now();
+    }
 }

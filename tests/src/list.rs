@@ -1,0 +1,47 @@
+//! From generic tests to test functions.
+
+/// Names the tests of a module of [`suite`](crate::suite): those that run `everywhere`, and those
+/// that need workers `in_parallel` with the test itself. Makes a macro of the module's name, which
+/// makes test functions of them for one fixture.
+#[macro_export]
+macro_rules! suite {
+    ($module:ident: everywhere [$($everywhere:ident),* $(,)?]
+        in_parallel [$($in_parallel:ident),* $(,)?]) => {
+        $crate::suite!(@($) $module [$($everywhere)*] [$($in_parallel)*]);
+    };
+    (@($d:tt) $module:ident [$($everywhere:ident)*] [$($in_parallel:ident)*]) => {
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $module {
+            (everywhere $d fixture:ty) => {
+                $(#[test]
+                fn $everywhere() {
+                    $crate::run::<$d fixture>($crate::suite::$module::$everywhere::<$d fixture>);
+                })*
+            };
+            (in_parallel $d fixture:ty) => {
+                $crate::$module!(everywhere $d fixture);
+                $(#[test]
+                fn $in_parallel() {
+                    $crate::run::<$d fixture>($crate::suite::$module::$in_parallel::<$d fixture>);
+                })*
+            };
+        }
+    };
+}
+
+/// The whole suite for one fixture: `everywhere` the tests that need no parallel workers,
+/// `in_parallel` all of them.
+#[macro_export]
+macro_rules! suites {
+    ($which:ident $fixture:ty) => {
+        $crate::suites!(@ $which $fixture:
+            as_completed_tests bridge_tests context_tests deadlock_tests drop_tests executor_tests
+            future_tests initializer_tests python_goes_wrong shutdown_tests wait_tests);
+    };
+    (@ $which:ident $fixture:ty: $($module:ident)*) => {
+        $(mod $module {
+            $crate::$module!($which $fixture);
+        })*
+    };
+}

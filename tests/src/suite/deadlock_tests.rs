@@ -1,0 +1,223 @@
+//! Nothing that goes wrong in a job may leave anybody waiting. CPython: `test_deadlock.py`.
+//!
+//! What happens there to a process happens here to a worker: a job panics, a job takes its thread's
+//! stack down with an unwinding of its own, the pool breaks while jobs run.
+
+use std::panic::{panic_any, resume_unwind};
+
+use corepool::{BrokenReason, JobError, SubmitError};
+
+use crate::{Drops, Fixture, Gate, SMALL, drain};
+
+const REASON: BrokenReason = BrokenReason::Application("out of power");
+
+/// A job that fails fails its own future only. CPython:
+/// `ExecutorDeadlockTest.test_error_during_func_exec_on_worker`; interpreter pool:
+/// `test_submit_exception_in_func`.
+pub fn error_during_func_exec_on_worker<F: Fixture>() {
+    let fx = F::start(1);
+    let bad = fx
+        .pool()
+        .submit(|| -> u32 { resume_unwind(Box::new("error")) })
+        .unwrap();
+    let good = fx.pool().submit(|| 42).unwrap();
+    assert!(matches!(bad.result(), Err(JobError::Panicked(_))));
+    assert_eq!(good.result().unwrap(), 42);
+}
+
+/// A payload of any type is as good. CPython:
+/// `ExecutorDeadlockTest.test_exit_during_func_exec_on_worker`.
+pub fn exit_during_func_exec_on_worker<F: Fixture>() {
+    struct Exit;
+    let fx = F::start(1);
+    let bad = fx
+        .pool()
+        .submit(|| -> u32 { resume_unwind(Box::new(Exit)) });
+    assert!(matches!(bad.unwrap().result(), Err(JobError::Panicked(_))));
+    assert_eq!(fx.pool().submit(|| 42).unwrap().result().unwrap(), 42);
+}
+
+/// The pool breaks under a running job: what is queued fails at once and names the cause, and the
+/// job that runs completes. CPython: `ExecutorDeadlockTest.test_crash_during_func_exec_on_worker`.
+pub fn crash_during_func_exec_on_worker<F: Fixture>() {
+    let fx = F::start(1);
+    let (started, release) = (Gate::new(), Gate::new());
+    let (start, held) = (started.clone(), release.clone());
+    let running = fx
+        .pool()
+        .submit(move || {
+            start.open();
+            held.wait();
+            42
+        })
+        .unwrap();
+    started.wait();
+    let queued = fx.pool().submit(|| 1).unwrap();
+    fx.pool().break_pool("out of power");
+    let Err(error) = queued.result() else {
+        panic!("a job of a broken pool ran");
+    };
+    assert!(matches!(error, JobError::Broken(REASON)));
+    assert!(error.to_string().contains("out of power"));
+    assert!(matches!(
+        fx.pool().submit(|| 2),
+        Err(SubmitError::Broken(_, REASON))
+    ));
+    release.open();
+    assert_eq!(running.result().unwrap(), 42);
+}
+
+/// The first reason stays.
+pub fn first_cause_stays<F: Fixture>() {
+    let fx = F::start(1);
+    fx.pool().break_pool("out of power");
+    fx.pool().break_pool("out of memory");
+    assert_eq!(fx.pool().broken_reason(), Some(REASON));
+}
+
+/// A job that breaks its own pool and then fails is told apart from those that it takes along.
+pub fn error_at_break<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let hold = fx.hold_workers();
+    let breaker = pool
+        .submit(move || {
+            pool.break_pool("out of power");
+            resume_unwind(Box::new("error"))
+        })
+        .unwrap();
+    let queued = pool.submit(|| ()).unwrap();
+    drop(hold);
+    assert!(matches!(queued.result(), Err(JobError::Broken(REASON))));
+    let breaker: Result<(), _> = breaker.result();
+    assert!(matches!(breaker, Err(JobError::Panicked(_))));
+}
+
+/// A shutdown after a failure comes to its end. CPython:
+/// `ExecutorDeadlockTest.test_shutdown_deadlock`.
+pub fn shutdown_deadlock<F: Fixture>() {
+    let fx = F::start(2);
+    let bad = fx
+        .pool()
+        .submit(|| -> u32 { resume_unwind(Box::new("error")) })
+        .unwrap();
+    fx.pool().shutdown(true, false).unwrap();
+    assert!(matches!(bad.result(), Err(JobError::Panicked(_))));
+}
+
+/// A pool that breaks with every slot taken leaves nobody behind. CPython:
+/// `ExecutorDeadlockTest.test_crash_big_data`.
+pub fn crash_big_data<F: Fixture>() {
+    let fx = F::start(1);
+    let hold = fx.hold_workers();
+    let drops = Drops::new();
+    let mut futures = Vec::new();
+    let refused = loop {
+        let token = drops.token();
+        match fx.pool().submit(move || drop(token)) {
+            Ok(future) => futures.push(future),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, SubmitError::Full(_)));
+    drop(refused);
+    fx.pool().break_pool("out of power");
+    for future in futures {
+        assert!(matches!(future.result(), Err(JobError::Broken(REASON))));
+    }
+    assert_eq!(drops.dropped(), drops.made());
+    drop(hold);
+}
+
+/// A submit to a full pool returns at once. CPython:
+/// `ExecutorDeadlockTest.test_gh105829_should_not_deadlock_if_wakeup_pipe_full`.
+pub fn gh105829_should_not_deadlock_if_wakeup_pipe_full<F: Fixture>() {
+    let fx = F::Small::start(1);
+    let hold = fx.hold_workers();
+    for _ in 1..SMALL {
+        fx.pool().submit_detached(|| ()).unwrap();
+    }
+    for _ in 0..100 {
+        assert!(matches!(
+            fx.pool().submit_detached(|| ()),
+            Err(SubmitError::Full(_))
+        ));
+    }
+    drop(hold);
+    drain(&fx);
+    fx.pool().submit(|| ()).unwrap().result().unwrap();
+}
+
+/// A destructor that panics, of a job that is cancelled, is contained like any panic of a job's.
+pub fn panic_in_a_closures_destructor<F: Fixture>() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                resume_unwind(Box::new("boom"));
+            }
+        }
+    }
+    let fx = F::start(1);
+    let bomb = Bomb;
+    let job = fx.pool().submit(move || drop(bomb)).unwrap();
+    assert!(matches!(job.result(), Err(JobError::Panicked(_))));
+    // A result that nobody takes is dropped by the worker.
+    fx.pool().submit(|| Bomb).map(drop).unwrap();
+    assert_eq!(fx.pool().submit(|| 42).unwrap().result().unwrap(), 42);
+}
+
+/// A panic with a message, through the panic hook, is as good as any.
+pub fn ordinary_panic<F: Fixture>() {
+    let fx = F::start(1);
+    let job = fx.pool().submit(|| panic_any(42_u32)).unwrap();
+    let Err(JobError::Panicked(panic)) = job.result() else {
+        panic!("a job that panicked gave a result");
+    };
+    let payload = corepool_std::PanicExt::payload(panic).unwrap();
+    assert_eq!(*payload.downcast::<u32>().unwrap(), 42);
+}
+
+/// Two jobs on two workers that wait for each other's children make progress.
+pub fn workers_that_wait_help<F: Fixture>() {
+    let fx = F::start(2);
+    let pool = fx.pool();
+    let parent = move |n: u32| {
+        pool.submit(move || {
+            let children = [n, n + 1, n + 2].map(|n| pool.submit(move || n).unwrap());
+            children
+                .map(|child| child.result().unwrap())
+                .iter()
+                .sum::<u32>()
+        })
+        .unwrap()
+    };
+    let parents = [1, 10, 100, 1000].map(parent);
+    let sums = parents.map(|parent| parent.result().unwrap());
+    assert_eq!(sums, [6, 33, 303, 3003]);
+}
+
+/// A task that waits for a job of its own pool takes no worker meanwhile.
+pub fn task_awaits_a_job<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let task = pool.spawn(async move { pool.submit(|| 20).unwrap().await.unwrap() + 1 });
+    assert_eq!(task.unwrap().result().unwrap(), 21);
+}
+
+crate::suite!(deadlock_tests:
+    everywhere [
+        error_during_func_exec_on_worker,
+        exit_during_func_exec_on_worker,
+        first_cause_stays,
+        error_at_break,
+        shutdown_deadlock,
+        crash_big_data,
+        gh105829_should_not_deadlock_if_wakeup_pipe_full,
+        panic_in_a_closures_destructor,
+        ordinary_panic,
+        workers_that_wait_help,
+        task_awaits_a_job,
+    ]
+    in_parallel [crash_during_func_exec_on_worker]
+);

@@ -1,0 +1,498 @@
+//! `submit` and `map`. CPython: `executor.py`, `test_thread_pool.py`.
+
+use std::{
+    panic::resume_unwind,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use corepool::{DEFAULT_WINDOW, Executor, JobError, MapError, MapOptions, SubmitError};
+
+use crate::{Drops, Fixture, Gate, LONG, Recorder, SMALL, drain};
+
+const TINY: Duration = Duration::from_millis(2);
+
+fn options<const WINDOW: usize>(buffer_size: usize) -> MapOptions<WINDOW> {
+    MapOptions {
+        buffer_size,
+        timeout: None,
+    }
+}
+
+/// A job's result comes back. CPython: `ExecutorTest.test_submit`.
+pub fn submit<F: Fixture>() {
+    let fx = F::start(1);
+    let (base, exponent) = (2_u32, 8);
+    let future = fx.pool().submit(move || base.pow(exponent)).unwrap();
+    assert_eq!(future.result().unwrap(), 256);
+}
+
+/// Jobs of one worker run in the order in which they were submitted.
+pub fn first_in_first_out<F: Fixture>() {
+    let fx = F::start(1);
+    let order = Recorder::new();
+    let hold = fx.hold_workers();
+    for number in 0..50 {
+        let order = order.clone();
+        fx.pool()
+            .submit_detached(move || order.note(number))
+            .unwrap();
+    }
+    drop(hold);
+    drain(&fx);
+    assert_eq!(order.take(), (0..50).collect::<Vec<_>>());
+}
+
+/// The same code works for any executor, through the trait.
+pub fn through_the_trait<F: Fixture>() {
+    fn work(executor: &impl Executor) -> u32 {
+        let one = executor.submit(|| 1).unwrap().result().unwrap();
+        let more: Result<u32, _> = executor.map([2, 3], |n: u32| n).sum();
+        executor.shutdown(true, false).unwrap();
+        assert!(matches!(
+            executor.submit(|| 4),
+            Err(SubmitError::ShutDown(_))
+        ));
+        one + more.unwrap()
+    }
+    let fx = F::start(1);
+    assert_eq!(work(&fx.pool()), 6);
+}
+
+/// Results come in the items' order. CPython: `ExecutorTest.test_map`.
+pub fn map<F: Fixture>() {
+    let fx = F::start(3);
+    let powers: Result<Vec<u32>, _> = fx
+        .pool()
+        .map((0..10).zip(0..10), |(n, m): (u32, u32)| n.pow(m))
+        .collect();
+    let expected: Vec<u32> = (0_u32..10).map(|n| n.pow(n)).collect();
+    assert_eq!(powers.unwrap(), expected);
+}
+
+/// A failure takes its place, and the iteration goes on. CPython:
+/// `ExecutorTest.test_map_exception`.
+pub fn map_exception<F: Fixture>() {
+    let fx = F::start(2);
+    let divide = |divisor: u32| match 1_u32.checked_div(divisor) {
+        Some(quotient) => quotient,
+        None => resume_unwind(Box::new("division by zero")),
+    };
+    let results: Vec<_> = fx.pool().map([1, 1, 0, 1], divide).collect();
+    assert!(matches!(
+        results[..],
+        [Ok(1), Ok(1), Err(JobError::Panicked(_)), Ok(1)]
+    ));
+}
+
+/// When the time is over, what is done has come, then the error, then nothing; what has not begun is
+/// cancelled. CPython: `ExecutorTest.test_map_timeout`.
+pub fn map_timeout<F: Fixture>() {
+    let fx = F::start(1);
+    let ran = Recorder::new();
+    let note = ran.clone();
+    let options = MapOptions::<2> {
+        buffer_size: 2,
+        timeout: Some(TINY),
+    };
+    let mut map = fx
+        .pool()
+        .map_with(options, 0..4, move |n: u32| note.note(n))
+        .unwrap();
+    drain(&fx);
+    let hold = fx.hold_workers();
+    assert!(matches!(map.next(), Some(Ok(()))));
+    assert!(matches!(map.next(), Some(Ok(()))));
+    assert!(matches!(map.next(), Some(Err(JobError::TimedOut))));
+    assert!(map.next().is_none());
+    drop(hold);
+    drain(&fx);
+    assert_eq!(ran.take(), [0, 1]);
+}
+
+/// A function's own time-out is its result, not the iteration's end. CPython:
+/// `ExecutorTest.test_map_timeout_from_callable`.
+pub fn map_timeout_from_callable<F: Fixture>() {
+    let fx = F::start(1);
+    let options = MapOptions::<4> {
+        buffer_size: 4,
+        timeout: Some(LONG),
+    };
+    let function = |n: u32| match n {
+        1 => Err(JobError::TimedOut),
+        n => Ok(n),
+    };
+    let results: Vec<_> = fx
+        .pool()
+        .map_with(options, 0..3, function)
+        .unwrap()
+        .collect();
+    assert!(matches!(
+        results[..],
+        [Ok(Ok(0)), Ok(Err(JobError::TimedOut)), Ok(Ok(2))]
+    ));
+}
+
+/// Whatever the buffer size, the results are the same. CPython: `ExecutorTest.test_map_buffersize`.
+pub fn map_buffersize<F: Fixture>() {
+    let fx = F::start(2);
+    let items = [1, 2, 3, 4, 5];
+    for buffer_size in [1, 2, 5, 6, 8] {
+        let results: Result<Vec<u32>, _> = fx
+            .pool()
+            .map_with(options::<8>(buffer_size), items, |n: u32| n * n)
+            .unwrap()
+            .collect();
+        assert_eq!(results.unwrap(), [1, 4, 9, 16, 25]);
+    }
+}
+
+/// Several sources are zipped. CPython: `ExecutorTest.test_map_buffersize_on_multiple_iterables`.
+pub fn map_buffersize_on_multiple_iterables<F: Fixture>() {
+    let fx = F::start(2);
+    let items = [1, 2, 3].into_iter().zip([10, 20, 30]);
+    for buffer_size in [1, 2, 4] {
+        let sums: Result<Vec<u32>, _> = fx
+            .pool()
+            .map_with(options::<4>(buffer_size), items.clone(), |(a, b)| a + b)
+            .unwrap()
+            .collect();
+        assert_eq!(sums.unwrap(), [11, 22, 33]);
+    }
+}
+
+/// The source may be endless. CPython: `ExecutorTest.test_map_buffersize_on_infinite_iterable`.
+pub fn map_buffersize_on_infinite_iterable<F: Fixture>() {
+    let fx = F::start(2);
+    let mut squares = fx
+        .pool()
+        .map_with(options::<4>(2), 1.., |n: u32| n * n)
+        .unwrap();
+    assert_eq!(squares.next().unwrap().unwrap(), 1);
+    assert_eq!(squares.next().unwrap().unwrap(), 4);
+    assert_eq!(squares.next().unwrap().unwrap(), 9);
+}
+
+/// So may several. CPython: `ExecutorTest.test_map_buffersize_on_multiple_infinite_iterables`.
+pub fn map_buffersize_on_multiple_infinite_iterables<F: Fixture>() {
+    let fx = F::start(2);
+    let mut sums = fx
+        .pool()
+        .map_with(options::<4>(2), (1..).zip(1..), |(a, b): (u32, u32)| a + b)
+        .unwrap();
+    assert_eq!(sums.next().unwrap().unwrap(), 2);
+    assert_eq!(sums.next().unwrap().unwrap(), 4);
+    assert_eq!(sums.next().unwrap().unwrap(), 6);
+}
+
+/// Of no items come no results. CPython: `ExecutorTest.test_map_buffersize_on_empty_iterable`.
+pub fn map_buffersize_on_empty_iterable<F: Fixture>() {
+    let fx = F::start(1);
+    let mut none = fx
+        .pool()
+        .map_with(options::<4>(2), [0_u32; 0], |n| n)
+        .unwrap();
+    assert!(none.next().is_none());
+}
+
+/// No more items are drawn than the buffer holds, and one more for each result. CPython:
+/// `ExecutorTest.test_map_buffersize_when_buffer_is_full`.
+pub fn map_buffersize_when_buffer_is_full<F: Fixture>() {
+    let fx = F::start(1);
+    let drawn = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&drawn);
+    let items = (0..).inspect(move |_: &u32| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let hold = fx.hold_workers();
+    let mut map = fx.pool().map_with(options::<8>(4), items, |n| n).unwrap();
+    assert_eq!(drawn.load(Ordering::SeqCst), 4);
+    drop(hold);
+    drain(&fx);
+    assert_eq!(drawn.load(Ordering::SeqCst), 4);
+    assert_eq!(map.next().unwrap().unwrap(), 0);
+    assert_eq!(drawn.load(Ordering::SeqCst), 5);
+}
+
+/// A buffer of 0, or one larger than its window, is an error. CPython:
+/// `ExecutorTest.test_map_buffersize_value_validation`.
+pub fn map_buffersize_value_validation<F: Fixture>() {
+    let fx = F::start(1);
+    let map = |buffer_size| {
+        fx.pool()
+            .map_with(options::<4>(buffer_size), [0_u32; 0], |n| n)
+            .map(drop)
+    };
+    assert_eq!(map(0), Err(MapError::ZeroBuffer));
+    assert_eq!(map(5), Err(MapError::BufferTooLarge));
+    assert_eq!(map(1), Ok(()));
+    assert_eq!(map(4), Ok(()));
+}
+
+/// Without options, the window is bounded.
+pub fn map_has_a_window_by_default<F: Fixture>() {
+    let fx = F::start(1);
+    let drawn = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&drawn);
+    let items = (0..).inspect(move |_: &u32| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let map = fx.pool().map(items, |n| n);
+    assert_eq!(drawn.load(Ordering::SeqCst), DEFAULT_WINDOW);
+    drop(map);
+}
+
+/// A map larger than the pool goes on as the pool has room.
+pub fn map_larger_than_the_pool<F: Fixture>() {
+    let fx = F::Small::start(1);
+    let doubled: Result<Vec<u32>, _> = fx.pool().map(0..100, |n: u32| 2 * n).collect();
+    let expected: Vec<u32> = (0..100).map(|n| 2 * n).collect();
+    assert_eq!(doubled.unwrap(), expected);
+}
+
+/// A full pool keeps a map waiting, no longer than its time.
+pub fn map_waits_for_room_until_its_time_is_over<F: Fixture>() {
+    let fx = F::Small::start(1);
+    let kept: Vec<_> = (0..SMALL)
+        .map(|_| fx.pool().promise::<()>().unwrap())
+        .collect();
+    let options = MapOptions::<4> {
+        buffer_size: 4,
+        timeout: Some(TINY),
+    };
+    let mut map = fx.pool().map_with(options, 0..4, |n: u32| n).unwrap();
+    assert!(matches!(map.next(), Some(Err(JobError::TimedOut))));
+    assert!(map.next().is_none());
+    drop(kept);
+}
+
+/// Dropped early, the iterator cancels what has not begun. CPython: `ExecutorTest.test_map_close`.
+pub fn map_close<F: Fixture>() {
+    let fx = F::start(1);
+    let ran = Recorder::new();
+    let note = ran.clone();
+    let hold = fx.hold_workers();
+    let map = fx.pool().map(0..5, move |n: u32| note.note(n));
+    drop(map);
+    drop(hold);
+    drain(&fx);
+    assert_eq!(ran.take(), []);
+}
+
+/// Jobs run without the iterator being asked. CPython:
+/// `ThreadPoolExecutorTest.test_map_submits_without_iteration`.
+pub fn map_submits_without_iteration<F: Fixture>() {
+    let fx = F::start(2);
+    let finished = Recorder::new();
+    let note = finished.clone();
+    let map = fx.pool().map(0..10, move |n: u32| note.note(n));
+    fx.pool().shutdown(true, false).unwrap();
+    let mut finished = finished.take();
+    finished.sort_unstable();
+    assert_eq!(finished, (0..10).collect::<Vec<_>>());
+    drop(map);
+}
+
+/// After a time-out, the job that was waited for is cancelled as well as the later ones. CPython:
+/// `ThreadPoolExecutorTest.test_executor_map_current_future_cancel`.
+pub fn executor_map_current_future_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let log = Recorder::new();
+    let note = log.clone();
+    let hold = fx.hold_workers();
+    let options = MapOptions::<4> {
+        buffer_size: 4,
+        timeout: Some(Duration::ZERO),
+    };
+    let mut map = fx
+        .pool()
+        .map_with(options, ["second", "third"], move |name| note.note(name))
+        .unwrap();
+    assert!(matches!(map.next(), Some(Err(JobError::TimedOut))));
+    drop(map);
+    drop(hold);
+    drain(&fx);
+    assert_eq!(log.take(), [""; 0]);
+}
+
+/// After a shutdown, a map says so in the place of each item.
+pub fn map_after_shutdown<F: Fixture>() {
+    let fx = F::start(1);
+    fx.pool().shutdown(true, false).unwrap();
+    let results: Vec<_> = fx.pool().map(0..2, |n: u32| n).collect();
+    assert!(matches!(
+        results[..],
+        [Err(JobError::ShutDown), Err(JobError::ShutDown)]
+    ));
+}
+
+/// Shutting down while jobs are queued is no race. CPython:
+/// `ExecutorTest.test_shutdown_race_issue12456`.
+pub fn shutdown_race_issue12456<F: Fixture>() {
+    let fx = F::start(2);
+    let map = fx.pool().map([2; 3], |n: u32| n.to_string());
+    fx.pool().shutdown(true, false).unwrap();
+    assert!(map.into_iter().all(|text| text.unwrap() == "2"));
+}
+
+/// What a job held is dropped when it has run, even if nobody has its future. CPython:
+/// `ExecutorTest.test_no_stale_references`.
+pub fn no_stale_references<F: Fixture>() {
+    let fx = F::start(1);
+    let drops = Drops::new();
+    let token = drops.token();
+    drop(fx.pool().submit(move || drop(token)).unwrap());
+    while drops.dropped() == 0 {
+        drain(&fx);
+    }
+}
+
+/// The iterator does not hold on to results that it has handed out. CPython:
+/// `ExecutorTest.test_free_reference`.
+pub fn free_reference<F: Fixture>() {
+    let fx = F::start(1);
+    let drops = Drops::new();
+    let map = fx.pool().map(0..10, move |_: u32| drops.token());
+    for (number, result) in map.enumerate() {
+        drop(result.unwrap());
+        assert_eq!(drops.dropped(), number + 1);
+    }
+}
+
+/// A map in a job works on the pool's only worker.
+pub fn map_from_a_job<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let sum = pool.submit(move || {
+        pool.map(1..=10, |n: u32| n)
+            .map(Result::unwrap)
+            .sum::<u32>()
+    });
+    assert_eq!(sum.unwrap().result().unwrap(), 55);
+}
+
+/// Jobs of a scope borrow from the caller, and have ended when the scope has.
+pub fn scope_borrows<F: Fixture>() {
+    let fx = F::start(2);
+    let text = String::from("borrowed");
+    let ended = AtomicUsize::new(0);
+    let length = fx.pool().scope(|scope| {
+        for _ in 0..5 {
+            let _ = scope
+                .submit(|| ended.fetch_add(1, Ordering::SeqCst))
+                .unwrap();
+        }
+        scope.submit(|| text.len()).unwrap().result().unwrap()
+    });
+    assert_eq!(length, text.len());
+    assert_eq!(ended.load(Ordering::SeqCst), 5);
+}
+
+/// A scope's jobs that are cancelled do not keep it waiting.
+pub fn scope_ends_after_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let ran = AtomicUsize::new(0);
+    let hold = fx.hold_workers();
+    fx.pool().scope(|scope| {
+        let job = scope.submit(|| ran.fetch_add(1, Ordering::SeqCst)).unwrap();
+        assert!(job.cancel());
+    });
+    drop(hold);
+    assert_eq!(ran.load(Ordering::SeqCst), 0);
+}
+
+/// Scopes nest in jobs, on the pool's only worker.
+pub fn scope_in_a_job<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let job = pool.submit(move || {
+        let numbers = [1, 2, 3, 4];
+        let (left, right) = numbers.split_at(2);
+        pool.scope(|scope| {
+            let left = scope.submit(|| left.iter().sum::<u32>()).unwrap();
+            let right = scope.submit(|| right.iter().sum::<u32>()).unwrap();
+            left.result().unwrap() + right.result().unwrap()
+        })
+    });
+    assert_eq!(job.unwrap().result().unwrap(), 10);
+}
+
+/// As many jobs run at the same time as there are workers.
+pub fn workers_run_in_parallel<F: Fixture>() {
+    let fx = F::start(3);
+    let arrived = Gate::new();
+    let meet = |_: u32| {
+        let arrived = arrived.clone();
+        let job = move || {
+            arrived.open();
+            arrived.wait_for(3);
+        };
+        fx.pool().submit(job).unwrap()
+    };
+    for future in [0, 1, 2].map(meet) {
+        future.result().unwrap();
+    }
+}
+
+/// Every job that was accepted from any of several threads runs once, and gives its own result.
+pub fn many_threads_submit<F: Fixture>() {
+    let fx = F::start(2);
+    let pool = fx.pool();
+    let runs = Arc::new(AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..4_usize {
+            let runs = Arc::clone(&runs);
+            scope.spawn(move || {
+                for round in 0..200 {
+                    let runs = Arc::clone(&runs);
+                    let future = pool
+                        .submit_blocking(move || {
+                            runs.fetch_add(1, Ordering::Relaxed);
+                            thread * 1000 + round
+                        })
+                        .unwrap();
+                    assert_eq!(future.result().unwrap(), thread * 1000 + round);
+                }
+            });
+        }
+    });
+    assert_eq!(runs.load(Ordering::Relaxed), 800);
+}
+
+crate::suite!(executor_tests:
+    everywhere [
+        submit,
+        first_in_first_out,
+        through_the_trait,
+        map,
+        map_exception,
+        map_timeout,
+        map_timeout_from_callable,
+        map_buffersize,
+        map_buffersize_on_multiple_iterables,
+        map_buffersize_on_infinite_iterable,
+        map_buffersize_on_multiple_infinite_iterables,
+        map_buffersize_on_empty_iterable,
+        map_buffersize_when_buffer_is_full,
+        map_buffersize_value_validation,
+        map_has_a_window_by_default,
+        map_larger_than_the_pool,
+        map_waits_for_room_until_its_time_is_over,
+        map_close,
+        map_submits_without_iteration,
+        executor_map_current_future_cancel,
+        map_after_shutdown,
+        shutdown_race_issue12456,
+        no_stale_references,
+        free_reference,
+        map_from_a_job,
+        scope_borrows,
+        scope_ends_after_cancel,
+        scope_in_a_job,
+    ]
+    in_parallel [workers_run_in_parallel, many_threads_submit]
+);

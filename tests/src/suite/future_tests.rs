@@ -1,0 +1,656 @@
+//! The future: its states, results, time-outs, callbacks. CPython: `test_future.py`.
+
+use std::{panic::resume_unwind, thread, time::Duration};
+
+use corepool::{CallbackError, JobError, JobState, ReturnWhen, wait};
+
+use crate::{
+    Drops, Fixture, Gate, LONG, Recorder, cancelled_future, done_future, drain, failed_future,
+    while_running,
+};
+
+const NOW: Duration = Duration::ZERO;
+
+/// A callback sees the result. CPython: `FutureTests.test_done_callback_with_result`.
+pub fn done_callback_with_result<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
+    let note = seen.clone();
+    future
+        .add_done_callback(move |outcome| note.note(*outcome.unwrap()))
+        .unwrap();
+    assert_eq!(seen.take(), []);
+    promise.set_result(5).unwrap();
+    assert_eq!(seen.take(), [5]);
+}
+
+/// A callback sees the error. CPython: `FutureTests.test_done_callback_with_exception`.
+pub fn done_callback_with_exception<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let hold = fx.hold_workers();
+    let job = || -> u32 { resume_unwind(Box::new("test")) };
+    let mut future = fx.pool().submit(job).unwrap();
+    let note = seen.clone();
+    future
+        .add_done_callback(move |outcome| {
+            note.note(matches!(outcome, Err(JobError::Panicked(_))));
+        })
+        .unwrap();
+    drop(hold);
+    assert!(future.error().is_some());
+    assert_eq!(seen.take(), [true]);
+}
+
+/// A callback sees the cancellation. CPython: `FutureTests.test_done_callback_with_cancel`.
+pub fn done_callback_with_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let hold = fx.hold_workers();
+    let mut future = fx.pool().submit(|| 1).unwrap();
+    let note = seen.clone();
+    future
+        .add_done_callback(move |outcome| {
+            note.note(matches!(outcome, Err(JobError::Cancelled)));
+        })
+        .unwrap();
+    assert!(future.cancel());
+    assert_eq!(seen.take(), [true]);
+    drop(hold);
+}
+
+/// A callback that panics does not keep the others from running. CPython:
+/// `FutureTests.test_done_callback_raises`.
+pub fn done_callback_raises<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
+    let (first, second) = (seen.clone(), seen.clone());
+    future
+        .add_done_callback(move |_| {
+            first.note("panics");
+            resume_unwind(Box::new("doh!"));
+        })
+        .unwrap();
+    future
+        .add_done_callback(move |_| second.note("runs"))
+        .unwrap();
+    promise.set_result(5).unwrap();
+    assert_eq!(seen.take(), ["panics", "runs"]);
+    assert_eq!(future.result().unwrap(), 5);
+}
+
+/// Added to a future that has a result, a callback runs at once. CPython:
+/// `FutureTests.test_done_callback_already_successful`.
+pub fn done_callback_already_successful<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let note = seen.clone();
+    done_future(&fx, 5)
+        .add_done_callback(move |outcome| note.note((*outcome.unwrap(), thread::current().id())))
+        .unwrap();
+    assert_eq!(seen.take(), [(5, thread::current().id())]);
+}
+
+/// Added to a future that has failed, a callback runs at once. CPython:
+/// `FutureTests.test_done_callback_already_failed`.
+pub fn done_callback_already_failed<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let note = seen.clone();
+    failed_future::<F, u32>(&fx)
+        .add_done_callback(move |outcome| {
+            note.note(matches!(outcome, Err(JobError::Panicked(_))));
+        })
+        .unwrap();
+    assert_eq!(seen.take(), [true]);
+}
+
+/// Added to a cancelled future, a callback runs at once. CPython:
+/// `FutureTests.test_done_callback_already_cancelled`.
+pub fn done_callback_already_cancelled<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let note = seen.clone();
+    cancelled_future::<F, u32>(&fx)
+        .add_done_callback(move |outcome| {
+            note.note(matches!(outcome, Err(JobError::Cancelled)));
+        })
+        .unwrap();
+    assert_eq!(seen.take(), [true]);
+}
+
+/// A callback that runs at once and panics does not take its adder with it. CPython:
+/// `FutureTests.test_done_callback_raises_already_succeeded`.
+pub fn done_callback_raises_already_succeeded<F: Fixture>() {
+    let fx = F::start(1);
+    let mut future = done_future(&fx, 5);
+    future
+        .add_done_callback(|_| resume_unwind(Box::new("doh!")))
+        .unwrap();
+    assert_eq!(future.result().unwrap(), 5);
+}
+
+/// Callbacks run in the order in which they were added, and the same one as often as it was added.
+pub fn callbacks_run_in_order_and_as_often_as_added<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let (promise, mut future) = fx.pool().promise::<()>().unwrap();
+    for number in [1, 2, 2, 3, 1] {
+        let note = seen.clone();
+        future
+            .add_done_callback(move |_| note.note(number))
+            .unwrap();
+    }
+    promise.set_result(()).unwrap();
+    assert_eq!(seen.take(), [1, 2, 2, 3, 1]);
+}
+
+/// Callbacks run in the worker that completes the job.
+pub fn callbacks_run_in_the_worker<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let hold = fx.hold_workers();
+    let mut future = fx.pool().submit(|| thread::current().id()).unwrap();
+    let note = seen.clone();
+    future
+        .add_done_callback(move |_| note.note(thread::current().id()))
+        .unwrap();
+    drop(hold);
+    let worker = future.result().unwrap();
+    assert_eq!(seen.take(), [worker]);
+}
+
+/// Callbacks of a job that is cancelled run in the canceller.
+pub fn callbacks_run_in_the_canceller<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let hold = fx.hold_workers();
+    let mut future = fx.pool().submit(|| ()).unwrap();
+    let note = seen.clone();
+    future
+        .add_done_callback(move |_| note.note(thread::current().id()))
+        .unwrap();
+    assert!(future.cancel());
+    assert_eq!(seen.take(), [thread::current().id()]);
+    drop(hold);
+}
+
+/// When a callback runs, the future says that it is done already.
+pub fn callbacks_run_after_the_state_is_published<F: Fixture>() {
+    let fx = F::start(1);
+    let (entered, leave) = (Gate::new(), Gate::new());
+    let (enter, left) = (entered.clone(), leave.clone());
+    let hold = fx.hold_workers();
+    let mut future = fx.pool().submit(|| 1).unwrap();
+    future
+        .add_done_callback(move |_| {
+            enter.open();
+            left.wait();
+        })
+        .unwrap();
+    drop(hold);
+    entered.wait();
+    assert!(future.done());
+    assert_eq!(future.state(), JobState::Finished);
+    leave.open();
+    assert_eq!(future.result().unwrap(), 1);
+}
+
+/// A callback for which no slot is free comes back, and can be added when there is one.
+pub fn callback_without_room_comes_back<F: Fixture>() {
+    let fx = F::Small::start(1);
+    let seen = Recorder::new();
+    let mut kept: Vec<_> = (0..crate::SMALL)
+        .map(|n| fx.pool().promise::<()>().map(|kept| (n, kept)).unwrap())
+        .collect();
+    let (_, (promise, mut future)) = kept.pop().unwrap();
+    let note = seen.clone();
+    let Err(CallbackError::Full(callback)) = future.add_done_callback(move |_| note.note("called"))
+    else {
+        panic!("there was room for a callback in a full pool");
+    };
+    kept.pop();
+    future.add_done_callback(callback).unwrap();
+    promise.set_result(()).unwrap();
+    assert_eq!(seen.take(), ["called"]);
+}
+
+/// What cancel says in each state, and what it does. CPython: `FutureTests.test_cancel`.
+pub fn cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let hold = fx.hold_workers();
+    let pending = fx.pool().submit(|| 1).unwrap();
+    assert!(pending.cancel());
+    assert_eq!(pending.state(), JobState::Cancelled);
+    drop(hold);
+
+    let ((said, state), running) = while_running(&fx, |future| (future.cancel(), future.state()));
+    assert!(!said);
+    assert_eq!(state, JobState::Running);
+    assert_eq!(running.result().unwrap(), 42);
+
+    let cancelled = cancelled_future::<F, u32>(&fx);
+    assert!(cancelled.cancel());
+    assert_eq!(cancelled.state(), JobState::Cancelled);
+
+    let failed = failed_future::<F, u32>(&fx);
+    assert!(!failed.cancel());
+    assert_eq!(failed.state(), JobState::Finished);
+
+    let done = done_future(&fx, 5);
+    assert!(!done.cancel());
+    assert_eq!(done.state(), JobState::Finished);
+}
+
+/// A cancelled job does not run.
+pub fn cancelled_job_never_runs<F: Fixture>() {
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let hold = fx.hold_workers();
+    let note = seen.clone();
+    let future = fx.pool().submit(move || note.note("ran")).unwrap();
+    assert!(future.cancel());
+    drop(hold);
+    drain(&fx);
+    assert_eq!(seen.take(), [""; 0]);
+    assert!(matches!(future.result(), Err(JobError::Cancelled)));
+}
+
+/// Which futures are cancelled. CPython: `FutureTests.test_cancelled`.
+pub fn cancelled<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, pending) = fx.pool().promise::<u32>().unwrap();
+    assert!(!pending.cancelled());
+    assert!(!while_running(&fx, |future| future.cancelled()).0);
+    assert!(cancelled_future::<F, u32>(&fx).cancelled());
+    assert!(!failed_future::<F, u32>(&fx).cancelled());
+    assert!(!done_future(&fx, 5).cancelled());
+    drop(promise);
+}
+
+/// Which futures are done. CPython: `FutureTests.test_done`.
+pub fn done<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, pending) = fx.pool().promise::<u32>().unwrap();
+    assert!(!pending.done());
+    assert!(!while_running(&fx, |future| future.done()).0);
+    assert!(cancelled_future::<F, u32>(&fx).done());
+    assert!(failed_future::<F, u32>(&fx).done());
+    assert!(done_future(&fx, 5).done());
+    drop(promise);
+}
+
+/// Which futures' jobs are running. CPython: `FutureTests.test_running`.
+pub fn running<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, pending) = fx.pool().promise::<u32>().unwrap();
+    assert!(!pending.running());
+    assert!(while_running(&fx, |future| future.running()).0);
+    assert!(!cancelled_future::<F, u32>(&fx).running());
+    assert!(!failed_future::<F, u32>(&fx).running());
+    assert!(!done_future(&fx, 5).running());
+    drop(promise);
+}
+
+/// `result` with a time-out, in each state. CPython: `FutureTests.test_result_with_timeout`.
+pub fn result_with_timeout<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut pending) = fx.pool().promise::<u32>().unwrap();
+    assert!(matches!(
+        pending.result_timeout(NOW),
+        Err(JobError::TimedOut)
+    ));
+    drop(promise);
+    assert!(matches!(
+        cancelled_future::<F, u32>(&fx).result_timeout(NOW),
+        Err(JobError::Cancelled)
+    ));
+    assert!(matches!(
+        failed_future::<F, u32>(&fx).result_timeout(NOW),
+        Err(JobError::Panicked(_))
+    ));
+    assert_eq!(done_future(&fx, 42).result_timeout(NOW).unwrap(), 42);
+}
+
+/// A time-out changes nothing: a later call gets the result.
+pub fn timeout_does_not_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let hold = fx.hold_workers();
+    let mut future = fx.pool().submit(|| 42).unwrap();
+    assert!(matches!(
+        future.result_timeout(NOW),
+        Err(JobError::TimedOut)
+    ));
+    assert_eq!(future.state(), JobState::Pending);
+    drop(hold);
+    assert_eq!(future.result_timeout(LONG).unwrap(), 42);
+}
+
+/// `result` waits for a result that is set meanwhile. CPython:
+/// `FutureTests.test_result_with_success`.
+pub fn result_with_success<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise().unwrap();
+    let job = move || promise.set_result(42).unwrap();
+    fx.pool().submit_detached(job).unwrap();
+    assert_eq!(future.result_timeout(LONG).unwrap(), 42);
+}
+
+/// `result` is woken by a cancellation. CPython: `FutureTests.test_result_with_cancel`.
+pub fn result_with_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let hold = fx.hold_workers();
+    pool.submit_detached(move || pool.shutdown(false, true).unwrap())
+        .unwrap();
+    let (promise, mut future) = pool.promise::<u32>().unwrap();
+    drop(hold);
+    assert!(matches!(
+        future.result_timeout(LONG),
+        Err(JobError::Cancelled)
+    ));
+    drop(promise);
+}
+
+/// `error` with a time-out, in each state. CPython: `FutureTests.test_exception_with_timeout`.
+pub fn exception_with_timeout<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut pending) = fx.pool().promise::<u32>().unwrap();
+    assert!(matches!(
+        pending.error_timeout(NOW),
+        Err(JobError::TimedOut)
+    ));
+    drop(promise);
+    assert!(matches!(
+        cancelled_future::<F, u32>(&fx).error_timeout(NOW),
+        Ok(Some(JobError::Cancelled))
+    ));
+    assert!(matches!(
+        failed_future::<F, u32>(&fx).error_timeout(NOW),
+        Ok(Some(JobError::Panicked(_)))
+    ));
+    assert!(matches!(done_future(&fx, 42).error_timeout(NOW), Ok(None)));
+}
+
+/// `error` waits for a failure that comes meanwhile. CPython:
+/// `FutureTests.test_exception_with_success`.
+pub fn exception_with_success<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
+    fx.pool().submit_detached(move || drop(promise)).unwrap();
+    assert!(matches!(
+        future.error_timeout(LONG),
+        Ok(Some(JobError::WorkerLost))
+    ));
+}
+
+/// `error` leaves a result where it is.
+pub fn error_leaves_the_result<F: Fixture>() {
+    let fx = F::start(1);
+    let mut future = fx.pool().submit(|| 42).unwrap();
+    assert!(future.error().is_none());
+    assert_eq!(future.result().unwrap(), 42);
+}
+
+/// The first result stays; a second cannot even be written down, since setting one uses the promise
+/// up. CPython: `FutureTests.test_multiple_set_result`.
+pub fn multiple_set_result<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, future) = fx.pool().promise().unwrap();
+    promise.set_result(1).unwrap();
+    assert!(!future.cancel());
+    assert!(future.done());
+    assert_eq!(future.result().unwrap(), 1);
+}
+
+/// The first error stays. CPython: `FutureTests.test_multiple_set_exception`.
+pub fn multiple_set_exception<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
+    drop(promise);
+    assert!(!future.cancel());
+    assert!(matches!(future.error(), Some(JobError::WorkerLost)));
+    assert!(matches!(future.error(), Some(JobError::WorkerLost)));
+}
+
+/// A cancelled future takes no result any more; it comes back.
+pub fn result_after_cancel_is_rejected<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, future) = fx.pool().promise().unwrap();
+    assert!(!promise.is_cancelled());
+    assert!(future.cancel());
+    assert!(promise.is_cancelled());
+    assert_eq!(promise.set_result(42), Err(42));
+    assert!(matches!(future.result(), Err(JobError::Cancelled)));
+}
+
+/// State and value agree in one read, and a done future says the same to everybody for ever.
+/// CPython: `FutureTests.test_get_snapshot`.
+pub fn get_snapshot<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut pending) = fx.pool().promise::<u32>().unwrap();
+    assert_eq!(pending.state(), JobState::Pending);
+    assert!(pending.try_result().is_none());
+    drop(promise);
+
+    let mut failed = failed_future::<F, u32>(&fx);
+    assert_eq!(failed.state(), JobState::Finished);
+    assert!(matches!(
+        failed.try_result(),
+        Some(Err(JobError::Panicked(_)))
+    ));
+
+    let mut cancelled = cancelled_future::<F, u32>(&fx);
+    assert_eq!(cancelled.state(), JobState::Cancelled);
+    assert!(matches!(
+        cancelled.try_result(),
+        Some(Err(JobError::Cancelled))
+    ));
+
+    let mut done = done_future(&fx, 100);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                assert!((0..1000).all(|_| done.state() == JobState::Finished));
+            });
+        }
+    });
+    assert!(matches!(done.try_result(), Some(Ok(100))));
+}
+
+/// A result is handed out once.
+pub fn result_is_taken_once<F: Fixture>() {
+    let fx = F::start(1);
+    let mut future = done_future(&fx, 42);
+    assert_eq!(future.result_timeout(NOW).unwrap(), 42);
+    assert!(matches!(
+        future.result_timeout(NOW),
+        Err(JobError::AlreadyTaken)
+    ));
+}
+
+/// Debug output names the state. CPython: `FutureTests.test_repr`.
+pub fn repr<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, pending) = fx.pool().promise::<u32>().unwrap();
+    assert!(format!("{pending:?}").contains("state: Pending"));
+    let (running, _) = while_running(&fx, |future| format!("{future:?}"));
+    assert!(running.contains("state: Running"));
+    assert!(format!("{:?}", cancelled_future::<F, u32>(&fx)).contains("state: Cancelled"));
+    assert!(format!("{:?}", failed_future::<F, u32>(&fx)).contains("state: Finished"));
+    assert!(format!("{:?}", done_future(&fx, 5)).contains("state: Finished"));
+    drop(promise);
+}
+
+/// A job that is running sees that it was asked to stop, and its result stands.
+pub fn running_job_sees_the_cancel_request<F: Fixture>() {
+    let fx = F::start(1);
+    let hold = fx.hold_workers();
+    let (started, asked) = (Gate::new(), Gate::new());
+    let (start, ask) = (started.clone(), asked.clone());
+    let future = fx
+        .pool()
+        .submit_cancellable(move |token| {
+            let before = token.is_cancelled();
+            start.open();
+            ask.wait();
+            (before, token.is_cancelled())
+        })
+        .unwrap();
+    drop(hold);
+    started.wait();
+    assert!(!future.cancel_requested());
+    assert!(!future.cancel());
+    assert!(future.cancel_requested());
+    asked.open();
+    assert_eq!(future.result().unwrap(), (false, true));
+}
+
+/// A task that is suspended is dropped when it is cancelled, and ends at once.
+pub fn suspended_task_is_dropped_by_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let drops = Drops::new();
+    let token = drops.token();
+    let task = fx.pool().spawn(async move {
+        std::future::pending::<()>().await;
+        drop(token);
+    });
+    let task = task.unwrap();
+    // Polled or not yet: it can be cancelled either way, but not while it is polled.
+    while !task.cancel() {
+        thread::yield_now();
+    }
+    assert!(task.cancelled());
+    assert_eq!(drops.dropped(), 1);
+    assert!(matches!(task.result(), Err(JobError::Cancelled)));
+}
+
+/// A task between two polls is pending, not running.
+pub fn suspended_task_is_pending<F: Fixture>() {
+    let fx = F::start(1);
+    let polled = Recorder::new();
+    let note = polled.clone();
+    let mut first = true;
+    let task = fx
+        .pool()
+        .spawn(std::future::poll_fn(move |cx| {
+            note.note(cx.waker().clone());
+            if std::mem::take(&mut first) {
+                std::task::Poll::Pending
+            } else {
+                std::task::Poll::Ready(7)
+            }
+        }))
+        .unwrap();
+    drain(&fx);
+    assert_eq!(task.state(), JobState::Pending);
+    assert!(!task.done());
+    polled.take().pop().unwrap().wake();
+    assert_eq!(task.result().unwrap(), 7);
+}
+
+/// A future that is detached while its completer is busy with callbacks leaves nothing behind: its
+/// waker is dropped, and its slot is free.
+pub fn detached_during_callbacks_leaves_nothing<F: Fixture>() {
+    let fx = F::start(1);
+    let (entered, leave) = (Gate::new(), Gate::new());
+    let (enter, left) = (entered.clone(), leave.clone());
+    let hold = fx.hold_workers();
+    let mut future = fx.pool().submit(|| 1).unwrap();
+    future
+        .add_done_callback(move |_| {
+            enter.open();
+            left.wait();
+        })
+        .unwrap();
+    let waker = std::sync::Arc::new(crate::CountingWaker::default());
+    {
+        let waker = std::sync::Arc::clone(&waker).into();
+        let mut cx = std::task::Context::from_waker(&waker);
+        assert!(std::future::Future::poll(std::pin::Pin::new(&mut future), &mut cx).is_pending());
+    }
+    drop(hold);
+    entered.wait();
+    drop(future);
+    leave.open();
+    while fx.pool().free_slots() != fx.pool().capacity() {
+        thread::yield_now();
+    }
+    assert_eq!(std::sync::Arc::strong_count(&waker), 1);
+}
+
+/// So does a set of futures that is given up then: its place can be used again.
+pub fn set_given_up_during_callbacks_leaves_nothing<F: Fixture>() {
+    let fx = F::start(1);
+    // More often than there are places for waits.
+    for _ in 0..40 {
+        let (entered, leave) = (Gate::new(), Gate::new());
+        let (enter, left) = (entered.clone(), leave.clone());
+        let hold = fx.hold_workers();
+        let mut future = fx.pool().submit(|| 1).unwrap();
+        future
+            .add_done_callback(move |_| {
+                enter.open();
+                left.wait();
+            })
+            .unwrap();
+        let mut set = corepool::as_completed(
+            corepool::FutureSet::<'_, _, 1>::from_iter([future]),
+            Some(NOW),
+        );
+        assert!(set.next().unwrap().is_err());
+        drop(hold);
+        entered.wait();
+        drop(set);
+        leave.open();
+        drain(&fx);
+        let mut one = [fx.pool().submit(|| 1).unwrap()];
+        let waited = wait(&mut one, None, ReturnWhen::AllCompleted).unwrap();
+        assert_eq!(waited.done.len(), 1);
+    }
+}
+
+crate::suite!(future_tests:
+    everywhere [
+        done_callback_with_result,
+        done_callback_with_exception,
+        done_callback_with_cancel,
+        done_callback_raises,
+        done_callback_already_successful,
+        done_callback_already_failed,
+        done_callback_already_cancelled,
+        done_callback_raises_already_succeeded,
+        callbacks_run_in_order_and_as_often_as_added,
+        callbacks_run_in_the_worker,
+        callbacks_run_in_the_canceller,
+        callback_without_room_comes_back,
+        cancel,
+        cancelled_job_never_runs,
+        cancelled,
+        done,
+        running,
+        result_with_timeout,
+        timeout_does_not_cancel,
+        result_with_success,
+        result_with_cancel,
+        exception_with_timeout,
+        exception_with_success,
+        error_leaves_the_result,
+        multiple_set_result,
+        multiple_set_exception,
+        result_after_cancel_is_rejected,
+        get_snapshot,
+        result_is_taken_once,
+        repr,
+        suspended_task_is_dropped_by_cancel,
+        suspended_task_is_pending,
+    ]
+    in_parallel [
+        callbacks_run_after_the_state_is_published,
+        running_job_sees_the_cancel_request,
+        detached_during_callbacks_leaves_nothing,
+        set_given_up_during_callbacks_leaves_nothing,
+    ]
+);

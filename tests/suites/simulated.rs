@@ -1,0 +1,3 @@
+//! A static pool without threads, on many schedules.
+
+corepool_tests::suites!(everywhere corepool_tests::Simulated);
