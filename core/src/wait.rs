@@ -439,28 +439,9 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
                 }
             }
         }
-        // A member may have reported, or been found, just before its completer lets go of it; the
-        // others need not wait for that one.
-        if self
-            .reported
-            .iter()
-            .any(|&position| self.is_ready(position))
-        {
-            // What ended before that one is ready by now, too: the first in the order comes out.
-            let mut next = None;
-            for _ in 0..self.reported.len() {
-                let Some(position) = self.reported.pop_front() else {
-                    break;
-                };
-                if next.is_none() && self.is_ready(position) {
-                    let member = self.members.get_mut(usize::from(position));
-                    next = member.and_then(Option::take);
-                } else {
-                    let _ = self.reported.push_back(position);
-                }
-            }
+        if let Some(future) = self.take_ready() {
             self.left -= 1;
-            return Ok(Poll::Ready(next));
+            return Ok(Poll::Ready(Some(future)));
         }
         if let Some(waker) = waker
             && self.found_leaving
@@ -469,6 +450,24 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             waker.wake_by_ref();
         }
         Ok(Poll::Pending)
+    }
+
+    /// The first of the reported members that is ready, in the order of their reports.
+    ///
+    /// That is the first of all, except while its completer, having reported it, has not let go of
+    /// it yet; the others need not wait for that one.
+    fn take_ready(&mut self) -> Option<JobFuture<'p, T>> {
+        if !self.is_ready(*self.reported.front()?) {
+            let mut members = self.reported.iter().enumerate();
+            let (place, &ready) = members.find(|&(_, &member)| self.is_ready(member))?;
+            // To the front with it; those before it move up by one.
+            let mut carried = ready;
+            for member in self.reported.iter_mut().take(place + 1) {
+                core::mem::swap(member, &mut carried);
+            }
+        }
+        let position = self.reported.pop_front()?;
+        self.members.get_mut(usize::from(position))?.take()
     }
 
     fn is_ready(&self, position: u16) -> bool {
