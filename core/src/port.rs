@@ -49,8 +49,10 @@ pub type ContextId = core::num::NonZeroUsize;
 ///
 /// # Safety
 ///
-/// [`context`](Self::context) tells the truth: the pool uses a worker, which lives on its context's
-/// stack, wherever it is told that this is the worker's context.
+/// * [`context`](Self::context) tells the truth: the pool uses a worker, which lives on its context's
+///   stack, wherever it is told that this is the worker's context.
+/// * [`catch_panic`](Self::catch_panic) calls its argument exactly once, and returns `Ok` only if
+///   that returned: it says to the pool what is in the job's slot then.
 ///
 /// ```
 /// use core::{num::NonZeroUsize, time::Duration};
@@ -81,7 +83,8 @@ pub unsafe trait Port: Sync {
     /// with a timeout fail with an error that says so.
     fn now(&self) -> Option<Duration>;
 
-    /// Calls `f` once with a parker for the context that calls.
+    /// Calls `f` once with a parker for the context that calls. A waker of any parker of a context
+    /// wakes whichever the context sleeps on.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker));
 
     /// How often a caller that is about to sleep looks again first. 0, the default, is never.
@@ -96,8 +99,8 @@ pub unsafe trait Port: Sync {
         true
     }
 
-    /// Calls `f` once. Where unwinding exists, a panic in it comes back as an error. The default
-    /// does not catch.
+    /// Calls `f` exactly once. Where unwinding exists, a panic in it comes back as an error. The
+    /// default does not catch.
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
         f();
         Ok(())

@@ -53,10 +53,8 @@ fn a_slot_has_one_owner() {
         let again = || {
             let free = free.clone();
             move || {
-                for _ in 0..2 {
-                    if let Some(slot) = free.pop() {
-                        free.push(slot);
-                    }
+                if let Some(slot) = free.pop() {
+                    free.push(slot);
                 }
             }
         };

@@ -19,7 +19,7 @@ fn one_waits() {
 /// Each of two that wait gets the slot, one after the other.
 #[test]
 fn two_wait() {
-    explore("room: 2 x submit_blocking, drop, run", Some(2), || {
+    explore("room: 2 x submit_blocking, drop, run", Some(1), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 2>| {
             let job = pool.submit(|| ()).unwrap();
             run_one(pool);
