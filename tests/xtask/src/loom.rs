@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, root};
+use crate::{Outcome, cargo, root};
 
 /// No model may take longer.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -58,8 +58,7 @@ impl Models {
     /// Builds it optimised, and with `debug_assert`s, which say more.
     fn build() -> Result<Self, String> {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-        let output = Command::new(env!("CARGO"))
-            .current_dir(root())
+        let output = cargo()
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
             .args(["test", "--package", "corepool", "--lib", "--release"])
             .args(["--config", "profile.release.debug-assertions=true"])

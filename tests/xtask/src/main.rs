@@ -1,8 +1,13 @@
 //! `cargo xtask <verb>`: what is run on the repository, beyond cargo's own commands.
 
 mod loom;
+mod sanitizers;
+mod soak;
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 /// What a verb ends with: nothing, or what to tell the user.
 type Outcome = Result<(), String>;
@@ -14,16 +19,49 @@ struct Verb {
     run: fn(&[String]) -> Outcome,
 }
 
-const VERBS: &[Verb] = &[Verb {
-    name: "loom",
-    help: "[FILTER]  run the model checker on core's models, or on those whose name has FILTER in it",
-    run: loom::run,
-}];
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "loom",
+        help: "[FILTER]   run the model checker on core's models, or on those whose name has FILTER in it",
+        run: loom::run,
+    },
+    Verb {
+        name: "soak",
+        help: "[OPTIONS]  a random mix of everything, with conservation laws; --help lists the options",
+        run: soak::run,
+    },
+    Verb {
+        name: "tsan",
+        help: "[OPTIONS]  soak and conformance suites under ThreadSanitizer; options as for soak",
+        run: sanitizers::tsan,
+    },
+    Verb {
+        name: "asan",
+        help: "[OPTIONS]  the same under AddressSanitizer",
+        run: sanitizers::asan,
+    },
+];
 
 /// The repository.
 fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// Cargo, in the repository.
+fn cargo() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root());
+    command
+}
+
+/// Runs a command to its end.
+fn run_command(command: &mut Command) -> Outcome {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?} ended with {status}")),
+        Err(error) => Err(format!("cannot run {:?}: {error}", command.get_program())),
+    }
 }
 
 fn help() -> String {

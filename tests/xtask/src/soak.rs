@@ -1,0 +1,10 @@
+//! `cargo xtask soak`: the random mix of `tests/soak`, optimised.
+
+use crate::{Outcome, cargo, run_command};
+
+pub fn run(args: &[String]) -> Outcome {
+    let mut command = cargo();
+    command.args(["run", "--release", "--quiet", "--package", "soak", "--"]);
+    command.args(args);
+    run_command(&mut command)
+}
