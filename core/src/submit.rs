@@ -14,6 +14,7 @@ use crate::{
     error::{Blocked, SubmitError},
     future::JobFuture,
     job::{BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf},
+    log::trace,
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
     state::{HANDLE, Outcome, Published, QUEUED},
@@ -99,6 +100,7 @@ impl<'p> Raw<'p> {
         }
         let job = self.refuse(job)?;
         let Some(index) = self.claim_slot() else {
+            trace!("pool full");
             return Err(SubmitError::Full(job));
         };
         let slot = self.slot(index);
