@@ -73,7 +73,7 @@ pub(crate) struct JobVTable {
 /// A member of a waiting set: whom to tell, and which of the set's futures this is.
 #[derive(Clone, Copy)]
 pub(crate) struct Member {
-    /// The number of the set's waiter, plus one.
+    /// The number of the set's waiter.
     pub(crate) waiter: u16,
     pub(crate) position: u16,
 }

@@ -1,7 +1,7 @@
 //! Idle workers: no wake-up is lost. A lost one is a deadlock, which loom reports.
 
 use super::{MACHINE, Machine, Sleeper, explore, spawn, with_pool};
-use crate::StaticPool;
+use crate::{Parker, StaticPool};
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
@@ -36,9 +36,36 @@ fn one_worker_two_jobs() {
     sleepy_workers::<1>("idle: 1 worker, 2 jobs", 1, 2);
 }
 
+/// Two jobs come while two workers go to sleep, each of which works until it has done one.
 #[test]
 fn two_workers() {
-    sleepy_workers::<2>("idle: 2 workers, 1 job", 1, 1);
+    explore("idle: 2 workers, 2 jobs", Some(1), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
+            let raw = pool.handle().raw;
+            let workers = [(); 2].map(|()| {
+                // Leaked, for the seat to refer to: the model's memory is small.
+                let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
+                // SAFETY: left below.
+                let seat = unsafe { raw.join(sleeper, false) }.unwrap();
+                spawn(move || {
+                    while !raw.run_one(sleeper, Some(seat)) {
+                        seat.announce();
+                        if !raw.has_queued() {
+                            sleeper.park(None);
+                        }
+                        seat.retract();
+                    }
+                    // SAFETY: joined above.
+                    unsafe { seat.leave() };
+                })
+            });
+            assert!(pool.submit_detached(|| ()).is_ok());
+            assert!(pool.submit_detached(|| ()).is_ok());
+            for worker in workers {
+                worker.join().unwrap();
+            }
+        });
+    });
 }
 
 /// The first job waits for the second, so it takes both workers, or one on top of the other.
