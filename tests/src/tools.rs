@@ -82,6 +82,11 @@ impl Gate {
         *lock(&self.0.0) > 0
     }
 
+    /// How often it was opened.
+    pub fn times(&self) -> usize {
+        *lock(&self.0.0)
+    }
+
     /// Waits until it is open.
     ///
     /// # Panics
@@ -249,7 +254,8 @@ where
     F: Fixture,
     R: Send + 'static,
 {
-    let shared: Arc<Mutex<(Option<JobFuture<'static, u32>>, Option<R>)>> = Arc::default();
+    type Shared<R> = Mutex<(Option<JobFuture<'static, u32>>, Option<R>)>;
+    let shared: Arc<Shared<R>> = Arc::default();
     let hold = fixture.hold_workers();
     let inside = Arc::clone(&shared);
     let future = fixture.pool().submit(move || {

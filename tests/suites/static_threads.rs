@@ -1,3 +1,258 @@
 //! A static pool, on threads that park.
 
 corepool_tests::suites!(in_parallel corepool_tests::StaticThreads);
+
+/// What concerns a static pool's own workers, port and memory.
+mod static_pool_tests {
+    use std::{
+        panic::resume_unwind,
+        sync::{Mutex, mpsc::channel},
+        thread,
+        time::Duration,
+    };
+
+    use corepool::{
+        ContextId, JobError, MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen,
+        RunError, ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, wait,
+    };
+    use corepool_std::{HostPort, PanicExt, StartError, run_workers, run_workers_with};
+    use corepool_tests::{Drops, Gate};
+
+    /// CPython: `ExecutorTest.test_max_workers_negative`.
+    #[test]
+    fn max_workers_negative() {
+        static POOL: StaticPool<4, 32, 1, 2> = StaticPool::new();
+        let refused = run_workers(&POOL, 0).unwrap_err();
+        assert!(matches!(refused, StartError::NoWorkers));
+        let refused = run_workers(&POOL, 3).unwrap_err();
+        assert!(matches!(refused, StartError::TooManyWorkers));
+    }
+
+    /// A worker for which the pool has no place is told so.
+    #[test]
+    fn one_worker_too_many() {
+        static POOL: StaticPool<4, 32, 1, 1> = StaticPool::new();
+        let workers = run_workers(&POOL, 1).unwrap();
+        POOL.submit(|| ()).unwrap().result().unwrap();
+        assert_eq!(POOL.run(&SpinWorker), Err(RunError::TooManyWorkers));
+        drop(workers);
+    }
+
+    /// CPython: `ThreadPoolShutdownTest.test_thread_names_default`.
+    #[test]
+    fn thread_names_default() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let workers = run_workers(&POOL, 1).unwrap();
+        let name = || thread::current().name().map(String::from);
+        let name = POOL.submit(name).unwrap().result().unwrap();
+        assert_eq!(name.as_deref(), Some("corepool-0"));
+        drop(workers);
+    }
+
+    /// CPython: `ThreadPoolShutdownTest.test_thread_names_assigned`.
+    #[test]
+    fn thread_names_assigned() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let workers = run_workers_with(POOL.handle(), "SpecialPool", 1, |_| Ok(())).unwrap();
+        let name = || thread::current().name().map(String::from);
+        let name = POOL.submit(name).unwrap().result().unwrap();
+        assert_eq!(name.as_deref(), Some("SpecialPool-0"));
+        drop(workers);
+    }
+
+    /// The host, with a hook that keeps what nobody asked for.
+    struct Hooked(Mutex<Vec<String>>);
+
+    // SAFETY: the contexts are the host port's.
+    unsafe impl Port for Hooked {
+        fn context(&self) -> ContextId {
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            HostPort.with_parker(f);
+        }
+
+        fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+            HostPort.catch_panic(f)
+        }
+
+        fn unobserved_failure(&self, panic: Panic) {
+            let text = panic.payload().unwrap().downcast::<&str>().unwrap();
+            self.0.lock().unwrap().push(String::from(*text));
+        }
+    }
+
+    /// Python: an error that nobody asked for is lost (#120508). Here the port's hook is told:
+    /// of detached jobs, of handles that were dropped, of callbacks. CPython:
+    /// `FutureTests.test_done_callback_raises` and `_raises_already_succeeded`, what they log.
+    #[test]
+    fn unobserved_failures_reach_the_hook() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        static PORT: Hooked = Hooked(Mutex::new(Vec::new()));
+        assert!(POOL.install(&PORT));
+        let told = || std::mem::take(&mut *PORT.0.lock().unwrap());
+
+        POOL.submit_detached(|| resume_unwind(Box::new("a detached job")))
+            .unwrap();
+        POOL.run_pending(1);
+        assert_eq!(told(), ["a detached job"]);
+
+        let job = || resume_unwind(Box::new("a dropped handle"));
+        let future = POOL.submit(job).unwrap();
+        POOL.run_pending(1);
+        assert!(told().is_empty());
+        drop::<corepool::JobFuture<'_, ()>>(future);
+        assert_eq!(told(), ["a dropped handle"]);
+
+        let (promise, mut future) = POOL.promise().unwrap();
+        future
+            .add_done_callback(|_| resume_unwind(Box::new("a callback")))
+            .unwrap();
+        promise.set_result(1).unwrap();
+        assert_eq!(told(), ["a callback"]);
+        future
+            .add_done_callback(|_| resume_unwind(Box::new("a late callback")))
+            .unwrap();
+        assert_eq!(told(), ["a late callback"]);
+
+        let job = || -> u32 { resume_unwind(Box::new("asked for")) };
+        let future = POOL.submit(job).unwrap();
+        POOL.run_pending(1);
+        assert!(matches!(future.result(), Err(JobError::Panicked(_))));
+        assert!(told().is_empty());
+    }
+
+    /// Without a port there is no clock: whatever is given a time-out says so, and nothing happens.
+    #[test]
+    fn no_port_no_clock() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        const SOON: Duration = Duration::from_millis(1);
+        let mut futures = [POOL.submit(|| 42).unwrap()];
+        assert!(matches!(
+            futures[0].result_timeout(SOON),
+            Err(JobError::NoClock)
+        ));
+        assert!(matches!(
+            futures[0].error_timeout(SOON),
+            Err(JobError::NoClock)
+        ));
+        assert_eq!(
+            wait(&mut futures, Some(SOON), ReturnWhen::AllCompleted).unwrap_err(),
+            WaitError::NoClock
+        );
+        let options = MapOptions::<4> {
+            buffer_size: 4,
+            timeout: Some(SOON),
+        };
+        let map = POOL.map_with(options, 0..4, |n: u32| n).map(drop);
+        assert_eq!(map, Err(MapError::NoClock));
+        assert_eq!(
+            POOL.shutdown_timeout(SOON, false),
+            Err(ShutdownError::NoClock)
+        );
+        assert!(!POOL.is_shut_down());
+        let fill: Vec<_> = (1..4).map(|n| POOL.submit(move || n).unwrap()).collect();
+        assert!(matches!(
+            POOL.submit_timeout(|| 7, SOON),
+            Err(SubmitError::NoClock(_))
+        ));
+        drop(fill);
+        // And without a worker, the one who waits does the work.
+        let [future] = futures;
+        assert_eq!(future.result().unwrap(), 42);
+    }
+
+    /// A worker is lost with its job: that job's future fails, the other worker does the rest, and
+    /// when the lost one comes back after all, its slot does, too. CPython:
+    /// `ExecutorDeadlockTest.test_crash_during_func_exec_on_worker`.
+    #[test]
+    fn lost_worker_fails_its_job_only() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let (sender, ids) = channel();
+        let workers = run_workers_with(POOL.handle(), "lost", 2, move |id| {
+            LAST_ID.set(Some(id));
+            let _ = sender.send(id);
+            Ok(())
+        })
+        .unwrap();
+        let drops = Drops::new();
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let (sender, lost) = channel();
+        let stuck = POOL
+            .submit(move || {
+                sender.send(LAST_ID.get().unwrap()).unwrap();
+                start.open();
+                held.wait();
+                drops.token()
+            })
+            .unwrap();
+        started.wait();
+        ids.recv().unwrap();
+        // SAFETY: the worker runs no job of a scope.
+        unsafe { POOL.worker_lost(lost.recv().unwrap(), OnLoss::Continue) };
+        let error = stuck.result().unwrap_err();
+        assert!(matches!(error, JobError::WorkerLost));
+        assert_eq!(POOL.submit(|| 42).unwrap().result().unwrap(), 42);
+        assert!(POOL.free_slots() < POOL.capacity());
+        release.open();
+        drop(workers);
+        assert_eq!((drops.made(), drops.dropped()), (1, 1));
+        assert_eq!(POOL.free_slots(), POOL.capacity());
+    }
+
+    thread_local! {
+        static LAST_ID: std::cell::Cell<Option<corepool::WorkerId>> =
+            const { std::cell::Cell::new(None) };
+    }
+
+    /// A worker is lost, and the pool is to break with it: what is queued fails and names the cause,
+    /// and so does every later submit.
+    #[test]
+    fn lost_worker_breaks_the_pool() {
+        static POOL: StaticPool<8, 64> = StaticPool::new();
+        let (sender, id) = channel();
+        let workers = run_workers_with(POOL.handle(), "lost", 1, move |id| {
+            let _ = sender.send(id);
+            Ok(())
+        })
+        .unwrap();
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let stuck = POOL
+            .submit(move || {
+                start.open();
+                held.wait();
+            })
+            .unwrap();
+        started.wait();
+        let queued = POOL.submit(|| 42).unwrap();
+        // SAFETY: the worker runs no job of a scope.
+        unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Break) };
+        assert!(matches!(stuck.result(), Err(JobError::WorkerLost)));
+        let error = queued.result().unwrap_err();
+        assert!(matches!(error, JobError::Broken(_)));
+        assert!(error.to_string().contains("a worker was lost"));
+        assert!(matches!(POOL.submit(|| 1), Err(SubmitError::Broken(..))));
+        release.open();
+        drop(workers);
+    }
+
+    /// A pool that goes away drops what is queued in it.
+    #[test]
+    fn dropped_pool_drops_its_jobs() {
+        let drops = Drops::new();
+        let pool = StaticPool::<4, 32>::new();
+        for _ in 0..3 {
+            let token = drops.token();
+            pool.submit_detached(move || drop(token)).unwrap();
+        }
+        drop(pool);
+        assert_eq!((drops.made(), drops.dropped()), (3, 3));
+    }
+}

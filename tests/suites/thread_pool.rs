@@ -1,3 +1,298 @@
 //! The thread pool of the host.
 
 corepool_tests::suites!(in_parallel corepool_tests::HostThreads);
+
+/// What only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
+mod thread_pool_tests {
+    use std::{panic::resume_unwind, sync::Arc, thread};
+
+    use corepool::{JobError, SubmitError};
+    use corepool_std::{BuildError, ThreadPool};
+    use corepool_tests::{Drops, Gate, LONG, Token, run_for};
+
+    fn pool(max_workers: usize) -> ThreadPool {
+        ThreadPool::builder()
+            .max_workers(max_workers)
+            .build()
+            .unwrap()
+    }
+
+    /// CPython: `ExecutorTest.test_max_workers_negative`.
+    #[test]
+    fn max_workers_negative() {
+        let built = ThreadPool::builder().max_workers(0).build();
+        let error = built.map(drop).unwrap_err();
+        assert!(matches!(error, BuildError::MaxWorkers(0)));
+        assert!(error.to_string().contains("max_workers must be 1 to"));
+    }
+
+    /// Other options out of bounds are errors, too.
+    #[test]
+    fn options_out_of_bounds() {
+        let builder = ThreadPool::builder;
+        let error = |built: Result<ThreadPool, _>| built.map(drop).unwrap_err();
+        assert!(matches!(
+            error(builder().max_workers(1_001).build()),
+            BuildError::MaxWorkers(1_001)
+        ));
+        assert!(matches!(
+            error(builder().capacity(0).build()),
+            BuildError::Capacity(0)
+        ));
+        assert!(matches!(
+            error(builder().capacity(65_001).build()),
+            BuildError::Capacity(65_001)
+        ));
+        assert!(matches!(
+            error(builder().priorities(0).build()),
+            BuildError::Priorities(0)
+        ));
+        assert!(matches!(
+            error(builder().priorities(17).build()),
+            BuildError::Priorities(17)
+        ));
+    }
+
+    /// CPython: `ThreadPoolExecutorTest.test_default_workers`; asyncio: `test_default_executor`.
+    #[test]
+    fn default_workers() {
+        let cores = thread::available_parallelism().unwrap().get();
+        assert_eq!(ThreadPool::new().max_workers(), (cores + 4).min(32));
+    }
+
+    /// No thread starts before it is needed.
+    #[test]
+    fn threads_start_on_demand() {
+        let pool = ThreadPool::new();
+        assert_eq!(pool.threads_started(), 0);
+        pool.submit(|| ()).unwrap().result().unwrap();
+        assert_eq!(pool.threads_started(), 1);
+    }
+
+    /// CPython: `ThreadPoolExecutorTest.test_saturation`.
+    #[test]
+    fn saturation() {
+        let pool = pool(4);
+        let release = Gate::new();
+        for _ in 0..15 * 4 {
+            let held = release.clone();
+            pool.submit_detached(move || held.wait()).unwrap();
+        }
+        assert_eq!(pool.threads_started(), 4);
+        release.open();
+        pool.shutdown(true, false).unwrap();
+        assert_eq!(pool.threads_started(), 4);
+    }
+
+    /// CPython: `ThreadPoolExecutorTest.test_idle_thread_reuse`.
+    #[test]
+    fn idle_thread_reuse() {
+        let pool = ThreadPool::new();
+        assert_eq!(pool.submit(|| 21 * 2).unwrap().result().unwrap(), 42);
+        assert_eq!(pool.submit(|| 6 * 7).unwrap().result().unwrap(), 42);
+        assert_eq!(pool.submit(|| 3 * 14).unwrap().result().unwrap(), 42);
+        assert_eq!(pool.threads_started(), 1);
+    }
+
+    /// CPython: `ThreadPoolShutdownTest.test_threads_terminate`. The threads hold the initializer;
+    /// when they have ended, nobody does.
+    #[test]
+    fn threads_terminate() {
+        let held = Arc::new(());
+        let by_threads = Arc::clone(&held);
+        let pool = ThreadPool::builder()
+            .max_workers(3)
+            .initializer(move || {
+                let _ = &by_threads;
+                Ok(())
+            })
+            .build()
+            .unwrap();
+        let release = Gate::new();
+        for _ in 0..3 {
+            let held = release.clone();
+            pool.submit_detached(move || held.wait()).unwrap();
+        }
+        assert_eq!(pool.threads_started(), 3);
+        release.open();
+        drop(pool);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    fn names_of_three(pool: &ThreadPool) -> Vec<String> {
+        let met = Gate::new();
+        let jobs = [(); 3].map(|()| {
+            let met = met.clone();
+            let job = move || {
+                met.open();
+                met.wait_for(3);
+                thread::current().name().map(String::from)
+            };
+            pool.submit(job).unwrap()
+        });
+        let mut names = jobs.map(|job| job.result().unwrap().unwrap()).to_vec();
+        names.sort_unstable();
+        names
+    }
+
+    /// CPython: `ThreadPoolShutdownTest.test_thread_names_assigned`; interpreter pool:
+    /// `test_thread_name_prefix`.
+    #[test]
+    fn thread_names_assigned() {
+        let pool = ThreadPool::builder()
+            .max_workers(5)
+            .thread_name_prefix("SpecialPool")
+            .build()
+            .unwrap();
+        let names = names_of_three(&pool);
+        assert_eq!(names, ["SpecialPool-0", "SpecialPool-1", "SpecialPool-2"]);
+    }
+
+    /// CPython: `ThreadPoolShutdownTest.test_thread_names_default`.
+    #[test]
+    fn thread_names_default() {
+        let names = names_of_three(&pool(5));
+        assert_eq!(names, ["ThreadPool-0", "ThreadPool-1", "ThreadPool-2"]);
+    }
+
+    /// Dropping the pool waits for its work. CPython: `ThreadPoolShutdownTest.test_del_shutdown`.
+    #[test]
+    fn del_shutdown() {
+        let drops = Drops::new();
+        let pool = pool(1);
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        pool.submit_detached(move || {
+            start.open();
+            held.wait();
+        })
+        .unwrap();
+        started.wait();
+        for _ in 0..10 {
+            let token = drops.token();
+            pool.submit_detached(move || drop(token)).unwrap();
+        }
+        release.open();
+        drop(pool);
+        assert_eq!(drops.dropped(), 10);
+    }
+
+    /// A pool that is dropped by one of its own jobs ends by itself.
+    #[test]
+    fn dropped_by_its_own_job() {
+        run_for(LONG, || {
+            let drops = Drops::new();
+            let pool = Arc::new(pool(2));
+            let release = Gate::new();
+            let (held, own, token) = (release.clone(), Arc::clone(&pool), drops.token());
+            pool.submit_detached(move || {
+                held.wait();
+                drop(own);
+            })
+            .unwrap();
+            pool.submit_detached(move || drop(token)).unwrap();
+            drop(pool);
+            release.open();
+            while drops.dropped() < 1 {
+                thread::yield_now();
+            }
+        });
+    }
+
+    /// An initializer that panics breaks the pool like one that fails.
+    #[test]
+    fn initializer_panics() {
+        let pool = ThreadPool::builder()
+            .max_workers(1)
+            .initializer(|| resume_unwind(Box::new("doh!")))
+            .build()
+            .unwrap();
+        let outcome = pool.submit(|| 1).map(corepool::JobFuture::result);
+        assert!(matches!(
+            outcome,
+            Ok(Err(JobError::Broken(_))) | Err(SubmitError::Broken(..))
+        ));
+    }
+
+    /// What does not fit a slot, by size or by alignment.
+    #[repr(align(64))]
+    struct Large {
+        bytes: [u8; 500],
+        _token: Token,
+    }
+
+    fn large(drops: Drops) -> Large {
+        Large {
+            bytes: [7; 500],
+            _token: drops.token(),
+        }
+    }
+
+    /// Jobs and results of any size and alignment: each is dropped once, on every path.
+    #[test]
+    fn large_jobs_are_boxed_and_dropped_once() {
+        let drops = Drops::new();
+        let pool = pool(1);
+        let job = |drops| {
+            let captured = large(drops);
+            move || {
+                assert_eq!((&raw const captured).addr() % 64, 0);
+                assert_eq!(captured.bytes, [7; 500]);
+                captured
+            }
+        };
+        // Run and taken.
+        let result = pool.submit(job(drops)).unwrap().result().unwrap();
+        assert_eq!(result.bytes, [7; 500]);
+        assert_eq!(drops.dropped(), 0);
+        drop(result);
+        assert_eq!(drops.dropped(), 1);
+        // Run, and the handle dropped after.
+        let mut future = pool.submit(job(drops)).unwrap();
+        assert!(future.error().is_none());
+        drop(future);
+        assert_eq!(drops.dropped(), 2);
+        // Seen by a callback.
+        let release = Gate::new();
+        let held = release.clone();
+        let mut future = pool
+            .submit(move || {
+                held.wait();
+                large(drops)
+            })
+            .unwrap();
+        future
+            .add_done_callback(|outcome| assert_eq!(outcome.unwrap().bytes, [7; 500]))
+            .unwrap();
+        release.open();
+        drop(future.result().unwrap());
+        assert_eq!(drops.dropped(), 3);
+        // Panicked.
+        let captured = large(drops);
+        let job_that_panics = move || -> Large {
+            let _captured = captured;
+            resume_unwind(Box::new("doh!"))
+        };
+        assert!(pool.submit(job_that_panics).unwrap().result().is_err());
+        assert_eq!(drops.dropped(), 4);
+        // Cancelled; detached.
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        pool.submit_detached(move || {
+            start.open();
+            held.wait();
+        })
+        .unwrap();
+        started.wait();
+        assert!(pool.submit(job(drops)).unwrap().cancel());
+        assert_eq!(drops.dropped(), 5);
+        drop(pool.submit(job(drops)).unwrap());
+        release.open();
+        pool.shutdown(true, false).unwrap();
+        assert_eq!(drops.dropped(), 6);
+        // Refused.
+        let refused = pool.submit(job(drops)).unwrap_err();
+        drop(refused.into_inner()());
+        assert_eq!((drops.made(), drops.dropped()), (7, 7));
+    }
+}

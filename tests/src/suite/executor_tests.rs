@@ -382,9 +382,8 @@ pub fn scope_borrows<F: Fixture>() {
     let ended = AtomicUsize::new(0);
     let length = fx.pool().scope(|scope| {
         for _ in 0..5 {
-            let _ = scope
-                .submit(|| ended.fetch_add(1, Ordering::SeqCst))
-                .unwrap();
+            let job = || ended.fetch_add(1, Ordering::SeqCst);
+            drop(scope.submit(job).unwrap());
         }
         scope.submit(|| text.len()).unwrap().result().unwrap()
     });
@@ -436,6 +435,68 @@ pub fn workers_run_in_parallel<F: Fixture>() {
     for future in [0, 1, 2].map(meet) {
         future.result().unwrap();
     }
+}
+
+/// However much is queued, there are no more workers than were asked for. CPython:
+/// `ThreadPoolExecutorTest.test_saturation`.
+pub fn saturation<F: Fixture>() {
+    let fx = F::start(4);
+    let (started, release) = (Gate::new(), Gate::new());
+    for _ in 0..15 * 4 {
+        let (start, held) = (started.clone(), release.clone());
+        let job = move || {
+            start.open();
+            held.wait();
+        };
+        fx.pool().submit_detached(job).unwrap();
+    }
+    started.wait_for(4);
+    assert_eq!(fx.pool().workers(), 4);
+    assert_eq!(started.times(), 4);
+    release.open();
+    fx.pool().shutdown(true, false).unwrap();
+    assert_eq!(started.times(), 15 * 4);
+}
+
+/// Jobs that block each have a worker, if there are enough. CPython: interpreter pool,
+/// `test_blocking`.
+pub fn blocking<F: Fixture>() {
+    let fx = F::start(3);
+    let (ready, release) = (Gate::new(), Gate::new());
+    let futures = [0, 1, 2].map(|n| {
+        let (ready, held) = (ready.clone(), release.clone());
+        let job = move || {
+            ready.open();
+            held.wait();
+            n
+        };
+        fx.pool().submit(job).unwrap()
+    });
+    ready.wait_for(3);
+    assert!(futures.iter().all(|future| future.running()));
+    release.open();
+    assert_eq!(futures.map(|future| future.result().unwrap()), [0, 1, 2]);
+}
+
+/// If there are not, the others wait for their turn. CPython: interpreter pool,
+/// `test_blocking_with_limited_workers`.
+pub fn blocking_with_limited_workers<F: Fixture>() {
+    let fx = F::start(2);
+    let (ready, release) = (Gate::new(), Gate::new());
+    let futures = [0, 1, 2, 3].map(|n| {
+        let (ready, held) = (ready.clone(), release.clone());
+        let job = move || {
+            ready.open();
+            held.wait();
+            n
+        };
+        fx.pool().submit(job).unwrap()
+    });
+    ready.wait_for(2);
+    let running = futures.iter().filter(|future| future.running()).count();
+    assert_eq!((running, ready.times()), (2, 2));
+    release.open();
+    assert_eq!(futures.map(|future| future.result().unwrap()), [0, 1, 2, 3]);
 }
 
 /// Every job that was accepted from any of several threads runs once, and gives its own result.
@@ -494,5 +555,11 @@ crate::suite!(executor_tests:
         scope_ends_after_cancel,
         scope_in_a_job,
     ]
-    in_parallel [workers_run_in_parallel, many_threads_submit]
+    in_parallel [
+        workers_run_in_parallel,
+        saturation,
+        blocking,
+        blocking_with_limited_workers,
+        many_threads_submit,
+    ]
 );

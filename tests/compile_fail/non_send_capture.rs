@@ -1,0 +1,11 @@
+//! A closure that is bound to its thread.
+use std::rc::Rc;
+
+use corepool::StaticPool;
+
+static POOL: StaticPool<4, 64> = StaticPool::new();
+
+fn main() {
+    let captured = Rc::new(7);
+    let _ = POOL.submit(move || *captured);
+}
