@@ -127,8 +127,10 @@ enum End {
 }
 
 fn run_epoch(rng: &mut Rng) -> Result<(), String> {
-    // Tasks need a pool that lives for ever. It takes some kilobytes.
-    let pool: &'static Pool = Box::leak(Box::default());
+    let memory: *mut Pool = Box::into_raw(Box::default());
+    // SAFETY: it lives until the end of this function, when nobody uses it any more; tasks, which
+    // need a pool that lives for ever, use their wakers only while they are polled.
+    let pool: &'static Pool = unsafe { &*memory };
     pool.install(&QuietPort);
     let end = match rng.u32(0..6) {
         0 => End::ShutDown {
@@ -193,6 +195,8 @@ fn run_epoch(rng: &mut Rng) -> Result<(), String> {
             pool.capacity()
         ));
     }
+    // SAFETY: all threads have been joined, and with them all futures are gone.
+    drop(unsafe { Box::from_raw(memory) });
     Ledger::totals().check()
 }
 
