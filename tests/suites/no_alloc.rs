@@ -180,6 +180,7 @@ fn many<const B: usize>(pool: PoolRef<'static, B>) {
     }
     let (promise, never) = pool.promise::<u32>().unwrap();
     let mut futures = [never, pool.submit(|| 1).unwrap()];
+    wait(&mut futures, None, ReturnWhen::FirstCompleted).unwrap();
     let waited = wait(&mut futures, Some(SOON), ReturnWhen::AllCompleted);
     assert_eq!(waited.unwrap().not_done.len(), 1);
     let set = FutureSet::<'_, u32, 2>::from_iter(futures);
