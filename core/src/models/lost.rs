@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{Counted, MACHINE, explore, spawn, with_pool};
-use crate::{JobError, OnLoss, SpinWorker, StaticPool, WorkerId};
+use crate::{JobError, OnLoss, Port, SpinWorker, StaticPool, WorkerId};
 
 /// Worker 0 is declared lost while it is anywhere in its job, and worker 1 runs another. The slots
 /// come back, since worker 0 does.
@@ -18,29 +18,33 @@ fn nobody_elses_job() {
             let raw = pool.handle().raw;
             // SAFETY: both leave below.
             let seats = [(); 2].map(|()| unsafe { raw.join(&SpinWorker, false) }.unwrap());
-            let jobs = [(); 2].map(|()| {
-                let captured = Counted::new(&alive);
-                pool.submit(move || Counted::new(&captured.0)).unwrap()
+            let runners = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+            let jobs = [0, 1].map(|number| {
+                let (captured, runners) = (Counted::new(&alive), runners.clone());
+                pool.submit(move || {
+                    runners[number].store(MACHINE.context().get(), Relaxed);
+                    Counted::new(&captured.0)
+                })
+                .unwrap()
             });
             let healthy = spawn(move || {
                 raw.run_one(&SpinWorker, Some(seats[1]));
             });
             let lost = spawn(move || {
                 raw.run_one(&SpinWorker, Some(seats[0]));
+                MACHINE.context().get()
             });
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
             healthy.join().unwrap();
-            lost.join().unwrap();
-            let failed = jobs
-                .into_iter()
-                .map(|job| job.result())
-                .filter(|result| match result {
-                    Ok(_) => false,
-                    Err(error) => matches!(error, JobError::WorkerLost),
-                })
-                .count();
-            assert!(failed <= 1, "a healthy worker's job failed");
+            let lost = lost.join().unwrap();
+            for (job, runner) in jobs.into_iter().zip(runners.iter()) {
+                match job.result() {
+                    Ok(_) => {}
+                    Err(JobError::WorkerLost) => assert_eq!(runner.load(Relaxed), lost),
+                    Err(error) => panic!("{error}"),
+                }
+            }
             for seat in seats {
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
