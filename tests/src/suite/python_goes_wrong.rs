@@ -1,6 +1,6 @@
 //! Where Python's `concurrent.futures` goes wrong, and this does not: a test for each row of the
-//! table. The unobserved failure and the deadline that says what runs need a port or a thread of
-//! their own and are in the test binary `ports`.
+//! table. The failure that nobody asked for needs a port of its own and is with the static pool's own
+//! tests, in the test binary `static_threads`.
 
 use std::{
     panic::resume_unwind,
