@@ -40,8 +40,9 @@ impl<'a> CancelToken<'a> {
         Self { pool, slot }
     }
 
-    /// Whether [`cancel`](crate::JobFuture::cancel) was called, or the pool is shutting down and
-    /// cancels. One load: cheap enough for an inner loop. From any context.
+    /// Whether [`cancel`](crate::JobFuture::cancel) was called while the job ran. A shutdown says
+    /// nothing here: it leaves running jobs alone. One load: cheap enough for an inner loop. From
+    /// any context.
     pub fn is_cancelled(&self) -> bool {
         self.pool.slot(self.slot).state.load().has(state::CANCEL)
     }

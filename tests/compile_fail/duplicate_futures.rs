@@ -1,5 +1,7 @@
 //! CPython: `WaitTests.test_20369`, `AsCompletedTests.test_duplicate_futures`. A future that is in a
 //! set twice.
+//!
+//! The build fails with: `error[E0382]`
 use corepool::{FutureSet, ReturnWhen, StaticPool, as_completed, wait};
 
 static POOL: StaticPool<4, 64> = StaticPool::new();

@@ -1,4 +1,6 @@
 //! CPython, interpreter pool: `test_init_closure`. An initializer over what threads cannot share.
+//!
+//! The build fails with: `cannot be shared between threads safely`
 use std::cell::Cell;
 
 use corepool_std::ThreadPool;

@@ -1,5 +1,7 @@
 //! CPython, interpreter pool: `test_init_instance_method`. A method of a value that threads cannot
 //! share.
+//!
+//! The build fails with: `cannot be sent between threads safely`
 use std::rc::Rc;
 
 use corepool::InitError;

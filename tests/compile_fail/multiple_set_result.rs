@@ -1,4 +1,6 @@
 //! CPython: `FutureTests.test_multiple_set_result`. A result that is set twice.
+//!
+//! The build fails with: `error[E0382]`
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 64> = StaticPool::new();

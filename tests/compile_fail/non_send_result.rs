@@ -1,4 +1,6 @@
 //! A result that is bound to its thread.
+//!
+//! The build fails with: `cannot be sent between threads safely`
 use std::rc::Rc;
 
 use corepool::StaticPool;

@@ -1,4 +1,6 @@
 //! A result larger than a slot.
+//!
+//! The build fails with: `the job's result does not fit a slot of the pool: raise the pool's BYTES`
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 32> = StaticPool::new();

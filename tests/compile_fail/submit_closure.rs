@@ -1,4 +1,6 @@
 //! CPython, interpreter pool: `test_submit_closure`. A closure over what cannot go to another thread.
+//!
+//! The build fails with: `cannot be shared between threads safely`
 use std::cell::RefCell;
 
 use corepool_std::ThreadPool;

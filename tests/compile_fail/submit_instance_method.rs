@@ -1,4 +1,6 @@
 //! CPython, interpreter pool: `test_submit_instance_method`. A method of such a value.
+//!
+//! The build fails with: `cannot be sent between threads safely`
 use std::rc::Rc;
 
 use corepool_std::ThreadPool;

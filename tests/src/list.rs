@@ -1,6 +1,6 @@
 //! From generic tests to test functions.
 
-/// Names the tests of a module of [`suite`](crate::suite): those that run `everywhere`, and those
+/// Names the tests of a module of [`suite`](mod@crate::suite): those that run `everywhere`, and those
 /// that need workers `in_parallel` with the test itself. Makes a macro of the module's name, which
 /// makes test functions of them for one fixture.
 #[macro_export]
