@@ -241,12 +241,10 @@ impl<'p> Raw<'p> {
         if self.phase() & PORT == 0 {
             return None;
         }
-        // SAFETY: PORT says that it was written; it is not written again.
-        Some(
-            self.shared()
-                .port
-                .with(|cell| unsafe { (*cell).assume_init() }),
-        )
+        self.shared().port.with(|cell| {
+            // SAFETY: PORT says that it was written; it is not written again.
+            Some(unsafe { (*cell).assume_init() })
+        })
     }
 
     /// Installs the port; false if there is one already.
@@ -407,12 +405,10 @@ impl<'p> Raw<'p> {
         if self.phase() & BROKEN == 0 {
             return None;
         }
-        // SAFETY: BROKEN says that the reason was written; it is not written again.
-        Some(
-            self.shared()
-                .reason
-                .with(|cell| unsafe { (*cell).assume_init() }),
-        )
+        self.shared().reason.with(|cell| {
+            // SAFETY: BROKEN says that the reason was written; it is not written again.
+            Some(unsafe { (*cell).assume_init() })
+        })
     }
 
     /// How many workers are in their run loop, callers that lend themselves included.

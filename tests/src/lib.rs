@@ -8,12 +8,14 @@
 //! [`Fixture::hold_workers`]; what never comes is a promise that nobody keeps. Each test runs under
 //! [`run`], which fails it instead of hanging for ever.
 
+mod allocations;
 mod fixture;
 mod list;
 pub mod suite;
 mod tools;
 
 pub use crate::{
+    allocations::{CountingAllocator, allocations_of},
     fixture::{
         BYTES, Fixture, Hold, HostThreads, Init, LentThreads, Pool, SLOTS, SMALL, Simulated,
         StaticSpin, StaticThreads,

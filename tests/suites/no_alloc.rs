@@ -2,12 +2,11 @@
 //! allocations.
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     future::poll_fn,
     hint::spin_loop,
     num::NonZeroUsize,
     pin::pin,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
@@ -18,39 +17,10 @@ use corepool::{
     Parker, PoolConfig, PoolRef, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker,
     WorkerId, as_completed, wait,
 };
-
-struct Counting;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-static ARMED: AtomicBool = AtomicBool::new(false);
-
-// SAFETY: the system's allocator does it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if ARMED.load(Ordering::SeqCst) {
-            COUNT.fetch_add(1, Ordering::SeqCst);
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
+use corepool_tests::{CountingAllocator, allocations_of};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How many allocations there are, in the whole process, while `f` runs.
-fn allocations_of(f: impl FnOnce()) -> usize {
-    COUNT.store(0, Ordering::SeqCst);
-    ARMED.store(true, Ordering::SeqCst);
-    f();
-    ARMED.store(false, Ordering::SeqCst);
-    COUNT.load(Ordering::SeqCst)
-}
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// A port that takes no heap itself.
 struct Bare;

@@ -1,45 +1,12 @@
 //! The thread pool allocates for a job only if it does not fit a slot. A binary of its own, since it
 //! counts the whole process's allocations.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
-
 use corepool::{ReturnWhen, wait};
 use corepool_std::{SLOT_BYTES, ThreadPool};
-
-struct Counting;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-static ARMED: AtomicBool = AtomicBool::new(false);
-
-// SAFETY: the system's allocator does it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if ARMED.load(Ordering::SeqCst) {
-            COUNT.fetch_add(1, Ordering::SeqCst);
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
+use corepool_tests::{CountingAllocator, allocations_of};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations_of(f: impl FnOnce()) -> usize {
-    COUNT.store(0, Ordering::SeqCst);
-    ARMED.store(true, Ordering::SeqCst);
-    f();
-    ARMED.store(false, Ordering::SeqCst);
-    COUNT.load(Ordering::SeqCst)
-}
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn jobs_that_fit(pool: &ThreadPool) {
     for round in 0..100_u8 {
