@@ -24,7 +24,7 @@
 use core::{num::NonZeroUsize, ptr::NonNull};
 
 use crate::{
-    pool::{LENT, LOST, Raw, Seat},
+    pool::{LEAVING, LENT, LOST, Raw, Seat},
     sync::{AtomicUsize, Ordering, fence},
     worker::{Worker, WorkerId},
 };
@@ -121,11 +121,12 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Wakes every worker, to look at the phase.
+    /// Wakes every worker, and all who wait for the workers' end, to look at the phase.
     pub(crate) fn wake_all_workers(self) {
         for seat in self.seats() {
             seat.bell.ring();
         }
+        self.ring_waiters(LEAVING);
     }
 
     /// How many workers sleep or are about to.

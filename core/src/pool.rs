@@ -441,7 +441,7 @@ impl<'p> Raw<'p> {
 
     /// Wakes the waiters that are interested in `what`.
     #[cold]
-    fn ring_waiters(self, what: u16) {
+    pub(crate) fn ring_waiters(self, what: u16) {
         for waiter in self.waiters() {
             if waiter.interest.load(Ordering::Acquire) & what != 0 {
                 waiter.bell.ring();

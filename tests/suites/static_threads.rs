@@ -6,7 +6,8 @@ corepool_tests::suites!(in_parallel corepool_tests::StaticThreads);
 mod static_pool_tests {
     use std::{
         panic::resume_unwind,
-        sync::{Mutex, mpsc::channel},
+        sync::{LazyLock, Mutex, mpsc::channel},
+        task::Waker,
         thread,
         time::Duration,
     };
@@ -26,6 +27,60 @@ mod static_pool_tests {
         assert!(matches!(refused, StartError::NoWorkers));
         let refused = run_workers(&POOL, 3).unwrap_err();
         assert!(matches!(refused, StartError::TooManyWorkers));
+    }
+
+    /// The host, telling when a caller goes to sleep.
+    struct TellsOfSleep(LazyLock<Gate>);
+
+    /// Opens the gate before it sleeps.
+    struct TellingParker<'a>(&'a dyn Parker, &'a Gate);
+
+    impl Parker for TellingParker<'_> {
+        fn waker(&self) -> Waker {
+            self.0.waker()
+        }
+
+        fn park(&self, deadline: Option<Duration>) {
+            self.1.open();
+            self.0.park(deadline);
+        }
+    }
+
+    // SAFETY: contexts are those of the host's port.
+    unsafe impl Port for TellsOfSleep {
+        fn context(&self) -> ContextId {
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.0)));
+        }
+
+        fn lends_blocked_callers(&self) -> bool {
+            false
+        }
+    }
+
+    /// Nobody but the canceller is there to tell the caller of `shutdown` that the last task is gone.
+    #[test]
+    fn shutdown_without_workers_ends_with_the_last_task() {
+        static PORT: TellsOfSleep = TellsOfSleep(LazyLock::new(Gate::new));
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        POOL.install(&PORT);
+        let (promise, never) = POOL.promise::<()>().unwrap();
+        let task = POOL.spawn(never).unwrap();
+        assert_eq!(POOL.run_pending(1), 1);
+        thread::scope(|scope| {
+            let shutdown = scope.spawn(|| POOL.shutdown(true, false));
+            PORT.0.wait();
+            assert!(task.cancel());
+            assert_eq!(shutdown.join().unwrap(), Ok(()));
+        });
+        drop(promise);
     }
 
     /// A worker for which the pool has no place is told so.
