@@ -25,9 +25,9 @@
 //! | --- | --- |
 //! | [`Frame`]: [`FRAME_POINTS`] points of two bytes and a lock; [`FRAMES`] has [`FRAME_COUNT`] | 1032 |
 //! | [`Monitor`]: as many points again, and a future for each frame | 1160 |
-//! | [`POOL`]: [`POOL_SLOTS`] jobs of [`POOL_BYTES`] bytes, [`POOL_WORKERS`] workers | 584 |
+//! | [`POOL`]: [`POOL_SLOTS`] jobs of [`POOL_BYTES`] bytes, [`POOL_WORKERS`] workers | 632 |
 //!
-//! All is of fixed size, 5872 bytes together. A job works inside its frame and takes no buffer from
+//! All is of fixed size, 5920 bytes together. A job works inside its frame and takes no buffer from
 //! the worker's stack.
 
 #![no_std]
