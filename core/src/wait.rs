@@ -153,6 +153,18 @@ pub struct Waited<'a, 'p, T> {
     pub not_done: &'a mut [JobFuture<'p, T>],
 }
 
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for Waited<'_, '_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Waited({=usize} done, {=usize} not)",
+            self.done.len(),
+            self.not_done.len()
+        );
+    }
+}
+
 /// Waits until one or all of `futures` are done, or until `timeout` is over.
 ///
 /// Puts the futures that are done in front and returns both parts. A time-out is no error: the
