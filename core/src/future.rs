@@ -287,7 +287,7 @@ impl<'p, T> JobFuture<'p, T> {
         };
         let slot = self.pool.slot(place);
         // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
-        // pool's own size (`usize::MAX` says only that the type need not check again).
+        // pool's own size (ANY_SIZE says only that the type need not check again).
         unsafe {
             slot.set_vtable(&VTableOf::<Callback<F, T>, BuildError, ANY_SIZE, 0>::TABLE);
             Stored::<Callback<F, T>, BuildError, ANY_SIZE, 0>::put(
