@@ -270,11 +270,11 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
         if !S::CAN_SPILL {
             assert!(
                 align_of::<J>() <= PAYLOAD_ALIGN,
-                "the job asks for more alignment than a slot has (8 bytes)"
+                "the job asks for more alignment than the BYTES of a slot have (8): capture a reference"
             );
             assert!(
                 align_of::<J::Output>() <= PAYLOAD_ALIGN,
-                "the job's result asks for more alignment than a slot has (8 bytes)"
+                "the job's result asks for more alignment than the BYTES of a slot have (8)"
             );
             assert!(
                 Stored::<J, S, BYTES, OFFSET>::FITS,
