@@ -176,6 +176,11 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Whether both are the same pool.
+    pub(crate) fn is(self, other: Raw<'_>) -> bool {
+        self.shared == other.shared
+    }
+
     #[inline(always)]
     pub(crate) fn dims(self) -> &'p Dims {
         self.dims

@@ -58,6 +58,8 @@ pub enum ReturnWhen {
 pub enum WaitError {
     /// As many waits as the pool has WAITERS are under way.
     TooManyWaiters,
+    /// The futures are of more than one pool. A set reports to a place in its pool.
+    MixedPools,
     /// The caller is a job of the same pool, and waiting here could never end.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
@@ -68,6 +70,7 @@ impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManyWaiters => "too many waits are under way: raise the pool's WAITERS",
+            Self::MixedPools => "the futures are of more than one pool: wait for each pool's own",
             Self::WouldDeadlock => {
                 "waiting here could never end: an awaited job depends on the caller"
             }
@@ -117,8 +120,9 @@ impl<'p> Waiting<'p> {
         self.waker.will_wake(waker)
     }
 
-    /// Tells a future to report here. False if it is done instead, or about to be.
+    /// Tells a future of this pool to report here. False if it is done instead, or about to be.
     fn enlist<T>(&self, future: &mut JobFuture<'p, T>, position: usize) -> bool {
+        debug_assert!(future.pool().is(self.pool));
         // SAFETY: this value is a holder itself.
         unsafe { self.place.bell.hold() };
         let member = Member {
@@ -194,6 +198,9 @@ pub fn wait<'a, 'p, T>(
     let Some(pool) = futures.first().map(JobFuture::pool) else {
         return Ok(partition(futures));
     };
+    if !futures.iter().all(|future| future.pool().is(pool)) {
+        return Err(WaitError::MixedPools);
+    }
     let deadline = pool.deadline_in(timeout)?;
     let is_over = |futures: &[JobFuture<'p, T>]| match when {
         ReturnWhen::FirstCompleted => futures.iter().any(JobFuture::is_ready),
@@ -405,7 +412,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::TooManyWaiters`].
+    /// [`WaitError::TooManyWaiters`] and [`WaitError::MixedPools`].
     pub fn next_done(
         &mut self,
     ) -> impl Future<Output = Option<Result<JobFuture<'p, T>, WaitError>>> {
@@ -498,6 +505,15 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             return Ok(());
         }
         let waker = waker.unwrap_or(Waker::noop());
+        // A member of another pool would report to another place of that number.
+        if !self
+            .members
+            .iter()
+            .flatten()
+            .all(|member| member.pool().is(pool))
+        {
+            return Err(WaitError::MixedPools);
+        }
         for member in self.members.iter_mut().flatten() {
             member.delist();
         }

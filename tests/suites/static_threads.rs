@@ -13,8 +13,9 @@ mod static_pool_tests {
     };
 
     use corepool::{
-        ContextId, JobError, MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen,
-        RunError, ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, wait,
+        AsCompletedError, ContextId, FutureSet, JobError, JobFuture, MapError, MapOptions, OnLoss,
+        Panic, Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker, StaticPool,
+        SubmitError, WaitError, as_completed, wait,
     };
     use corepool_std::{HostPort, PanicExt, StartError, run_workers, run_workers_with};
     use corepool_tests::{Drops, Gate};
@@ -27,6 +28,28 @@ mod static_pool_tests {
         assert!(matches!(refused, StartError::NoWorkers));
         let refused = run_workers(&POOL, 3).unwrap_err();
         assert!(matches!(refused, StartError::TooManyWorkers));
+    }
+
+    /// A set reports to a place in its pool, so one of several pools is refused, and unharmed.
+    #[test]
+    fn a_set_is_of_one_pool() {
+        static ONE: StaticPool<4, 32> = StaticPool::new();
+        static OTHER: StaticPool<4, 32> = StaticPool::new();
+        let mut futures = [ONE.submit(|| 1).unwrap(), OTHER.submit(|| 2).unwrap()];
+        let refused = wait(&mut futures, None, ReturnWhen::AllCompleted).unwrap_err();
+        assert_eq!(refused, WaitError::MixedPools);
+
+        let set: FutureSet<'_, u32, 2> = futures.into_iter().collect();
+        let mut completed = as_completed(set, None);
+        assert_eq!(
+            completed.next().unwrap().unwrap_err(),
+            AsCompletedError::Wait(WaitError::MixedPools)
+        );
+        let results = completed
+            .into_unfinished()
+            .into_iter()
+            .map(JobFuture::result);
+        assert_eq!(results.map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
     }
 
     /// The host, telling when a caller goes to sleep.
