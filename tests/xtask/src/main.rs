@@ -1,5 +1,7 @@
 //! `cargo xtask <verb>`: what is run on the repository, beyond cargo's own commands.
 
+mod bare;
+mod debian;
 mod loom;
 mod sanitizers;
 mod soak;
@@ -20,6 +22,11 @@ struct Verb {
 }
 
 const VERBS: &[Verb] = &[
+    Verb {
+        name: "bare",
+        help: "          the core built for a chip: no panic, no heap, no recursion",
+        run: bare::run,
+    },
     Verb {
         name: "loom",
         help: "[FILTER]   run the model checker on core's models, or on those whose name has FILTER in it",

@@ -1,20 +1,16 @@
 //! `cargo xtask tsan` and `cargo xtask asan`: stress and conformance under a sanitizer.
 //!
 //! ThreadSanitizer must see the standard library's own synchronisation, or it reports races that are
-//! none. So std is built with it, from source, which stable toolchains do not allow; Debian's
-//! compiler comes with the source, and `RUSTC_BOOTSTRAP` lets it. The crates themselves need neither.
+//! none. So std is built with it, from source, by Debian's compiler.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
-use crate::{Outcome, root, run_command};
+use crate::{Outcome, debian, run_command};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// What must be there, and the package that it is in.
+/// What must be there besides the compiler, and the package that it is in.
 const NEEDED: &[(&str, &str)] = &[
-    ("/usr/bin/rustc", "rustc-web"),
-    ("/usr/bin/cargo", "cargo-web"),
-    ("/usr/lib/rustlib/src/rust/library", "rust-web-src"),
     ("/usr/bin/clang-19", "clang-19"),
     (
         "/usr/lib/llvm-19/lib/clang/19/lib/linux",
@@ -34,17 +30,7 @@ pub fn asan(args: &[String]) -> Outcome {
 }
 
 fn sanitize(sanitizer: &str, args: &[String]) -> Outcome {
-    let missing: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(path, _)| !Path::new(path).exists())
-        .map(|&(_, package)| package)
-        .collect();
-    if !missing.is_empty() {
-        return Err(format!(
-            "missing: apt-get install -y --no-install-recommends {}",
-            missing.join(" ")
-        ));
-    }
+    debian::require(&[debian::COMPILER, NEEDED].concat())?;
     let mut soak = cargo(sanitizer);
     soak.args(["run", "--release", "--package", "soak"]);
     build(&mut soak, sanitizer);
@@ -68,25 +54,16 @@ fn sanitize(sanitizer: &str, args: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Debian's cargo, with the sanitizer; a report ends the program with an error.
+/// Cargo with the sanitizer; a report ends the program with an error.
 fn cargo(sanitizer: &str) -> Command {
-    let mut command = Command::new("/usr/bin/cargo");
-    command
-        .current_dir(root())
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("TSAN_OPTIONS", "halt_on_error=1")
-        .env(
-            "RUSTFLAGS",
-            format!(
-                "-Zsanitizer={sanitizer} -Zexternal-clangrt -Clinker=clang-19 \
-                 -Clink-arg=-fsanitize={sanitizer}"
-            ),
-        );
-    // What the toolchain that runs this program has set for itself.
-    for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
-        command.env_remove(name);
-    }
+    let mut command = debian::cargo();
+    command.env("TSAN_OPTIONS", "halt_on_error=1").env(
+        "RUSTFLAGS",
+        format!(
+            "-Zsanitizer={sanitizer} -Zexternal-clangrt -Clinker=clang-19 \
+             -Clink-arg=-fsanitize={sanitizer}"
+        ),
+    );
     command
 }
 
