@@ -1,0 +1,575 @@
+//! The pool, as one thread sees it that has it for itself.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::{
+    Callback, End, Job, JobState, Taken, Worker,
+    record::{Record, Status},
+};
+
+/// Why nothing was submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Every slot is taken.
+    Full,
+    /// The pool is shut down.
+    ShutDown,
+    /// The pool is broken.
+    Broken,
+    /// The pool has fewer priorities.
+    NoSuchPriority,
+}
+
+/// What became of the head of the queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Next {
+    /// It is running.
+    Started(Job),
+    /// It had ended before: its index only left the queue.
+    Skipped(Job),
+    /// The pool's end was declared while the task was on its way back to the queue: it is dropped.
+    Dropped(Job, End),
+    /// The queues are empty.
+    None,
+}
+
+/// What became of a task that had to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Suspension {
+    /// It waits for its waker.
+    Suspended,
+    /// It was woken meanwhile, and is queued again.
+    Requeued,
+    /// It is dropped, and ends so.
+    Dropped(End),
+    /// It had ended before, since its worker was declared lost.
+    TooLate,
+}
+
+/// A pool.
+///
+/// A job that ends runs its callbacks: whoever ends it in the model, by [`finish`](Self::finish),
+/// [`cancel`](Self::cancel) or another method, goes on with [`begin_callback`](Self::begin_callback)
+/// and [`end_callback`](Self::end_callback) for each of them; until the last has ended, the result
+/// cannot be taken, and the slot is not free.
+///
+/// # Panics
+///
+/// Methods panic if they are told of a job that is not there or cannot do that: what the caller has
+/// seen is impossible then, or the caller is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Model {
+    pub(crate) slots: usize,
+    pub(crate) lanes: Vec<VecDeque<Job>>,
+    pub(crate) jobs: BTreeMap<Job, Record>,
+    pub(crate) shut_down: bool,
+    pub(crate) cancelling: bool,
+    pub(crate) broken: bool,
+    unobserved: usize,
+    pub(crate) overlap: crate::history::Overlap,
+}
+
+impl Model {
+    /// An empty pool.
+    pub fn new(slots: usize, priorities: usize) -> Self {
+        Self {
+            slots,
+            lanes: vec![VecDeque::new(); priorities],
+            jobs: BTreeMap::new(),
+            shut_down: false,
+            cancelling: false,
+            broken: false,
+            unobserved: 0,
+            overlap: crate::history::Overlap::default(),
+        }
+    }
+
+    /// How many slots are free.
+    pub fn free_slots(&self) -> usize {
+        self.slots - self.held_slots()
+    }
+
+    fn held_slots(&self) -> usize {
+        let callbacks = |record: &Record| record.callbacks.len();
+        self.jobs.len() + self.jobs.values().map(callbacks).sum::<usize>()
+    }
+
+    /// How many jobs are queued or running: what `PoolRef::unfinished` says.
+    pub fn unfinished(&self) -> usize {
+        let unfinished = |record: &&Record| {
+            record.end().is_none() && (record.queued || record.status != Status::Suspended)
+        };
+        self.jobs.values().filter(unfinished).count()
+    }
+
+    /// How many jobs are running, or are tasks between two polls: what a shutdown that timed out
+    /// says.
+    pub fn started(&self) -> usize {
+        let started =
+            |record: &&Record| matches!(record.status, Status::Running(_) | Status::Suspended);
+        self.jobs.values().filter(started).count()
+    }
+
+    /// How many panics nobody has asked for.
+    pub fn unobserved_failures(&self) -> usize {
+        self.unobserved
+    }
+
+    /// Whether any index is queued, of an ended job too.
+    pub fn has_queued(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.is_empty())
+    }
+
+    /// Whether anybody refers to the job still.
+    pub fn contains(&self, job: Job) -> bool {
+        self.jobs.contains_key(&job)
+    }
+
+    fn record(&self, job: Job) -> &Record {
+        self.jobs
+            .get(&job)
+            .unwrap_or_else(|| panic!("{job:?} is not there"))
+    }
+
+    pub(crate) fn record_mut(&mut self, job: Job) -> &mut Record {
+        self.jobs
+            .get_mut(&job)
+            .unwrap_or_else(|| panic!("{job:?} is not there"))
+    }
+
+    /// Why the pool takes no work, if it does not.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match (self.broken, self.shut_down) {
+            (true, _) => Some(Refusal::Broken),
+            (false, true) => Some(Refusal::ShutDown),
+            (false, false) => None,
+        }
+    }
+
+    /// How a job ends that the pool's end finds waiting; `None` while it may start.
+    fn end_of_pool(&self) -> Option<End> {
+        match (self.broken, self.cancelling) {
+            (true, _) => Some(End::Broken),
+            (false, true) => Some(End::Cancelled),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether a slot can be had: if none is free, ended jobs at the head of the queues give theirs.
+    pub fn has_room(&mut self) -> bool {
+        if self.free_slots() == 0 {
+            self.reap();
+        }
+        self.free_slots() > 0
+    }
+
+    /// Takes ended jobs off the heads of the queues.
+    fn reap(&mut self) {
+        for priority in 0..self.lanes.len() {
+            while let Some(&job) = self.lanes[priority].front()
+                && self.record(job).end().is_some()
+            {
+                self.lanes[priority].pop_front();
+                self.leave_queue(job);
+            }
+        }
+    }
+
+    fn leave_queue(&mut self, job: Job) {
+        self.record_mut(job).queued = false;
+        self.release(job);
+    }
+
+    pub(crate) fn release(&mut self, job: Job) {
+        if self.record(job).is_abandoned() {
+            self.jobs.remove(&job);
+        }
+    }
+
+    fn accept(&mut self, priority: usize) -> Result<(), Refusal> {
+        if priority >= self.lanes.len() {
+            return Err(Refusal::NoSuchPriority);
+        }
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        if !self.has_room() {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// Submits a closure or task.
+    pub fn submit(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
+        self.accept(priority)?;
+        self.jobs.insert(job, Record::new(priority));
+        self.lanes[priority].push_back(job);
+        Ok(())
+    }
+
+    /// Makes a promise.
+    pub fn promise(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
+        self.accept(priority)?;
+        self.jobs.insert(job, Record::new(priority));
+        Ok(())
+    }
+
+    /// A promise is kept (`Returned`) or dropped (`Lost`). False if its future had ended before.
+    pub fn keep_promise(&mut self, job: Job, end: End) -> bool {
+        let kept = self.record(job).end().is_none();
+        self.record_mut(job).queued = false;
+        if kept {
+            self.end(job, end);
+        } else {
+            self.release(job);
+        }
+        kept
+    }
+
+    /// A worker takes the head of the most urgent queue.
+    pub fn start_next(&mut self, worker: Option<Worker>) -> Next {
+        let Some(job) = self.lanes.iter_mut().rev().find_map(VecDeque::pop_front) else {
+            return Next::None;
+        };
+        let over = self.end_of_pool();
+        let record = self.record_mut(job);
+        record.queued = false;
+        if record.end().is_some() {
+            self.release(job);
+            return Next::Skipped(job);
+        }
+        record.notified = false;
+        record.status = Status::Running(worker);
+        match over {
+            Some(end) => {
+                self.end(job, end);
+                Next::Dropped(job, end)
+            }
+            None => Next::Started(job),
+        }
+    }
+
+    /// A job that runs comes to its end. False if it had ended before, since its worker was declared
+    /// lost.
+    pub fn finish(&mut self, job: Job, end: End) -> bool {
+        let in_time = self.record(job).end().is_none();
+        if in_time {
+            self.end(job, end);
+        } else {
+            self.unobserved += usize::from(end == End::Panicked);
+            self.leave_queue(job);
+        }
+        in_time
+    }
+
+    /// A task's poll says that it must wait.
+    pub fn suspend(&mut self, job: Job) -> Suspension {
+        let over = self.end_of_pool();
+        let record = self.record_mut(job);
+        let priority = record.priority;
+        if record.end().is_some() {
+            self.leave_queue(job);
+            return Suspension::TooLate;
+        }
+        if record.cancel_requested {
+            self.end(job, End::Cancelled);
+            return Suspension::Dropped(End::Cancelled);
+        }
+        record.status = Status::Suspended;
+        if std::mem::take(&mut record.notified) {
+            record.queued = true;
+            self.lanes[priority].push_back(job);
+            return Suspension::Requeued;
+        }
+        match over {
+            Some(end) => {
+                self.end(job, end);
+                Suspension::Dropped(end)
+            }
+            None => Suspension::Suspended,
+        }
+    }
+
+    /// The waker of a task, or of a former tenant of its slot, fires.
+    pub fn wake(&mut self, job: Job) {
+        let record = self.record_mut(job);
+        match record.status {
+            Status::Suspended if !record.queued => {
+                record.queued = true;
+                let priority = record.priority;
+                self.lanes[priority].push_back(job);
+            }
+            Status::Running(_) => record.notified = true,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn end(&mut self, job: Job, end: End) {
+        let record = self.record_mut(job);
+        record.status = Status::Ended(end);
+        record.settling = true;
+        self.settle(job);
+    }
+
+    /// Who ended the job leaves, if no callback waits.
+    fn settle(&mut self, job: Job) {
+        let record = self.record_mut(job);
+        if record.callbacks.is_empty() {
+            record.settling = false;
+            let unclaimed = !record.handle && record.status == Status::Ended(End::Panicked);
+            self.unobserved += usize::from(unclaimed);
+            self.release(job);
+        }
+    }
+
+    /// `JobFuture::cancel`: whether it is cancelled.
+    pub fn cancel(&mut self, job: Job) -> bool {
+        let record = self.record_mut(job);
+        if record.is_claimable() {
+            self.end(job, End::Cancelled);
+            return true;
+        }
+        if matches!(record.status, Status::Running(_)) {
+            record.cancel_requested = true;
+        }
+        record.state() == JobState::Cancelled
+    }
+
+    /// Whether cancellation was asked for while it ran.
+    pub fn cancel_requested(&self, job: Job) -> bool {
+        self.record(job).cancel_requested
+    }
+
+    /// Where the job stands.
+    pub fn state(&self, job: Job) -> JobState {
+        self.record(job).state()
+    }
+
+    /// How it ended, if it has.
+    pub fn end_of(&self, job: Job) -> Option<End> {
+        self.record(job).end()
+    }
+
+    /// Whether the result may be taken.
+    pub fn is_ready(&self, job: Job) -> bool {
+        self.record(job).ready().is_some()
+    }
+
+    /// Takes the result; `None` if it may not be taken yet.
+    pub fn take(&mut self, job: Job) -> Option<Taken> {
+        let record = self.record_mut(job);
+        let end = record.ready()?;
+        if record.taken {
+            return Some(Taken::Before);
+        }
+        record.taken = end == End::Returned;
+        Some(Taken::End(end))
+    }
+
+    /// Asks what went wrong. Whether what it panicked with is handed out with it.
+    pub fn take_payload(&mut self, job: Job) -> bool {
+        !std::mem::replace(&mut self.record_mut(job).payload_taken, true)
+    }
+
+    /// The future is dropped.
+    pub fn drop_handle(&mut self, job: Job) {
+        let record = self.record_mut(job);
+        record.handle = false;
+        let unasked = record.ready() == Some(End::Panicked) && !record.payload_taken;
+        self.unobserved += usize::from(unasked);
+        self.release(job);
+    }
+
+    /// Adds a callback. `Ok(true)`: it waits. `Ok(false)`: the job is ready, and it runs at once.
+    pub fn add_callback(&mut self, job: Job, callback: Callback) -> Result<bool, Refusal> {
+        if self.is_ready(job) {
+            return Ok(false);
+        }
+        if !self.has_room() {
+            return Err(Refusal::Full);
+        }
+        self.record_mut(job).callbacks.push_back(callback);
+        Ok(true)
+    }
+
+    /// The next callback of a job that has ended begins to run: this one.
+    pub fn begin_callback(&self, job: Job) -> Option<Callback> {
+        let record = self.record(job);
+        record
+            .callbacks
+            .front()
+            .copied()
+            .filter(|_| record.settling)
+    }
+
+    /// It has returned or panicked; its slot is free.
+    pub fn end_callback(&mut self, job: Job, panicked: bool) {
+        self.unobserved += usize::from(panicked);
+        self.record_mut(job).callbacks.pop_front();
+        self.settle(job);
+    }
+
+    /// A callback that ran at once has panicked.
+    pub fn callback_panicked(&mut self) {
+        self.unobserved += 1;
+    }
+
+    /// Shuts the pool down. The jobs that `cancel_futures` ends are the caller's to
+    /// [`end_waiting`](Self::end_waiting), one after the other.
+    pub fn shut_down(&mut self, cancel_futures: bool) {
+        self.shut_down = true;
+        self.cancelling |= cancel_futures;
+    }
+
+    /// Breaks the pool; false if it is broken already. As for [`shut_down`](Self::shut_down).
+    pub fn break_pool(&mut self) -> bool {
+        !std::mem::replace(&mut self.broken, true)
+    }
+
+    /// The pool's end comes to a job that waits. False if it does not.
+    pub fn end_waiting(&mut self, job: Job, end: End) -> bool {
+        let waits = self.jobs.get(&job).is_some_and(Record::is_claimable);
+        if waits {
+            self.end(job, end);
+        }
+        waits
+    }
+
+    /// The pool's end has come to all jobs.
+    pub fn end_sweep(&mut self) {
+        self.reap();
+    }
+
+    /// The worker that runs `job` is declared lost. False if another runs it, or none. The slot is
+    /// kept for that worker until it comes back.
+    pub fn lose(&mut self, job: Job, worker: Worker) -> bool {
+        let lost = self
+            .jobs
+            .get(&job)
+            .is_some_and(|record| record.status == Status::Running(Some(worker)));
+        if lost {
+            self.record_mut(job).queued = true;
+            self.end(job, End::Lost);
+        }
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs<const N: usize>() -> [Job; N] {
+        std::array::from_fn(|number| Job(number as u32))
+    }
+
+    #[test]
+    fn a_cancelled_job_behind_a_live_one_keeps_its_slot() {
+        let mut pool = Model::new(2, 1);
+        let [live, cancelled, third] = jobs();
+        pool.submit(live, 0).unwrap();
+        pool.submit(cancelled, 0).unwrap();
+        assert!(pool.cancel(cancelled));
+        pool.drop_handle(cancelled);
+        assert_eq!(pool.submit(third, 0), Err(Refusal::Full));
+        assert_eq!(pool.start_next(None), Next::Started(live));
+        assert_eq!(pool.submit(third, 0), Ok(()));
+    }
+
+    #[test]
+    fn cancelled_jobs_at_the_heads_make_room_for_a_submit_and_for_nothing_else() {
+        let mut pool = Model::new(2, 2);
+        let [low, high, third] = jobs();
+        pool.submit(low, 0).unwrap();
+        pool.submit(high, 1).unwrap();
+        for job in [low, high] {
+            pool.cancel(job);
+            pool.drop_handle(job);
+        }
+        assert_eq!(pool.free_slots(), 0);
+        pool.submit(third, 0).unwrap();
+        assert_eq!(pool.free_slots(), 1);
+    }
+
+    #[test]
+    fn a_result_waits_for_the_callbacks_and_so_does_the_slot() {
+        let mut pool = Model::new(2, 1);
+        let [job] = jobs();
+        pool.submit(job, 0).unwrap();
+        assert_eq!(pool.add_callback(job, Callback(7)), Ok(true));
+        assert_eq!(pool.start_next(None), Next::Started(job));
+        assert!(pool.finish(job, End::Returned));
+        assert_eq!(
+            (pool.state(job), pool.take(job)),
+            (JobState::Finished, None)
+        );
+        assert_eq!(pool.begin_callback(job), Some(Callback(7)));
+        pool.drop_handle(job);
+        assert_eq!(pool.free_slots(), 0);
+        pool.end_callback(job, false);
+        assert_eq!(pool.free_slots(), 2);
+    }
+
+    #[test]
+    fn a_task_woken_while_it_is_polled_goes_back_to_the_queue_once() {
+        let mut pool = Model::new(1, 1);
+        let [task] = jobs();
+        pool.submit(task, 0).unwrap();
+        assert_eq!(pool.start_next(None), Next::Started(task));
+        pool.wake(task);
+        pool.wake(task);
+        assert_eq!(pool.suspend(task), Suspension::Requeued);
+        pool.wake(task);
+        assert_eq!(pool.start_next(None), Next::Started(task));
+        assert_eq!(pool.suspend(task), Suspension::Suspended);
+        assert_eq!(pool.start_next(None), Next::None);
+    }
+
+    #[test]
+    fn a_task_cancelled_in_the_queue_leaves_its_index_there() {
+        let mut pool = Model::new(1, 1);
+        let [task] = jobs();
+        pool.submit(task, 0).unwrap();
+        pool.start_next(None);
+        pool.wake(task);
+        pool.suspend(task);
+        assert!(pool.cancel(task));
+        pool.drop_handle(task);
+        assert_eq!(pool.free_slots(), 0);
+        assert_eq!(pool.start_next(None), Next::Skipped(task));
+        assert_eq!(pool.free_slots(), 1);
+    }
+
+    #[test]
+    fn a_lost_worker_keeps_the_slot_until_it_comes_back() {
+        let mut pool = Model::new(1, 1);
+        let ([job], worker) = (jobs(), Worker(0));
+        pool.submit(job, 0).unwrap();
+        pool.start_next(Some(worker));
+        assert!(pool.lose(job, worker));
+        assert_eq!(pool.take(job), Some(Taken::End(End::Lost)));
+        pool.drop_handle(job);
+        assert_eq!(pool.free_slots(), 0);
+        assert!(!pool.finish(job, End::Returned));
+        assert_eq!(pool.free_slots(), 1);
+    }
+
+    #[test]
+    fn a_panic_is_unobserved_until_it_is_handed_out() {
+        let mut pool = Model::new(3, 1);
+        let [asked, unasked, detached] = jobs();
+        for job in [asked, unasked, detached] {
+            pool.submit(job, 0).unwrap();
+        }
+        pool.drop_handle(detached);
+        for job in [asked, unasked, detached] {
+            assert_eq!(pool.start_next(None), Next::Started(job));
+            pool.finish(job, End::Panicked);
+        }
+        assert!(pool.take_payload(asked));
+        assert!(!pool.take_payload(asked));
+        pool.drop_handle(asked);
+        pool.drop_handle(unasked);
+        assert_eq!(pool.unobserved_failures(), 2);
+    }
+}
