@@ -1,6 +1,8 @@
-//! Debian's compiler. It comes with the source of the standard library, for targets and sanitizers
-//! that stable toolchains have no standard library for. `RUSTC_BOOTSTRAP` lets it build that; the
-//! crates themselves need no unstable feature.
+//! What Debian's packages are needed for.
+//!
+//! Its compiler comes with the source of the standard library, for targets and sanitizers that
+//! stable toolchains have no standard library for. `RUSTC_BOOTSTRAP` lets it build that; the crates
+//! themselves need no unstable feature.
 
 use std::{path::Path, process::Command};
 
@@ -12,6 +14,9 @@ pub const COMPILER: &[(&str, &str)] = &[
     ("/usr/bin/cargo", "cargo-web"),
     ("/usr/lib/rustlib/src/rust/library", "rust-web-src"),
 ];
+
+/// Counts instructions, and finds uses of memory that was not written.
+pub const VALGRIND: &[(&str, &str)] = &[("/usr/bin/valgrind", "valgrind")];
 
 /// Fails with the command that installs what is missing.
 pub fn require(needed: &[(&str, &str)]) -> Outcome {

@@ -1,6 +1,7 @@
 //! `cargo xtask <verb>`: what is run on the repository, beyond cargo's own commands.
 
 mod bare;
+mod cost;
 mod debian;
 mod loom;
 mod sanitizers;
@@ -26,6 +27,11 @@ const VERBS: &[Verb] = &[
         name: "bare",
         help: "          the core built for a chip: no panic, no heap, no recursion",
         run: bare::run,
+    },
+    Verb {
+        name: "cost",
+        help: "          instructions of each call, with 4 and with 4,096 slots: they must be equal",
+        run: cost::run,
     },
     Verb {
         name: "loom",
