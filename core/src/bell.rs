@@ -149,3 +149,104 @@ impl Bell {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering::Relaxed},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Rings(AtomicUsize);
+
+    impl Wake for Rings {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    impl Rings {
+        fn count(&self) -> usize {
+            self.0.load(Relaxed)
+        }
+    }
+
+    /// An open bell, and what its waker counts.
+    fn open_bell() -> (Bell, Arc<Rings>) {
+        let (bell, rings) = (Bell::new(), Arc::new(Rings::default()));
+        assert!(bell.take());
+        // SAFETY: taken just now.
+        unsafe { bell.open(rings.clone().into()) };
+        (bell, rings)
+    }
+
+    #[test]
+    fn one_owner_takes_a_bell() {
+        let bell = Bell::new();
+        assert!(!bell.is_taken());
+        assert!(bell.take());
+        assert!(bell.is_taken());
+        assert!(!bell.take());
+    }
+
+    #[test]
+    fn a_bell_rings_while_it_is_open() {
+        let (bell, rings) = open_bell();
+        assert!(!bell.take());
+        bell.ring();
+        bell.ring();
+        assert_eq!(rings.count(), 2);
+        // SAFETY: opened above, and not closed yet.
+        unsafe { bell.close() };
+        bell.ring();
+        assert_eq!(rings.count(), 2);
+    }
+
+    #[test]
+    fn nobody_holds_a_bell_that_is_not_open() {
+        let bell = Bell::new();
+        assert!(!bell.try_hold());
+        assert!(bell.take());
+        assert!(!bell.try_hold());
+    }
+
+    #[test]
+    fn the_owner_drops_the_waker_if_it_leaves_last() {
+        let (bell, rings) = open_bell();
+        bell.ring();
+        assert!(bell.try_hold());
+        bell.release();
+        assert_eq!(Arc::strong_count(&rings), 2);
+        // SAFETY: opened above, and not closed yet.
+        unsafe { bell.close() };
+        assert_eq!(Arc::strong_count(&rings), 1);
+        assert!(!bell.is_taken());
+        assert!(bell.take());
+    }
+
+    #[test]
+    fn a_holder_keeps_the_waker_from_a_closed_bell() {
+        let (bell, rings) = open_bell();
+        assert!(bell.try_hold());
+        // SAFETY: held just now.
+        unsafe { bell.hold() };
+        // SAFETY: opened above, and not closed yet.
+        unsafe { bell.close() };
+        assert!(!bell.try_hold());
+        bell.release();
+        assert!(!bell.take());
+        // SAFETY: one of the two holders is left.
+        unsafe { bell.ring_held() };
+        assert_eq!(rings.count(), 1);
+        assert_eq!(Arc::strong_count(&rings), 2);
+        bell.release();
+        assert_eq!(Arc::strong_count(&rings), 1);
+        assert!(bell.take());
+    }
+}

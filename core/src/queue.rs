@@ -228,3 +228,142 @@ impl<'p> Queue<'p> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const LANES: usize = 3;
+    const SLOTS: usize = 5;
+
+    /// The queues of a pool of five slots and three priorities.
+    struct Queues {
+        lanes: [Lane; LANES],
+        nodes: [Node; LANES + SLOTS],
+    }
+
+    impl Queues {
+        fn new() -> Self {
+            Self {
+                lanes: [const { Lane::new() }; LANES],
+                nodes: [const { Node::new() }; LANES + SLOTS],
+            }
+        }
+
+        fn lane(&self, number: usize) -> Queue<'_> {
+            let tagged = Tagged::for_indices_to(self.nodes.len());
+            Queue::new(&self.lanes[number], number, &self.nodes, tagged)
+        }
+    }
+
+    /// Appends an item in a node that no queue has.
+    fn push(queue: Queue<'_>, item: u16, node: u16) {
+        // SAFETY: the tests push each node once, or after it was popped.
+        unsafe { queue.push(item, node) };
+    }
+
+    fn pop(queue: Queue<'_>) -> Option<Popped> {
+        queue.pop_if(|_| true)
+    }
+
+    #[test]
+    fn what_was_queued_first_comes_first() {
+        let queues = Queues::new();
+        let queue = queues.lane(0);
+        assert_eq!(pop(queue), None);
+        for (item, node) in [(4, 3), (0, 4), (2, 5)] {
+            push(queue, item, node);
+        }
+        let items = [pop(queue), pop(queue), pop(queue)].map(|popped| popped.map(|p| p.item));
+        assert_eq!(items, [Some(4), Some(0), Some(2)]);
+        assert_eq!(pop(queue), None);
+    }
+
+    #[test]
+    fn with_an_item_comes_the_node_before_it() {
+        let queues = Queues::new();
+        let queue = queues.lane(2);
+        push(queue, 1, 6);
+        push(queue, 3, 4);
+        assert_eq!(pop(queue), Some(Popped { item: 1, node: 2 }));
+        assert_eq!(pop(queue), Some(Popped { item: 3, node: 6 }));
+        push(queue, 0, 2);
+        assert_eq!(pop(queue), Some(Popped { item: 0, node: 4 }));
+    }
+
+    #[test]
+    fn lanes_that_share_nodes_keep_their_items_apart() {
+        let queues = Queues::new();
+        for (number, item, node) in [(0, 10, 3), (1, 11, 4), (2, 12, 5), (0, 20, 6), (1, 21, 7)] {
+            push(queues.lane(number), item, node);
+        }
+        for (number, items) in [
+            (1, [Some(11), Some(21), None]),
+            (0, [Some(10), Some(20), None]),
+            (2, [Some(12), None, None]),
+        ] {
+            let queue = queues.lane(number);
+            assert_eq!(
+                [pop(queue), pop(queue), pop(queue)].map(|popped| popped.map(|p| p.item)),
+                items
+            );
+        }
+    }
+
+    #[test]
+    fn an_unwanted_item_stays_first() {
+        let queues = Queues::new();
+        let queue = queues.lane(1);
+        push(queue, 0, 3);
+        push(queue, 1, 4);
+        assert_eq!(queue.pop_if(|item| item == 1), None);
+        assert_eq!(
+            queue.pop_if(|item| item == 0).map(|popped| popped.item),
+            Some(0)
+        );
+        assert_eq!(
+            queue.pop_if(|item| item == 1).map(|popped| popped.item),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn a_queue_is_empty_when_all_items_left() {
+        let queues = Queues::new();
+        let queue = queues.lane(1);
+        assert!(queue.is_empty());
+        push(queue, 0, 3);
+        push(queue, 1, 4);
+        assert!(!queue.is_empty());
+        assert!(queues.lane(0).is_empty());
+        pop(queue);
+        assert!(!queue.is_empty());
+        pop(queue);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_popper_goes_past_a_pusher_that_stopped_before_it_moved_the_tail() {
+        let queues = Queues::new();
+        let queue = queues.lane(1);
+        let before = queue.lane.tail.load(Ordering::Relaxed);
+        push(queue, 0, 3);
+        queue.lane.tail.store(before, Ordering::Relaxed);
+        assert!(!queue.is_empty());
+        assert_eq!(pop(queue), Some(Popped { item: 0, node: 1 }));
+        push(queue, 1, 4);
+        assert_eq!(pop(queue), Some(Popped { item: 1, node: 3 }));
+    }
+
+    #[test]
+    fn a_pusher_goes_past_a_pusher_that_stopped_before_it_moved_the_tail() {
+        let queues = Queues::new();
+        let queue = queues.lane(1);
+        let before = queue.lane.tail.load(Ordering::Relaxed);
+        push(queue, 0, 3);
+        queue.lane.tail.store(before, Ordering::Relaxed);
+        push(queue, 1, 4);
+        assert_eq!(pop(queue), Some(Popped { item: 0, node: 1 }));
+        assert_eq!(pop(queue), Some(Popped { item: 1, node: 3 }));
+    }
+}

@@ -37,3 +37,40 @@ impl Tagged {
         (word | self.mask).wrapping_add(1) | index
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_takes_as_few_bits_as_the_largest_needs() {
+        for (largest, bits) in [
+            (1, 1),
+            (2, 2),
+            (3, 2),
+            (4, 3),
+            (255, 8),
+            (256, 9),
+            (4096, 13),
+        ] {
+            let tagged = Tagged::for_indices_to(largest);
+            assert_eq!(tagged.index(usize::MAX), (1 << bits) - 1, "{largest}");
+        }
+    }
+
+    #[test]
+    fn each_successor_has_the_index_that_it_was_given_and_the_next_tag() {
+        let tagged = Tagged::for_indices_to(7);
+        let word = (5 << 3) | 6;
+        assert_eq!(tagged.index(word), 6);
+        assert_eq!(tagged.successor(word, 0), 6 << 3);
+        assert_eq!(tagged.successor(word, 6), (6 << 3) | 6);
+        assert_eq!(tagged.successor(6 << 3, 7), (7 << 3) | 7);
+    }
+
+    #[test]
+    fn after_the_last_tag_comes_the_first() {
+        let tagged = Tagged::for_indices_to(7);
+        assert_eq!(tagged.successor(usize::MAX, 3), 3);
+    }
+}
