@@ -1,0 +1,62 @@
+//! One Cortex-M3: jobs run in the main loop, or in an interrupt that nothing else uses, while the
+//! system timer's handler submits.
+//!
+//! | priority | context | does |
+//! |---|---|---|
+//! | high | `SysTick` | takes a sample, submits windows, collects results |
+//! | low | `GPIOA`, pended by the pool | runs jobs, in the second arrangement |
+//! | none | `main` | runs jobs, in the first arrangement |
+#![no_std]
+#![no_main]
+
+use cortex_m::peripheral::{Peripherals, scb::SystemHandler, syst::SystClkSource};
+use cortex_m_rt::{entry, exception};
+use firmware_support::{
+    one_core,
+    port::{OneCore, Pended},
+    pulse::InHandler,
+    tick,
+};
+use lm3s6965::{Interrupt, NVIC_PRIO_BITS, interrupt};
+use pulse_app::Pool;
+
+/// The core's clock when it comes out of reset.
+const CORE_HZ: u32 = 12_500_000;
+
+/// The lowest priority there is.
+const LOWEST: u8 = u8::MAX << (8 - NVIC_PRIO_BITS);
+
+/// The interrupt of GPIO port A, which is not used.
+static WORKER: Pended<Interrupt> = Pended::new(Interrupt::GPIOA);
+static PENDING: OneCore = OneCore {
+    pend: Some(|| WORKER.pend()),
+};
+static POOLS: [Pool; 2] = [const { Pool::new() }; 2];
+
+#[interrupt]
+fn GPIOA() {
+    WORKER.on_interrupt();
+}
+
+#[exception]
+fn SysTick() {
+    static mut REPLAY: InHandler = InHandler::new();
+    tick::on_tick();
+    REPLAY.on_tick();
+}
+
+#[entry]
+fn main() -> ! {
+    let mut core = Peripherals::take().expect("taken once");
+    // SAFETY: no critical section is made of priorities.
+    unsafe {
+        core.NVIC.set_priority(Interrupt::GPIOA, LOWEST);
+        core.SCB.set_priority(SystemHandler::SysTick, 0);
+    }
+    core.SYST.set_clock_source(SystClkSource::Core);
+    core.SYST.set_reload(CORE_HZ / 1000 * tick::PERIOD_MS - 1);
+    core.SYST.clear_current();
+    core.SYST.enable_interrupt();
+    core.SYST.enable_counter();
+    one_core::run(&WORKER, &PENDING, &POOLS)
+}

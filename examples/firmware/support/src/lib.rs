@@ -1,0 +1,42 @@
+//! What the boards share.
+//!
+//! A board's crate starts the chip, says in a [`Board`] how its workers come to the jobs, and then
+//! calls [`conformance::run`] and feeds a [`pulse::Replay`]. To add a board, write such a crate with
+//! its `memory.x` and `expected.txt`, and add a line to the table in `tests/xtask/src/firmware.rs`.
+//!
+//! - [`port`]: the pool's [`Port`](corepool::Port), parkers and workers for chips;
+//! - [`tick`]: a periodic interrupt as clock, and as a context to submit from;
+//! - [`conformance`]: the promises that can be tested without unwinding, from threads and handlers;
+//! - [`pulse`]: the application of the host's example, on the same recording;
+//! - `one_core`: all of that on a Cortex-M with one core, in both arrangements;
+//! - `ram`: how much memory a run took.
+//!
+//! What is printed goes to the debugger or emulator by semihosting. Lines that begin with `#` are
+//! measurements, which differ between compilers; the others are compared with `expected.txt`.
+#![no_std]
+
+mod board;
+pub mod conformance;
+#[cfg(target_arch = "arm")]
+pub mod one_core;
+pub mod port;
+pub mod pulse;
+#[cfg(target_arch = "arm")]
+pub mod ram;
+pub mod tick;
+
+pub use board::{BYTES, Board, BoardPool, Context, in_context};
+pub use semihosting::println;
+
+/// Ends the run; `failed` tests make it a failure.
+pub fn exit(failed: usize) -> ! {
+    semihosting::process::exit(if failed == 0 { 0 } else { 1 })
+}
+
+/// A fault that nothing else handles is a failed run, not a silent loop.
+#[cfg(target_arch = "arm")]
+#[cortex_m_rt::exception]
+unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
+    println!("hard fault: {frame:?}");
+    exit(1)
+}

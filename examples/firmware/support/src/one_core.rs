@@ -1,0 +1,90 @@
+//! What a board with one core runs: everything twice, with jobs in the thread and in an interrupt.
+//!
+//! | context | first arrangement | second arrangement |
+//! |---|---|---|
+//! | the tick's handler | submits | submits |
+//! | a pended interrupt, below it | | runs jobs |
+//! | the thread | runs jobs, when it waits or has nothing to do | waits |
+
+use cortex_m::interrupt::InterruptNumber;
+use pulse_app::Pool;
+use semihosting::println;
+
+use crate::{
+    Board, BoardPool, conformance, exit,
+    port::{OneCore, Pended, THREAD_CONTEXT, Thread, sleep_unless},
+    pulse, ram, tick,
+};
+
+/// One of the arrangements.
+struct Arrangement<I: 'static> {
+    port: &'static OneCore,
+    worker: Option<&'static Pended<I>>,
+}
+
+impl<I: InterruptNumber + Sync> Board for Arrangement<I> {
+    fn lend(&self, pool: BoardPool) {
+        pool.install(self.port);
+        if let Some(worker) = self.worker {
+            worker.lend(pool);
+        }
+    }
+
+    fn take_back(&self) {
+        if let Some(worker) = self.worker {
+            worker.take_back();
+        }
+    }
+
+    fn hold(&self, _pool: BoardPool, f: &mut dyn FnMut()) {
+        match self.worker {
+            Some(worker) => worker.masked(f),
+            None => f(),
+        }
+    }
+
+    fn has_workers(&self) -> bool {
+        self.worker.is_some()
+    }
+
+    fn interrupt(&self, f: &mut (dyn FnMut() + Send)) {
+        tick::call_in_handler(f);
+    }
+}
+
+/// Runs the pulse monitor and the suite in both arrangements, and ends the run. `pending` is a
+/// port that pends `worker`; `pools` are the application's, one for each. The tick is running.
+pub fn run<I: InterruptNumber + Sync>(
+    worker: &'static Pended<I>,
+    pending: &'static OneCore,
+    pools: &'static [Pool; 2],
+) -> ! {
+    let [in_thread, in_interrupt] = pools;
+
+    println!("== jobs in the thread");
+    let thread = Arrangement::<I> {
+        port: &OneCore { pend: None },
+        worker: None,
+    };
+    thread.lend(in_thread.handle());
+    pulse::request(in_thread, |context| context == THREAD_CONTEXT);
+    // The first arrangement's worker is this very thread, until the replay shuts the pool down.
+    in_thread.run(&Thread).expect("the pool is not broken");
+    let mut failed = conformance::run(&thread);
+
+    println!("== jobs in a pended interrupt");
+    let interrupt = Arrangement {
+        port: pending,
+        worker: Some(worker),
+    };
+    interrupt.lend(in_interrupt.handle());
+    pulse::request(in_interrupt, |context| context != THREAD_CONTEXT);
+    while !pulse::is_over() {
+        sleep_unless(pulse::is_over);
+    }
+    interrupt.take_back();
+    failed += conformance::run(&interrupt);
+
+    ram::print();
+    exit(failed)
+}

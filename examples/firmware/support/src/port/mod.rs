@@ -1,0 +1,93 @@
+//! Ports: how a chip's contexts sleep, and how they are woken.
+//!
+//! | worker | sleeps | is woken | for |
+//! |---|---|---|---|
+//! | [`corepool::SpinWorker`] | never | need not be | a core that has nothing else to do |
+//! | [`Thread`] | `WFI` | by any interrupt of its own core | one core: main loop, blocked callers |
+//! | `Pended` | is not there | the interrupt is pended | jobs above the main loop, below the drivers |
+//!
+//! [`OneCore`] is the port that goes with the last two.
+
+use core::{
+    task::{RawWaker, RawWakerVTable, Waker},
+    time::Duration,
+};
+
+use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
+use portable_atomic::{AtomicBool, Ordering};
+
+use crate::tick;
+
+#[cfg(target_arch = "arm")]
+mod cortex_m;
+#[cfg(target_arch = "arm")]
+pub use self::cortex_m::{Pended, THREAD_CONTEXT, context, in_thread, sleep_unless};
+
+/// The thread of the only core was woken and has not noticed yet.
+static WOKEN: AtomicBool = AtomicBool::new(false);
+
+/// The thread of the only core, as a parker and as a worker. Not for handlers.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread;
+
+impl Parker for Thread {
+    fn waker(&self) -> Waker {
+        // There is one thread, so its wakers have nothing to remember. On one core, who wakes it is
+        // a handler, whose interrupt ends the sleep, or the thread itself, before it sleeps.
+        const VTABLE: &RawWakerVTable = &RawWakerVTable::new(
+            |data| RawWaker::new(data, VTABLE),
+            |_| WOKEN.store(true, Ordering::Release),
+            |_| WOKEN.store(true, Ordering::Release),
+            |_| (),
+        );
+        // SAFETY: the functions use no data.
+        unsafe { Waker::new(core::ptr::null(), VTABLE) }
+    }
+
+    /// An interrupt that wakes nobody ends it too; the tick does, so deadlines are seen.
+    fn park(&self, _deadline: Option<Duration>) {
+        // Acquire: pairs with the Release above.
+        sleep_unless(|| WOKEN.load(Ordering::Relaxed));
+        WOKEN.swap(false, Ordering::Acquire);
+    }
+}
+
+impl Worker for Thread {}
+
+/// A chip with one core: a thread, and interrupts above it.
+#[derive(Clone, Copy, Debug)]
+pub struct OneCore {
+    /// Pends the interrupt in which jobs run. `None` if they run in the thread.
+    pub pend: Option<fn()>,
+}
+
+// SAFETY: on one core, contexts that can be under way at the same time are the thread and handlers
+// of different interrupts; `context` has a name for each. The default `catch_panic` calls once.
+unsafe impl Port for OneCore {
+    fn context(&self) -> ContextId {
+        context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(tick::now())
+    }
+
+    /// Handlers do not sleep: what they wait for would have to come from other handlers.
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        if in_thread() {
+            f(&Thread);
+        } else {
+            f(&SpinWorker);
+        }
+    }
+
+    fn lends_blocked_callers(&self) -> bool {
+        self.pend.is_none()
+    }
+
+    fn no_idle_worker(&self) {
+        if let Some(pend) = self.pend {
+            pend();
+        }
+    }
+}

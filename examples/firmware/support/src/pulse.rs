@@ -1,0 +1,138 @@
+//! The pulse monitor on a board: the application's crate, on the recording of the host's example.
+//!
+//! The readings are printed in the form of `examples/data/readings.csv`, with which they are
+//! compared to the last digit, as the host's are.
+
+use core::cell::Cell;
+
+use critical_section::Mutex;
+use pulse_app::{FRAMES, Monitor, Outcome, Plan, Platform, Pool, Pulse, WhenBusy};
+use semihosting::println;
+
+use crate::port;
+
+/// The recording, in flash.
+static SAMPLES: &[u16] = &include!(concat!(env!("OUT_DIR"), "/samples.rs"));
+
+/// Its sample rate, windows of 10 s, one every 2 s.
+const PLAN: Plan = match Plan::new(116_988, 10_000, 2_000) {
+    Ok(plan) => plan,
+    Err(_) => panic!("no such plan"),
+};
+
+/// Windows in the recording.
+const WINDOWS: usize = PLAN.windows_in(SAMPLES.len());
+
+/// The replay of the recording: a sample a step, from a main loop or from a timer's handler.
+pub struct Replay {
+    monitor: Monitor,
+    left: &'static [u16],
+    log: Log,
+}
+
+/// What became of the windows.
+struct Log {
+    /// The pulse and the context that measured it.
+    readings: [Option<(Pulse, u8)>; WINDOWS],
+    /// Windows that were reported.
+    reported: usize,
+}
+
+impl Platform for Log {
+    fn worker() -> u8 {
+        port::context().get() as u8
+    }
+
+    fn report(&mut self, window: u32, outcome: Outcome) {
+        self.reported += 1;
+        match outcome {
+            Outcome::Measured(reading) => {
+                self.readings[window as usize] = reading.pulse.map(|pulse| (pulse, reading.worker));
+            }
+            lost => println!("window {window}: {lost:?}"),
+        }
+    }
+}
+
+impl Replay {
+    /// A replay on `pool`. One replay at a time.
+    pub const fn new(pool: &'static Pool, when_busy: WhenBusy) -> Self {
+        Self {
+            monitor: Monitor::new(pool, &FRAMES, PLAN, when_busy),
+            left: SAMPLES,
+            log: Log {
+                readings: [None; WINDOWS],
+                reported: 0,
+            },
+        }
+    }
+
+    /// Takes the next sample, if one is left, and collects results. With [`WhenBusy::DropWindow`]
+    /// it never waits. False when the last window has been reported.
+    pub fn step(&mut self) -> bool {
+        match self.left.split_first() {
+            Some((&sample, left)) => {
+                self.left = left;
+                self.monitor.step(sample, &mut self.log);
+            }
+            None => self.monitor.collect(&mut self.log),
+        }
+        self.log.reported < WINDOWS
+    }
+
+    /// Prints the readings, and how many windows were measured in a context that `expected` has.
+    pub fn print(&self, expected: fn(u8) -> bool) {
+        println!("window,milli_bpm,quality");
+        for (window, reading) in self.log.readings.iter().enumerate() {
+            if let Some((pulse, _)) = reading {
+                println!("{window},{},{}", pulse.milli_bpm, pulse.quality);
+            }
+        }
+        let there =
+            |reading: &&Option<(Pulse, u8)>| reading.is_some_and(|(_, context)| expected(context));
+        let count = self.log.readings.iter().filter(there).count();
+        println!("{count} of {WINDOWS} windows measured where they should be");
+    }
+}
+
+/// What the tick's handler is asked to replay on, and where it should be measured.
+static REQUEST: Mutex<Cell<Option<(&'static Pool, fn(u8) -> bool)>>> = Mutex::new(Cell::new(None));
+
+/// Has [`InHandler`] replay on `pool` from the next tick on. The windows should be measured in
+/// contexts that `expected` has.
+pub fn request(pool: &'static Pool, expected: fn(u8) -> bool) {
+    critical_section::with(|cs| REQUEST.borrow(cs).set(Some((pool, expected))));
+}
+
+/// Whether all of the replay that was requested is printed.
+pub fn is_over() -> bool {
+    critical_section::with(|cs| REQUEST.borrow(cs).get().is_none())
+}
+
+/// The replay from the handler of the board's periodic interrupt, which owns it.
+#[derive(Default)]
+pub struct InHandler(Option<Replay>);
+
+impl InHandler {
+    /// Nothing to replay yet.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// A tick: a sample. After the last window the readings are printed and the pool is shut down.
+    pub fn on_tick(&mut self) {
+        let Some((pool, expected)) = critical_section::with(|cs| REQUEST.borrow(cs).get()) else {
+            return;
+        };
+        let replay = self
+            .0
+            .get_or_insert_with(|| Replay::new(pool, WhenBusy::DropWindow));
+        if !replay.step() {
+            replay.print(expected);
+            self.0 = None;
+            critical_section::with(|cs| REQUEST.borrow(cs).set(None));
+            // Without `wait` it cannot fail.
+            let _ = pool.shutdown(false, false);
+        }
+    }
+}
