@@ -6,7 +6,7 @@ use std::{
     mem::MaybeUninit,
     panic::resume_unwind,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
@@ -20,7 +20,7 @@ use corepool::{
 };
 use corepool_std::{Boxed, HostPort, SLOT_BYTES, ThreadPool, Workers, run_workers_with};
 
-use crate::tools::Gate;
+use crate::tools::{Gate, undefine_next_slot};
 
 /// How large a job can be, in all pools under test.
 pub const BYTES: usize = SLOT_BYTES;
@@ -119,8 +119,14 @@ fn finish<S: Spill>(pool: PoolRef<'static, BYTES, S>) -> bool {
     !failing
 }
 
-fn leak<T>(value: T) -> &'static T {
-    Box::leak(Box::new(value))
+/// Keeps a value for ever. Leak checkers see that it is not lost.
+pub(crate) fn keep<T: Send + Sync + 'static>(value: T) -> &'static T {
+    static KEPT: Mutex<Vec<&(dyn Any + Send + Sync)>> = Mutex::new(Vec::new());
+    let value: &T = Box::leak(Box::new(value));
+    KEPT.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(value);
+    value
 }
 
 /// The static pool under test.
@@ -143,7 +149,7 @@ impl<const N: usize> Fixture for StaticThreads<N> {
     type Small = StaticThreads<SMALL>;
 
     fn start_with(workers: usize, init: Init) -> Self {
-        let pool = leak(Static::<N>::new()).handle();
+        let pool = keep(Static::<N>::new()).handle();
         let workers = lend(pool, workers, init);
         Self { pool, workers }
     }
@@ -185,7 +191,7 @@ impl<const N: usize> Fixture for LentThreads<N> {
         };
         let memory = vec![MaybeUninit::uninit(); config.words::<BYTES>()];
         let pool = LentPool::new(Box::leak(memory.into_boxed_slice()), config).unwrap();
-        let pool = leak(pool).handle();
+        let pool = keep(pool).handle();
         let workers = lend(pool, workers, init);
         Self { pool, workers }
     }
@@ -246,7 +252,7 @@ impl<const N: usize> Fixture for StaticSpin<N> {
     type Small = StaticSpin<SMALL>;
 
     fn start_with(workers: usize, init: Init) -> Self {
-        let pool = leak(Static::<N>::new()).handle();
+        let pool = keep(Static::<N>::new()).handle();
         pool.install(&HostPort);
         let threads = (0..workers)
             .map(|_| {
@@ -304,7 +310,7 @@ impl<const N: usize> Fixture for HostThreads<N> {
             .priorities(2)
             .initializer(move || init());
         Self {
-            pool: leak(builder.build().unwrap()),
+            pool: keep(builder.build().unwrap()),
         }
     }
 
@@ -348,8 +354,8 @@ impl<const N: usize> Fixture for Simulated<N> {
     }
 
     fn start_with(workers: usize, _init: Init) -> Self {
-        let pool = leak(Static::<N>::new()).handle();
-        let machine = leak(Machine {
+        let pool = keep(Static::<N>::new()).handle();
+        let machine = keep(Machine {
             pool,
             nanos: AtomicU64::new(0),
             random: AtomicU64::new(SCHEDULE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
@@ -367,6 +373,7 @@ impl<const N: usize> Fixture for Simulated<N> {
     /// A moment at which jobs may run.
     fn pool(&self) -> Pool<Self> {
         self.machine.step();
+        undefine_next_slot(self.pool);
         self.pool
     }
 
@@ -398,7 +405,7 @@ struct Machine {
     pool: PoolRef<'static, BYTES>,
     nanos: AtomicU64,
     random: AtomicU64,
-    holds: OnceLock<std::sync::Mutex<Vec<Gate>>>,
+    holds: OnceLock<Mutex<Vec<Gate>>>,
     held: AtomicUsize,
 }
 

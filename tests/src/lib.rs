@@ -22,6 +22,6 @@ pub use crate::{
     },
     tools::{
         CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled_future, done_future, drain,
-        failed_future, run, run_for, while_running,
+        failed_future, run, run_for, undefine_next_slot, while_running,
     },
 };

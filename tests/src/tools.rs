@@ -1,6 +1,8 @@
 //! What tests are made of: gates, counters, futures in a given state.
 
 use std::{
+    hint::black_box,
+    mem::MaybeUninit,
     panic::resume_unwind,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -12,9 +14,9 @@ use std::{
     time::Duration,
 };
 
-use corepool::{JobFuture, ReturnWhen, wait};
+use corepool::{JobFuture, PoolRef, ReturnWhen, Spill, wait};
 
-use crate::fixture::{Fixture, Pool};
+use crate::fixture::{Fixture, Pool, keep};
 
 /// A time that is long enough for what must happen, on any machine.
 pub const LONG: Duration = Duration::from_secs(40);
@@ -115,7 +117,7 @@ impl Gate {
 /// Counts what was made and what was dropped: each thing once, or something is wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Drops {
-    // Leaked, so that a thing that is dropped twice can be counted twice.
+    // Kept for ever, so that a thing that is dropped twice can be counted twice.
     made: &'static AtomicUsize,
     dropped: &'static AtomicUsize,
 }
@@ -129,8 +131,8 @@ impl Drops {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
-            made: Box::leak(Box::default()),
-            dropped: Box::leak(Box::default()),
+            made: keep(AtomicUsize::new(0)),
+            dropped: keep(AtomicUsize::new(0)),
         }
     }
 
@@ -199,6 +201,16 @@ impl CountingWaker {
 impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Makes the payload of the free slot that will be taken next one that nobody has written yet, in
+/// the eyes of valgrind, which follows undefined bytes where they are copied to. Then it tells who
+/// reads there what was not put there, in a slot that was used before just as in a new one.
+pub fn undefine_next_slot<const BYTES: usize, S: Spill>(pool: PoolRef<'_, BYTES, S>) {
+    if let Ok((promise, _future)) = pool.promise() {
+        let undefined = Box::new([const { MaybeUninit::<u8>::uninit() }; BYTES]);
+        let _ = promise.set_result(*black_box(undefined));
     }
 }
 

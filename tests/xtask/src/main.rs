@@ -4,6 +4,7 @@ mod bare;
 mod cost;
 mod debian;
 mod loom;
+mod memcheck;
 mod sanitizers;
 mod soak;
 
@@ -37,6 +38,11 @@ const VERBS: &[Verb] = &[
         name: "loom",
         help: "[FILTER]   run the model checker on core's models, or on those whose name has FILTER in it",
         run: loom::run,
+    },
+    Verb {
+        name: "memcheck",
+        help: "          the tests of one thread under valgrind",
+        run: memcheck::run,
     },
     Verb {
         name: "soak",
