@@ -65,7 +65,10 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 
 impl<'p> Raw<'p> {
     /// Why a submit is refused now, if it is.
-    fn refuse<J>(self, job: J) -> Result<J, SubmitError<J>> {
+    fn refuse<J>(self, priority: usize, job: J) -> Result<J, SubmitError<J>> {
+        if priority >= self.dims().priorities {
+            return Err(SubmitError::NoSuchPriority(job));
+        }
         if self.phase() & (SHUT_DOWN | BROKEN) == 0 {
             return Ok(job);
         }
@@ -95,10 +98,7 @@ impl<'p> Raw<'p> {
         job: J,
     ) -> Result<u16, SubmitError<J>> {
         const { VTableOf::<J, S, BYTES, OFFSET>::FITS };
-        if priority >= self.dims().priorities {
-            return Err(SubmitError::NoSuchPriority(job));
-        }
-        let job = self.refuse(job)?;
+        let job = self.refuse(priority, job)?;
         let Some(index) = self.claim_slot() else {
             trace!("pool full");
             return Err(SubmitError::Full(job));
@@ -283,7 +283,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
-        self.raw.refuse(())?;
+        self.raw.refuse(self.priority, ())?;
         let Some(index) = self.raw.claim_slot() else {
             return Err(SubmitError::Full(()));
         };

@@ -133,6 +133,10 @@ pub fn no_such_priority<F: Fixture>() {
         panic!("a pool of two priorities took a job of a third");
     };
     assert_eq!(job(), 7);
+    for priority in [2, 1 << 14] {
+        let refused = fx.pool().at(priority).promise::<u8>();
+        assert!(matches!(refused, Err(SubmitError::NoSuchPriority(()))));
+    }
 }
 
 crate::suite!(context_tests:
