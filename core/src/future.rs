@@ -295,7 +295,8 @@ impl<'p, T> JobFuture<'p, T> {
                 Callback(callback, PhantomData),
             );
         }
-        slot.occupy(place, 0, BUSY);
+        // DONE: it is no job, to be counted as unfinished or to be ended.
+        slot.occupy(place, 0, BUSY | DONE);
         self.add_to_chain(place);
         let job = self.pool.slot(self.slot);
         if !job.state.set_callbacks() {

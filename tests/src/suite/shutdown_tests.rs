@@ -134,6 +134,20 @@ pub fn cancel_futures_drops_suspended_tasks<F: Fixture>() {
     assert!(matches!(task.result(), Err(JobError::Cancelled)));
 }
 
+/// A callback that waits is no job of its own, in none of the counts.
+pub fn a_waiting_callback_is_no_job<F: Fixture>() {
+    let fx = F::start(1);
+    let mut task = fx.pool().spawn(std::future::pending::<()>()).unwrap();
+    task.add_done_callback(|_| ()).unwrap();
+    drain(&fx);
+    assert_eq!(fx.pool().unfinished(), 0);
+    assert!(matches!(
+        fx.pool().shutdown_timeout(TINY, false),
+        Err(ShutdownError::StillRunning { jobs: 1, .. })
+    ));
+    fx.pool().shutdown(true, true).unwrap();
+}
+
 /// A second call may cancel what the first left. Any number of calls is one.
 pub fn shutdown_is_idempotent<F: Fixture>() {
     let fx = F::start(1);
@@ -321,6 +335,7 @@ crate::suite!(shutdown_tests:
         hang_issue12364,
         cancel_futures,
         cancel_futures_drops_suspended_tasks,
+        a_waiting_callback_is_no_job,
         shutdown_is_idempotent,
         hang_gh94440,
         cancel_after_shutdown,
