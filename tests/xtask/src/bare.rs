@@ -22,7 +22,6 @@ use std::{
     fmt, fs,
     ops::Range,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use object::{
@@ -107,7 +106,7 @@ fn exports() -> Result<Vec<String>, String> {
 
 /// Builds `tests/bare` for the chip; returns the library.
 fn build(args: &[&str]) -> Result<PathBuf, String> {
-    let mut command = if has_target() {
+    let mut command = if debian::is_not_needed_for(TARGET) {
         cargo()
     } else {
         debian::require(debian::COMPILER)
@@ -121,15 +120,6 @@ fn build(args: &[&str]) -> Result<PathBuf, String> {
     command.args(["--target", TARGET, "--target-dir", "target/bare"]);
     run_command(command.args(args))?;
     Ok(root().join(format!("target/bare/{TARGET}/release/libbare.a")))
-}
-
-/// Whether the compiler in use has a standard library for the chip.
-fn has_target() -> bool {
-    Command::new("rustc")
-        .current_dir(root())
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output()
-        .is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists())
 }
 
 /// What was found in the firmware.

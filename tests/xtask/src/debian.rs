@@ -15,6 +15,9 @@ pub const COMPILER: &[(&str, &str)] = &[
     ("/usr/lib/rustlib/src/rust/library", "rust-web-src"),
 ];
 
+/// Links programs for chips.
+pub const LINKER: &[(&str, &str)] = &[("/usr/bin/ld.lld", "lld")];
+
 /// Counts instructions, and finds uses of memory that was not written.
 pub const VALGRIND: &[(&str, &str)] = &[("/usr/bin/valgrind", "valgrind")];
 
@@ -32,6 +35,15 @@ pub fn require(needed: &[(&str, &str)]) -> Outcome {
         "missing: apt-get install -y --no-install-recommends {}",
         missing.join(" ")
     ))
+}
+
+/// Whether the toolchain in use has a standard library for `target` itself.
+pub fn is_not_needed_for(target: &str) -> bool {
+    Command::new("rustc")
+        .current_dir(root())
+        .args(["--print", "target-libdir", "--target", target])
+        .output()
+        .is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists())
 }
 
 /// Debian's cargo, in the repository.

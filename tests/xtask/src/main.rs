@@ -3,6 +3,7 @@
 mod bare;
 mod cost;
 mod debian;
+mod firmware;
 mod loom;
 mod memcheck;
 mod sanitizers;
@@ -33,6 +34,11 @@ const VERBS: &[Verb] = &[
         name: "cost",
         help: "          instructions of each call, with 4 and with 4,096 slots: they must be equal",
         run: cost::run,
+    },
+    Verb {
+        name: "firmware",
+        help: "[--board NAME]  the boards of examples/firmware in QEMU, or one of them",
+        run: firmware::run,
     },
     Verb {
         name: "loom",

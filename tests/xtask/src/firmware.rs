@@ -1,0 +1,208 @@
+//! `cargo xtask firmware`: builds each board of `examples/firmware`, runs it in QEMU, and compares
+//! what it prints with its `expected.txt`.
+//!
+//! * Lines that begin with `#` are measurements, which differ between compilers: shown, not compared.
+//! * In `expected.txt`, the line that `examples/data/readings.csv` begins with stands for all of that
+//!   file, which the same run first compares with what the host computes.
+//!
+//! What a board printed last is in `target/firmware/BOARD.txt`.
+
+use std::{
+    fs::{self, File},
+    io::ErrorKind,
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Outcome, cargo, debian, root, run_command};
+
+/// A board that hangs is stopped after this. The slowest takes seconds.
+const LIMIT: Duration = Duration::from_secs(180);
+
+struct Board {
+    /// Its crate in `examples/firmware`.
+    name: &'static str,
+    target: &'static str,
+    emulator: &'static Emulator,
+    args: &'static [&'static str],
+}
+
+struct Emulator {
+    program: &'static str,
+    package: &'static str,
+}
+
+const ARM: &Emulator = &Emulator {
+    program: "qemu-system-arm",
+    package: "qemu-system-arm",
+};
+
+/// Time counts instructions, so that a board with one core does the same in every run; and it
+/// passes at once while the core sleeps.
+const COUNTED: &str = "-icount";
+const A_NANOSECOND_EACH: &str = "shift=0,sleep=off";
+
+const BOARDS: &[Board] = &[
+    Board {
+        name: "lm3s6965evb",
+        target: "thumbv7m-none-eabi",
+        emulator: ARM,
+        args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
+    },
+    Board {
+        name: "microbit",
+        target: "thumbv6m-none-eabi",
+        emulator: ARM,
+        args: &["-machine", "microbit", COUNTED, A_NANOSECOND_EACH],
+    },
+];
+
+pub fn run(args: &[String]) -> Outcome {
+    let boards: Vec<&Board> = match args {
+        [] => BOARDS.iter().collect(),
+        [option, name] if option == "--board" => {
+            BOARDS.iter().filter(|board| board.name == name).collect()
+        }
+        _ => Vec::new(),
+    };
+    if boards.is_empty() {
+        let names: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
+        return Err(format!(
+            "usage: cargo xtask firmware [--board NAME], with NAME one of: {}",
+            names.join(", ")
+        ));
+    }
+    let readings = readings_of_the_host()?;
+    let mut failed = 0;
+    for board in &boards {
+        match board.check(&readings) {
+            Ok(measurements) => println!("{:<12} ok      {measurements}", board.name),
+            Err(why) => {
+                println!("{:<12} FAILED  {why}", board.name);
+                failed += 1;
+            }
+        }
+    }
+    println!("{} passed, {failed} failed", boards.len() - failed);
+    match failed {
+        0 => Ok(()),
+        _ => Err("not every board does what it should".to_owned()),
+    }
+}
+
+/// What the host finds in the recording; it compares that with the file itself.
+fn readings_of_the_host() -> Result<String, String> {
+    let mut command = cargo();
+    command.args(["test", "--quiet", "--locked", "--package", "pulse-app"]);
+    run_command(command.args(["--test", "readings"]).stdout(Stdio::null()))?;
+    read(root().join("examples/data/readings.csv"))
+}
+
+impl Board {
+    /// Runs the board; returns its measurements, or what is wrong.
+    fn check(&self, readings: &str) -> Result<String, String> {
+        let program = self.build()?;
+        let (status, said) = self.emulate(program)?;
+        let expected = self.expected(readings)?;
+        let (measured, compared): (Vec<&str>, Vec<&str>) =
+            said.lines().partition(|line| line.starts_with('#'));
+        let mut lines = compared.iter().zip(&expected);
+        if let Some((line, expected)) = lines.find(|(line, expected)| line != expected) {
+            return Err(format!("printed {line:?} instead of {expected:?}"));
+        }
+        if let Some(missing) = expected.get(compared.len()) {
+            return Err(format!("ended ({status}) before {missing:?}:\n{said}"));
+        }
+        if let Some(more) = compared.get(expected.len()) {
+            return Err(format!("printed {more:?} after the end"));
+        }
+        if !status.success() {
+            return Err(format!("ended with {status}:\n{said}"));
+        }
+        let measured = measured.iter().map(|line| line.trim_start_matches("# "));
+        Ok(measured.collect::<Vec<_>>().join("; "))
+    }
+
+    fn expected(&self, readings: &str) -> Result<Vec<String>, String> {
+        let text = read(root().join(format!("examples/firmware/{}/expected.txt", self.name)))?;
+        let head = readings.lines().next();
+        let lines = text.lines().flat_map(|line| {
+            let all = if Some(line) == head { readings } else { line };
+            all.lines().map(str::to_owned)
+        });
+        Ok(lines.collect())
+    }
+
+    /// Builds the board's program; returns where it is.
+    fn build(&self) -> Result<PathBuf, String> {
+        let target = self.target;
+        let mut command = if debian::is_not_needed_for(target) {
+            cargo()
+        } else {
+            debian::require(&[debian::COMPILER, debian::LINKER].concat())
+                .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
+            let mut command = debian::cargo();
+            let name = target.replace('-', "_").to_uppercase();
+            command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
+            command.arg("-Zbuild-std=core");
+            command
+        };
+        command.args(["build", "--quiet", "--locked", "--release"]);
+        command.args(["--manifest-path", "examples/firmware/Cargo.toml"]);
+        command.args(["--package", self.name, "--target", target]);
+        run_command(command.args(["--target-dir", "target/firmware"]))?;
+        let program = format!("target/firmware/{target}/release/{}", self.name);
+        Ok(root().join(program))
+    }
+
+    /// Runs the program to its end, or to the limit; returns what it printed.
+    fn emulate(&self, program: PathBuf) -> Result<(ExitStatus, String), String> {
+        let &Emulator {
+            program: qemu,
+            package,
+        } = self.emulator;
+        let problem = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => {
+                format!("missing: apt-get install -y --no-install-recommends {package}")
+            }
+            _ => format!("cannot run {qemu}: {error}"),
+        };
+        let file = |extension| root().join(format!("target/firmware/{}.{extension}", self.name));
+        let create = |extension| File::create(file(extension)).map_err(|error| error.to_string());
+        let mut child = Command::new(qemu)
+            .args(["-display", "none", "-monitor", "none", "-serial", "none"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .args(self.args)
+            .arg("-kernel")
+            .arg(program)
+            .stdin(Stdio::null())
+            .stdout(create("txt")?)
+            .stderr(create("err")?)
+            .spawn()
+            .map_err(problem)?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(problem)? {
+                break Some(status);
+            }
+            if start.elapsed() > LIMIT {
+                child.kill().map_err(problem)?;
+                child.wait().map_err(problem)?;
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        // A panic's message is with the emulator's own.
+        let (said, errors) = (read(file("txt"))?, read(file("err"))?);
+        match status {
+            Some(status) if status.success() => Ok((status, said)),
+            Some(status) => Ok((status, said + &errors)),
+            None => Err(format!("hangs after\n{said}{errors}")),
+        }
+    }
+}
+
+fn read(path: PathBuf) -> Result<String, String> {
+    fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
