@@ -10,7 +10,7 @@
 //! there from the beginning and is cloned before the count reaches zero, since with that the frame
 //! may be gone.
 
-use core::{fmt, marker::PhantomData, mem, ptr, task::Waker};
+use core::{fmt, marker::PhantomData, ptr, task::Waker};
 
 use crate::{
     block::Wait,
@@ -231,9 +231,6 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             fn wait(&self) {
                 // Acquire: pairs with the Release of `count_out`.
                 while self.state.pending.load(Ordering::Acquire) != 0 {
-                    // A job that is run here meanwhile may unwind, if no port catches it. The frame
-                    // must not go before the others' end all the same.
-                    let unwound = Defer(|| self.wait());
                     // The state has the waker of this context already. There is no way out but the
                     // jobs' end, so whatever the wait says, it is not over before.
                     let _ = self.pool.block_on(Wait {
@@ -241,12 +238,14 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                         deadline: None,
                         target: None,
                     });
-                    mem::forget(unwound);
                 }
             }
         }
         impl Drop for WaitForJobs<'_, '_> {
             fn drop(&mut self) {
+                // A job that is run here meanwhile may unwind, if no port catches it. The frame must
+                // not go before the others' end all the same.
+                let _others = Defer(|| self.wait());
                 self.wait();
             }
         }

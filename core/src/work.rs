@@ -1,6 +1,7 @@
 //! What a worker does: take an index, run the job, publish the outcome, tell who waits.
 
 use core::{
+    cell::Cell,
     mem::{self, ManuallyDrop},
     ptr,
 };
@@ -324,26 +325,28 @@ impl<'p> Raw<'p> {
         self.run_chain(self.reverse_chain(newest), subject);
     }
 
-    fn run_chain(self, mut next: u16, subject: Result<*const u8, &JobError>) {
-        while let Some(callback) = next.checked_sub(1) {
-            let place = self.slot(callback);
-            next = place.link.load(Ordering::Relaxed);
-            let cx = JobContext {
-                pool: self,
-                slot: callback,
-                subject: Some(subject),
-            };
-            let unwound = Defer(|| {
-                self.free_slot(callback);
-                self.run_chain(next, subject);
-            });
-            self.guarded(&mut || {
-                // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
-                unsafe { (place.vtable().run)(place.value(), &cx) };
-            });
-            mem::forget(unwound);
-            self.free_slot(callback);
-        }
+    fn run_chain(self, first: u16, subject: Result<*const u8, &JobError>) {
+        let next = Cell::new(first);
+        let run = || {
+            while let Some(callback) = next.get().checked_sub(1) {
+                let place = self.slot(callback);
+                next.set(place.link.load(Ordering::Relaxed));
+                let cx = JobContext {
+                    pool: self,
+                    slot: callback,
+                    subject: Some(subject),
+                };
+                let _free = Defer(|| self.free_slot(callback));
+                self.guarded(&mut || {
+                    // SAFETY: a slot in the chain holds a callback, and belongs to who takes the
+                    // chain.
+                    unsafe { (place.vtable().run)(place.value(), &cx) };
+                });
+            }
+        };
+        // If one unwinds, the others are still called.
+        let _rest = Defer(run);
+        run();
     }
 
     /// Turns a chain of slots around; takes and returns index plus one.

@@ -64,3 +64,17 @@ fn a_handle_whose_result_panics_when_dropped_frees_its_slot() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(job))).is_err());
     assert_eq!(POOL.free_slots(), POOL.capacity());
 }
+
+#[test]
+fn callbacks_after_one_that_unwinds_are_called() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    let mut job = POOL.submit(|| 42).unwrap();
+    job.add_done_callback(|_| panic!("the callback")).unwrap();
+    job.add_done_callback(|result| CALLED.store(result.is_ok(), Relaxed))
+        .unwrap();
+    assert!(catch_unwind(|| POOL.run_pending(1)).is_err());
+    assert!(CALLED.load(Relaxed));
+    assert_eq!(job.result().unwrap(), 42);
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
