@@ -6,6 +6,7 @@ mod debian;
 mod firmware;
 mod loom;
 mod memcheck;
+mod mutants;
 mod sanitizers;
 mod soak;
 
@@ -49,6 +50,11 @@ const VERBS: &[Verb] = &[
         name: "memcheck",
         help: "          the tests of one thread under valgrind",
         run: memcheck::run,
+    },
+    Verb {
+        name: "mutants",
+        help: "[OPTIONS]  small faults put into the core, which a test must notice; options of cargo mutants",
+        run: mutants::run,
     },
     Verb {
         name: "soak",

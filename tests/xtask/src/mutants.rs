@@ -1,0 +1,140 @@
+//! `cargo xtask mutants`: small faults put into the core one at a time, each of which a test must
+//! notice.
+//!
+//! What is changed and which tests look is in `.cargo/mutants.toml`. A fault that no test can notice,
+//! since it changes nothing that is promised, is named with the reason in `tests/mutants.md`.
+
+use std::{collections::BTreeMap, fs, io::ErrorKind};
+
+use crate::{Outcome, cargo, root};
+
+const NOTES: &str = "tests/mutants.md";
+/// Where cargo-mutants leaves what it found.
+const REPORT: &str = "target/mutants.out";
+/// What becomes of a mutant, and the column of the table. A test that hangs has noticed.
+const FATES: [&str; 4] = ["caught", "timeout", "missed", "unviable"];
+const MISSED: usize = 2;
+
+/// A mutant's file and description. Without its line, so that a note holds when others change.
+type Mutant = (String, String);
+
+pub fn run(args: &[String]) -> Outcome {
+    let found = cargo().args(["mutants", "--version"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        return Err("missing: cargo install cargo-mutants --locked".into());
+    }
+    let notes = notes()?;
+    match fs::remove_dir_all(root().join(REPORT)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(format!("cannot remove {REPORT}: {error}"));
+        }
+        _ => {}
+    }
+    let status = cargo()
+        .args(["mutants", "--package", "corepool", "--output", "target"])
+        .args(args)
+        .status()
+        .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
+    // 2: some were missed; 3: some made the tests hang.
+    if !matches!(status.code(), Some(0 | 2 | 3)) {
+        return Err(format!("cargo mutants ended with {status}"));
+    }
+    let mutants = report()?;
+    print_table(&mutants);
+    let unnamed = unnamed(&mutants, notes);
+    for (file, what) in &unnamed {
+        println!("missed: {file}: {what}");
+    }
+    match unnamed.len() {
+        0 => Ok(()),
+        count => Err(format!(
+            "{count} mutants were missed and are not in {NOTES}; {REPORT} has each one's diff and log"
+        )),
+    }
+}
+
+/// The mutants that the notes name, under a heading for each file:
+///
+/// ```text
+/// ## core/src/state.rs
+///
+/// * `replace | with ^ in State::begin`, `replace | with ^ in State::claim`: the reason
+/// ```
+fn notes() -> Result<Vec<Mutant>, String> {
+    let mut file = None;
+    let mut named = Vec::new();
+    for (number, line) in read(NOTES)?.lines().enumerate() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            file = Some(heading.trim_matches('`'));
+        } else if let Some(mut rest) = line.strip_prefix("* `") {
+            let wrong = || format!("{NOTES}:{}: not a note of a mutant", number + 1);
+            let file = file.ok_or_else(wrong)?;
+            loop {
+                let (what, after) = rest.split_once('`').ok_or_else(wrong)?;
+                named.push((file.to_string(), what.to_string()));
+                match after.strip_prefix(", `") {
+                    Some(next) => rest = next,
+                    None if after.starts_with(": ") => break,
+                    None => return Err(wrong()),
+                }
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// What became of each mutant: its place in `FATES`.
+fn report() -> Result<Vec<(Mutant, usize)>, String> {
+    let mut mutants = Vec::new();
+    for (fate, name) in FATES.iter().enumerate() {
+        for line in read(&format!("{REPORT}/{name}.txt"))?.lines() {
+            // "core/src/state.rs:267:41: replace & with | in State::begin"
+            let mutant = line.split_once(':').and_then(|(file, place_and_what)| {
+                let (_place, what) = place_and_what.split_once(": ")?;
+                Some((file.to_string(), what.to_string()))
+            });
+            let mutant = mutant.ok_or_else(|| format!("not a mutant: {line:?}"))?;
+            mutants.push((mutant, fate));
+        }
+    }
+    Ok(mutants)
+}
+
+fn print_table(mutants: &[(Mutant, usize)]) {
+    let mut files: BTreeMap<&str, [usize; FATES.len()]> = BTreeMap::new();
+    let mut total = [0; FATES.len()];
+    for ((file, _), fate) in mutants {
+        files.entry(file).or_default()[*fate] += 1;
+        total[*fate] += 1;
+    }
+    let row = |name: &str, cells: [String; FATES.len()]| {
+        print!("{name:<28}");
+        cells.iter().for_each(|cell| print!(" {cell:>8}"));
+        println!();
+    };
+    row("file", FATES.map(String::from));
+    for (file, counts) in files {
+        row(file, counts.map(|count| count.to_string()));
+    }
+    row("all", total.map(|count| count.to_string()));
+}
+
+/// The missed mutants that no note names; each note is for one.
+fn unnamed(mutants: &[(Mutant, usize)], mut notes: Vec<Mutant>) -> Vec<Mutant> {
+    let missed = mutants.iter().filter(|(_, fate)| *fate == MISSED);
+    missed
+        .filter_map(
+            |(mutant, _)| match notes.iter().position(|note| note == mutant) {
+                Some(named) => {
+                    notes.swap_remove(named);
+                    None
+                }
+                None => Some(mutant.clone()),
+            },
+        )
+        .collect()
+}
+
+fn read(path: &str) -> Result<String, String> {
+    fs::read_to_string(root().join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+}
