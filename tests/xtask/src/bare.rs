@@ -10,12 +10,14 @@
 //!   is assumed that it calls it. So the graph has an edge for every direct call and for some that
 //!   are none. It must have no cycle.
 //!
-//! Calls by way of a pointer in memory are not in the graph: they go to a job, a callback, a
+//! Guards that run while a job unwinds are not in it: a chip does not unwind.
+//!
+//! Calls by way of a pointer in memory are not in the graph either: they go to a job, a callback, a
 //! destructor, a waker, a worker's hook or the port, which are the application's. Those may call the
-//! core again: a job that waits runs other jobs on top of itself, a result that is dropped may hold
-//! the last handle of another one, a callback may keep the promise of another job. Each such level
-//! is at work on a slot of its own, which no other level has, so the depth is bounded by the number
-//! of slots.
+//! core again. A job that waits runs other jobs on top of itself; a result that is dropped may hold
+//! the last handle of another one; a callback may keep the promise of another job. Each such level
+//! keeps a slot from all others until it returns, so there are at most as many as slots. Wakers,
+//! hooks and the port keep none: how deep they go is up to whoever writes them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
