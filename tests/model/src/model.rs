@@ -120,6 +120,11 @@ impl Model {
         self.lanes.iter().any(|lane| !lane.is_empty())
     }
 
+    /// The jobs that anybody refers to.
+    pub fn jobs(&self) -> impl Iterator<Item = Job> {
+        self.jobs.keys().copied()
+    }
+
     /// Whether anybody refers to the job still.
     pub fn contains(&self, job: Job) -> bool {
         self.jobs.contains_key(&job)
@@ -144,6 +149,11 @@ impl Model {
             (false, true) => Some(Refusal::ShutDown),
             (false, false) => None,
         }
+    }
+
+    /// Whether the pool has been shut down.
+    pub fn is_shut_down(&self) -> bool {
+        self.shut_down
     }
 
     /// How a job ends that the pool's end finds waiting; `None` while it may start.
@@ -348,6 +358,11 @@ impl Model {
     /// How it ended, if it has.
     pub fn end_of(&self, job: Job) -> Option<End> {
         self.record(job).end()
+    }
+
+    /// Whether the result has been taken.
+    pub fn is_taken(&self, job: Job) -> bool {
+        self.record(job).taken
     }
 
     /// Whether the result may be taken.

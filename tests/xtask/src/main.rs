@@ -4,6 +4,7 @@ mod bare;
 mod cost;
 mod debian;
 mod firmware;
+mod fuzz;
 mod loom;
 mod memcheck;
 mod mutants;
@@ -40,6 +41,11 @@ const VERBS: &[Verb] = &[
         name: "firmware",
         help: "[--board NAME]  the boards of examples/firmware in QEMU, or one of them",
         run: firmware::run,
+    },
+    Verb {
+        name: "fuzz",
+        help: "[--seconds N | --replay FILE | --keep]  sequences of calls against the model, found by coverage",
+        run: fuzz::run,
     },
     Verb {
         name: "loom",

@@ -1,0 +1,284 @@
+//! What the bytes stand for.
+//!
+//! One byte chooses the call, the next ones its arguments, so that a byte changed, put in or left out
+//! changes one call and not all. Which future, promise or waker a call is about is a number to be
+//! taken modulo how many there are.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+/// How deep calls may lie in jobs that lie in calls.
+const DEPTH: usize = 3;
+
+/// A pool and what is done with it.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    pub(crate) shape: Shape,
+    pub(crate) calls: Vec<Call>,
+}
+
+/// What pool it is, and how it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) slots: usize,
+    pub(crate) priorities: usize,
+    /// In lent memory.
+    pub(crate) lent: bool,
+    /// It is dropped with jobs in it.
+    pub(crate) abrupt: bool,
+}
+
+/// A job or callback: what it does, and how it ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    pub(crate) calls: Vec<Call>,
+    pub(crate) panics: bool,
+}
+
+/// One poll of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Poll {
+    pub(crate) body: Body,
+    /// Keep the waker, to wake it by hand.
+    pub(crate) keep_waker: bool,
+    /// Wake it at once.
+    pub(crate) wake: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Plain,
+    Detached,
+    Cancellable,
+    /// By `submit_timeout`.
+    Waiting,
+    /// By one poll of `submit_async`.
+    Async,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Blocking {
+    Result,
+    ResultTimeout,
+    Error,
+    ErrorTimeout,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Shutdown { cancel_futures: bool },
+    ShutdownTimeout { cancel_futures: bool },
+    Break,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    Submit {
+        priority: u8,
+        kind: Kind,
+        body: Body,
+    },
+    /// The last poll is ready, the others are pending.
+    Spawn {
+        priority: u8,
+        polls: Vec<Poll>,
+    },
+    Wake {
+        waker: u8,
+    },
+    Promise {
+        priority: u8,
+    },
+    KeepPromise {
+        promise: u8,
+        keep: bool,
+    },
+    RunPending {
+        max: u8,
+    },
+    Run {
+        fails_to_start: bool,
+    },
+    LoseWorker {
+        breaks: bool,
+    },
+    Cancel {
+        future: u8,
+    },
+    Look {
+        future: u8,
+    },
+    TryResult {
+        future: u8,
+    },
+    Block {
+        future: u8,
+        how: Blocking,
+    },
+    Await {
+        future: u8,
+    },
+    AddCallback {
+        future: u8,
+        body: Body,
+    },
+    Drop {
+        future: u8,
+        cancel: bool,
+    },
+    Wait {
+        futures: u8,
+        when: u8,
+    },
+    AsCompleted {
+        futures: u8,
+        asked: u8,
+    },
+    Map {
+        count: u8,
+        window: u8,
+        asked: u8,
+    },
+    Scope {
+        bodies: Vec<Body>,
+    },
+    End(End),
+}
+
+impl<'a> Arbitrary<'a> for Sequence {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let shape = byte(u)?;
+        Ok(Self {
+            shape: Shape {
+                slots: [1, 2, 3, 7][usize::from(shape % 4)],
+                priorities: [1, 3][usize::from(shape / 4 % 2)],
+                lent: shape & 8 != 0,
+                abrupt: shape & 16 != 0,
+            },
+            calls: {
+                let mut calls = Vec::new();
+                while !u.is_empty() {
+                    calls.push(call(u, DEPTH)?);
+                }
+                calls
+            },
+        })
+    }
+}
+
+fn byte(u: &mut Unstructured) -> Result<u8> {
+    u.arbitrary()
+}
+
+fn flag(u: &mut Unstructured) -> Result<bool> {
+    u.arbitrary()
+}
+
+fn body(u: &mut Unstructured, depth: usize) -> Result<Body> {
+    let shape = byte(u)?;
+    let count = if depth == 0 { 0 } else { shape % 4 };
+    let calls = (0..count)
+        .map(|_| call(u, depth - 1))
+        .collect::<Result<_>>()?;
+    let panics = shape >= 0xe0;
+    Ok(Body { calls, panics })
+}
+
+fn poll(u: &mut Unstructured, depth: usize) -> Result<Poll> {
+    let shape = byte(u)?;
+    Ok(Poll {
+        body: body(u, depth)?,
+        keep_waker: shape & 1 != 0,
+        wake: shape & 2 != 0,
+    })
+}
+
+fn call(u: &mut Unstructured, depth: usize) -> Result<Call> {
+    Ok(match byte(u)? % 26 {
+        0..=3 => Call::Submit {
+            priority: byte(u)?,
+            kind: match byte(u)? % 6 {
+                0 | 1 => Kind::Plain,
+                2 => Kind::Detached,
+                3 => Kind::Cancellable,
+                4 => Kind::Waiting,
+                _ => Kind::Async,
+            },
+            body: body(u, depth)?,
+        },
+        4 | 5 => {
+            let priority = byte(u)?;
+            let count = 1 + byte(u)? % 3;
+            let polls = (0..count).map(|_| poll(u, depth)).collect::<Result<_>>()?;
+            Call::Spawn { priority, polls }
+        }
+        6 => Call::Wake { waker: byte(u)? },
+        7 => Call::Promise { priority: byte(u)? },
+        8 => Call::KeepPromise {
+            promise: byte(u)?,
+            keep: flag(u)?,
+        },
+        9 | 10 => Call::RunPending {
+            max: 1 + byte(u)? % 4,
+        },
+        11 => Call::Run {
+            fails_to_start: byte(u)? == 255,
+        },
+        12 => Call::LoseWorker {
+            breaks: byte(u)? == 255,
+        },
+        13 => Call::Cancel { future: byte(u)? },
+        14 => Call::Look { future: byte(u)? },
+        15 => Call::TryResult { future: byte(u)? },
+        16 => Call::Block {
+            future: byte(u)?,
+            how: match byte(u)? % 4 {
+                0 => Blocking::Result,
+                1 => Blocking::ResultTimeout,
+                2 => Blocking::Error,
+                _ => Blocking::ErrorTimeout,
+            },
+        },
+        17 => Call::Await { future: byte(u)? },
+        18 => Call::AddCallback {
+            future: byte(u)?,
+            body: body(u, depth)?,
+        },
+        19 | 20 => Call::Drop {
+            future: byte(u)?,
+            cancel: flag(u)?,
+        },
+        21 => Call::Wait {
+            futures: byte(u)?,
+            when: byte(u)?,
+        },
+        22 => Call::AsCompleted {
+            futures: byte(u)?,
+            asked: byte(u)? % 5,
+        },
+        23 => Call::Map {
+            count: byte(u)? % 6,
+            window: 1 + byte(u)? % 4,
+            asked: byte(u)? % 6,
+        },
+        24 => {
+            let count = byte(u)? % 3;
+            let bodies = (0..count).map(|_| body(u, depth)).collect::<Result<_>>()?;
+            Call::Scope { bodies }
+        }
+        _ => Call::End(match byte(u)? {
+            0..=63 => End::Shutdown {
+                cancel_futures: false,
+            },
+            64..=127 => End::Shutdown {
+                cancel_futures: true,
+            },
+            128..=159 => End::ShutdownTimeout {
+                cancel_futures: false,
+            },
+            160..=191 => End::ShutdownTimeout {
+                cancel_futures: true,
+            },
+            _ => End::Break,
+        }),
+    })
+}
