@@ -15,6 +15,7 @@ use crate::{
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
+    work::Completion,
     worker::{LentCaller, SpinWorker, Worker, WorkerId},
 };
 
@@ -217,16 +218,13 @@ impl<'p> Raw<'p> {
             if !slot.state.lose(worker.0 + 1) {
                 continue;
             }
-            // SAFETY: occupied, since `lose` keeps it so.
-            let scope = if unsafe { slot.vtable() }.scoped {
-                // SAFETY: occupied by a scoped job.
-                unsafe { slot.scope_address() }
-            } else {
-                core::ptr::null()
-            };
-            self.settle(index, Outcome::WorkerLost);
-            // SAFETY: the job was counted in, and its worker will not count it out.
-            unsafe { ScopeState::job_ended(scope) };
+            self.settle(Completion {
+                index,
+                outcome: Outcome::WorkerLost,
+                runner: 0,
+                // SAFETY: occupied, since `lose` keeps it so.
+                scope: unsafe { self.scope_of(index) },
+            });
         }
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost);

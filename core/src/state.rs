@@ -40,7 +40,8 @@
 //!
 //! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
 //! worker's number, so that a lost worker's jobs are told from all others in the same swap that
-//! takes them.
+//! takes them. That swap (`lose`) sets `DONE` and `QUEUED` together: the outcome is `WorkerLost`, and
+//! the slot is kept until the worker comes back and clears `QUEUED`, if it ever does.
 
 use crate::sync::{AtomicU32, Ordering, const_unless_loom};
 
@@ -167,8 +168,9 @@ pub(crate) enum Suspension {
 pub(crate) enum Published {
     /// A handle, and nothing else: the slot is the handle's now.
     Left,
-    /// Somebody to tell, or nobody to take the result: the caller goes on with `settle`.
-    Linger,
+    /// Somebody to tell, or nobody to take the result: the caller goes on with `settle`, as this
+    /// runner.
+    Linger(u16),
     /// The worker had been declared lost. The payload is the caller's to drop, then `release_late`.
     TooLate,
 }
@@ -184,6 +186,8 @@ pub(crate) enum Settle {
     Unclaimed,
     /// Nothing: the slot is the handle's now.
     Left,
+    /// The completer had been declared lost. The payload is its own to drop, then `release_late`.
+    TakenOver,
 }
 
 /// What the handle found that took its waiter back.
@@ -359,15 +363,18 @@ impl State {
             Ok(if s.has(HANDLE) && s.lacks(WAITING | CALLBACKS) {
                 (done & !BUSY, Published::Left)
             } else {
-                (done, Published::Linger)
+                (done, Published::Linger(s.runner()))
             })
         })
     }
 
-    /// The completer leaves if there is nothing left to do.
-    pub(crate) fn settle(&self) -> Settle {
+    /// The completer leaves if there is nothing left to do. `runner`: from `publish`.
+    pub(crate) fn settle(&self, runner: u16) -> Settle {
         self.transition(|s| {
-            if s.has(CALLBACKS) {
+            if runner != 0 && s.has(QUEUED) {
+                // A worker takes the index out of the queue when it begins: this is from `lose`.
+                Err(Settle::TakenOver)
+            } else if s.has(CALLBACKS) {
                 Ok((s.0 & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
                 Err(Settle::Unclaimed)
@@ -381,14 +388,19 @@ impl State {
 
     /// Declares `runner` lost if it is `BUSY` with this job, and makes the caller the completer;
     /// false if it is not. `QUEUED`, which no index stands for here, keeps the slot for the worker,
-    /// in case that it comes back.
+    /// in case that it comes back. So does what is in the payload, even a result: a callback may be
+    /// looking at it.
     pub(crate) fn lose(&self, runner: u16) -> bool {
         self.transition(|s| {
-            if s.lacks(BUSY) || s.has(DONE | QUEUED) || s.runner() != runner {
+            if s.lacks(BUSY) || s.has(QUEUED) || s.runner() != runner {
+                return Err(false);
+            }
+            if s.has(DONE) && s.lacks(HANDLE) {
+                // Nobody waits for the job, and its worker may be dropping the payload.
                 return Err(false);
             }
             let outcome = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
-            Ok((s.0 | DONE | QUEUED | outcome, true))
+            Ok(((s.0 & !OUTCOME) | DONE | QUEUED | outcome, true))
         })
     }
 
@@ -487,6 +499,11 @@ mod tests {
     const FIVE: u32 = 5 << PRIORITY_SHIFT;
     /// `BUSY` is worker 2.
     const RUNNER_3: u32 = 3 << RUNNER_SHIFT;
+
+    /// A completer that is no worker.
+    fn settle(state: &State) -> Settle {
+        state.settle(0)
+    }
 
     /// From the word `from`, `step` reports `report` and leaves the word `to`.
     #[track_caller]
@@ -725,7 +742,7 @@ mod tests {
         let publish = |state: &State| state.publish(Outcome::Cancelled);
         for more in [HANDLE | WAITING, HANDLE | CALLBACKS, 0, QUEUED] {
             let from = BUSY | more;
-            check(from, publish, Published::Linger, from | DONE | CANCELLED);
+            check(from, publish, Published::Linger(0), from | DONE | CANCELLED);
         }
     }
 
@@ -740,26 +757,21 @@ mod tests {
     fn a_completer_calls_back_then_wakes_then_leaves() {
         let done = BUSY | DONE | HANDLE | RETURNED;
         let first = done | CALLBACKS | WAITING;
-        check(first, State::settle, Settle::Callbacks, done | WAITING);
-        check(
-            done | WAITING,
-            State::settle,
-            Settle::Waiter,
-            done | COLLECTED,
-        );
-        check(done | COLLECTED, State::settle, Settle::Left, DONE | HANDLE);
-        check(done, State::settle, Settle::Left, DONE | HANDLE);
+        check(first, settle, Settle::Callbacks, done | WAITING);
+        check(done | WAITING, settle, Settle::Waiter, done | COLLECTED);
+        check(done | COLLECTED, settle, Settle::Left, DONE | HANDLE);
+        check(done, settle, Settle::Left, DONE | HANDLE);
     }
 
     #[test]
     fn a_completer_keeps_what_has_no_handle() {
         for more in [0, WAITING] {
             let done = BUSY | DONE | more;
-            check(done, State::settle, Settle::Unclaimed, done);
+            check(done, settle, Settle::Unclaimed, done);
         }
         check(
             BUSY | DONE | CALLBACKS,
-            State::settle,
+            settle,
             Settle::Callbacks,
             BUSY | DONE,
         );
@@ -770,6 +782,19 @@ mod tests {
         let lose = |state: &State| state.lose(3);
         let running = BUSY | HANDLE | RUNNER_3;
         check(running, lose, true, running | DONE | QUEUED | LOST);
+        let in_callbacks = running | DONE | RETURNED | WAITING;
+        let taken_over = running | DONE | LOST | WAITING | QUEUED;
+        check(in_callbacks, lose, true, taken_over);
+    }
+
+    #[test]
+    fn a_worker_that_was_taken_over_is_told() {
+        let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | QUEUED | LOST | WAITING;
+        let worker = |state: &State| state.settle(3);
+        check(taken_over, worker, Settle::TakenOver, taken_over);
+        // Who took over goes on.
+        let collected = (taken_over & !WAITING) | COLLECTED;
+        check(taken_over, settle, Settle::Waiter, collected);
     }
 
     #[test]

@@ -517,9 +517,16 @@ impl<
     }
 
     /// Declares a worker lost: its core has crashed, or a watchdog found it hung. The jobs that it
-    /// was at work on end with [`JobError::WorkerLost`](crate::JobError::WorkerLost), and their
-    /// slots are not used again unless the worker comes back. Queued jobs are left to the other
-    /// workers, or fail, as `on_loss` says. From any context. Costs O(SLOTS).
+    /// was at work on, callbacks included, end with
+    /// [`JobError::WorkerLost`](crate::JobError::WorkerLost). Their slots are not used again, and
+    /// the callbacks that it had not come to are not called, unless the worker comes back. Queued
+    /// jobs are left to the other workers, or fail, as `on_loss` says. From any context. Costs
+    /// O(SLOTS).
+    ///
+    /// A worker that stopped in the few instructions between taking a job off the queue and marking
+    /// it as its own leaves that job queued for ever; [`cancel`](crate::JobFuture::cancel) ends it.
+    /// One that stopped while it was waking a caller takes that wake-up with it: the result is
+    /// there for who looks, as a caller with a timeout does.
     ///
     /// A worker that comes back ends its job into the void and leaves its run loop with
     /// [`RunError::DeclaredLost`].

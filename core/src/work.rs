@@ -28,6 +28,17 @@ impl<F: FnMut()> Drop for Defer<F> {
     }
 }
 
+/// A job whose outcome is published.
+#[derive(Clone, Copy)]
+pub(crate) struct Completion {
+    pub(crate) index: u16,
+    pub(crate) outcome: Outcome,
+    /// The number plus one of the worker that completes it; 0 if it is none.
+    pub(crate) runner: u16,
+    /// Whom to tell at the very end; may be null.
+    pub(crate) scope: *const ScopeState,
+}
+
 impl<'p> Raw<'p> {
     /// Calls `f`, with the port's net under it if there is one.
     fn catch_panic(self, f: &mut dyn FnMut()) -> Result<(), Panic> {
@@ -175,42 +186,55 @@ impl<'p> Raw<'p> {
     pub(crate) fn complete(self, index: u16, outcome: Outcome) {
         let slot = self.slot(index);
         // SAFETY: the caller is BUSY with the slot.
-        let scope = if unsafe { slot.vtable() }.scoped {
-            // SAFETY: BUSY with a scoped job.
+        let scope = unsafe { self.scope_of(index) };
+        match slot.state.publish(outcome) {
+            // SAFETY: the scope waits for this call, once for each of its jobs.
+            Published::Left => unsafe { ScopeState::job_ended(scope) },
+            Published::Linger(runner) => self.settle(Completion {
+                index,
+                outcome,
+                runner,
+                scope,
+            }),
+            // Whoever declared the worker lost has told the scope.
+            Published::TooLate => self.end_late(index, outcome),
+        }
+    }
+
+    /// The scope of the job in a slot; null if it has none.
+    ///
+    /// # Safety
+    ///
+    /// The slot is occupied, and the caller is one of the parties that keep it so.
+    pub(crate) unsafe fn scope_of(self, index: u16) -> *const ScopeState {
+        let slot = self.slot(index);
+        // SAFETY: the caller's promise.
+        if unsafe { slot.vtable() }.scoped {
+            // SAFETY: occupied by a scoped job.
             unsafe { slot.scope_address() }
         } else {
             ptr::null()
-        };
-        // Even if something of the user's unwinds meanwhile.
-        let count_out = Defer(|| {
-            // SAFETY: the scope waits for this call, once for each of its jobs; the last thing done.
-            unsafe { ScopeState::job_ended(scope) };
-        });
-        match slot.state.publish(outcome) {
-            Published::Left => {}
-            Published::Linger => self.settle(index, outcome),
-            Published::TooLate => {
-                // Whoever declared the worker lost has told the scope.
-                mem::forget(count_out);
-                let _free = Defer(|| {
-                    if slot.state.release_late() {
-                        self.free_slot(index);
-                    }
-                });
-                // SAFETY: an outcome of a lost worker has no payload, so this one is the caller's.
-                unsafe { self.drop_payload(index, outcome) };
-            }
         }
     }
 
     /// The completer's part after the outcome is published: callbacks, waiter, orphaned payload.
-    pub(crate) fn settle(self, index: u16, outcome: Outcome) {
+    pub(crate) fn settle(self, completion: Completion) {
+        let Completion { index, outcome, .. } = completion;
         let slot = self.slot(index);
-        let mut waiter = None;
+        let waiter = Cell::new(None);
+        let ended_here = Cell::new(false);
+        // Both even if something of the user's unwinds meanwhile, in this order.
+        let _count_out = Defer(|| {
+            if ended_here.get() {
+                // SAFETY: the scope waits for this call, once for each of its jobs.
+                unsafe { ScopeState::job_ended(completion.scope) };
+            }
+        });
+        let _tell = Defer(|| self.tell(waiter.take()));
         loop {
-            match slot.state.settle() {
+            match slot.state.settle(completion.runner) {
                 Settle::Callbacks => {
-                    let unwound = Defer(|| self.settle(index, outcome));
+                    let unwound = Defer(|| self.settle(completion));
                     self.run_callbacks(index, outcome);
                     mem::forget(unwound);
                 }
@@ -219,24 +243,29 @@ impl<'p> Raw<'p> {
                     Some(member) => {
                         // Before the slot is the handle's: the list needs its link.
                         self.push_completed(member.waiter, index);
-                        waiter = Some(Waiting::Set(member));
+                        waiter.set(Some(Waiting::Set(member)));
                     }
                     // SAFETY: as above.
-                    None => waiter = Some(unsafe { slot.take_waiting() }),
+                    None => waiter.set(Some(unsafe { slot.take_waiting() })),
                 },
                 Settle::Unclaimed => {
+                    ended_here.set(true);
                     let _free = Defer(|| {
                         if slot.state.release() {
                             self.free_slot(index);
                         }
                     });
                     // SAFETY: no handle, so the payload is the completer's.
-                    unsafe { self.drop_payload(index, outcome) };
-                    break;
+                    return unsafe { self.drop_payload(index, outcome) };
                 }
-                Settle::Left => break,
+                Settle::Left => return ended_here.set(true),
+                Settle::TakenOver => return self.end_late(index, outcome),
             }
         }
+    }
+
+    /// Wakes whom the handle left for the completer.
+    fn tell(self, waiter: Option<Waiting>) {
         match waiter {
             Some(Waiting::Task(waker)) => waker.wake(),
             Some(Waiting::Set(member)) => {
@@ -248,6 +277,19 @@ impl<'p> Raw<'p> {
             }
             None => {}
         }
+    }
+
+    /// The end of a job whose worker was declared lost, and comes back: the outcome is
+    /// `WorkerLost`, which has no payload, so what is there is still the worker's.
+    fn end_late(self, index: u16, outcome: Outcome) {
+        let slot = self.slot(index);
+        let _free = Defer(|| {
+            if slot.state.release_late() {
+                self.free_slot(index);
+            }
+        });
+        // SAFETY: see above.
+        unsafe { self.drop_payload(index, outcome) };
     }
 
     /// Adds a done slot to a set's list of completions.

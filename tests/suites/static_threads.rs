@@ -284,6 +284,45 @@ mod static_pool_tests {
         assert_eq!(POOL.free_slots(), POOL.capacity());
     }
 
+    /// A worker is lost in a callback of a job that has a result already: who waits for the job is
+    /// told, and the result is dropped when the worker comes back from it.
+    #[test]
+    fn lost_worker_in_a_callback_fails_its_job() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let (sender, id) = channel();
+        let workers = run_workers_with(POOL.handle(), "lost", 1, move |id| {
+            let _ = sender.send(id);
+            Ok(())
+        })
+        .unwrap();
+        let drops = Drops::new();
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let made = drops;
+        // The pool's only worker: the job does not run before it has its callback.
+        let hold = Gate::new();
+        let held_back = hold.clone();
+        POOL.submit_detached(move || held_back.wait()).unwrap();
+        let mut stuck = POOL.submit(move || made.token()).unwrap();
+        stuck
+            .add_done_callback(move |result| {
+                assert!(result.is_ok());
+                start.open();
+                held.wait();
+            })
+            .unwrap();
+        hold.open();
+        started.wait();
+        // SAFETY: the worker runs no job of a scope.
+        unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Continue) };
+        assert!(matches!(stuck.result(), Err(JobError::WorkerLost)));
+        assert_eq!((drops.made(), drops.dropped()), (1, 0));
+        release.open();
+        drop(workers);
+        assert_eq!((drops.made(), drops.dropped()), (1, 1));
+        assert_eq!(POOL.free_slots(), POOL.capacity());
+    }
+
     thread_local! {
         static LAST_ID: std::cell::Cell<Option<corepool::WorkerId>> =
             const { std::cell::Cell::new(None) };

@@ -53,3 +53,36 @@ fn nobody_elses_job() {
         assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
     });
 }
+
+/// A worker is declared lost while it completes a job, callback and all, and comes back: the one
+/// who waits is told, and the result is dropped once.
+#[test]
+fn while_it_completes() {
+    explore("lost: complete, callback, waiter", Some(1), || {
+        let alive = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let captured = Counted::new(&alive);
+            let mut job = pool.submit(move || Counted::new(&captured.0)).unwrap();
+            let captured = Counted::new(&alive);
+            let callback = move |_: Result<&Counted, &JobError>| drop(captured);
+            assert!(job.add_done_callback(callback).is_ok());
+            let worker = spawn(move || {
+                raw.run_one(&SpinWorker, Some(seat));
+            });
+            let waiter = spawn(move || job.result());
+            // SAFETY: no scopes here.
+            unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
+            match waiter.join().unwrap() {
+                Ok(_) => {}
+                Err(error) => assert!(matches!(error, JobError::WorkerLost), "{error}"),
+            }
+            worker.join().unwrap();
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+        });
+        assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
+    });
+}
