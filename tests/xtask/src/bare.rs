@@ -6,18 +6,17 @@
 //! it, directly or through others.
 //!
 //! * **No panic, no heap**: none of those pieces is one of core's panics or of the allocator.
-//! * **No recursion**: of a function that refers to another, be it to call it or to hand it on, it
-//!   is assumed that it calls it. So the graph has an edge for every direct call and for some that
-//!   are none. It must have no cycle.
+//! * **No recursion**: a function is assumed to call each function that it refers to, and each in the
+//!   tables of functions that it refers to. So the graph has an edge for every direct call, and for
+//!   every closure or trait object from who makes it. It must have no cycle.
 //!
-//! Guards that run while a job unwinds are not in it: a chip does not unwind.
-//!
-//! Calls by way of a pointer in memory are not in the graph either: they go to a job, a callback, a
-//! destructor, a waker, a worker's hook or the port, which are the application's. Those may call the
-//! core again. A job that waits runs other jobs on top of itself; a result that is dropped may hold
-//! the last handle of another one; a callback may keep the promise of another job. Each such level
-//! keeps a slot from all others until it returns, so there are at most as many as slots. Wakers,
-//! hooks and the port keep none: how deep they go is up to whoever writes them.
+//! Guards that run while a job unwinds are not in it: a chip does not unwind. Nor is the way from who
+//! calls a pointer to the function behind it. That is for the most part the application's: a job, a
+//! callback, a destructor, a waker, a worker's hook, the port. They may call the core again. A job
+//! that waits runs other jobs on top of itself; a result that is dropped may hold the last handle of
+//! another one; a callback may keep the promise of another job. Each such level keeps a slot from
+//! all others until it returns, so there are at most as many as slots. Wakers, hooks and the port
+//! keep none: how deep they go is up to whoever writes them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -63,7 +62,9 @@ const CONTROLS: &[Control] = &[
         export: "control_recursion",
         found: |findings| {
             let cycle_has = |name| findings.cycles.iter().any(|cycle| cycle.contains(name));
-            cycle_has("calls_itself") && cycle_has("calls_the_other")
+            ["calls_itself", "calls_the_other", "calls_by_table"]
+                .into_iter()
+                .all(cycle_has)
         },
     },
 ];
@@ -129,7 +130,7 @@ struct Findings {
     /// Its functions, and how many of them are the core's.
     functions: usize,
     of_the_core: usize,
-    /// How often one refers to another.
+    /// Pairs of which the first may call the second.
     calls: usize,
     /// Bytes of machine code.
     text: u64,
@@ -184,34 +185,43 @@ fn examine(library: &Path, exports: &[String]) -> Result<Findings, String> {
             reached.insert(piece);
         }
     }
-    let functions = references.graph.filter_map(
-        |index, piece| (piece.is_code && reached.contains(&index)).then_some(piece),
-        |_, _| Some(()),
-    );
+    let pieces = &references.graph;
+    let functions: Vec<NodeIndex> = reached
+        .iter()
+        .copied()
+        .filter(|&piece| pieces[piece].is_code)
+        .collect();
+    let mut calls = pieces.map(|_, piece| piece, |_, ()| ());
+    calls.clear_edges();
+    for &function in &functions {
+        for callee in callees(pieces, function) {
+            calls.add_edge(function, callee, ());
+        }
+    }
     let of_the_core = functions
-        .node_weights()
-        .filter(|piece| piece.name.contains("corepool::"))
+        .iter()
+        .filter(|&&function| pieces[function].name.contains("corepool::"))
         .count();
     if exports.is_empty() || of_the_core == 0 {
         return Err(format!("{} has nothing of the core", library.display()));
     }
-    let calls_itself = |&function: &NodeIndex| functions.contains_edge(function, function);
-    let cycles = tarjan_scc(&functions)
+    let calls_itself = |&function: &NodeIndex| calls.contains_edge(function, function);
+    let cycles = tarjan_scc(&calls)
         .into_iter()
         .filter(|cycle| cycle.len() > 1 || cycle.iter().any(calls_itself))
         .map(|cycle| {
-            let names = cycle.iter().map(|&index| functions[index].name.as_str());
+            let names = cycle.iter().map(|&index| pieces[index].name.as_str());
             names.collect::<Vec<_>>().join(", ")
         })
         .collect();
     Ok(Findings {
-        functions: functions.node_count(),
+        functions: functions.len(),
         of_the_core,
-        calls: functions.edge_count(),
-        text: functions.node_weights().map(|piece| piece.size).sum(),
+        calls: calls.edge_count(),
+        text: functions.iter().map(|&piece| pieces[piece].size).sum(),
         forbidden: reached
             .iter()
-            .map(|&index| &references.graph[index])
+            .map(|&index| &pieces[index])
             .filter(|piece| {
                 piece.is_missing || FORBIDDEN.iter().any(|name| piece.name.contains(name))
             })
@@ -219,6 +229,23 @@ fn examine(library: &Path, exports: &[String]) -> Result<Findings, String> {
             .collect(),
         cycles,
     })
+}
+
+/// The functions that one may call. It may be in a table that it refers to, as a waker's `clone` is,
+/// and does not call itself by that.
+fn callees(pieces: &DiGraph<Piece, ()>, function: NodeIndex) -> BTreeSet<NodeIndex> {
+    let is_code = |&piece: &NodeIndex| pieces[piece].is_code;
+    let (named, mut tables): (Vec<_>, Vec<_>) = pieces.neighbors(function).partition(is_code);
+    let mut callees = BTreeSet::from_iter(named);
+    let mut seen = BTreeSet::new();
+    while let Some(table) = tables.pop() {
+        if seen.insert(table) {
+            let (entries, more): (Vec<_>, Vec<_>) = pieces.neighbors(table).partition(is_code);
+            callees.extend(entries.into_iter().filter(|&entry| entry != function));
+            tables.extend(more);
+        }
+    }
+    callees
 }
 
 /// Which piece refers to which.
