@@ -151,7 +151,7 @@ impl Bell {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
+pub(crate) mod tests {
     use std::{
         sync::{
             Arc,
@@ -162,8 +162,9 @@ mod tests {
 
     use super::*;
 
+    /// A waker that counts.
     #[derive(Default)]
-    struct Rings(AtomicUsize);
+    pub(crate) struct Rings(AtomicUsize);
 
     impl Wake for Rings {
         fn wake(self: Arc<Self>) {
@@ -172,7 +173,7 @@ mod tests {
     }
 
     impl Rings {
-        fn count(&self) -> usize {
+        pub(crate) fn count(&self) -> usize {
             self.0.load(Relaxed)
         }
     }

@@ -448,3 +448,14 @@ impl defmt::Format for Panic {
         defmt::write!(f, "the job panicked");
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panics_payload_is_handed_out_as_what_it_is() {
+        let panic = Panic::new(5_u32).into_payload::<i32>().unwrap_err();
+        assert_eq!(panic.into_payload::<u32>().unwrap(), 5);
+    }
+}

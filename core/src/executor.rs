@@ -113,3 +113,20 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
         self.handle().shutdown(wait, cancel_futures)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::StaticPool;
+
+    #[test]
+    fn a_static_pool_is_an_executor_like_its_handle() {
+        fn shut_down(executor: &impl Executor) {
+            executor.shutdown(true, false).unwrap();
+        }
+        let pools = [const { StaticPool::<2, 16>::new() }; 2];
+        shut_down(&pools[0]);
+        shut_down(&pools[1].handle());
+        assert!(pools.iter().all(StaticPool::is_shut_down));
+    }
+}

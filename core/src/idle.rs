@@ -273,3 +273,214 @@ impl<'p> Seated<'p> {
         self.seat().flags.load(Ordering::Relaxed) & LOST != 0
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::{
+        num::NonZeroUsize,
+        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+        task::Waker,
+        time::Duration,
+    };
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Parker, Port, StaticPool, bell::tests::Rings, block::Leave};
+
+    /// Enough for a second group.
+    const WORKERS: usize = GROUP + 2;
+    type Pool = StaticPool<2, 16, 1, WORKERS, 1>;
+
+    /// Says that it sleeps when the test says so, and counts how often it is woken.
+    #[derive(Default)]
+    struct Sleeper(Arc<Rings>);
+
+    impl Parker for Sleeper {
+        fn waker(&self) -> Waker {
+            self.0.clone().into()
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {}
+    }
+
+    impl Worker for Sleeper {}
+
+    fn sleepers() -> [Sleeper; WORKERS] {
+        core::array::from_fn(|_| Sleeper::default())
+    }
+
+    /// Gives the workers the places of their numbers.
+    fn join<'p>(pool: &'p Pool, workers: &'p [Sleeper]) -> Vec<Leave<'p>> {
+        let raw = pool.handle().raw;
+        // SAFETY: `Leave` leaves, and does not outlive the workers.
+        let join = |worker: &'p Sleeper| Leave(unsafe { raw.join(worker, false) }.unwrap());
+        workers.iter().map(join).collect()
+    }
+
+    /// How often each was woken, by number; those who were not are left out.
+    fn woken(workers: &[Sleeper]) -> Vec<(usize, usize)> {
+        let counts = workers.iter().map(|worker| worker.0.count()).enumerate();
+        counts.filter(|&(_, count)| count > 0).collect()
+    }
+
+    #[test]
+    fn each_job_wakes_another_idle_worker() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let seats = join(&pool, &workers);
+        for number in [1, 3, GROUP - 1, GROUP + 1] {
+            seats[number].0.announce();
+        }
+        let wake = || pool.handle().raw.wake_worker();
+        wake();
+        assert_eq!(woken(&workers), [(1, 1)]);
+        wake();
+        assert_eq!(woken(&workers), [(1, 1), (3, 1)]);
+        wake();
+        wake();
+        assert_eq!(
+            woken(&workers),
+            [(1, 1), (3, 1), (GROUP - 1, 1), (GROUP + 1, 1)]
+        );
+    }
+
+    #[test]
+    fn workers_that_were_woken_and_have_not_come_are_woken_again() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let seats = join(&pool, &workers);
+        for number in [0, 2, GROUP] {
+            seats[number].0.announce();
+        }
+        for _ in 0..3 {
+            pool.handle().raw.wake_worker();
+        }
+        assert_eq!(woken(&workers), [(0, 1), (2, 1), (GROUP, 1)]);
+        pool.handle().raw.wake_worker();
+        assert_eq!(woken(&workers), [(0, 2), (2, 2), (GROUP, 2)]);
+    }
+
+    #[test]
+    fn a_worker_that_is_up_is_not_woken() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let seats = join(&pool, &workers);
+        seats[0].0.announce();
+        seats[GROUP].0.announce();
+        assert_eq!(pool.idle_workers(), 2);
+        assert!(!seats[0].0.retract());
+        assert_eq!(pool.idle_workers(), 1);
+        assert!(!seats[GROUP].0.retract());
+        assert_eq!(pool.idle_workers(), 0);
+        pool.handle().raw.wake_worker();
+        assert_eq!(woken(&workers), []);
+    }
+
+    #[test]
+    fn a_worker_learns_once_that_it_was_woken_for_work() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let seats = join(&pool, &workers);
+        for number in [1, 2, GROUP + 1] {
+            seats[number].0.announce();
+        }
+        pool.handle().raw.wake_worker();
+        assert!(seats[1].0.retract());
+        assert!(!seats[2].0.retract());
+        pool.handle().raw.wake_worker();
+        assert!(seats[GROUP + 1].0.retract());
+        for number in [1, GROUP + 1] {
+            seats[number].0.announce();
+            assert!(!seats[number].0.retract());
+        }
+    }
+
+    #[test]
+    fn a_worker_has_the_place_of_its_number() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let raw = pool.handle().raw;
+        for (number, seat) in join(&pool, &workers).iter().enumerate() {
+            assert_eq!(seat.0.id(), WorkerId(number as u16));
+            let found = raw.seat_of(seat.0.id()).unwrap();
+            assert!(core::ptr::eq(found.seat(), &raw.seats()[number]));
+        }
+        assert!(raw.seat_of(WorkerId(WORKERS as u16)).is_none());
+    }
+
+    #[test]
+    fn there_is_one_place_for_each_worker() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let mut seats = join(&pool, &workers);
+        let late = Sleeper::default();
+        // SAFETY: it does not get in.
+        assert!(unsafe { pool.handle().raw.join(&late, false) }.is_none());
+        assert_eq!(pool.workers(), WORKERS);
+        seats.pop();
+        assert_eq!(pool.workers(), WORKERS - 1);
+        // SAFETY: `Leave` leaves, and does not outlive the worker.
+        let seat = Leave(unsafe { pool.handle().raw.join(&late, true) }.unwrap());
+        assert_eq!(seat.0.id(), WorkerId(WORKERS as u16 - 1));
+        assert_eq!(pool.workers(), WORKERS);
+    }
+
+    #[test]
+    fn a_worker_is_lost_once() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let mut seats = join(&pool, &workers);
+        let lost = seats[GROUP].0;
+        lost.announce();
+        assert!(!lost.is_lost());
+        assert!(lost.lose());
+        assert!(lost.is_lost());
+        assert!(!lost.lose());
+        assert_eq!((pool.workers(), pool.idle_workers()), (WORKERS - 1, 0));
+        // That it leaves after all changes nothing.
+        drop(seats.remove(GROUP));
+        assert_eq!(pool.workers(), WORKERS - 1);
+        assert!(!lost.lose(), "it is gone");
+    }
+
+    #[test]
+    fn shutdown_wakes_every_worker() {
+        let (pool, workers) = (Pool::new(), sleepers());
+        let _seats = join(&pool, &workers);
+        pool.handle().raw.wake_all_workers();
+        assert!(workers.iter().all(|worker| worker.0.count() == 1));
+    }
+
+    /// Counts what it is told of work for which nobody sleeps.
+    struct Boss(AtomicUsize);
+
+    // SAFETY: there is one context, and it catches no panic.
+    unsafe impl Port for Boss {
+        fn context(&self) -> NonZeroUsize {
+            NonZeroUsize::MIN
+        }
+
+        fn now(&self) -> Option<Duration> {
+            None
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            f(&crate::SpinWorker);
+        }
+
+        fn no_idle_worker(&self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_port_is_told_of_work_for_which_no_unclaimed_worker_sleeps() {
+        static BOSS: Boss = Boss(AtomicUsize::new(0));
+        let (pool, workers) = (Pool::new(), sleepers());
+        assert!(pool.install(&BOSS));
+        let told = || BOSS.0.load(Relaxed);
+        pool.handle().raw.wake_worker();
+        assert_eq!(told(), 1);
+        let seats = join(&pool, &workers[..1]);
+        pool.handle().raw.wake_worker();
+        assert_eq!(told(), 2);
+        seats[0].0.announce();
+        pool.handle().raw.wake_worker();
+        assert_eq!(told(), 2);
+        pool.handle().raw.wake_worker();
+        assert_eq!(told(), 3);
+    }
+}

@@ -3,11 +3,17 @@
 //! What happens there to a process happens here to a worker: a job panics, a job takes its thread's
 //! stack down with an unwinding of its own, the pool breaks while jobs run.
 
-use std::panic::{panic_any, resume_unwind};
+use std::{
+    panic::{panic_any, resume_unwind},
+    sync::{Arc, Mutex},
+};
 
-use corepool::{BrokenReason, JobError, SubmitError};
+use corepool::{
+    AsCompletedError, BrokenReason, FutureSet, JobError, JobFuture, ReturnWhen, SubmitError,
+    WaitError, as_completed, wait,
+};
 
-use crate::{Drops, Fixture, Gate, SMALL, drain};
+use crate::{Drops, Fixture, Gate, Recorder, SMALL, drain};
 
 const REASON: BrokenReason = BrokenReason::Application("out of power");
 
@@ -197,6 +203,75 @@ pub fn workers_that_wait_help<F: Fixture>() {
     assert_eq!(sums, [6, 33, 303, 3003]);
 }
 
+/// Three jobs, each of which does `what` with its own future, on one worker; what they returned.
+fn with_their_own_futures<F: Fixture, R: Send + 'static>(
+    what: fn(JobFuture<'static, ()>) -> R,
+) -> Vec<R> {
+    let fx = F::start(1);
+    let said = Recorder::new();
+    let hold = fx.hold_workers();
+    for _ in 0..3 {
+        let own = Arc::new(Mutex::new(None));
+        let (inside, said) = (Arc::clone(&own), said.clone());
+        let job = fx.pool().submit(move || {
+            let own = inside.lock().unwrap().take().unwrap();
+            said.note(what(own));
+        });
+        *own.lock().unwrap() = Some(job.unwrap());
+    }
+    drop(hold);
+    drain(&fx);
+    said.take()
+}
+
+/// A job that waits for its own end is told that it would wait for ever.
+pub fn job_that_waits_for_itself<F: Fixture>() {
+    let said = with_their_own_futures::<F, _>(|own| own.result());
+    let told = |said: &_| matches!(said, Err(JobError::WouldDeadlock));
+    assert_eq!(said.len(), 3);
+    assert!(said.iter().all(told));
+}
+
+/// So is one that waits for a set which its own end is needed for.
+pub fn job_that_waits_for_a_set_with_itself<F: Fixture>() {
+    let said = with_their_own_futures::<F, _>(|own| {
+        wait(&mut [own], None, ReturnWhen::AllCompleted)
+            .map(drop)
+            .unwrap_err()
+    });
+    assert_eq!(said, [WaitError::WouldDeadlock; 3]);
+    let said = with_their_own_futures::<F, _>(|own| {
+        let set: FutureSet<'_, (), 1> = [own].into_iter().collect();
+        as_completed(set, None).next().unwrap().unwrap_err()
+    });
+    assert_eq!(said, [AsCompletedError::Wait(WaitError::WouldDeadlock); 3]);
+}
+
+/// Of two jobs that wait for each other one is told, and the other goes on.
+pub fn jobs_that_wait_for_each_other<F: Fixture>() {
+    let fx = F::start(2);
+    let futures: Arc<Mutex<[Option<JobFuture<'static, ()>>; 2]>> = Arc::default();
+    let (said, ready) = (Recorder::new(), Gate::new());
+    let job = |other: usize| {
+        let (futures, said, ready) = (Arc::clone(&futures), said.clone(), ready.clone());
+        fx.pool().submit(move || {
+            ready.open();
+            ready.wait_for(3);
+            let other = futures.lock().unwrap()[other].take().unwrap();
+            said.note(other.result());
+        })
+    };
+    let jobs = [job(1), job(0)];
+    *futures.lock().unwrap() = jobs.map(Result::ok);
+    ready.open();
+    drain(&fx);
+    let said = said.take();
+    assert_eq!(said.len(), 2);
+    let told = |said: &_| matches!(said, Err(JobError::WouldDeadlock));
+    assert!(said.iter().any(told));
+    assert!(said.iter().all(|said| said.is_ok() || told(said)));
+}
+
 /// A task that waits for a job of its own pool takes no worker meanwhile.
 pub fn task_awaits_a_job<F: Fixture>() {
     let fx = F::start(1);
@@ -217,7 +292,9 @@ crate::suite!(deadlock_tests:
         panic_in_a_closures_destructor,
         ordinary_panic,
         workers_that_wait_help,
+        job_that_waits_for_itself,
+        job_that_waits_for_a_set_with_itself,
         task_awaits_a_job,
     ]
-    in_parallel [crash_during_func_exec_on_worker]
+    in_parallel [crash_during_func_exec_on_worker, jobs_that_wait_for_each_other]
 );

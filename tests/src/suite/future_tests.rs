@@ -1,12 +1,21 @@
 //! The future: its states, results, time-outs, callbacks. CPython: `test_future.py`.
 
-use std::{panic::resume_unwind, thread, time::Duration};
+use std::{
+    future::Future,
+    hint::black_box,
+    panic::resume_unwind,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
 
 use corepool::{CallbackError, JobError, JobState, ReturnWhen, wait};
 
 use crate::{
-    Drops, Fixture, Gate, LONG, Recorder, cancelled_future, done_future, drain, failed_future,
-    while_running,
+    BYTES, CountingWaker, Drops, Fixture, Gate, LONG, Recorder, cancelled_future, done_future,
+    drain, failed_future, while_running,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -215,6 +224,55 @@ pub fn callback_without_room_comes_back<F: Fixture>() {
     future.add_done_callback(callback).unwrap();
     promise.set_result(()).unwrap();
     assert_eq!(seen.take(), ["called"]);
+}
+
+/// A callback may be as large as a job, and as aligned. What does not fit comes back.
+pub fn callback_too_large_comes_back<F: Fixture>() {
+    #[repr(align(16))]
+    struct Aligned;
+
+    let fx = F::start(1);
+    let seen = Recorder::new();
+    let (promise, mut future) = fx.pool().promise::<()>().unwrap();
+    let fits = [1_u8; BYTES - size_of::<Recorder<u8>>()];
+    let note = seen.clone();
+    future
+        .add_done_callback(move |_| note.note(black_box(fits)[0]))
+        .unwrap();
+    let (too_large, note) = ([2_u8; BYTES], seen.clone());
+    let Err(CallbackError::TooLarge(callback)) =
+        future.add_done_callback(move |_| note.note(black_box(too_large)[0]))
+    else {
+        panic!("a callback fits that is larger than a slot");
+    };
+    let (aligned, note) = (Aligned, seen.clone());
+    let Err(CallbackError::TooLarge(other)) = future.add_done_callback(move |_| {
+        black_box(aligned);
+        note.note(3);
+    }) else {
+        panic!("a callback fits that is more aligned than a slot");
+    };
+    promise.set_result(()).unwrap();
+    assert_eq!(seen.take(), [1]);
+    callback(Ok(&()));
+    other(Ok(&()));
+    assert_eq!(seen.take(), [2, 3]);
+}
+
+/// A future wakes the waker that it was polled with last, and no other.
+pub fn last_waker_is_woken<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise().unwrap();
+    let wakers = [(); 3].map(|()| Arc::new(CountingWaker::default()));
+    for waker in &wakers {
+        let waker = waker.clone().into();
+        let polled = Pin::new(&mut future).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    promise.set_result(42).unwrap();
+    assert_eq!(wakers.map(|waker| waker.count()), [0, 0, 1]);
+    let polled = Pin::new(&mut future).poll(&mut Context::from_waker(std::task::Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Ok(42))));
 }
 
 /// What cancel says in each state, and what it does. CPython: `FutureTests.test_cancel`.
@@ -626,6 +684,8 @@ crate::suite!(future_tests:
         callbacks_run_in_the_worker,
         callbacks_run_in_the_canceller,
         callback_without_room_comes_back,
+        callback_too_large_comes_back,
+        last_waker_is_woken,
         cancel,
         cancelled_job_never_runs,
         cancelled,

@@ -1,0 +1,133 @@
+//! What a worker does while a job on it blocks: it sleeps, is woken, and hands on what it does not do.
+
+use std::{
+    task::Waker,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use corepool::{Parker, Port, RunError, StaticPool, Worker};
+use corepool_std::HostPort;
+use corepool_tests::Gate;
+
+type Pool = StaticPool<8, 64>;
+
+/// A worker on the host that tells when it goes to sleep, and does not come back before it may.
+struct Sleeper<'a> {
+    parker: &'a dyn Parker,
+    asleep: Gate,
+    may_wake: Gate,
+}
+
+impl Parker for Sleeper<'_> {
+    fn waker(&self) -> Waker {
+        self.parker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.asleep.open();
+        self.parker.park(deadline);
+        self.may_wake.wait();
+    }
+}
+
+impl Worker for Sleeper<'_> {}
+
+/// Lends a thread to the pool.
+fn start(pool: &'static Pool, asleep: &Gate, may_wake: &Gate) -> JoinHandle<Result<(), RunError>> {
+    pool.install(&HostPort);
+    let (asleep, may_wake) = (asleep.clone(), may_wake.clone());
+    thread::spawn(move || {
+        let mut ended = Ok(());
+        HostPort.with_parker(&mut |parker| {
+            ended = pool.run(&Sleeper {
+                parker,
+                asleep: asleep.clone(),
+                may_wake: may_wake.clone(),
+            });
+        });
+        ended
+    })
+}
+
+fn open_gate() -> Gate {
+    let gate = Gate::new();
+    gate.open();
+    gate
+}
+
+/// It waits for a job that runs on another worker.
+#[test]
+fn a_worker_that_sleeps_in_a_wait_is_woken_by_the_result() {
+    static POOL: Pool = Pool::new();
+    let (started, release) = (Gate::new(), Gate::new());
+    let (start_gate, held) = (started.clone(), release.clone());
+    let other = POOL.submit(move || {
+        start_gate.open();
+        held.wait();
+        20
+    });
+    let busy = start(&POOL, &Gate::new(), &open_gate());
+    started.wait();
+    let job = POOL
+        .submit(|| other.unwrap().result().unwrap() + 1)
+        .unwrap();
+    let asleep = Gate::new();
+    let waiting = start(&POOL, &asleep, &open_gate());
+    asleep.wait();
+    release.open();
+    assert_eq!(job.result().unwrap(), 21);
+    POOL.shutdown(true, false).unwrap();
+    assert_eq!(
+        [busy, waiting].map(|thread| thread.join().unwrap()),
+        [Ok(()); 2]
+    );
+}
+
+/// A suspended task is with no worker, not even with the one that polled it last.
+#[test]
+fn a_job_may_wait_for_a_task_of_its_own_worker() {
+    static POOL: Pool = Pool::new();
+    let (promise, awaited) = POOL.promise().unwrap();
+    let task = POOL.spawn(async { awaited.await.unwrap() + 1 }).unwrap();
+    let job = POOL.submit(|| task.result().unwrap() + 1).unwrap();
+    let asleep = Gate::new();
+    let worker = start(&POOL, &asleep, &open_gate());
+    asleep.wait();
+    promise.set_result(40).unwrap();
+    assert_eq!(job.result().unwrap(), 42);
+    POOL.shutdown(true, false).unwrap();
+    assert_eq!(worker.join().unwrap(), Ok(()));
+}
+
+/// Of two wake-ups, for its own end and for a job, a wait takes the first, and the other worker the
+/// second.
+#[test]
+fn a_worker_that_leaves_its_wait_hands_on_the_work_that_it_was_woken_for() {
+    static POOL: Pool = Pool::new();
+    let (promise, awaited) = POOL.promise::<()>().unwrap();
+    let done = Gate::new();
+    let other_ran = done.clone();
+    let job = POOL
+        .submit(move || {
+            awaited.result().unwrap();
+            other_ran.wait();
+        })
+        .unwrap();
+    let (asleep, may_wake) = (Gate::new(), Gate::new());
+    let waiting = start(&POOL, &asleep, &may_wake);
+    asleep.wait();
+    let idle = Gate::new();
+    let other = start(&POOL, &idle, &open_gate());
+    idle.wait();
+    promise.set_result(()).unwrap();
+    // The waiting worker has the lower number, so it is the one that is woken.
+    POOL.submit_detached(move || done.open()).unwrap();
+    may_wake.open();
+    job.result().unwrap();
+    POOL.shutdown(true, false).unwrap();
+    assert_eq!(
+        [waiting, other].map(|thread| thread.join().unwrap()),
+        [Ok(()); 2]
+    );
+}
