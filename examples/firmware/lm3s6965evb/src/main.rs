@@ -13,7 +13,7 @@ use cortex_m::peripheral::{Peripherals, scb::SystemHandler, syst::SystClkSource}
 use cortex_m_rt::{entry, exception};
 use firmware_support::{
     one_core,
-    port::{OneCore, Pended},
+    port::{Nvic, OneCore, Pended},
     pulse::InHandler,
     tick,
 };
@@ -27,7 +27,7 @@ const CORE_HZ: u32 = 12_500_000;
 const LOWEST: u8 = u8::MAX << (8 - NVIC_PRIO_BITS);
 
 /// The interrupt of GPIO port A, which is not used.
-static WORKER: Pended<Interrupt> = Pended::new(Interrupt::GPIOA);
+static WORKER: Pended<Nvic<Interrupt>> = Pended::new(Nvic(Interrupt::GPIOA));
 static PENDING: OneCore = OneCore {
     pend: Some(|| WORKER.pend()),
 };

@@ -12,7 +12,7 @@
 use cortex_m_rt::entry;
 use firmware_support::{
     one_core,
-    port::{OneCore, Pended},
+    port::{Nvic, OneCore, Pended},
     pulse::InHandler,
     tick,
 };
@@ -24,7 +24,7 @@ use pulse_app::Pool;
 const LOWEST: u8 = u8::MAX << (8 - NVIC_PRIO_BITS);
 
 /// The first of the chip's software interrupts.
-static WORKER: Pended<Interrupt> = Pended::new(Interrupt::SWI0);
+static WORKER: Pended<Nvic<Interrupt>> = Pended::new(Nvic(Interrupt::SWI0));
 static PENDING: OneCore = OneCore {
     pend: Some(|| WORKER.pend()),
 };

@@ -1,27 +1,26 @@
 //! What the boards share.
 //!
 //! A board's crate starts the chip, says in a [`Board`] how its workers come to the jobs, and then
-//! calls [`conformance::run`] and feeds a [`pulse::Replay`]. To add a board, write such a crate with
-//! its `memory.x` and `expected.txt`, and add a line to the table in `tests/xtask/src/firmware.rs`.
+//! calls [`conformance::run`] and feeds a [`pulse::Replay`]; for one core, [`one_core`] has all that.
+//! To add a board, write such a crate with its `memory.x`, and add it and the file of what it should
+//! print to the table in `tests/xtask/src/firmware.rs`.
 //!
 //! - [`port`]: the pool's [`Port`](corepool::Port), parkers and workers for chips;
 //! - [`tick`]: a periodic interrupt as clock, and as a context to submit from;
 //! - [`conformance`]: the promises that can be tested without unwinding, from threads and handlers;
 //! - [`pulse`]: the application of the host's example, on the same recording;
-//! - `one_core`: all of that on a Cortex-M with one core, in both arrangements;
-//! - `ram`: how much memory a run took.
+//! - [`one_core`]: all of that on a chip with one core, in both arrangements;
+//! - [`ram`]: how much memory a run took.
 //!
 //! What is printed goes to the debugger or emulator by semihosting. Lines that begin with `#` are
-//! measurements, which differ between compilers; the others are compared with `expected.txt`.
+//! measurements, which differ between compilers; the others are compared.
 #![no_std]
 
 mod board;
 pub mod conformance;
-#[cfg(target_arch = "arm")]
 pub mod one_core;
 pub mod port;
 pub mod pulse;
-#[cfg(target_arch = "arm")]
 pub mod ram;
 pub mod tick;
 
@@ -38,5 +37,17 @@ pub fn exit(failed: usize) -> ! {
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
     println!("hard fault: {frame:?}");
+    exit(1)
+}
+
+/// An exception that nothing else handles is a failed run, not a silent loop.
+#[cfg(target_arch = "riscv32")]
+#[unsafe(export_name = "ExceptionHandler")]
+fn exception(frame: &riscv_rt::TrapFrame) -> ! {
+    println!(
+        "exception: cause {:#x}, pc {:#x}, {frame:?}",
+        riscv::register::mcause::read().bits(),
+        riscv::register::mepc::read()
+    );
     exit(1)
 }

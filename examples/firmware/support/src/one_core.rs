@@ -6,23 +6,22 @@
 //! | a pended interrupt, below it | | runs jobs |
 //! | the thread | runs jobs, when it waits or has nothing to do | waits |
 
-use cortex_m::interrupt::InterruptNumber;
 use pulse_app::Pool;
 use semihosting::println;
 
 use crate::{
     Board, BoardPool, conformance, exit,
-    port::{OneCore, Pended, THREAD_CONTEXT, Thread, sleep_unless},
+    port::{OneCore, Pended, SoftwareInterrupt, THREAD_CONTEXT, Thread, sleep_unless},
     pulse, ram, tick,
 };
 
 /// One of the arrangements.
-struct Arrangement<I: 'static> {
+struct Arrangement<S: 'static> {
     port: &'static OneCore,
-    worker: Option<&'static Pended<I>>,
+    worker: Option<&'static Pended<S>>,
 }
 
-impl<I: InterruptNumber + Sync> Board for Arrangement<I> {
+impl<S: SoftwareInterrupt> Board for Arrangement<S> {
     fn lend(&self, pool: BoardPool) {
         pool.install(self.port);
         if let Some(worker) = self.worker {
@@ -54,15 +53,15 @@ impl<I: InterruptNumber + Sync> Board for Arrangement<I> {
 
 /// Runs the pulse monitor and the suite in both arrangements, and ends the run. `pending` is a
 /// port that pends `worker`; `pools` are the application's, one for each. The tick is running.
-pub fn run<I: InterruptNumber + Sync>(
-    worker: &'static Pended<I>,
+pub fn run<S: SoftwareInterrupt>(
+    worker: &'static Pended<S>,
     pending: &'static OneCore,
     pools: &'static [Pool; 2],
 ) -> ! {
     let [in_thread, in_interrupt] = pools;
 
     println!("== jobs in the thread");
-    let thread = Arrangement::<I> {
+    let thread = Arrangement::<S> {
         port: &OneCore { pend: None },
         worker: None,
     };

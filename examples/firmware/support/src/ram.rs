@@ -2,33 +2,61 @@
 
 use semihosting::println;
 
+/// What is painted on the stack before it is used.
+#[cfg(target_arch = "arm")]
+use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
+#[cfg(target_arch = "riscv32")]
+const PAINT: u32 = 0xCCCC_CCCC;
+
 unsafe extern "C" {
-    static __vector_table: u8;
-    static __sidata: u8;
-    static __sdata: u8;
-    static __edata: u8;
-    static _ram_start: u8;
-    static _stack_end: u32;
-    static _stack_start: u32;
+    #[cfg_attr(target_arch = "arm", link_name = "__vector_table")]
+    #[cfg_attr(target_arch = "riscv32", link_name = "_stext")]
+    static FLASH_START: u8;
+    #[link_name = "__sidata"]
+    static DATA_IN_FLASH: u8;
+    #[link_name = "__sdata"]
+    static DATA_START: u8;
+    #[link_name = "__edata"]
+    static DATA_END: u8;
+    /// In `cortex-m-rt`'s linker script, and in the `memory.x` of the other boards.
+    #[link_name = "_ram_start"]
+    static RAM_START: u8;
+    #[link_name = "_stack_end"]
+    static STACK_END: u32;
+    #[link_name = "_stack_start"]
+    static STACK_START: u32;
+}
+
+/// Paints the part of the stack that is not in use. `cortex-m-rt` does so itself.
+#[cfg(target_arch = "riscv32")]
+pub fn paint_stack() {
+    let mut word = (&raw const STACK_END).cast_mut();
+    let here = (&raw mut word).cast::<u32>();
+    // Room for this function's own frame.
+    let end = here.wrapping_sub(64);
+    while word < end {
+        // SAFETY: between the statics and the stack in use is RAM that nobody uses.
+        unsafe { word.write_volatile(PAINT) };
+        word = word.wrapping_add(1);
+    }
 }
 
 /// Prints, as a measurement, the flash that the program takes, its static RAM, and the deepest that
 /// the stack has been.
 pub fn print() {
-    let address = |symbol: *const u8| symbol as usize;
-    let flash = address(&raw const __sidata) - address(&raw const __vector_table)
-        + (address(&raw const __edata) - address(&raw const __sdata));
-    let bottom = &raw const _stack_end;
-    let top = &raw const _stack_start;
-    let statics = address(bottom.cast()) - address(&raw const _ram_start);
+    let between = |start: *const u8, end: *const u8| end as usize - start as usize;
+    let flash = between(&raw const FLASH_START, &raw const DATA_IN_FLASH)
+        + between(&raw const DATA_START, &raw const DATA_END);
+    let start = &raw const RAM_START;
+    let (bottom, top) = (&raw const STACK_END, &raw const STACK_START);
     let mut untouched = bottom;
-    // SAFETY: from `_stack_end` to `_stack_start` is RAM, painted before `main`. It is the stack
-    // that others write, so it is read as what it is, memory.
-    while untouched < top && unsafe { untouched.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE
-    {
+    // SAFETY: from `STACK_END` to `STACK_START` is RAM. What is above the paint belongs to frames in
+    // use; it is only compared.
+    while untouched < top && unsafe { untouched.read_volatile() } == PAINT {
         untouched = untouched.wrapping_add(1);
     }
-    let stack = address(top.cast()) - address(untouched.cast());
-    let all = address(top.cast()) - address(&raw const _ram_start);
+    let statics = between(start, bottom.cast());
+    let stack = between(untouched.cast(), top.cast());
+    let all = between(start, top.cast());
     println!("# flash {flash} bytes; RAM {statics} static, {stack} stack, of {all}");
 }

@@ -1,12 +1,11 @@
 //! Cortex-M: contexts are told apart by the exception number, and any interrupt can be pended.
 
-use core::{arch::asm, cell::Cell, num::NonZeroUsize};
+use core::{arch::asm, num::NonZeroUsize};
 
 use corepool::ContextId;
 use cortex_m::{interrupt::InterruptNumber, peripheral::NVIC};
-use critical_section::Mutex;
 
-use crate::BoardPool;
+use super::SoftwareInterrupt;
 
 /// The number of the exception that is being served; 0 in the thread.
 fn exception() -> usize {
@@ -41,61 +40,28 @@ pub fn sleep_unless(woken: impl FnOnce() -> bool) {
     });
 }
 
-/// An interrupt as a worker: it runs whatever is queued, then is gone until it is pended again.
-///
-/// Takes any interrupt that the application does not use, at a priority below those of the handlers
-/// that submit. [`OneCore::pend`](super::OneCore::pend) must pend it.
-pub struct Pended<I> {
-    interrupt: I,
-    pool: Mutex<Cell<Option<BoardPool>>>,
-}
+/// An interrupt of the NVIC that the chip's devices do not use.
+pub struct Nvic<I>(pub I);
 
-impl<I: InterruptNumber> Pended<I> {
-    /// A worker of no pool yet.
-    pub const fn new(interrupt: I) -> Self {
-        Self {
-            interrupt,
-            pool: Mutex::new(Cell::new(None)),
-        }
+impl<I: InterruptNumber + Sync> SoftwareInterrupt for Nvic<I> {
+    fn pend(&self) {
+        NVIC::pend(self.0);
     }
 
-    /// Has the handler called as soon as nothing more urgent is going on.
-    pub fn pend(&self) {
-        NVIC::pend(self.interrupt);
+    fn unmask(&self) {
+        // SAFETY: no critical section is made of this mask.
+        unsafe { NVIC::unmask(self.0) };
     }
 
-    /// Works for `pool` from now on.
-    pub fn lend(&self, pool: BoardPool) {
-        critical_section::with(|cs| self.pool.borrow(cs).set(Some(pool)));
-        self.unmask();
-        self.pend();
-    }
-
-    /// Works for no pool any more.
-    pub fn take_back(&self) {
-        critical_section::with(|cs| self.pool.borrow(cs).set(None));
-    }
-
-    /// The body of the interrupt's handler.
-    pub fn on_interrupt(&self) {
-        // A job that is queued from here on pends the interrupt again.
-        if let Some(pool) = critical_section::with(|cs| self.pool.borrow(cs).get()) {
-            pool.run_pending(usize::MAX);
-        }
-    }
-
-    /// Lets the handler be called.
-    pub fn unmask(&self) {
-        // SAFETY: nothing relies on the interrupt being masked, but the boards' `hold`.
-        unsafe { NVIC::unmask(self.interrupt) };
-    }
-
-    /// Calls `f` while the handler is not called.
-    pub fn masked(&self, f: &mut dyn FnMut()) {
-        NVIC::mask(self.interrupt);
+    fn mask(&self) {
+        NVIC::mask(self.0);
+        // The handler is not entered after this.
         cortex_m::asm::dsb();
         cortex_m::asm::isb();
+    }
+
+    /// The core takes care of all else: what is more urgent interrupts it.
+    fn serve(&self, f: &mut dyn FnMut()) {
         f();
-        self.unmask();
     }
 }

@@ -4,9 +4,15 @@
 //! |---|---|---|---|
 //! | [`corepool::SpinWorker`] | never | need not be | a core that has nothing else to do |
 //! | [`Thread`] | `WFI` | by any interrupt of its own core | one core: main loop, blocked callers |
-//! | `Pended` | is not there | the interrupt is pended | jobs above the main loop, below the drivers |
+//! | [`Pended`] | is not there | the interrupt is pended | jobs above the main loop, below the drivers |
 //!
 //! [`OneCore`] is the port that goes with the last two.
+
+mod pended;
+
+#[cfg_attr(target_arch = "arm", path = "cortex_m.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "riscv.rs")]
+mod arch;
 
 use core::{
     task::{RawWaker, RawWakerVTable, Waker},
@@ -16,12 +22,11 @@ use core::{
 use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
 use portable_atomic::{AtomicBool, Ordering};
 
+pub use self::{
+    arch::*,
+    pended::{Pended, SoftwareInterrupt},
+};
 use crate::tick;
-
-#[cfg(target_arch = "arm")]
-mod cortex_m;
-#[cfg(target_arch = "arm")]
-pub use self::cortex_m::{Pended, THREAD_CONTEXT, context, in_thread, sleep_unless};
 
 /// The thread of the only core was woken and has not noticed yet.
 static WOKEN: AtomicBool = AtomicBool::new(false);
