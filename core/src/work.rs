@@ -222,46 +222,50 @@ impl<'p> Raw<'p> {
         let Completion { index, outcome, .. } = completion;
         let slot = self.slot(index);
         let waiter = Cell::new(None);
-        let ended_here = Cell::new(false);
-        // Both even if something of the user's unwinds meanwhile, in this order.
+        // Whether it is settled, and by this completer.
+        let settled = Cell::new(None);
+        let go_on = || {
+            while settled.get().is_none() {
+                match slot.state.settle(completion.runner) {
+                    Settle::Callbacks => self.run_callbacks(index, outcome),
+                    // SAFETY: DONE and COLLECTED: nobody writes the cell.
+                    Settle::Waiter => match unsafe { slot.member() } {
+                        Some(member) => {
+                            // Before the slot is the handle's: the list needs its link.
+                            self.push_completed(member.waiter, index);
+                            waiter.set(Some(Waiting::Set(member)));
+                        }
+                        // SAFETY: as above.
+                        None => waiter.set(Some(unsafe { slot.take_waiting() })),
+                    },
+                    Settle::Unclaimed => {
+                        settled.set(Some(true));
+                        let _free = Defer(|| {
+                            if slot.state.release() {
+                                self.free_slot(index);
+                            }
+                        });
+                        // SAFETY: no handle, so the payload is the completer's.
+                        unsafe { self.drop_payload(index, outcome) };
+                    }
+                    Settle::Left => settled.set(Some(true)),
+                    Settle::TakenOver => {
+                        settled.set(Some(false));
+                        self.end_late(index, outcome);
+                    }
+                }
+            }
+        };
+        // If something of the user's unwinds, the rest is still done: last, first.
         let _count_out = Defer(|| {
-            if ended_here.get() {
+            if settled.get() == Some(true) {
                 // SAFETY: the scope waits for this call, once for each of its jobs.
                 unsafe { ScopeState::job_ended(completion.scope) };
             }
         });
         let _tell = Defer(|| self.tell(waiter.take()));
-        loop {
-            match slot.state.settle(completion.runner) {
-                Settle::Callbacks => {
-                    let unwound = Defer(|| self.settle(completion));
-                    self.run_callbacks(index, outcome);
-                    mem::forget(unwound);
-                }
-                // SAFETY: DONE and COLLECTED: nobody writes the cell.
-                Settle::Waiter => match unsafe { slot.member() } {
-                    Some(member) => {
-                        // Before the slot is the handle's: the list needs its link.
-                        self.push_completed(member.waiter, index);
-                        waiter.set(Some(Waiting::Set(member)));
-                    }
-                    // SAFETY: as above.
-                    None => waiter.set(Some(unsafe { slot.take_waiting() })),
-                },
-                Settle::Unclaimed => {
-                    ended_here.set(true);
-                    let _free = Defer(|| {
-                        if slot.state.release() {
-                            self.free_slot(index);
-                        }
-                    });
-                    // SAFETY: no handle, so the payload is the completer's.
-                    return unsafe { self.drop_payload(index, outcome) };
-                }
-                Settle::Left => return ended_here.set(true),
-                Settle::TakenOver => return self.end_late(index, outcome),
-            }
-        }
+        let _rest = Defer(go_on);
+        go_on();
     }
 
     /// Wakes whom the handle left for the completer.
