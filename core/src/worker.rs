@@ -140,3 +140,14 @@ impl Parker for LentCaller<'_> {
 }
 
 impl Worker for LentCaller<'_> {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spin_worker_never_goes_to_sleep() {
+        assert!(SpinWorker.spin(0));
+        assert!(SpinWorker.spin(u32::MAX));
+    }
+}

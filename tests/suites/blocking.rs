@@ -1,12 +1,14 @@
-//! What a worker does while a job on it blocks: it sleeps, is woken, and hands on what it does not do.
+//! What a worker does while a job on it blocks, and what a caller does that is no worker: when they
+//! sleep, what wakes them, and who does the work.
 
 use std::{
+    sync::LazyLock,
     task::Waker,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use corepool::{Parker, Port, RunError, StaticPool, Worker};
+use corepool::{ContextId, Parker, Port, RunError, StaticPool, Worker};
 use corepool_std::HostPort;
 use corepool_tests::Gate;
 
@@ -129,5 +131,123 @@ fn a_worker_that_leaves_its_wait_hands_on_the_work_that_it_was_woken_for() {
     assert_eq!(
         [waiting, other].map(|thread| thread.join().unwrap()),
         [Ok(()); 2]
+    );
+}
+
+/// The host, where callers that block do the work if there is no worker. Tells when one goes to sleep.
+struct Lending(LazyLock<Gate>);
+
+impl Lending {
+    const fn new() -> Self {
+        Self(LazyLock::new(Gate::new))
+    }
+}
+
+/// Opens the gate before it sleeps.
+struct TellingParker<'a>(&'a dyn Parker, &'a Gate);
+
+impl Parker for TellingParker<'_> {
+    fn waker(&self) -> Waker {
+        self.0.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.1.open();
+        self.0.park(deadline);
+    }
+}
+
+// SAFETY: contexts are those of the host's port, and no panic is caught.
+unsafe impl Port for Lending {
+    fn context(&self) -> ContextId {
+        HostPort.context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        HostPort.now()
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.0)));
+    }
+}
+
+#[test]
+fn a_caller_does_the_work_if_there_is_no_worker() {
+    static PORT: Lending = Lending::new();
+    static POOL: Pool = Pool::new();
+    POOL.install(&PORT);
+    let job = POOL
+        .submit(|| (thread::current().id(), POOL.workers()))
+        .unwrap();
+    assert_eq!(job.result().unwrap(), (thread::current().id(), 1));
+    assert_eq!(POOL.workers(), 0);
+}
+
+#[test]
+fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
+    static PORT: Lending = Lending::new();
+    static POOL: Pool = Pool::new();
+    POOL.install(&PORT);
+    let (started, release) = (Gate::new(), Gate::new());
+    let (start_gate, held) = (started.clone(), release.clone());
+    let long = move || {
+        start_gate.open();
+        held.wait();
+    };
+    POOL.submit_detached(long).unwrap();
+    let worker = start(&POOL, &Gate::new(), &open_gate());
+    started.wait();
+    let job = POOL.submit(|| thread::current().id()).unwrap();
+    let releaser = thread::spawn(move || {
+        PORT.0.wait();
+        release.open();
+    });
+    assert_eq!(job.result().unwrap(), worker.thread().id());
+    releaser.join().unwrap();
+    POOL.shutdown(true, false).unwrap();
+    assert_eq!(worker.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_caller_sleeps_when_there_is_nothing_to_do() {
+    static PORT: Lending = Lending::new();
+    static POOL: Pool = Pool::new();
+    POOL.install(&PORT);
+    let (promise, awaited) = POOL.promise().unwrap();
+    let keeper = thread::spawn(move || {
+        PORT.0.wait();
+        promise.set_result(42).unwrap();
+    });
+    assert_eq!(awaited.result().unwrap(), 42);
+    keeper.join().unwrap();
+}
+
+/// One caller does the work, one waits for its turn, and there is no place for a third to wait.
+#[test]
+fn callers_take_turns_if_there_is_one_place() {
+    static PORT: Lending = Lending::new();
+    static POOL: StaticPool<8, 64, 1, 1, 1> = StaticPool::new();
+    POOL.install(&PORT);
+    let (started, release) = (Gate::new(), Gate::new());
+    let (start_gate, held) = (started.clone(), release.clone());
+    let first = POOL.submit(move || {
+        start_gate.open();
+        held.wait();
+        1
+    });
+    let [second, third] = [2, 3].map(|n| POOL.submit(move || n).unwrap());
+    let result =
+        |job: corepool::JobFuture<'static, u32>| thread::spawn(move || job.result().unwrap());
+    let first = result(first.unwrap());
+    started.wait();
+    let second = result(second);
+    PORT.0.wait_for(1);
+    let third = result(third);
+    PORT.0.wait_for(2);
+    release.open();
+    assert_eq!(
+        [first, second, third].map(|caller| caller.join().unwrap()),
+        [1, 2, 3]
     );
 }

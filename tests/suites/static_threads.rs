@@ -5,17 +5,18 @@ corepool_tests::suites!(in_parallel corepool_tests::StaticThreads);
 /// What concerns a static pool's own workers, port and memory.
 mod static_pool_tests {
     use std::{
+        future::Future,
         panic::resume_unwind,
         sync::{LazyLock, Mutex, mpsc::channel},
-        task::Waker,
+        task::{Context, Waker},
         thread,
         time::Duration,
     };
 
     use corepool::{
-        AsCompletedError, ContextId, FutureSet, JobError, JobFuture, MapError, MapOptions, OnLoss,
-        Panic, Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker, StaticPool,
-        SubmitError, WaitError, as_completed, wait,
+        AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, MapError,
+        MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker,
+        StaticPool, SubmitError, WaitError, as_completed, wait,
     };
     use corepool_std::{HostPort, PanicExt, StartError, run_workers, run_workers_with};
     use corepool_tests::{Drops, Gate};
@@ -104,6 +105,72 @@ mod static_pool_tests {
             assert_eq!(shutdown.join().unwrap(), Ok(()));
         });
         drop(promise);
+    }
+
+    /// It ends, too, where every place for those who wait is taken.
+    #[test]
+    fn shutdown_without_a_place_to_wait_ends_with_the_last_worker() {
+        static PORT: TellsOfSleep = TellsOfSleep(LazyLock::new(Gate::new));
+        static POOL: StaticPool<4, 64, 1, 1, 1> = StaticPool::new();
+        POOL.install(&PORT);
+        let (promise, never) = POOL.promise::<()>().unwrap();
+        let mut set = as_completed(FutureSet::<'_, _, 1>::from_iter([never]), None);
+        let next = std::pin::pin!(set.next_done());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(next.poll(&mut cx).is_pending());
+
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let job = move || {
+            start.open();
+            held.wait();
+        };
+        POOL.submit_detached(job).unwrap();
+        let workers = run_workers(&POOL, 1).unwrap();
+        started.wait();
+        thread::scope(|scope| {
+            let shutdown = scope.spawn(|| POOL.shutdown(true, false));
+            PORT.0.wait();
+            release.open();
+            assert_eq!(shutdown.join().unwrap(), Ok(()));
+        });
+        drop((workers, promise));
+    }
+
+    /// Shuts its pool down as soon as work was queued for which nobody sleeps.
+    struct ShutsDown(&'static StaticPool<4, 64>);
+
+    // SAFETY: contexts are those of the host's port, and no panic is caught.
+    unsafe impl Port for ShutsDown {
+        fn context(&self) -> ContextId {
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            HostPort.with_parker(f);
+        }
+
+        fn no_idle_worker(&self) {
+            self.0.shutdown(false, false).unwrap();
+        }
+    }
+
+    /// The pool ends while a job is being submitted, after it was queued: nobody might come for it, so
+    /// it is taken back, and its slot with it.
+    #[test]
+    fn submit_that_the_shutdown_overtakes_gives_the_job_back() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        static PORT: ShutsDown = ShutsDown(&POOL);
+        POOL.install(&PORT);
+        let Err(SubmitError::ShutDown(job)) = POOL.submit(|| 7) else {
+            panic!("a pool that was shut down took a job");
+        };
+        assert_eq!(job(), 7);
+        assert_eq!(POOL.free_slots(), POOL.capacity());
     }
 
     /// A worker for which the pool has no place is told so.
@@ -356,6 +423,7 @@ mod static_pool_tests {
         assert!(matches!(error, JobError::Broken(_)));
         assert!(error.to_string().contains("a worker was lost"));
         assert!(matches!(POOL.submit(|| 1), Err(SubmitError::Broken(..))));
+        assert_eq!(POOL.broken_reason(), Some(BrokenReason::WorkerLost));
         release.open();
         drop(workers);
     }

@@ -12,6 +12,16 @@ use crate::{CountingWaker, Fixture, cancelled_future, done_future, drain, failed
 
 const TINY: Duration = Duration::from_millis(2);
 
+/// How many can come at most: those that are left, and an error.
+pub fn size_hint<F: Fixture>() {
+    let fx = F::start(1);
+    let futures = [done_future(&fx, 1), done_future(&fx, 2)];
+    let mut completed = as_completed(FutureSet::<'_, u32, 4>::from_iter(futures), None);
+    assert_eq!(completed.size_hint(), (0, Some(3)));
+    assert!(completed.next().is_some());
+    assert_eq!(completed.size_hint(), (0, Some(2)));
+}
+
 /// What was done before comes first, the others as they complete. CPython:
 /// `AsCompletedTests.test_no_timeout`.
 pub fn no_timeout<F: Fixture>() {
@@ -226,6 +236,7 @@ crate::suite!(as_completed_tests:
         dropped_early_removes_its_waiters,
         empty,
         as_completed_from_a_job,
+        size_hint,
     ]
     in_parallel [next_done_is_awaited]
 );

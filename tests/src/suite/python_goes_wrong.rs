@@ -198,6 +198,23 @@ pub fn async_submit_waits_for_room<F: Fixture>() {
     assert_eq!(future.unwrap().result().unwrap(), 7);
 }
 
+/// It wakes the waker that it was polled with last.
+pub fn async_submit_wakes_its_last_waker<F: Fixture>() {
+    let fx = F::Small::start(1);
+    let mut kept: Vec<_> = (0..SMALL)
+        .map(|_| fx.pool().promise::<()>().unwrap())
+        .collect();
+    let wakers = [(); 2].map(|()| Arc::new(CountingWaker::default()));
+    let mut submit = std::pin::pin!(fx.pool().submit_async(|| 7));
+    for waker in &wakers {
+        let waker = Waker::from(Arc::clone(waker));
+        let mut cx = Context::from_waker(&waker);
+        assert!(submit.as_mut().poll(&mut cx).is_pending());
+    }
+    kept.pop();
+    assert!(wakers[1].count() > 0);
+}
+
 /// Python: map consumes its whole input at once (#74028). Here there is a window.
 pub fn map_draws_no_more_than_its_window<F: Fixture>() {
     let fx = F::start(1);
@@ -327,6 +344,7 @@ crate::suite!(python_goes_wrong:
         blocking_submit_waits_for_room,
         submit_timeout_gives_the_job_back,
         async_submit_waits_for_room,
+        async_submit_wakes_its_last_waker,
         map_draws_no_more_than_its_window,
         urgent_jobs_overtake,
         one_notification_per_completion,

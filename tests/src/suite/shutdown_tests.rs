@@ -1,10 +1,14 @@
 //! `shutdown`, and what dropping an executor does. CPython: `test_shutdown.py`.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use corepool::{JobError, JobState, ShutdownError, SubmitError};
+use corepool::{BrokenReason, JobError, JobState, ShutdownError, SubmitError};
 
-use crate::{Fixture, Gate, LONG, Recorder, drain};
+use crate::{Fixture, Gate, LONG, Pool, Recorder, drain};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -327,6 +331,56 @@ pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     assert!(said.join().unwrap());
 }
 
+/// A task ends its own pool in its first poll, and is pending: how it ends, and that it is not polled
+/// again.
+fn after_a_poll_that_ends_the_pool<F: Fixture>(
+    end: fn(Pool<F>, &mut Context<'_>),
+    is_right: fn(&JobError) -> bool,
+) {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let polls = Recorder::new();
+    let note = polls.clone();
+    let task = poll_fn(move |cx| {
+        note.note(());
+        end(pool, cx);
+        Poll::<()>::Pending
+    });
+    let error = pool.spawn(task).unwrap().result().unwrap_err();
+    assert!(is_right(&error), "{error}");
+    assert_eq!(polls.take().len(), 1);
+}
+
+/// A task that suspends in a pool that was ended meanwhile ends like the queued ones.
+pub fn task_that_suspends_after_the_end_is_not_polled_again<F: Fixture>() {
+    after_a_poll_that_ends_the_pool::<F>(
+        |pool, _| pool.shutdown(false, true).unwrap(),
+        |error| matches!(error, JobError::Cancelled),
+    );
+    after_a_poll_that_ends_the_pool::<F>(
+        |pool, _| pool.break_pool("out of power"),
+        |error| matches!(error, JobError::Broken(BrokenReason::Application(_))),
+    );
+}
+
+/// So does one that was woken before it suspended.
+pub fn task_that_is_woken_after_the_end_is_not_polled_again<F: Fixture>() {
+    after_a_poll_that_ends_the_pool::<F>(
+        |pool, cx| {
+            pool.shutdown(false, true).unwrap();
+            cx.waker().wake_by_ref();
+        },
+        |error| matches!(error, JobError::Cancelled),
+    );
+    after_a_poll_that_ends_the_pool::<F>(
+        |pool, cx| {
+            pool.break_pool("out of power");
+            cx.waker().wake_by_ref();
+        },
+        |error| matches!(error, JobError::Broken(BrokenReason::Application(_))),
+    );
+}
+
 crate::suite!(shutdown_tests:
     everywhere [
         run_after_shutdown,
@@ -335,6 +389,8 @@ crate::suite!(shutdown_tests:
         hang_issue12364,
         cancel_futures,
         cancel_futures_drops_suspended_tasks,
+        task_that_suspends_after_the_end_is_not_polled_again,
+        task_that_is_woken_after_the_end_is_not_polled_again,
         a_waiting_callback_is_no_job,
         shutdown_is_idempotent,
         hang_gh94440,
