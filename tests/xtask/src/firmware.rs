@@ -9,7 +9,6 @@
 
 use std::{
     fs::{self, File},
-    io::ErrorKind,
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -144,9 +143,24 @@ fn readings_of_the_host() -> Result<String, String> {
     read(root().join("examples/data/readings.csv"))
 }
 
+impl Emulator {
+    /// Fails with the command that installs it if it is not there.
+    fn require(&self) -> Outcome {
+        let mut command = Command::new(self.program);
+        match command.arg("--version").stdout(Stdio::null()).status() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!(
+                "missing: apt-get install -y --no-install-recommends {}",
+                self.package
+            )),
+        }
+    }
+}
+
 impl Board {
     /// Runs the board; returns its measurements, or what is wrong.
     fn check(&self, readings: &str) -> Result<String, String> {
+        self.emulator.require()?;
         let program = self.build()?;
         let (status, said) = self.emulate(program)?;
         let expected = self.expected(readings)?;
@@ -203,16 +217,8 @@ impl Board {
 
     /// Runs the program to its end, or to the limit; returns what it printed.
     fn emulate(&self, program: PathBuf) -> Result<(ExitStatus, String), String> {
-        let &Emulator {
-            program: qemu,
-            package,
-        } = self.emulator;
-        let problem = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => {
-                format!("missing: apt-get install -y --no-install-recommends {package}")
-            }
-            _ => format!("cannot run {qemu}: {error}"),
-        };
+        let qemu = self.emulator.program;
+        let problem = |error| format!("cannot run {qemu}: {error}");
         let file = |extension| root().join(format!("target/firmware/{}.{extension}", self.name));
         let create = |extension| File::create(file(extension)).map_err(|error| error.to_string());
         let mut child = Command::new(qemu)
