@@ -144,8 +144,6 @@ impl<'p> Raw<'p> {
     ) -> Result<(), Blocked> {
         let waker = worker.waker();
         let waits_for = &seat.seat().waits_for;
-        // A job that runs on top of one that waits restores what that one waits for.
-        let outer = waits_for.load(Ordering::Relaxed);
         let endless_for = match wait.deadline {
             None => wait.target.map_or(0, |slot| slot + 1),
             Some(_) => 0,
@@ -160,6 +158,8 @@ impl<'p> Raw<'p> {
             if is_over(port, wait.deadline) {
                 break Err(Blocked::TimedOut);
             }
+            // The job on top can go on, unless it waits itself.
+            waits_for.store(0, Ordering::Relaxed);
             if self.run_one(worker, Some(seat)) {
                 round = 0;
                 owes_work = false;
@@ -179,7 +179,7 @@ impl<'p> Raw<'p> {
             }
             owes_work |= seat.retract();
         };
-        waits_for.store(outer, Ordering::Relaxed);
+        waits_for.store(0, Ordering::Relaxed);
         if owes_work && self.has_queued() {
             self.wake_worker();
         }

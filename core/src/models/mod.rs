@@ -12,6 +12,7 @@
 
 mod bell;
 mod callbacks;
+mod circle;
 mod free_list;
 mod idle;
 mod job;
