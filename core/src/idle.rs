@@ -123,6 +123,9 @@ impl<'p> Raw<'p> {
 
     /// Wakes every worker, and all who wait for the workers' end, to look at the phase.
     pub(crate) fn wake_all_workers(self) {
+        // Pairs with the fences of `announce` and of those who begin to wait for `LEAVING`: either
+        // they see what the caller has just ended, or they are seen here.
+        fence(Ordering::SeqCst);
         for seat in self.seats() {
             seat.bell.ring();
         }

@@ -1,6 +1,8 @@
 //! The pool's end: every job that was accepted ends, every worker leaves, and nobody waits for ever.
 
-use super::{MACHINE, Sleeper, explore, spawn, with_pool};
+use std::future::pending;
+
+use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
 use crate::{JobError, StaticPool, SubmitError};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
@@ -68,5 +70,33 @@ fn broken() {
             submitter.join().unwrap();
             worker.join().unwrap();
         });
+    });
+}
+
+/// The last task of a pool that is shut down is cancelled while somebody goes to sleep until then.
+fn last_task_cancelled(name: &str, preemptions: usize, sleep: fn(&'static Pool)) {
+    explore(name, Some(preemptions), move || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let task = pool.spawn(pending::<()>()).unwrap();
+            run_one(pool);
+            pool.shutdown(false, false).unwrap();
+            let canceller = spawn(move || assert!(task.cancel()));
+            sleep(pool);
+            canceller.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn who_waits_is_told_of_the_last_task() {
+    last_task_cancelled("shutdown: wait, cancel the last task", 2, |pool| {
+        pool.shutdown(true, false).unwrap();
+    });
+}
+
+#[test]
+fn a_worker_is_told_of_the_last_task() {
+    last_task_cancelled("shutdown: worker, cancel the last task", 2, |pool| {
+        pool.run(&Sleeper::new()).unwrap();
     });
 }
