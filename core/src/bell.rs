@@ -60,7 +60,8 @@ impl Bell {
 
     /// Whether anybody holds it at all.
     pub(crate) fn is_taken(&self) -> bool {
-        self.word.load(Ordering::Acquire) != 0
+        // Relaxed: says nothing of what the holders did.
+        self.word.load(Ordering::Relaxed) != 0
     }
 
     /// Wakes the owner, if there is one.
@@ -118,19 +119,20 @@ impl Bell {
     ///
     /// The caller opened the bell and has not closed it.
     pub(crate) unsafe fn close(&self) {
-        // Release and Acquire: as in `release`.
-        self.word.fetch_and(!OPEN, Ordering::AcqRel);
+        // Relaxed: the owner is still a holder; what it did is published when it is released.
+        self.word.fetch_and(!OPEN, Ordering::Relaxed);
         self.release();
     }
 
     /// A holder leaves. The last one drops the waker.
     pub(crate) fn release(&self) {
+        // Acquire, here and on failure: pairs with the Releases of those who left before.
         let mut word = self.word.load(Ordering::Acquire);
         loop {
             if word == 1 {
                 // Not open, so nobody can come; one holder, and that is the caller.
                 let waker = self.waker.with_mut(|cell| {
-                    // SAFETY: see above; the Acquire load saw the leaving of all the others.
+                    // SAFETY: see above; the Acquire saw the leaving of all the others.
                     unsafe { (*cell).take() }
                 });
                 // Release: pairs with the Acquire of `take`.
@@ -141,7 +143,7 @@ impl Bell {
             // Release: what this holder read of the cell comes before the last one's write.
             match self
                 .word
-                .compare_exchange(word, word - 1, Ordering::AcqRel, Ordering::Acquire)
+                .compare_exchange(word, word - 1, Ordering::Release, Ordering::Acquire)
             {
                 Ok(_) => return,
                 Err(now) => word = now,

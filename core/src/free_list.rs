@@ -58,7 +58,9 @@ impl FreeList {
         link: impl Fn(u16) -> &'p AtomicU16,
     ) -> Option<u16> {
         loop {
-            // Acquire: pairs with the Release of `push`; the slot is as its last owner left it.
+            // Acquire: pairs with the Release of the `push` that put this slot there, and, since the
+            // word is only ever swapped, of those that put the slots below it: each slot is as its
+            // last owner left it.
             let head = self.head.load(Ordering::Acquire);
             let index = words.tagged.index(head);
             let Some(slot) = (index & !words.waiting).checked_sub(1) else {
@@ -68,11 +70,11 @@ impl FreeList {
             let new = words
                 .tagged
                 .successor(head, below | (index & words.waiting));
-            // Acquire on success is the load's above. Release: the next reader of this word must
-            // see the slots below, which the word's former readers published.
+            // Relaxed: the tag says that the word is still the one that was loaded, and a swap
+            // passes on what the word published.
             if self
                 .head
-                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(head, new, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
             {
                 return Some(slot as u16);
@@ -138,10 +140,11 @@ impl FreeList {
                 return false;
             }
             let new = words.tagged.successor(head, words.waiting);
-            // Release: pairs with the Acquire of `push`.
+            // Release: pairs with the Acquires of `push` and `unmark_waiting`; the waker is in its
+            // place.
             if self
                 .head
-                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(head, new, Ordering::Release, Ordering::Relaxed)
                 .is_ok()
             {
                 return true;
@@ -151,25 +154,30 @@ impl FreeList {
 
     /// Takes the mark away if `nobody_waits` still says so and nobody marked the list since.
     pub(crate) fn unmark_waiting(&self, words: FreeWords, nobody_waits: impl Fn() -> bool) {
+        // Acquire: pairs with the Release of `mark_waiting`; `nobody_waits` sees who left the mark.
         let head = self.head.load(Ordering::Acquire);
         let index = words.tagged.index(head);
         if index & words.waiting != 0 && nobody_waits() {
             let new = words.tagged.successor(head, index & !words.waiting);
-            // A failure leaves the mark: that costs a needless look, no wake-up.
+            // A failure leaves the mark: that costs a needless look, no wake-up. Relaxed: nothing
+            // is handed over.
             let _ = self
                 .head
-                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed);
+                .compare_exchange(head, new, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
     /// How many slots were ever used: those with lower indices.
     pub(crate) fn used(&self, words: FreeWords) -> usize {
-        self.fresh.load(Ordering::Acquire).min(words.slots)
+        // Relaxed: what is in the slots follows from their state words.
+        self.fresh.load(Ordering::Relaxed).min(words.slots)
     }
 
-    /// How many slots are free, as of some moment during the call. Walks the list: O(slots).
+    /// How many slots are free; if others take or give slots meanwhile, about how many. Walks the
+    /// list: O(slots).
     pub(crate) fn len<'p>(&self, words: FreeWords, link: impl Fn(u16) -> &'p AtomicU16) -> usize {
         loop {
+            // Acquire: pairs with the Release of `push`; the links are there.
             let head = self.head.load(Ordering::Acquire);
             let fresh = self.fresh.load(Ordering::Relaxed);
             let mut count = words.slots - fresh.min(words.slots);
@@ -181,7 +189,7 @@ impl FreeList {
                     break;
                 }
             }
-            if self.head.load(Ordering::Acquire) == head
+            if self.head.load(Ordering::Relaxed) == head
                 && self.fresh.load(Ordering::Relaxed) == fresh
             {
                 return count;

@@ -90,12 +90,12 @@ impl<'p> Raw<'p> {
                     break;
                 }
                 let bit = unclaimed & unclaimed.wrapping_neg();
-                // Release: pairs with the Acquire of `retract`, so that the claimed worker finds
-                // the job.
+                // Relaxed: the fence of `wake_worker`, which comes before, pairs with the Acquire of
+                // `retract`, so that the claimed worker finds the job.
                 match word.compare_exchange(
                     now,
                     now | (bit << GROUP),
-                    Ordering::AcqRel,
+                    Ordering::Relaxed,
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
@@ -113,7 +113,7 @@ impl<'p> Raw<'p> {
     /// Rings every idle worker: they are all claimed, but a claimer may have been stopped.
     fn ring_claimed(self) {
         for (word, group) in self.groups() {
-            let mut idle = word.load(Ordering::Acquire) & IDLE;
+            let mut idle = word.load(Ordering::Relaxed) & IDLE;
             while idle != 0 {
                 ring(group, idle);
                 idle &= idle - 1;
@@ -163,7 +163,8 @@ impl<'p> Raw<'p> {
         seat.waits_for.store(0, Ordering::Relaxed);
         seat.flags
             .store(if lent { LENT } else { 0 }, Ordering::Relaxed);
-        seat.context.store(context, Ordering::Release);
+        // Relaxed: only this context finds itself by it. The bell, next, publishes the others.
+        seat.context.store(context, Ordering::Relaxed);
         // SAFETY: taken just now.
         unsafe { seat.bell.open(worker.waker()) };
         self.count_in(lent);
@@ -221,15 +222,17 @@ impl<'p> Seated<'p> {
 
     /// Says that the worker is going to sleep. The caller looks at the queue after this.
     pub(crate) fn announce(self) {
-        self.word.fetch_or(self.bit(), Ordering::Release);
-        // Pairs with the fence of `wake_worker`.
+        self.word.fetch_or(self.bit(), Ordering::Relaxed);
+        // Pairs with the fence of `wake_worker`: either the submitter sees the bit, and the open
+        // bell with it, or the caller sees the job.
         fence(Ordering::SeqCst);
     }
 
     /// Says that the worker is up. True if it had been claimed for some work.
     pub(crate) fn retract(self) -> bool {
         let both = self.bit() | (self.bit() << GROUP);
-        // Acquire: the job for which it was claimed is in the queue.
+        // Acquire: pairs with the fence of `wake_worker`; the job for which it was claimed is in the
+        // queue.
         self.word.fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
     }
 
@@ -240,7 +243,8 @@ impl<'p> Seated<'p> {
     /// Called once, by the one who joined.
     pub(crate) unsafe fn leave(self) {
         let seat = self.seat();
-        let flags = seat.flags.fetch_or(LOST, Ordering::AcqRel);
+        // Relaxed: decides who counts the worker out. What the seat holds goes by way of the bell.
+        let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
         seat.context.store(0, Ordering::Relaxed);
         seat.worker.with_mut(|cell| {
             // SAFETY: only this context looks at the cell until the bell is closed.
@@ -260,7 +264,8 @@ impl<'p> Seated<'p> {
         if !seat.bell.try_hold() {
             return false;
         }
-        let flags = seat.flags.fetch_or(LOST, Ordering::AcqRel);
+        // Relaxed: as in `leave`.
+        let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
         if flags & LOST == 0 {
             // Nobody is to be found here any more.
             seat.context.store(0, Ordering::Relaxed);

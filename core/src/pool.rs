@@ -254,7 +254,8 @@ impl<'p> Raw<'p> {
 
     /// Installs the port; false if there is one already.
     pub(crate) fn install(self, port: &'static dyn Port) -> bool {
-        if self.shared().phase.fetch_or(PORT_TAKEN, Ordering::AcqRel) & PORT_TAKEN != 0 {
+        // Relaxed: only says who writes the port.
+        if self.shared().phase.fetch_or(PORT_TAKEN, Ordering::Relaxed) & PORT_TAKEN != 0 {
             return false;
         }
         self.shared().port.with_mut(|cell| {
@@ -288,9 +289,11 @@ impl<'p> Raw<'p> {
         let free = &self.shared().free;
         if free.push(self.dims.free_words, index, slot.link()) {
             self.ring_waiters(ROOM);
+            // Relaxed: a waiter is in its place before it marks the list, and the list's word says
+            // which marks count.
             free.unmark_waiting(self.dims.free_words, || {
                 !self.waiters().iter().any(|waiter| {
-                    waiter.bell.is_taken() && waiter.interest.load(Ordering::Acquire) & ROOM != 0
+                    waiter.bell.is_taken() && waiter.interest.load(Ordering::Relaxed) & ROOM != 0
                 })
             });
         }
@@ -380,13 +383,15 @@ impl<'p> Raw<'p> {
     /// What has been said about the pool: its end, its port.
     #[inline(always)]
     pub(crate) fn phase(self) -> u32 {
-        // Acquire: pairs with the Release of `enter_phase` and `set_broken`.
+        // Acquire: pairs with the Releases of `install` and `enter_phase`; the port or the reason is
+        // there.
         self.shared().phase.load(Ordering::Acquire)
     }
 
     /// Sets bits of the phase.
     pub(crate) fn enter_phase(self, bits: u32) {
-        self.shared().phase.fetch_or(bits, Ordering::AcqRel);
+        // Release: pairs with the Acquire of `phase`.
+        self.shared().phase.fetch_or(bits, Ordering::Release);
         // Pairs with the fence of `submit::enqueue_and_wake`: either the submitter sees the bits,
         // or whoever sees them here looks at the queue after the submitter's push.
         fence(Ordering::SeqCst);
@@ -394,7 +399,8 @@ impl<'p> Raw<'p> {
 
     /// Breaks the pool; false if it is broken already.
     pub(crate) fn set_broken(self, reason: BrokenReason) -> bool {
-        if self.shared().phase.fetch_or(BREAKING, Ordering::AcqRel) & BREAKING != 0 {
+        // Relaxed: only says who writes the reason.
+        if self.shared().phase.fetch_or(BREAKING, Ordering::Relaxed) & BREAKING != 0 {
             return false;
         }
         self.shared().reason.with_mut(|cell| {
@@ -418,6 +424,7 @@ impl<'p> Raw<'p> {
 
     /// How many workers are in their run loop, callers that lend themselves included.
     pub(crate) fn joined(self) -> usize {
+        // Acquire: pairs with the Release of `count_out`; what those did who left can be seen.
         let joined = self.shared().joined.load(Ordering::Acquire);
         (joined % ONE_LENT + joined / ONE_LENT) as usize
     }
@@ -426,20 +433,22 @@ impl<'p> Raw<'p> {
     pub(crate) fn has_no_worker(self) -> bool {
         self.shared()
             .joined
-            .load(Ordering::Acquire)
+            .load(Ordering::Relaxed)
             .is_multiple_of(ONE_LENT)
     }
 
     /// A worker joins.
     pub(crate) fn count_in(self, lent: bool) {
         let one = if lent { ONE_LENT } else { 1 };
-        self.shared().joined.fetch_add(one, Ordering::AcqRel);
+        self.shared().joined.fetch_add(one, Ordering::Relaxed);
     }
 
     /// A worker leaves; those who wait for that are told.
     pub(crate) fn count_out(self, lent: bool) {
         let one = if lent { ONE_LENT } else { 1 };
-        self.shared().joined.fetch_sub(one, Ordering::AcqRel);
+        // Release: pairs with the Acquire of `joined`.
+        self.shared().joined.fetch_sub(one, Ordering::Release);
+        // Pairs with the fences of those who begin to wait for `LEAVING`.
         fence(Ordering::SeqCst);
         self.ring_waiters(LEAVING);
     }
@@ -448,7 +457,9 @@ impl<'p> Raw<'p> {
     #[cold]
     pub(crate) fn ring_waiters(self, what: u16) {
         for waiter in self.waiters() {
-            if waiter.interest.load(Ordering::Acquire) & what != 0 {
+            // Relaxed: a waiter that must be told has been seen by way of the free list's mark or
+            // of a fence; the bell guards the waker.
+            if waiter.interest.load(Ordering::Relaxed) & what != 0 {
                 waiter.bell.ring();
             }
         }

@@ -188,9 +188,10 @@ impl<'p> Queue<'p> {
             let dummy = self.end(head);
             // Acquire: pairs with the Release of `push`; the item and its slot are visible.
             let next = self.node(dummy).next.load(Ordering::Acquire);
-            // The first node's successor counts only while it is the first.
-            // Acquire: keeps this load behind the one of `next`.
+            // Acquire: pairs with the Release of `advance`; if the dummy is the last node because it
+            // has been in use again, the check of the head says so.
             let tail = self.lane.tail.load(Ordering::Acquire);
+            // The first node's successor counts only while it is the first.
             if self.lane.head.load(Ordering::Relaxed) != head {
                 continue;
             }
@@ -202,7 +203,7 @@ impl<'p> Queue<'p> {
             }
             let item = self.node(first).item.load(Ordering::Relaxed);
             if !wanted(item) {
-                if self.lane.head.load(Ordering::Acquire) == head {
+                if self.lane.head.load(Ordering::Relaxed) == head {
                     return None;
                 }
                 continue;

@@ -234,7 +234,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                     // The state has the waker of this context already. There is no way out but the
                     // jobs' end, so whatever the wait says, it is not over before.
                     let _ = self.pool.block_on(Wait {
-                        poll: &mut |_| self.state.pending.load(Ordering::Acquire) == 0,
+                        // Relaxed: the loop looks again.
+                        poll: &mut |_| self.state.pending.load(Ordering::Relaxed) == 0,
                         deadline: None,
                         target: None,
                     });

@@ -249,7 +249,7 @@ impl State {
 
     /// The first word of a slot's new tenant. The caller owns the slot alone.
     ///
-    /// Release: a waker that outlived the last tenant may look at this word at any time.
+    /// Release: who ends the pool finds the job by looking at every slot, and not by the queue.
     #[inline(always)]
     pub(crate) fn occupy(&self, priority: usize, bits: u32) {
         let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
@@ -257,9 +257,12 @@ impl State {
     }
 
     /// Back to free. The caller owns the slot alone.
+    ///
+    /// Relaxed: the slot goes to its next owner by way of the free list, and nobody does anything
+    /// with a free slot that it finds otherwise.
     #[inline(always)]
     pub(crate) fn vacate(&self) {
-        self.0.store(0, Ordering::Release);
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// A worker popped the index. `runner`: its number plus one, or 0.

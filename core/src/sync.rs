@@ -1,14 +1,16 @@
 //! Atomics, cells and fences: the one place that knows what they are made of.
 //!
 //! In a normal build they are `portable-atomic`'s, so that targets without compare-and-swap work
-//! too. Under `--cfg loom` they are loom's, and the model checker sees every access of the crate.
+//! too. Under `--cfg loom` they are loom's, and the model checker sees every access of the crate;
+//! `weakenable` puts itself between so that the models themselves can be checked.
 
 #[cfg(loom)]
-pub(crate) use loom::{
-    cell::UnsafeCell,
-    hint::spin_loop,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence},
-};
+pub(crate) mod weakenable;
+
+#[cfg(loom)]
+pub(crate) use self::weakenable::{AtomicU16, AtomicU32, AtomicUsize, fence};
+#[cfg(loom)]
+pub(crate) use loom::{cell::UnsafeCell, hint::spin_loop, sync::atomic::Ordering};
 
 #[cfg(not(loom))]
 pub(crate) use self::plain::UnsafeCell;

@@ -104,7 +104,8 @@ impl<'p> Waiting<'p> {
         let mut places = pool.waiters().iter().enumerate();
         let (number, place) = places.find(|(_, place)| place.bell.take())?;
         place.completed.store(0, Ordering::Relaxed);
-        place.interest.store(interest, Ordering::Release);
+        // Relaxed: see `ring_waiters`.
+        place.interest.store(interest, Ordering::Relaxed);
         // SAFETY: taken just now.
         unsafe { place.bell.open(waker.clone()) };
         Some(Self {

@@ -1,9 +1,12 @@
 //! The free list: a slot has one owner, and who waits for a slot is told of the next.
 
-use loom::{cell::UnsafeCell, sync::Arc, sync::atomic::AtomicU16};
+use loom::{cell::UnsafeCell, sync::Arc};
 
 use super::{explore, spawn};
-use crate::free_list::{FreeList, FreeWords};
+use crate::{
+    free_list::{FreeList, FreeWords},
+    sync::AtomicU16,
+};
 
 struct Fixture<const N: usize> {
     list: FreeList,
@@ -134,5 +137,28 @@ fn a_new_mark_is_not_taken_away() {
         });
         assert!(waiter.join().unwrap());
         assert!(free.push(slot), "the waiter's mark is gone");
+    });
+}
+
+/// Who counts follows no link from a slot's former stay on the list.
+#[test]
+fn counted_meanwhile() {
+    explore("free list: count, claim, free", None, || {
+        let free = Fixture::<3>::new();
+        let [first, second, third] = [(); 3].map(|()| free.pop().unwrap());
+        for slot in [third, second, first] {
+            free.push(slot);
+        }
+        // The third is left, and the first still has its link to the second.
+        assert_eq!((free.pop(), free.pop()), (Some(first), Some(second)));
+        let other = {
+            let free = free.clone();
+            spawn(move || {
+                free.pop();
+                free.push(first);
+            })
+        };
+        assert!(free.len() <= 1);
+        other.join().unwrap();
     });
 }

@@ -1,7 +1,9 @@
 //! Idle workers: no wake-up is lost. A lost one is a deadlock, which loom reports.
 
+use loom::{cell::UnsafeCell, sync::Arc};
+
 use super::{MACHINE, Machine, Sleeper, explore, spawn, with_pool};
-use crate::{Parker, StaticPool};
+use crate::{Parker, SpinWorker, StaticPool};
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
@@ -107,4 +109,49 @@ fn a_seat_for_each_caller() {
 #[test]
 fn one_seat_for_two_callers() {
     callers_lend_themselves::<1>("idle: 2 callers lend themselves, 1 seat", 1);
+}
+
+/// A worker that was claimed for a job, and goes instead, knows that the job is there.
+#[test]
+fn who_was_claimed_finds_the_job() {
+    explore("idle: claimed for a job", None, || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let worker = spawn(move || {
+                seat.announce();
+                assert!(!seat.retract() || raw.has_queued());
+            });
+            assert!(pool.submit_detached(|| ()).is_ok());
+            worker.join().unwrap();
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+        });
+    });
+}
+
+/// Who sees that no worker is left sees all that they did.
+#[test]
+fn what_was_done_by_those_who_left() {
+    explore("idle: leave, count", None, || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            let done = Arc::new(UnsafeCell::new(()));
+            // SAFETY: left below.
+            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let worker = {
+                let done = done.clone();
+                spawn(move || {
+                    done.with_mut(|_| ());
+                    // SAFETY: joined above.
+                    unsafe { seat.leave() };
+                })
+            };
+            if pool.workers() == 0 {
+                done.with_mut(|_| ());
+            }
+            worker.join().unwrap();
+        });
+    });
 }

@@ -121,12 +121,11 @@ fn the_next_tenant() {
                 run_one(pool);
             });
             for value in [1, 2] {
-                if let Ok(mut job) = pool.submit(move || value) {
-                    if !job.cancel()
-                        && let Some(result) = job.try_result()
-                    {
-                        assert_eq!(result.unwrap(), value);
-                    }
+                if let Ok(mut job) = pool.submit(move || value)
+                    && !job.cancel()
+                    && let Some(result) = job.try_result()
+                {
+                    assert_eq!(result.unwrap(), value);
                 }
             }
             worker.join().unwrap();

@@ -17,6 +17,7 @@ mod free_list;
 mod idle;
 mod job;
 mod lost;
+mod phase;
 mod promise;
 mod queue;
 mod room;
@@ -37,7 +38,7 @@ use std::{
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::{Parker, Port, SpinWorker, StaticPool, Worker};
+use crate::{Parker, Port, SpinWorker, StaticPool, Worker, sync::weakenable};
 
 /// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
 pub(crate) fn explore(
@@ -61,6 +62,9 @@ pub(crate) fn explore(
         count.load(Relaxed),
         start.elapsed().as_secs_f32()
     );
+    for site in weakenable::used() {
+        println!("ordering | {site}");
+    }
 }
 
 loom::lazy_static! {

@@ -1,0 +1,136 @@
+//! Loom's atomics, with memory orderings that can be weakened from outside, one at a time.
+//!
+//! That a model passes says that the orderings suffice. Whether it would notice if one did not is
+//! what `cargo xtask orderings` finds out: it runs the models with one ordering weakened, for each
+//! ordering of the crate. All these runs are of one program. Each ordering passes through
+//! [`ordering`], which remembers where in the source it is and weakens the one that the environment
+//! names.
+
+extern crate std;
+
+use core::{fmt, panic::Location};
+use std::{collections::BTreeMap, env, string::ToString, sync::Mutex};
+
+use loom::sync::atomic::{self, Ordering};
+
+/// The variable that names a site and the ordering to have there: `SITE=Relaxed`.
+const WEAKENED: &str = "COREPOOL_WEAKENED";
+
+/// A place in the source where an ordering is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Site {
+    call: &'static Location<'static>,
+    /// Which of the call's orderings: 1 is `compare_exchange`'s on failure.
+    number: u8,
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.call, self.number)
+    }
+}
+
+/// The sites that were executed, each with the ordering that it has in this run.
+static USED: Mutex<BTreeMap<Site, Ordering>> = Mutex::new(BTreeMap::new());
+
+/// The sites that were executed.
+#[cfg(test)]
+pub(crate) fn used() -> std::vec::Vec<Site> {
+    USED.lock().unwrap().keys().copied().collect()
+}
+
+/// The ordering for where the caller was called: `given`, unless a weaker one was asked for.
+#[track_caller]
+fn ordering(number: u8, given: Ordering) -> Ordering {
+    let call = Location::caller();
+    let site = Site { call, number };
+    let mut used = USED.lock().unwrap();
+    *used
+        .entry(site)
+        .or_insert_with(|| asked_for(site).unwrap_or(given))
+}
+
+/// What the environment asks for at a site.
+fn asked_for(site: Site) -> Option<Ordering> {
+    let asked = env::var(WEAKENED).ok()?;
+    match asked.strip_prefix(&site.to_string())?.strip_prefix('=')? {
+        "Relaxed" => Some(Ordering::Relaxed),
+        "Acquire" => Some(Ordering::Acquire),
+        "Release" => Some(Ordering::Release),
+        "AcqRel" => Some(Ordering::AcqRel),
+        other => panic!("{WEAKENED}: {other} is no weaker ordering"),
+    }
+}
+
+/// A fence; one that is weakened to `Relaxed` is none.
+#[track_caller]
+pub(crate) fn fence(order: Ordering) {
+    match ordering(0, order) {
+        Ordering::Relaxed => {}
+        order => atomic::fence(order),
+    }
+}
+
+macro_rules! atomics {
+    ($($name:ident of $int:ty),*) => {$(
+        pub(crate) struct $name(atomic::$name);
+
+        // Not every type needs every method.
+        #[allow(dead_code)]
+        impl $name {
+            #[track_caller]
+            pub(crate) fn new(value: $int) -> Self {
+                Self(atomic::$name::new(value))
+            }
+
+            #[track_caller]
+            pub(crate) fn load(&self, order: Ordering) -> $int {
+                self.0.load(ordering(0, order))
+            }
+
+            #[track_caller]
+            pub(crate) fn store(&self, value: $int, order: Ordering) {
+                self.0.store(value, ordering(0, order));
+            }
+
+            #[track_caller]
+            pub(crate) fn swap(&self, value: $int, order: Ordering) -> $int {
+                self.0.swap(value, ordering(0, order))
+            }
+
+            #[track_caller]
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $int,
+                new: $int,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$int, $int> {
+                let (success, failure) = (ordering(0, success), ordering(1, failure));
+                self.0.compare_exchange(current, new, success, failure)
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_add(&self, value: $int, order: Ordering) -> $int {
+                self.0.fetch_add(value, ordering(0, order))
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_sub(&self, value: $int, order: Ordering) -> $int {
+                self.0.fetch_sub(value, ordering(0, order))
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_and(&self, value: $int, order: Ordering) -> $int {
+                self.0.fetch_and(value, ordering(0, order))
+            }
+
+            #[track_caller]
+            pub(crate) fn fetch_or(&self, value: $int, order: Ordering) -> $int {
+                self.0.fetch_or(value, ordering(0, order))
+            }
+        }
+    )*};
+}
+
+atomics!(AtomicU16 of u16, AtomicU32 of u32, AtomicUsize of usize);
