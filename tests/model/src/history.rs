@@ -177,6 +177,15 @@ impl Model {
         (self.cancelling || self.broken) && self.jobs.get(&job).is_some_and(Record::is_claimable)
     }
 
+    /// How the pool's end ends a job that waits.
+    fn end_of_doomed(&self) -> End {
+        if self.broken {
+            End::Broken
+        } else {
+            End::Cancelled
+        }
+    }
+
     /// Looks at a job, which the pool's end may have come to unless it was seen otherwise.
     fn follow(&mut self, job: Job, look: impl Fn(&mut Self) -> Outcome, observed: Outcome) -> bool {
         if look(self) == observed {
@@ -234,9 +243,10 @@ impl Model {
         (0..self.lanes.len()).map(leading).sum()
     }
 
+    /// The jobs at the head of a lane that have ended, or that the pool's end may have come to.
     fn ended_at_head(&self, lane: usize) -> impl Iterator<Item = Job> {
         let jobs = self.lanes[lane].iter().copied();
-        jobs.take_while(|job| self.jobs[job].end().is_some())
+        jobs.take_while(|&job| self.jobs[&job].end().is_some() || self.is_doomed(job))
     }
 
     fn enqueue(&mut self, job: Job, observed: Outcome) -> bool {
@@ -291,8 +301,11 @@ impl Model {
         let mut next = self.clone();
         for job in next.lanes[lane].drain(..count).collect::<Vec<_>>() {
             next.overlap.perhaps_held += 1;
-            next.record_mut(job).queued = false;
-            next.release(job);
+            if next.is_doomed(job) {
+                let end = next.end_of_doomed();
+                next.end_waiting(job, end);
+            }
+            next.leave_queue(job);
         }
         next
     }
@@ -316,11 +329,7 @@ impl Model {
                 started == job && waits && !over
             }
             Outcome::Skipped if waits => {
-                let end = if self.broken {
-                    End::Broken
-                } else {
-                    End::Cancelled
-                };
+                let end = self.end_of_doomed();
                 self.end(job, end);
                 over
             }

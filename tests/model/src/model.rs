@@ -185,7 +185,7 @@ impl Model {
         }
     }
 
-    fn leave_queue(&mut self, job: Job) {
+    pub(crate) fn leave_queue(&mut self, job: Job) {
         self.record_mut(job).queued = false;
         self.release(job);
     }

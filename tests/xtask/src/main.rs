@@ -10,6 +10,7 @@ mod memcheck;
 mod mutants;
 mod sanitizers;
 mod soak;
+mod steps;
 
 use std::{
     path::Path,
@@ -48,6 +49,11 @@ const VERBS: &[Verb] = &[
         run: fuzz::run,
     },
     Verb {
+        name: "linear",
+        help: "[--seed FIRST] [--count N]  random histories of overlapping calls, which some order must explain",
+        run: steps::linear,
+    },
+    Verb {
         name: "loom",
         help: "[FILTER]   run the model checker on core's models, or on those whose name has FILTER in it",
         run: loom::run,
@@ -66,6 +72,11 @@ const VERBS: &[Verb] = &[
         name: "soak",
         help: "[OPTIONS]  a random mix of everything, with conservation laws; --help lists the options",
         run: soak::run,
+    },
+    Verb {
+        name: "stopped",
+        help: "[--seeds N]  one thread is stopped for ever before each of its steps; the others go on",
+        run: steps::stopped,
     },
     Verb {
         name: "tsan",

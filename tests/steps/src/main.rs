@@ -1,0 +1,63 @@
+//! The pool under a scheduler that picks, and stops, who takes the next step.
+
+mod core_source;
+mod history;
+mod linear;
+mod machine;
+mod ring_pool;
+mod stop;
+mod stopped;
+
+// What the core's source, compiled once more for `core_source`, is made of.
+mod sync;
+#[path = "../../../core/src/tagged.rs"]
+#[allow(dead_code, reason = "the core uses more of it")]
+mod tagged;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: steps stopped [--seeds N]
+       steps linear [--seed FIRST] [--count N]
+
+  --seeds   random orders for each step in which a thread is stopped, besides none [3]
+  --seed    the first seed [a new one]
+  --count   histories of the queue, and as many of the pool [5000]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), String> {
+    let (verb, mut options) = args.split_first().ok_or(USAGE)?;
+    let mut values = [
+        ("--seeds", 3),
+        ("--seed", fastrand::u64(..1 << 32)),
+        ("--count", 5_000),
+    ];
+    while let [name, value, rest @ ..] = options {
+        let (_, place) = values
+            .iter_mut()
+            .find(|(known, _)| known == name)
+            .ok_or(USAGE)?;
+        *place = value
+            .parse()
+            .map_err(|error| format!("{name} {value}: {error}"))?;
+        options = rest;
+    }
+    let [(_, seeds), (_, seed), (_, count)] = values;
+    match (verb.as_str(), options) {
+        ("stopped", []) => stopped::check(seeds),
+        ("linear", []) => {
+            println!("seeds from {seed}");
+            linear::check(seed, count)
+        }
+        _ => Err(USAGE.into()),
+    }
+}

@@ -1,0 +1,469 @@
+//! Stopped for ever: whichever thread stops, before whichever step, the others go on.
+//!
+//! For each operation, and each k, a thread is stopped for good before the k-th step of the
+//! operation, and a submitter and a worker must then finish [`JOBS`] further jobs, with at most one
+//! slot lost to the stopped thread. After that the thread is let go, and all accounts must balance.
+
+use std::{
+    sync::{Arc, Mutex},
+    task::{Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use corepool::{InitError, JobId, OnLoss, Parker, ReturnWhen, StaticPool, Worker, WorkerId};
+use shuttle::thread;
+
+use crate::{
+    machine::{Machine, Sleeper},
+    ring_pool::RingPool,
+    stop::{self, Company, Control},
+};
+
+/// What the others must finish.
+const JOBS: usize = 1_000;
+/// How many of these are under way at a time.
+const WINDOW: usize = 4;
+/// The slots of the pools.
+pub const SLOTS: usize = 8;
+/// A worker's steps go on for ever; by then it has slept and worked several times.
+const WORKER_STEPS: usize = 300;
+
+/// What the others need of a pool.
+pub trait Pool: Sync + 'static {
+    /// Stands for a result to come.
+    type Future: Send + 'static;
+    /// Submits a job that returns `n`; `None` if the pool has no room.
+    fn submit(&'static self, n: usize) -> Option<Self::Future>;
+    /// Whether a job has ended.
+    fn is_done(&'static self, future: &Self::Future) -> bool;
+    /// Waits until one of the jobs has ended, and takes it away.
+    fn first_result(&'static self, futures: &mut Vec<Self::Future>) -> usize;
+    /// A worker, until the pool is shut down.
+    fn work(&'static self);
+    /// Lets the workers end.
+    fn shut_down(&'static self);
+    /// The free slots.
+    fn free_slots(&'static self) -> usize;
+}
+
+type CorePool = StaticPool<SLOTS, 32, 1, 4, 4>;
+
+impl Pool for CorePool {
+    type Future = corepool::JobFuture<'static, usize>;
+
+    fn submit(&'static self, n: usize) -> Option<Self::Future> {
+        StaticPool::submit(self, move || n).ok()
+    }
+
+    fn is_done(&'static self, future: &Self::Future) -> bool {
+        future.done()
+    }
+
+    fn first_result(&'static self, futures: &mut Vec<Self::Future>) -> usize {
+        let waited = corepool::wait(futures, None, ReturnWhen::FirstCompleted);
+        assert_ne!(waited.expect("there is room for one waiter").done.len(), 0);
+        // The first ones are done.
+        let first = futures.swap_remove(0);
+        first.result().expect("nobody cancels it")
+    }
+
+    fn work(&'static self) {
+        self.run(&Sleeper)
+            .expect("there is a place for each worker");
+    }
+
+    fn shut_down(&'static self) {
+        self.shutdown(true, false).expect("called by no worker");
+    }
+
+    fn free_slots(&'static self) -> usize {
+        StaticPool::free_slots(self)
+    }
+}
+
+fn core_pool<const S: usize>() -> &'static StaticPool<S, 32, 1, 4, 4> {
+    let pool: &StaticPool<S, 32, 1, 4, 4> = Box::leak(Box::new(StaticPool::new()));
+    pool.install(&Machine);
+    pool
+}
+
+/// Finishes `JOBS` jobs, and returns the future of one more: if the stopped thread has taken one
+/// with it, it is this one.
+fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
+    let mut futures = Vec::new();
+    let mut numbers = 0..=JOBS;
+    let mut seen = [false; JOBS + 1];
+    let mut finished = 0;
+    while finished < JOBS {
+        if futures.len() < WINDOW && !numbers.is_empty() {
+            match pool.submit(*numbers.start()) {
+                Some(future) => {
+                    futures.push(future);
+                    numbers.next();
+                    continue;
+                }
+                None if futures.is_empty() => {
+                    thread::yield_now();
+                    continue;
+                }
+                None => {}
+            }
+        }
+        let number = pool.first_result(&mut futures);
+        assert!(!std::mem::replace(&mut seen[number], true), "ended twice");
+        finished += 1;
+        control.progress();
+    }
+    futures.pop().expect("one more was submitted")
+}
+
+/// What a victim does, prepared.
+type Act = Box<dyn FnOnce() + Send>;
+
+/// A victim's operation on a pool, and a future of its job that another party holds.
+struct Prepared<P: Pool> {
+    act: Act,
+    held: Option<P::Future>,
+}
+
+impl<P: Pool> Prepared<P> {
+    fn new(act: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            act: Box::new(act),
+            held: None,
+        }
+    }
+}
+
+/// A pool, a worker, a submitter, and a victim that is stopped.
+fn others_finish<P: Pool>(pool: &'static P, prepared: Prepared<P>, control: &Arc<Control>) {
+    let Prepared { act, held } = prepared;
+    let worker = thread::spawn(move || pool.work());
+    let inner = control.clone();
+    let victim = thread::spawn(move || inner.counted(act));
+    let mut last = vec![finish_jobs(pool, control)];
+    drop(held);
+    // The last jobs' worker may still be about to free their slots.
+    while pool.free_slots() + 1 < SLOTS && control.stuck().is_none() {
+        if last.iter().any(|last| pool.is_done(last)) {
+            pool.first_result(&mut last);
+        }
+        thread::yield_now();
+    }
+    control.release();
+    if !last.is_empty() {
+        pool.first_result(&mut last);
+    }
+    pool.shut_down();
+    victim.join().unwrap();
+    worker.join().unwrap();
+    assert_eq!(pool.free_slots(), SLOTS, "a late thread has lost a slot");
+}
+
+/// An operation of the core, prepared on a fresh pool.
+type Prepare = fn(&'static CorePool) -> Prepared<CorePool>;
+
+const OPERATIONS: &[(&str, Prepare)] = &[
+    ("submit, then drop", |pool| {
+        Prepared::new(move || drop(StaticPool::submit(pool, || ())))
+    }),
+    ("run one", |pool| {
+        let held = Pool::submit(pool, 1);
+        let act = Box::new(move || {
+            pool.run_pending(1);
+        });
+        Prepared { act, held }
+    }),
+    ("run one that nobody waits for", |pool| {
+        let _ = pool.submit_detached(|| ());
+        Prepared::new(move || {
+            pool.run_pending(1);
+        })
+    }),
+    ("work", |pool| Prepared::new(move || pool.work())),
+    ("cancel", |pool| {
+        let job = StaticPool::submit(pool, || 1);
+        Prepared::new(move || {
+            let _ = job.map(|job| job.cancel());
+        })
+    }),
+    ("result of a job that has ended", |pool| {
+        let job = StaticPool::submit(pool, || 1);
+        pool.run_pending(1);
+        Prepared::new(move || {
+            let _ = job.map(|job| job.result());
+        })
+    }),
+    ("result of a job that is to come", |pool| {
+        let job = StaticPool::submit(pool, || 1);
+        Prepared::new(move || {
+            let _ = job.map(|job| job.result());
+        })
+    }),
+    ("wake a task", |pool| {
+        let left = Arc::new(Mutex::new(None));
+        let inner = left.clone();
+        let task = pool.spawn(std::future::poll_fn(move |cx| {
+            match inner.lock().unwrap().replace(cx.waker().clone()) {
+                None => Poll::Pending,
+                Some(_) => Poll::Ready(()),
+            }
+        }));
+        pool.run_pending(1);
+        Prepared::new(move || {
+            let waker: Waker = left.lock().unwrap().clone().expect("it was polled");
+            waker.wake();
+            drop(task);
+        })
+    }),
+];
+
+/// An operation of the rival, likewise.
+type PrepareRival = fn(&'static RingPool) -> Prepared<RingPool>;
+
+/// The rival: the parts that its operations have in common with the core's.
+const RIVAL: &[(&str, PrepareRival)] = &[
+    ("submit", |pool| {
+        Prepared::new(move || {
+            let _ = pool.submit(1);
+        })
+    }),
+    ("run one", |pool| {
+        let _ = pool.submit(1);
+        Prepared::new(move || {
+            pool.run_one();
+        })
+    }),
+    ("result", |pool| {
+        let job = pool.submit(1);
+        pool.run_one();
+        Prepared::new(move || {
+            let _ = job.map(|job| pool.first_result(&mut vec![job]));
+        })
+    }),
+];
+
+/// A worker that says who it is and what it achieves.
+struct Reporting<'a> {
+    control: &'a Control,
+    number: &'a Mutex<Option<WorkerId>>,
+}
+
+impl Parker for Reporting<'_> {
+    fn waker(&self) -> Waker {
+        Sleeper.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        Sleeper.park(deadline);
+    }
+}
+
+impl Worker for Reporting<'_> {
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        *self.number.lock().unwrap() = Some(worker);
+        Ok(())
+    }
+
+    fn on_job_end(&self, _job: JobId) {
+        self.control.progress();
+    }
+}
+
+/// A victim shuts down a pool with so many jobs in its queue. The others end them, and the pool.
+fn others_leave<const S: usize>(jobs: usize, cancel: bool, control: &Arc<Control>) {
+    let pool = core_pool::<S>();
+    let left = Arc::new(());
+    for _ in 0..jobs {
+        let token = left.clone();
+        assert!(pool.submit_detached(move || drop(token)).is_ok());
+    }
+    let workers = [(); 2].map(|()| {
+        let control = control.clone();
+        thread::spawn(move || {
+            let worker = Reporting {
+                control: &control,
+                number: &Mutex::new(None),
+            };
+            pool.run(&worker)
+        })
+    });
+    let inner = control.clone();
+    let victim = thread::spawn(move || inner.counted(|| pool.shutdown(false, cancel)));
+    while control.is_ahead() {
+        thread::yield_now();
+    }
+    assert_eq!(pool.shutdown(true, cancel), Ok(()));
+    for worker in workers {
+        assert_eq!(worker.join().unwrap(), Ok(()));
+    }
+    assert!(Arc::strong_count(&left) <= 2, "jobs are left");
+    assert!(pool.free_slots() + 1 >= S, "slots are lost");
+    control.release();
+    assert_eq!(victim.join().unwrap(), Ok(()));
+    assert_eq!(Arc::strong_count(&left), 1, "a late thread has kept a job");
+    assert_eq!(pool.free_slots(), S, "a late thread has lost a slot");
+}
+
+/// A victim is a worker that runs a job with a callback. The application declares it lost; the job
+/// ends, or, if the victim had not marked it as its own, can be cancelled.
+fn lost_worker(control: &Arc<Control>) {
+    let pool = core_pool::<SLOTS>();
+    let number = Arc::new(Mutex::new(None));
+    let mut job = StaticPool::submit(pool, || 1).expect("the pool is empty");
+    assert!(job.add_done_callback(|_| ()).is_ok());
+    let (inner, its_number) = (control.clone(), number.clone());
+    let victim = thread::spawn(move || {
+        inner.counted(|| {
+            pool.run(&Reporting {
+                control: &inner,
+                number: &its_number,
+            })
+        })
+    });
+    while control.is_ahead() && !job.done() {
+        thread::yield_now();
+    }
+    let number: Option<WorkerId> = *number.lock().unwrap();
+    if let Some(number) = number {
+        // SAFETY: there are no scopes here.
+        unsafe { pool.worker_lost(number, OnLoss::Continue) };
+    }
+    let worker = thread::spawn(move || Pool::work(pool));
+    let last = finish_jobs(pool, control);
+    pool.first_result(&mut vec![last]);
+    assert!(job.done() || job.cancel(), "the job hangs");
+    drop(job);
+    // The job's slot and the callback's.
+    assert!(pool.free_slots() + 2 >= SLOTS, "slots are lost");
+    control.release();
+    Pool::shut_down(pool);
+    let _ = victim.join().unwrap();
+    worker.join().unwrap();
+    assert_eq!(pool.free_slots(), SLOTS, "a late thread has lost a slot");
+}
+
+/// One operation, stopped before each of its steps.
+struct Swept {
+    steps: usize,
+    runs: usize,
+    failed: usize,
+    /// The first failure: why, and how to see it again.
+    first: Option<String>,
+}
+
+/// Says where a failed assertion was.
+struct Case {
+    step: usize,
+    seed: u64,
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("stopped before step {}, seed {}", self.step, self.seed);
+        }
+    }
+}
+
+/// Stops the victim before step 1, 2, 3 ... of what `body` does, until it has no more or `most` have
+/// been seen; alone, and in company in orders that come from `seeds` seeds.
+fn sweep(
+    most: usize,
+    seeds: u64,
+    body: impl Fn(&Arc<Control>) + Copy + Send + Sync + 'static,
+) -> Swept {
+    let mut swept = Swept {
+        steps: 0,
+        runs: 0,
+        failed: 0,
+        first: None,
+    };
+    for seed in 0..=seeds {
+        let company = if seed == 0 {
+            Company::Alone
+        } else {
+            Company::Mixed
+        };
+        for step in 1..=most {
+            let where_it_is = Case { step, seed };
+            let control = stop::run(step, company, seed, body);
+            drop(where_it_is);
+            if !control.is_stopped() {
+                break;
+            }
+            swept.runs += 1;
+            swept.steps = swept.steps.max(step);
+            if let Some(why) = control.stuck() {
+                swept.failed += 1;
+                swept.first.get_or_insert_with(|| {
+                    format!("step {step}, seed {seed}: the others need the stopped thread: {why}")
+                });
+            }
+        }
+    }
+    swept
+}
+
+/// Runs the whole check with so many random orders for each step.
+pub fn check(seeds: u64) -> Result<(), String> {
+    println!(
+        "{:<44} {:>6} {:>6} {:>7} {:>7}",
+        "stopped in", "steps", "runs", "stuck", "seconds"
+    );
+    let mut errors = Vec::new();
+    let mut row = |name: &str, must_hold: bool, sweep: &dyn Fn() -> Swept| {
+        let start = Instant::now();
+        let swept = sweep();
+        println!(
+            "{name:<44} {:>6} {:>6} {:>7} {:>7.1}",
+            swept.steps,
+            swept.runs,
+            swept.failed,
+            start.elapsed().as_secs_f32()
+        );
+        if swept.runs == 0 {
+            errors.push(format!("{name}: nothing was stopped"));
+        }
+        match (must_hold, swept.first) {
+            (true, Some(first)) => errors.push(format!("{name}: {first}")),
+            (false, None) => errors.push(format!(
+                "{name}: the rival gets through; is the check blind?"
+            )),
+            _ => {}
+        }
+    };
+    for &(name, prepare) in OPERATIONS {
+        row(name, true, &|| {
+            sweep(WORKER_STEPS, seeds, move |control| {
+                let pool = core_pool();
+                others_finish(pool, prepare(pool), control);
+            })
+        });
+    }
+    row("work, and declared lost", true, &|| {
+        sweep(WORKER_STEPS, seeds, lost_worker)
+    });
+    row("shutdown that lets 1,000 jobs run", true, &|| {
+        sweep(WORKER_STEPS, seeds, |control| {
+            others_leave::<1_024>(JOBS, false, control)
+        })
+    });
+    row("shutdown that cancels jobs", true, &|| {
+        sweep(WORKER_STEPS, seeds, |control| {
+            others_leave::<SLOTS>(SLOTS, true, control)
+        })
+    });
+    for &(name, prepare) in RIVAL {
+        row(&format!("control, heapless::mpmc: {name}"), false, &|| {
+            sweep(WORKER_STEPS, seeds, move |control| {
+                let pool = RingPool::leak();
+                others_finish(pool, prepare(pool), control);
+            })
+        });
+    }
+    match errors.as_slice() {
+        [] => Ok(()),
+        errors => Err(errors.join("\n")),
+    }
+}

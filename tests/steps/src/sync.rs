@@ -1,0 +1,11 @@
+//! In place of the core's module of this name: the atomics that ask the scheduler.
+
+pub use portable_atomic::{AtomicU16, AtomicUsize, Ordering};
+
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$meta])* $vis const fn $($rest)*
+    };
+}
+
+pub(crate) use const_unless_loom;
