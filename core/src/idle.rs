@@ -367,6 +367,18 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_is_all_idle_is_seen() {
+        let (pool, workers) = (StaticPool::<2, 16, 1, GROUP, 1>::new(), sleepers());
+        let raw = pool.handle().raw;
+        // SAFETY: `Leave` leaves, and does not outlive the workers.
+        let join = |worker: &Sleeper| Leave(unsafe { raw.join(worker, false) }.unwrap());
+        let seats: Vec<_> = workers[..GROUP].iter().map(join).collect();
+        seats.iter().for_each(|seat| seat.0.announce());
+        raw.wake_worker();
+        assert_eq!(woken(&workers), [(0, 1)]);
+    }
+
+    #[test]
     fn a_worker_that_is_up_is_not_woken() {
         let (pool, workers) = (Pool::new(), sleepers());
         let seats = join(&pool, &workers);

@@ -223,6 +223,23 @@ fn a_caller_sleeps_when_there_is_nothing_to_do() {
     keeper.join().unwrap();
 }
 
+/// So does a job that blocks in a main loop.
+#[test]
+fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
+    static PORT: Lending = Lending::new();
+    static POOL: Pool = Pool::new();
+    POOL.install(&PORT);
+    let (promise, awaited) = POOL.promise().unwrap();
+    let job = POOL.submit(|| awaited.result().unwrap()).unwrap();
+    let keeper = thread::spawn(move || {
+        PORT.0.wait();
+        promise.set_result(42).unwrap();
+    });
+    assert_eq!(POOL.run_pending(1), 1);
+    assert_eq!(job.result().unwrap(), 42);
+    keeper.join().unwrap();
+}
+
 /// One caller does the work, one waits for its turn, and there is no place for a third to wait.
 #[test]
 fn callers_take_turns_if_there_is_one_place() {

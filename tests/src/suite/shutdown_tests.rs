@@ -346,8 +346,10 @@ fn after_a_poll_that_ends_the_pool<F: Fixture>(
         end(pool, cx);
         Poll::<()>::Pending
     });
-    let error = pool.spawn(task).unwrap().result().unwrap_err();
+    let mut task = pool.spawn(task).unwrap();
+    let error = task.error().unwrap();
     assert!(is_right(&error), "{error}");
+    assert_eq!(task.cancelled(), matches!(error, JobError::Cancelled));
     assert_eq!(polls.take().len(), 1);
 }
 

@@ -1,12 +1,12 @@
 //! `cargo xtask mutants`: small faults put into the core one at a time, each of which a test must
 //! notice.
 //!
-//! What is changed and which tests look is in `.cargo/mutants.toml`. A fault that no test can notice,
+//! What is left unchanged is in `.cargo/mutants.toml`. A fault that no test can notice,
 //! since it changes nothing that is promised, is named with the reason in `tests/mutants.md`.
 
 use std::{collections::BTreeMap, fs, io::ErrorKind};
 
-use crate::{Outcome, cargo, root};
+use crate::{Outcome, cargo, root, run_command};
 
 const NOTES: &str = "tests/mutants.md";
 /// Where cargo-mutants leaves what it found.
@@ -18,12 +18,34 @@ const MISSED: usize = 2;
 /// A mutant's file and description. Without its line, so that a note holds when others change.
 type Mutant = (String, String);
 
+/// Both packages' tests, without those that take longer than to start some threads.
+const TESTS: &[&str] = &[
+    "--lib",
+    "--test=unwinding",
+    "--test=blocking",
+    "--test=static_threads",
+    "--test=static_spin",
+    "--test=lent_threads",
+    "--test=simulated",
+    "--test=slots",
+    "--test=no_alloc",
+];
+/// When a test hangs, in seconds: all of them take two.
+const TIMEOUT: &str = "20";
+
 pub fn run(args: &[String]) -> Outcome {
     let found = cargo().args(["mutants", "--version"]).output();
     if !found.is_ok_and(|output| output.status.success()) {
         return Err("missing: cargo install cargo-mutants --locked".into());
     }
     let notes = notes()?;
+    // What cargo-mutants would do itself first, but with the tests of one package only.
+    run_command(
+        cargo()
+            .args(["test", "--quiet", "--profile", "mutants"])
+            .args(["--package", "corepool", "--package", "corepool-tests"])
+            .args(TESTS),
+    )?;
     match fs::remove_dir_all(root().join(REPORT)) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             return Err(format!("cannot remove {REPORT}: {error}"));
@@ -32,6 +54,9 @@ pub fn run(args: &[String]) -> Outcome {
     }
     let status = cargo()
         .args(["mutants", "--package", "corepool", "--output", "target"])
+        .args(["--test-package", "corepool,corepool-tests"])
+        .args(["--baseline", "skip", "--timeout", TIMEOUT])
+        .args(TESTS.iter().map(|test| format!("--cargo-test-arg={test}")))
         .args(args)
         .status()
         .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
@@ -53,25 +78,34 @@ pub fn run(args: &[String]) -> Outcome {
     }
 }
 
-/// The mutants that the notes name, under a heading for each file:
+/// The mutants that the notes name, under a heading for each file, each as often as it is to be
+/// found there:
 ///
 /// ```text
 /// ## core/src/state.rs
 ///
-/// * `replace | with ^ in State::begin`, `replace | with ^ in State::claim`: the reason
+/// * `replace | with ^ in State::begin` × 6, `replace | with ^ in State::occupy`: the reason
 /// ```
 fn notes() -> Result<Vec<Mutant>, String> {
     let mut file = None;
     let mut named = Vec::new();
     for (number, line) in read(NOTES)?.lines().enumerate() {
         if let Some(heading) = line.strip_prefix("## ") {
-            file = Some(heading.trim_matches('`'));
+            file = Some(heading);
         } else if let Some(mut rest) = line.strip_prefix("* `") {
             let wrong = || format!("{NOTES}:{}: not a note of a mutant", number + 1);
             let file = file.ok_or_else(wrong)?;
             loop {
                 let (what, after) = rest.split_once('`').ok_or_else(wrong)?;
-                named.push((file.to_string(), what.to_string()));
+                let end = after.find([',', ':']).ok_or_else(wrong)?;
+                let (times, after) = after.split_at(end);
+                let times = match times.strip_prefix(" × ") {
+                    Some(times) => times.parse().map_err(|_| wrong())?,
+                    None if times.is_empty() => 1,
+                    None => return Err(wrong()),
+                };
+                let mutant = (file.to_string(), what.to_string());
+                named.extend(std::iter::repeat_n(mutant, times));
                 match after.strip_prefix(", `") {
                     Some(next) => rest = next,
                     None if after.starts_with(": ") => break,
