@@ -95,8 +95,11 @@ impl Replay {
     }
 }
 
-/// What the tick's handler is asked to replay on, and where it should be measured.
-static REQUEST: Mutex<Cell<Option<(&'static Pool, fn(u8) -> bool)>>> = Mutex::new(Cell::new(None));
+/// The pool to replay on, and in which contexts the windows should be measured.
+type Request = (&'static Pool, fn(u8) -> bool);
+
+/// What the tick's handler is asked for, if anything.
+static REQUEST: Mutex<Cell<Option<Request>>> = Mutex::new(Cell::new(None));
 
 /// Has [`InHandler`] replay on `pool` from the next tick on. The windows should be measured in
 /// contexts that `expected` has.
