@@ -114,7 +114,8 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
     use crate::StaticPool;

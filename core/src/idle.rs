@@ -282,7 +282,8 @@ impl<'p> Seated<'p> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use core::{
         num::NonZeroUsize,

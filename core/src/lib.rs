@@ -166,7 +166,8 @@ pub use crate::{
     worker::{JobId, SpinWorker, Worker, WorkerId},
 };
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod documentation {
     use crate::StaticPool;
 

@@ -141,7 +141,8 @@ impl Parker for LentCaller<'_> {
 
 impl Worker for LentCaller<'_> {}
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
 
