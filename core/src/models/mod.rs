@@ -11,6 +11,7 @@
 //! model prints its bound and how many interleavings it ran. Run them with `cargo xtask loom`.
 
 mod bell;
+mod broken;
 mod callbacks;
 mod circle;
 mod free_list;
