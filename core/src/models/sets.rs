@@ -9,7 +9,9 @@ use std::{
 use loom::thread;
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
-use crate::{AsCompleted, FutureSet, Parker, Port, ReturnWhen, StaticPool, as_completed, wait};
+use crate::{
+    AsCompleted, FutureSet, JobFuture, Parker, Port, ReturnWhen, StaticPool, as_completed, wait,
+};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
 
@@ -69,7 +71,9 @@ fn each_as_it_completes() {
             // Registers: what is done before that has no order.
             MACHINE.with_parker(&mut |parker| assert!(!poll_once(&mut set, &parker.waker())));
             let worker = run_in_thread(pool, 2);
-            let results: Vec<u32> = set.map(|job| job.unwrap().result().unwrap()).collect();
+            // Ready: the completer has let go of it.
+            let take = |mut job: JobFuture<'_, u32>| job.try_result().unwrap().unwrap();
+            let results: Vec<u32> = set.map(|job| take(job.unwrap())).collect();
             assert_eq!(results, [1, 2], "in the order of completion");
             worker.join().unwrap();
         });
@@ -113,6 +117,27 @@ fn another_waker() {
             let got = poll_once(&mut set, &Sleeper::new().waker());
             assert!(got || set.next().is_some_and(|job| job.is_ok()));
             drop(set);
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// A wait begins while a completer reports to a set that was given up.
+#[test]
+fn another_wait() {
+    explore("sets: as_completed, run, give up, wait", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 2>| {
+            let mut jobs = FutureSet::<'_, u32, 1>::new();
+            let _ = jobs.push(pool.submit(|| 1).unwrap());
+            let worker = spawn(move || {
+                run_one(pool);
+            });
+            let mut set = as_completed(jobs, None);
+            if !poll_once(&mut set, Waker::noop()) {
+                let mut jobs = set.into_unfinished();
+                let waited = wait(&mut jobs, None, ReturnWhen::AllCompleted).unwrap();
+                assert_eq!(waited.done.len(), 1);
+            }
             worker.join().unwrap();
         });
     });
