@@ -56,7 +56,7 @@ pub fn run(args: &[String]) -> Outcome {
         .args(["mutants", "--package", "corepool", "--output", "target"])
         .args(["--test-package", "corepool,corepool-tests"])
         .args(["--baseline", "skip", "--timeout", TIMEOUT])
-        .args(TESTS.iter().map(|test| format!("--cargo-test-arg={test}")))
+        .args(TESTS.iter().map(|test| format!("--cargo-arg={test}")))
         .args(args)
         .status()
         .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
