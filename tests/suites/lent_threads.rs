@@ -9,6 +9,30 @@ mod lent_pool_tests {
     use corepool::{LentPool, PoolConfig};
     use corepool_tests::Drops;
 
+    /// What is out of a limit is taken as the limit.
+    #[test]
+    fn sizes_have_limits() {
+        let all = |n| PoolConfig {
+            slots: n,
+            priorities: n,
+            workers: n,
+            waiters: n,
+        };
+        assert_eq!(all(0).words::<32>(), all(1).words::<32>());
+        let mut memory = vec![MaybeUninit::uninit(); all(0).words::<32>()];
+        let pool = LentPool::<32>::new(&mut memory, all(0)).unwrap();
+        let pool = pool.handle();
+        assert_eq!((pool.capacity(), pool.max_workers()), (1, 1));
+
+        let most = PoolConfig {
+            slots: 65_000,
+            priorities: 16,
+            workers: 1_000,
+            waiters: 1_000,
+        };
+        assert_eq!(all(usize::MAX).words::<32>(), most.words::<32>());
+    }
+
     /// A pool that goes away drops what is queued in it.
     #[test]
     fn dropped_pool_drops_its_jobs() {
