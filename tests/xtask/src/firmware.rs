@@ -63,6 +63,22 @@ const BOARDS: &[Board] = &[
         args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
     },
     Board {
+        name: "lm3s6965evb-embassy",
+        package: "lm3s6965evb-embassy",
+        target: "thumbv7m-none-eabi",
+        expected: "lm3s6965evb-embassy/expected.txt",
+        emulator: ARM,
+        args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
+    },
+    Board {
+        name: "lm3s6965evb-rtic",
+        package: "lm3s6965evb-rtic",
+        target: "thumbv7m-none-eabi",
+        expected: "lm3s6965evb-rtic/expected.txt",
+        emulator: ARM,
+        args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
+    },
+    Board {
         name: "microbit",
         package: "microbit",
         target: "thumbv6m-none-eabi",
@@ -121,9 +137,9 @@ pub fn run(args: &[String]) -> Outcome {
     let mut failed = 0;
     for board in &boards {
         match board.check(&readings) {
-            Ok(measurements) => println!("{:<16} ok      {measurements}", board.name),
+            Ok(measurements) => println!("{:<19} ok      {measurements}", board.name),
             Err(why) => {
-                println!("{:<16} FAILED  {why}", board.name);
+                println!("{:<19} FAILED  {why}", board.name);
                 failed += 1;
             }
         }
