@@ -11,6 +11,7 @@
 mod allocations;
 mod fixture;
 mod list;
+mod port;
 pub mod suite;
 mod tools;
 
@@ -20,6 +21,7 @@ pub use crate::{
         BYTES, Fixture, Hold, HostThreads, Init, LentThreads, Pool, SLOTS, SMALL, Simulated,
         StaticSpin, StaticThreads,
     },
+    port::TellsOfSleep,
     tools::{
         CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled_future, done_future, drain,
         failed_future, run, run_for, undefine_next_slot, while_running,

@@ -2,15 +2,14 @@
 //! sleep, what wakes them, and who does the work.
 
 use std::{
-    sync::LazyLock,
     task::Waker,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use corepool::{ContextId, Parker, Port, RunError, StaticPool, Worker};
+use corepool::{Parker, Port, RunError, StaticPool, Worker};
 use corepool_std::HostPort;
-use corepool_tests::Gate;
+use corepool_tests::{Gate, TellsOfSleep};
 
 type Pool = StaticPool<8, 64>;
 
@@ -134,47 +133,9 @@ fn a_worker_that_leaves_its_wait_hands_on_the_work_that_it_was_woken_for() {
     );
 }
 
-/// The host, where callers that block do the work if there is no worker. Tells when one goes to sleep.
-struct Lending(LazyLock<Gate>);
-
-impl Lending {
-    const fn new() -> Self {
-        Self(LazyLock::new(Gate::new))
-    }
-}
-
-/// Opens the gate before it sleeps.
-struct TellingParker<'a>(&'a dyn Parker, &'a Gate);
-
-impl Parker for TellingParker<'_> {
-    fn waker(&self) -> Waker {
-        self.0.waker()
-    }
-
-    fn park(&self, deadline: Option<Duration>) {
-        self.1.open();
-        self.0.park(deadline);
-    }
-}
-
-// SAFETY: contexts are those of the host's port, and no panic is caught.
-unsafe impl Port for Lending {
-    fn context(&self) -> ContextId {
-        HostPort.context()
-    }
-
-    fn now(&self) -> Option<Duration> {
-        HostPort.now()
-    }
-
-    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-        HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.0)));
-    }
-}
-
 #[test]
 fn a_caller_does_the_work_if_there_is_no_worker() {
-    static PORT: Lending = Lending::new();
+    static PORT: TellsOfSleep = TellsOfSleep::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let job = POOL
@@ -186,7 +147,7 @@ fn a_caller_does_the_work_if_there_is_no_worker() {
 
 #[test]
 fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
-    static PORT: Lending = Lending::new();
+    static PORT: TellsOfSleep = TellsOfSleep::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let (started, release) = (Gate::new(), Gate::new());
@@ -200,7 +161,7 @@ fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
     started.wait();
     let job = POOL.submit(|| thread::current().id()).unwrap();
     let releaser = thread::spawn(move || {
-        PORT.0.wait();
+        PORT.asleep().wait();
         release.open();
     });
     assert_eq!(job.result().unwrap(), worker.thread().id());
@@ -211,12 +172,12 @@ fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
 
 #[test]
 fn a_caller_sleeps_when_there_is_nothing_to_do() {
-    static PORT: Lending = Lending::new();
+    static PORT: TellsOfSleep = TellsOfSleep::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let (promise, awaited) = POOL.promise().unwrap();
     let keeper = thread::spawn(move || {
-        PORT.0.wait();
+        PORT.asleep().wait();
         promise.set_result(42).unwrap();
     });
     assert_eq!(awaited.result().unwrap(), 42);
@@ -226,13 +187,13 @@ fn a_caller_sleeps_when_there_is_nothing_to_do() {
 /// So does a job that blocks in a main loop.
 #[test]
 fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
-    static PORT: Lending = Lending::new();
+    static PORT: TellsOfSleep = TellsOfSleep::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let (promise, awaited) = POOL.promise().unwrap();
     let job = POOL.submit(|| awaited.result().unwrap()).unwrap();
     let keeper = thread::spawn(move || {
-        PORT.0.wait();
+        PORT.asleep().wait();
         promise.set_result(42).unwrap();
     });
     assert_eq!(POOL.run_pending(1), 1);
@@ -243,7 +204,7 @@ fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
 /// One caller does the work, one waits for its turn, and there is no place for a third to wait.
 #[test]
 fn callers_take_turns_if_there_is_one_place() {
-    static PORT: Lending = Lending::new();
+    static PORT: TellsOfSleep = TellsOfSleep::new(true);
     static POOL: StaticPool<8, 64, 1, 1, 1> = StaticPool::new();
     POOL.install(&PORT);
     let (started, release) = (Gate::new(), Gate::new());
@@ -259,9 +220,9 @@ fn callers_take_turns_if_there_is_one_place() {
     let first = result(first.unwrap());
     started.wait();
     let second = result(second);
-    PORT.0.wait_for(1);
+    PORT.asleep().wait_for(1);
     let third = result(third);
-    PORT.0.wait_for(2);
+    PORT.asleep().wait_for(2);
     release.open();
     assert_eq!(
         [first, second, third].map(|caller| caller.join().unwrap()),

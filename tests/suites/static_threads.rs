@@ -7,7 +7,7 @@ mod static_pool_tests {
     use std::{
         future::Future,
         panic::resume_unwind,
-        sync::{LazyLock, Mutex, mpsc::channel},
+        sync::{Mutex, mpsc::channel},
         task::{Context, Waker},
         thread,
         time::Duration,
@@ -19,7 +19,7 @@ mod static_pool_tests {
         StaticPool, SubmitError, WaitError, as_completed, wait,
     };
     use corepool_std::{HostPort, PanicExt, StartError, run_workers, run_workers_with};
-    use corepool_tests::{Drops, Gate};
+    use corepool_tests::{Drops, Gate, TellsOfSleep};
 
     /// CPython: `ExecutorTest.test_max_workers_negative`.
     #[test]
@@ -53,46 +53,10 @@ mod static_pool_tests {
         assert_eq!(results.map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
     }
 
-    /// The host, telling when a caller goes to sleep.
-    struct TellsOfSleep(LazyLock<Gate>);
-
-    /// Opens the gate before it sleeps.
-    struct TellingParker<'a>(&'a dyn Parker, &'a Gate);
-
-    impl Parker for TellingParker<'_> {
-        fn waker(&self) -> Waker {
-            self.0.waker()
-        }
-
-        fn park(&self, deadline: Option<Duration>) {
-            self.1.open();
-            self.0.park(deadline);
-        }
-    }
-
-    // SAFETY: contexts are those of the host's port.
-    unsafe impl Port for TellsOfSleep {
-        fn context(&self) -> ContextId {
-            HostPort.context()
-        }
-
-        fn now(&self) -> Option<Duration> {
-            HostPort.now()
-        }
-
-        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-            HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.0)));
-        }
-
-        fn lends_blocked_callers(&self) -> bool {
-            false
-        }
-    }
-
     /// Nobody but the canceller is there to tell the caller of `shutdown` that the last task is gone.
     #[test]
     fn shutdown_without_workers_ends_with_the_last_task() {
-        static PORT: TellsOfSleep = TellsOfSleep(LazyLock::new(Gate::new));
+        static PORT: TellsOfSleep = TellsOfSleep::new(false);
         static POOL: StaticPool<4, 64> = StaticPool::new();
         POOL.install(&PORT);
         let (promise, never) = POOL.promise::<()>().unwrap();
@@ -100,7 +64,7 @@ mod static_pool_tests {
         assert_eq!(POOL.run_pending(1), 1);
         thread::scope(|scope| {
             let shutdown = scope.spawn(|| POOL.shutdown(true, false));
-            PORT.0.wait();
+            PORT.asleep().wait();
             assert!(task.cancel());
             assert_eq!(shutdown.join().unwrap(), Ok(()));
         });
@@ -110,7 +74,7 @@ mod static_pool_tests {
     /// It ends, too, where every place for those who wait is taken.
     #[test]
     fn shutdown_without_a_place_to_wait_ends_with_the_last_worker() {
-        static PORT: TellsOfSleep = TellsOfSleep(LazyLock::new(Gate::new));
+        static PORT: TellsOfSleep = TellsOfSleep::new(false);
         static POOL: StaticPool<4, 64, 1, 1, 1> = StaticPool::new();
         POOL.install(&PORT);
         let (promise, never) = POOL.promise::<()>().unwrap();
@@ -130,7 +94,7 @@ mod static_pool_tests {
         started.wait();
         thread::scope(|scope| {
             let shutdown = scope.spawn(|| POOL.shutdown(true, false));
-            PORT.0.wait();
+            PORT.asleep().wait();
             release.open();
             assert_eq!(shutdown.join().unwrap(), Ok(()));
         });
