@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     Callback, End, Job, JobState, Taken, Worker,
-    record::{Record, Status},
+    record::{Completer, Record, Status},
 };
 
 /// Why nothing was submitted.
@@ -90,8 +90,7 @@ impl Model {
     }
 
     fn held_slots(&self) -> usize {
-        let callbacks = |record: &Record| record.callbacks.len();
-        self.jobs.len() + self.jobs.values().map(callbacks).sum::<usize>()
+        self.jobs.values().map(Record::slots).sum()
     }
 
     /// How many jobs are queued or running: what `PoolRef::unfinished` says.
@@ -314,21 +313,38 @@ impl Model {
         }
     }
 
+    /// A job ends, by its worker if it runs.
     pub(crate) fn end(&mut self, job: Job, end: End) {
+        let worker = match self.record(job).status {
+            Status::Running(worker) => worker,
+            _ => None,
+        };
+        self.complete(job, end, worker);
+    }
+
+    fn complete(&mut self, job: Job, end: End, worker: Option<Worker>) {
         let record = self.record_mut(job);
         record.status = Status::Ended(end);
-        record.settling = true;
+        record.completer = Some(Completer {
+            worker,
+            end,
+            taken: VecDeque::new(),
+        });
         self.settle(job);
     }
 
-    /// Who ended the job leaves, if no callback waits.
+    /// Who runs the callbacks leaves, if none is left for it.
     fn settle(&mut self, job: Job) {
         let record = self.record_mut(job);
-        if record.callbacks.is_empty() {
-            record.settling = false;
-            let unclaimed = !record.handle && record.status == Status::Ended(End::Panicked);
+        let more = !record.callbacks.is_empty();
+        if let Some(completer) = record.completer.take_if(|it| it.taken.is_empty() && !more) {
+            let unclaimed = !record.handle && completer.end == End::Panicked;
             self.unobserved += usize::from(unclaimed);
             self.release(job);
+        } else if let Some(late) = record.late.take_if(|it| it.taken.is_empty()) {
+            // Its outcome is not the job's: nobody can ask for it.
+            self.unobserved += usize::from(late.end == End::Panicked);
+            self.leave_queue(job);
         }
     }
 
@@ -407,20 +423,23 @@ impl Model {
         Ok(true)
     }
 
-    /// The next callback of a job that has ended begins to run: this one.
-    pub fn begin_callback(&self, job: Job) -> Option<Callback> {
-        let record = self.record(job);
-        record
-            .callbacks
-            .front()
-            .copied()
-            .filter(|_| record.settling)
+    /// The callback of a job that is to run next, or is running, and how the job has ended for it.
+    /// `None` before the job has ended, and after the last.
+    pub fn next_callback(&self, job: Job) -> Option<(Callback, End)> {
+        self.record(job).next_callback()
+    }
+
+    /// It begins to run.
+    pub fn begin_callback(&mut self, job: Job) -> Option<(Callback, End)> {
+        let record = self.record_mut(job);
+        record.take_callbacks();
+        record.next_callback()
     }
 
     /// It has returned or panicked; its slot is free.
     pub fn end_callback(&mut self, job: Job, panicked: bool) {
         self.unobserved += usize::from(panicked);
-        self.record_mut(job).callbacks.pop_front();
+        self.record_mut(job).drop_callback();
         self.settle(job);
     }
 
@@ -455,18 +474,31 @@ impl Model {
         self.reap();
     }
 
-    /// The worker that runs `job` is declared lost. False if another runs it, or none. The slot is
-    /// kept for that worker until it comes back.
+    /// The worker is declared lost. False if `job` is nothing to it: another runs it, or none.
+    ///
+    /// A job that it runs ends as lost. So does one that it has ended and runs a callback of, if
+    /// there is a future: the callbacks that it has taken are its own still, and are told what they
+    /// would have been, and those that were added since are the caller's. Either way the slot is kept
+    /// for the worker until it comes back.
     pub fn lose(&mut self, job: Job, worker: Worker) -> bool {
-        let lost = self
-            .jobs
-            .get(&job)
-            .is_some_and(|record| record.status == Status::Running(Some(worker)));
-        if lost {
-            self.record_mut(job).queued = true;
-            self.end(job, End::Lost);
+        let Some(record) = self.jobs.get_mut(&job) else {
+            return false;
+        };
+        let runs = record.status == Status::Running(Some(worker));
+        let completes = |it: &mut Completer| it.worker == Some(worker);
+        if !runs {
+            if !record.handle {
+                return false;
+            }
+            let Some(late) = record.completer.take_if(completes) else {
+                return false;
+            };
+            assert!(!late.taken.is_empty(), "{worker:?} is in a callback");
+            record.late = Some(late);
         }
-        lost
+        record.queued = true;
+        self.complete(job, End::Lost, None);
+        true
     }
 }
 
@@ -518,7 +550,7 @@ mod tests {
             (pool.state(job), pool.take(job)),
             (JobState::Finished, None)
         );
-        assert_eq!(pool.begin_callback(job), Some(Callback(7)));
+        assert_eq!(pool.begin_callback(job), Some((Callback(7), End::Returned)));
         pool.drop_handle(job);
         assert_eq!(pool.free_slots(), 0);
         pool.end_callback(job, false);
@@ -567,6 +599,63 @@ mod tests {
         assert_eq!(pool.free_slots(), 0);
         assert!(!pool.finish(job, End::Returned));
         assert_eq!(pool.free_slots(), 1);
+    }
+
+    /// A job whose worker is in the first of two callbacks, while a third has been added.
+    fn in_a_callback(end: End) -> (Model, Job, Worker) {
+        let mut pool = Model::new(4, 1);
+        let ([job], worker) = (jobs(), Worker(0));
+        pool.submit(job, 0).unwrap();
+        for callback in [1, 2] {
+            pool.add_callback(job, Callback(callback)).unwrap();
+        }
+        pool.start_next(Some(worker));
+        pool.finish(job, end);
+        assert_eq!(pool.begin_callback(job), Some((Callback(1), end)));
+        pool.add_callback(job, Callback(3)).unwrap();
+        (pool, job, worker)
+    }
+
+    #[test]
+    fn a_worker_lost_in_a_callback_keeps_those_that_it_has_taken_and_the_slot() {
+        let (mut pool, job, worker) = in_a_callback(End::Returned);
+        assert!(pool.lose(job, worker));
+        assert_eq!(pool.begin_callback(job), Some((Callback(3), End::Lost)));
+        pool.end_callback(job, false);
+        assert_eq!(pool.take(job), Some(Taken::End(End::Lost)));
+        pool.drop_handle(job);
+        pool.end_callback(job, false);
+        assert_eq!(pool.begin_callback(job), Some((Callback(2), End::Returned)));
+        assert_eq!(pool.free_slots(), 2);
+        pool.end_callback(job, false);
+        assert_eq!((pool.free_slots(), pool.unobserved_failures()), (4, 0));
+    }
+
+    #[test]
+    fn what_a_job_panicked_with_whose_worker_is_lost_in_a_callback_is_unobserved() {
+        let (mut pool, job, worker) = in_a_callback(End::Panicked);
+        assert!(pool.lose(job, worker));
+        for _ in 1..=3 {
+            assert_eq!(pool.unobserved_failures(), 0);
+            pool.begin_callback(job);
+            pool.end_callback(job, false);
+        }
+        assert_eq!(pool.unobserved_failures(), 1);
+    }
+
+    #[test]
+    fn a_job_without_future_stays_with_the_worker_that_is_lost_in_its_callback() {
+        let (mut pool, job, worker) = in_a_callback(End::Returned);
+        pool.drop_handle(job);
+        assert!(!pool.lose(job, worker));
+        assert_eq!(pool.end_of(job), Some(End::Returned));
+    }
+
+    #[test]
+    fn a_lost_worker_takes_nothing_with_it_that_another_has_ended() {
+        let (mut pool, job, _) = in_a_callback(End::Returned);
+        assert!(!pool.lose(job, Worker(1)));
+        assert_eq!(pool.state(job), JobState::Finished);
     }
 
     #[test]

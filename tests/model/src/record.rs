@@ -60,8 +60,6 @@ pub(crate) struct Record {
     pub(crate) handle: bool,
     /// Its index is in a queue; or a promise, or a lost worker, refers to it.
     pub(crate) queued: bool,
-    /// It has ended, and who ended it is running its callbacks.
-    pub(crate) settling: bool,
     /// Cancellation was asked for while it ran.
     pub(crate) cancel_requested: bool,
     /// The task was woken while it was polled.
@@ -70,8 +68,23 @@ pub(crate) struct Record {
     pub(crate) taken: bool,
     /// What it panicked with has been handed out.
     pub(crate) payload_taken: bool,
-    /// The callbacks that wait, the one that is running included.
+    /// The callbacks that nobody has taken to run them.
     pub(crate) callbacks: VecDeque<Callback>,
+    /// It has ended, and who ended it is running its callbacks.
+    pub(crate) completer: Option<Completer>,
+    /// Who was doing that, and was declared lost.
+    pub(crate) late: Option<Completer>,
+}
+
+/// Who has ended a job, and runs its callbacks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Completer {
+    /// The worker, if it is one that has a name.
+    pub(crate) worker: Option<Worker>,
+    /// How it has ended the job.
+    pub(crate) end: End,
+    /// The callbacks that it has taken; the first is running.
+    pub(crate) taken: VecDeque<Callback>,
 }
 
 impl Record {
@@ -82,12 +95,13 @@ impl Record {
             status: Status::Pending,
             handle: true,
             queued: true,
-            settling: false,
             cancel_requested: false,
             notified: false,
             taken: false,
             payload_taken: false,
             callbacks: VecDeque::new(),
+            completer: None,
+            late: None,
         }
     }
 
@@ -100,11 +114,43 @@ impl Record {
 
     /// Whether the result may be taken.
     pub(crate) fn ready(&self) -> Option<End> {
-        self.end().filter(|_| !self.settling)
+        self.end().filter(|_| self.completer.is_none())
     }
 
     pub(crate) fn is_claimable(&self) -> bool {
         matches!(self.status, Status::Pending | Status::Suspended)
+    }
+
+    /// How many slots it takes, with its callbacks.
+    pub(crate) fn slots(&self) -> usize {
+        let taken = self.completer.iter().chain(&self.late);
+        let taken = taken.map(|completer| completer.taken.len()).sum::<usize>();
+        1 + self.callbacks.len() + taken
+    }
+
+    /// The callback that is to run next, or is running, and how the job has ended for it.
+    pub(crate) fn next_callback(&self) -> Option<(Callback, End)> {
+        // A lost worker comes back after the one that took over has left.
+        let completer = self.completer.as_ref().or(self.late.as_ref())?;
+        let callback = completer.taken.front().or(self.callbacks.front())?;
+        Some((*callback, completer.end))
+    }
+
+    /// The completer, when it has run those that it took before, takes all that were added since.
+    pub(crate) fn take_callbacks(&mut self) {
+        if let Some(completer) = &mut self.completer
+            && completer.taken.is_empty()
+        {
+            completer.taken.append(&mut self.callbacks);
+        }
+    }
+
+    /// The callback that was running has ended.
+    pub(crate) fn drop_callback(&mut self) {
+        let completer = self.completer.as_mut().or(self.late.as_mut());
+        if let Some(completer) = completer {
+            completer.taken.pop_front();
+        }
     }
 
     pub(crate) fn state(&self) -> JobState {
@@ -118,6 +164,6 @@ impl Record {
 
     /// Nobody refers to it any more.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.end().is_some() && !self.settling && !self.handle && !self.queued
+        self.ready().is_some() && !self.handle && !self.queued
     }
 }

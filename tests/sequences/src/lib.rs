@@ -8,10 +8,14 @@
 //! `tests/fuzz` finds sequences by coverage; `tests/corpus.rs` replays what it found.
 #![deny(missing_docs)]
 
+mod answers;
+mod bodies;
 mod call;
 mod machine;
+mod perform;
 mod pool;
+mod run;
 mod values;
 mod world;
 
-pub use crate::{call::Sequence, world::run};
+pub use crate::{call::Sequence, run::run};

@@ -10,7 +10,7 @@ use std::{
 
 use corepool::{ContextId, InitError, JobId, Panic, Parker, Port, Worker, WorkerId};
 
-use crate::world;
+use crate::perform;
 
 /// What jobs and callbacks panic with on purpose.
 pub(crate) struct OnPurpose;
@@ -82,7 +82,7 @@ unsafe impl Port for Machine {
 fn park(deadline: Option<Duration>) {
     match deadline {
         Some(deadline) => NOW.set(NOW.get().max(deadline)),
-        None => world::nothing_can_happen(),
+        None => perform::nothing_can_happen(),
     }
 }
 
@@ -116,14 +116,14 @@ impl Parker for Runner {
 
 impl Worker for Runner {
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
-        world::worker_starts(worker, self.fails_to_start);
+        perform::worker_starts(worker, self.fails_to_start);
         if self.fails_to_start {
-            return Err(world::INIT_ERROR);
+            return Err(perform::INIT_ERROR);
         }
         Ok(())
     }
 
     fn on_job_start(&self, job: JobId) {
-        world::hook_says(job);
+        perform::hook_says(job);
     }
 }
