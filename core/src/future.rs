@@ -27,7 +27,7 @@ use crate::{
 pub enum JobState {
     /// Queued; or a task between two polls.
     Pending,
-    /// A worker is running it.
+    /// A worker is running it; or somebody is dropping it, to end it.
     Running,
     /// It was cancelled.
     Cancelled,
@@ -195,6 +195,10 @@ impl<'p, T> JobFuture<'p, T> {
     /// the call returns false, its [`CancelToken`](crate::CancelToken) says so from now on, and a
     /// task ends as cancelled at its next suspension. A job that has ended stays as it is: false.
     ///
+    /// Somebody else may be in the midst of dropping the job, to end it: another `cancel` of a shared
+    /// future, a shutdown, or a break. It is not cancelled yet then, so this call returns false, and
+    /// [`state`](Self::state) says `Running` until the job has ended.
+    ///
     /// From any context. O(1), plus what the job's destructor and the callbacks do.
     pub fn cancel(&self) -> bool {
         let state = &self.pool.slot(self.slot).state;
@@ -214,7 +218,7 @@ impl<'p, T> JobFuture<'p, T> {
         self.state() == JobState::Cancelled
     }
 
-    /// Whether a worker is running the job right now.
+    /// Whether the state is [`JobState::Running`].
     pub fn running(&self) -> bool {
         self.state() == JobState::Running
     }

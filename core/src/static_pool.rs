@@ -454,8 +454,10 @@ impl<
         self.handle().run(worker)
     }
 
-    /// Runs at most `max` queued jobs, in the context that calls, and never sleeps; returns how many
-    /// it ran. For main loops that have other things to do as well.
+    /// Takes at most `max` work items out of the queue and runs them, in the context that calls, and
+    /// never waits for more; returns how many it took: fewer than `max` if the queue is empty. One
+    /// whose job was cancelled meanwhile is not run, and counts. For main loops that have other
+    /// things to do as well.
     pub fn run_pending(&self, max: usize) -> usize {
         self.handle().run_pending(max)
     }

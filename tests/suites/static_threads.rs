@@ -196,6 +196,20 @@ mod static_pool_tests {
         }
     }
 
+    /// So that less than was asked for means that the queue is empty.
+    #[test]
+    fn run_pending_counts_a_cancelled_job_as_well() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        let cancelled = POOL.submit(|| ()).unwrap();
+        let mut live = POOL.submit(|| 42).unwrap();
+        assert!(cancelled.cancel());
+        assert_eq!(POOL.run_pending(1), 1);
+        assert!(!live.done());
+        assert_eq!(POOL.run_pending(9), 1);
+        assert_eq!(live.try_result().unwrap().unwrap(), 42);
+        assert_eq!(POOL.run_pending(9), 0);
+    }
+
     /// Python: an error that nobody asked for is lost (#120508). Here the port's hook is told:
     /// of detached jobs, of handles that were dropped, of callbacks. CPython:
     /// `FutureTests.test_done_callback_raises` and `_raises_already_succeeded`, what they log.
