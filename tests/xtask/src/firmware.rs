@@ -87,6 +87,14 @@ const BOARDS: &[Board] = &[
         args: &["-machine", "microbit", COUNTED, A_NANOSECOND_EACH],
     },
     Board {
+        name: "mps2-an385-freertos",
+        package: "mps2-an385-freertos",
+        target: "thumbv7m-none-eabi",
+        expected: "mps2-an385-freertos/expected.txt",
+        emulator: ARM,
+        args: &["-machine", "mps2-an385", COUNTED, A_NANOSECOND_EACH],
+    },
+    Board {
         name: "riscv-virt-imac",
         package: "riscv-virt",
         target: "riscv32imac-unknown-none-elf",

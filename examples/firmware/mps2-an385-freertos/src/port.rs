@@ -1,0 +1,117 @@
+//! The pool's port for FreeRTOS: tasks sleep until they are notified.
+
+use core::{
+    num::NonZeroUsize,
+    ptr,
+    task::{RawWaker, RawWakerVTable, Waker},
+    time::Duration,
+};
+
+use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
+use firmware_support::port::{context, in_thread};
+use freertos_in_rust::{
+    kernel::tasks::{
+        ulTaskNotifyTake, vTaskNotifyGiveFromISR, xTaskGetCurrentTaskHandle, xTaskGetTickCount,
+        xTaskGetTickCountFromISR, xTaskNotifyGive,
+    },
+    pdFALSE, pdTRUE,
+    port::portYIELD_FROM_ISR,
+    portMAX_DELAY,
+    types::TaskHandle_t,
+};
+
+/// Gives `task` the notification that it sleeps on, or will sleep on. From tasks, and from handlers
+/// that may call the kernel.
+///
+/// # Safety
+///
+/// `task` has been created, and is never deleted.
+pub unsafe fn notify(task: TaskHandle_t) {
+    if in_thread() {
+        // SAFETY: the task is there, as the caller promises, and this is no handler.
+        unsafe { xTaskNotifyGive(task) };
+    } else {
+        let mut woken = pdFALSE;
+        // SAFETY: the task is there, as the caller promises, and this is a handler.
+        unsafe { vTaskNotifyGiveFromISR(task, &mut woken) };
+        portYIELD_FROM_ISR(woken);
+    }
+}
+
+/// The task that calls, as a parker and as a worker. Its notification is the pool's alone. Tasks
+/// that use a pool are never deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Task;
+
+impl Parker for Task {
+    fn waker(&self) -> Waker {
+        const VTABLE: &RawWakerVTable =
+            &RawWakerVTable::new(|task| RawWaker::new(task, VTABLE), wake, wake, |_| ());
+        fn wake(task: *const ()) {
+            // SAFETY: this is a handle from `waker`, of a task that is never deleted.
+            unsafe { notify(task.cast_mut().cast()) };
+        }
+        let task = xTaskGetCurrentTaskHandle();
+        // SAFETY: the functions copy the handle and notify the task, in any context.
+        unsafe { Waker::new(task.cast_const().cast(), VTABLE) }
+    }
+
+    /// A notification that was given before is kept, and ends this at once.
+    fn park(&self, deadline: Option<Duration>) {
+        let ticks = deadline.map_or(portMAX_DELAY, |deadline| {
+            let left = deadline.saturating_sub(now());
+            // Up to the first tick that is not before the deadline.
+            u32::try_from(left.as_millis() + 1).unwrap_or(portMAX_DELAY)
+        });
+        // SAFETY: a task calls, with the scheduler running: `with_parker` and the workers see to it.
+        unsafe { ulTaskNotifyTake(pdTRUE, ticks) };
+    }
+}
+
+impl Worker for Task {}
+
+/// The kernel's time; a tick is a millisecond.
+fn now() -> Duration {
+    let ticks = if in_thread() {
+        xTaskGetTickCount()
+    } else {
+        xTaskGetTickCountFromISR()
+    };
+    Duration::from_millis(ticks.into())
+}
+
+/// FreeRTOS on one core.
+#[derive(Clone, Copy, Debug)]
+pub struct FreeRtos;
+
+// SAFETY: contexts that can be under way at the same time are tasks and handlers of different
+// exceptions. A task is named by its handle, an address, and a handler by a small number. The
+// default `catch_panic` calls once.
+unsafe impl Port for FreeRtos {
+    fn context(&self) -> ContextId {
+        let task = if in_thread() {
+            xTaskGetCurrentTaskHandle()
+        } else {
+            ptr::null_mut()
+        };
+        // In a handler, and before the scheduler starts, there is no task.
+        NonZeroUsize::new(task.addr()).unwrap_or_else(context)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(now())
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        if in_thread() {
+            f(&Task);
+        } else {
+            f(&SpinWorker);
+        }
+    }
+
+    /// Tasks are sure to come as workers.
+    fn lends_blocked_callers(&self) -> bool {
+        false
+    }
+}

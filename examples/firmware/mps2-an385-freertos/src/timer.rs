@@ -1,0 +1,58 @@
+//! Timer 0 of the board.
+
+use cortex_m::{interrupt::InterruptNumber, peripheral::NVIC};
+
+#[derive(Clone, Copy)]
+struct Timer0;
+
+// SAFETY: the number is that of the board's documentation, and there is one.
+unsafe impl InterruptNumber for Timer0 {
+    fn number(self) -> u16 {
+        INTERRUPT as u16
+    }
+}
+
+/// The number of its interrupt.
+pub const INTERRUPT: i16 = 8;
+
+/// The most urgent of those that may call the kernel: its critical sections mask them.
+const PRIORITY: u8 = 0xC0;
+
+// Its registers, under their names in the documentation.
+const CTRL: *mut u32 = 0x4000_0000 as *mut u32;
+const VALUE: *mut u32 = 0x4000_0004 as *mut u32;
+const RELOAD: *mut u32 = 0x4000_0008 as *mut u32;
+const INTCLEAR: *mut u32 = 0x4000_000C as *mut u32;
+const ENABLE_WITH_INTERRUPT: u32 = 1 << 3 | 1;
+
+/// Lets the handler be called; the timer is still off.
+pub fn unmask(controller: &mut NVIC) {
+    // SAFETY: no critical section is made of this mask; the kernel's is of priorities from
+    // this one on.
+    unsafe {
+        controller.set_priority(Timer0, PRIORITY);
+        NVIC::unmask(Timer0);
+    }
+}
+
+/// Has the interrupt come after `cycles`.
+pub fn start(cycles: u32) {
+    // SAFETY: the timer's registers, which nothing else uses.
+    unsafe {
+        RELOAD.write_volatile(cycles);
+        VALUE.write_volatile(cycles);
+        CTRL.write_volatile(ENABLE_WITH_INTERRUPT);
+    }
+}
+
+/// No more interrupts.
+pub fn stop() {
+    // SAFETY: as above.
+    unsafe { CTRL.write_volatile(0) };
+}
+
+/// What the handler calls first.
+pub fn acknowledge() {
+    // SAFETY: as above.
+    unsafe { INTCLEAR.write_volatile(1) };
+}
