@@ -137,7 +137,7 @@ fn count_primes() -> u32 {
     let is_prime = |number: &u32| {
         (2..)
             .take_while(|divisor| divisor * divisor <= *number)
-            .all(|divisor| number % divisor != 0)
+            .all(|divisor| !number.is_multiple_of(divisor))
     };
     (2..black_box(LIMIT)).filter(is_prime).count() as u32
 }

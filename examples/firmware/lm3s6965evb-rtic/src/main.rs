@@ -56,7 +56,7 @@ fn count_primes(limit: u32) -> u32 {
     let is_prime = |number: &u32| {
         (2..)
             .take_while(|divisor| divisor * divisor <= *number)
-            .all(|divisor| number % divisor != 0)
+            .all(|divisor| !number.is_multiple_of(divisor))
     };
     (2..black_box(limit)).filter(is_prime).count() as u32
 }
