@@ -48,6 +48,9 @@ const RISCV: &Emulator = &Emulator {
 /// What `firmware_support::one_core` prints.
 const ONE_CORE: &str = "support/one_core.txt";
 
+/// What `firmware_support::several_cores` prints.
+const SEVERAL_CORES: &str = "support/several_cores.txt";
+
 /// Time counts instructions, so that a board with one core does the same in every run; and it
 /// passes at once while the core sleeps.
 const COUNTED: &str = "-icount";
@@ -95,6 +98,14 @@ const BOARDS: &[Board] = &[
         args: &["-machine", "mps2-an385", COUNTED, A_NANOSECOND_EACH],
     },
     Board {
+        name: "mps2-an521",
+        package: "mps2-an521",
+        target: "thumbv8m.main-none-eabi",
+        expected: SEVERAL_CORES,
+        emulator: ARM,
+        args: &["-machine", "mps2-an521", "-smp", "2"],
+    },
+    Board {
         name: "riscv-virt-imac",
         package: "riscv-virt",
         target: "riscv32imac-unknown-none-elf",
@@ -123,6 +134,14 @@ const BOARDS: &[Board] = &[
             COUNTED,
             A_NANOSECOND_EACH,
         ],
+    },
+    Board {
+        name: "riscv-virt-smp",
+        package: "riscv-virt-smp",
+        target: "riscv32imac-unknown-none-elf",
+        expected: SEVERAL_CORES,
+        emulator: RISCV,
+        args: &["-machine", "virt", "-bios", "none", "-smp", "4"],
     },
 ];
 
@@ -226,7 +245,7 @@ impl Board {
             debian::require(&[debian::COMPILER, debian::LINKER].concat())
                 .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
             let mut command = debian::cargo();
-            let name = target.replace('-', "_").to_uppercase();
+            let name = target.replace(['-', '.'], "_").to_uppercase();
             command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
             command.arg("-Zbuild-std=core");
             command

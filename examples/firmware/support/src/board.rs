@@ -24,6 +24,11 @@ pub trait Board: Sync {
     /// Whether jobs run without the thread that waits for them.
     fn has_workers(&self) -> bool;
 
+    /// What says the number of the core that calls, from 0.
+    fn core_number(&self) -> fn() -> usize {
+        || 0
+    }
+
     /// Has `f` called by an interrupt handler, and returns after that.
     fn interrupt(&self, f: &mut (dyn FnMut() + Send));
 }

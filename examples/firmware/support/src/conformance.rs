@@ -23,9 +23,9 @@ use semihosting::{print, println};
 use crate::{BYTES, Board, BoardPool, Context, in_context};
 
 /// What a test fails with.
-pub struct Failed {
-    what: &'static str,
-    line: u32,
+pub(crate) struct Failed {
+    pub(crate) what: &'static str,
+    pub(crate) line: u32,
 }
 
 macro_rules! check {
@@ -35,6 +35,9 @@ macro_rules! check {
         }
     };
 }
+
+#[cfg(feature = "several-cores")]
+pub(crate) use check;
 
 /// The value of a `Result` that must be one.
 macro_rules! accepted {
@@ -46,13 +49,16 @@ macro_rules! accepted {
     };
 }
 
+#[cfg(feature = "several-cores")]
+pub(crate) use accepted;
+
 #[track_caller]
-fn failed(what: &'static str) -> Outcome {
+pub(crate) fn failed(what: &'static str) -> Outcome {
     let line = Location::caller().line();
     Err(Failed { what, line })
 }
 
-type Outcome = Result<(), Failed>;
+pub(crate) type Outcome = Result<(), Failed>;
 
 /// What a test works with.
 struct Bench<'a> {
@@ -98,6 +104,9 @@ macro_rules! tests {
         }),*]
     };
 }
+
+#[cfg(feature = "several-cores")]
+mod several_cores;
 
 const TESTS: &[Test] = tests![
     BOTH: a_result_is_waited_for,
@@ -145,8 +154,18 @@ const WORKERS: usize = 4;
 
 /// Runs all tests, prints a line for each and the counts, and returns how many failed.
 pub fn run(board: &dyn Board) -> usize {
+    run_all(board, TESTS)
+}
+
+/// The same for the tests that need jobs on other cores than the one that calls.
+#[cfg(feature = "several-cores")]
+pub fn run_several_cores(board: &dyn Board) -> usize {
+    run_all(board, several_cores::TESTS)
+}
+
+fn run_all(board: &dyn Board, tests: &[Test]) -> usize {
     let (mut passed, mut failed) = (0, 0);
-    for test in TESTS {
+    for test in tests {
         if test.needs_workers && !board.has_workers() {
             continue;
         }

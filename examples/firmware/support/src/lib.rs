@@ -1,7 +1,8 @@
 //! What the boards share.
 //!
 //! A board's crate starts the chip, says in a [`Board`] how its workers come to the jobs, and then
-//! calls [`conformance::run`] and feeds a [`pulse::Replay`]; for one core, [`one_core`] has all that.
+//! calls [`conformance::run`] and feeds a [`pulse::Replay`]; [`one_core`] and `several_cores` have all
+//! that.
 //! To add a board, write such a crate with its `memory.x`, and add it and the file of what it should
 //! print to the table in `tests/xtask/src/firmware.rs`.
 //!
@@ -10,6 +11,8 @@
 //! - [`conformance`]: the promises that can be tested without unwinding, from threads and handlers;
 //! - [`pulse`]: the application of the host's example, on the same recording;
 //! - [`one_core`]: all of that on a chip with one core, in both arrangements;
+//! - `several_cores`: the same on a chip with more, with the feature of that name, and what becomes
+//!   of the jobs of a core that crashes or hangs;
 //! - [`ram`]: how much memory a run took.
 //!
 //! What is printed goes to the debugger or emulator by semihosting. Lines that begin with `#` are
@@ -22,6 +25,8 @@ pub mod one_core;
 pub mod port;
 pub mod pulse;
 pub mod ram;
+#[cfg(feature = "several-cores")]
+pub mod several_cores;
 pub mod tick;
 
 pub use board::{BYTES, Board, BoardPool, Context, in_context};

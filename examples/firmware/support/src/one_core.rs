@@ -11,7 +11,7 @@ use semihosting::println;
 
 use crate::{
     Board, BoardPool, conformance, exit,
-    port::{OneCore, Pended, SoftwareInterrupt, THREAD_CONTEXT, Thread, sleep_unless},
+    port::{self, OneCore, Pended, SoftwareInterrupt, Thread, sleep_unless},
     pulse, ram, tick,
 };
 
@@ -66,7 +66,7 @@ pub fn run<S: SoftwareInterrupt>(
         worker: None,
     };
     thread.lend(in_thread.handle());
-    pulse::request(in_thread, |context| context == THREAD_CONTEXT);
+    pulse::request(in_thread, port::in_thread);
     // The first arrangement's worker is this very thread, until the replay shuts the pool down.
     in_thread.run(&Thread).expect("the pool is not broken");
     let mut failed = conformance::run(&thread);
@@ -77,7 +77,7 @@ pub fn run<S: SoftwareInterrupt>(
         worker: Some(worker),
     };
     interrupt.lend(in_interrupt.handle());
-    pulse::request(in_interrupt, |context| context != THREAD_CONTEXT);
+    pulse::request(in_interrupt, || !port::in_thread());
     while !pulse::is_over() {
         sleep_unless(pulse::is_over);
     }

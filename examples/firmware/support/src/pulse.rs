@@ -9,8 +9,6 @@ use critical_section::Mutex;
 use pulse_app::{FRAMES, Monitor, Outcome, Plan, Platform, Pool, Pulse, WhenBusy};
 use semihosting::println;
 
-use crate::port;
-
 /// The recording, in flash.
 static SAMPLES: &[u16] = &include!(concat!(env!("OUT_DIR"), "/samples.rs"));
 
@@ -32,22 +30,25 @@ pub struct Replay {
 
 /// What became of the windows.
 struct Log {
-    /// The pulse and the context that measured it.
-    readings: [Option<(Pulse, u8)>; WINDOWS],
+    /// The pulse, and whether it was measured where it should be.
+    readings: [Option<(Pulse, bool)>; WINDOWS],
     /// Windows that were reported.
     reported: usize,
 }
 
 impl Platform for Log {
+    /// Whether the job is where it should be; boards number their workers in different ways.
     fn worker() -> u8 {
-        port::context().get() as u8
+        let request = critical_section::with(|cs| REQUEST.borrow(cs).get());
+        request.is_some_and(|(_, expected)| expected()).into()
     }
 
     fn report(&mut self, window: u32, outcome: Outcome) {
         self.reported += 1;
         match outcome {
             Outcome::Measured(reading) => {
-                self.readings[window as usize] = reading.pulse.map(|pulse| (pulse, reading.worker));
+                self.readings[window as usize] =
+                    reading.pulse.map(|pulse| (pulse, reading.worker == 1));
             }
             lost => println!("window {window}: {lost:?}"),
         }
@@ -80,30 +81,29 @@ impl Replay {
         self.log.reported < WINDOWS
     }
 
-    /// Prints the readings, and how many windows were measured in a context that `expected` has.
-    pub fn print(&self, expected: fn(u8) -> bool) {
+    /// Prints the readings, and how many windows were measured where they should be.
+    pub fn print(&self) {
         println!("window,milli_bpm,quality");
         for (window, reading) in self.log.readings.iter().enumerate() {
             if let Some((pulse, _)) = reading {
                 println!("{window},{},{}", pulse.milli_bpm, pulse.quality);
             }
         }
-        let there =
-            |reading: &&Option<(Pulse, u8)>| reading.is_some_and(|(_, context)| expected(context));
+        let there = |reading: &&Option<(Pulse, bool)>| reading.is_some_and(|(_, there)| there);
         let count = self.log.readings.iter().filter(there).count();
         println!("{count} of {WINDOWS} windows measured where they should be");
     }
 }
 
-/// The pool to replay on, and in which contexts the windows should be measured.
-type Request = (&'static Pool, fn(u8) -> bool);
+/// The pool to replay on, and what says, in a job, whether it is where it should be.
+type Request = (&'static Pool, fn() -> bool);
 
 /// What the tick's handler is asked for, if anything.
 static REQUEST: Mutex<Cell<Option<Request>>> = Mutex::new(Cell::new(None));
 
-/// Has [`InHandler`] replay on `pool` from the next tick on. The windows should be measured in
-/// contexts that `expected` has.
-pub fn request(pool: &'static Pool, expected: fn(u8) -> bool) {
+/// Has [`InHandler`] replay on `pool` from the next tick on. The windows should be measured where
+/// `expected` says yes.
+pub fn request(pool: &'static Pool, expected: fn() -> bool) {
     critical_section::with(|cs| REQUEST.borrow(cs).set(Some((pool, expected))));
 }
 
@@ -124,14 +124,14 @@ impl InHandler {
 
     /// A tick: a sample. After the last window the readings are printed and the pool is shut down.
     pub fn on_tick(&mut self) {
-        let Some((pool, expected)) = critical_section::with(|cs| REQUEST.borrow(cs).get()) else {
+        let Some((pool, _)) = critical_section::with(|cs| REQUEST.borrow(cs).get()) else {
             return;
         };
         let replay = self
             .0
             .get_or_insert_with(|| Replay::new(pool, WhenBusy::DropWindow));
         if !replay.step() {
-            replay.print(expected);
+            replay.print();
             self.0 = None;
             critical_section::with(|cs| REQUEST.borrow(cs).set(None));
             // Without `wait` it cannot fail.

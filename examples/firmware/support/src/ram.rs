@@ -21,6 +21,9 @@ unsafe extern "C" {
     /// In `cortex-m-rt`'s linker script, and in the `memory.x` of the other boards.
     #[link_name = "_ram_start"]
     static RAM_START: u8;
+    #[cfg_attr(target_arch = "arm", link_name = "_stack_end")]
+    #[cfg_attr(target_arch = "riscv32", link_name = "__ebss")]
+    static STATICS_END: u8;
     #[link_name = "_stack_end"]
     static STACK_END: u32;
     #[link_name = "_stack_start"]
@@ -42,7 +45,7 @@ pub fn paint_stack() {
 }
 
 /// Prints, as a measurement, the flash that the program takes, its static RAM, and the deepest that
-/// the stack has been.
+/// the stack has been: on several cores, that of core 0.
 pub fn print() {
     let between = |start: *const u8, end: *const u8| end as usize - start as usize;
     let flash = between(&raw const FLASH_START, &raw const DATA_IN_FLASH)
@@ -55,7 +58,7 @@ pub fn print() {
     while untouched < top && unsafe { untouched.read_volatile() } == PAINT {
         untouched = untouched.wrapping_add(1);
     }
-    let statics = between(start, bottom.cast());
+    let statics = between(start, &raw const STATICS_END);
     let stack = between(untouched.cast(), top.cast());
     let all = between(start, top.cast());
     println!("# flash {flash} bytes; RAM {statics} static, {stack} stack, of {all}");

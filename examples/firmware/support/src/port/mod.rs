@@ -5,10 +5,20 @@
 //! | [`corepool::SpinWorker`] | never | need not be | a core that has nothing else to do |
 //! | [`Thread`] | `WFI` | by any interrupt of its own core | one core: main loop, blocked callers |
 //! | [`Pended`] | is not there | the interrupt is pended | jobs above the main loop, below the drivers |
+//! | `ThisCore`, Cortex-M | `WFE` | by `SEV` from another core | several cores that share memory |
+//! | `ThisCore`, RISC-V | `WFI` | by its software interrupt, from another hart | the same |
 //!
-//! [`OneCore`] is the port that goes with the last two.
+//! [`OneCore`] is the port that goes with the second and the third; `SeveralCores`, which needs the
+//! Cargo feature `several-cores`, that of the last two. With it come `AllCores`, a critical section,
+//! and `Watch`, to declare a core lost that has crashed or hangs.
 
+#[cfg(feature = "several-cores")]
+mod critical_section;
 mod pended;
+#[cfg(feature = "several-cores")]
+mod several_cores;
+#[cfg(feature = "several-cores")]
+mod watch;
 
 #[cfg_attr(target_arch = "arm", path = "cortex_m.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "riscv.rs")]
@@ -25,6 +35,12 @@ use portable_atomic::{AtomicBool, Ordering};
 pub use self::{
     arch::*,
     pended::{Pended, SoftwareInterrupt},
+};
+#[cfg(feature = "several-cores")]
+pub use self::{
+    critical_section::AllCores,
+    several_cores::{Cores, SeveralCores, ThisCore},
+    watch::Watch,
 };
 use crate::tick;
 

@@ -1,0 +1,82 @@
+//! The critical section of a chip with several cores.
+//!
+//! The pool itself needs none where there is compare-and-swap. It is for the application, and for
+//! chips without: `portable-atomic`'s feature `critical-section` comes to this one then. A board
+//! makes it the program's with `critical_section::set_impl!(AllCores<TheBoardsCores>)`.
+//!
+//! Masking interrupts keeps out the handlers of this core; a spin lock inside of that keeps out the
+//! other cores. In the opposite order, a handler could find the lock taken by the thread that it
+//! interrupts, and wait for ever. While a core waits for the lock, its interrupts are served
+//! between one try and the next.
+
+use core::{hint::spin_loop, marker::PhantomData, mem};
+
+use critical_section::{Impl, RawRestoreState};
+use portable_atomic::{AtomicUsize, Ordering};
+use spin::mutex::SpinMutex;
+
+use super::{Cores, arch};
+
+/// Held by the core that is inside.
+static LOCK: SpinMutex<()> = SpinMutex::new(());
+
+/// That core's number plus one; 0 if none is inside.
+static OWNER: AtomicUsize = AtomicUsize::new(0);
+
+/// Entered from inside: leaving it changes nothing.
+const NESTED: RawRestoreState = 0;
+/// Entered with interrupts masked.
+const MASKED: RawRestoreState = 1;
+/// Entered with interrupts enabled.
+const ENABLED: RawRestoreState = 2;
+
+/// A critical section that excludes all cores and their handlers.
+///
+/// A core that stops inside of it keeps the others out for ever.
+pub struct AllCores<C>(PhantomData<fn() -> C>);
+
+// SAFETY:
+// - Nobody else is inside between `acquire` and the `release` that belongs to it: another core does
+//   not get the lock, and on this core nothing runs but the caller, since interrupts are masked from
+//   before the lock is taken until after it is released.
+// - Re-entry: `OWNER` is this core's number only while this core is inside, because it alone writes
+//   its number, after it took the lock, and takes it away before it releases the lock. So a core
+//   that finds its number is inside already (a fault's handler may find it too, and the code that
+//   the fault has stopped does not go on then), and one that does not, is not. What another core
+//   writes there meanwhile is never this one's number.
+// - Memory: taking the lock acquires what releasing it has released.
+unsafe impl<C: Cores> Impl for AllCores<C> {
+    unsafe fn acquire() -> RawRestoreState {
+        let own = C::current() + 1;
+        loop {
+            let enabled = arch::mask_interrupts();
+            // Relaxed: it can be this core's number only if this core wrote it.
+            if OWNER.load(Ordering::Relaxed) == own {
+                return NESTED;
+            }
+            if let Some(guard) = LOCK.try_lock() {
+                mem::forget(guard);
+                OWNER.store(own, Ordering::Relaxed);
+                return if enabled { ENABLED } else { MASKED };
+            }
+            if enabled {
+                // SAFETY: they were enabled when this function was called.
+                unsafe { arch::unmask_interrupts() };
+            }
+            spin_loop();
+        }
+    }
+
+    unsafe fn release(state: RawRestoreState) {
+        if state == NESTED {
+            return;
+        }
+        OWNER.store(0, Ordering::Relaxed);
+        // SAFETY: `acquire` took the lock and forgot the guard.
+        unsafe { LOCK.force_unlock() };
+        if state == ENABLED {
+            // SAFETY: `acquire` masked them, in the outermost section, which ends here.
+            unsafe { arch::unmask_interrupts() };
+        }
+    }
+}
