@@ -56,7 +56,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Waits.
-    pub(crate) fn block_on(self, wait: Wait<'_>) -> Result<(), Blocked> {
+    pub(crate) fn block_on(self, mut wait: Wait<'_>) -> Result<(), Blocked> {
         let Some(port) = self.port() else {
             self.block_unknown(wait);
             return Ok(());
@@ -64,11 +64,13 @@ impl<'p> Raw<'p> {
         if let Some(seat) = self.current_worker() {
             // SAFETY: the port says that this is the context of that worker, and a worker's context
             // runs other code than the worker's only inside the run loop.
-            if let Some(worker) = unsafe { seat.worker() } {
-                return self.block_worker(port, wait, seat, worker);
+            if let Some(worker) = unsafe { seat.worker() }
+                && let Some(result) = self.block_worker(port, &mut wait, seat, worker)
+            {
+                return result;
             }
         }
-        let mut wait = Some(wait);
+        let mut wait = Some(&mut wait);
         let mut result = Ok(());
         port.with_parker(&mut |parker| {
             if let Some(wait) = wait.take() {
@@ -89,7 +91,7 @@ impl<'p> Raw<'p> {
     fn block_outsider(
         self,
         port: &dyn Port,
-        wait: Wait<'_>,
+        wait: &mut Wait<'_>,
         parker: &dyn Parker,
     ) -> Result<(), Blocked> {
         let waker = parker.waker();
@@ -111,7 +113,10 @@ impl<'p> Raw<'p> {
                     let leave = Leave(seat);
                     let result = self.block_worker(port, wait, seat, &caller);
                     drop(leave);
-                    return result;
+                    match result {
+                        Some(result) => return result,
+                        None => continue,
+                    }
                 }
                 // Every seat is taken by a caller like this one. It will not run this caller's job
                 // if it leaves before, so this one takes its seat then.
@@ -135,13 +140,15 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Waits as the worker in `seat`. `None`: it was declared lost, so it takes no other job, and
+    /// waits on like anybody else.
     fn block_worker(
         self,
         port: &dyn Port,
-        wait: Wait<'_>,
+        wait: &mut Wait<'_>,
         seat: Seated<'p>,
         worker: &dyn Worker,
-    ) -> Result<(), Blocked> {
+    ) -> Option<Result<(), Blocked>> {
         let waker = worker.waker();
         let waits_for = &seat.seat().waits_for;
         let endless_for = match wait.deadline {
@@ -153,10 +160,13 @@ impl<'p> Raw<'p> {
         let mut owes_work = false;
         let result = loop {
             if (wait.poll)(None) {
-                break Ok(());
+                break Some(Ok(()));
+            }
+            if seat.is_lost() {
+                break None;
             }
             if is_over(port, wait.deadline) {
-                break Err(Blocked::TimedOut);
+                break Some(Err(Blocked::TimedOut));
             }
             // The job on top can go on, unless it waits itself.
             waits_for.store(0, Ordering::Relaxed);
@@ -167,7 +177,7 @@ impl<'p> Raw<'p> {
             }
             waits_for.store(endless_for, Ordering::Relaxed);
             if self.waits_in_a_circle(seat, endless_for) {
-                break Err(Blocked::WouldDeadlock);
+                break Some(Err(Blocked::WouldDeadlock));
             }
             if worker.spin(round) {
                 round = round.saturating_add(1);

@@ -126,7 +126,11 @@ impl<'p> Raw<'p> {
             .as_ref()
             .map(|leave| leave.0)
             .or_else(|| self.current_worker());
-        let count = (0..max).take_while(|_| self.run_one(worker, seat)).count();
+        // A job may declare the worker lost that runs it here; it takes no other job then.
+        let may_go_on = || seat.is_none_or(|seat| !seat.is_lost());
+        let count = (0..max)
+            .take_while(|_| may_go_on() && self.run_one(worker, seat))
+            .count();
         drop(leave);
         count
     }

@@ -455,9 +455,9 @@ impl<
     }
 
     /// Takes at most `max` work items out of the queue and runs them, in the context that calls, and
-    /// never waits for more; returns how many it took: fewer than `max` if the queue is empty. One
-    /// whose job was cancelled meanwhile is not run, and counts. For main loops that have other
-    /// things to do as well.
+    /// never waits for more; returns how many it took: fewer than `max` if the queue is empty, or the
+    /// worker that calls is declared lost meanwhile. One whose job was cancelled is not run, and
+    /// counts. For main loops that have other things to do as well.
     pub fn run_pending(&self, max: usize) -> usize {
         self.handle().run_pending(max)
     }

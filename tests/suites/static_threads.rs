@@ -329,6 +329,40 @@ mod static_pool_tests {
         assert_eq!(POOL.free_slots(), POOL.capacity());
     }
 
+    /// Nobody could declare it lost from a job that it began after that.
+    #[test]
+    fn a_lost_worker_takes_no_other_job_in_run_pending() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let (sender, id) = channel();
+        let workers = run_workers_with(POOL.handle(), "lost", 1, move |id| {
+            let _ = sender.send(id);
+            Ok(())
+        })
+        .unwrap();
+        let (counted, count) = channel();
+        let held = Gate::new();
+        let hold = held.clone();
+        let outer = POOL
+            .submit(move || {
+                hold.wait();
+                counted.send(POOL.run_pending(2)).unwrap();
+            })
+            .unwrap();
+        let loses = POOL
+            .submit(move || {
+                // SAFETY: the worker runs no job of a scope.
+                unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Continue) };
+            })
+            .unwrap();
+        let left = POOL.submit(|| ()).unwrap();
+        held.open();
+        assert_eq!(count.recv().unwrap(), 1);
+        assert!(matches!(outer.result(), Err(JobError::WorkerLost)));
+        assert!(matches!(loses.result(), Err(JobError::WorkerLost)));
+        assert!(left.cancel());
+        drop(workers);
+    }
+
     /// A worker is lost in a callback of a job that has a result already: who waits for the job is
     /// told, and the result is dropped when the worker comes back from it.
     #[test]

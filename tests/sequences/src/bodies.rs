@@ -29,6 +29,8 @@ pub(crate) fn job_begins(job: Job) {
             match world.next() {
                 Next::Started(started) => {
                     assert_eq!(started, job, "the order of jobs");
+                    // A caller whose worker was lost has become another.
+                    world.frame().lost = false;
                     break;
                 }
                 Next::None => panic!("{job:?} ran, and was not queued"),
