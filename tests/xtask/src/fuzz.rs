@@ -3,29 +3,36 @@
 //! It begins with the corpus in the repository and leaves that as it is; what it finds is in
 //! `target/fuzz` and is where the next run goes on. `--keep` takes from there what reaches code that
 //! the corpus does not. Coverage needs no sanitizer, and so no nightly compiler: the core's own
-//! checks and the model's are what fails.
+//! checks and the model's are what fails. `--sanitizer address` has Debian's compiler build it, and
+//! bad accesses and leaks fail as well.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
-use crate::{Outcome, cargo, root, run_command};
+use crate::{Outcome, cargo, root, run_command, sanitizers};
 
 const FUZZ: &str = "tests/fuzz";
 const TARGET: &str = "sequences";
 /// In bytes: some thirty calls. Longer ones are slower and reach nothing else.
 const MAX_LENGTH: &str = "-max_len=300";
+const USAGE: &str =
+    "usage: cargo xtask fuzz [--keep | [--seconds N | --replay FILE] [--sanitizer address]]";
 
 pub fn run(args: &[String]) -> Outcome {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args[..] {
-        [] => fuzz("120"),
-        ["--seconds", seconds] if seconds.parse::<u32>().is_ok() => fuzz(seconds),
-        ["--replay", file] => replay(file),
-        ["--keep"] => keep(),
-        _ => Err("usage: cargo xtask fuzz [--seconds N | --replay FILE | --keep]".into()),
+    let (what, sanitizer) = match &args[..] {
+        [what @ .., "--sanitizer", "address"] => (what, "address"),
+        what => (what, "none"),
+    };
+    match what {
+        [] => fuzz("120", sanitizer),
+        ["--seconds", seconds] if seconds.parse::<u32>().is_ok() => fuzz(seconds, sanitizer),
+        ["--replay", file] => replay(file, sanitizer),
+        ["--keep"] if sanitizer == "none" => keep(),
+        _ => Err(USAGE.into()),
     }
 }
 
@@ -37,10 +44,10 @@ fn corpora() -> Result<[PathBuf; 2], String> {
     Ok([root().join(FUZZ).join("corpus").join(TARGET), found])
 }
 
-fn fuzz(seconds: &str) -> Outcome {
+fn fuzz(seconds: &str, sanitizer: &str) -> Outcome {
     let [kept, found] = corpora()?;
     let before = artifacts();
-    let mut command = cargo_fuzz()?;
+    let mut command = cargo_fuzz(sanitizer)?;
     // What is found goes to the first.
     command.arg(&found).arg(&kept).arg("--");
     command.args([
@@ -68,17 +75,17 @@ fn artifacts() -> Vec<PathBuf> {
     files.map(|file| file.path()).collect()
 }
 
-fn replay(file: &str) -> Outcome {
+fn replay(file: &str, sanitizer: &str) -> Outcome {
     let path = std::path::absolute(file).map_err(|error| error.to_string())?;
     if !path.is_file() {
         return Err(format!("{file} is not there"));
     }
-    run_command(cargo_fuzz()?.arg(path))
+    run_command(cargo_fuzz(sanitizer)?.arg(path))
 }
 
 fn keep() -> Outcome {
     let [kept, found] = corpora()?;
-    let mut command = cargo_fuzz()?;
+    let mut command = cargo_fuzz("none")?;
     command.arg(&kept).arg(&found);
     // Which code is reached, and not how often.
     command.args(["--", "-set_cover_merge=1", "-use_counters=0"]);
@@ -86,7 +93,7 @@ fn keep() -> Outcome {
 }
 
 /// `cargo fuzz run` of the target, without what it is to run on.
-fn cargo_fuzz() -> Result<Command, String> {
+fn cargo_fuzz(sanitizer: &str) -> Result<Command, String> {
     let is_there = |program: &mut Command| {
         let quiet = program.stdout(Stdio::null()).stderr(Stdio::null());
         quiet.status().is_ok_and(|status| status.success())
@@ -98,12 +105,12 @@ fn cargo_fuzz() -> Result<Command, String> {
     if !is_there(cargo().args(["fuzz", "--version"])) {
         return Err("missing: cargo install cargo-fuzz --locked".into());
     }
-    let mut command = cargo();
-    command.args(["fuzz", "run", "--sanitizer", "none", "--fuzz-dir"]);
-    command
-        .arg(Path::new(FUZZ))
-        .arg("--target-dir")
-        .arg(root().join("target/fuzz"));
+    let (mut command, target) = match sanitizer {
+        "none" => (cargo(), "target/fuzz".into()),
+        _ => (sanitizers::cargo(sanitizer)?, sanitizers::target(sanitizer)),
+    };
+    command.args(["fuzz", "run", "--sanitizer", sanitizer, "--fuzz-dir", FUZZ]);
+    command.arg("--target-dir").arg(root().join(target));
     command.arg(TARGET);
     Ok(command)
 }

@@ -45,7 +45,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "fuzz",
-        help: "[--seconds N | --replay FILE | --keep]  sequences of calls against the model, found by coverage",
+        help: "[--keep | [--seconds N | --replay FILE] [--sanitizer address]]  sequences of calls against the model, found by coverage",
         run: fuzz::run,
     },
     Verb {

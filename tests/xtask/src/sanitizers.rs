@@ -30,8 +30,7 @@ pub fn asan(args: &[String]) -> Outcome {
 }
 
 fn sanitize(sanitizer: &str, args: &[String]) -> Outcome {
-    debian::require(&[debian::COMPILER, NEEDED].concat())?;
-    let mut soak = cargo(sanitizer);
+    let mut soak = cargo(sanitizer)?;
     soak.args(["run", "--release", "--package", "soak"]);
     build(&mut soak, sanitizer);
     soak.arg("--");
@@ -41,7 +40,7 @@ fn sanitize(sanitizer: &str, args: &[String]) -> Outcome {
         soak.args(args);
     }
     run_command(&mut soak)?;
-    let mut suites = cargo(sanitizer);
+    let mut suites = cargo(sanitizer)?;
     suites.args(["test", "--release", "--package", "corepool-tests"]);
     for suite in SUITES {
         suites.args(["--test", suite]);
@@ -55,7 +54,8 @@ fn sanitize(sanitizer: &str, args: &[String]) -> Outcome {
 }
 
 /// Cargo with the sanitizer; a report ends the program with an error.
-fn cargo(sanitizer: &str) -> Command {
+pub fn cargo(sanitizer: &str) -> Result<Command, String> {
+    debian::require(&[debian::COMPILER, NEEDED].concat())?;
     let mut command = debian::cargo();
     command.env("TSAN_OPTIONS", "halt_on_error=1").env(
         "RUSTFLAGS",
@@ -64,10 +64,15 @@ fn cargo(sanitizer: &str) -> Command {
              -Clink-arg=-fsanitize={sanitizer}"
         ),
     );
-    command
+    Ok(command)
+}
+
+/// Where it puts what it builds.
+pub fn target(sanitizer: &str) -> String {
+    format!("target/{sanitizer}-sanitizer")
 }
 
 fn build(command: &mut Command, sanitizer: &str) {
     command.args(["--locked", "-Zbuild-std", "--target", TARGET]);
-    command.args(["--target-dir", &format!("target/{sanitizer}-sanitizer")]);
+    command.args(["--target-dir", &target(sanitizer)]);
 }
