@@ -185,13 +185,12 @@ impl FreeList {
             while let Some(slot) = next.checked_sub(1) {
                 count += 1;
                 next = usize::from(link(slot as u16).load(Ordering::Relaxed));
-                if count > words.slots || next > words.slots {
+                if count > words.slots {
                     break;
                 }
             }
-            if self.head.load(Ordering::Relaxed) == head
-                && self.fresh.load(Ordering::Relaxed) == fresh
-            {
+            // The chain was the same all the time then, `fresh` being what it was at one moment of it.
+            if self.head.load(Ordering::Relaxed) == head {
                 return count;
             }
         }

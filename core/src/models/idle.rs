@@ -5,6 +5,8 @@ use loom::{cell::UnsafeCell, sync::Arc};
 use super::{MACHINE, Machine, Sleeper, explore, spawn, with_pool};
 use crate::{Parker, SpinWorker, StaticPool};
 
+static LENDING: Machine = Machine { lends: true };
+
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
 fn sleepy_workers<const WORKERS: usize>(name: &str, preemptions: usize, jobs: usize) {
@@ -89,7 +91,6 @@ fn both_are_woken() {
 /// A pool without workers, whose callers run the work while they block: who leaves first does not
 /// leave the other asleep.
 fn callers_lend_themselves<const SEATS: usize>(name: &str, preemptions: usize) {
-    static LENDING: Machine = Machine { lends: true };
     explore(name, Some(preemptions), || {
         with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, SEATS, 1>| {
             let other = spawn(move || {
@@ -109,6 +110,27 @@ fn a_seat_for_each_caller() {
 #[test]
 fn one_seat_for_two_callers() {
     callers_lend_themselves::<1>("idle: 2 callers lend themselves, 1 seat", 1);
+}
+
+/// A caller leaves the only seat while somebody, late to ring it there, holds the seat's bell: the
+/// next caller comes again until it gets the seat.
+#[test]
+fn a_seat_that_is_rung_late() {
+    explore("idle: a caller's seat is left, and held", Some(2), || {
+        with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
+            assert!(seat.seat().bell.try_hold());
+            let next = spawn(move || {
+                assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
+            });
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+            seat.seat().bell.release();
+            next.join().unwrap();
+        });
+    });
 }
 
 /// A worker that was claimed for a job, and goes instead, knows that the job is there.

@@ -1,8 +1,11 @@
 //! A job: submit, run, cancel, result and drop, against each other.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::Waker,
 };
 
 use loom::thread;
@@ -40,6 +43,17 @@ fn run_in_thread(pool: &'static Pool) -> thread::JoinHandle<()> {
 fn run_and_result() {
     with_job("job: run, result", None, |pool, job| {
         let worker = run_in_thread(pool);
+        assert!(job.result().is_ok());
+        worker.join().unwrap();
+    });
+}
+
+/// The waker changes while the completer wakes the old one, to whom nobody listens any more.
+#[test]
+fn another_waker() {
+    with_job("job: run, another waker", Some(3), |pool, mut job| {
+        let worker = run_in_thread(pool);
+        job.poll_ready(Waker::noop());
         assert!(job.result().is_ok());
         worker.join().unwrap();
     });

@@ -59,6 +59,22 @@ fn wait_for_the_first() {
     });
 }
 
+/// A future fails while the wait for a failure begins; the other does not end at all.
+#[test]
+fn wait_for_a_failure() {
+    explore("sets: wait for a failure of 2, fail", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let (failing, first) = pool.promise::<u32>().unwrap();
+            let (_pending, second) = pool.promise().unwrap();
+            let holder = spawn(move || drop(failing));
+            let mut jobs = [first, second];
+            let waited = wait(&mut jobs, None, ReturnWhen::FirstException).unwrap();
+            assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
+            holder.join().unwrap();
+        });
+    });
+}
+
 #[test]
 fn each_as_it_completes() {
     explore("sets: as_completed of 2, run 2", Some(2), || {
@@ -75,6 +91,29 @@ fn each_as_it_completes() {
             let take = |mut job: JobFuture<'_, u32>| job.try_result().unwrap().unwrap();
             let results: Vec<u32> = set.map(|job| take(job.unwrap())).collect();
             assert_eq!(results, [1, 2], "in the order of completion");
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// One completer has reported and not let go yet when the other has: neither future is handed out
+/// before it is ready, or lost.
+#[test]
+fn a_late_completer() {
+    explore("sets: as_completed of 2, run 1 and 1", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let jobs: FutureSet<'_, u32, 2> = [1, 2]
+                .map(|n| pool.submit(move || n).unwrap())
+                .into_iter()
+                .collect();
+            let mut set = as_completed(jobs, None);
+            MACHINE.with_parker(&mut |parker| assert!(!poll_once(&mut set, &parker.waker())));
+            let worker = run_in_thread(pool, 1);
+            run_one(pool);
+            let take = |mut job: JobFuture<'_, u32>| job.try_result().unwrap().unwrap();
+            let mut results: Vec<u32> = set.map(|job| take(job.unwrap())).collect();
+            results.sort();
+            assert_eq!(results, [1, 2]);
             worker.join().unwrap();
         });
     });
