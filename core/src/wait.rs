@@ -216,13 +216,14 @@ pub fn wait<'a, 'p, T>(
     if is_over(futures) {
         return Ok(partition(futures));
     }
-    let target = match when {
-        ReturnWhen::FirstCompleted => None,
-        ReturnWhen::FirstException | ReturnWhen::AllCompleted => futures
-            .iter()
-            .find(|future| !future.is_ready())
-            .map(JobFuture::slot),
-    };
+    let mut unready = futures
+        .iter()
+        .filter(|future| !future.is_ready())
+        .map(JobFuture::slot);
+    // Each must end, or, where any may be the one that ends the wait, the only one that is left.
+    let target = unready
+        .next()
+        .filter(|_| when == ReturnWhen::AllCompleted || unready.next().is_none());
     let mut place: Option<Waiting<'p>> = None;
     let mut reported = 0;
     let mut failed = false;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{MACHINE, Sleeper, explore, spawn, with_pool};
-use crate::{JobError, JobFuture, StaticPool, idle::Seated};
+use crate::{JobError, JobFuture, ReturnWhen, StaticPool, idle::Seated, wait};
 
 type Pool = StaticPool<2, 32, 1, 2, 1>;
 
@@ -79,6 +79,33 @@ fn no_circle() {
                 assert_eq!(first.take().unwrap().result().unwrap(), 7);
             });
             other.join().unwrap();
+        });
+    });
+}
+
+/// A job waits until itself or another fails: it is not told, since the other does.
+#[test]
+fn a_failure_ends_the_wait() {
+    explore("circle: none, since another fails", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 2>| {
+            let raw = pool.handle().raw;
+            let (failing, other) = pool.promise::<()>().unwrap();
+            let both = Arc::new(Mutex::new(None));
+            let theirs = both.clone();
+            let job = pool.submit(move || {
+                let mut both: [JobFuture<'_, ()>; 2] = theirs.lock().unwrap().take().unwrap();
+                let waited = wait(&mut both, None, ReturnWhen::FirstException).unwrap();
+                assert_eq!(waited.done.len(), 1);
+            });
+            *both.lock().unwrap() = job.ok().map(|own| [own, other]);
+            let holder = spawn(move || drop(failing));
+            let sleeper = Sleeper::new();
+            // SAFETY: left below, before the sleeper goes.
+            let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
+            raw.run_one(&sleeper, Some(seat));
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+            holder.join().unwrap();
         });
     });
 }
