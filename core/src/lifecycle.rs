@@ -46,7 +46,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Whether nothing is left for a worker to do, ever.
-    fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         if self.phase() & (SHUT_DOWN | BROKEN) == 0 {
             return false;
         }

@@ -221,7 +221,11 @@ impl<'p> Queue<'p> {
     #[inline]
     pub(crate) fn is_empty(self) -> bool {
         loop {
-            let head = self.lane.head.load(Ordering::Acquire);
+            // Relaxed: an item that the caller knows of comes after every node that it can find here,
+            // and whoever pushed it knew of the links up to it.
+            let head = self.lane.head.load(Ordering::Relaxed);
+            // Acquire: pairs with the Release of `push`; if the node is in use again, the check of
+            // the head says so.
             let next = self.node(self.end(head)).next.load(Ordering::Acquire);
             if self.lane.head.load(Ordering::Relaxed) == head {
                 return self.tagged.index(next) == 0;

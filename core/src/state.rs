@@ -220,11 +220,14 @@ impl State {
 
     /// Swaps `from` for `to`. AcqRel: every transition hands over what its bits stand for (payload,
     /// waker cell, chain) and takes over what the others' bits stand for.
+    ///
+    /// Relaxed on failure: a transition that ends without a swap hands nothing over. Who then goes on
+    /// to what a bit stands for loads the word first.
     #[inline(always)]
     fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
         match self
             .0
-            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Relaxed)
         {
             Ok(_) => Ok(Snapshot(to)),
             Err(now) => Err(Snapshot(now)),

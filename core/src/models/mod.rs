@@ -9,6 +9,20 @@
 //! Where all orders are too many, a model looks at those with a bounded number of preemptions, which
 //! finds nearly all bugs (M. Musuvathi and S. Qadeer, "Iterative Context Bounding", PLDI 2007). Each
 //! model prints its bound and how many interleavings it ran. Run them with `cargo xtask loom`.
+//!
+//! # Whether the models would notice
+//!
+//! `cargo xtask orderings` weakens the crate's memory orderings, one at a time, and a model must
+//! fail. Where none can, although C11 needs the ordering, a comment right above the call says what
+//! loom does not do. It names what the ordering loses (`Acquire`, `Release` or `SeqCst`, with `on
+//! failure` for the second ordering of `compare_exchange`) and is a sentence:
+//!
+//! ```text
+//! // Unseen by loom, Acquire on failure: a swap that fails reads the newest value in loom, ...
+//! ```
+//!
+//! That no model fails is not the reason: an ordering that is stronger than it need be is weakened,
+//! and a race that no model has gets one.
 
 mod bell;
 mod broken;

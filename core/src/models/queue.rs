@@ -93,6 +93,69 @@ fn nodes_are_used_again() {
     });
 }
 
+/// A node that comes to the head again has the successor that it has now.
+#[test]
+fn a_node_at_the_head_again() {
+    explore("queue: a node at the head again", Some(2), || {
+        let queue = Fixture::<3>::new();
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                queue.push(1, 1);
+                let first = queue.pop();
+                queue.push(2, first.map_or(2, |popped| popped.node));
+                [first, queue.pop()]
+            })
+        };
+        let mine = queue.pop();
+        let theirs = other.join().unwrap().into_iter().flatten();
+        let popped = theirs.chain(mine).chain(std::iter::from_fn(|| queue.pop()));
+        assert_eq!(sorted(popped.map(|popped| popped.item)), [1, 2]);
+    });
+}
+
+/// Who pops helps no tail forward that has come to its old dummy in another turn.
+#[test]
+fn a_node_at_the_tail_again() {
+    explore("queue: a node at the tail again", Some(2), || {
+        let queue = Fixture::<3>::new();
+        queue.push(1, 1);
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                let first = queue.pop();
+                queue.push(2, first.map_or(2, |popped| popped.node));
+                let second = queue.pop();
+                queue.push(3, second.map_or(2, |popped| popped.node));
+                [first, second]
+            })
+        };
+        let mine = queue.pop();
+        let theirs = other.join().unwrap().into_iter().flatten();
+        let popped = theirs.chain(mine).chain(std::iter::from_fn(|| queue.pop()));
+        assert_eq!(sorted(popped.map(|popped| popped.item)), [1, 2, 3]);
+    });
+}
+
+/// A queue with an item in it is never taken for an empty one, whatever else comes and goes.
+#[test]
+fn never_empty() {
+    explore("queue: pop, push, is it empty", None, || {
+        let queue = Fixture::<3>::new();
+        queue.push(1, 1);
+        queue.push(2, 2);
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                let popped = queue.pop().unwrap();
+                queue.push(3, popped.node);
+            })
+        };
+        assert!(!queue.queue().is_empty());
+        other.join().unwrap();
+    });
+}
+
 #[test]
 fn one_producer_is_first_in_first_out() {
     explore("queue: first in, first out", None, || {

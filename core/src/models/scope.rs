@@ -58,3 +58,29 @@ fn run_and_end() {
 fn cancel_and_end() {
     with_scope("scope: run, cancel, end", 3, true);
 }
+
+/// The scope's own count says that the job has ended; nobody has its future.
+#[test]
+fn drop_and_end() {
+    explore("scope: run, drop, end", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let worker = spawn(move || {
+                run_one(pool);
+            });
+            let borrowed = Borrowed(UnsafeCell::new(0));
+            pool.scope(|scope| {
+                let borrowed = &borrowed;
+                let job = scope.submit(move || {
+                    let borrowed = borrowed;
+                    // SAFETY: the only one who is at work on it.
+                    borrowed.0.with_mut(|value| unsafe { *value += 1 });
+                });
+                drop(job.unwrap());
+                run_one(pool);
+            });
+            // SAFETY: the scope has ended, and so has its job.
+            assert_eq!(borrowed.0.with_mut(|value| unsafe { *value }), 1);
+            worker.join().unwrap();
+        });
+    });
+}

@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
-use crate::{JobError, StaticPool, SubmitError};
+use crate::{JobError, SpinWorker, StaticPool, SubmitError};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
 
@@ -68,6 +68,37 @@ fn broken() {
             });
             pool.break_pool("model");
             submitter.join().unwrap();
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// A worker that finds the pool over leaves: no job may be accepted that it has not seen.
+#[test]
+fn over_is_over() {
+    explore("shutdown: submit, leave", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let submitter = spawn(move || pool.submit_detached(|| ()).is_ok());
+            let ending = spawn(move || pool.shutdown(false, false).unwrap());
+            let over = pool.handle().raw.is_over();
+            assert!(!(submitter.join().unwrap() && over));
+            ending.join().unwrap();
+        });
+    });
+}
+
+/// The last worker leaves while somebody goes to sleep until then.
+#[test]
+fn who_waits_is_told_of_the_last_worker() {
+    explore("shutdown: wait, leave", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let worker = spawn(move || {
+                // SAFETY: left at once.
+                let seat = unsafe { pool.handle().raw.join(&SpinWorker, false) }.unwrap();
+                // SAFETY: joined above.
+                unsafe { seat.leave() };
+            });
+            pool.shutdown(true, false).unwrap();
             worker.join().unwrap();
         });
     });

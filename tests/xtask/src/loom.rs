@@ -2,15 +2,20 @@
 
 use std::{
     fs::File,
-    path::PathBuf,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use crate::{Outcome, cargo, root};
 
-/// No model may take longer.
-const LIMIT: Duration = Duration::from_secs(120);
+/// No model may take more processor time, in seconds.
+const LIMIT: u32 = 120;
+
+/// How a process ends that takes more than its limit of processor time: by the first of these, or
+/// by the second where soft and hard limit are the same.
+const SIGXCPU: i32 = 24;
+const SIGKILL: i32 = 9;
 
 pub fn run(args: &[String]) -> Outcome {
     let filter = args.first().map_or("", String::as_str);
@@ -25,10 +30,17 @@ pub fn run(args: &[String]) -> Outcome {
             continue;
         }
         count += 1;
-        match models.explore(&test)? {
-            Explored::Passed(row) => println!("{row}"),
-            Explored::Failed(why) => {
-                println!("{test:<48} FAILED: {why}");
+        let run = models.run(&test, None, &models.output())?;
+        match (run.end, run.row()) {
+            (End::Passed, Some([name, bound, count, seconds])) => {
+                println!("{name:<48} {bound:>13} {count:>13} {seconds:>7}");
+            }
+            (End::TookTooLong, _) => {
+                println!("{test:<48} FAILED: took too long");
+                failed.push(test);
+            }
+            _ => {
+                println!("{test:<48} FAILED: see its output");
                 failed.push(test);
             }
         }
@@ -45,18 +57,41 @@ pub fn run(args: &[String]) -> Outcome {
 }
 
 /// The test program that the models are in.
-struct Models {
+pub struct Models {
     program: PathBuf,
 }
 
-enum Explored {
-    Passed(String),
-    Failed(&'static str),
+/// One model, run.
+pub struct Run {
+    pub end: End,
+    pub output: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Passed,
+    Failed,
+    TookTooLong,
+}
+
+impl Run {
+    /// Name, bound, interleavings and seconds, as `models::explore` prints them.
+    pub fn row(&self) -> Option<[&str; 4]> {
+        let row = self.lines("model | ").next()?;
+        row.split(" | ").collect::<Vec<_>>().try_into().ok()
+    }
+
+    /// What comes after `start` on each line that has it.
+    pub fn lines(&self, start: &str) -> impl Iterator<Item = &str> {
+        self.output
+            .lines()
+            .filter_map(move |line| Some(line.split_once(start)?.1))
+    }
 }
 
 impl Models {
     /// Builds it optimised, and with `debug_assert`s, which say more.
-    fn build() -> Result<Self, String> {
+    pub fn build() -> Result<Self, String> {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
         let output = cargo()
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
@@ -78,7 +113,7 @@ impl Models {
         })
     }
 
-    fn list(&self) -> Result<Vec<String>, String> {
+    pub fn list(&self) -> Result<Vec<String>, String> {
         let output = Command::new(&self.program)
             .args(["--list", "models::"])
             .output()
@@ -95,39 +130,29 @@ impl Models {
         root().join("target/loom/output.txt")
     }
 
-    fn explore(&self, test: &str) -> Result<Explored, String> {
+    /// Runs a model, with its output to a file; with `weakened`, as `core/src/sync/weakenable.rs`
+    /// takes it.
+    pub fn run(&self, test: &str, weakened: Option<&str>, output: &Path) -> Result<Run, String> {
         let problem = |error| format!("cannot run {test}: {error}");
-        let output = File::create(self.output()).map_err(problem)?;
-        let errors = output.try_clone().map_err(problem)?;
-        let mut child = Command::new(&self.program)
+        let file = File::create(output).map_err(problem)?;
+        let errors = file.try_clone().map_err(problem)?;
+        let status = Command::new("sh")
+            .args(["-c", &format!("ulimit -t {LIMIT}; exec \"$@\""), "sh"])
+            .arg(&self.program)
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .stdout(Stdio::from(output))
+            .envs(weakened.map(|weakened| ("COREPOOL_WEAKENED", weakened)))
+            .stdout(Stdio::from(file))
             .stderr(Stdio::from(errors))
-            .spawn()
+            .status()
             .map_err(problem)?;
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(problem)? {
-                break status;
-            }
-            if start.elapsed() > LIMIT {
-                child.kill().map_err(problem)?;
-                child.wait().map_err(problem)?;
-                return Ok(Explored::Failed("took too long"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let said = std::fs::read_to_string(self.output()).map_err(problem)?;
-        // "model | name | bound | interleavings | seconds", from `models::explore`.
-        let row = said.lines().find_map(|line| {
-            let (_, row) = line.split_once("model | ")?;
-            let [name, bound, count, seconds]: [&str; 4] =
-                row.split(" | ").collect::<Vec<_>>().try_into().ok()?;
-            Some(format!("{name:<48} {bound:>13} {count:>13} {seconds:>7}"))
-        });
-        Ok(match row {
-            Some(row) if status.success() => Explored::Passed(row),
-            _ => Explored::Failed("see its output"),
+        let said = std::fs::read(output).map_err(problem)?;
+        Ok(Run {
+            end: match status.signal() {
+                Some(SIGXCPU | SIGKILL) => End::TookTooLong,
+                _ if status.success() => End::Passed,
+                _ => End::Failed,
+            },
+            output: String::from_utf8_lossy(&said).into_owned(),
         })
     }
 }

@@ -8,6 +8,7 @@ mod fuzz;
 mod loom;
 mod memcheck;
 mod mutants;
+mod orderings;
 mod sanitizers;
 mod soak;
 mod steps;
@@ -67,6 +68,11 @@ const VERBS: &[Verb] = &[
         name: "mutants",
         help: "[OPTIONS]  small faults put into the core, which a test must notice; options of cargo mutants",
         run: mutants::run,
+    },
+    Verb {
+        name: "orderings",
+        help: "[OPTIONS]  weaken each memory ordering in core: a model must fail; --help lists the options",
+        run: orderings::run,
     },
     Verb {
         name: "soak",
