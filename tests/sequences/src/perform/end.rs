@@ -49,13 +49,12 @@ pub(crate) fn end_pool(end: End) {
             world.frames.pop();
         });
     }
-    // Jobs of a worker that was declared lost are nobody's.
-    let in_job = world(|world| world.frames.iter().any(|frame| !frame.lost));
     let timeout = timeout();
     let frame = Frame {
         sweep: sweep.into(),
         ..Frame::default()
     };
+    let mut in_job = false;
     let mut started = 0;
     let mut queued = false;
     let over = framed(
@@ -68,6 +67,8 @@ pub(crate) fn end_pool(end: End) {
         },
         |world, _| {
             while world.sweep() {}
+            // Jobs of a worker that was declared lost, be it in the sweep, are nobody's.
+            in_job = world.frames.iter().rev().skip(1).any(|frame| !frame.lost);
             if waits && !in_job {
                 world.catch_up(|_| false);
                 queued = world.model.has_queued();
