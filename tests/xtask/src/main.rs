@@ -10,6 +10,7 @@ mod memcheck;
 mod mutants;
 mod orderings;
 mod sanitizers;
+mod size;
 mod soak;
 mod steps;
 
@@ -68,6 +69,11 @@ const VERBS: &[Verb] = &[
         name: "mutants",
         help: "[OPTIONS]  small faults put into the core, which a test must notice; options of cargo mutants",
         run: mutants::run,
+    },
+    Verb {
+        name: "size",
+        help: "[--write] [--target TARGET]  flash, RAM, instructions and stack on chips, beside other ways to hand work over",
+        run: size::run,
     },
     Verb {
         name: "orderings",

@@ -1,0 +1,563 @@
+//! `cargo xtask size`: what the pool costs on a chip, beside other ways to hand work over.
+//!
+//! The programs of `tests/size` are one minimal application, each with another way.
+//!
+//! * **Flash and RAM** are what a program's sections take beyond those of `nothing`, which does the
+//!   work in place.
+//! * **Instructions, stack and masked interrupts** come from a trace of the same programs: QEMU logs
+//!   the registers before each instruction, so that the figures are exact and repeatable, and nothing
+//!   is built in for the measurement. Of the calls of a run, the most expensive one counts.
+//!
+//! `tests/size/README.md` has the figures. None may be more than 5 % above them.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
+
+use crate::{Outcome, cargo, debian, root, run_command};
+
+const README: &str = "tests/size/README.md";
+
+/// The program without anything to hand work over.
+const NOTHING: &str = "nothing";
+
+/// Ways to hand work over.
+const WAYS: &[&str] = &[
+    "corepool",
+    "embassy-executor",
+    "embassy-channel",
+    "heapless-mpmc",
+];
+
+/// As `tests/size` has it without its feature.
+const SLOTS: u64 = 16;
+
+/// The measured functions of `tests/size`.
+const CALLS: [&str; 3] = ["submit", "run", "result"];
+
+const OPT_LEVELS: &[&str] = &["s", "3"];
+
+struct Chip {
+    target: &'static str,
+    emulator: &'static str,
+    package: &'static str,
+    machine: &'static [&'static str],
+    registers: &'static Registers,
+}
+
+/// How the emulator's log calls them.
+struct Registers {
+    stack_pointer: &'static str,
+    return_address: &'static str,
+    /// The one with the bit that lets interrupts through, where it is logged.
+    status: Option<&'static str>,
+}
+
+const ARM: &Registers = &Registers {
+    stack_pointer: "R13=",
+    return_address: "R14=",
+    status: None,
+};
+
+const RISCV: &Registers = &Registers {
+    stack_pointer: "x2/sp ",
+    return_address: "x1/ra ",
+    status: Some("mstatus "),
+};
+
+const CHIPS: &[Chip] = &[
+    Chip {
+        target: "thumbv7m-none-eabi",
+        emulator: "qemu-system-arm",
+        package: "qemu-system-arm",
+        machine: &["-machine", "lm3s6965evb"],
+        registers: ARM,
+    },
+    Chip {
+        target: "thumbv6m-none-eabi",
+        emulator: "qemu-system-arm",
+        package: "qemu-system-arm",
+        machine: &["-machine", "microbit"],
+        registers: ARM,
+    },
+    Chip {
+        target: "riscv32imac-unknown-none-elf",
+        emulator: "qemu-system-riscv32",
+        package: "qemu-system-misc",
+        machine: &["-machine", "virt", "-bios", "none"],
+        registers: RISCV,
+    },
+];
+
+/// The figures' names, in the order of [`Row::figures`].
+const FIGURES: [&str; 10] = [
+    "flash",
+    "RAM",
+    "RAM a slot",
+    "submit",
+    "run",
+    "result",
+    "stack of submit",
+    "stack of run",
+    "critical sections",
+    "longest",
+];
+
+struct Row {
+    way: String,
+    figures: [u64; FIGURES.len()],
+}
+
+/// The figures of one chip and optimization.
+struct Table {
+    title: String,
+    rows: Vec<Row>,
+}
+
+pub fn run(args: &[String]) -> Outcome {
+    let usage = || {
+        let targets: Vec<_> = CHIPS.iter().map(|chip| chip.target).collect();
+        let targets = targets.join(", ");
+        format!(
+            "usage: cargo xtask size [--write] [--target TARGET], with TARGET one of: {targets}"
+        )
+    };
+    let mut write = false;
+    let mut target = None;
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--write" => write = true,
+            "--target" => target = Some(args.next().ok_or_else(usage)?),
+            _ => return Err(usage()),
+        }
+    }
+    let is_asked_for = |chip: &&Chip| target.is_none_or(|target| target == chip.target);
+    let chips: Vec<_> = CHIPS.iter().filter(is_asked_for).collect();
+    if chips.is_empty() {
+        return Err(usage());
+    }
+    let mut tables = Vec::new();
+    for chip in chips {
+        for table in chip.tables()? {
+            println!("{}", table.markdown());
+            tables.push(table);
+        }
+    }
+    let path = root().join(README);
+    let readme = fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    if write {
+        return fs::write(&path, with_tables(&readme, &tables))
+            .map_err(|error| format!("cannot write {}: {error}", path.display()));
+    }
+    let above: Vec<_> = tables
+        .iter()
+        .flat_map(|table| table.above(&readme))
+        .collect();
+    if above.is_empty() {
+        println!("no figure is more than 5 % above {README}");
+        return Ok(());
+    }
+    Err(format!(
+        "{}\nif that is meant: cargo xtask size --write",
+        above.join("\n")
+    ))
+}
+
+/// The file with these tables in place of those with the same titles.
+fn with_tables(readme: &str, tables: &[Table]) -> String {
+    let mut parts = readme.split("\n## ");
+    let mut text = parts.next().unwrap_or_default().trim_end().to_owned() + "\n";
+    let written: HashMap<_, _> = parts.filter_map(|part| part.split_once('\n')).collect();
+    for chip in CHIPS {
+        for opt_level in OPT_LEVELS {
+            let title = chip.title(opt_level);
+            if let Some(table) = tables.iter().find(|table| table.title == title) {
+                write!(text, "\n{}", table.markdown()).expect("a string grows");
+            } else if let Some(rows) = written.get(title.as_str()) {
+                write!(text, "\n## {title}\n\n{}\n", rows.trim()).expect("a string grows");
+            }
+        }
+    }
+    text
+}
+
+impl Table {
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let head = [&[""], FIGURES.as_slice()].concat();
+        let head: Vec<_> = head.iter().map(|name| (*name).to_owned()).collect();
+        let mut text = format!("## {}\n\n{}", self.title, line(&head));
+        text += &format!("|---|{}\n", "---:|".repeat(FIGURES.len()));
+        for row in &self.rows {
+            let figures = row.figures.iter().map(u64::to_string);
+            let cells: Vec<_> = [format!("`{}`", row.way)]
+                .into_iter()
+                .chain(figures)
+                .collect();
+            text += &line(&cells);
+        }
+        text
+    }
+
+    /// What is more than 5 % above the table with this title in the file, or not in it.
+    fn above(&self, readme: &str) -> Vec<String> {
+        let section = readme
+            .split("\n## ")
+            .find_map(|section| section.strip_prefix(&format!("{}\n", self.title)))
+            .unwrap_or_default();
+        let mut above = Vec::new();
+        for row in &self.rows {
+            let start = format!("| `{}` |", row.way);
+            let written: Vec<u64> = section
+                .lines()
+                .find_map(|line| line.strip_prefix(&start))
+                .unwrap_or_default()
+                .split('|')
+                .filter_map(|cell| cell.trim().parse().ok())
+                .collect();
+            if written.len() != FIGURES.len() {
+                above.push(format!("{}: {} is not in {README}", self.title, row.way));
+                continue;
+            }
+            for ((name, figure), written) in FIGURES.iter().zip(row.figures).zip(written) {
+                if figure * 100 > written * 105 {
+                    above.push(format!(
+                        "{}: {}, {name}: {figure} instead of {written}",
+                        self.title, row.way
+                    ));
+                }
+            }
+        }
+        above
+    }
+}
+
+impl Chip {
+    fn title(&self, opt_level: &str) -> String {
+        format!("{}, opt-level {opt_level}", self.target)
+    }
+
+    fn tables(&self) -> Result<Vec<Table>, String> {
+        // Memory is the same however much is optimized.
+        let programs = self.build("s", &["--features", "twice-the-slots"])?;
+        let base = Sections::of(&programs.join(NOTHING))?;
+        let mut twice = HashMap::new();
+        for &way in WAYS {
+            let sections = Sections::of(&programs.join(way))?;
+            twice.insert(way, sections.ram - base.ram);
+        }
+        let mut tables = Vec::new();
+        for opt_level in OPT_LEVELS {
+            let programs = self.build(opt_level, &[])?;
+            let base = Sections::of(&programs.join(NOTHING))?;
+            let mut rows = Vec::new();
+            for &way in WAYS {
+                let program = programs.join(way);
+                let sections = Sections::of(&program)?;
+                let ram = sections.ram - base.ram;
+                let calls = self.trace(&program)?;
+                rows.push(Row {
+                    way: way.to_owned(),
+                    figures: [
+                        sections.flash - base.flash,
+                        ram,
+                        (twice[way] - ram).div_ceil(SLOTS),
+                        calls[0].instructions,
+                        calls[1].instructions,
+                        calls[2].instructions,
+                        calls[0].stack,
+                        calls[1].stack,
+                        calls.iter().map(|call| call.critical_sections).sum(),
+                        calls.iter().map(|call| call.longest).max().unwrap_or(0),
+                    ],
+                });
+            }
+            tables.push(Table {
+                title: self.title(opt_level),
+                rows,
+            });
+        }
+        Ok(tables)
+    }
+
+    /// Builds all programs; returns the directory that they are in.
+    fn build(&self, opt_level: &str, args: &[&str]) -> Result<PathBuf, String> {
+        let target = self.target;
+        let mut command = if debian::is_not_needed_for(target) {
+            cargo()
+        } else {
+            debian::require(&[debian::COMPILER, debian::LINKER].concat())
+                .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
+            let mut command = debian::cargo();
+            let name = target.replace('-', "_").to_uppercase();
+            command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
+            command.arg("-Zbuild-std=core");
+            command
+        };
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+        command.args(["build", "--quiet", "--locked", "--release"]);
+        command.args(["--manifest-path", "tests/size/Cargo.toml"]);
+        command.args(["--target", target, "--target-dir", "target/size"]);
+        run_command(command.args(args))?;
+        Ok(root().join(format!("target/size/{target}/release")))
+    }
+
+    /// Runs a program to its end; returns the most that each of [`CALLS`] took.
+    fn trace(&self, program: &Path) -> Result<[Call; CALLS.len()], String> {
+        let log = program.with_extension("log");
+        let output = Command::new(self.emulator)
+            .args(self.machine)
+            .args(["-display", "none", "-monitor", "none", "-serial", "none"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            // One instruction at a time, each with the registers before it.
+            .args(["-singlestep", "-d", "exec,cpu,nochain", "-D"])
+            .arg(&log)
+            .arg("-kernel")
+            .arg(program)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|_| {
+                format!(
+                    "missing: apt-get install -y --no-install-recommends {}",
+                    self.package
+                )
+            })?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!(
+                "{}: a result is wrong ({})\n{said}",
+                program.display(),
+                output.status
+            ));
+        }
+        let code = Code::of(program)?;
+        let steps = self.steps(&log, &code)?;
+        let mut calls = [Call::default(); CALLS.len()];
+        for (call, name) in calls.iter_mut().zip(CALLS) {
+            let entry = code.function(name)?;
+            for (at, step) in steps.iter().enumerate() {
+                if step.at == entry {
+                    *call = call.max(Call::of(&steps[at..]).ok_or("a call does not return")?);
+                }
+            }
+            if call.instructions == 0 {
+                return Err(format!("{}: {name} is not called", program.display()));
+            }
+        }
+        Ok(calls)
+    }
+
+    /// The instructions that the program has executed.
+    fn steps(&self, log: &Path, code: &Code) -> Result<Vec<Step>, String> {
+        let problem = |error| format!("cannot read {}: {error}", log.display());
+        let mut steps = Vec::new();
+        let mut masked = false;
+        let mut record = String::new();
+        for line in BufReader::new(File::open(log).map_err(problem)?).lines() {
+            let line = line.map_err(problem)?;
+            if line.starts_with("Trace ") && !record.is_empty() {
+                let step = self.step(&record, masked);
+                let step = step.ok_or_else(|| format!("cannot make sense of {record:?}"))?;
+                if self.registers.status.is_none() {
+                    masked = code.masks(step.at, &record).unwrap_or(masked);
+                }
+                steps.push(step);
+                record.clear();
+            }
+            if line.starts_with("Stopped execution") {
+                // Logged, but not executed yet: it comes again.
+                record.clear();
+            } else {
+                record += &line;
+                record += "\n";
+            }
+        }
+        Ok(steps)
+    }
+
+    /// What the log has of one instruction. `masked`: after the one before.
+    fn step(&self, record: &str, masked: bool) -> Option<Step> {
+        let register = |name| register(record, name);
+        Some(Step {
+            at: hexadecimal(record.split('/').nth(1)?)?,
+            stack_pointer: register(self.registers.stack_pointer)?,
+            // The lowest bit says on Arm that the code is Thumb code.
+            return_address: register(self.registers.return_address)? & !1,
+            masked: match self.registers.status {
+                Some(status) => register(status)? & MIE == 0,
+                None => masked,
+            },
+        })
+    }
+}
+
+fn register(record: &str, name: &str) -> Option<u64> {
+    let (_, value) = record.split_once(name)?;
+    hexadecimal(value.split_whitespace().next()?)
+}
+
+/// The bit of RISC-V's `mstatus` that lets interrupts through.
+const MIE: u64 = 1 << 3;
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok()
+}
+
+/// What is there before an instruction.
+struct Step {
+    at: u64,
+    stack_pointer: u64,
+    return_address: u64,
+    /// Whether it is executed with interrupts masked.
+    masked: bool,
+}
+
+/// What a call took.
+#[derive(Clone, Copy, Default)]
+struct Call {
+    instructions: u64,
+    /// Bytes.
+    stack: u64,
+    critical_sections: u64,
+    /// The instructions of the longest of them.
+    longest: u64,
+}
+
+impl Call {
+    /// The call that begins with the first of these steps.
+    fn of(steps: &[Step]) -> Option<Self> {
+        let first = steps.first()?;
+        let has_returned = |step: &Step| {
+            step.at == first.return_address && step.stack_pointer == first.stack_pointer
+        };
+        let length = steps.iter().position(has_returned)?;
+        let steps = &steps[..length];
+        let lowest = steps.iter().map(|step| step.stack_pointer).min()?;
+        let sections = steps
+            .chunk_by(|one, next| one.masked == next.masked)
+            .filter(|section| section[0].masked);
+        Some(Self {
+            instructions: length as u64,
+            stack: first.stack_pointer - lowest,
+            critical_sections: sections.clone().count() as u64,
+            longest: sections
+                .map(|section| section.len() as u64)
+                .max()
+                .unwrap_or(0),
+        })
+    }
+
+    /// The greater of each figure.
+    fn max(self, other: Self) -> Self {
+        Self {
+            instructions: self.instructions.max(other.instructions),
+            stack: self.stack.max(other.stack),
+            critical_sections: self.critical_sections.max(other.critical_sections),
+            longest: self.longest.max(other.longest),
+        }
+    }
+}
+
+/// What a program takes of a chip's memory, in bytes.
+struct Sections {
+    flash: u64,
+    ram: u64,
+}
+
+impl Sections {
+    fn of(program: &Path) -> Result<Self, String> {
+        let bytes = read(program)?;
+        let file = parse(program, &bytes)?;
+        let mut sections = Self { flash: 0, ram: 0 };
+        for section in file.sections() {
+            match section.kind() {
+                SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::ReadOnlyString => {
+                    sections.flash += section.size();
+                }
+                SectionKind::Data => {
+                    sections.flash += section.size();
+                    sections.ram += section.size();
+                }
+                SectionKind::UninitializedData => sections.ram += section.size(),
+                _ => {}
+            }
+        }
+        Ok(sections)
+    }
+}
+
+/// A program's machine code.
+struct Code {
+    /// Where each section is, and what is in it.
+    sections: Vec<(u64, Vec<u8>)>,
+    functions: HashMap<String, u64>,
+}
+
+impl Code {
+    fn of(program: &Path) -> Result<Self, String> {
+        let bytes = read(program)?;
+        let file = parse(program, &bytes)?;
+        let sections = file
+            .sections()
+            .filter(|section| section.kind() == SectionKind::Text)
+            .filter_map(|section| Some((section.address(), section.data().ok()?.to_vec())))
+            .collect();
+        let functions = file.symbols().filter_map(|symbol| {
+            let name = format!("{:#}", rustc_demangle::demangle(symbol.name().ok()?));
+            let name = name.strip_prefix("size::")?.split("::<").next()?;
+            // The lowest bit says on Arm that the code is Thumb code.
+            Some((name.to_owned(), symbol.address() & !1))
+        });
+        Ok(Self {
+            sections,
+            functions: functions.collect(),
+        })
+    }
+
+    fn function(&self, name: &str) -> Result<u64, String> {
+        let function = self.functions.get(name).copied();
+        function.ok_or_else(|| format!("{name} has no symbol"))
+    }
+
+    /// Whether interrupts are masked after the Thumb instruction at `at`, if it says so. `record`
+    /// has the registers before it.
+    fn masks(&self, at: u64, record: &str) -> Option<bool> {
+        match self.halfword(at)? {
+            // CPSID i, CPSIE i.
+            0xB672 => Some(true),
+            0xB662 => Some(false),
+            // MSR to PRIMASK, from the register with this number.
+            first if first & 0xFFF0 == 0xF380 && self.halfword(at + 2)? == 0x8810 => {
+                let from = format!("R{:02}=", first & 0xF);
+                Some(register(record, &from)? & 1 == 1)
+            }
+            _ => None,
+        }
+    }
+
+    fn halfword(&self, at: u64) -> Option<u16> {
+        self.sections.iter().find_map(|(start, bytes)| {
+            let offset = usize::try_from(at.checked_sub(*start)?).ok()?;
+            let bytes = bytes.get(offset..offset + 2)?;
+            Some(u16::from_le_bytes(bytes.try_into().ok()?))
+        })
+    }
+}
+
+fn read(program: &Path) -> Result<Vec<u8>, String> {
+    fs::read(program).map_err(|error| format!("cannot read {}: {error}", program.display()))
+}
+
+fn parse<'a>(program: &Path, bytes: &'a [u8]) -> Result<object::File<'a>, String> {
+    object::File::parse(bytes)
+        .map_err(|error| format!("cannot make sense of {}: {error}", program.display()))
+}
