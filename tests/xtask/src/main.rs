@@ -71,14 +71,14 @@ const VERBS: &[Verb] = &[
         run: mutants::run,
     },
     Verb {
-        name: "size",
-        help: "[--write] [--target TARGET]  flash, RAM, instructions and stack on chips, beside other ways to hand work over",
-        run: size::run,
-    },
-    Verb {
         name: "orderings",
         help: "[OPTIONS]  weaken each memory ordering in core: a model must fail; --help lists the options",
         run: orderings::run,
+    },
+    Verb {
+        name: "size",
+        help: "[--write] [--target TARGET]  flash, RAM, instructions and stack on chips, beside other ways to hand work over",
+        run: size::run,
     },
     Verb {
         name: "soak",
