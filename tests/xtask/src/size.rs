@@ -488,6 +488,10 @@ impl Sections {
         let file = parse(program, &bytes)?;
         let mut sections = Self { flash: 0, ram: 0 };
         for section in file.sections() {
+            // On RISC-V these are sections too, as large as the RAM that is left.
+            if matches!(section.name(), Ok(".heap" | ".stack")) {
+                continue;
+            }
             match section.kind() {
                 SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::ReadOnlyString => {
                     sections.flash += section.size();
