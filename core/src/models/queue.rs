@@ -137,6 +137,31 @@ fn a_node_at_the_tail_again() {
     });
 }
 
+/// Who pushes behind a node that is in use again pushes to its present place in the queue.
+#[test]
+fn behind_a_node_used_again() {
+    explore("queue: push behind a node used again", Some(2), || {
+        let queue = Fixture::<4>::new();
+        queue.push(1, 1);
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                let first = queue.pop().unwrap();
+                queue.push(2, first.node);
+                let second = queue.pop().unwrap();
+                queue.push(3, second.node);
+                [first, second]
+            })
+        };
+        queue.push(4, 3);
+        let mine = queue.pop().expect("the other leaves one");
+        let theirs = other.join().unwrap();
+        let left: Vec<Popped> = std::iter::from_fn(|| queue.pop()).collect();
+        let popped = theirs.iter().chain([&mine]).chain(&left);
+        assert_eq!(sorted(popped.map(|popped| popped.item)), [1, 2, 3, 4]);
+    });
+}
+
 /// A queue with an item in it is never taken for an empty one, whatever else comes and goes.
 #[test]
 fn never_empty() {

@@ -87,6 +87,20 @@ fn over_is_over() {
     });
 }
 
+/// Who ends the pool comes upon a job that is not in the queue yet.
+#[test]
+fn cancelled_before_it_is_queued() {
+    explore("shutdown: cancelling, submit", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let submitter = spawn(move || {
+                let _ = pool.submit_detached(|| ());
+            });
+            pool.shutdown(false, true).unwrap();
+            submitter.join().unwrap();
+        });
+    });
+}
+
 /// The last worker leaves while somebody goes to sleep until then.
 #[test]
 fn who_waits_is_told_of_the_last_worker() {
