@@ -221,13 +221,13 @@ impl State {
     /// Swaps `from` for `to`. AcqRel: every transition hands over what its bits stand for (payload,
     /// waker cell, chain) and takes over what the others' bits stand for.
     ///
-    /// Relaxed on failure: a transition that ends without a swap hands nothing over. Who then goes on
-    /// to what a bit stands for loads the word first.
+    /// Acquire on failure: a transition may find that there is nothing left to swap; the handle that
+    /// finds its waiter collected writes the cell again.
     #[inline(always)]
     fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
         match self
             .0
-            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Acquire)
         {
             Ok(_) => Ok(Snapshot(to)),
             Err(now) => Err(Snapshot(now)),
