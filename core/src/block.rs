@@ -25,6 +25,7 @@ use crate::{
     idle::Seated,
     pool::{LEAVING, Raw},
     port::{Parker, Port},
+    slot::SlotRef,
     state,
     sync::{Ordering, fence, spin_loop},
     wait::Waiting,
@@ -175,7 +176,8 @@ impl<'p> Raw<'p> {
                 owes_work = false;
                 continue;
             }
-            waits_for.store(endless_for, Ordering::Relaxed);
+            // Release: pairs with the Acquire of `waits_in_a_circle`; the jobs that ran on top are done.
+            waits_for.store(endless_for, Ordering::Release);
             if self.waits_in_a_circle(seat, endless_for) {
                 break Some(Err(Blocked::WouldDeadlock));
             }
@@ -206,11 +208,7 @@ impl<'p> Raw<'p> {
             let Some(slot) = target.checked_sub(1).map(|index| self.slot(index)) else {
                 return false;
             };
-            let state = slot.state.load();
-            if state.lacks(state::BUSY) || state.has(state::DONE) {
-                return false;
-            }
-            let Some(runner) = state.runner().checked_sub(1) else {
+            let Some(runner) = runner_of(slot) else {
                 return false;
             };
             if usize::from(runner) == seat.id().index() {
@@ -219,10 +217,24 @@ impl<'p> Raw<'p> {
             let Some(next) = self.seats().get(usize::from(runner)) else {
                 return false;
             };
-            target = next.waits_for.load(Ordering::Relaxed);
+            // Acquire: pairs with the Release of `block_worker`. If the job was on top of that worker's
+            // wait, and not below, it is done by now.
+            target = next.waits_for.load(Ordering::Acquire);
+            if runner_of(slot) != Some(runner) {
+                return false;
+            }
         }
         false
     }
+}
+
+/// The worker on whose stack the job in `slot` is, by its number.
+fn runner_of(slot: SlotRef<'_>) -> Option<u16> {
+    let state = slot.state.load();
+    if state.lacks(state::BUSY) || state.has(state::DONE) {
+        return None;
+    }
+    state.runner().checked_sub(1)
 }
 
 fn is_over(port: &dyn Port, deadline: Option<Duration>) -> bool {
