@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::Cell,
+    marker::PhantomData,
     mem::MaybeUninit,
     panic::resume_unwind,
     sync::{
@@ -132,57 +133,28 @@ pub(crate) fn keep<T: Send + Sync + 'static>(value: T) -> &'static T {
 /// The static pool under test.
 type Static<const N: usize> = StaticPool<N, BYTES, 2, PLACES, PLACES>;
 
-/// A static pool on threads that park.
+/// Where a pool of so many slots has its memory.
+pub trait Memory: 'static {
+    /// Makes a pool.
+    fn pool<const N: usize>() -> PoolRef<'static, BYTES>;
+}
+
+/// In itself.
 #[derive(Debug)]
-pub struct StaticThreads<const N: usize = SLOTS> {
-    pool: PoolRef<'static, BYTES>,
-    workers: Option<Workers>,
-}
+pub struct OfItsOwn;
 
-/// Lends threads to a static or lent pool.
-fn lend(pool: PoolRef<'static, BYTES>, workers: usize, init: Init) -> Option<Workers> {
-    Some(run_workers_with(pool, "corepool", workers, move |_| init()).unwrap())
-}
-
-impl<const N: usize> Fixture for StaticThreads<N> {
-    type Spill = BuildError;
-    type Small = StaticThreads<SMALL>;
-
-    fn start_with(workers: usize, init: Init) -> Self {
-        let pool = keep(Static::<N>::new()).handle();
-        let workers = lend(pool, workers, init);
-        Self { pool, workers }
-    }
-
-    fn pool(&self) -> Pool<Self> {
-        self.pool
-    }
-
-    fn hold_workers(&self) -> Hold {
-        hold_threads(self.pool, self.workers.as_ref().map_or(0, Workers::count))
+impl Memory for OfItsOwn {
+    fn pool<const N: usize>() -> PoolRef<'static, BYTES> {
+        keep(Static::<N>::new()).handle()
     }
 }
 
-impl<const N: usize> Drop for StaticThreads<N> {
-    fn drop(&mut self) {
-        if !finish(self.pool) {
-            std::mem::forget(self.workers.take());
-        }
-    }
-}
-
-/// A pool in lent memory, on threads that park.
+/// In words that are lent to it.
 #[derive(Debug)]
-pub struct LentThreads<const N: usize = SLOTS> {
-    pool: PoolRef<'static, BYTES>,
-    workers: Option<Workers>,
-}
+pub struct Lent;
 
-impl<const N: usize> Fixture for LentThreads<N> {
-    type Spill = BuildError;
-    type Small = LentThreads<SMALL>;
-
-    fn start_with(workers: usize, init: Init) -> Self {
+impl Memory for Lent {
+    fn pool<const N: usize>() -> PoolRef<'static, BYTES> {
         let config = PoolConfig {
             slots: N,
             priorities: 2,
@@ -191,9 +163,36 @@ impl<const N: usize> Fixture for LentThreads<N> {
         };
         let memory = vec![MaybeUninit::uninit(); config.words::<BYTES>()];
         let pool = LentPool::new(Box::leak(memory.into_boxed_slice()), config).unwrap();
-        let pool = keep(pool).handle();
-        let workers = lend(pool, workers, init);
-        Self { pool, workers }
+        keep(pool).handle()
+    }
+}
+
+/// A pool on threads that park.
+#[derive(Debug)]
+pub struct ParkingThreads<M: Memory, const N: usize = SLOTS> {
+    pool: PoolRef<'static, BYTES>,
+    workers: Option<Workers>,
+    memory: PhantomData<M>,
+}
+
+/// A static pool on threads that park.
+pub type StaticThreads<const N: usize = SLOTS> = ParkingThreads<OfItsOwn, N>;
+
+/// A pool in lent memory, on threads that park.
+pub type LentThreads<const N: usize = SLOTS> = ParkingThreads<Lent, N>;
+
+impl<M: Memory, const N: usize> Fixture for ParkingThreads<M, N> {
+    type Spill = BuildError;
+    type Small = ParkingThreads<M, SMALL>;
+
+    fn start_with(workers: usize, init: Init) -> Self {
+        let pool = M::pool::<N>();
+        let workers = run_workers_with(pool, "corepool", workers, move |_| init()).unwrap();
+        Self {
+            pool,
+            workers: Some(workers),
+            memory: PhantomData,
+        }
     }
 
     fn pool(&self) -> Pool<Self> {
@@ -205,7 +204,7 @@ impl<const N: usize> Fixture for LentThreads<N> {
     }
 }
 
-impl<const N: usize> Drop for LentThreads<N> {
+impl<M: Memory, const N: usize> Drop for ParkingThreads<M, N> {
     fn drop(&mut self) {
         if !finish(self.pool) {
             std::mem::forget(self.workers.take());

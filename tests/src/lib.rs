@@ -18,10 +18,10 @@ mod tools;
 pub use crate::{
     allocations::{CountingAllocator, allocations_of},
     fixture::{
-        BYTES, Fixture, Hold, HostThreads, Init, LentThreads, Pool, SLOTS, SMALL, Simulated,
-        StaticSpin, StaticThreads,
+        BYTES, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory, OfItsOwn,
+        ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin, StaticThreads,
     },
-    port::TellsOfSleep,
+    port::TellsOfParking,
     tools::{
         CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled_future, done_future, drain,
         failed_future, run, run_for, undefine_next_slot, while_running,

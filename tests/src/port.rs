@@ -1,4 +1,4 @@
-//! A port that says when its callers go to sleep.
+//! A port that says when its callers park.
 
 use std::{sync::LazyLock, task::Waker, time::Duration};
 
@@ -7,25 +7,25 @@ use corepool_std::HostPort;
 
 use crate::Gate;
 
-/// The host, which opens a gate each time before a caller sleeps.
+/// The host, which opens a gate each time before a caller parks.
 #[derive(Debug)]
-pub struct TellsOfSleep {
-    asleep: LazyLock<Gate>,
+pub struct TellsOfParking {
+    parking: LazyLock<Gate>,
     lends: bool,
 }
 
-impl TellsOfSleep {
+impl TellsOfParking {
     /// `lends`: callers that block do the work if there is no worker.
     pub const fn new(lends: bool) -> Self {
         Self {
-            asleep: LazyLock::new(Gate::new),
+            parking: LazyLock::new(Gate::new),
             lends,
         }
     }
 
-    /// Opened once for each time that a caller is about to sleep.
-    pub fn asleep(&self) -> &Gate {
-        &self.asleep
+    /// Opened once for each time that a caller is about to park.
+    pub fn parking(&self) -> &Gate {
+        &self.parking
     }
 }
 
@@ -43,7 +43,7 @@ impl Parker for TellingParker<'_> {
 }
 
 // SAFETY: contexts are those of the host's port, and no panic is caught.
-unsafe impl Port for TellsOfSleep {
+unsafe impl Port for TellsOfParking {
     fn context(&self) -> ContextId {
         HostPort.context()
     }
@@ -53,7 +53,7 @@ unsafe impl Port for TellsOfSleep {
     }
 
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-        HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.asleep)));
+        HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.parking)));
     }
 
     fn lends_blocked_callers(&self) -> bool {

@@ -9,7 +9,7 @@ use std::{
 
 use corepool::{Parker, Port, RunError, StaticPool, Worker};
 use corepool_std::HostPort;
-use corepool_tests::{Gate, TellsOfSleep};
+use corepool_tests::{Gate, TellsOfParking};
 
 type Pool = StaticPool<8, 64>;
 
@@ -135,7 +135,7 @@ fn a_worker_that_leaves_its_wait_hands_on_the_work_that_it_was_woken_for() {
 
 #[test]
 fn a_caller_does_the_work_if_there_is_no_worker() {
-    static PORT: TellsOfSleep = TellsOfSleep::new(true);
+    static PORT: TellsOfParking = TellsOfParking::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let job = POOL
@@ -147,7 +147,7 @@ fn a_caller_does_the_work_if_there_is_no_worker() {
 
 #[test]
 fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
-    static PORT: TellsOfSleep = TellsOfSleep::new(true);
+    static PORT: TellsOfParking = TellsOfParking::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let (started, release) = (Gate::new(), Gate::new());
@@ -161,7 +161,7 @@ fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
     started.wait();
     let job = POOL.submit(|| thread::current().id()).unwrap();
     let releaser = thread::spawn(move || {
-        PORT.asleep().wait();
+        PORT.parking().wait();
         release.open();
     });
     assert_eq!(job.result().unwrap(), worker.thread().id());
@@ -172,12 +172,12 @@ fn a_caller_leaves_the_work_to_a_worker_that_is_busy() {
 
 #[test]
 fn a_caller_sleeps_when_there_is_nothing_to_do() {
-    static PORT: TellsOfSleep = TellsOfSleep::new(true);
+    static PORT: TellsOfParking = TellsOfParking::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let (promise, awaited) = POOL.promise().unwrap();
     let keeper = thread::spawn(move || {
-        PORT.asleep().wait();
+        PORT.parking().wait();
         promise.set_result(42).unwrap();
     });
     assert_eq!(awaited.result().unwrap(), 42);
@@ -187,13 +187,13 @@ fn a_caller_sleeps_when_there_is_nothing_to_do() {
 /// So does a job that blocks in a main loop.
 #[test]
 fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
-    static PORT: TellsOfSleep = TellsOfSleep::new(true);
+    static PORT: TellsOfParking = TellsOfParking::new(true);
     static POOL: Pool = Pool::new();
     POOL.install(&PORT);
     let (promise, awaited) = POOL.promise().unwrap();
     let job = POOL.submit(|| awaited.result().unwrap()).unwrap();
     let keeper = thread::spawn(move || {
-        PORT.asleep().wait();
+        PORT.parking().wait();
         promise.set_result(42).unwrap();
     });
     assert_eq!(POOL.run_pending(1), 1);
@@ -204,7 +204,7 @@ fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
 /// One caller does the work, one waits for its turn, and there is no place for a third to wait.
 #[test]
 fn callers_take_turns_if_there_is_one_place() {
-    static PORT: TellsOfSleep = TellsOfSleep::new(true);
+    static PORT: TellsOfParking = TellsOfParking::new(true);
     static POOL: StaticPool<8, 64, 1, 1, 1> = StaticPool::new();
     POOL.install(&PORT);
     let (started, release) = (Gate::new(), Gate::new());
@@ -220,9 +220,9 @@ fn callers_take_turns_if_there_is_one_place() {
     let first = result(first.unwrap());
     started.wait();
     let second = result(second);
-    PORT.asleep().wait_for(1);
+    PORT.parking().wait_for(1);
     let third = result(third);
-    PORT.asleep().wait_for(2);
+    PORT.parking().wait_for(2);
     release.open();
     assert_eq!(
         [first, second, third].map(|caller| caller.join().unwrap()),

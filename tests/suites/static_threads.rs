@@ -19,7 +19,7 @@ mod static_pool_tests {
         StaticPool, SubmitError, WaitError, as_completed, wait,
     };
     use corepool_std::{HostPort, PanicExt, StartError, run_workers, run_workers_with};
-    use corepool_tests::{Drops, Gate, TellsOfSleep};
+    use corepool_tests::{Drops, Gate, TellsOfParking};
 
     /// CPython: `ExecutorTest.test_max_workers_negative`.
     #[test]
@@ -56,7 +56,7 @@ mod static_pool_tests {
     /// Nobody but the canceller is there to tell the caller of `shutdown` that the last task is gone.
     #[test]
     fn shutdown_without_workers_ends_with_the_last_task() {
-        static PORT: TellsOfSleep = TellsOfSleep::new(false);
+        static PORT: TellsOfParking = TellsOfParking::new(false);
         static POOL: StaticPool<4, 64> = StaticPool::new();
         POOL.install(&PORT);
         let (promise, never) = POOL.promise::<()>().unwrap();
@@ -64,7 +64,7 @@ mod static_pool_tests {
         assert_eq!(POOL.run_pending(1), 1);
         thread::scope(|scope| {
             let shutdown = scope.spawn(|| POOL.shutdown(true, false));
-            PORT.asleep().wait();
+            PORT.parking().wait();
             assert!(task.cancel());
             assert_eq!(shutdown.join().unwrap(), Ok(()));
         });
@@ -74,7 +74,7 @@ mod static_pool_tests {
     /// It ends, too, where every place for those who wait is taken.
     #[test]
     fn shutdown_without_a_place_to_wait_ends_with_the_last_worker() {
-        static PORT: TellsOfSleep = TellsOfSleep::new(false);
+        static PORT: TellsOfParking = TellsOfParking::new(false);
         static POOL: StaticPool<4, 64, 1, 1, 1> = StaticPool::new();
         POOL.install(&PORT);
         let (promise, never) = POOL.promise::<()>().unwrap();
@@ -94,7 +94,7 @@ mod static_pool_tests {
         started.wait();
         thread::scope(|scope| {
             let shutdown = scope.spawn(|| POOL.shutdown(true, false));
-            PORT.asleep().wait();
+            PORT.parking().wait();
             release.open();
             assert_eq!(shutdown.join().unwrap(), Ok(()));
         });

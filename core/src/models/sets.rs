@@ -29,6 +29,23 @@ fn poll_once<const N: usize>(set: &mut AsCompleted<'static, u32, N>, waker: &Wak
     matches!(next, Poll::Ready(Some(Ok(_))))
 }
 
+/// A set of two queued jobs, which return 1 and 2. It is registered: what is done before that comes in
+/// no order.
+fn registered_pair(pool: &'static Pool) -> AsCompleted<'static, u32, 2> {
+    let jobs: FutureSet<'_, u32, 2> = [1, 2]
+        .map(|n| pool.submit(move || n).unwrap())
+        .into_iter()
+        .collect();
+    let mut set = as_completed(jobs, None);
+    MACHINE.with_parker(&mut |parker| assert!(!poll_once(&mut set, &parker.waker())));
+    set
+}
+
+/// The result of a job that is ready: its completer has let go of it.
+fn take(mut job: JobFuture<'_, u32>) -> u32 {
+    job.try_result().unwrap().unwrap()
+}
+
 #[test]
 fn wait_for_all() {
     explore("sets: wait for 2, run 2", Some(1), || {
@@ -79,16 +96,8 @@ fn wait_for_a_failure() {
 fn each_as_it_completes() {
     explore("sets: as_completed of 2, run 2", Some(2), || {
         with_pool(&MACHINE, |pool: &'static Pool| {
-            let jobs: FutureSet<'_, u32, 2> = [1, 2]
-                .map(|n| pool.submit(move || n).unwrap())
-                .into_iter()
-                .collect();
-            let mut set = as_completed(jobs, None);
-            // Registers: what is done before that has no order.
-            MACHINE.with_parker(&mut |parker| assert!(!poll_once(&mut set, &parker.waker())));
+            let set = registered_pair(pool);
             let worker = run_in_thread(pool, 2);
-            // Ready: the completer has let go of it.
-            let take = |mut job: JobFuture<'_, u32>| job.try_result().unwrap().unwrap();
             let results: Vec<u32> = set.map(|job| take(job.unwrap())).collect();
             assert_eq!(results, [1, 2], "in the order of completion");
             worker.join().unwrap();
@@ -102,15 +111,9 @@ fn each_as_it_completes() {
 fn a_late_completer() {
     explore("sets: as_completed of 2, run 1 and 1", Some(2), || {
         with_pool(&MACHINE, |pool: &'static Pool| {
-            let jobs: FutureSet<'_, u32, 2> = [1, 2]
-                .map(|n| pool.submit(move || n).unwrap())
-                .into_iter()
-                .collect();
-            let mut set = as_completed(jobs, None);
-            MACHINE.with_parker(&mut |parker| assert!(!poll_once(&mut set, &parker.waker())));
+            let set = registered_pair(pool);
             let worker = run_in_thread(pool, 1);
             run_one(pool);
-            let take = |mut job: JobFuture<'_, u32>| job.try_result().unwrap().unwrap();
             let mut results: Vec<u32> = set.map(|job| take(job.unwrap())).collect();
             results.sort();
             assert_eq!(results, [1, 2]);

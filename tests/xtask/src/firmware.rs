@@ -56,6 +56,16 @@ const SEVERAL_CORES: &str = "support/several_cores.txt";
 const COUNTED: &str = "-icount";
 const A_NANOSECOND_EACH: &str = "shift=0,sleep=off";
 
+/// RISC-V's `virt`, so that each run takes the same steps.
+const VIRT_WITH_ONE_HART: &[&str] = &[
+    "-machine",
+    "virt",
+    "-bios",
+    "none",
+    COUNTED,
+    A_NANOSECOND_EACH,
+];
+
 const BOARDS: &[Board] = &[
     Board {
         name: "lm3s6965evb",
@@ -111,14 +121,7 @@ const BOARDS: &[Board] = &[
         target: "riscv32imac-unknown-none-elf",
         expected: ONE_CORE,
         emulator: RISCV,
-        args: &[
-            "-machine",
-            "virt",
-            "-bios",
-            "none",
-            COUNTED,
-            A_NANOSECOND_EACH,
-        ],
+        args: VIRT_WITH_ONE_HART,
     },
     Board {
         name: "riscv-virt-imc",
@@ -126,14 +129,7 @@ const BOARDS: &[Board] = &[
         target: "riscv32imc-unknown-none-elf",
         expected: ONE_CORE,
         emulator: RISCV,
-        args: &[
-            "-machine",
-            "virt",
-            "-bios",
-            "none",
-            COUNTED,
-            A_NANOSECOND_EACH,
-        ],
+        args: VIRT_WITH_ONE_HART,
     },
     Board {
         name: "riscv-virt-smp",

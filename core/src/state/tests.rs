@@ -1,0 +1,374 @@
+//! Each transition, from the words that it may find.
+
+use core::fmt::Debug;
+
+use super::*;
+
+const RETURNED: u32 = (Outcome::Returned as u32) << OUTCOME_SHIFT;
+const CANCELLED: u32 = (Outcome::Cancelled as u32) << OUTCOME_SHIFT;
+const LOST: u32 = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
+/// The job's priority in every test: it stays what it was through all transitions.
+const FIVE: u32 = 5 << PRIORITY_SHIFT;
+/// `BUSY` is worker 2.
+const RUNNER_3: u32 = 3 << RUNNER_SHIFT;
+
+/// A completer that is no worker.
+fn settle(state: &State) -> Settle {
+    state.settle(0)
+}
+
+/// From the word `from`, `step` reports `report` and leaves the word `to`.
+#[track_caller]
+fn check<R: PartialEq + Debug>(from: u32, step: impl FnOnce(&State) -> R, report: R, to: u32) {
+    let state = State(AtomicU32::new(from | FIVE));
+    assert_eq!(step(&state), report);
+    assert_eq!(state.load(), Snapshot(to | FIVE));
+}
+
+#[test]
+fn no_two_fields_of_the_word_overlap() {
+    let fields = [
+        QUEUED, BUSY, SUSPENDED, NOTIFIED, CANCEL, HANDLE, WAITING, CALLBACKS, DONE, OUTCOME,
+        PRIORITY, RUNNER, COLLECTED,
+    ];
+    let mut seen = 0;
+    for field in fields {
+        assert_ne!(field, 0);
+        assert_eq!(seen & field, 0);
+        seen |= field;
+    }
+}
+
+#[test]
+fn a_new_tenant_finds_nothing_of_the_last() {
+    let state = State(AtomicU32::new(u32::MAX));
+    state.occupy(15, QUEUED | HANDLE);
+    assert_eq!(state.load(), Snapshot(PRIORITY | QUEUED | HANDLE));
+    assert_eq!(state.load().priority(), 15);
+    state.vacate();
+    assert_eq!(state.load(), Snapshot(0));
+}
+
+#[test]
+fn every_outcome_can_be_read_as_it_was_published() {
+    for outcome in [
+        Outcome::Returned,
+        Outcome::Cancelled,
+        Outcome::Panicked,
+        Outcome::WorkerLost,
+        Outcome::Broken,
+        Outcome::Abandoned,
+    ] {
+        let state = State::new();
+        state.occupy(15, BUSY | HANDLE | RUNNER);
+        assert_eq!(state.publish(outcome), Published::Left);
+        assert_eq!(state.load().outcome(), outcome);
+    }
+}
+
+#[test]
+fn cancellation_is_no_failure_and_neither_is_what_has_not_ended() {
+    let failed = |outcome: Outcome| Snapshot(DONE | ((outcome as u32) << OUTCOME_SHIFT)).failed();
+    assert!(!failed(Outcome::Returned));
+    assert!(!failed(Outcome::Cancelled));
+    assert!(failed(Outcome::Panicked));
+    assert!(failed(Outcome::WorkerLost));
+    assert!(failed(Outcome::Broken));
+    assert!(failed(Outcome::Abandoned));
+    assert!(!Snapshot(BUSY | LOST).failed());
+}
+
+#[test]
+fn the_result_is_there_when_the_completer_has_left() {
+    assert!(!Snapshot(QUEUED | HANDLE).is_ready());
+    assert!(!Snapshot(BUSY | HANDLE).is_ready());
+    assert!(!Snapshot(BUSY | DONE | HANDLE).is_ready());
+    assert!(Snapshot(DONE | HANDLE).is_ready());
+    assert!(Snapshot(DONE | QUEUED).is_ready());
+}
+
+#[test]
+fn the_longest_runner_number_fits() {
+    let state = State(AtomicU32::new(QUEUED | FIVE));
+    assert!(matches!(state.begin(0x3ff), Begun::Yes(s) if s.runner() == 0x3ff));
+    assert_eq!(state.load().priority(), 5);
+}
+
+#[test]
+fn begin_takes_a_queued_job_or_a_woken_task() {
+    let busy = |bits| Begun::Yes(Snapshot(bits | BUSY | RUNNER_3 | FIVE));
+    let begin = |state: &State| state.begin(3);
+    check(
+        QUEUED | HANDLE,
+        begin,
+        busy(HANDLE),
+        HANDLE | BUSY | RUNNER_3,
+    );
+    check(QUEUED, begin, busy(0), BUSY | RUNNER_3);
+    let another_ran_it_before = SUSPENDED | NOTIFIED | (4 << RUNNER_SHIFT);
+    check(
+        QUEUED | another_ran_it_before,
+        begin,
+        busy(0),
+        BUSY | RUNNER_3,
+    );
+}
+
+#[test]
+fn begin_leaves_alone_what_a_canceller_has() {
+    let begin = |state: &State| state.begin(3);
+    check(
+        QUEUED | BUSY | HANDLE,
+        begin,
+        Begun::Cancelled,
+        BUSY | HANDLE,
+    );
+    check(
+        QUEUED | DONE | HANDLE,
+        begin,
+        Begun::Cancelled,
+        DONE | HANDLE,
+    );
+    check(QUEUED | DONE | BUSY, begin, Begun::Cancelled, DONE | BUSY);
+    check(QUEUED | DONE, begin, Begun::CancelledAndLast, DONE);
+}
+
+#[test]
+fn claim_takes_only_what_nobody_is_at_work_on() {
+    let claimed = |bits| Some(Snapshot(bits | BUSY | FIVE));
+    check(
+        QUEUED | HANDLE,
+        State::claim,
+        claimed(QUEUED | HANDLE),
+        QUEUED | HANDLE | BUSY,
+    );
+    check(
+        SUSPENDED | NOTIFIED | RUNNER_3,
+        State::claim,
+        claimed(0),
+        BUSY,
+    );
+    check(
+        SUSPENDED | QUEUED,
+        State::claim,
+        claimed(QUEUED),
+        QUEUED | BUSY,
+    );
+    check(HANDLE, State::claim, None, HANDLE);
+    for taken in [
+        BUSY | HANDLE,
+        QUEUED | BUSY,
+        QUEUED | DONE,
+        SUSPENDED | DONE,
+    ] {
+        check(taken, State::claim, None, taken);
+    }
+}
+
+#[test]
+fn take_back_takes_only_what_has_never_begun() {
+    check(
+        QUEUED | HANDLE,
+        State::take_back,
+        true,
+        QUEUED | HANDLE | BUSY,
+    );
+    for begun in [QUEUED | SUSPENDED, QUEUED | BUSY, QUEUED | DONE, HANDLE] {
+        check(begun, State::take_back, false, begun);
+    }
+}
+
+#[test]
+fn a_running_job_is_asked_to_stop_once_or_more() {
+    check(
+        BUSY | HANDLE,
+        State::request_cancel,
+        true,
+        BUSY | HANDLE | CANCEL,
+    );
+    check(BUSY | CANCEL, State::request_cancel, true, BUSY | CANCEL);
+    for other in [QUEUED | HANDLE, BUSY | DONE, DONE | HANDLE] {
+        check(other, State::request_cancel, false, other);
+    }
+}
+
+#[test]
+fn a_pending_task_waits_for_its_waker() {
+    let running = BUSY | HANDLE | RUNNER_3;
+    let suspended = SUSPENDED | HANDLE | RUNNER_3;
+    check(running, State::suspend, Suspension::Suspended, suspended);
+    check(
+        running | NOTIFIED,
+        State::suspend,
+        Suspension::Requeue,
+        suspended | QUEUED,
+    );
+}
+
+#[test]
+fn a_pending_task_that_is_to_end_stays_with_its_worker() {
+    for end in [CANCEL, DONE, CANCEL | NOTIFIED] {
+        check(BUSY | end, State::suspend, Suspension::Cancel, BUSY | end);
+    }
+}
+
+#[test]
+fn a_waker_queues_a_suspended_task_once() {
+    let queued = SUSPENDED | QUEUED | HANDLE;
+    check(
+        SUSPENDED | HANDLE,
+        State::wake,
+        Some(Snapshot(queued | FIVE)),
+        queued,
+    );
+    check(queued, State::wake, None, queued);
+}
+
+#[test]
+fn a_waker_that_fires_during_the_poll_is_kept_in_mind() {
+    check(BUSY, State::wake, None, BUSY | NOTIFIED);
+    check(BUSY | NOTIFIED, State::wake, None, BUSY | NOTIFIED);
+}
+
+#[test]
+fn a_waker_that_outlives_its_task_changes_nothing() {
+    for other in [0, QUEUED | HANDLE, BUSY | DONE, DONE | HANDLE] {
+        check(other, State::wake, None, other);
+    }
+}
+
+#[test]
+fn an_outcome_leaves_the_slot_to_a_handle_that_waits_for_nothing() {
+    let publish = |state: &State| state.publish(Outcome::Cancelled);
+    check(
+        BUSY | HANDLE,
+        publish,
+        Published::Left,
+        HANDLE | DONE | CANCELLED,
+    );
+}
+
+#[test]
+fn a_completer_stays_where_somebody_is_to_be_told_or_nobody_takes_the_result() {
+    let publish = |state: &State| state.publish(Outcome::Cancelled);
+    for more in [HANDLE | WAITING, HANDLE | CALLBACKS, 0, QUEUED] {
+        let from = BUSY | more;
+        check(from, publish, Published::Linger(0), from | DONE | CANCELLED);
+    }
+}
+
+#[test]
+fn the_first_outcome_stays() {
+    let publish = |state: &State| state.publish(Outcome::Returned);
+    let lost = BUSY | DONE | QUEUED | HANDLE | LOST;
+    check(lost, publish, Published::TooLate, lost);
+}
+
+#[test]
+fn a_completer_calls_back_then_wakes_then_leaves() {
+    let done = BUSY | DONE | HANDLE | RETURNED;
+    let first = done | CALLBACKS | WAITING;
+    check(first, settle, Settle::Callbacks, done | WAITING);
+    check(done | WAITING, settle, Settle::Waiter, done | COLLECTED);
+    check(done | COLLECTED, settle, Settle::Left, DONE | HANDLE);
+    check(done, settle, Settle::Left, DONE | HANDLE);
+}
+
+#[test]
+fn a_completer_keeps_what_has_no_handle() {
+    for more in [0, WAITING] {
+        let done = BUSY | DONE | more;
+        check(done, settle, Settle::Unclaimed, done);
+    }
+    check(
+        BUSY | DONE | CALLBACKS,
+        settle,
+        Settle::Callbacks,
+        BUSY | DONE,
+    );
+}
+
+#[test]
+fn a_lost_workers_job_ends_and_its_slot_stays_with_the_worker() {
+    let lose = |state: &State| state.lose(3);
+    let running = BUSY | HANDLE | RUNNER_3;
+    check(running, lose, true, running | DONE | QUEUED | LOST);
+    let in_callbacks = running | DONE | RETURNED | WAITING;
+    let taken_over = running | DONE | LOST | WAITING | QUEUED;
+    check(in_callbacks, lose, true, taken_over);
+}
+
+#[test]
+fn a_worker_that_was_taken_over_is_told() {
+    let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | QUEUED | LOST | WAITING;
+    let worker = |state: &State| state.settle(3);
+    check(taken_over, worker, Settle::TakenOver, taken_over);
+    // Who took over goes on.
+    let collected = (taken_over & !WAITING) | COLLECTED;
+    check(taken_over, settle, Settle::Waiter, collected);
+}
+
+#[test]
+fn a_lost_worker_takes_no_other_job_with_it() {
+    let lose = |state: &State| state.lose(3);
+    for other in [
+        BUSY | (2 << RUNNER_SHIFT),
+        BUSY | DONE | RUNNER_3,
+        BUSY | QUEUED | RUNNER_3,
+        SUSPENDED | RUNNER_3,
+        QUEUED | SUSPENDED | RUNNER_3,
+    ] {
+        check(other, lose, false, other);
+    }
+}
+
+#[test]
+fn the_last_of_the_three_parties_frees_the_slot() {
+    let late = State::release_late;
+    check(DONE | QUEUED, late, true, DONE);
+    check(DONE | QUEUED | BUSY, late, false, DONE | BUSY);
+    check(DONE | QUEUED | HANDLE, late, false, DONE | HANDLE);
+    check(DONE | BUSY, State::release, true, DONE);
+    check(DONE | BUSY | QUEUED, State::release, false, DONE | QUEUED);
+    check(DONE | BUSY | HANDLE, State::release, false, DONE | HANDLE);
+    check(
+        DONE | HANDLE | QUEUED,
+        State::drop_handle,
+        false,
+        DONE | QUEUED,
+    );
+    check(DONE | HANDLE | BUSY, State::drop_handle, false, DONE | BUSY);
+    assert!(State(AtomicU32::new(DONE | HANDLE)).drop_handle());
+}
+
+#[test]
+fn a_waiter_can_be_left_until_the_result_is_there() {
+    for early in [QUEUED | HANDLE, BUSY | HANDLE, BUSY | DONE | HANDLE] {
+        check(early, State::set_waiting, true, early | WAITING);
+    }
+    check(DONE | HANDLE, State::set_waiting, false, DONE | HANDLE);
+}
+
+#[test]
+fn a_waiter_can_be_taken_back_until_the_completer_has_it() {
+    check(BUSY | WAITING, State::unset_waiting, TakenBack::Full, BUSY);
+    check(BUSY, State::unset_waiting, TakenBack::Empty, BUSY);
+    let gone = BUSY | DONE | COLLECTED;
+    check(gone, State::unset_waiting, TakenBack::Gone, gone);
+}
+
+#[test]
+fn callbacks_can_be_added_until_the_result_is_there() {
+    for early in [QUEUED, BUSY, BUSY | DONE, BUSY | CALLBACKS] {
+        check(early, State::set_callbacks, true, early | CALLBACKS);
+    }
+    check(DONE | HANDLE, State::set_callbacks, false, DONE | HANDLE);
+}
+
+#[test]
+fn a_handle_can_leave_without_the_result_until_it_is_there() {
+    for early in [QUEUED, BUSY, BUSY | DONE] {
+        check(early | HANDLE, State::detach, true, early);
+    }
+    check(DONE | HANDLE, State::detach, false, DONE | HANDLE);
+}
