@@ -56,11 +56,14 @@ fn main() -> ! {
         cortex_m::peripheral::NVIC::unmask(Interrupt::TIMER0);
     }
     // 16 MHz divided by 2 to the power of 4.
+    // SAFETY: the field is a power of up to 9.
     timer.prescaler.write(|w| unsafe { w.prescaler().bits(4) });
     timer.bitmode.write(|w| w.bitmode()._16bit());
+    // SAFETY: any value is a time to compare with; this one fits the timer's 16 bits.
     timer.cc[0].write(|w| unsafe { w.bits(1000 * tick::PERIOD_MS) });
     timer.shorts.write(|w| w.compare0_clear().enabled());
     timer.intenset.write(|w| w.compare0().set_bit());
+    // SAFETY: 1 is the value that starts the timer.
     timer.tasks_start.write(|w| unsafe { w.bits(1) });
     one_core::run(&WORKER, &PENDING, &POOLS)
 }

@@ -8,6 +8,17 @@
 //! other cores. In the opposite order, a handler could find the lock taken by the thread that it
 //! interrupts, and wait for ever. While a core waits for the lock, its interrupts are served
 //! between one try and the next.
+//!
+//! Why nobody else is inside between `acquire` and the `release` that belongs to it:
+//!
+//! * Another core does not get the lock, and on this core nothing runs but the caller, since interrupts
+//!   are masked from before the lock is taken until after it is released.
+//! * Re-entry: `OWNER` is this core's number only while this core is inside, because it alone writes
+//!   its number, after it took the lock, and takes it away before it releases the lock. So a core that
+//!   finds its number is inside already (a fault's handler may find it too, and the code that the fault
+//!   has stopped does not go on then), and one that does not, is not. What another core writes there
+//!   meanwhile is never this one's number.
+//! * Taking the lock acquires what releasing it has released.
 
 use core::{hint::spin_loop, marker::PhantomData, mem};
 
@@ -35,16 +46,8 @@ const ENABLED: RawRestoreState = 2;
 /// A core that stops inside of it keeps the others out for ever.
 pub struct AllCores<C>(PhantomData<fn() -> C>);
 
-// SAFETY:
-// - Nobody else is inside between `acquire` and the `release` that belongs to it: another core does
-//   not get the lock, and on this core nothing runs but the caller, since interrupts are masked from
-//   before the lock is taken until after it is released.
-// - Re-entry: `OWNER` is this core's number only while this core is inside, because it alone writes
-//   its number, after it took the lock, and takes it away before it releases the lock. So a core
-//   that finds its number is inside already (a fault's handler may find it too, and the code that
-//   the fault has stopped does not go on then), and one that does not, is not. What another core
-//   writes there meanwhile is never this one's number.
-// - Memory: taking the lock acquires what releasing it has released.
+// SAFETY: nobody else is inside between `acquire` and the `release` that belongs to it, whose memory
+// it sees; see the module's documentation for why.
 unsafe impl<C: Cores> Impl for AllCores<C> {
     unsafe fn acquire() -> RawRestoreState {
         let own = C::current() + 1;
