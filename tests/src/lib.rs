@@ -23,7 +23,7 @@ pub use crate::{
     },
     port::TellsOfParking,
     tools::{
-        CountingWaker, Drops, Gate, LONG, Recorder, Token, cancelled_future, done_future, drain,
-        failed_future, run, run_for, undefine_next_slot, while_running,
+        CountingWaker, Drops, Gate, LONG, Recorder, Token, all_slots_come_back, cancelled_future,
+        done_future, drain, failed_future, run, run_for, undefine_next_slot, while_running,
     },
 };

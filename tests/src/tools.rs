@@ -221,6 +221,14 @@ pub fn drain<F: Fixture>(fixture: &F) {
     }
 }
 
+/// Waits until every slot is free again. A worker frees the slot of its job a moment after the job
+/// has ended; a slot that is lost is waited for without end.
+pub fn all_slots_come_back<F: Fixture>(fixture: &F) {
+    while fixture.pool().free_slots() != fixture.pool().capacity() {
+        thread::yield_now();
+    }
+}
+
 /// A future that is done, with this result.
 pub fn done_future<F: Fixture, T: Send + 'static>(fixture: &F, result: T) -> JobFuture<'static, T> {
     let (promise, future) = promise(fixture);

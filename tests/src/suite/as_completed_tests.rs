@@ -8,7 +8,9 @@ use std::{
 
 use corepool::{AsCompletedError, FutureSet, JobError, JobState, as_completed};
 
-use crate::{CountingWaker, Fixture, cancelled_future, done_future, drain, failed_future};
+use crate::{
+    CountingWaker, Fixture, all_slots_come_back, cancelled_future, done_future, failed_future,
+};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -183,8 +185,7 @@ pub fn dropped_early_removes_its_waiters<F: Fixture>() {
         );
     }
     drop(hold);
-    drain(&fx);
-    assert_eq!(fx.pool().free_slots(), fx.pool().capacity());
+    all_slots_come_back(&fx);
 }
 
 /// An empty set is at its end at once.

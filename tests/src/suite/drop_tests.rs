@@ -9,13 +9,13 @@ use std::{
 
 use corepool::{SubmitError, as_completed};
 
-use crate::{CountingWaker, Drops, Fixture, Gate, SMALL, drain};
+use crate::{CountingWaker, Drops, Fixture, Gate, SMALL, all_slots_come_back, drain};
 
 /// Every slot comes back, and each token was dropped, once.
 #[track_caller]
 fn all_dropped<F: Fixture>(fx: F, drops: Drops, made: usize) {
-    while drops.dropped() < made || fx.pool().free_slots() < fx.pool().capacity() {
-        drain(&fx);
+    all_slots_come_back(&fx);
+    while drops.dropped() < made {
         thread::yield_now();
     }
     fx.pool().shutdown(true, false).unwrap();

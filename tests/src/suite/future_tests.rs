@@ -14,8 +14,8 @@ use std::{
 use corepool::{CallbackError, JobError, JobState, ReturnWhen, wait};
 
 use crate::{
-    BYTES, CountingWaker, Drops, Fixture, Gate, LONG, Recorder, cancelled_future, done_future,
-    drain, failed_future, while_running,
+    BYTES, CountingWaker, Drops, Fixture, Gate, LONG, Recorder, all_slots_come_back,
+    cancelled_future, done_future, drain, failed_future, while_running,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -633,9 +633,7 @@ pub fn detached_during_callbacks_leaves_nothing<F: Fixture>() {
     entered.wait();
     drop(future);
     leave.open();
-    while fx.pool().free_slots() != fx.pool().capacity() {
-        thread::yield_now();
-    }
+    all_slots_come_back(&fx);
     assert_eq!(std::sync::Arc::strong_count(&waker), 1);
 }
 
