@@ -4,7 +4,7 @@ use core::{cell::Cell, hint::spin_loop};
 
 use corepool::{FutureSet, JobError, JobFuture, SubmitError, as_completed};
 use critical_section::Mutex;
-use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
+use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use super::{BOTH, Bench, NOTES, Outcome, THREAD, Test, failed};
 use crate::{port, several_cores::occupy};
@@ -180,24 +180,36 @@ fn jobs_that_wait_for_each_other_are_told(bench: &Bench<'_>) -> Outcome {
 
 fn critical_sections_exclude_the_other_cores(bench: &Bench<'_>) -> Outcome {
     static COUNT: Mutex<Cell<u32>> = Mutex::new(Cell::new(0));
+    static BEGUN: AtomicU32 = AtomicU32::new(0);
     const TIMES: u32 = 2_000;
     fn count() {
         critical_section::with(|_| {
             // A section inside of another, on the same core.
             critical_section::with(|cs| {
                 let count = COUNT.borrow(cs);
-                count.set(count.get() + 1);
+                let before = count.get();
+                // Time for others to come in, if they could.
+                (0..50).for_each(|_| spin_loop());
+                count.set(before + 1);
             });
         });
     }
     fn count_often() {
         (0..TIMES).for_each(|_| count());
     }
+    fn begin() {
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+        count_often();
+    }
     let (pool, workers) = (bench.pool, bench.pool.workers() as u32);
     critical_section::with(|cs| COUNT.borrow(cs).set(0));
+    BEGUN.store(0, Ordering::SeqCst);
     let jobs: FutureSet<'_, (), 8> = (0..workers)
-        .filter_map(|_| pool.submit(count_often).ok())
+        .filter_map(|_| pool.submit(begin).ok())
         .collect();
+    while BEGUN.load(Ordering::SeqCst) < workers {
+        spin_loop();
+    }
     // This core's thread takes part, and so does its tick's handler, which interrupts it.
     count_often();
     crate::tick::call_in_handler(&mut count_often);
