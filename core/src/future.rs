@@ -13,6 +13,7 @@ use crate::{
     block::Wait,
     error::{Blocked, CallbackError, JobError, Panic},
     job::{BuildError, Callback, Stored, VTableOf, capacity},
+    log::trace,
     pool::Raw,
     slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
     state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, TakenBack},
@@ -287,6 +288,7 @@ impl<'p, T> JobFuture<'p, T> {
             return Err(CallbackError::TooLarge(callback));
         }
         let Some(place) = self.pool.claim_slot() else {
+            trace!("pool full");
             return Err(CallbackError::Full(callback));
         };
         let slot = self.pool.slot(place);

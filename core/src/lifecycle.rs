@@ -7,7 +7,7 @@ use crate::{
     error::{Blocked, BrokenReason, RunError, ShutdownError},
     idle::Seated,
     job::Spill,
-    log::warning,
+    log::{trace, warning},
     pool::{BROKEN, CANCELLING, LEAVING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
@@ -222,9 +222,11 @@ impl<'p> Raw<'p> {
             if !slot.state.lose(worker.0 + 1) {
                 continue;
             }
+            let outcome = Outcome::WorkerLost;
+            trace!("job {} ends: {:?}", index, outcome);
             self.settle(Completion {
                 index,
-                outcome: Outcome::WorkerLost,
+                outcome,
                 runner: 0,
                 // SAFETY: occupied, since `lose` keeps it so.
                 scope: unsafe { self.scope_of(index) },

@@ -1,4 +1,9 @@
 //! Log points: to `defmt`, to `log`, to both, or compiled to nothing.
+//!
+//! | level | event |
+//! |---|---|
+//! | trace | a job starts, or a task is polled; a job ends, and how; a pool is full |
+//! | warning | a worker could not start; a worker is lost; a pool breaks |
 
 macro_rules! trace {
     ($text:literal $(, $arg:expr)*) => {{

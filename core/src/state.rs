@@ -71,6 +71,7 @@ pub(crate) const MAX_PRIORITIES: usize = 16;
 
 /// How a job ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u32)]
 pub(crate) enum Outcome {
     /// The payload holds the result.

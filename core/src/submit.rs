@@ -285,6 +285,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
         self.raw.refuse(self.priority, ())?;
         let Some(index) = self.raw.claim_slot() else {
+            trace!("pool full");
             return Err(SubmitError::Full(()));
         };
         let slot = self.raw.slot(index);

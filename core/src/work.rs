@@ -118,7 +118,6 @@ impl<'p> Raw<'p> {
                 Suspension::Cancel => self.end_unrun(index, Outcome::Cancelled),
             },
             (Err(panic), _) => {
-                trace!("job {} panicked", index);
                 // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
                 unsafe { self.put_panic(index, panic) };
                 self.complete(index, Outcome::Panicked);
@@ -162,7 +161,6 @@ impl<'p> Raw<'p> {
         if self.slot(index).state.claim().is_none() {
             return false;
         }
-        trace!("job {} ends unrun", index);
         self.end_unrun(index, outcome);
         if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
             // Workers that stayed for this one may leave now.
@@ -184,6 +182,8 @@ impl<'p> Raw<'p> {
 
     /// Publishes the outcome of the job that the caller is `BUSY` with, and tells who waits.
     pub(crate) fn complete(self, index: u16, outcome: Outcome) {
+        // Before others can see it, and the slot's next job can begin.
+        trace!("job {} ends: {:?}", index, outcome);
         let slot = self.slot(index);
         // SAFETY: the caller is BUSY with the slot.
         let scope = unsafe { self.scope_of(index) };
@@ -286,6 +286,7 @@ impl<'p> Raw<'p> {
     /// The end of a job whose worker was declared lost, and comes back: the outcome is
     /// `WorkerLost`, which has no payload, so what is there is still the worker's.
     fn end_late(self, index: u16, outcome: Outcome) {
+        trace!("job {} is too late", index);
         let slot = self.slot(index);
         let _free = Defer(|| {
             if slot.state.release_late() {

@@ -15,6 +15,9 @@ pub const COMPILER: &[(&str, &str)] = &[
     ("/usr/lib/rustlib/src/rust/library", "rust-web-src"),
 ];
 
+/// Clippy of that compiler.
+pub const CLIPPY: &[(&str, &str)] = &[("/usr/bin/cargo-clippy", "rust-web-clippy")];
+
 /// Links programs for chips.
 pub const LINKER: &[(&str, &str)] = &[("/usr/bin/ld.lld", "lld")];
 
@@ -48,7 +51,19 @@ pub fn is_not_needed_for(target: &str) -> bool {
 
 /// Debian's cargo, in the repository.
 pub fn cargo() -> Command {
-    let mut command = Command::new("/usr/bin/cargo");
+    with_its_compiler("/usr/bin/cargo")
+}
+
+/// Debian's `cargo clippy`, still without the argument `clippy`: by its own path, since cargo would
+/// take rustup's.
+pub fn cargo_clippy() -> Command {
+    let mut command = with_its_compiler("/usr/bin/cargo-clippy");
+    command.env("CARGO", "/usr/bin/cargo");
+    command
+}
+
+fn with_its_compiler(program: &str) -> Command {
+    let mut command = Command::new(program);
     command
         .current_dir(root())
         .env("RUSTC_BOOTSTRAP", "1")

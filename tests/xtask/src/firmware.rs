@@ -4,13 +4,14 @@
 //! * Lines that begin with `#` are measurements, which differ between compilers: shown, not compared.
 //! * In what is expected, the line that `examples/data/readings.csv` begins with stands for all of
 //!   that file, which the same run first compares with what the host computes.
+//! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/defmt`.
 //!
 //! What a board printed last is in `target/firmware/BOARD.txt`. Boards that QEMU does not have are
-//! built, and counted apart.
+//! built, and counted apart. With `--clippy`, none is run: clippy looks at each board's crate.
 
 use std::{
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -25,10 +26,17 @@ struct Board {
     /// Its crate in `examples/firmware`.
     package: &'static str,
     target: &'static str,
+    output: Output,
     /// The file in `examples/firmware` that has what it should print.
     expected: &'static str,
     emulator: &'static Emulator,
     args: &'static [&'static str],
+}
+
+/// How it prints, by semihosting.
+enum Output {
+    Text,
+    Defmt,
 }
 
 /// A board that QEMU does not have.
@@ -79,7 +87,17 @@ const BOARDS: &[Board] = &[
         name: "lm3s6965evb",
         package: "lm3s6965evb",
         target: "thumbv7m-none-eabi",
+        output: Output::Text,
         expected: ONE_CORE,
+        emulator: ARM,
+        args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
+    },
+    Board {
+        name: "lm3s6965evb-defmt",
+        package: "lm3s6965evb-defmt",
+        target: "thumbv7m-none-eabi",
+        output: Output::Defmt,
+        expected: "lm3s6965evb-defmt/expected.txt",
         emulator: ARM,
         args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
     },
@@ -87,6 +105,7 @@ const BOARDS: &[Board] = &[
         name: "lm3s6965evb-embassy",
         package: "lm3s6965evb-embassy",
         target: "thumbv7m-none-eabi",
+        output: Output::Text,
         expected: "lm3s6965evb-embassy/expected.txt",
         emulator: ARM,
         args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
@@ -95,6 +114,7 @@ const BOARDS: &[Board] = &[
         name: "lm3s6965evb-rtic",
         package: "lm3s6965evb-rtic",
         target: "thumbv7m-none-eabi",
+        output: Output::Text,
         expected: "lm3s6965evb-rtic/expected.txt",
         emulator: ARM,
         args: &["-machine", "lm3s6965evb", COUNTED, A_NANOSECOND_EACH],
@@ -103,6 +123,7 @@ const BOARDS: &[Board] = &[
         name: "microbit",
         package: "microbit",
         target: "thumbv6m-none-eabi",
+        output: Output::Text,
         expected: ONE_CORE,
         emulator: ARM,
         args: &["-machine", "microbit", COUNTED, A_NANOSECOND_EACH],
@@ -111,6 +132,7 @@ const BOARDS: &[Board] = &[
         name: "mps2-an385-freertos",
         package: "mps2-an385-freertos",
         target: "thumbv7m-none-eabi",
+        output: Output::Text,
         expected: "mps2-an385-freertos/expected.txt",
         emulator: ARM,
         args: &["-machine", "mps2-an385", COUNTED, A_NANOSECOND_EACH],
@@ -119,6 +141,7 @@ const BOARDS: &[Board] = &[
         name: "mps2-an521",
         package: "mps2-an521",
         target: "thumbv8m.main-none-eabi",
+        output: Output::Text,
         expected: SEVERAL_CORES,
         emulator: ARM,
         args: &["-machine", "mps2-an521", "-smp", "2"],
@@ -127,6 +150,7 @@ const BOARDS: &[Board] = &[
         name: "riscv-virt-imac",
         package: "riscv-virt",
         target: "riscv32imac-unknown-none-elf",
+        output: Output::Text,
         expected: ONE_CORE,
         emulator: RISCV,
         args: VIRT_WITH_ONE_HART,
@@ -135,6 +159,7 @@ const BOARDS: &[Board] = &[
         name: "riscv-virt-imc",
         package: "riscv-virt",
         target: "riscv32imc-unknown-none-elf",
+        output: Output::Text,
         expected: ONE_CORE,
         emulator: RISCV,
         args: VIRT_WITH_ONE_HART,
@@ -143,6 +168,7 @@ const BOARDS: &[Board] = &[
         name: "riscv-virt-smp",
         package: "riscv-virt-smp",
         target: "riscv32imac-unknown-none-elf",
+        output: Output::Text,
         expected: SEVERAL_CORES,
         emulator: RISCV,
         args: &["-machine", "virt", "-bios", "none", "-smp", "4"],
@@ -155,6 +181,10 @@ const BUILT_ONLY: &[BuiltOnly] = &[BuiltOnly {
 }];
 
 pub fn run(args: &[String]) -> Outcome {
+    let (with_clippy, args) = match args {
+        [option, rest @ ..] if option == "--clippy" => (true, rest),
+        _ => (false, args),
+    };
     let is_wanted = |name: &str| match args {
         [] => true,
         [option, wanted] => option == "--board" && wanted == name,
@@ -166,41 +196,53 @@ pub fn run(args: &[String]) -> Outcome {
         let names = BOARDS.iter().map(|it| it.name);
         let names: Vec<&str> = names.chain(BUILT_ONLY.iter().map(|it| it.name)).collect();
         return Err(format!(
-            "usage: cargo xtask firmware [--board NAME], with NAME one of: {}",
+            "usage: cargo xtask firmware [--clippy] [--board NAME], with NAME one of: {}",
             names.join(", ")
         ));
     }
-    let readings = readings_of_the_host()?;
-    let (mut passed, mut built, mut failed) = (0, 0, 0);
-    for board in &boards {
-        match board.check(&readings) {
-            Ok(measurements) => {
-                println!("{:<19} ok      {measurements}", board.name);
-                passed += 1;
-            }
-            Err(why) => {
-                println!("{:<19} FAILED  {why}", board.name);
-                failed += 1;
-            }
-        }
-    }
-    for board in &built_only {
-        match build(board.name, board.target) {
-            Ok(_) => {
-                println!("{:<19} built   not run: QEMU has no such chip", board.name);
-                built += 1;
-            }
-            Err(why) => {
-                println!("{:<19} FAILED  {why}", board.name);
-                failed += 1;
-            }
-        }
-    }
-    println!("{passed} passed, {built} built and not run, {failed} failed");
+    let failed = if with_clippy {
+        let run = boards.iter().map(|it| (it.name, it.package, it.target));
+        let built = built_only.iter().map(|it| (it.name, it.name, it.target));
+        let crates = run.chain(built);
+        let outcomes = crates.map(|(name, package, target)| (name, clippy(package, target)));
+        let (clean, failed) = report("ok", outcomes);
+        println!("{clean} without a warning, {failed} failed");
+        failed
+    } else {
+        let readings = readings_of_the_host()?;
+        let run = boards.iter().map(|it| (it.name, it.check(&readings)));
+        let (passed, failed) = report("ok", run);
+        let built = built_only.iter().map(|it| (it.name, it.build()));
+        let (built, not_built) = report("built", built);
+        let failed = failed + not_built;
+        println!("{passed} passed, {built} built and not run, {failed} failed");
+        failed
+    };
     match failed {
         0 => Ok(()),
-        _ => Err("not every board does what it should".to_owned()),
+        _ => Err("not every board is as it should be".to_owned()),
     }
+}
+
+/// Says what each board came to, after `word` if that is good; counts the good and the others.
+fn report<'a>(
+    word: &str,
+    boards: impl Iterator<Item = (&'a str, Result<String, String>)>,
+) -> (usize, usize) {
+    let (mut good, mut bad) = (0, 0);
+    for (name, outcome) in boards {
+        match outcome {
+            Ok(text) => {
+                println!("{name:<19} {word:<7} {text}");
+                good += 1;
+            }
+            Err(why) => {
+                println!("{name:<19} FAILED  {why}");
+                bad += 1;
+            }
+        }
+    }
+    (good, bad)
 }
 
 /// What the host finds in the recording; it compares that with the file itself.
@@ -225,30 +267,25 @@ impl Emulator {
     }
 }
 
+impl BuiltOnly {
+    fn build(&self) -> Result<String, String> {
+        build(self.name, self.target)?;
+        Ok("not run: QEMU has no such chip".to_owned())
+    }
+}
+
 impl Board {
     /// Runs the board; returns its measurements, or what is wrong.
     fn check(&self, readings: &str) -> Result<String, String> {
         self.emulator.require()?;
         let program = build(self.package, self.target)?;
-        let (status, said) = self.emulate(program)?;
-        let expected = self.expected(readings)?;
-        let (measured, compared): (Vec<&str>, Vec<&str>) =
-            said.lines().partition(|line| line.starts_with('#'));
-        let mut lines = compared.iter().zip(&expected);
-        if let Some((line, expected)) = lines.find(|(line, expected)| line != expected) {
-            return Err(format!("printed {line:?} instead of {expected:?}"));
-        }
-        if let Some(missing) = expected.get(compared.len()) {
-            return Err(format!("ended ({status}) before {missing:?}:\n{said}"));
-        }
-        if let Some(more) = compared.get(expected.len()) {
-            return Err(format!("printed {more:?} after the end"));
-        }
+        let (status, said) = self.emulate(&program)?;
+        let measurements = compare(&said, &self.expected(readings)?)
+            .map_err(|wrong| format!("{wrong}; ended with {status}:\n{said}"))?;
         if !status.success() {
             return Err(format!("ended with {status}:\n{said}"));
         }
-        let measured = measured.iter().map(|line| line.trim_start_matches("# "));
-        Ok(measured.collect::<Vec<_>>().join("; "))
+        Ok(measurements)
     }
 
     fn expected(&self, readings: &str) -> Result<Vec<String>, String> {
@@ -262,11 +299,15 @@ impl Board {
     }
 
     /// Runs the program to its end, or to the limit; returns what it printed.
-    fn emulate(&self, program: PathBuf) -> Result<(ExitStatus, String), String> {
+    fn emulate(&self, program: &Path) -> Result<(ExitStatus, String), String> {
         let qemu = self.emulator.program;
         let problem = |error| format!("cannot run {qemu}: {error}");
         let file = |extension| root().join(format!("target/firmware/{}.{extension}", self.name));
         let create = |extension| File::create(file(extension)).map_err(|error| error.to_string());
+        let output = match self.output {
+            Output::Text => "txt",
+            Output::Defmt => "defmt",
+        };
         let mut child = Command::new(qemu)
             .args(["-display", "none", "-monitor", "none", "-serial", "none"])
             .args(["-semihosting-config", "enable=on,target=native"])
@@ -274,7 +315,7 @@ impl Board {
             .arg("-kernel")
             .arg(program)
             .stdin(Stdio::null())
-            .stdout(create("txt")?)
+            .stdout(create(output)?)
             .stderr(create("err")?)
             .spawn()
             .map_err(problem)?;
@@ -290,6 +331,9 @@ impl Board {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
+        if matches!(self.output, Output::Defmt) {
+            decode(program, &file(output), create("txt")?)?;
+        }
         // A panic's message is with the emulator's own.
         let (said, errors) = (read(file("txt"))?, read(file("err"))?);
         match status {
@@ -302,25 +346,120 @@ impl Board {
 
 /// Builds a board's program; returns where it is.
 fn build(package: &str, target: &str) -> Result<PathBuf, String> {
-    let mut command = if debian::is_not_needed_for(target) {
-        cargo()
-    } else {
-        debian::require(&[debian::COMPILER, debian::LINKER].concat())
-            .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
-        let mut command = debian::cargo();
-        let name = target.replace(['-', '.'], "_").to_uppercase();
-        command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
-        command.arg("-Zbuild-std=core");
-        command
-    };
-    command.args(["build", "--quiet", "--locked", "--release"]);
-    command.args(["--manifest-path", "examples/firmware/Cargo.toml"]);
-    command.args(["--package", package, "--target", target]);
-    run_command(command.args(["--target-dir", "target/firmware"]))?;
+    let needed = [debian::COMPILER, debian::LINKER].concat();
+    let mut command = cargo_for(target, debian::cargo(), &needed)?;
+    run_command(command.arg("build").args(options(package, target)))?;
     let program = format!("target/firmware/{target}/release/{package}");
     Ok(root().join(program))
 }
 
+/// Has clippy look at a board's crate, and at what the boards share.
+fn clippy(package: &str, target: &str) -> Result<String, String> {
+    let needed = [debian::COMPILER, debian::CLIPPY].concat();
+    let mut command = cargo_for(target, debian::cargo_clippy(), &needed)?;
+    command.arg("clippy").args(options(package, target));
+    command.args(["--package", "firmware-support"]);
+    run_command(command.args(["--", "--deny", "warnings"]))?;
+    Ok(format!("no warning for {target}"))
+}
+
+/// The usual cargo, if it has the standard library for a target, or else `debians`, if what it needs
+/// is there.
+fn cargo_for(
+    target: &str,
+    mut debians: Command,
+    needed: &[(&str, &str)],
+) -> Result<Command, String> {
+    if debian::is_not_needed_for(target) {
+        return Ok(cargo());
+    }
+    debian::require(needed)
+        .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
+    let name = target.replace(['-', '.'], "_").to_uppercase();
+    debians.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
+    debians.env("CARGO_UNSTABLE_BUILD_STD", "core");
+    Ok(debians)
+}
+
+fn options<'a>(package: &'a str, target: &'a str) -> [&'a str; 13] {
+    [
+        "--quiet",
+        "--locked",
+        "--release",
+        "--manifest-path",
+        "examples/firmware/Cargo.toml",
+        "--target-dir",
+        "target/firmware",
+        "--package",
+        package,
+        "--target",
+        target,
+        // `defmt` leaves out what is less than an error, if it is not told.
+        "--config",
+        "env.DEFMT_LOG='trace'",
+    ]
+}
+
+/// Writes the lines of the log that a program has written by `defmt`.
+fn decode(program: &Path, log: &Path, lines: File) -> Outcome {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--locked"]);
+    command.args(["--manifest-path", "tests/defmt/Cargo.toml"]);
+    command.args(["--target-dir", "target/defmt", "--"]);
+    run_command(command.args([program, log]).stdout(lines))
+}
+
+/// Compares what a board said with what it should; returns its measurements, or what is wrong.
+fn compare(said: &str, expected: &[String]) -> Result<String, String> {
+    let (measured, compared): (Vec<&str>, Vec<&str>) =
+        said.lines().partition(|line| line.starts_with('#'));
+    let mut lines = compared.iter().zip(expected);
+    if let Some((line, expected)) = lines.find(|(line, expected)| line != expected) {
+        return Err(format!("printed {line:?} instead of {expected:?}"));
+    }
+    if let Some(missing) = expected.get(compared.len()) {
+        return Err(format!("did not print {missing:?}"));
+    }
+    if let Some(more) = compared.get(expected.len()) {
+        return Err(format!("printed {more:?} after the end"));
+    }
+    let measured = measured.iter().map(|line| line.trim_start_matches("# "));
+    Ok(measured.collect::<Vec<_>>().join("; "))
+}
+
 fn read(path: PathBuf) -> Result<String, String> {
     fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected() -> Vec<String> {
+        ["one", "two"].map(String::from).to_vec()
+    }
+
+    #[test]
+    fn a_board_that_prints_what_it_should_passes_with_its_measurements() {
+        let said = "one\n# 3 bytes\ntwo\n# 4 cycles\n";
+        assert_eq!(compare(said, &expected()), Ok("3 bytes; 4 cycles".into()));
+    }
+
+    #[test]
+    fn a_board_that_prints_nothing_fails() {
+        assert!(compare("", &expected()).is_err());
+        assert!(compare("# 3 bytes\n", &expected()).is_err());
+    }
+
+    #[test]
+    fn a_board_that_leaves_out_a_line_fails() {
+        assert!(compare("one\n", &expected()).is_err());
+        assert!(compare("two\n", &expected()).is_err());
+    }
+
+    #[test]
+    fn a_board_that_prints_other_lines_fails() {
+        assert!(compare("one\nthree\n", &expected()).is_err());
+        assert!(compare("one\ntwo\nthree\n", &expected()).is_err());
+    }
 }

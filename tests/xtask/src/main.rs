@@ -42,7 +42,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "firmware",
-        help: "[--board NAME]  the boards of examples/firmware in QEMU, or one of them",
+        help: "[--clippy] [--board NAME]  the boards of examples/firmware, or one of them, in QEMU; or clippy for them",
         run: firmware::run,
     },
     Verb {

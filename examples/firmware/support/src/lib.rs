@@ -30,6 +30,7 @@ pub mod several_cores;
 pub mod tick;
 
 pub use board::{BYTES, Board, BoardPool, Context, in_context};
+use semihosting::eprintln;
 pub use semihosting::println;
 
 /// Ends the run; `failed` tests make it a failure.
@@ -41,7 +42,7 @@ pub fn exit(failed: usize) -> ! {
 #[cfg(target_arch = "arm")]
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    println!("hard fault: {frame:?}");
+    eprintln!("hard fault: {frame:?}");
     exit(1)
 }
 
@@ -49,7 +50,7 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
 #[cfg(target_arch = "riscv32")]
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(frame: &riscv_rt::TrapFrame) -> ! {
-    println!(
+    eprintln!(
         "exception: cause {:#x}, pc {:#x}, {frame:?}",
         riscv::register::mcause::read().bits(),
         riscv::register::mepc::read()

@@ -13,7 +13,7 @@ use corepool::{BrokenReason, JobError, OnLoss, RunError, StaticPool, SubmitError
 use critical_section::Mutex;
 use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use pulse_app::Pool;
-use semihosting::{print, println};
+use semihosting::{eprintln, print, println};
 
 use crate::{
     BYTES, Board, BoardPool,
@@ -76,7 +76,7 @@ pub fn work<C: Chip>() -> ! {
 /// What the handler of a fault calls. The core does nothing any more.
 pub fn crashed<C: Chip>() -> ! {
     if C::current() == 0 {
-        println!("core 0 has crashed");
+        eprintln!("core 0 has crashed");
         exit(1);
     }
     // SAFETY: the worker never runs again.
