@@ -1,6 +1,7 @@
 //! `cargo xtask <verb>`: what is run on the repository, beyond cargo's own commands.
 
 mod bare;
+mod bench;
 mod cost;
 mod debian;
 mod firmware;
@@ -34,6 +35,11 @@ const VERBS: &[Verb] = &[
         name: "bare",
         help: "          the core built for a chip: no panic, no heap, no recursion",
         run: bare::run,
+    },
+    Verb {
+        name: "bench",
+        help: "[OPTIONS]  time, beside the best pools of the host and the machine's limits; --help lists the options",
+        run: bench::run,
     },
     Verb {
         name: "cost",

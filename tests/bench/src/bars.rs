@@ -1,0 +1,209 @@
+//! What `ThreadPool` must reach, with its default configuration, all in one run.
+
+use crate::{
+    inline, limits,
+    statistics::{Key, Results},
+    workloads::{CONTENDERS, Kind, THREAD_POOL, Workload},
+};
+
+/// A figure and its limit.
+pub struct Bar {
+    /// What the figure is.
+    pub name: String,
+    /// `None` if something for it was not measured.
+    pub figure: Option<f64>,
+    /// The limit.
+    pub limit: f64,
+    /// Whether the figure may not be below it; otherwise it may not be above.
+    pub at_least: bool,
+}
+
+impl Bar {
+    /// Whether it does; not if it was not measured.
+    pub fn holds(&self) -> bool {
+        self.figure.is_some_and(|figure| {
+            if self.at_least {
+                figure >= self.limit
+            } else {
+                figure <= self.limit
+            }
+        })
+    }
+}
+
+/// How many instructions a job may take inline, if that is more than 2.2 times the floor's.
+const INSTRUCTIONS: f64 = 160.0;
+/// The part of a core that two idle workers may take.
+const IDLE: f64 = 0.000_2;
+
+/// All of them, for the workloads that were measured.
+pub fn all(results: &Results, measured: &[Workload]) -> Vec<Bar> {
+    let mut bars = Bars {
+        results,
+        all: Vec::new(),
+    };
+    for &workload in measured {
+        bars.of(workload);
+    }
+    bars.all
+}
+
+struct Bars<'a> {
+    results: &'a Results,
+    all: Vec<Bar>,
+}
+
+impl Bars<'_> {
+    fn of(&mut self, workload: Workload) {
+        match workload {
+            Workload::Warm => {
+                self.against_peers(workload, [0.05, 0.05]);
+                self.against(workload, limits::FLOOR, [3.0, 3.0]);
+                self.cpu_against_peers(workload);
+            }
+            Workload::Cold => {
+                self.against_peers(workload, [0.7, 0.7]);
+                self.against(workload, limits::FUTEX, [0.6, 0.6]);
+            }
+            Workload::Burst => {
+                self.against_peers(workload, [0.5, 0.7]);
+                self.against(workload, limits::FLOOR, [5.0, 9.0]);
+            }
+            Workload::Producers => self.against_peers(workload, [0.9, 0.9]),
+            Workload::Window => {
+                self.against_peers(workload, [0.6, 0.8]);
+                self.against(workload, limits::FLOOR, [10.0, 10.0]);
+            }
+            Workload::Allocations => self.allocations(),
+            Workload::Inline => self.inline(workload, 0.5),
+            Workload::Instructions => {
+                self.inline(workload, 0.4);
+                let key = (workload, 0);
+                let floor = self.results.time(key, limits::FLOOR);
+                self.push(
+                    format!("{}: {}", workload.title(), inline::OWN),
+                    self.results.time(key, inline::OWN),
+                    floor.map_or(INSTRUCTIONS, |floor| INSTRUCTIONS.max(2.2 * floor)),
+                );
+            }
+            Workload::Efficiency => {
+                self.against_peers(workload, [1.0, 1.0]);
+                self.efficiency(workload);
+                self.cpu_against_peers(workload);
+            }
+            Workload::AwaitOne => self.against_peers(workload, [0.5, 0.5]),
+            Workload::AwaitMany => self.against_peers(workload, [0.7, 0.7]),
+            Workload::Idle => {
+                let time = self.results.time((workload, 2), THREAD_POOL);
+                let name = format!("{}, in cores", workload.title());
+                self.push(name, time.map(|time| time / 1e9), IDLE);
+            }
+            Workload::Slots | Workload::Workers | Workload::Waiters | Workload::Priorities => {
+                self.growth(workload);
+            }
+        }
+    }
+
+    fn push(&mut self, name: String, figure: Option<f64>, limit: f64) {
+        self.all.push(Bar {
+            name,
+            figure,
+            limit,
+            at_least: false,
+        });
+    }
+
+    /// The fastest peer.
+    fn best_peer(&self, key: Key) -> Option<&'static str> {
+        let of_pools = CONTENDERS.iter().map(|one| (one.kind, one.name));
+        let inline = inline::CONTENDERS.iter().map(|one| (one.kind, one.name));
+        let peers = of_pools.chain(inline).filter(|one| one.0 == Kind::Peer);
+        self.results.best(key, peers.map(|one| one.1))
+    }
+
+    fn against_peers(&mut self, workload: Workload, limits: [f64; 2]) {
+        for (&workers, limit) in workload.sizes().iter().zip(limits) {
+            let key = (workload, workers);
+            let best = self.best_peer(key);
+            let ratio = best.and_then(|best| self.results.ratio((key, THREAD_POOL), (key, best)));
+            self.push(
+                name(key, &format!("× {}", best.unwrap_or("best peer"))),
+                ratio,
+                limit,
+            );
+        }
+    }
+
+    fn against(&mut self, workload: Workload, machine: &'static str, limits: [f64; 2]) {
+        for (&workers, limit) in workload.sizes().iter().zip(limits) {
+            let key = (workload, workers);
+            let ratio = self.results.ratio((key, THREAD_POOL), (key, machine));
+            self.push(name(key, &format!("× {machine}")), ratio, limit);
+        }
+    }
+
+    fn cpu_against_peers(&mut self, workload: Workload) {
+        for &workers in workload.sizes() {
+            let key = (workload, workers);
+            let best = self.best_peer(key);
+            let ratio =
+                best.and_then(|best| self.results.cpu_ratio((key, THREAD_POOL), (key, best)));
+            let what = format!("CPU time × {}", best.unwrap_or("best peer"));
+            self.push(name(key, &what), ratio, 1.0);
+        }
+    }
+
+    fn allocations(&mut self) {
+        let own = CONTENDERS.iter().filter(|one| one.kind == Kind::Own);
+        for contender in own {
+            for &workers in Workload::Allocations.sizes() {
+                let key = (Workload::Allocations, workers);
+                let figure = self.results.time(key, contender.name);
+                // There is no spinning worker where there is no core for it.
+                if figure.is_some() || contender.name == THREAD_POOL {
+                    self.push(name(key, contender.name), figure, 0.0);
+                }
+            }
+        }
+    }
+
+    fn inline(&mut self, workload: Workload, limit: f64) {
+        let key = (workload, 0);
+        let best = self.best_peer(key);
+        let ratio = best.and_then(|best| self.results.ratio((key, inline::OWN), (key, best)));
+        let peer = best.unwrap_or("best peer");
+        self.push(
+            format!("{}: {} × {peer}", workload.title(), inline::OWN),
+            ratio,
+            limit,
+        );
+    }
+
+    fn efficiency(&mut self, workload: Workload) {
+        for &workers in workload.sizes() {
+            let key = (workload, workers);
+            let figure = self.results.ratio((key, limits::SPLIT), (key, THREAD_POOL));
+            self.all.push(Bar {
+                name: name(key, "efficiency against the perfect split"),
+                figure,
+                limit: 0.98,
+                at_least: true,
+            });
+        }
+    }
+
+    /// The largest against the smallest.
+    fn growth(&mut self, workload: Workload) {
+        let [small, .., large] = *workload.sizes() else {
+            return;
+        };
+        let at = |size| ((workload, size), THREAD_POOL);
+        let what = format!("× {}", workload.size_name(small));
+        let ratio = self.results.ratio(at(large), at(small));
+        self.push(name((workload, large), &what), ratio, 1.15);
+    }
+}
+
+fn name((workload, size): Key, what: &str) -> String {
+    format!("{}, {}: {what}", workload.title(), workload.size_name(size))
+}

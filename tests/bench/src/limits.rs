@@ -1,0 +1,349 @@
+//! What the machine allows: hand-overs and queues with nothing around them.
+
+use std::{
+    cell::UnsafeCell,
+    hint::spin_loop,
+    mem::MaybeUninit,
+    sync::atomic::{
+        AtomicBool, AtomicU32,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+    thread,
+};
+
+use rustix::thread::{CpuSet, futex, sched_getaffinity, sched_setaffinity};
+
+use crate::{
+    statistics::{Slice, slice},
+    workloads::{
+        Effort, Workload, check,
+        efficiency::{long_job, timed},
+        round_trip::after_idleness,
+        tiny_job,
+    },
+};
+
+/// Two threads that spin on one slot.
+pub const FLOOR: &str = "floor: one slot, spinning";
+/// Two threads on two cores that wake each other.
+pub const FUTEX: &str = "futex ping-pong, two cores";
+/// Two threads on two cores that spin on one word.
+pub const CACHE_LINE: &str = "cache line ping-pong, two cores";
+/// Threads that know their share.
+pub const SPLIT: &str = "perfect split, no pool";
+/// A queue between two threads.
+pub const ARRAY_QUEUE: &str = "crossbeam ArrayQueue, push + pop";
+/// Another.
+pub const HEAPLESS: &str = "heapless::mpmc, push + pop";
+
+const EMPTY: u32 = 0;
+const JOB: u32 = 1;
+const RESULT: u32 = 2;
+
+/// As many bytes as a slot of a pool has.
+type Payload = [MaybeUninit<u64>; 8];
+
+/// One place for one job of any type: what a pool cannot do without.
+#[repr(align(128))]
+pub struct Slot {
+    state: AtomicU32,
+    run: UnsafeCell<unsafe fn(*mut Payload)>,
+    payload: UnsafeCell<Payload>,
+}
+
+// SAFETY: the cells belong to the submitter while the state is `EMPTY` or `RESULT`, to the worker
+// while it is `JOB`; jobs are `Send`.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    /// An empty slot.
+    pub fn new() -> Self {
+        Self {
+            state: AtomicU32::new(EMPTY),
+            run: UnsafeCell::new(run::<fn() -> u64>),
+            payload: UnsafeCell::new([MaybeUninit::uninit(); 8]),
+        }
+    }
+
+    /// Puts a job in. The slot is empty, and there is one submitter.
+    #[inline]
+    fn submit<F: FnOnce() -> u64 + Send + 'static>(&self, job: F) {
+        const { assert!(size_of::<F>() <= size_of::<Payload>() && align_of::<F>() <= 8) };
+        assert_eq!(self.state.load(Relaxed), EMPTY);
+        // SAFETY: empty, so the cells are the submitter's; the job fits.
+        unsafe {
+            self.run.get().write(run::<F>);
+            self.payload.get().cast::<F>().write(job);
+        }
+        // Pairs with the Acquire of `work`.
+        self.state.store(JOB, Release);
+    }
+
+    /// Runs the job, if there is one. There is one worker.
+    #[inline]
+    fn work(&self) -> bool {
+        // Pairs with the Release of `submit`.
+        if self.state.load(Acquire) != JOB {
+            return false;
+        }
+        // SAFETY: `JOB`, so the cells are the worker's, and hold a job and its function.
+        unsafe { (*self.run.get())(self.payload.get()) };
+        // Pairs with the Acquire of `result`.
+        self.state.store(RESULT, Release);
+        true
+    }
+
+    /// Takes the result, if it is there.
+    #[inline]
+    fn result(&self) -> Option<u64> {
+        // Pairs with the Release of `work`.
+        if self.state.load(Acquire) != RESULT {
+            return None;
+        }
+        // SAFETY: `RESULT`, so the payload is the submitter's, and holds what `run` wrote.
+        let result = unsafe { self.payload.get().cast::<u64>().read() };
+        self.state.store(EMPTY, Relaxed);
+        Some(result)
+    }
+
+    /// A job's way through the slot, without another thread.
+    #[inline]
+    pub fn inline(&self, job: impl FnOnce() -> u64 + Send + 'static) -> u64 {
+        self.submit(job);
+        self.work();
+        self.result().expect("the job has run")
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs the job in the payload and puts its result there.
+///
+/// # Safety
+///
+/// The payload is the caller's and holds an `F`.
+unsafe fn run<F: FnOnce() -> u64>(payload: *mut Payload) {
+    // SAFETY: the caller's promise; a result fits as well.
+    unsafe {
+        let job = payload.cast::<F>().read();
+        payload.cast::<u64>().write(job());
+    }
+}
+
+/// A round trip through one slot. For all workloads of tiny jobs that bars compare with it.
+pub fn floor(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
+    use Workload::{Burst, Producers, Warm, Window};
+    if !matches!(workload, Warm | Burst | Producers | Window) {
+        return None;
+    }
+    const BATCH: u64 = 1024;
+    let (slot, over) = (Slot::new(), AtomicBool::new(false));
+    Some(thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                if !slot.work() {
+                    spin_loop();
+                }
+            }
+        });
+        let slice = slice(effort.slice, BATCH as usize, || {
+            for number in 0..BATCH {
+                slot.submit(tiny_job(number));
+                let result = loop {
+                    match slot.result() {
+                        Some(result) => break result,
+                        None => spin_loop(),
+                    }
+                };
+                check(number, result);
+            }
+        });
+        over.store(true, Relaxed);
+        slice
+    }))
+}
+
+/// A word that two threads count up in turn, each on a core of its own; `wait` blocks while the
+/// word is the given one, and `tell` says that it has changed.
+fn ping_pong(
+    wait: impl Fn(&AtomicU32, u32) + Sync,
+    tell: impl Fn(&AtomicU32) + Sync,
+    measure: impl FnOnce(&mut dyn FnMut()) -> Slice + Send,
+) -> Option<Slice> {
+    #[repr(align(128))]
+    struct Word(AtomicU32);
+
+    const OVER: u32 = u32::MAX;
+    let [one, other] = two_cores()?;
+    let word = &Word(AtomicU32::new(0));
+    let word = &word.0;
+    let (wait, tell) = (&wait, &tell);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            pin(other);
+            for turn in (0..).step_by(2) {
+                while word.load(Acquire) == turn {
+                    wait(word, turn);
+                }
+                if word.load(Relaxed) == OVER {
+                    return;
+                }
+                word.store(turn + 2, Release);
+                tell(word);
+            }
+        });
+        let measured = scope.spawn(move || {
+            pin(one);
+            let mut turn = 0;
+            let slice = measure(&mut || {
+                word.store(turn + 1, Release);
+                tell(word);
+                while word.load(Acquire) == turn + 1 {
+                    wait(word, turn + 1);
+                }
+                turn += 2;
+            });
+            word.store(OVER, Release);
+            tell(word);
+            slice
+        });
+        measured.join().ok()
+    })
+}
+
+/// The first two cores that there are.
+fn two_cores() -> Option<[usize; 2]> {
+    let cores = sched_getaffinity(None).ok()?;
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| cores.is_set(core));
+    Some([cores.next()?, cores.next()?])
+}
+
+fn pin(core: usize) {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    sched_setaffinity(None, &cores).expect("the core is there");
+}
+
+/// What waking a thread and being woken costs.
+pub fn futex(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
+    const PRIVATE: futex::Flags = futex::Flags::PRIVATE;
+    let wait = |word: &AtomicU32, seen| {
+        // An error says that the word has changed already, or that a signal came.
+        let _ = futex::wait(word, PRIVATE, seen, None);
+    };
+    let tell = |word: &AtomicU32| {
+        futex::wake(word, PRIVATE, 1).expect("the word is there");
+    };
+    let length = effort.slice;
+    match workload {
+        Workload::Warm => ping_pong(wait, tell, |round_trip| slice(length, 1, round_trip)),
+        Workload::Cold => ping_pong(wait, tell, |round_trip| after_idleness(length, round_trip)),
+        _ => None,
+    }
+}
+
+/// What it costs that a core sees what another has written.
+pub fn cache_line(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
+    const BATCH: usize = 1024;
+    let length = effort.slice;
+    match workload {
+        Workload::Warm => ping_pong(
+            |_, _| spin_loop(),
+            |_| {},
+            |round_trip| slice(length, BATCH, || (0..BATCH).for_each(|_| round_trip())),
+        ),
+        _ => None,
+    }
+}
+
+/// Each thread does its share of the jobs of 20 µs, and nobody hands anything over.
+pub fn split(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
+    if workload != Workload::Efficiency {
+        return None;
+    }
+    let (jobs, steps) = (effort.long_jobs, effort.steps_of_a_long_job);
+    Some(timed(jobs, || {
+        thread::scope(|scope| {
+            for share in 0..workers {
+                let share = (share..jobs).step_by(workers);
+                scope.spawn(move || {
+                    share.fold(0, |sum: u64, number| {
+                        sum.wrapping_add(long_job(number as u64, steps))
+                    })
+                });
+            }
+        });
+    }))
+}
+
+/// Items from one thread to another.
+pub fn array_queue(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
+    let queue = crossbeam_queue::ArrayQueue::new(QUEUE);
+    between_two_threads(
+        workload,
+        workers,
+        effort,
+        |n| queue.push(n).is_ok(),
+        || queue.pop(),
+    )
+}
+
+/// Items from one thread to another.
+pub fn heapless(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
+    #[expect(deprecated, reason = "that is why it is here: to compare with it")]
+    let queue = heapless::mpmc::Queue::<u64, QUEUE>::new();
+    between_two_threads(
+        workload,
+        workers,
+        effort,
+        |n| queue.enqueue(n).is_ok(),
+        || queue.dequeue(),
+    )
+}
+
+/// How many items have room in a queue.
+const QUEUE: usize = 1024;
+
+fn between_two_threads(
+    workload: Workload,
+    workers: usize,
+    effort: &Effort,
+    push: impl Fn(u64) -> bool + Sync,
+    pop: impl Fn() -> Option<u64> + Sync,
+) -> Option<Slice> {
+    if workload != Workload::Burst || workers != 1 {
+        return None;
+    }
+    let over = AtomicBool::new(false);
+    Some(thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !over.load(Relaxed) {
+                if push(number) {
+                    number += 1;
+                } else {
+                    spin_loop();
+                }
+            }
+        });
+        let mut next = 0;
+        let slice = slice(effort.slice, QUEUE, || {
+            for _ in 0..QUEUE {
+                let number = loop {
+                    match pop() {
+                        Some(number) => break number,
+                        None => spin_loop(),
+                    }
+                };
+                assert_eq!(number, next);
+                next += 1;
+            }
+        });
+        over.store(true, Relaxed);
+        slice
+    }))
+}

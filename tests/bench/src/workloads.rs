@@ -1,0 +1,321 @@
+//! What is measured: the same for every pool.
+
+pub mod allocations;
+pub mod burst;
+pub mod efficiency;
+pub mod event_loop;
+pub mod growth;
+pub mod idle;
+pub mod producers;
+pub mod round_trip;
+pub mod window;
+
+use std::{hint::black_box, time::Duration};
+
+use crate::{
+    limits, peers,
+    pool::{Pool, Spinning, StaticOn, started},
+    python,
+    statistics::Slice,
+};
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Workload {
+    /// One job after the other.
+    Warm,
+    /// One job, after 200 µs without any.
+    Cold,
+    /// 1,024 jobs, then their results.
+    Burst,
+    /// Two threads that submit bursts.
+    Producers,
+    /// 64 jobs under way all the time.
+    Window,
+    /// Jobs of 20 µs, at most 256 under way.
+    Efficiency,
+    /// One job awaited after the other.
+    AwaitOne,
+    /// 64 tasks that await jobs.
+    AwaitMany,
+    /// No job at all.
+    Idle,
+    /// A job's memory from the heap.
+    Allocations,
+    /// One thread alone.
+    Inline,
+    /// The same, in instructions.
+    Instructions,
+    /// 16 to 4,096 slots.
+    Slots,
+    /// 1 to 16 workers: more threads than cores.
+    Workers,
+    /// 1 to 1,024 futures in `as_completed`.
+    Waiters,
+    /// 1 to 8 priorities.
+    Priorities,
+}
+
+impl Workload {
+    /// In the order of the report.
+    pub const ALL: &[Self] = &[
+        Self::Warm,
+        Self::Cold,
+        Self::Burst,
+        Self::Producers,
+        Self::Window,
+        Self::Allocations,
+        Self::Inline,
+        Self::Instructions,
+        Self::Efficiency,
+        Self::AwaitOne,
+        Self::AwaitMany,
+        Self::Idle,
+        Self::Slots,
+        Self::Workers,
+        Self::Waiters,
+        Self::Priorities,
+    ];
+
+    /// What it is called on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+            Self::Burst => "burst",
+            Self::Producers => "producers",
+            Self::Window => "window",
+            Self::Efficiency => "efficiency",
+            Self::AwaitOne => "await-one",
+            Self::AwaitMany => "await-many",
+            Self::Idle => "idle",
+            Self::Allocations => "allocations",
+            Self::Inline => "inline",
+            Self::Instructions => "instructions",
+            Self::Slots => "slots",
+            Self::Workers => "workers",
+            Self::Waiters => "waiters",
+            Self::Priorities => "priorities",
+        }
+    }
+
+    /// What it is called in the report.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Warm => "Round trip of one job, warm",
+            Self::Cold => "Round trip of one job, after 200 µs without any",
+            Self::Burst => "Burst of 1,024 jobs, then their results",
+            Self::Producers => "Two threads, each with bursts of 512 jobs",
+            Self::Window => "64 jobs under way all the time",
+            Self::Efficiency => "10,000 jobs of 20 µs, at most 256 under way",
+            Self::AwaitOne => "Round trip of one job, awaited in an event loop",
+            Self::AwaitMany => "64 tasks of an event loop, each awaits job after job",
+            Self::Idle => "CPU time of idle workers, a second",
+            Self::Allocations => "Allocations a job",
+            Self::Inline => "Submit, run and result in one thread",
+            Self::Instructions => "Submit, run and result in one thread, instructions",
+            Self::Slots => "8 jobs under way in a pool of so many slots",
+            Self::Workers => "64 jobs under way with so many workers",
+            Self::Waiters => "as_completed over sets of so many futures",
+            Self::Priorities => "64 jobs under way at so many priorities",
+        }
+    }
+
+    /// The sizes at which it is measured: how many workers there are, or what it is that grows.
+    pub fn sizes(self) -> &'static [usize] {
+        match self {
+            Self::Idle => &[2],
+            Self::Inline | Self::Instructions => &[0],
+            Self::Slots => &[16, 256, 4096],
+            Self::Workers => &[1, 2, 4, 16],
+            Self::Waiters => &[1, 32, 1024],
+            Self::Priorities => &[1, 2, 8],
+            _ => &[1, 2],
+        }
+    }
+
+    /// Whether the sizes are there to be compared with each other.
+    pub fn grows(self) -> bool {
+        matches!(
+            self,
+            Self::Slots | Self::Workers | Self::Waiters | Self::Priorities
+        )
+    }
+
+    /// What a size is called.
+    pub fn size_name(self, size: usize) -> String {
+        match (self, size) {
+            (Self::Inline | Self::Instructions, _) => String::from("alone"),
+            (Self::Slots, size) => format!("{size} slots"),
+            (Self::Waiters, size) => format!("sets of {size}"),
+            (Self::Priorities, 1) => String::from("1 priority"),
+            (Self::Priorities, size) => format!("{size} priorities"),
+            (_, 1) => String::from("1 worker"),
+            (_, size) => format!("{size} workers"),
+        }
+    }
+}
+
+/// How much to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How long a slice lasts.
+    pub slice: Duration,
+    /// How many jobs of 20 µs there are in a slice.
+    pub long_jobs: usize,
+    /// How much there is to do in such a job.
+    pub steps_of_a_long_job: u64,
+}
+
+impl Effort {
+    /// Enough for figures that repeat.
+    pub fn full() -> Self {
+        Self {
+            slice: Duration::from_millis(25),
+            long_jobs: 10_000,
+            steps_of_a_long_job: efficiency::steps_of(Duration::from_micros(20)),
+        }
+    }
+
+    /// Enough for a glance.
+    pub fn quick() -> Self {
+        Self {
+            slice: Duration::from_millis(5),
+            long_jobs: 1_000,
+            ..Self::full()
+        }
+    }
+}
+
+/// What a contender is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A pool of this repository.
+    Own,
+    /// Another pool.
+    Peer,
+    /// What the machine allows.
+    Limit,
+}
+
+/// Somebody who takes part in one slice of a workload, at one of its sizes. `None`: has no such
+/// thing.
+pub type Run = fn(Workload, usize, &Effort) -> Option<Slice>;
+
+/// Who takes part.
+pub struct Contender {
+    /// What its row is called.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// How it takes part.
+    pub run: Run,
+}
+
+/// The pool that the bars are for.
+pub const THREAD_POOL: &str = <corepool_std::ThreadPool as Pool>::NAME;
+
+/// All of them, in the order in which they have their slices: the limits next to what they limit.
+pub const CONTENDERS: &[Contender] = &[
+    limit(limits::FLOOR, limits::floor),
+    Contender {
+        name: THREAD_POOL,
+        kind: Kind::Own,
+        run: |workload, size, effort| {
+            growth::run(workload, size, effort)
+                .or_else(|| run::<corepool_std::ThreadPool>(workload, size, effort))
+        },
+    },
+    limit(limits::FUTEX, limits::futex),
+    limit(limits::CACHE_LINE, limits::cache_line),
+    limit(limits::SPLIT, limits::split),
+    own::<StaticOn<Spinning>>(),
+    own::<StaticOn<corepool_std::Workers>>(),
+    peer::<peers::Oneshot<rayon::ThreadPool>>(),
+    Contender {
+        name: peers::RAYON_SCOPE,
+        kind: Kind::Peer,
+        run: peers::rayon_scope,
+    },
+    peer::<peers::Oneshot<threadpool::ThreadPool>>(),
+    peer::<rusty_pool::ThreadPool>(),
+    peer::<peers::TokioBlocking>(),
+    peer::<peers::TokioTasks>(),
+    peer::<peers::AsyncExecutor>(),
+    peer::<peers::Blocking>(),
+    peer::<peers::Oneshot<peers::Channel<crossbeam_channel::Sender<peers::Boxed>>>>(),
+    peer::<peers::Oneshot<peers::Channel<kanal::Sender<peers::Boxed>>>>(),
+    peer::<peers::Oneshot<peers::Workstealing>>(),
+    peer::<affinitypool::Threadpool>(),
+    Contender {
+        name: python::THREADS,
+        kind: Kind::Peer,
+        run: python::threads,
+    },
+    Contender {
+        name: python::PROCESSES,
+        kind: Kind::Peer,
+        run: python::processes,
+    },
+    limit(limits::ARRAY_QUEUE, limits::array_queue),
+    limit(limits::HEAPLESS, limits::heapless),
+];
+
+const fn own<P: Pool>() -> Contender {
+    Contender {
+        name: P::NAME,
+        kind: Kind::Own,
+        run: run::<P>,
+    }
+}
+
+const fn peer<P: Pool>() -> Contender {
+    Contender {
+        name: P::NAME,
+        kind: Kind::Peer,
+        run: run::<P>,
+    }
+}
+
+const fn limit(name: &'static str, run: Run) -> Contender {
+    Contender {
+        name,
+        kind: Kind::Limit,
+        run,
+    }
+}
+
+/// One slice of a workload in a new pool.
+fn run<P: Pool>(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
+    if workload.grows() || matches!(workload, Workload::Inline | Workload::Instructions) {
+        return None;
+    }
+    let pool = started::<P>(workers)?;
+    Some(match workload {
+        Workload::Allocations => allocations::run(&pool),
+        Workload::Warm => round_trip::warm(&pool, effort),
+        Workload::Cold => round_trip::cold(&pool, effort),
+        Workload::Burst => burst::run(&pool, effort),
+        Workload::Producers => producers::run(&pool, effort),
+        Workload::Window => window::run(&pool, effort),
+        Workload::Efficiency => efficiency::run(&pool, effort),
+        Workload::AwaitOne => event_loop::one(&pool, effort),
+        Workload::AwaitMany => event_loop::many(&pool, effort),
+        Workload::Idle => idle::run(&pool, effort),
+        _ => return None,
+    })
+}
+
+/// The closure that every contender gets: small, and with something captured.
+pub fn tiny_job(number: u64) -> impl FnOnce() -> u64 + Send + 'static {
+    move || black_box(number) + 1
+}
+
+/// Looks at what came of it.
+///
+/// # Panics
+///
+/// If it is wrong.
+pub fn check(number: u64, result: u64) {
+    assert_eq!(result, number + 1, "a pool that gives wrong results");
+}

@@ -1,0 +1,26 @@
+//! Many jobs at once, then all their results.
+
+use super::{Effort, check, tiny_job};
+use crate::{
+    pool::{Job, Pool},
+    statistics::{Slice, slice},
+};
+
+/// How many in a burst: as many as a `ThreadPool` has room for by default.
+pub const BURST: usize = 1024;
+
+/// Burst after burst, from one thread.
+pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
+    bursts(pool, effort, BURST)
+}
+
+/// Burst after burst of `size` jobs.
+pub fn bursts(pool: &impl Pool, effort: &Effort, size: usize) -> Slice {
+    let mut jobs = Vec::with_capacity(size);
+    slice(effort.slice, size, || {
+        jobs.extend((0..size as u64).map(|number| pool.submit(tiny_job(number))));
+        for (number, job) in jobs.drain(..).enumerate() {
+            check(number as u64, job.wait());
+        }
+    })
+}

@@ -1,0 +1,73 @@
+//! What a job costs as a `ThreadPool` grows: it must stay the same.
+
+use std::hint::black_box;
+
+use corepool::{FutureSet, as_completed};
+use corepool_std::ThreadPool;
+
+use super::{Effort, Workload, check, tiny_job, window::windowed};
+use crate::{
+    pool::started_as,
+    statistics::{Slice, slice},
+};
+
+/// How many jobs in a batch.
+const BATCH: usize = 1024;
+
+/// A slice of a workload that is about growing, at this size.
+pub fn run(workload: Workload, size: usize, effort: &Effort) -> Option<Slice> {
+    let builder = ThreadPool::builder().max_workers(1);
+    let builder = match workload {
+        Workload::Slots => builder.capacity(size),
+        Workload::Workers => builder.max_workers(size),
+        Workload::Priorities => builder.priorities(size),
+        Workload::Waiters => builder,
+        _ => return None,
+    };
+    let workers = if workload == Workload::Workers {
+        size
+    } else {
+        1
+    };
+    let pool = started_as(workers, builder.build().ok()?);
+    Some(match (workload, size) {
+        (Workload::Waiters, 1) => completions::<1>(&pool, effort),
+        (Workload::Waiters, 32) => completions::<32>(&pool, effort),
+        (Workload::Waiters, 1024) => completions::<1024>(&pool, effort),
+        (Workload::Waiters, _) => return None,
+        (Workload::Slots, _) => window(&pool, effort, 8, 1),
+        (Workload::Priorities, _) => window(&pool, effort, 64, size),
+        _ => window(&pool, effort, 64, 1),
+    })
+}
+
+/// So many jobs under way, at all priorities in turn.
+fn window(pool: &ThreadPool, effort: &Effort, window: usize, priorities: usize) -> Slice {
+    slice(effort.slice, BATCH, || {
+        windowed(window, BATCH, check, |number| {
+            let pool = pool.at(number as usize % priorities);
+            pool.submit(tiny_job(number)).expect("there is room")
+        });
+    })
+}
+
+/// A burst, whose results come in sets of `N`.
+fn completions<const N: usize>(pool: &ThreadPool, effort: &Effort) -> Slice {
+    slice(effort.slice, BATCH, || {
+        let sets: Vec<FutureSet<'_, u64, N>> = (0..BATCH / N)
+            .map(|_| {
+                let submit = |number| pool.submit(tiny_job(number)).expect("there is room");
+                (0..N as u64).map(submit).collect()
+            })
+            .collect();
+        for set in sets {
+            for job in as_completed(set, None) {
+                black_box(
+                    job.expect("there is a place to wait")
+                        .result()
+                        .expect("a result"),
+                );
+            }
+        }
+    })
+}
