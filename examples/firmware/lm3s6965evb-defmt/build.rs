@@ -1,11 +1,9 @@
-//! Links with `cortex-m-rt`'s and `defmt`'s scripts and the `memory.x` of the same board's crate.
+//! Links as the other boards do, and with `defmt`'s script.
+
+#[path = "../link.rs"]
+mod link;
 
 fn main() {
-    println!("cargo::rerun-if-changed=../lm3s6965evb/memory.x");
-    println!(
-        "cargo::rustc-link-search={}/../lm3s6965evb",
-        std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo")
-    );
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    link::main();
     println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
 }

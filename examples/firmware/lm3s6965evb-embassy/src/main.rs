@@ -20,8 +20,6 @@
 
 mod clock;
 
-use core::hint::black_box;
-
 use corepool::StaticPool;
 use cortex_m::peripheral::{Peripherals, SYST, scb::SystemHandler, syst::SystClkSource};
 use cortex_m_rt::{entry, exception};
@@ -30,7 +28,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use firmware_support::{
     BYTES, exit,
     port::{Nvic, OneCore, Pended, Thread},
-    println, ram, tick,
+    primes_below, println, ram, tick,
 };
 use lm3s6965::{Interrupt, NVIC_PRIO_BITS, interrupt};
 use portable_atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -132,17 +130,11 @@ impl Ticks {
     }
 }
 
-/// Some milliseconds of work: the prime numbers below [`LIMIT`], by division.
+/// Some milliseconds of work, and what comes of it.
 fn count_primes() -> u32 {
-    let is_prime = |number: &u32| {
-        (2..)
-            .take_while(|divisor| divisor * divisor <= *number)
-            .all(|divisor| !number.is_multiple_of(divisor))
-    };
-    (2..black_box(LIMIT)).filter(is_prime).count() as u32
+    primes_below(50_000)
 }
 
-const LIMIT: u32 = 50_000;
 const PRIMES: u32 = 5_133;
 
 /// How many milliseconds it must take for the tests to show anything.
@@ -151,8 +143,7 @@ const LONG: u32 = 5;
 static FAILED: AtomicUsize = AtomicUsize::new(0);
 
 fn report(name: &str, passed: bool) {
-    println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-    FAILED.fetch_add(usize::from(!passed), Ordering::Relaxed);
+    FAILED.fetch_add(firmware_support::report(name, passed), Ordering::Relaxed);
 }
 
 /// Two jobs at a time, twice.

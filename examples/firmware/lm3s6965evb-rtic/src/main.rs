@@ -11,13 +11,10 @@
 #![no_std]
 #![no_main]
 
-use core::hint::black_box;
-
 use corepool::{JobFuture, StaticPool};
 use firmware_support::{
     BYTES,
     port::{Nvic, OneCore, Pended, context},
-    println,
 };
 use lm3s6965::Interrupt;
 
@@ -51,16 +48,6 @@ type Job = JobFuture<'static, Done>;
 /// Futures on their way from the hardware task to the software task: as many as there are slots.
 const ON_THE_WAY: usize = POOL.capacity();
 
-/// The prime numbers below `limit`, by division.
-fn count_primes(limit: u32) -> u32 {
-    let is_prime = |number: &u32| {
-        (2..)
-            .take_while(|divisor| divisor * divisor <= *number)
-            .all(|divisor| !number.is_multiple_of(divisor))
-    };
-    (2..black_box(limit)).filter(is_prime).count() as u32
-}
-
 /// How far the job counts, and how many primes there are.
 fn limit_and_primes(number: u32) -> (u32, u32) {
     if number < SHORT {
@@ -70,16 +57,10 @@ fn limit_and_primes(number: u32) -> (u32, u32) {
     }
 }
 
-/// Prints a test's line; 1 if it failed.
-fn report(name: &str, passed: bool) -> usize {
-    println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-    usize::from(!passed)
-}
-
 #[rtic::app(device = lm3s6965, dispatchers = [GPIOB])]
 mod app {
     use cortex_m::peripheral::syst::SystClkSource;
-    use firmware_support::{exit, port::sleep_unless, println, ram, tick};
+    use firmware_support::{exit, port::sleep_unless, primes_below, println, ram, report, tick};
     use rtic_sync::{
         channel::{Receiver, Sender},
         make_channel,
@@ -137,7 +118,7 @@ mod app {
         *cx.local.next += 1;
         let submitted = POOL.submit(move || Done {
             number,
-            primes: count_primes(limit_and_primes(number).0),
+            primes: primes_below(limit_and_primes(number).0),
             context: context().get(),
         });
         match submitted {

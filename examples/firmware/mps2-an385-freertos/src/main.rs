@@ -26,7 +26,7 @@ use cortex_m::{
     register::psp,
 };
 use cortex_m_rt::{entry, exception};
-use firmware_support::{exit, println, ram};
+use firmware_support::{exit, println, ram, report};
 use freertos_in_rust::{
     delay_ms,
     kernel::tasks::{StaticTask_t, xTaskGetCurrentTaskHandle},
@@ -234,12 +234,6 @@ impl Hold {
 
 /// What should take no time takes less than this.
 const LONG: Duration = Duration::from_secs(1);
-
-/// Prints a test's line; 1 if it failed.
-fn report(name: &str, passed: bool) -> usize {
-    println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-    usize::from(!passed)
-}
 
 extern "C" fn tests(_: *mut c_void) {
     let result = POOL.submit(|| 6 * 7).map(|job| job.result());

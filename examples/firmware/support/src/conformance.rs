@@ -4,7 +4,7 @@
 //! in the context that it is told: the thread or an interrupt handler. There is no unwinding: a panic
 //! ends the run, as a failure.
 
-use core::{hint::spin_loop, mem, panic::Location};
+use core::{fmt, hint::spin_loop, mem, panic::Location};
 
 use corepool::{PoolRef, StaticPool};
 use portable_atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -113,28 +113,35 @@ pub fn run_several_cores(board: &dyn Board) -> usize {
     run_all(board, several_cores::TESTS)
 }
 
+/// Runs a test and prints its line; 1 if it failed.
+pub(crate) fn run_test(name: impl fmt::Display, test: impl FnOnce() -> Outcome) -> usize {
+    // Before the test, so that it can be seen which one hangs.
+    print!("test {name} ... ");
+    match test() {
+        Ok(()) => {
+            println!("ok");
+            0
+        }
+        Err(Failed { what, line }) => {
+            println!("FAILED, line {line}: {what}");
+            1
+        }
+    }
+}
+
 fn run_all(board: &dyn Board, tests: &[Test]) -> usize {
-    let (mut passed, mut failed) = (0, 0);
+    let (mut count, mut failed) = (0, 0);
     for test in tests {
         if test.needs_workers && !board.has_workers() {
             continue;
         }
         for &context in test.contexts {
-            // Before the test, so that it can be seen which one hangs.
-            print!("test {}, {context} ... ", test.name);
-            match run_one(board, test, context) {
-                Ok(()) => {
-                    println!("ok");
-                    passed += 1;
-                }
-                Err(Failed { what, line }) => {
-                    println!("FAILED, line {line}: {what}");
-                    failed += 1;
-                }
-            }
+            let name = format_args!("{}, {context}", test.name);
+            failed += run_test(name, || run_one(board, test, context));
+            count += 1;
         }
     }
-    println!("{passed} passed, {failed} failed");
+    println!("{} passed, {failed} failed", count - failed);
     failed
 }
 

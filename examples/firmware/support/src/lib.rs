@@ -13,6 +13,7 @@
 //! - [`one_core`]: all of that on a chip with one core, in both arrangements;
 //! - `several_cores`: the same on a chip with more, with the feature of that name, and what becomes
 //!   of the jobs of a core that crashes or hangs;
+//! - [`primes_below`]: work for jobs;
 //! - [`ram`]: how much memory a run took.
 //!
 //! What is printed goes to the debugger or emulator by semihosting. Lines that begin with `#` are
@@ -23,6 +24,7 @@ mod board;
 pub mod conformance;
 pub mod one_core;
 pub mod port;
+mod primes;
 pub mod pulse;
 pub mod ram;
 #[cfg(feature = "several-cores")]
@@ -30,8 +32,15 @@ pub mod several_cores;
 pub mod tick;
 
 pub use board::{BYTES, Board, BoardPool, Context, in_context};
+pub use primes::primes_below;
 use semihosting::eprintln;
 pub use semihosting::println;
+
+/// Prints the line of a test that is over; 1 if it failed.
+pub fn report(name: &str, passed: bool) -> usize {
+    println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+    usize::from(!passed)
+}
 
 /// Ends the run; `failed` tests make it a failure.
 pub fn exit(failed: usize) -> ! {

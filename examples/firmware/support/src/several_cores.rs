@@ -9,15 +9,18 @@
 
 use core::{cell::Cell, hint::spin_loop, marker::PhantomData, time::Duration};
 
-use corepool::{BrokenReason, JobError, OnLoss, RunError, StaticPool, SubmitError};
+use corepool::{
+    BrokenReason, FutureSet, JobError, JobFuture, OnLoss, RunError, StaticPool, SubmitError,
+    as_completed,
+};
 use critical_section::Mutex;
 use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use pulse_app::Pool;
-use semihosting::{eprintln, print, println};
+use semihosting::{eprintln, println};
 
 use crate::{
     BYTES, Board, BoardPool,
-    conformance::{self, Failed, Outcome, accepted, check, failed},
+    conformance::{self, Outcome, accepted, check, failed, run_test},
     exit,
     port::{Cores, SeveralCores, ThisCore, Watch, sleep_unless},
     pulse, ram, tick,
@@ -179,69 +182,93 @@ pub fn run<C: Chip>(pool: &'static Pool) -> ! {
     failed += conformance::run_several_cores(&board);
 
     println!("== cores that are lost");
-    failed += report("a_worker_that_hangs_is_lost", hang::<C>);
+    for (name, pool, wait) in [
+        ("a_worker_that_hangs_is_lost", &HANG[0], by_result as Wait),
+        ("as_completed_yields_a_lost_job", &HANG[1], by_as_completed),
+        ("a_task_that_awaits_a_lost_job_goes_on", &HANG[2], in_a_task),
+    ] {
+        failed += run_test(name, || hang::<C>(pool, wait));
+    }
     // Last, since it does not come back.
-    failed += report("a_worker_that_crashes_is_lost", crash::<C>);
+    failed += run_test("a_worker_that_crashes_is_lost", || crash::<C>(&CRASH));
 
     ram::print();
     exit(failed)
 }
 
-fn report(name: &str, test: fn() -> Outcome) -> usize {
-    print!("test {name} ... ");
-    match test() {
-        Ok(()) => {
-            println!("ok");
-            0
-        }
-        Err(Failed { what, line }) => {
-            println!("FAILED, line {line}: {what}");
-            1
+/// A pool in which workers are lost. What they hold of it stays theirs, so it lives for ever.
+type LosingPool = StaticPool<8, BYTES, 1, MAX_CORES, 2>;
+
+static HANG: [LosingPool; 3] = [const { LosingPool::new() }; 3];
+static CRASH: LosingPool = LosingPool::new();
+
+/// A way to wait for a job's end.
+type Wait = fn(JobFuture<'static, ()>) -> Result<(), JobError>;
+
+fn by_result(job: JobFuture<'static, ()>) -> Result<(), JobError> {
+    job.result()
+}
+
+fn by_as_completed(job: JobFuture<'static, ()>) -> Result<(), JobError> {
+    let jobs: FutureSet<'_, (), 1> = [job].into_iter().collect();
+    as_completed(jobs, None)
+        .filter_map(Result::ok)
+        .try_for_each(JobFuture::result)
+}
+
+/// In a task of this core, since those of the same pool end with it if it breaks.
+fn in_a_task(job: JobFuture<'static, ()>) -> Result<(), JobError> {
+    static TASKS: StaticPool<1, BYTES> = StaticPool::new();
+    let mut task = TASKS.spawn(job).unwrap_or_else(|_| panic!("there is room"));
+    loop {
+        TASKS.run_pending(1);
+        match task.try_result() {
+            Some(Ok(awaited)) => return awaited,
+            Some(Err(error)) => panic!("the task ends: {error}"),
+            None => spin_loop(),
         }
     }
 }
 
-/// A pool in which workers are lost. What they hold of it stays theirs, so it lives for ever.
-type LosingPool = StaticPool<8, BYTES, 1, MAX_CORES, 2>;
-
-fn hang<C: Chip>() -> Outcome {
-    static POOL: LosingPool = LosingPool::new();
+fn hang<C: Chip>(pool: &'static LosingPool, wait: Wait) -> Outcome {
     static GO_ON: AtomicBool = AtomicBool::new(false);
+    GO_ON.store(false, Ordering::Relaxed);
+    let came_back = CAME_BACK.load(Ordering::Relaxed);
     let board = OtherCores::<C>(PhantomData);
-    board.lend(POOL.handle());
-    lose::<C>(&POOL, || {
+    board.lend(pool.handle());
+    let hang = || {
         WATCHES[C::current()].within(LIMIT, || {
             while !GO_ON.load(Ordering::Relaxed) {
                 spin_loop();
             }
         });
-    })?;
+    };
+    lose::<C>(pool, hang, wait)?;
     // It comes back, ends its job into the void, and is told.
     GO_ON.store(true, Ordering::Relaxed);
     board.take_back();
-    check!(CAME_BACK.load(Ordering::Relaxed) == 1);
-    check!(POOL.free_slots() == POOL.capacity());
+    check!(CAME_BACK.load(Ordering::Relaxed) == came_back + 1);
+    check!(pool.free_slots() == pool.capacity());
     Ok(())
 }
 
-fn crash<C: Chip>() -> Outcome {
-    static POOL: LosingPool = LosingPool::new();
-    OtherCores::<C>(PhantomData).lend(POOL.handle());
-    lose::<C>(&POOL, || C::crash())?;
+fn crash<C: Chip>(pool: &'static LosingPool) -> Outcome {
+    OtherCores::<C>(PhantomData).lend(pool.handle());
+    lose::<C>(pool, || C::crash(), by_result)?;
     // The slot of the job that it was at is not used again.
-    check!(POOL.free_slots() == POOL.capacity() - 1);
+    check!(pool.free_slots() == pool.capacity() - 1);
     Ok(())
 }
 
 /// Has a worker run `job`, which does not end, with other jobs behind it.
-fn lose<C: Chip>(pool: &'static LosingPool, job: fn()) -> Outcome {
+fn lose<C: Chip>(pool: &'static LosingPool, job: fn(), wait: Wait) -> Outcome {
     let mut queued = None;
     let mut outcome = Ok(());
     // The other workers are held, so that those jobs are still queued when the worker is lost.
     occupy(pool.handle(), C::CORES - 2, || {
         let lost = pool.submit(job);
         queued = pool.submit(|| 1).ok().zip(pool.submit(|| 2).ok());
-        let ended = lost.map(|lost| lost.result());
+        let ended = lost.map(wait);
         if !matches!(ended, Ok(Err(JobError::WorkerLost))) {
             outcome = failed("the job ends as that of a lost worker");
         }
