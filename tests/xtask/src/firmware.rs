@@ -146,6 +146,16 @@ const BOARDS: &[Board] = &[
         emulator: ARM,
         args: &["-machine", "mps2-an521", "-smp", "2"],
     },
+    // Two cores without compare-and-swap, as on an RP2040: its instruction set is part of this one.
+    Board {
+        name: "mps2-an521-v6m",
+        package: "mps2-an521",
+        target: "thumbv6m-none-eabi",
+        output: Output::Text,
+        expected: SEVERAL_CORES,
+        emulator: ARM,
+        args: &["-machine", "mps2-an521", "-smp", "2"],
+    },
     Board {
         name: "riscv-virt-imac",
         package: "riscv-virt",

@@ -1,5 +1,5 @@
 //! Two Cortex-M33, of Arm's SSE-200 on the board MPS2+ with image AN521: core 0 submits, core 1 runs
-//! jobs.
+//! jobs. Built for ARMv6-M, which is part of its instruction set, it has no compare-and-swap.
 //!
 //! | core | context | does |
 //! |---|---|---|

@@ -44,7 +44,7 @@ pub fn sleep_unless(woken: impl FnOnce() -> bool) {
 }
 
 /// Masks all interrupts of this core; whether they were enabled.
-#[cfg(all(feature = "several-cores", target_has_atomic = "ptr"))]
+#[cfg(feature = "several-cores")]
 pub(super) fn mask_interrupts() -> bool {
     let enabled = cortex_m::register::primask::read().is_active();
     cortex_m::interrupt::disable();
@@ -56,7 +56,7 @@ pub(super) fn mask_interrupts() -> bool {
 /// # Safety
 ///
 /// They were enabled before, and no critical section is under way on this core.
-#[cfg(all(feature = "several-cores", target_has_atomic = "ptr"))]
+#[cfg(feature = "several-cores")]
 pub(super) unsafe fn unmask_interrupts() {
     // SAFETY: the caller's promise.
     unsafe { cortex_m::interrupt::enable() };

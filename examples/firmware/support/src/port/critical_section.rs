@@ -2,7 +2,9 @@
 //!
 //! The pool itself needs none where there is compare-and-swap. It is for the application, and for
 //! chips without: `portable-atomic`'s feature `critical-section` comes to this one then. A board
-//! makes it the program's with `critical_section::set_impl!(AllCores<TheBoardsCores>)`.
+//! makes it the program's with `critical_section::set_impl!(AllCores<TheBoardsCores>)`, unless its HAL
+//! has one, with a lock in hardware. Nothing in here may be one of `portable-atomic`'s operations,
+//! which without compare-and-swap would come here again.
 //!
 //! Masking interrupts keeps out the handlers of this core; a spin lock inside of that keeps out the
 //! other cores. In the opposite order, a handler could find the lock taken by the thread that it
@@ -20,16 +22,23 @@
 //!   meanwhile is never this one's number.
 //! * Taking the lock acquires what releasing it has released.
 
-use core::{hint::spin_loop, marker::PhantomData, mem};
+#[cfg_attr(target_has_atomic = "ptr", path = "critical_section/spin.rs")]
+#[cfg_attr(not(target_has_atomic = "ptr"), path = "critical_section/peterson.rs")]
+mod lock;
+
+use core::{
+    hint::spin_loop,
+    marker::PhantomData,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use critical_section::{Impl, RawRestoreState};
-use portable_atomic::{AtomicUsize, Ordering};
-use spin::mutex::SpinMutex;
 
+use self::lock::Lock;
 use super::{Cores, arch};
 
 /// Held by the core that is inside.
-static LOCK: SpinMutex<()> = SpinMutex::new(());
+static LOCK: Lock = Lock::new();
 
 /// That core's number plus one; 0 if none is inside.
 static OWNER: AtomicUsize = AtomicUsize::new(0);
@@ -41,7 +50,8 @@ const MASKED: RawRestoreState = 1;
 /// Entered with interrupts enabled.
 const ENABLED: RawRestoreState = 2;
 
-/// A critical section that excludes all cores and their handlers.
+/// A critical section that excludes all cores and their handlers; for two cores at most if there is
+/// no compare-and-swap.
 ///
 /// A core that stops inside of it keeps the others out for ever.
 pub struct AllCores<C>(PhantomData<fn() -> C>);
@@ -50,15 +60,15 @@ pub struct AllCores<C>(PhantomData<fn() -> C>);
 // it sees; see the module's documentation for why.
 unsafe impl<C: Cores> Impl for AllCores<C> {
     unsafe fn acquire() -> RawRestoreState {
-        let own = C::current() + 1;
+        let core = C::current();
+        let own = core + 1;
         loop {
             let enabled = arch::mask_interrupts();
             // Relaxed: it can be this core's number only if this core wrote it.
             if OWNER.load(Ordering::Relaxed) == own {
                 return NESTED;
             }
-            if let Some(guard) = LOCK.try_lock() {
-                mem::forget(guard);
+            if LOCK.try_lock(core) {
                 OWNER.store(own, Ordering::Relaxed);
                 return if enabled { ENABLED } else { MASKED };
             }
@@ -75,8 +85,8 @@ unsafe impl<C: Cores> Impl for AllCores<C> {
             return;
         }
         OWNER.store(0, Ordering::Relaxed);
-        // SAFETY: `acquire` took the lock and forgot the guard.
-        unsafe { LOCK.force_unlock() };
+        // SAFETY: `acquire` took the lock, on this core.
+        unsafe { LOCK.unlock(C::current()) };
         if state == ENABLED {
             // SAFETY: `acquire` masked them, in the outermost section, which ends here.
             unsafe { arch::unmask_interrupts() };

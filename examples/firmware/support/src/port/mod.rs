@@ -12,8 +12,7 @@
 //! Cargo feature `several-cores`, that of the last two. With it come `AllCores`, a critical section,
 //! and `Watch`, to declare a core lost that has crashed or hangs.
 
-// Its lock needs compare-and-swap, which without it would need this very critical section.
-#[cfg(all(feature = "several-cores", target_has_atomic = "ptr"))]
+#[cfg(feature = "several-cores")]
 mod critical_section;
 mod pended;
 #[cfg(feature = "several-cores")]
@@ -33,14 +32,13 @@ use core::{
 use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
 use portable_atomic::{AtomicBool, Ordering};
 
-#[cfg(all(feature = "several-cores", target_has_atomic = "ptr"))]
-pub use self::critical_section::AllCores;
 pub use self::{
     arch::*,
     pended::{Pended, SoftwareInterrupt},
 };
 #[cfg(feature = "several-cores")]
 pub use self::{
+    critical_section::AllCores,
     several_cores::{Cores, SeveralCores, ThisCore},
     watch::Watch,
 };

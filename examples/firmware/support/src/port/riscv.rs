@@ -73,7 +73,7 @@ pub fn sleep_unless(woken: impl FnOnce() -> bool) {
 }
 
 /// Masks all interrupts of this hart; whether they were enabled.
-#[cfg(all(feature = "several-cores", target_has_atomic = "ptr"))]
+#[cfg(feature = "several-cores")]
 pub(super) fn mask_interrupts() -> bool {
     let enabled = riscv::register::mstatus::read().mie();
     riscv::interrupt::disable();
@@ -85,7 +85,7 @@ pub(super) fn mask_interrupts() -> bool {
 /// # Safety
 ///
 /// They were enabled before, and no critical section is under way on this hart.
-#[cfg(all(feature = "several-cores", target_has_atomic = "ptr"))]
+#[cfg(feature = "several-cores")]
 pub(super) unsafe fn unmask_interrupts() {
     // SAFETY: the caller's promise.
     unsafe { riscv::interrupt::enable() };
