@@ -103,6 +103,10 @@ pub const RAYON_SCOPE: &str = "rayon scope";
 
 /// Scopes of Rayon's: no single job can be waited for, so that it takes part where all of a batch are.
 pub fn rayon_scope(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
+    use Workload::{Burst, Cold, Efficiency, Warm};
+    if !matches!(workload, Warm | Cold | Burst | Efficiency) {
+        return None;
+    }
     let pool = rayon(workers);
     let batch = |jobs: usize, job: &(dyn Fn(u64) -> u64 + Sync), results: &mut Vec<u64>| {
         results.resize(jobs, 0);
@@ -119,19 +123,17 @@ pub fn rayon_scope(workload: Workload, workers: usize, effort: &Effort) -> Optio
             check(number as u64, result);
         }
     };
-    match workload {
-        Workload::Warm => Some(slice(effort.slice, 1, || tiny_jobs(1))),
-        Workload::Cold => Some(after_idleness(effort.slice, || tiny_jobs(1))),
-        Workload::Burst => Some(slice(effort.slice, BURST, || tiny_jobs(BURST))),
-        Workload::Efficiency => {
-            let steps = effort.steps_of_a_long_job;
-            let jobs = effort.long_jobs;
-            Some(timed(jobs, || {
+    Some(match workload {
+        Warm => slice(effort.slice, 1, || tiny_jobs(1)),
+        Cold => after_idleness(effort.slice, || tiny_jobs(1)),
+        Burst => slice(effort.slice, BURST, || tiny_jobs(BURST)),
+        _ => {
+            let (jobs, steps) = (effort.long_jobs, effort.steps_of_a_long_job);
+            timed(jobs, || {
                 batch(jobs, &|number| long_job(number, steps), &mut results);
-            }))
+            })
         }
-        _ => None,
-    }
+    })
 }
 
 impl Execute for threadpool::ThreadPool {
