@@ -3,8 +3,8 @@
 //! A board's crate starts the chip, says in a [`Board`] how its workers come to the jobs, and then
 //! calls [`conformance::run`] and feeds a [`pulse::Replay`]; [`one_core`] and `several_cores` have all
 //! that.
-//! To add a board, write such a crate with its `memory.x`, and add it and the file of what it should
-//! print to the table in `tests/xtask/src/firmware.rs`.
+//! To add a board, write such a crate with its `memory.x` and `../link.rs` as its build script, and add
+//! it and the file of what it should print to the table in `tests/xtask/src/firmware.rs`.
 //!
 //! - [`port`]: the pool's [`Port`](corepool::Port), parkers and workers for chips;
 //! - [`tick`]: a periodic interrupt as clock, and as a context to submit from;
