@@ -15,12 +15,7 @@ use rustix::thread::{CpuSet, futex, sched_getaffinity, sched_setaffinity};
 
 use crate::{
     statistics::{Slice, slice},
-    workloads::{
-        Effort, Workload, check,
-        efficiency::{long_job, timed},
-        round_trip::after_idleness,
-        tiny_job,
-    },
+    workloads::{Effort, Workload, check, efficiency, round_trip::after_idleness, tiny_job},
 };
 
 /// Two threads that spin on one slot.
@@ -262,22 +257,7 @@ pub fn cache_line(workload: Workload, _workers: usize, effort: &Effort) -> Optio
 
 /// Each thread does its share of the jobs of 20 µs, and nobody hands anything over.
 pub fn split(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
-    if workload != Workload::Efficiency {
-        return None;
-    }
-    let (jobs, steps) = (effort.long_jobs, effort.steps_of_a_long_job);
-    Some(timed(jobs, || {
-        thread::scope(|scope| {
-            for share in 0..workers {
-                let share = (share..jobs).step_by(workers);
-                scope.spawn(move || {
-                    share.fold(0, |sum: u64, number| {
-                        sum.wrapping_add(long_job(number as u64, steps))
-                    })
-                });
-            }
-        });
-    }))
+    (workload == Workload::Efficiency).then(|| efficiency::split(workers, effort))
 }
 
 /// Items from one thread to another.

@@ -13,7 +13,10 @@
 //!
 //! A thread waits for a future by `futures_lite::future::block_on`, which keeps its parker.
 
-use std::thread::{self, JoinHandle};
+use std::{
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use async_executor::StaticExecutor;
 use executors::{Executor, crossbeam_workstealing_pool as workstealing, parker};
@@ -23,11 +26,7 @@ use crate::{
     pool::{Job, Pool},
     statistics::{Slice, slice},
     workloads::{
-        Effort, Workload,
-        burst::BURST,
-        check,
-        efficiency::{long_job, timed},
-        round_trip::after_idleness,
+        Effort, Workload, burst::BURST, check, efficiency::long_job, round_trip::after_idleness,
         tiny_job,
     },
 };
@@ -129,7 +128,7 @@ pub fn rayon_scope(workload: Workload, workers: usize, effort: &Effort) -> Optio
         Burst => slice(effort.slice, BURST, || tiny_jobs(BURST)),
         _ => {
             let (jobs, steps) = (effort.long_jobs, effort.steps_of_a_long_job);
-            timed(jobs, || {
+            slice(Duration::ZERO, jobs, || {
                 batch(jobs, &|number| long_job(number, steps), &mut results);
             })
         }

@@ -161,7 +161,7 @@ impl Workload {
 pub struct Effort {
     /// How long a slice lasts.
     pub slice: Duration,
-    /// How many jobs of 20 µs there are in a slice.
+    /// How many jobs of 20 µs there are in a batch, of which a slice has five.
     pub long_jobs: usize,
     /// How much there is to do in such a job.
     pub steps_of_a_long_job: u64,
@@ -172,7 +172,7 @@ impl Effort {
     pub fn full() -> Self {
         Self {
             slice: Duration::from_millis(25),
-            long_jobs: 10_000,
+            long_jobs: 2_000,
             steps_of_a_long_job: efficiency::steps_of(Duration::from_micros(20)),
         }
     }
@@ -181,7 +181,7 @@ impl Effort {
     pub fn quick() -> Self {
         Self {
             slice: Duration::from_millis(5),
-            long_jobs: 1_000,
+            long_jobs: 500,
             ..Self::full()
         }
     }

@@ -2,40 +2,55 @@
 
 use std::{
     hint::black_box,
+    thread,
     time::{Duration, Instant},
 };
 
 use super::{Effort, window::windowed};
 use crate::{
     pool::Pool,
-    statistics::{Slice, median, process_cpu},
+    statistics::{Slice, median, slice},
 };
 
 /// How many jobs are under way at most.
 const WINDOW: usize = 256;
 
-/// All the jobs once.
+/// Batches of long jobs.
 pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
     let steps = effort.steps_of_a_long_job;
-    timed(effort.long_jobs, || {
-        windowed(
-            WINDOW,
-            effort.long_jobs,
-            |_, result| {
-                black_box(result);
-            },
-            |number| pool.submit(move || long_job(number, steps)),
-        );
+    let check = |_, result| {
+        black_box(result);
+    };
+    slice(Duration::ZERO, effort.long_jobs, || {
+        windowed(WINDOW, effort.long_jobs, check, |number| {
+            pool.submit(move || long_job(number, steps))
+        });
     })
 }
 
-/// The time and the CPU that `jobs` jobs take.
-pub fn timed(jobs: usize, run: impl FnOnce()) -> Slice {
-    let (cpu, start) = (process_cpu(), Instant::now());
-    run();
+/// The same by threads that know their share, and to which nobody hands anything over.
+pub fn split(workers: usize, effort: &Effort) -> Slice {
+    let (steps, share) = (effort.steps_of_a_long_job, effort.long_jobs / workers);
+    let work = || {
+        slice(Duration::ZERO, share, || {
+            for number in 0..share as u64 {
+                black_box(long_job(number, steps));
+            }
+        })
+    };
+    let times = thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, Slice>| thread.join().ok();
+        threads
+            .into_iter()
+            .filter_map(join)
+            .map(|slice| slice.time)
+            .sum::<f64>()
+    });
     Slice {
-        time: start.elapsed().as_nanos() as f64 / jobs as f64,
-        cpu: Some((process_cpu() - cpu).as_nanos() as f64 / jobs as f64),
+        // Each thread's time for a job, of which there are so many at the same time.
+        time: times / (workers * workers) as f64,
+        cpu: None,
     }
 }
 
