@@ -135,6 +135,17 @@ impl<'p> Raw<'p> {
         count
     }
 
+    /// Something has ended that kept the pool from its end: if it is shut down or broken, all look
+    /// again.
+    pub(crate) fn wake_all_at_the_end(self) {
+        // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever looks
+        // whether the pool is over sees what has ended.
+        fence(Ordering::SeqCst);
+        if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
+            self.wake_all_workers();
+        }
+    }
+
     /// Ends every job that nobody is at work on.
     fn end_all(self, outcome: Outcome) {
         for index in self.used_slots() {
@@ -187,7 +198,12 @@ impl<'p> Raw<'p> {
                     fence(Ordering::SeqCst);
                 }
                 let lent = usize::from(self.current_worker().is_some());
-                let over = self.joined() == lent && self.is_over();
+                // In this order, with the fence between: whoever took the last job off the queue was
+                // counted in before, and is seen to be.
+                let over = self.is_over() && {
+                    fence(Ordering::Acquire);
+                    self.joined() == lent
+                };
                 if let Some(waker) = waker
                     && !over
                     && place.is_none()

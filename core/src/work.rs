@@ -10,7 +10,7 @@ use crate::{
     error::{JobError, Panic},
     idle::Seated,
     log::trace,
-    pool::{BROKEN, CANCELLING, Raw, SHUT_DOWN},
+    pool::{BROKEN, CANCELLING, Raw},
     scope::ScopeState,
     slot::{JobContext, Step, Waiting},
     state::{Begun, Outcome, Published, Settle, Suspension},
@@ -162,10 +162,8 @@ impl<'p> Raw<'p> {
             return false;
         }
         self.end_unrun(index, outcome);
-        if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
-            // Workers that stayed for this one may leave now.
-            self.wake_all_workers();
-        }
+        // Workers may have stayed for this one.
+        self.wake_all_at_the_end();
         true
     }
 

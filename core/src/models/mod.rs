@@ -102,16 +102,25 @@ pub(crate) fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> loom::thr
     thread
 }
 
-/// A pool that lives for one interleaving. When `body` returns, all threads that it started have
-/// been joined and all handles are gone: no slot may be missing then.
+/// [`with_pool_without_port`], and with one.
 pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
     port: &'static dyn Port,
+    body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
+) {
+    with_pool_without_port(|pool| {
+        pool.install(port);
+        body(pool);
+    });
+}
+
+/// A pool that lives for one interleaving. When `body` returns, all threads that it started have
+/// been joined and all handles are gone: no slot may be missing then.
+pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: usize>(
     body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
 ) {
     let address = Box::into_raw(Box::new(StaticPool::new()));
     // SAFETY: freed below, when no reference is left.
     let pool = unsafe { &*address };
-    pool.install(port);
     body(pool);
     pool.run_pending(usize::MAX);
     assert_eq!(pool.free_slots(), S, "a slot leaked");

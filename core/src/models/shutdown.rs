@@ -1,9 +1,15 @@
 //! The pool's end: every job that was accepted ends, every worker leaves, and nobody waits for ever.
 
-use std::future::pending;
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
-use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
-use crate::{JobError, SpinWorker, StaticPool, SubmitError};
+use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
+use crate::{JobError, JobFuture, SpinWorker, StaticPool, SubmitError};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
 
@@ -118,12 +124,18 @@ fn who_waits_is_told_of_the_last_worker() {
     });
 }
 
+/// A task that waits and that nobody wakes.
+fn endless_task(pool: &'static Pool) -> JobFuture<'static, ()> {
+    let task = pool.spawn(pending::<()>()).unwrap();
+    run_one(pool);
+    task
+}
+
 /// The last task of a pool that is shut down is cancelled while somebody goes to sleep until then.
 fn last_task_cancelled(name: &str, preemptions: usize, sleep: fn(&'static Pool)) {
     explore(name, Some(preemptions), move || {
         with_pool(&MACHINE, |pool: &'static Pool| {
-            let task = pool.spawn(pending::<()>()).unwrap();
-            run_one(pool);
+            let task = endless_task(pool);
             pool.shutdown(false, false).unwrap();
             let canceller = spawn(move || assert!(task.cancel()));
             sleep(pool);
@@ -143,5 +155,35 @@ fn who_waits_is_told_of_the_last_task() {
 fn a_worker_is_told_of_the_last_task() {
     last_task_cancelled("shutdown: worker, cancel the last task", 2, |pool| {
         pool.run(&Sleeper::new()).unwrap();
+    });
+}
+
+/// The last task is cancelled while the pool is shut down.
+#[test]
+fn the_last_task_is_cancelled_meanwhile() {
+    explore("shutdown: waiting, cancel the last task", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let task = endless_task(pool);
+            let canceller = spawn(move || assert!(task.cancel()));
+            pool.shutdown(true, false).unwrap();
+            canceller.join().unwrap();
+        });
+    });
+}
+
+/// A caller that has no seat, since there is no port, runs the last job while the pool is shut down.
+#[test]
+fn the_last_job_is_run_without_a_seat() {
+    explore("shutdown: waiting, run without a seat", Some(2), || {
+        with_pool_without_port(|pool: &'static Pool| {
+            let ended = Arc::new(AtomicBool::new(false));
+            let end = ended.clone();
+            pool.submit_detached(move || end.store(true, Relaxed))
+                .unwrap();
+            let caller = spawn(move || pool.run_pending(1));
+            pool.shutdown(true, false).unwrap();
+            assert!(ended.load(Relaxed));
+            caller.join().unwrap();
+        });
     });
 }
