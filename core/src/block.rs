@@ -29,7 +29,7 @@ use crate::{
     state,
     sync::{Ordering, fence, spin_loop},
     wait::Waiting,
-    worker::{LentCaller, SpinWorker, Worker},
+    worker::{LentCaller, Worker},
 };
 
 /// What a blocked caller waits for.
@@ -83,7 +83,7 @@ impl<'p> Raw<'p> {
 
     fn block_unknown(self, wait: Wait<'_>) {
         while !(wait.poll)(None) {
-            if !self.run_one(&SpinWorker, None) {
+            if !self.run_one(None, None) {
                 spin_loop();
             }
         }
@@ -171,7 +171,7 @@ impl<'p> Raw<'p> {
             }
             // The job on top can go on, unless it waits itself.
             waits_for.store(0, Ordering::Relaxed);
-            if self.run_one(worker, Some(seat)) {
+            if self.run_one(Some(seat), Some(worker)) {
                 round = 0;
                 owes_work = false;
                 continue;

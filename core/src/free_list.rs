@@ -50,11 +50,11 @@ impl FreeList {
         }
     }
 
-    /// Takes a free slot, which belongs to the caller from then on.
-    #[inline]
+    /// Takes a slot that was given back, which belongs to the caller from then on. `None` if there
+    /// is none on the stack.
     pub(crate) fn pop<'p>(
         &self,
-        words: FreeWords,
+        words: &FreeWords,
         link: impl Fn(u16) -> &'p AtomicU16,
     ) -> Option<u16> {
         loop {
@@ -63,9 +63,7 @@ impl FreeList {
             // last owner left it.
             let head = self.head.load(Ordering::Acquire);
             let index = words.tagged.index(head);
-            let Some(slot) = (index & !words.waiting).checked_sub(1) else {
-                return self.pop_fresh(words);
-            };
+            let slot = (index & !words.waiting).checked_sub(1)?;
             let below = usize::from(link(slot as u16).load(Ordering::Relaxed));
             let new = words
                 .tagged
@@ -82,8 +80,9 @@ impl FreeList {
         }
     }
 
+    /// Takes a slot that was never used.
     #[cold]
-    fn pop_fresh(&self, words: FreeWords) -> Option<u16> {
+    pub(crate) fn pop_fresh(&self, words: &FreeWords) -> Option<u16> {
         // Relaxed: a slot that was never used has no history to see.
         let mut fresh = self.fresh.load(Ordering::Relaxed);
         while fresh < words.slots {
@@ -101,8 +100,7 @@ impl FreeList {
     }
 
     /// Gives slot `slot` back. True if somebody may be waiting for it.
-    #[inline]
-    pub(crate) fn push(&self, words: FreeWords, slot: u16, link: &AtomicU16) -> bool {
+    pub(crate) fn push(&self, words: &FreeWords, slot: u16, link: &AtomicU16) -> bool {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let index = words.tagged.index(head);
@@ -123,7 +121,7 @@ impl FreeList {
     }
 
     /// Whether there is no free slot.
-    pub(crate) fn is_empty(&self, words: FreeWords) -> bool {
+    pub(crate) fn is_empty(&self, words: &FreeWords) -> bool {
         words.tagged.index(self.head.load(Ordering::Relaxed)) & !words.waiting == 0
             && self.fresh.load(Ordering::Relaxed) >= words.slots
     }
@@ -132,7 +130,7 @@ impl FreeList {
     ///
     /// The mark stays until [`unmark_waiting`](Self::unmark_waiting), and every push meanwhile is
     /// told: a pusher that is stopped after its push loses nobody's wake-up but its own.
-    pub(crate) fn mark_waiting(&self, words: FreeWords) -> bool {
+    pub(crate) fn mark_waiting(&self, words: &FreeWords) -> bool {
         loop {
             let head = self.head.load(Ordering::Relaxed);
             let index = words.tagged.index(head);
@@ -153,7 +151,7 @@ impl FreeList {
     }
 
     /// Takes the mark away if `nobody_waits` still says so and nobody marked the list since.
-    pub(crate) fn unmark_waiting(&self, words: FreeWords, nobody_waits: impl Fn() -> bool) {
+    pub(crate) fn unmark_waiting(&self, words: &FreeWords, nobody_waits: impl Fn() -> bool) {
         // Acquire: pairs with the Release of `mark_waiting`; `nobody_waits` sees who left the mark.
         let head = self.head.load(Ordering::Acquire);
         let index = words.tagged.index(head);
@@ -168,14 +166,14 @@ impl FreeList {
     }
 
     /// How many slots were ever used: those with lower indices.
-    pub(crate) fn used(&self, words: FreeWords) -> usize {
+    pub(crate) fn used(&self, words: &FreeWords) -> usize {
         // Relaxed: what is in the slots follows from their state words.
         self.fresh.load(Ordering::Relaxed).min(words.slots)
     }
 
     /// How many slots are free; if others take or give slots meanwhile, about how many. Walks the
     /// list: O(slots).
-    pub(crate) fn len<'p>(&self, words: FreeWords, link: impl Fn(u16) -> &'p AtomicU16) -> usize {
+    pub(crate) fn len<'p>(&self, words: &FreeWords, link: impl Fn(u16) -> &'p AtomicU16) -> usize {
         loop {
             // Acquire: pairs with the Release of `push`; the links are there.
             let head = self.head.load(Ordering::Acquire);
@@ -232,33 +230,34 @@ mod tests {
 
         fn pop(&self) -> Option<u16> {
             self.free
-                .pop(self.words, |slot| &self.links[usize::from(slot)])
+                .pop(&self.words, |slot| &self.links[usize::from(slot)])
+                .or_else(|| self.free.pop_fresh(&self.words))
         }
 
         fn push(&self, slot: u16) -> bool {
             self.free
-                .push(self.words, slot, &self.links[usize::from(slot)])
+                .push(&self.words, slot, &self.links[usize::from(slot)])
         }
 
         fn len(&self) -> usize {
             self.free
-                .len(self.words, |slot| &self.links[usize::from(slot)])
+                .len(&self.words, |slot| &self.links[usize::from(slot)])
         }
 
         fn is_empty(&self) -> bool {
-            self.free.is_empty(self.words)
+            self.free.is_empty(&self.words)
         }
 
         fn mark(&self) -> bool {
-            self.free.mark_waiting(self.words)
+            self.free.mark_waiting(&self.words)
         }
 
         fn unmark(&self, nobody_waits: bool) {
-            self.free.unmark_waiting(self.words, || nobody_waits);
+            self.free.unmark_waiting(&self.words, || nobody_waits);
         }
 
         fn used(&self) -> usize {
-            self.free.used(self.words)
+            self.free.used(&self.words)
         }
     }
 

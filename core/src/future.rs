@@ -13,10 +13,9 @@ use crate::{
     block::Wait,
     error::{Blocked, CallbackError, JobError, Panic},
     job::{BuildError, Callback, Stored, VTableOf, capacity},
-    log::trace,
     pool::Raw,
     slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
-    state::{BUSY, CANCEL, DONE, Outcome, SUSPENDED, TakenBack},
+    state::{BUSY, CANCEL, DONE, HANDLE, Outcome, SUSPENDED, Snapshot, TakenBack},
     sync::Ordering,
     work::Defer,
     worker::JobId,
@@ -80,6 +79,48 @@ unsafe impl<T: Send> Send for JobFuture<'_, T> {}
 unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
 
 impl<T> Unpin for JobFuture<'_, T> {}
+
+/// What of a handle's work does not depend on the type of its result.
+impl Raw<'_> {
+    /// Takes back what the handle left for the completer. False: the completer has it.
+    fn delist(self, index: u16) -> bool {
+        let slot = self.slot(index);
+        match slot.state.unset_waiting() {
+            TakenBack::Gone => return false,
+            TakenBack::Empty => {}
+            // SAFETY: taken back just now, so the cell is this handle's, and full.
+            TakenBack::Full => self.forget_waiting(unsafe { slot.take_waiting() }),
+        }
+        true
+    }
+
+    /// The completer will not see it.
+    fn forget_waiting(self, waiting: Waiting) {
+        if let Waiting::Set(member) = waiting
+            && let Some(place) = self.waiters().get(usize::from(member.waiter))
+        {
+            // Each member holds the set's bell.
+            place.bell.release();
+        }
+    }
+
+    /// The handle goes away before its result was taken.
+    fn drop_handle(self, index: u16) {
+        let slot = self.slot(index);
+        let mut now = slot.state.load();
+        if !now.is_ready() {
+            self.delist(index);
+            if slot.state.detach() {
+                return;
+            }
+            now = slot.state.load();
+        }
+        // Even if the result's destructor unwinds.
+        let _free = Defer(|| self.leave_slot(index, HANDLE));
+        // SAFETY: ready, so the payload is this handle's, and the result is still there.
+        unsafe { self.drop_payload(index, now.outcome()) };
+    }
+}
 
 impl<'p, T> JobFuture<'p, T> {
     /// # Safety
@@ -165,7 +206,8 @@ impl<'p, T> JobFuture<'p, T> {
     /// assert_eq!(job.try_result().unwrap().unwrap(), 3);
     /// ```
     pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
-        self.is_ready().then(|| self.take())
+        let state = self.pool.slot(self.slot).state.load();
+        state.is_ready().then(|| self.take_from(state))
     }
 
     /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
@@ -288,7 +330,6 @@ impl<'p, T> JobFuture<'p, T> {
             return Err(CallbackError::TooLarge(callback));
         }
         let Some(place) = self.pool.claim_slot() else {
-            trace!("pool full");
             return Err(CallbackError::Full(callback));
         };
         let slot = self.pool.slot(place);
@@ -302,13 +343,12 @@ impl<'p, T> JobFuture<'p, T> {
             );
         }
         // DONE: it is no job, to be counted as unfinished or to be ended.
-        slot.occupy(place, 0, BUSY | DONE);
+        slot.state.occupy(0, BUSY | DONE);
         self.add_to_chain(place);
         let job = self.pool.slot(self.slot);
         if !job.state.set_callbacks() {
             // The completer has left. What it did not take is run here.
-            self.pool
-                .run_callbacks(self.slot, job.state.load().outcome());
+            self.pool.run_callbacks(self.slot);
         }
         Ok(())
     }
@@ -411,7 +451,7 @@ impl<'p, T> JobFuture<'p, T> {
             TakenBack::Full => match unsafe { slot.take_waiting() } {
                 Waiting::Task(old) if old.will_wake(waker) => old,
                 other => {
-                    self.forget_waiting(other);
+                    self.pool.forget_waiting(other);
                     waker.clone()
                 }
             },
@@ -434,7 +474,7 @@ impl<'p, T> JobFuture<'p, T> {
             return true;
         }
         // SAFETY: the completer has left without it.
-        self.forget_waiting(unsafe { slot.take_waiting() });
+        self.pool.forget_waiting(unsafe { slot.take_waiting() });
         false
     }
 
@@ -442,7 +482,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// if it is ready or about to be.
     pub(crate) fn enlist(&mut self, member: Member) -> bool {
         if !self.delist() {
-            self.forget_waiting(Waiting::Set(member));
+            self.pool.forget_waiting(Waiting::Set(member));
             return false;
         }
         // SAFETY: `delist` says that the cell is this handle's and empty.
@@ -451,36 +491,21 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Takes back what was left for the completer. False: the completer has it.
     pub(crate) fn delist(&mut self) -> bool {
-        let slot = self.pool.slot(self.slot);
-        match slot.state.unset_waiting() {
-            TakenBack::Gone => return false,
-            TakenBack::Empty => {}
-            // SAFETY: taken back just now, so the cell is this handle's, and full.
-            TakenBack::Full => self.forget_waiting(unsafe { slot.take_waiting() }),
-        }
-        true
-    }
-
-    /// The completer will not see it.
-    fn forget_waiting(&self, waiting: Waiting) {
-        if let Waiting::Set(member) = waiting
-            && let Some(place) = self.pool.waiters().get(usize::from(member.waiter))
-        {
-            // Each member holds the set's bell.
-            place.bell.release();
-        }
+        self.pool.delist(self.slot)
     }
 
     /// Takes result or error. The job is ready.
     fn take(&mut self) -> Result<T, JobError> {
-        if self.taken {
-            return Err(JobError::AlreadyTaken);
-        }
-        let slot = self.pool.slot(self.slot);
-        if slot.state.load().outcome() != Outcome::Returned {
-            return Err(self.take_error().unwrap_or(JobError::AlreadyTaken));
+        self.take_from(self.pool.slot(self.slot).state.load())
+    }
+
+    /// [`take`](Self::take), when the state is known.
+    fn take_from(&mut self, ready: Snapshot) -> Result<T, JobError> {
+        if self.taken || ready.outcome() != Outcome::Returned {
+            return Err(self.why_nothing());
         }
         self.taken = true;
+        let slot = self.pool.slot(self.slot);
         // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
         // since `taken` is set.
         unsafe {
@@ -495,6 +520,11 @@ impl<'p, T> JobFuture<'p, T> {
                 }
             }
         }
+    }
+
+    #[cold]
+    fn why_nothing(&mut self) -> JobError {
+        self.take_error().unwrap_or(JobError::AlreadyTaken)
     }
 
     fn take_error(&mut self) -> Option<JobError> {
@@ -525,23 +555,11 @@ impl<T> Future for JobFuture<'_, T> {
 
 impl<T> Drop for JobFuture<'_, T> {
     fn drop(&mut self) {
-        let slot = self.pool.slot(self.slot);
-        if !slot.state.load().is_ready() {
-            self.delist();
-            if slot.state.detach() {
-                return;
-            }
-        }
-        // Even if the result's destructor unwinds.
-        let _free = Defer(|| {
-            if slot.state.drop_handle() {
-                self.pool.free_slot(self.slot);
-            }
-        });
-        let outcome = slot.state.load().outcome();
-        if !self.taken {
-            // SAFETY: ready, so the payload is this handle's, and the result is still there.
-            unsafe { self.pool.drop_payload(self.slot, outcome) };
+        if self.taken {
+            // A job that has returned is in no queue, so nobody but the handle needs its slot.
+            self.pool.free_slot(self.slot);
+        } else {
+            self.pool.drop_handle(self.slot);
         }
     }
 }

@@ -63,20 +63,21 @@ impl<'p> Raw<'p> {
         })
     }
 
-    /// Wakes a worker for work that was just queued.
-    #[inline]
-    pub(crate) fn wake_worker(self) {
-        // Pairs with the fence of `Seated::announce`.
+    /// Wakes a worker for work that was just queued. Returns the phase, as it is after that.
+    pub(crate) fn wake_worker(self) -> u32 {
+        // Pairs with the fences of `Seated::announce` and of `enter_phase`.
         fence(Ordering::SeqCst);
+        let phase = self.phase();
         let someone_is_idle = self
             .groups()
             .any(|(word, _)| word.load(Ordering::Relaxed) & IDLE != 0);
-        if someone_is_idle && self.wake_idle_worker() {
-            return;
+        if !(someone_is_idle && self.wake_idle_worker())
+            && let Some(installed) = self.installed_by(phase)
+        {
+            installed.port.no_idle_worker();
+            return self.phase();
         }
-        if let Some(port) = self.port() {
-            port.no_idle_worker();
-        }
+        phase
     }
 
     /// Wakes an idle worker that nobody has claimed. False if there is none.

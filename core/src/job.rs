@@ -13,9 +13,13 @@ use core::{
 };
 
 use crate::{
-    slot::{JobContext, JobVTable, PAYLOAD_ALIGN, Place, Step},
+    error::JobError,
+    pool::Raw,
+    scope::ScopeState,
+    slot::{JobVTable, PAYLOAD_ALIGN, Place, RunChain, Step, Suspend},
     task::task_waker,
     token::CancelToken,
+    work,
 };
 
 /// What becomes of a job or result that does not fit a slot.
@@ -163,8 +167,12 @@ pub(crate) const fn capacity(bytes: usize) -> usize {
 pub(crate) trait Job {
     /// What it results in.
     type Output;
+    /// See [`JobVTable::suspend`].
+    const SUSPEND: Option<Suspend> = None;
+    /// See [`JobVTable::run_chain`].
+    const RUN_CHAIN: Option<RunChain> = None;
     /// One step of it. `self` is pinned from the first step on.
-    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<Self::Output>
+    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<Self::Output>
     where
         Self: Sized;
 }
@@ -191,7 +199,7 @@ impl<F: FnOnce() -> T, T> Job for Closure<F> {
     type Output = T;
 
     #[inline(always)]
-    fn step(this: JobPlace<'_, Self>, _cx: &JobContext<'_>) -> Poll<T> {
+    fn step(this: JobPlace<'_, Self>, _pool: Raw<'_>, _slot: u16) -> Poll<T> {
         Poll::Ready((this.take().0)())
     }
 }
@@ -203,8 +211,8 @@ impl<F: FnOnce(&CancelToken<'_>) -> T, T> Job for Cancellable<F> {
     type Output = T;
 
     #[inline]
-    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<T> {
-        Poll::Ready((this.take().0)(&CancelToken::new(cx.pool, cx.slot)))
+    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<T> {
+        Poll::Ready((this.take().0)(&CancelToken::new(pool, slot)))
     }
 }
 
@@ -213,10 +221,11 @@ pub(crate) struct Task<Fut>(pub(crate) Fut);
 
 impl<Fut: Future> Job for Task<Fut> {
     type Output = Fut::Output;
+    const SUSPEND: Option<Suspend> = Some(work::suspend);
 
-    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<Fut::Output> {
+    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<Fut::Output> {
         // SAFETY: a task is made only of a pool that lives for ever (`spawn` takes `&'static`).
-        let waker = unsafe { task_waker(cx.pool, cx.slot) };
+        let waker = unsafe { task_waker(pool, slot) };
         // SAFETY: the job is there; it stays in its payload until it is dropped there, so it is
         // pinned.
         let future = unsafe { Pin::new_unchecked(&mut this.place.assume_init_mut().0) };
@@ -227,15 +236,18 @@ impl<Fut: Future> Job for Task<Fut> {
 /// A callback: a closure that looks at another job's outcome.
 pub(crate) struct Callback<F, T>(pub(crate) F, pub(crate) PhantomData<fn(T)>);
 
-impl<F: FnOnce(Result<&T, &crate::JobError>), T> Job for Callback<F, T> {
+impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
     type Output = ();
+    const RUN_CHAIN: Option<RunChain> = Some(work::run_chain);
 
-    fn step(this: JobPlace<'_, Self>, cx: &JobContext<'_>) -> Poll<()> {
+    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<()> {
         let callback = this.take().0;
-        if let Some(subject) = cx.subject {
-            // SAFETY: the runner of callbacks passes the address of a `T` that stays there and is
-            // only looked at until all callbacks have returned; `add_done_callback` made both.
-            callback(subject.map(|result| unsafe { &*result.cast::<T>() }));
+        let outcome = pool.slot(slot).state.load().outcome();
+        match pool.job_error(outcome) {
+            Some(error) => callback(Err(&error)),
+            // SAFETY: `add_done_callback` made the callback for a job that results in a `T`. The job
+            // has returned, and its result is only looked at until all callbacks have returned.
+            None => callback(Ok(unsafe { &*pool.result_place(slot).cast::<T>() })),
         }
         Poll::Ready(())
     }
@@ -247,7 +259,7 @@ pub(crate) struct Promised<T>(pub(crate) PhantomData<fn() -> T>);
 impl<T> Job for Promised<T> {
     type Output = T;
 
-    fn step(_this: JobPlace<'_, Self>, _cx: &JobContext<'_>) -> Poll<T> {
+    fn step(_this: JobPlace<'_, Self>, _pool: Raw<'_>, _slot: u16) -> Poll<T> {
         // Not in any queue, so never run.
         Poll::Pending
     }
@@ -262,7 +274,13 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
         drop_job: Stored::<J, S, BYTES, OFFSET>::drop,
         drop_result: Stored::<J::Output, S, BYTES, OFFSET>::drop,
         place: Stored::<J::Output, S, BYTES, OFFSET>::PLACE,
-        scoped: OFFSET != 0,
+        leave_scope: if OFFSET == 0 {
+            None
+        } else {
+            Some(ScopeState::leave)
+        },
+        suspend: J::SUSPEND,
+        run_chain: J::RUN_CHAIN,
     };
 
     /// Fails the build if job or result do not fit.
@@ -287,7 +305,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
         }
     };
 
-    unsafe fn run(payload: *mut u8, cx: &JobContext<'_>) -> Step {
+    unsafe fn run(payload: *mut u8, pool: Raw<'_>, slot: u16) -> Step {
         /// Drops the job, if it is still there, when its step is over or has panicked.
         struct Leave<J, S: Spill, const BYTES: usize, const OFFSET: usize> {
             payload: *mut u8,
@@ -323,7 +341,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
             place: unsafe { &mut *leave.place.cast() },
             there: &mut leave.there,
         };
-        match J::step(place, cx) {
+        match J::step(place, pool, slot) {
             Poll::Pending => {
                 leave.keep = true;
                 Step::Pending

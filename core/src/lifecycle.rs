@@ -3,6 +3,7 @@
 use core::{task::Waker, time::Duration};
 
 use crate::{
+    Port,
     block::{Leave, Wait},
     error::{Blocked, BrokenReason, RunError, ShutdownError},
     idle::Seated,
@@ -11,12 +12,12 @@ use crate::{
     pool::{BROKEN, CANCELLING, LEAVING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
-    state::{self, Outcome},
+    state::{BUSY, Outcome, QUEUED, SUSPENDED},
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
-    work::Completion,
-    worker::{LentCaller, SpinWorker, Worker, WorkerId},
+    work::{Completion, Defer},
+    worker::{LentCaller, Worker, WorkerId},
 };
 
 /// What a lost worker means for the rest of the pool.
@@ -53,7 +54,7 @@ impl<'p> Raw<'p> {
         // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
         // job seen here.
         fence(Ordering::SeqCst);
-        !self.has_queued() && self.count_slots(state::SUSPENDED) == 0
+        !self.has_queued() && self.count_unended(SUSPENDED) == 0
     }
 
     fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
@@ -82,7 +83,7 @@ impl<'p> Raw<'p> {
     fn work<W: Worker>(self, worker: &W, seat: Seated<'p>) {
         let mut round = 0;
         loop {
-            if !seat.is_lost() && self.run_one(worker, Some(seat)) {
+            if !seat.is_lost() && self.run_one(Some(seat), Some(worker)) {
                 round = 0;
                 continue;
             }
@@ -104,34 +105,26 @@ impl<'p> Raw<'p> {
     }
 
     fn run_pending(self, max: usize) -> usize {
-        match self.port() {
-            Some(port) if self.current_worker().is_none() => {
-                let mut count = 0;
-                port.with_parker(&mut |parker| {
-                    count = self.run_pending_as(&LentCaller(parker), max);
+        match self.installed_by(self.phase()) {
+            Some(installed) => (installed.run_pending)(self, installed.port, max),
+            None => {
+                // A seat is for a context that can be told from others. This one is only counted.
+                self.count_in(true);
+                let _leave = Defer(|| {
+                    self.uncount(true);
+                    self.wake_all_at_the_end();
                 });
-                count
+                self.run_some(None, max)
             }
-            _ => self.run_pending_as(&SpinWorker, max),
         }
     }
 
-    fn run_pending_as<W: Worker>(self, worker: &W, max: usize) -> usize {
-        let leave = match self.current_worker() {
-            Some(_) => None,
-            // SAFETY: left at the end of this function, before `worker` goes away.
-            None => unsafe { self.join(worker, true) }.map(Leave),
-        };
-        let seat = leave
-            .as_ref()
-            .map(|leave| leave.0)
-            .or_else(|| self.current_worker());
+    fn run_some(self, seat: Option<Seated<'p>>, max: usize) -> usize {
+        let mut count = 0;
         // A job may declare the worker lost that runs it here; it takes no other job then.
-        let may_go_on = || seat.is_none_or(|seat| !seat.is_lost());
-        let count = (0..max)
-            .take_while(|_| may_go_on() && self.run_one(worker, seat))
-            .count();
-        drop(leave);
+        while count < max && seat.is_none_or(|seat| !seat.is_lost()) && self.run_one(seat, None) {
+            count += 1;
+        }
         count
     }
 
@@ -219,7 +212,7 @@ impl<'p> Raw<'p> {
             Ok(()) => Ok(()),
             Err(Blocked::WouldDeadlock) => Err(ShutdownError::WouldDeadlock),
             Err(Blocked::TimedOut | Blocked::NoClock) => Err(ShutdownError::StillRunning {
-                jobs: self.count_slots(state::BUSY | state::SUSPENDED),
+                jobs: self.count_unended(BUSY | SUSPENDED),
                 workers: self.joined(),
             }),
         }
@@ -262,6 +255,21 @@ impl<'p> Raw<'p> {
         self.enter_phase(SHUT_DOWN | CANCELLING);
         self.end_all(Outcome::Cancelled);
     }
+}
+
+/// Runs jobs in a worker's seat: that of the caller, or one that it takes meanwhile.
+fn run_pending_with(pool: Raw<'_>, port: &'static dyn Port, max: usize) -> usize {
+    if let Some(seat) = pool.current_worker() {
+        return pool.run_some(Some(seat), max);
+    }
+    let mut count = 0;
+    port.with_parker(&mut |parker| {
+        let caller = LentCaller(parker);
+        // SAFETY: left at the end of this closure, before `caller` goes away.
+        let leave = unsafe { pool.join(&caller, true) }.map(Leave);
+        count = pool.run_some(leave.as_ref().map(|leave| leave.0), max);
+    });
+    count
 }
 
 const _: () = assert!(PAYLOAD_ALIGN >= size_of::<*const ScopeState>());
@@ -307,7 +315,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
     /// See [`StaticPool::install`](crate::StaticPool::install).
     pub fn install(self, port: &'static dyn crate::Port) -> bool {
-        self.raw.install(port)
+        self.raw.install(port, run_pending_with)
     }
 
     /// See [`StaticPool::capacity`](crate::StaticPool::capacity).
@@ -333,7 +341,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// How many jobs are queued or running. Costs O(SLOTS), and is out of date at once if others
     /// use the pool.
     pub fn unfinished(self) -> usize {
-        self.raw.count_slots(state::QUEUED | state::BUSY)
+        self.raw.count_unended(QUEUED | BUSY)
     }
 
     /// See [`StaticPool::idle_workers`](crate::StaticPool::idle_workers).

@@ -7,7 +7,6 @@ use crate::{
     future::JobFuture,
     job::{Job, JobPlace, Spill},
     pool::Raw,
-    slot::JobContext,
     submit::PoolRef,
 };
 
@@ -108,7 +107,7 @@ pub(crate) struct Call<F, A> {
 impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
     type Output = T;
 
-    fn step(this: JobPlace<'_, Self>, _cx: &JobContext<'_>) -> Poll<T> {
+    fn step(this: JobPlace<'_, Self>, _pool: Raw<'_>, _slot: u16) -> Poll<T> {
         let Self { function, item } = this.take();
         Poll::Ready(function(item))
     }

@@ -13,9 +13,11 @@ use crate::{
     bell::Bell,
     error::BrokenReason,
     free_list::{FreeList, FreeWords},
+    log::trace,
     port::Port,
     queue::{Lane, Node, Queue},
     slot::{Header, SlotRef},
+    state::{DONE, QUEUED},
     sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom, fence},
     tagged::Tagged,
     worker::Worker,
@@ -67,8 +69,18 @@ pub(crate) struct Shared {
     /// Follows `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
     /// Follows `PORT_TAKEN` and `PORT`.
-    port: UnsafeCell<MaybeUninit<&'static dyn Port>>,
+    installed: UnsafeCell<MaybeUninit<Installed>>,
 }
+
+/// A port, and what a pool does only if it has one: reached from here, it is in no other program.
+#[derive(Clone, Copy)]
+pub(crate) struct Installed {
+    pub(crate) port: &'static dyn Port,
+    /// `lifecycle::run_pending_with`.
+    pub(crate) run_pending: RunPending,
+}
+
+pub(crate) type RunPending = fn(Raw<'_>, &'static dyn Port, usize) -> usize;
 
 impl Shared {
     const_unless_loom! {
@@ -78,7 +90,7 @@ impl Shared {
                 phase: AtomicU32::new(0),
                 joined: AtomicU32::new(0),
                 reason: UnsafeCell::new(MaybeUninit::uninit()),
-                port: UnsafeCell::new(MaybeUninit::uninit()),
+                installed: UnsafeCell::new(MaybeUninit::uninit()),
             }
         }
     }
@@ -243,24 +255,31 @@ impl<'p> Raw<'p> {
     /// The port, if one is installed.
     #[inline(always)]
     pub(crate) fn port(self) -> Option<&'static dyn Port> {
-        if self.phase() & PORT == 0 {
+        self.installed_by(self.phase())
+            .map(|installed| installed.port)
+    }
+
+    /// What is installed, if the phase says so.
+    #[inline(always)]
+    pub(crate) fn installed_by(self, phase: u32) -> Option<Installed> {
+        if phase & PORT == 0 {
             return None;
         }
-        self.shared().port.with(|cell| {
+        self.shared().installed.with(|cell| {
             // SAFETY: PORT says that it was written; it is not written again.
             Some(unsafe { (*cell).assume_init() })
         })
     }
 
     /// Installs the port; false if there is one already.
-    pub(crate) fn install(self, port: &'static dyn Port) -> bool {
+    pub(crate) fn install(self, port: &'static dyn Port, run_pending: RunPending) -> bool {
         // Relaxed: only says who writes the port.
         if self.shared().phase.fetch_or(PORT_TAKEN, Ordering::Relaxed) & PORT_TAKEN != 0 {
             return false;
         }
-        self.shared().port.with_mut(|cell| {
+        self.shared().installed.with_mut(|cell| {
             // SAFETY: only the one who sets PORT_TAKEN gets here, and nobody reads before PORT.
-            unsafe { (*cell).write(port) };
+            unsafe { (*cell).write(Installed { port, run_pending }) };
         });
         // Release: pairs with the Acquire of `phase`.
         self.shared().phase.fetch_or(PORT, Ordering::Release);
@@ -268,30 +287,37 @@ impl<'p> Raw<'p> {
     }
 
     /// Takes a free slot. If there is none, cancelled jobs at the head of the queues give theirs.
-    #[inline]
     pub(crate) fn claim_slot(self) -> Option<u16> {
-        let pop = || {
-            self.shared()
-                .free
-                .pop(self.dims.free_words, |index| self.slot(index).link())
-        };
-        pop().or_else(|| {
+        let free = &self.shared().free;
+        let mut reaped = false;
+        loop {
+            let recycled = free.pop(&self.dims.free_words, |index| self.slot(index).link());
+            if recycled.is_some() {
+                return recycled;
+            }
+            if let Some(index) = free.pop_fresh(&self.dims.free_words) {
+                self.slot(index).use_first(index, self.dims.priorities);
+                return Some(index);
+            }
+            if reaped {
+                trace!("pool full");
+                return None;
+            }
             self.reap();
-            pop()
-        })
+            reaped = true;
+        }
     }
 
     /// Gives a slot back that nobody needs.
-    #[inline]
     pub(crate) fn free_slot(self, index: u16) {
         let slot = self.slot(index);
         slot.state.vacate();
         let free = &self.shared().free;
-        if free.push(self.dims.free_words, index, slot.link()) {
+        if free.push(&self.dims.free_words, index, slot.link()) {
             self.ring_waiters(ROOM);
             // Relaxed: a waiter is in its place before it marks the list, and the list's word says
             // which marks count.
-            free.unmark_waiting(self.dims.free_words, || {
+            free.unmark_waiting(&self.dims.free_words, || {
                 !self.waiters().iter().any(|waiter| {
                     waiter.bell.is_taken() && waiter.interest.load(Ordering::Relaxed) & ROOM != 0
                 })
@@ -302,52 +328,48 @@ impl<'p> Raw<'p> {
     /// Whether a slot is free, or can be had by taking ended jobs off the queues.
     pub(crate) fn has_room(self) -> bool {
         let free = &self.shared().free;
-        if free.is_empty(self.dims.free_words) {
+        if free.is_empty(&self.dims.free_words) {
             self.reap();
         }
-        !free.is_empty(self.dims.free_words)
+        !free.is_empty(&self.dims.free_words)
     }
 
     /// Marks the free list as waited for; false if a slot is free.
     pub(crate) fn mark_waiting_for_room(self) -> bool {
-        self.shared().free.mark_waiting(self.dims.free_words)
+        self.shared().free.mark_waiting(&self.dims.free_words)
     }
 
     /// How many slots are free. O(slots).
     pub(crate) fn free_slots(self) -> usize {
         self.shared()
             .free
-            .len(self.dims.free_words, |index| self.slot(index).link())
+            .len(&self.dims.free_words, |index| self.slot(index).link())
     }
 
     /// Puts a slot into the run queue of its priority, without waking anybody.
-    #[inline]
     pub(crate) fn enqueue(self, index: u16, priority: usize) {
-        let slot = self.slot(index);
-        let node = match slot.node.load(Ordering::Relaxed) {
-            // The first node that a slot has follows from its index: those of the lanes come first.
-            0 => self.dims.priorities as u16 + index,
-            own => own - 1,
-        };
+        // Relaxed: see `dequeue_from`.
+        let node = self.slot(index).node.load(Ordering::Relaxed);
         // SAFETY: a slot owns its node while it is not queued, and this one is not: the caller's
         // transition to QUEUED was from a state without it.
         unsafe { self.queue(priority).push(index, node) };
     }
 
     /// Takes the most urgent, oldest index out of the queues.
-    #[inline]
     pub(crate) fn dequeue(self) -> Option<u16> {
         (0..self.dims.priorities)
             .rev()
-            .find_map(|priority| self.dequeue_if(priority, |_| true))
+            .find_map(|priority| self.dequeue_from(priority, false))
     }
 
-    #[inline]
-    fn dequeue_if(self, priority: usize, wanted: impl Fn(u16) -> bool) -> Option<u16> {
-        let popped = self.queue(priority).pop_if(wanted)?;
+    /// Takes the oldest index out of a queue, `only_ended`: if its job has ended.
+    fn dequeue_from(self, priority: usize, only_ended: bool) -> Option<u16> {
+        let popped = self
+            .queue(priority)
+            .pop_if(|index| !only_ended || self.slot(index).state.load().is_ended_and_queued())?;
         let slot = self.slot(popped.item);
         // Relaxed: the slot, now the caller's, goes through its state word to whoever queues it next.
-        slot.node.store(popped.node + 1, Ordering::Relaxed);
+        slot.node.store(popped.node, Ordering::Relaxed);
         Some(popped.item)
     }
 
@@ -360,28 +382,20 @@ impl<'p> Raw<'p> {
     #[cold]
     pub(crate) fn reap(self) {
         for priority in 0..self.dims.priorities {
-            while let Some(index) = self.dequeue_if(priority, |index| {
-                let state = self.slot(index).state.load();
-                state.has(crate::state::DONE) && state.has(crate::state::QUEUED)
-            }) {
-                self.discard(index);
+            while let Some(index) = self.dequeue_from(priority, true) {
+                self.leave_slot(index, QUEUED);
             }
         }
     }
 
-    /// An index was popped whose job has ended.
-    fn discard(self, index: u16) {
-        use crate::state::Begun;
-        match self.slot(index).state.begin(0) {
-            Begun::CancelledAndLast => self.free_slot(index),
-            Begun::Cancelled => {}
-            // An ended job does not begin; the index would have to be reused while it was queued.
-            Begun::Yes(_) => debug_assert!(false, "a queued slot changed its tenant"),
+    /// A party leaves the slot of an ended job; see [`State::leave`](crate::state::State::leave).
+    pub(crate) fn leave_slot(self, index: u16, party: u32) {
+        if self.slot(index).state.leave(party) {
+            self.free_slot(index);
         }
     }
 
     /// What has been said about the pool: its end, its port.
-    #[inline(always)]
     pub(crate) fn phase(self) -> u32 {
         // Acquire: pairs with the Releases of `install` and `enter_phase`; the port or the reason is
         // there.
@@ -445,12 +459,17 @@ impl<'p> Raw<'p> {
 
     /// A worker leaves; those who wait for that are told.
     pub(crate) fn count_out(self, lent: bool) {
-        let one = if lent { ONE_LENT } else { 1 };
-        // Release: pairs with the Acquire of `joined`.
-        self.shared().joined.fetch_sub(one, Ordering::Release);
+        self.uncount(lent);
         // Pairs with the fences of those who begin to wait for `LEAVING`.
         fence(Ordering::SeqCst);
         self.ring_waiters(LEAVING);
+    }
+
+    /// [`count_out`](Self::count_out), and nobody is told.
+    pub(crate) fn uncount(self, lent: bool) {
+        let one = if lent { ONE_LENT } else { 1 };
+        // Release: pairs with the Acquire of `joined`.
+        self.shared().joined.fetch_sub(one, Ordering::Release);
     }
 
     /// Wakes the waiters that are interested in `what`.
@@ -465,19 +484,18 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Whether a started task waits for its waker, or a job is being worked on.
-    pub(crate) fn count_slots(self, bits: u32) -> usize {
-        let used = self.shared().free.used(self.dims.free_words);
-        (0..used)
+    /// How many jobs have not ended and are in one of these states. O(slots).
+    pub(crate) fn count_unended(self, bits: u32) -> usize {
+        self.used_slots()
             .filter(|&index| {
-                let state = self.slot(index as u16).state.load();
-                state.has(bits) && state.lacks(crate::state::DONE)
+                let state = self.slot(index).state.load();
+                state.has(bits) && state.lacks(DONE)
             })
             .count()
     }
 
     /// The indices of all slots that were ever used.
     pub(crate) fn used_slots(self) -> impl Iterator<Item = u16> {
-        0..self.shared().free.used(self.dims.free_words) as u16
+        0..self.shared().free.used(&self.dims.free_words) as u16
     }
 }

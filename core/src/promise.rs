@@ -5,7 +5,7 @@ use core::{fmt, marker::PhantomData};
 use crate::{
     job::{Spill, Stored},
     pool::Raw,
-    state::{Begun, Outcome},
+    state::{Outcome, QUEUED},
 };
 
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
@@ -60,20 +60,15 @@ impl<'p, T> Promise<'p, T> {
     /// The result comes back if the future was cancelled, or broken with its pool, before.
     pub fn set_result(self, result: T) -> Result<(), T> {
         let this = core::mem::ManuallyDrop::new(self);
-        match this.pool.slot(this.slot).state.begin(0) {
-            Begun::Yes(_) => {
-                let slot = this.pool.slot(this.slot);
-                // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
-                unsafe { (this.put)(slot.payload(), result) };
-                this.pool.complete(this.slot, Outcome::Returned);
-                Ok(())
-            }
-            Begun::Cancelled => Err(result),
-            Begun::CancelledAndLast => {
-                this.pool.free_slot(this.slot);
-                Err(result)
-            }
+        let (pool, slot) = (this.pool, this.pool.slot(this.slot));
+        if slot.state.begin(0).is_none() {
+            pool.leave_slot(this.slot, QUEUED);
+            return Err(result);
         }
+        // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
+        unsafe { (this.put)(slot.payload(), result) };
+        pool.complete(this.slot, Outcome::Returned);
+        Ok(())
     }
 
     /// Whether nobody needs the result any more: the future was cancelled.
@@ -88,10 +83,10 @@ impl<'p, T> Promise<'p, T> {
 
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
-        match self.pool.slot(self.slot).state.begin(0) {
-            Begun::Yes(_) => self.pool.complete(self.slot, Outcome::Abandoned),
-            Begun::Cancelled => {}
-            Begun::CancelledAndLast => self.pool.free_slot(self.slot),
+        if self.pool.slot(self.slot).state.begin(0).is_some() {
+            self.pool.complete(self.slot, Outcome::Abandoned);
+        } else {
+            self.pool.leave_slot(self.slot, QUEUED);
         }
     }
 }

@@ -36,20 +36,9 @@ impl ScopeState {
     ///
     /// # Safety
     ///
-    /// `scope` is null, or the address of a scope that counted the caller's job in. It is called
-    /// once for each such job, and `scope` is not used after.
-    #[inline(always)]
-    pub(crate) unsafe fn job_ended(scope: *const Self) {
-        if !scope.is_null() {
-            // SAFETY: the caller's promise: the scope waits for this job.
-            unsafe { Self::count_out(scope) };
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for `job_ended`, and not null.
-    unsafe fn count_out(scope: *const Self) {
+    /// `scope` is the address of a scope that counted the caller's job in. It is called once for
+    /// each such job, and `scope` is not used after.
+    pub(crate) unsafe fn leave(scope: *const Self) {
         // SAFETY: the frame is there until the count is zero, and this job is still counted.
         let pending = unsafe { &(*scope).pending };
         let mut now = pending.load(Ordering::Relaxed);
@@ -71,6 +60,26 @@ impl ScopeState {
                 Err(other) => now = other,
             }
         }
+    }
+}
+
+/// A job's membership of a scope.
+#[derive(Clone, Copy)]
+pub(crate) struct Member {
+    /// [`ScopeState::leave`].
+    pub(crate) leave: unsafe fn(*const ScopeState),
+    pub(crate) scope: *const ScopeState,
+}
+
+impl Member {
+    /// The job has ended.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ScopeState::leave`].
+    pub(crate) unsafe fn leave(self) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.leave)(self.scope) };
     }
 }
 
@@ -170,7 +179,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
             Ok(index) => Ok(unsafe { JobFuture::new(self.pool.raw, index) }),
             Err(error) => {
                 // SAFETY: counted in above; the job did not get anywhere.
-                unsafe { ScopeState::job_ended(self.state) };
+                unsafe { ScopeState::leave(self.state) };
                 Err(error)
             }
         }
@@ -229,7 +238,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         }
         impl WaitForJobs<'_, '_> {
             fn wait(&self) {
-                // Acquire: pairs with the Release of `count_out`.
+                // Acquire: pairs with the Release of `leave`.
                 while self.state.pending.load(Ordering::Acquire) != 0 {
                     // The state has the waker of this context already. There is no way out but the
                     // jobs' end, so whatever the wait says, it is not over before.

@@ -24,20 +24,13 @@ use core::{
 use crate::{
     error::Panic,
     pool::Raw,
-    state::State,
+    scope::ScopeState,
+    state::{Snapshot, State},
     sync::{AtomicU16, Ordering, UnsafeCell, const_unless_loom},
 };
 
 /// The alignment of every slot's payload, in bytes: the most that a job or a result may ask for.
 pub const PAYLOAD_ALIGN: usize = 8;
-
-/// What a job is told when it runs.
-pub(crate) struct JobContext<'a> {
-    pub(crate) pool: Raw<'a>,
-    pub(crate) slot: u16,
-    /// For a callback: where the result is that it is to look at, or why there is none.
-    pub(crate) subject: Option<Result<*const u8, &'a crate::JobError>>,
-}
 
 /// Whether a job has ended with this step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,19 +48,46 @@ pub(crate) enum Place {
     Spilled(unsafe fn(*mut u8)),
 }
 
+/// See [`suspend`](crate::work::suspend).
+pub(crate) type Suspend = fn(Raw<'_>, u16, Snapshot);
+
+/// See [`run_chain`](crate::work::run_chain).
+pub(crate) type RunChain = unsafe fn(Raw<'_>, u16, u16);
+
 /// What the pool knows of a job's type.
+///
+/// What only some kinds of job need is reached through here, so that a program has the code of those
+/// kinds only that it uses.
 pub(crate) struct JobVTable {
-    /// One step of the job at this address. After `Ready` the result is there instead, after a
+    /// One step of the job at this address, which is in this slot of this pool; for a callback, the
+    /// slot is that of the job that it looks at. After `Ready` the result is there instead, after a
     /// panic nothing is.
-    pub(crate) run: unsafe fn(*mut u8, &JobContext<'_>) -> Step,
+    pub(crate) run: unsafe fn(*mut u8, Raw<'_>, u16) -> Step,
     /// Drops the job at this address.
     pub(crate) drop_job: unsafe fn(*mut u8),
     /// Drops the result at this address, and frees where it was spilled to.
     pub(crate) drop_result: unsafe fn(*mut u8),
     /// Where the result is.
     pub(crate) place: Place,
-    /// Whether the payload begins with a pointer to a scope; job and result come after it.
-    pub(crate) scoped: bool,
+    /// If the payload begins with a pointer to a scope, with job and result behind it: counts the
+    /// job out of that scope.
+    pub(crate) leave_scope: Option<unsafe fn(*const ScopeState)>,
+    /// For a task: what follows a step after which it is pending.
+    pub(crate) suspend: Option<Suspend>,
+    /// For a callback: runs the chain that it is the newest of.
+    pub(crate) run_chain: Option<RunChain>,
+}
+
+impl JobVTable {
+    /// Where in the payload job and result begin.
+    #[inline(always)]
+    fn offset(&self) -> usize {
+        if self.leave_scope.is_some() {
+            PAYLOAD_ALIGN
+        } else {
+            0
+        }
+    }
 }
 
 /// A member of a waiting set: whom to tell, and which of the set's futures this is.
@@ -91,12 +111,12 @@ pub(crate) struct Header {
     /// The next slot's index plus one: in the free list while free, in a chain of callbacks, or in
     /// a set's list of completions.
     pub(crate) link: AtomicU16,
-    /// The slot's own node of the run queue plus one; 0 stands for the node that it had first.
+    /// The slot's own node of the run queue.
     pub(crate) node: AtomicU16,
     /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
     pub(crate) callbacks: AtomicU16,
-    /// The slot's own index, for a task's waker. Written by the slot's first tenant, and always the
-    /// same from then on.
+    /// The slot's own index, for a task's waker. Written before the slot is used for the first time,
+    /// and not again.
     pub(crate) index: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
@@ -194,12 +214,14 @@ impl<'p> SlotRef<'p> {
         &self.header().link
     }
 
-    /// The slot, which has index `index`, has a new tenant; see [`State::occupy`].
-    #[inline(always)]
-    pub(crate) fn occupy(self, index: u16, priority: usize, bits: u32) {
-        // Relaxed: the state word, next, publishes it.
+    /// The slot, which has index `index`, is used for the first time, in a pool of so many lanes.
+    pub(crate) fn use_first(self, index: u16, lanes: usize) {
+        // Relaxed, both: the state word of its tenant publishes them.
         self.header().index.store(index, Ordering::Relaxed);
-        self.header().state.occupy(priority, bits);
+        // The first nodes are the lanes'.
+        self.header()
+            .node
+            .store(lanes as u16 + index, Ordering::Relaxed);
     }
 
     /// Where the payload begins, for its owner to write to.
@@ -230,11 +252,7 @@ impl<'p> SlotRef<'p> {
     #[inline(always)]
     pub(crate) unsafe fn value(self) -> *mut u8 {
         // SAFETY: the caller's promise.
-        let offset = if unsafe { self.vtable() }.scoped {
-            PAYLOAD_ALIGN
-        } else {
-            0
-        };
+        let offset = unsafe { self.vtable() }.offset();
         // SAFETY: a scoped job was checked to fit behind its scope's pointer.
         unsafe { self.payload().add(offset) }
     }
@@ -246,11 +264,7 @@ impl<'p> SlotRef<'p> {
     /// As for [`vtable`](Self::vtable), and the payload is not written meanwhile.
     pub(crate) unsafe fn value_shared(self) -> *const u8 {
         // SAFETY: the caller's promise.
-        let offset = if unsafe { self.vtable() }.scoped {
-            PAYLOAD_ALIGN
-        } else {
-            0
-        };
+        let offset = unsafe { self.vtable() }.offset();
         // SAFETY: a scoped job was checked to fit behind its scope's pointer.
         unsafe { self.payload_shared().add(offset) }
     }
@@ -261,12 +275,12 @@ impl<'p> SlotRef<'p> {
     /// # Safety
     ///
     /// The slot is occupied by a scoped job.
-    pub(crate) unsafe fn scope_address(self) -> *const crate::scope::ScopeState {
+    pub(crate) unsafe fn scope_address(self) -> *const ScopeState {
         // SAFETY: the caller's promise.
         unsafe {
             self.payload_address()
                 .cast_const()
-                .cast::<*const crate::scope::ScopeState>()
+                .cast::<*const ScopeState>()
                 .read()
         }
     }

@@ -130,6 +130,11 @@ impl Snapshot {
         ((self.0 & RUNNER) >> RUNNER_SHIFT) as u16
     }
 
+    /// Whether its index, which is in a queue, stands for nothing any more.
+    pub(crate) fn is_ended_and_queued(self) -> bool {
+        self.has(DONE) && self.has(QUEUED)
+    }
+
     #[inline(always)]
     pub(crate) fn priority(self) -> usize {
         ((self.0 & PRIORITY) >> PRIORITY_SHIFT) as usize
@@ -140,17 +145,6 @@ impl Snapshot {
     fn is_abandoned(self) -> bool {
         self.has(DONE) && self.lacks(QUEUED | BUSY | HANDLE)
     }
-}
-
-/// What became of an index that was popped from the queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Begun {
-    /// The caller is `BUSY` with it.
-    Yes(Snapshot),
-    /// It was cancelled meanwhile.
-    Cancelled,
-    /// It was cancelled meanwhile, and the caller is the last: it frees the slot.
-    CancelledAndLast,
 }
 
 /// What became of a task that returned `Pending`.
@@ -172,7 +166,7 @@ pub(crate) enum Published {
     /// Somebody to tell, or nobody to take the result: the caller goes on with `settle`, as this
     /// runner.
     Linger(u16),
-    /// The worker had been declared lost. The payload is the caller's to drop, then `release_late`.
+    /// The worker had been declared lost. The payload is the caller's to drop, then `leave` as the queue.
     TooLate,
 }
 
@@ -183,11 +177,11 @@ pub(crate) enum Settle {
     Callbacks,
     /// Collect the waiter, and come back.
     Waiter,
-    /// There is no handle: drop the payload, then `release`.
+    /// There is no handle: drop the payload, then `leave`.
     Unclaimed,
     /// Nothing: the slot is the handle's now.
     Left,
-    /// The completer had been declared lost. The payload is its own to drop, then `release_late`.
+    /// The completer had been declared lost. The payload is its own to drop, then `leave` as the queue.
     TakenOver,
 }
 
@@ -224,7 +218,6 @@ impl State {
     ///
     /// Acquire on failure: a transition may find that there is nothing left to swap; the handle that
     /// finds its waiter collected writes the cell again.
-    #[inline(always)]
     fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
         match self
             .0
@@ -237,7 +230,6 @@ impl State {
 
     /// Repeats `step` until its swap succeeds. `step` returns the new word and what to report, or
     /// just what to report.
-    #[inline(always)]
     fn transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
         let mut now = self.load();
         loop {
@@ -269,28 +261,18 @@ impl State {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// A worker popped the index. `runner`: its number plus one, or 0.
-    #[inline(always)]
-    pub(crate) fn begin(&self, runner: u16) -> Begun {
+    /// A worker popped the index. `runner`: its number plus one, or 0. `None` if the job has been
+    /// ended meanwhile, or is about to be: the caller leaves as the queue.
+    pub(crate) fn begin(&self, runner: u16) -> Option<Snapshot> {
         debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
         self.transition(|s| {
             if s.has(BUSY | DONE) {
-                let left = Snapshot(s.0 & !QUEUED);
-                let last = left.is_abandoned();
-                Ok((
-                    left.0,
-                    if last {
-                        Begun::CancelledAndLast
-                    } else {
-                        Begun::Cancelled
-                    },
-                ))
-            } else {
-                let to = (s.0 & !(QUEUED | SUSPENDED | NOTIFIED | RUNNER))
-                    | BUSY
-                    | (u32::from(runner) << RUNNER_SHIFT);
-                Ok((to, Begun::Yes(Snapshot(to))))
+                return Err(None);
             }
+            let to = (s.0 & !(QUEUED | SUSPENDED | NOTIFIED | RUNNER))
+                | BUSY
+                | (u32::from(runner) << RUNNER_SHIFT);
+            Ok((to, Some(Snapshot(to))))
         })
     }
 
@@ -316,6 +298,16 @@ impl State {
             } else {
                 Err(false)
             }
+        })
+    }
+
+    /// A job that was taken back leaves: no handle has been seen. True: the caller frees the slot; if
+    /// not, the queue does.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.transition(|s| {
+            let cancelled = DONE | ((Outcome::Cancelled as u32) << OUTCOME_SHIFT);
+            let left = Snapshot((s.0 & !(BUSY | HANDLE)) | cancelled);
+            Ok((left.0, left.is_abandoned()))
         })
     }
 
@@ -360,7 +352,6 @@ impl State {
     }
 
     /// The party that is `BUSY` publishes the outcome.
-    #[inline(always)]
     pub(crate) fn publish(&self, outcome: Outcome) -> Published {
         self.transition(|s| {
             if s.has(DONE) {
@@ -411,20 +402,15 @@ impl State {
         })
     }
 
-    /// A worker that had been declared lost is through with the slot. True: the caller frees it.
-    pub(crate) fn release_late(&self) -> bool {
+    /// A party leaves the slot of a job that has ended or is about to: the queue (`QUEUED`), whoever
+    /// is at work on it (`BUSY`), or the handle (`HANDLE`). True: it was the last, and frees the slot.
+    pub(crate) fn leave(&self, party: u32) -> bool {
+        if self.load().lacks((QUEUED | BUSY | HANDLE) & !party) {
+            // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
+            return true;
+        }
         self.transition(|s| {
-            let left = Snapshot(s.0 & !QUEUED);
-            Ok((left.0, left.is_abandoned()))
-        })
-    }
-
-    /// Clears `BUSY` after the payload was dropped for want of a handle. True: the caller frees the
-    /// slot.
-    #[inline(always)]
-    pub(crate) fn release(&self) -> bool {
-        self.transition(|s| {
-            let left = Snapshot(s.0 & !BUSY);
+            let left = Snapshot(s.0 & !party);
             Ok((left.0, left.is_abandoned()))
         })
     }
@@ -467,7 +453,7 @@ impl State {
     }
 
     /// The handle goes away before the result can be taken. False: it can be taken; the handle must
-    /// drop it first and then `drop_handle`.
+    /// drop it first and then `leave`.
     pub(crate) fn detach(&self) -> bool {
         self.transition(|s| {
             if s.is_ready() {
@@ -475,20 +461,6 @@ impl State {
             } else {
                 Ok((s.0 & !HANDLE, true))
             }
-        })
-    }
-
-    /// The handle of a ready job goes away. True: the caller frees the slot.
-    #[inline(always)]
-    pub(crate) fn drop_handle(&self) -> bool {
-        let now = self.load();
-        if now.lacks(QUEUED | BUSY) {
-            // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
-            return true;
-        }
-        self.transition(|s| {
-            let left = Snapshot(s.0 & !HANDLE);
-            Ok((left.0, left.is_abandoned()))
         })
     }
 }

@@ -14,10 +14,9 @@ use crate::{
     error::{Blocked, SubmitError},
     future::JobFuture,
     job::{BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf},
-    log::trace,
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
-    state::{HANDLE, Outcome, Published, QUEUED},
+    state::{HANDLE, QUEUED},
     token::CancelToken,
     wait::Waiting,
 };
@@ -64,22 +63,22 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 }
 
 impl<'p> Raw<'p> {
-    /// Why a submit is refused now, if it is.
-    fn refuse<J>(self, priority: usize, job: J) -> Result<J, SubmitError<J>> {
+    /// A free slot for a job, or why there is none.
+    fn admit(self, priority: usize) -> Result<u16, SubmitError<()>> {
         if priority >= self.dims().priorities {
-            return Err(SubmitError::NoSuchPriority(job));
+            return Err(SubmitError::NoSuchPriority(()));
         }
-        if self.phase() & (SHUT_DOWN | BROKEN) == 0 {
-            return Ok(job);
+        if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
+            return Err(self.refusal());
         }
-        Err(self.refusal(job))
+        self.claim_slot().ok_or(SubmitError::Full(()))
     }
 
     #[cold]
-    fn refusal<J>(self, job: J) -> SubmitError<J> {
+    fn refusal(self) -> SubmitError<()> {
         match self.broken_reason() {
-            Some(reason) => SubmitError::Broken(job, reason),
-            None => SubmitError::ShutDown(job),
+            Some(reason) => SubmitError::Broken((), reason),
+            None => SubmitError::ShutDown(()),
         }
     }
 
@@ -98,10 +97,9 @@ impl<'p> Raw<'p> {
         job: J,
     ) -> Result<u16, SubmitError<J>> {
         const { VTableOf::<J, S, BYTES, OFFSET>::FITS };
-        let job = self.refuse(priority, job)?;
-        let Some(index) = self.claim_slot() else {
-            trace!("pool full");
-            return Err(SubmitError::Full(job));
+        let index = match self.admit(priority) {
+            Ok(index) => index,
+            Err(refusal) => return Err(refusal.map(|()| job)),
         };
         let slot = self.slot(index);
         // SAFETY: the slot was claimed just now, so it is the caller's and empty; `FITS` says that
@@ -112,18 +110,25 @@ impl<'p> Raw<'p> {
             prefix(payload);
             Stored::<J, S, BYTES, OFFSET>::put(payload.add(OFFSET), job);
         }
-        slot.occupy(index, priority, QUEUED | HANDLE);
-        self.enqueue(index, priority);
-        self.wake_worker();
-        // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
-        // here; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
-        if self.phase() & (SHUT_DOWN | BROKEN) != 0 && slot.state.take_back() {
-            // SAFETY: taken back before anybody began it: the job is there, and the caller's.
-            let job = unsafe { Stored::<J, S, BYTES, OFFSET>::take(slot.payload().add(OFFSET)) };
-            self.withdraw(index);
-            return Err(self.refusal(job));
+        if self.launch(index, priority) {
+            return Ok(index);
         }
-        Ok(index)
+        // SAFETY: taken back before anybody began it: the job is there, and the caller's.
+        let job = unsafe { Stored::<J, S, BYTES, OFFSET>::take(slot.payload().add(OFFSET)) };
+        self.withdraw(index);
+        Err(self.refusal().map(|()| job))
+    }
+
+    /// Queues the job in a slot, which gets a handle, and wakes a worker. False if the pool has come
+    /// to its end meanwhile: the job was taken back.
+    fn launch(self, index: u16, priority: usize) -> bool {
+        let slot = self.slot(index);
+        slot.state.occupy(priority, QUEUED | HANDLE);
+        self.enqueue(index, priority);
+        // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
+        // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
+        let phase = self.wake_worker();
+        phase & (SHUT_DOWN | BROKEN) == 0 || !slot.state.take_back()
     }
 
     /// Waits until a slot is free, or was for a moment.
@@ -142,10 +147,7 @@ impl<'p> Raw<'p> {
     /// Frees a slot whose job was taken back out of it before it ran.
     #[cold]
     fn withdraw(self, index: u16) {
-        let slot = self.slot(index);
-        let published = slot.state.publish(Outcome::Cancelled);
-        debug_assert!(published == Published::Left, "nobody has seen the handle");
-        if slot.state.drop_handle() {
+        if self.slot(index).state.withdraw() {
             self.free_slot(index);
         }
         self.reap();
@@ -283,18 +285,14 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
-        self.raw.refuse(self.priority, ())?;
-        let Some(index) = self.raw.claim_slot() else {
-            trace!("pool full");
-            return Err(SubmitError::Full(()));
-        };
+        let index = self.raw.admit(self.priority)?;
         let slot = self.raw.slot(index);
         // SAFETY: the slot was claimed just now; `FITS` was checked.
         unsafe {
             slot.set_vtable(&VTableOf::<Promised<T>, S, BYTES, 0>::TABLE);
             Stored::<Promised<T>, S, BYTES, 0>::put(slot.payload(), Promised(PhantomData));
         }
-        slot.occupy(index, self.priority, QUEUED | HANDLE);
+        slot.state.occupy(self.priority, QUEUED | HANDLE);
         // SAFETY: QUEUED and HANDLE stand for these two.
         Ok(unsafe {
             (

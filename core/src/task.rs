@@ -56,7 +56,7 @@ impl<L: Layout> TaskWakers<L> {
         let Some(state) = slot.state.wake() else {
             return;
         };
-        // Relaxed: it never changes after the first tenant's submit, and this waker is of a tenant.
+        // Relaxed: it was written before the slot had its first tenant, and this waker is of a tenant.
         let index = slot.index.load(Ordering::Relaxed);
         let offset = L::SLOTS_AT + usize::from(index) * L::SLOT_SIZE;
         // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.

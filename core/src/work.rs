@@ -3,7 +3,6 @@
 use core::{
     cell::Cell,
     mem::{self, ManuallyDrop},
-    ptr,
 };
 
 use crate::{
@@ -11,9 +10,9 @@ use crate::{
     idle::Seated,
     log::trace,
     pool::{BROKEN, CANCELLING, Raw},
-    scope::ScopeState,
-    slot::{JobContext, Step, Waiting},
-    state::{Begun, Outcome, Published, Settle, Suspension},
+    scope,
+    slot::{Step, Waiting},
+    state::{BUSY, Outcome, Published, QUEUED, Settle, Snapshot, Suspension},
     sync::{Ordering, fence},
     worker::{JobId, Worker},
 };
@@ -35,20 +34,19 @@ pub(crate) struct Completion {
     pub(crate) outcome: Outcome,
     /// The number plus one of the worker that completes it; 0 if it is none.
     pub(crate) runner: u16,
-    /// Whom to tell at the very end; may be null.
-    pub(crate) scope: *const ScopeState,
+    /// What to leave at the very end.
+    pub(crate) scope: Option<scope::Member>,
 }
 
 impl<'p> Raw<'p> {
     /// Calls `f`, with the port's net under it if there is one.
-    fn catch_panic(self, f: &mut dyn FnMut()) -> Result<(), Panic> {
-        match self.port() {
-            Some(port) => port.catch_panic(f),
-            None => {
-                f();
-                Ok(())
-            }
-        }
+    fn catch_panic<R>(self, f: impl FnOnce() -> R) -> Result<R, Panic> {
+        let Some(port) = self.port() else {
+            return Ok(f());
+        };
+        let (mut f, mut result) = (Some(f), None);
+        port.catch_panic(&mut || result = f.take().map(|f| f()))?;
+        result.ok_or(Panic::unknown())
     }
 
     /// Calls `f`, and reports it if it panics.
@@ -58,72 +56,58 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Runs the oldest, most urgent work item. False if there is none.
-    #[inline]
-    pub(crate) fn run_one<W: Worker + ?Sized>(self, worker: &W, seat: Option<Seated<'p>>) -> bool {
+    /// Runs the oldest, most urgent work item. False if there is none. `worker` is told of the job.
+    pub(crate) fn run_one(self, seat: Option<Seated<'p>>, worker: Option<&dyn Worker>) -> bool {
         match self.dequeue() {
             Some(index) => {
-                self.execute(index, worker, seat);
+                let runner = seat.map_or(0, |seat| seat.id().0 + 1);
+                self.execute(index, runner, worker);
                 true
             }
             None => false,
         }
     }
 
-    /// Runs the job whose index was just taken out of the queue.
-    pub(crate) fn execute<W: Worker + ?Sized>(
-        self,
-        index: u16,
-        worker: &W,
-        seat: Option<Seated<'p>>,
-    ) {
+    /// Runs the job whose index was just taken out of the queue. `runner`: the number plus one of
+    /// the worker that runs it, or 0.
+    fn execute(self, index: u16, runner: u16, worker: Option<&dyn Worker>) {
         let slot = self.slot(index);
-        let runner = seat.map_or(0, |seat| seat.id().0 + 1);
-        let begun = match slot.state.begin(runner) {
-            Begun::Yes(state) => state,
-            Begun::Cancelled => return,
-            Begun::CancelledAndLast => return self.free_slot(index),
+        let Some(begun) = slot.state.begin(runner) else {
+            return self.leave_slot(index, QUEUED);
         };
         if self.phase() & (CANCELLING | BROKEN) != 0 {
             return self.end_unrun(index, self.outcome_of_phase());
         }
-        let cx = JobContext {
-            pool: self,
-            slot: index,
-            subject: None,
-        };
         // SAFETY: `begin` made the caller BUSY with the slot.
         let (vtable, value) = unsafe { (slot.vtable(), slot.value()) };
         trace!("job {} starts", index);
-        worker.on_job_start(JobId(index));
-        let mut step = Step::Pending;
+        if let Some(worker) = worker {
+            worker.on_job_start(JobId(index));
+        }
         let unwound = Defer(|| {
             // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
             unsafe { self.put_panic(index, Panic::unknown()) };
             self.complete(index, Outcome::Panicked);
         });
-        let caught = self.catch_panic(&mut || {
-            // SAFETY: the payload holds a job of this vtable, and is the caller's.
-            step = unsafe { (vtable.run)(value, &cx) };
-        });
+        // SAFETY: the payload holds a job of this vtable, and is the caller's.
+        let step = self.catch_panic(|| unsafe { (vtable.run)(value, self, index) });
         mem::forget(unwound);
-        match (caught, step) {
-            (Ok(()), Step::Ready) => self.complete(index, Outcome::Returned),
-            (Ok(()), Step::Pending) => match slot.state.suspend() {
-                Suspension::Suspended => self.end_if_over(index),
-                Suspension::Requeue => {
-                    self.enqueue(index, begun.priority());
-                    self.wake_worker();
+        match step {
+            Ok(Step::Ready) => self.complete(index, Outcome::Returned),
+            Ok(Step::Pending) => {
+                if let Some(suspend) = vtable.suspend {
+                    suspend(self, index, begun);
                 }
-                Suspension::Cancel => self.end_unrun(index, Outcome::Cancelled),
-            },
-            (Err(panic), _) => {
+            }
+            Err(panic) => {
                 // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
                 unsafe { self.put_panic(index, panic) };
                 self.complete(index, Outcome::Panicked);
             }
         }
-        worker.on_job_end(JobId(index));
+        if let Some(worker) = worker {
+            worker.on_job_end(JobId(index));
+        }
     }
 
     /// How a job ends that the pool's end finds in the queue.
@@ -186,8 +170,12 @@ impl<'p> Raw<'p> {
         // SAFETY: the caller is BUSY with the slot.
         let scope = unsafe { self.scope_of(index) };
         match slot.state.publish(outcome) {
-            // SAFETY: the scope waits for this call, once for each of its jobs.
-            Published::Left => unsafe { ScopeState::job_ended(scope) },
+            Published::Left => {
+                if let Some(scope) = scope {
+                    // SAFETY: the scope waits for this call, once for each of its jobs.
+                    unsafe { scope.leave() };
+                }
+            }
             Published::Linger(runner) => self.settle(Completion {
                 index,
                 outcome,
@@ -199,71 +187,32 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// The scope of the job in a slot; null if it has none.
+    /// The scope of the job in a slot, if it has one.
     ///
     /// # Safety
     ///
     /// The slot is occupied, and the caller is one of the parties that keep it so.
-    pub(crate) unsafe fn scope_of(self, index: u16) -> *const ScopeState {
+    pub(crate) unsafe fn scope_of(self, index: u16) -> Option<scope::Member> {
         let slot = self.slot(index);
         // SAFETY: the caller's promise.
-        if unsafe { slot.vtable() }.scoped {
+        let leave = unsafe { slot.vtable() }.leave_scope?;
+        Some(scope::Member {
+            leave,
             // SAFETY: occupied by a scoped job.
-            unsafe { slot.scope_address() }
-        } else {
-            ptr::null()
-        }
+            scope: unsafe { slot.scope_address() },
+        })
     }
 
     /// The completer's part after the outcome is published: callbacks, waiter, orphaned payload.
+    #[cold]
     pub(crate) fn settle(self, completion: Completion) {
-        let Completion { index, outcome, .. } = completion;
-        let slot = self.slot(index);
-        let waiter = Cell::new(None);
-        // Whether it is settled, and by this completer.
-        let settled = Cell::new(None);
-        let go_on = || {
-            while settled.get().is_none() {
-                match slot.state.settle(completion.runner) {
-                    Settle::Callbacks => self.run_callbacks(index, outcome),
-                    // SAFETY: DONE and COLLECTED: nobody writes the cell.
-                    Settle::Waiter => match unsafe { slot.member() } {
-                        Some(member) => {
-                            // Before the slot is the handle's: the list needs its link.
-                            self.push_completed(member.waiter, index);
-                            waiter.set(Some(Waiting::Set(member)));
-                        }
-                        // SAFETY: as above.
-                        None => waiter.set(Some(unsafe { slot.take_waiting() })),
-                    },
-                    Settle::Unclaimed => {
-                        settled.set(Some(true));
-                        let _free = Defer(|| {
-                            if slot.state.release() {
-                                self.free_slot(index);
-                            }
-                        });
-                        // SAFETY: no handle, so the payload is the completer's.
-                        unsafe { self.drop_payload(index, outcome) };
-                    }
-                    Settle::Left => settled.set(Some(true)),
-                    Settle::TakenOver => {
-                        settled.set(Some(false));
-                        self.end_late(index, outcome);
-                    }
-                }
-            }
+        let mut settling = Settling {
+            pool: self,
+            completion,
+            waiter: None,
+            ours: None,
         };
-        // If something of the user's unwinds, the rest is still done: last, first.
-        let _count_out = Defer(|| {
-            if settled.get() == Some(true) {
-                // SAFETY: the scope waits for this call, once for each of its jobs.
-                unsafe { ScopeState::job_ended(completion.scope) };
-            }
-        });
-        let _tell = Defer(|| self.tell(waiter.take()));
-        let _rest = Defer(go_on);
-        go_on();
+        settling.go_on();
     }
 
     /// Wakes whom the handle left for the completer.
@@ -285,12 +234,7 @@ impl<'p> Raw<'p> {
     /// `WorkerLost`, which has no payload, so what is there is still the worker's.
     fn end_late(self, index: u16, outcome: Outcome) {
         trace!("job {} is too late", index);
-        let slot = self.slot(index);
-        let _free = Defer(|| {
-            if slot.state.release_late() {
-                self.free_slot(index);
-            }
-        });
+        let _free = Defer(|| self.leave_slot(index, QUEUED));
         // SAFETY: see above.
         unsafe { self.drop_payload(index, outcome) };
     }
@@ -349,49 +293,18 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Runs the callbacks that are in a slot's chain, in the order in which they were added. The
-    /// outcome is published, and the payload stays as it is meanwhile.
-    pub(crate) fn run_callbacks(self, index: u16, outcome: Outcome) {
-        let slot = self.slot(index);
+    /// Runs the callbacks that are in a slot's chain. The outcome is published, and the payload stays
+    /// as it is meanwhile.
+    pub(crate) fn run_callbacks(self, index: u16) {
         // Acquire: pairs with the Release of `add_callback`.
-        let newest = slot.callbacks.swap(0, Ordering::Acquire);
-        let error;
-        let subject = match self.job_error(outcome) {
-            None => {
-                // SAFETY: the slot is occupied, and the payload is not changed until the completer
-                // leaves.
-                Ok(unsafe { self.result_place(index) })
-            }
-            Some(cause) => {
-                error = cause;
-                Err(&error)
-            }
-        };
-        self.run_chain(self.reverse_chain(newest), subject);
-    }
-
-    fn run_chain(self, first: u16, subject: Result<*const u8, &JobError>) {
-        let next = Cell::new(first);
-        let run = || {
-            while let Some(callback) = next.get().checked_sub(1) {
-                let place = self.slot(callback);
-                next.set(place.link.load(Ordering::Relaxed));
-                let cx = JobContext {
-                    pool: self,
-                    slot: callback,
-                    subject: Some(subject),
-                };
-                let _free = Defer(|| self.free_slot(callback));
-                self.guarded(&mut || {
-                    // SAFETY: a slot in the chain holds a callback, and belongs to who takes the
-                    // chain.
-                    unsafe { (place.vtable().run)(place.value(), &cx) };
-                });
-            }
-        };
-        // If one unwinds, the others are still called.
-        let _rest = Defer(run);
-        run();
+        let newest = self.slot(index).callbacks.swap(0, Ordering::Acquire);
+        if let Some(callback) = newest.checked_sub(1)
+            // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+            && let Some(run_chain) = unsafe { self.slot(callback).vtable() }.run_chain
+        {
+            // SAFETY: taken just now from this slot.
+            unsafe { run_chain(self, newest, index) };
+        }
     }
 
     /// Turns a chain of slots around; takes and returns index plus one.
@@ -453,4 +366,101 @@ impl<'p> Raw<'p> {
             core::mem::replace(&mut **place, Panic::unknown())
         }
     }
+}
+
+/// What a completer does that lingers. If something of the user's unwinds, the rest is still done.
+struct Settling<'p> {
+    pool: Raw<'p>,
+    completion: Completion,
+    /// Collected, to be told.
+    waiter: Option<Waiting>,
+    /// Once it is settled: whether by this completer.
+    ours: Option<bool>,
+}
+
+impl Settling<'_> {
+    fn go_on(&mut self) {
+        let (pool, Completion { index, outcome, .. }) = (self.pool, self.completion);
+        let slot = pool.slot(index);
+        while self.ours.is_none() {
+            match slot.state.settle(self.completion.runner) {
+                Settle::Callbacks => pool.run_callbacks(index),
+                // SAFETY: DONE and COLLECTED: nobody writes the cell.
+                Settle::Waiter => match unsafe { slot.member() } {
+                    Some(member) => {
+                        // Before the slot is the handle's: the list needs its link.
+                        pool.push_completed(member.waiter, index);
+                        self.waiter = Some(Waiting::Set(member));
+                    }
+                    // SAFETY: as above.
+                    None => self.waiter = Some(unsafe { slot.take_waiting() }),
+                },
+                Settle::Unclaimed => {
+                    self.ours = Some(true);
+                    let _free = Defer(|| pool.leave_slot(index, BUSY));
+                    // SAFETY: no handle, so the payload is the completer's.
+                    unsafe { pool.drop_payload(index, outcome) };
+                }
+                Settle::Left => self.ours = Some(true),
+                Settle::TakenOver => {
+                    self.ours = Some(false);
+                    pool.end_late(index, outcome);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.go_on();
+        let scope = match self.ours {
+            Some(true) => self.completion.scope,
+            _ => None,
+        };
+        let _leave = Defer(|| {
+            if let Some(scope) = scope {
+                // SAFETY: the scope waits for this call, once for each of its jobs.
+                unsafe { scope.leave() };
+            }
+        });
+        self.pool.tell(self.waiter.take());
+    }
+}
+
+/// A task, which the caller is `BUSY` with, returned `Pending`. `begun`: its state then.
+pub(crate) fn suspend(pool: Raw<'_>, index: u16, begun: Snapshot) {
+    match pool.slot(index).state.suspend() {
+        Suspension::Suspended => pool.end_if_over(index),
+        Suspension::Requeue => {
+            pool.enqueue(index, begun.priority());
+            pool.wake_worker();
+        }
+        Suspension::Cancel => pool.end_unrun(index, Outcome::Cancelled),
+    }
+}
+
+/// Runs a chain of callbacks, of which `newest` (a slot's index plus one) was added last, in the order
+/// in which they were added.
+///
+/// # Safety
+///
+/// The chain is the caller's. It was added to the job in slot `index`, which has ended and whose
+/// payload stays as it is meanwhile.
+pub(crate) unsafe fn run_chain(pool: Raw<'_>, newest: u16, index: u16) {
+    let next = Cell::new(pool.reverse_chain(newest));
+    let run = || {
+        while let Some(callback) = next.get().checked_sub(1) {
+            let place = pool.slot(callback);
+            next.set(place.link.load(Ordering::Relaxed));
+            let _free = Defer(|| pool.free_slot(callback));
+            pool.guarded(&mut || {
+                // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+                unsafe { (place.vtable().run)(place.value(), pool, index) };
+            });
+        }
+    };
+    // If one unwinds, the others are still called.
+    let _rest = Defer(run);
+    run();
 }

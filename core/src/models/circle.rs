@@ -20,7 +20,7 @@ fn run_on_two_workers(pool: &'static Pool) {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
             let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
-            raw.run_one(&sleeper, Some(seat));
+            raw.run_one(Some(seat), None);
             // SAFETY: joined above.
             unsafe { seat.leave() };
         })
@@ -79,8 +79,8 @@ fn no_circle() {
                 unsafe { seat.leave() };
             };
             let other = spawn(move || {
-                as_worker(&mut |sleeper, seat| {
-                    raw.run_one(sleeper, Some(seat));
+                as_worker(&mut |_, seat| {
+                    raw.run_one(Some(seat), None);
                 });
             });
             yield_now();
@@ -112,7 +112,7 @@ fn a_failure_ends_the_wait() {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
             let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
-            raw.run_one(&sleeper, Some(seat));
+            raw.run_one(Some(seat), None);
             // SAFETY: joined above.
             unsafe { seat.leave() };
             holder.join().unwrap();

@@ -34,18 +34,21 @@ impl<const N: usize> Fixture<N> {
     }
 
     fn pop(&self) -> Option<u16> {
-        let slot = self.list.pop(Self::WORDS, |slot| self.link(slot))?;
+        let slot = self
+            .list
+            .pop(&Self::WORDS, |slot| self.link(slot))
+            .or_else(|| self.list.pop_fresh(&Self::WORDS))?;
         self.slots[usize::from(slot)].with_mut(|_| ());
         Some(slot)
     }
 
     fn push(&self, slot: u16) -> bool {
         self.slots[usize::from(slot)].with_mut(|_| ());
-        self.list.push(Self::WORDS, slot, self.link(slot))
+        self.list.push(&Self::WORDS, slot, self.link(slot))
     }
 
     fn len(&self) -> usize {
-        self.list.len(Self::WORDS, |slot| self.link(slot))
+        self.list.len(&Self::WORDS, |slot| self.link(slot))
     }
 }
 
@@ -107,7 +110,7 @@ fn who_waits_is_told() {
                 let got = free.pop();
                 (
                     got,
-                    got.is_none() && free.list.mark_waiting(Fixture::<1>::WORDS),
+                    got.is_none() && free.list.mark_waiting(&Fixture::<1>::WORDS),
                 )
             })
         };
@@ -124,15 +127,15 @@ fn a_new_mark_is_not_taken_away() {
         let free = Fixture::<1>::new();
         let waits = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let slot = free.pop().unwrap();
-        assert!(free.list.mark_waiting(Fixture::<1>::WORDS));
+        assert!(free.list.mark_waiting(&Fixture::<1>::WORDS));
         let waiter = {
             let (free, waits) = (free.clone(), waits.clone());
             spawn(move || {
                 waits.store(true, loom::sync::atomic::Ordering::Release);
-                free.list.mark_waiting(Fixture::<1>::WORDS)
+                free.list.mark_waiting(&Fixture::<1>::WORDS)
             })
         };
-        free.list.unmark_waiting(Fixture::<1>::WORDS, || {
+        free.list.unmark_waiting(&Fixture::<1>::WORDS, || {
             !waits.load(loom::sync::atomic::Ordering::Acquire)
         });
         assert!(waiter.join().unwrap());

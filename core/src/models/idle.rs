@@ -52,7 +52,7 @@ fn two_workers() {
                 // SAFETY: left below.
                 let seat = unsafe { raw.join(sleeper, false) }.unwrap();
                 spawn(move || {
-                    while !raw.run_one(sleeper, Some(seat)) {
+                    while !raw.run_one(Some(seat), None) {
                         seat.announce();
                         if !raw.has_queued() {
                             sleeper.park(None);

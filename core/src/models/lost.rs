@@ -28,10 +28,10 @@ fn nobody_elses_job() {
                 .unwrap()
             });
             let healthy = spawn(move || {
-                raw.run_one(&SpinWorker, Some(seats[1]));
+                raw.run_one(Some(seats[1]), None);
             });
             let lost = spawn(move || {
-                raw.run_one(&SpinWorker, Some(seats[0]));
+                raw.run_one(Some(seats[0]), None);
                 MACHINE.context().get()
             });
             // SAFETY: no scopes here.
@@ -70,7 +70,7 @@ fn while_it_completes() {
             let callback = move |_: Result<&Counted, &JobError>| drop(captured);
             assert!(job.add_done_callback(callback).is_ok());
             let worker = spawn(move || {
-                raw.run_one(&SpinWorker, Some(seat));
+                raw.run_one(Some(seat), None);
             });
             let waiter = spawn(move || job.result());
             // SAFETY: no scopes here.

@@ -53,7 +53,7 @@ use std::{
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::{Parker, Port, SpinWorker, StaticPool, Worker, sync::weakenable};
+use crate::{Parker, Port, StaticPool, Worker, sync::weakenable};
 
 /// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
 pub(crate) fn explore(
@@ -132,7 +132,7 @@ pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: us
 pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
     pool: &'static StaticPool<S, 32, 1, W, V>,
 ) -> bool {
-    pool.handle().raw.run_one(&SpinWorker, None)
+    pool.handle().raw.run_one(None, None)
 }
 
 /// A value that knows how many of its kind exist.

@@ -90,13 +90,13 @@ fn the_result_is_there_when_the_completer_has_left() {
 #[test]
 fn the_longest_runner_number_fits() {
     let state = State(AtomicU32::new(QUEUED | FIVE));
-    assert!(matches!(state.begin(0x3ff), Begun::Yes(s) if s.runner() == 0x3ff));
+    assert!(matches!(state.begin(0x3ff), Some(s) if s.runner() == 0x3ff));
     assert_eq!(state.load().priority(), 5);
 }
 
 #[test]
 fn begin_takes_a_queued_job_or_a_woken_task() {
-    let busy = |bits| Begun::Yes(Snapshot(bits | BUSY | RUNNER_3 | FIVE));
+    let busy = |bits| Some(Snapshot(bits | BUSY | RUNNER_3 | FIVE));
     let begin = |state: &State| state.begin(3);
     check(
         QUEUED | HANDLE,
@@ -117,20 +117,14 @@ fn begin_takes_a_queued_job_or_a_woken_task() {
 #[test]
 fn begin_leaves_alone_what_a_canceller_has() {
     let begin = |state: &State| state.begin(3);
-    check(
+    for ended in [
         QUEUED | BUSY | HANDLE,
-        begin,
-        Begun::Cancelled,
-        BUSY | HANDLE,
-    );
-    check(
         QUEUED | DONE | HANDLE,
-        begin,
-        Begun::Cancelled,
-        DONE | HANDLE,
-    );
-    check(QUEUED | DONE | BUSY, begin, Begun::Cancelled, DONE | BUSY);
-    check(QUEUED | DONE, begin, Begun::CancelledAndLast, DONE);
+        QUEUED | DONE | BUSY,
+        QUEUED | DONE,
+    ] {
+        check(ended, begin, None, ended);
+    }
 }
 
 #[test]
@@ -324,21 +318,18 @@ fn a_lost_worker_takes_no_other_job_with_it() {
 
 #[test]
 fn the_last_of_the_three_parties_frees_the_slot() {
-    let late = State::release_late;
-    check(DONE | QUEUED, late, true, DONE);
-    check(DONE | QUEUED | BUSY, late, false, DONE | BUSY);
-    check(DONE | QUEUED | HANDLE, late, false, DONE | HANDLE);
-    check(DONE | BUSY, State::release, true, DONE);
-    check(DONE | BUSY | QUEUED, State::release, false, DONE | QUEUED);
-    check(DONE | BUSY | HANDLE, State::release, false, DONE | HANDLE);
-    check(
-        DONE | HANDLE | QUEUED,
-        State::drop_handle,
-        false,
-        DONE | QUEUED,
-    );
-    check(DONE | HANDLE | BUSY, State::drop_handle, false, DONE | BUSY);
-    assert!(State(AtomicU32::new(DONE | HANDLE)).drop_handle());
+    let queue_leaves = |state: &State| state.leave(QUEUED);
+    check(QUEUED | BUSY | HANDLE, queue_leaves, false, BUSY | HANDLE);
+    for party in [QUEUED, BUSY, HANDLE] {
+        let leave = |state: &State| state.leave(party);
+        let alone = State(AtomicU32::new(DONE | party));
+        assert!(alone.leave(party));
+        for other in [QUEUED, BUSY, HANDLE] {
+            if other != party {
+                check(DONE | party | other, leave, false, DONE | other);
+            }
+        }
+    }
 }
 
 #[test]

@@ -625,7 +625,7 @@ mod tests {
         assert_eq!(pool.take(job), Some(Taken::End(End::Lost)));
         pool.drop_handle(job);
         pool.end_callback(job, false);
-        assert_eq!(pool.begin_callback(job), Some((Callback(2), End::Returned)));
+        assert_eq!(pool.begin_callback(job), Some((Callback(2), End::Lost)));
         assert_eq!(pool.free_slots(), 2);
         pool.end_callback(job, false);
         assert_eq!((pool.free_slots(), pool.unobserved_failures()), (4, 0));

@@ -133,7 +133,11 @@ impl Record {
         // A lost worker comes back after the one that took over has left.
         let completer = self.completer.as_ref().or(self.late.as_ref())?;
         let callback = completer.taken.front().or(self.callbacks.front())?;
-        Some((*callback, completer.end))
+        // What its future says, which for a lost worker's callbacks is not how it ended the job.
+        let Status::Ended(end) = self.status else {
+            return None;
+        };
+        Some((*callback, end))
     }
 
     /// The completer, when it has run those that it took before, takes all that were added since.
