@@ -67,7 +67,7 @@ def main():
         burst(pool)
         cpu_before, jobs = cpu(), 0
         start = time.perf_counter_ns()
-        while len(times) < 5 or time.perf_counter_ns() - start < length:
+        while len(times) < 3 or time.perf_counter_ns() - start < length:
             if workload == "cold":
                 idle = time.perf_counter_ns()
                 while time.perf_counter_ns() - idle < 200_000:

@@ -26,7 +26,7 @@ pub const FUTEX: &str = "futex ping-pong, two cores";
 pub const CACHE_LINE: &str = "cache line ping-pong, two cores";
 /// Threads that know their share.
 pub const SPLIT: &str = "perfect split, no pool";
-/// A queue between two threads.
+/// A queue between two threads on two cores.
 pub const ARRAY_QUEUE: &str = "crossbeam ArrayQueue, push + pop";
 /// Another.
 pub const HEAPLESS: &str = "heapless::mpmc, push + pop";
@@ -298,9 +298,11 @@ fn between_two_threads(
     if workload != Workload::Burst || workers != 1 {
         return None;
     }
+    let [one, other] = two_cores()?;
     let over = AtomicBool::new(false);
-    Some(thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| {
+            pin(other);
             let mut number = 0;
             while !over.load(Relaxed) {
                 if push(number) {
@@ -310,20 +312,24 @@ fn between_two_threads(
                 }
             }
         });
-        let mut next = 0;
-        let slice = slice(effort.slice, QUEUE, || {
-            for _ in 0..QUEUE {
-                let number = loop {
-                    match pop() {
-                        Some(number) => break number,
-                        None => spin_loop(),
-                    }
-                };
-                assert_eq!(number, next);
-                next += 1;
-            }
+        let popper = scope.spawn(|| {
+            pin(one);
+            let mut next = 0;
+            let slice = slice(effort.slice, QUEUE, || {
+                for _ in 0..QUEUE {
+                    let number = loop {
+                        match pop() {
+                            Some(number) => break number,
+                            None => spin_loop(),
+                        }
+                    };
+                    assert_eq!(number, next);
+                    next += 1;
+                }
+            });
+            over.store(true, Relaxed);
+            slice
         });
-        over.store(true, Relaxed);
-        slice
-    }))
+        popper.join().ok()
+    })
 }
