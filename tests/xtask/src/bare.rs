@@ -8,7 +8,8 @@
 //! * **No panic, no heap**: none of those pieces is one of core's panics or of the allocator.
 //! * **No recursion**: a function is assumed to call each function that it refers to, and each in the
 //!   tables of functions that it refers to. So the graph has an edge for every direct call, and for
-//!   every closure or trait object from who makes it. It must have no cycle.
+//!   every closure or trait object from who makes it, but none for a table that is only reached
+//!   through other data. It must have no cycle.
 //!
 //! Guards that run while a job unwinds are not in it: a chip does not unwind. Nor is the way from who
 //! calls a pointer to the function behind it. That is for the most part the application's: a job, a
@@ -232,19 +233,13 @@ fn examine(library: &Path, exports: &[String]) -> Result<Findings, String> {
 }
 
 /// The functions that one may call. It may be in a table that it refers to, as a waker's `clone` is,
-/// and does not call itself by that.
+/// and does not call itself by that. What a table leads to beyond its own entries was made elsewhere.
 fn callees(pieces: &DiGraph<Piece, ()>, function: NodeIndex) -> BTreeSet<NodeIndex> {
     let is_code = |&piece: &NodeIndex| pieces[piece].is_code;
-    let (named, mut tables): (Vec<_>, Vec<_>) = pieces.neighbors(function).partition(is_code);
+    let (named, tables): (Vec<_>, Vec<_>) = pieces.neighbors(function).partition(is_code);
+    let entries = tables.into_iter().flat_map(|table| pieces.neighbors(table));
     let mut callees = BTreeSet::from_iter(named);
-    let mut seen = BTreeSet::new();
-    while let Some(table) = tables.pop() {
-        if seen.insert(table) {
-            let (entries, more): (Vec<_>, Vec<_>) = pieces.neighbors(table).partition(is_code);
-            callees.extend(entries.into_iter().filter(|&entry| entry != function));
-            tables.extend(more);
-        }
-    }
+    callees.extend(entries.filter(|entry| is_code(entry) && *entry != function));
     callees
 }
 
