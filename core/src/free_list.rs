@@ -52,6 +52,7 @@ impl FreeList {
 
     /// Takes a slot that was given back, which belongs to the caller from then on. `None` if there
     /// is none on the stack.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn pop<'p>(
         &self,
         words: &FreeWords,
@@ -100,6 +101,7 @@ impl FreeList {
     }
 
     /// Gives slot `slot` back. True if somebody may be waiting for it.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn push(&self, words: &FreeWords, slot: u16, link: &AtomicU16) -> bool {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {

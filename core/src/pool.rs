@@ -287,6 +287,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Takes a free slot. If there is none, cancelled jobs at the head of the queues give theirs.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim_slot(self) -> Option<u16> {
         let free = &self.shared().free;
         let mut reaped = false;
@@ -309,6 +310,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Gives a slot back that nobody needs.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn free_slot(self, index: u16) {
         let slot = self.slot(index);
         slot.state.vacate();
@@ -347,6 +349,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Puts a slot into the run queue of its priority, without waking anybody.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn enqueue(self, index: u16, priority: usize) {
         // Relaxed: see `dequeue_from`.
         let node = self.slot(index).node.load(Ordering::Relaxed);
@@ -356,6 +359,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Takes the most urgent, oldest index out of the queues.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn dequeue(self) -> Option<u16> {
         (0..self.dims.priorities)
             .rev()
@@ -363,6 +367,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Takes the oldest index out of a queue, `only_ended`: if its job has ended.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn dequeue_from(self, priority: usize, only_ended: bool) -> Option<u16> {
         let popped = self
             .queue(priority)
@@ -389,6 +394,7 @@ impl<'p> Raw<'p> {
     }
 
     /// A party leaves the slot of an ended job; see [`State::leave`](crate::state::State::leave).
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave_slot(self, index: u16, party: u32) {
         if self.slot(index).state.leave(party) {
             self.free_slot(index);
@@ -396,6 +402,7 @@ impl<'p> Raw<'p> {
     }
 
     /// What has been said about the pool: its end, its port.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn phase(self) -> u32 {
         // Acquire: pairs with the Releases of `install` and `enter_phase`; the port or the reason is
         // there.

@@ -108,6 +108,7 @@ impl<'p> Queue<'p> {
     }
 
     /// Moves an end from `word` to `node`; false if another was there before.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn advance(end: &AtomicUsize, queue: Self, word: usize, node: usize) -> bool {
         let new = queue.tagged.successor(word, node ^ queue.number);
         // Release: hands the node behind the end, and what is in it, to the next reader of the end
@@ -131,6 +132,7 @@ impl<'p> Queue<'p> {
     /// # Safety
     ///
     /// `node` is an index into the nodes that no queue holds and that nobody else pushes.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) unsafe fn push(self, item: u16, node: u16) {
         let new = usize::from(node);
         let link = self.node(new);
@@ -178,6 +180,7 @@ impl<'p> Queue<'p> {
 
     /// Takes the oldest item if `wanted` says so of it. `wanted` may be asked about an item that
     /// another takes meanwhile; what it said counts only if the item is still the oldest.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn pop_if(self, wanted: impl Fn(u16) -> bool) -> Option<Popped> {
         loop {
             // Acquire: pairs with the Release of `advance`.

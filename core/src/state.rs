@@ -218,6 +218,7 @@ impl State {
     ///
     /// Acquire on failure: a transition may find that there is nothing left to swap; the handle that
     /// finds its waiter collected writes the cell again.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
         match self
             .0
@@ -230,6 +231,7 @@ impl State {
 
     /// Repeats `step` until its swap succeeds. `step` returns the new word and what to report, or
     /// just what to report.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
         let mut now = self.load();
         loop {
@@ -263,6 +265,7 @@ impl State {
 
     /// A worker popped the index. `runner`: its number plus one, or 0. `None` if the job has been
     /// ended meanwhile, or is about to be: the caller leaves as the queue.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn begin(&self, runner: u16) -> Option<Snapshot> {
         debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
         self.transition(|s| {
@@ -352,6 +355,7 @@ impl State {
     }
 
     /// The party that is `BUSY` publishes the outcome.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn publish(&self, outcome: Outcome) -> Published {
         self.transition(|s| {
             if s.has(DONE) {
@@ -404,6 +408,7 @@ impl State {
 
     /// A party leaves the slot of a job that has ended or is about to: the queue (`QUEUED`), whoever
     /// is at work on it (`BUSY`), or the handle (`HANDLE`). True: it was the last, and frees the slot.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave(&self, party: u32) -> bool {
         if self.load().lacks((QUEUED | BUSY | HANDLE) & !party) {
             // Nobody else refers to the slot, so nobody else changes the word: no swap needed.

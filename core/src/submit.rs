@@ -64,6 +64,7 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 
 impl<'p> Raw<'p> {
     /// A free slot for a job, or why there is none.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn admit(self, priority: usize) -> Result<u16, SubmitError<()>> {
         if priority >= self.dims().priorities {
             return Err(SubmitError::NoSuchPriority(()));
@@ -121,6 +122,7 @@ impl<'p> Raw<'p> {
 
     /// Queues the job in a slot, which gets a handle, and wakes a worker. False if the pool has come
     /// to its end meanwhile: the job was taken back.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn launch(self, index: u16, priority: usize) -> bool {
         let slot = self.slot(index);
         slot.state.occupy(priority, QUEUED | HANDLE);

@@ -57,6 +57,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Runs the oldest, most urgent work item. False if there is none. `worker` is told of the job.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn run_one(self, seat: Option<Seated<'p>>, worker: Option<&dyn Worker>) -> bool {
         match self.dequeue() {
             Some(index) => {
@@ -70,6 +71,7 @@ impl<'p> Raw<'p> {
 
     /// Runs the job whose index was just taken out of the queue. `runner`: the number plus one of
     /// the worker that runs it, or 0.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn execute(self, index: u16, runner: u16, worker: Option<&dyn Worker>) {
         let slot = self.slot(index);
         let Some(begun) = slot.state.begin(runner) else {
@@ -163,6 +165,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Publishes the outcome of the job that the caller is `BUSY` with, and tells who waits.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn complete(self, index: u16, outcome: Outcome) {
         // Before others can see it, and the slot's next job can begin.
         trace!("job {} ends: {:?}", index, outcome);
