@@ -17,7 +17,7 @@ use bench::{
 const USAGE: &str = "\
 usage: cargo xtask bench [--rounds N] [--only WORKLOAD,...] [--peers NAME,...] [--quick] [--write]
 
-  --rounds N       how many rounds there are (9)
+  --rounds N       how many rounds there are (15)
   --only NAMES     these workloads only
   --peers NAMES    of the peers, only those with one of these in their names
   --quick          short slices, few rounds: figures for a glance
@@ -34,7 +34,7 @@ struct Options {
 impl Options {
     fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
-            rounds: 9,
+            rounds: 15,
             workloads: Workload::ALL.to_vec(),
             peers: None,
             effort: Effort::full(),

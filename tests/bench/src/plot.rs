@@ -21,7 +21,7 @@ const PANELS: &[Workload] = &[
 
 const PANEL_WIDTH: f64 = 560.0;
 /// Where the scale begins and ends in a panel, from its left; before it are the names.
-const SCALE: [f64; 2] = [220.0, 500.0];
+const SCALE: [f64; 2] = [245.0, 520.0];
 const ROW: f64 = 17.0;
 /// Room for a panel's title and for its scale.
 const HEAD: f64 = 52.0;

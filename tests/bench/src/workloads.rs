@@ -171,7 +171,7 @@ impl Effort {
     /// Enough for figures that repeat.
     pub fn full() -> Self {
         Self {
-            slice: Duration::from_millis(25),
+            slice: Duration::from_millis(10),
             long_jobs: 2_000,
             steps_of_a_long_job: efficiency::steps_of(Duration::from_micros(20)),
         }
