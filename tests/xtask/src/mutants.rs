@@ -1,6 +1,9 @@
 //! `cargo xtask mutants`: small faults put into the core one at a time, each of which a test must
 //! notice.
 //!
+//! `--iterate` goes on where an earlier run was stopped: it leaves out what that one had noticed. Other
+//! options are cargo-mutants' own, such as `--file` and `--jobs`.
+//!
 //! What is left unchanged is in `.cargo/mutants.toml`. A fault that no test can notice,
 //! since it changes nothing that is promised, is named with the reason in `tests/mutants.md`.
 
@@ -18,20 +21,38 @@ const MISSED: usize = 2;
 /// A mutant's file and description. Without its line, so that a note holds when others change.
 type Mutant = (String, String);
 
-/// Both packages' tests, without those that take longer than to start some threads.
-const TESTS: &[&str] = &[
-    "--lib",
-    "--test=unwinding",
-    "--test=blocking",
-    "--test=static_threads",
-    "--test=static_spin",
-    "--test=lent_threads",
-    "--test=simulated",
-    "--test=slots",
-    "--test=no_alloc",
+/// What a mutant has to get past.
+struct Stage {
+    packages: &'static [&'static str],
+    tests: &'static [&'static str],
+    /// When a test hangs, in seconds.
+    timeout: &'static str,
+}
+
+/// Most mutants are noticed by the core's own tests, which are built in no time. The others go on to
+/// the tests with threads, without those that take longer than to start some.
+const STAGES: &[Stage] = &[
+    Stage {
+        packages: &["corepool"],
+        tests: &["--lib", "--test=unwinding"],
+        timeout: "10",
+    },
+    Stage {
+        packages: &["corepool", "corepool-tests"],
+        tests: &[
+            "--lib",
+            "--test=unwinding",
+            "--test=blocking",
+            "--test=static_threads",
+            "--test=static_spin",
+            "--test=lent_threads",
+            "--test=simulated",
+            "--test=slots",
+            "--test=no_alloc",
+        ],
+        timeout: "20",
+    },
 ];
-/// When a test hangs, in seconds: all of them take two.
-const TIMEOUT: &str = "20";
 
 pub fn run(args: &[String]) -> Outcome {
     let found = cargo().args(["mutants", "--version"]).output();
@@ -39,32 +60,23 @@ pub fn run(args: &[String]) -> Outcome {
         return Err("missing: cargo install cargo-mutants --locked".into());
     }
     let notes = notes()?;
-    // What cargo-mutants would do itself first, but with the tests of one package only.
-    run_command(
-        cargo()
-            .args(["test", "--quiet", "--profile", "mutants"])
-            .args(["--package", "corepool", "--package", "corepool-tests"])
-            .args(TESTS),
-    )?;
+    let goes_on = args.iter().any(|arg| arg == "--iterate");
     match fs::remove_dir_all(root().join(REPORT)) {
+        _ if goes_on => {}
         Err(error) if error.kind() != ErrorKind::NotFound => {
             return Err(format!("cannot remove {REPORT}: {error}"));
         }
         _ => {}
     }
-    let status = cargo()
-        .args(["mutants", "--package", "corepool", "--output", "target"])
-        .args(["--test-package", "corepool,corepool-tests"])
-        .args(["--baseline", "skip", "--timeout", TIMEOUT])
-        .args(TESTS.iter().map(|test| format!("--cargo-arg={test}")))
-        .args(args)
-        .status()
-        .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
-    // 2: some were missed; 3: some made the tests hang.
-    if !matches!(status.code(), Some(0 | 2 | 3)) {
-        return Err(format!("cargo mutants ended with {status}"));
+    let mut mutants = Vec::new();
+    for (number, stage) in STAGES.iter().enumerate() {
+        // What an earlier stage has missed is for this one.
+        mutants.retain(|(_, fate)| *fate != MISSED);
+        let iterate = (number > 0 && !goes_on).then_some("--iterate");
+        stage.run(iterate.into_iter().chain(args.iter().map(String::as_str)))?;
+        mutants.extend(report()?);
+        leave_out_what_hung()?;
     }
-    let mutants = report()?;
     print_table(&mutants);
     let unnamed = unnamed(&mutants, notes);
     for (file, what) in &unnamed {
@@ -76,6 +88,38 @@ pub fn run(args: &[String]) -> Outcome {
             "{count} mutants were missed and are not in {NOTES}; {REPORT} has each one's diff and log"
         )),
     }
+}
+
+impl Stage {
+    fn run<'a>(&self, args: impl Iterator<Item = &'a str>) -> Outcome {
+        // What cargo-mutants would do itself first, but with the tests of one package only.
+        run_command(
+            cargo()
+                .args(["test", "--quiet", "--profile", "mutants"])
+                .args(self.packages.iter().map(|name| format!("--package={name}")))
+                .args(self.tests),
+        )?;
+        let status = cargo()
+            .args(["mutants", "--package", "corepool", "--output", "target"])
+            .args(["--test-package", &self.packages.join(",")])
+            .args(["--baseline", "skip", "--timeout", self.timeout])
+            .args(self.tests.iter().map(|test| format!("--cargo-arg={test}")))
+            .args(args)
+            .status()
+            .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
+        // 2: some were missed; 3: some made the tests hang.
+        match status.code() {
+            Some(0 | 2 | 3) => Ok(()),
+            _ => Err(format!("cargo mutants ended with {status}")),
+        }
+    }
+}
+
+/// A test that hangs has noticed: `--iterate`, which looks for what was caught, is to leave it out.
+fn leave_out_what_hung() -> Outcome {
+    let path = root().join(format!("{REPORT}/caught.txt"));
+    let caught = read(&format!("{REPORT}/caught.txt"))? + &read(&format!("{REPORT}/timeout.txt"))?;
+    fs::write(&path, caught).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// The mutants that the notes name, under a heading for each file, each as often as it is to be
