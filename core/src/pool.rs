@@ -62,6 +62,11 @@ const ONE_LENT: u32 = 1 << 16;
 #[repr(C)]
 pub(crate) struct Shared {
     free: FreeList,
+    /// Submitters write the free list for each job, and workers read what follows for each: on one
+    /// cache line they would wait for each other. 128 bytes, since some processors fetch two lines at
+    /// a time. A chip that runs bare has no RAM to spare, and mostly no such cache.
+    #[cfg(not(target_os = "none"))]
+    apart: [u8; 128],
     /// Bits only ever get set.
     phase: AtomicU32,
     /// Workers in their run loop; in the upper half, blocked callers that lend themselves.
@@ -87,6 +92,8 @@ impl Shared {
         pub(crate) fn new() -> Self {
             Self {
                 free: FreeList::new(),
+                #[cfg(not(target_os = "none"))]
+                apart: [0; 128],
                 phase: AtomicU32::new(0),
                 joined: AtomicU32::new(0),
                 reason: UnsafeCell::new(MaybeUninit::uninit()),
