@@ -346,6 +346,8 @@ impl core::error::Error for AsCompletedError {}
 /// completion. Dropping it detaches the rest; [`into_unfinished`](Self::into_unfinished) gives the
 /// rest back. After an error it ends.
 pub struct AsCompleted<'p, T, const N: usize> {
+    /// The first member's; `None` if there is none.
+    pool: Option<Raw<'p>>,
     /// `None` where a future was handed out.
     members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
     /// Positions of members that have reported, or needed no report.
@@ -383,10 +385,8 @@ pub fn as_completed<'p, T, const N: usize>(
     mut futures: FutureSet<'p, T, N>,
     timeout: Option<Duration>,
 ) -> AsCompleted<'p, T, N> {
-    let deadline = match futures.first() {
-        Some(future) => future.pool().deadline_in(timeout),
-        None => Ok(None),
-    };
+    let pool = futures.first().map(JobFuture::pool);
+    let deadline = pool.map_or(Ok(None), |pool| pool.deadline_in(timeout));
     let total = futures.len();
     let mut members = heapless::Vec::new();
     while let Some(future) = futures.pop() {
@@ -395,6 +395,7 @@ pub fn as_completed<'p, T, const N: usize>(
     }
     members.reverse();
     AsCompleted {
+        pool,
         members,
         reported: heapless::Deque::new(),
         found_leaving: false,
@@ -498,7 +499,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
 
     /// Has all members that have not reported yet report to `waker`, or to anybody.
     fn report_to(&mut self, waker: Option<&Waker>) -> Result<(), WaitError> {
-        let Some(pool) = self.members.iter().flatten().next().map(JobFuture::pool) else {
+        let Some(pool) = self.pool else {
             return Ok(());
         };
         if let Some(place) = &self.place
@@ -543,7 +544,7 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
         if self.left == 0 || self.ended {
             return None;
         }
-        let pool = self.members.iter().flatten().next()?.pool();
+        let pool = self.pool?;
         let target = (self.left == 1)
             .then(|| self.members.iter().flatten().next().map(JobFuture::slot))
             .flatten();
