@@ -55,7 +55,9 @@
 //!
 //! * **Lock-free in the strict sense.** A thread, core or interrupt that is stopped for ever between
 //!   any two instructions of submit, run, cancel or result makes nobody else fail or wait; at most
-//!   its own slot is lost. No interrupt is masked on targets with compare-and-swap.
+//!   its own slot is lost. No interrupt is masked on targets with compare-and-swap. On targets
+//!   without, each atomic access is a critical section of a few instructions, and a core that is
+//!   stopped inside of one makes the other cores wait.
 //! * **Strict FIFO** within a priority.
 //! * **Any context may submit**: thread, task, interrupt handler, job, callback.
 //! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. A
