@@ -475,7 +475,8 @@ impl<
     /// # Errors
     ///
     /// [`ShutdownError::WouldDeadlock`] if a job of the pool calls it with `wait`; the pool is shut
-    /// down all the same.
+    /// down all the same. Without a [`Port`](crate::Port) nobody can tell that it is a job that
+    /// calls: then it waits for itself, for ever.
     ///
     /// ```
     /// # use corepool::{StaticPool, SubmitError};
