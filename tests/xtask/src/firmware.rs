@@ -67,12 +67,15 @@ const ONE_CORE: &str = "support/one_core.txt";
 /// What `firmware_support::several_cores` prints.
 const SEVERAL_CORES: &str = "support/several_cores.txt";
 
+/// What `firmware_freertos` prints.
+const FREERTOS: &str = "freertos/expected.txt";
+
 /// Time counts instructions, so that a board with one core does the same in every run; and it
 /// passes at once while the core sleeps.
 const COUNTED: &str = "-icount";
 const A_NANOSECOND_EACH: &str = "shift=0,sleep=off";
 
-/// RISC-V's `virt`, so that each run takes the same steps.
+/// RISC-V's `virt`, so that each run takes the same steps; its clock goes by that time too.
 const VIRT_WITH_ONE_HART: &[&str] = &[
     "-machine",
     "virt",
@@ -80,6 +83,8 @@ const VIRT_WITH_ONE_HART: &[&str] = &[
     "none",
     COUNTED,
     A_NANOSECOND_EACH,
+    "-rtc",
+    "clock=vm",
 ];
 
 const BOARDS: &[Board] = &[
@@ -133,7 +138,7 @@ const BOARDS: &[Board] = &[
         package: "mps2-an385-freertos",
         target: "thumbv7m-none-eabi",
         output: Output::Text,
-        expected: "mps2-an385-freertos/expected.txt",
+        expected: FREERTOS,
         emulator: ARM,
         args: &["-machine", "mps2-an385", COUNTED, A_NANOSECOND_EACH],
     },
@@ -155,6 +160,15 @@ const BOARDS: &[Board] = &[
         expected: SEVERAL_CORES,
         emulator: ARM,
         args: &["-machine", "mps2-an521", "-smp", "2"],
+    },
+    Board {
+        name: "riscv-virt-freertos",
+        package: "riscv-virt-freertos",
+        target: "riscv32imac-unknown-none-elf",
+        output: Output::Text,
+        expected: FREERTOS,
+        emulator: RISCV,
+        args: VIRT_WITH_ONE_HART,
     },
     Board {
         name: "riscv-virt-imac",
@@ -391,13 +405,14 @@ fn cargo_for(
     Ok(debians)
 }
 
-fn options<'a>(package: &'a str, target: &'a str) -> [&'a str; 13] {
+fn options(package: &str, target: &str) -> [String; 13] {
     [
         "--quiet",
         "--locked",
         "--release",
+        // A board that is a workspace of its own is found so too.
         "--manifest-path",
-        "examples/firmware/Cargo.toml",
+        &format!("examples/firmware/{package}/Cargo.toml"),
         "--target-dir",
         "target/firmware",
         "--package",
@@ -408,6 +423,7 @@ fn options<'a>(package: &'a str, target: &'a str) -> [&'a str; 13] {
         "--config",
         "env.DEFMT_LOG='trace'",
     ]
+    .map(str::to_owned)
 }
 
 /// Writes the lines of the log that a program has written by `defmt`.

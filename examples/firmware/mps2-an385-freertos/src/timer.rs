@@ -1,9 +1,14 @@
 //! Timer 0 of the board.
 
 use cortex_m::{interrupt::InterruptNumber, peripheral::NVIC};
+use firmware_freertos::Timer;
 
+/// The clock of the core, and of the timer.
+pub const CLOCK_HZ: u32 = 25_000_000;
+
+/// The timer.
 #[derive(Clone, Copy)]
-struct Timer0;
+pub struct Timer0;
 
 // SAFETY: the number is that of the board's documentation, and there is one.
 unsafe impl InterruptNumber for Timer0 {
@@ -35,24 +40,25 @@ pub fn unmask(controller: &mut NVIC) {
     }
 }
 
-/// Has the interrupt come after `cycles`.
-pub fn start(cycles: u32) {
-    // SAFETY: the timer's registers, which nothing else uses.
-    unsafe {
-        RELOAD.write_volatile(cycles);
-        VALUE.write_volatile(cycles);
-        CTRL.write_volatile(ENABLE_WITH_INTERRUPT);
-    }
-}
-
-/// No more interrupts.
-pub fn stop() {
-    // SAFETY: as above.
-    unsafe { CTRL.write_volatile(0) };
-}
-
 /// What the handler calls first.
 pub fn acknowledge() {
-    // SAFETY: as above.
+    // SAFETY: the timer's registers, which nothing else uses.
     unsafe { INTCLEAR.write_volatile(1) };
+}
+
+impl Timer for Timer0 {
+    fn start(nanoseconds: u32) {
+        let cycles = nanoseconds / (1_000_000_000 / CLOCK_HZ);
+        // SAFETY: as above.
+        unsafe {
+            RELOAD.write_volatile(cycles);
+            VALUE.write_volatile(cycles);
+            CTRL.write_volatile(ENABLE_WITH_INTERRUPT);
+        }
+    }
+
+    fn stop() {
+        // SAFETY: as above.
+        unsafe { CTRL.write_volatile(0) };
+    }
 }

@@ -33,7 +33,6 @@ pub mod tick;
 
 pub use board::{BYTES, Board, BoardPool, Context, in_context};
 pub use primes::primes_below;
-use semihosting::eprintln;
 pub use semihosting::println;
 
 /// Prints the line of a test that is over; 1 if it failed.
@@ -51,15 +50,15 @@ pub fn exit(failed: usize) -> ! {
 #[cfg(target_arch = "arm")]
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    eprintln!("hard fault: {frame:?}");
+    semihosting::eprintln!("hard fault: {frame:?}");
     exit(1)
 }
 
 /// An exception that nothing else handles is a failed run, not a silent loop.
-#[cfg(target_arch = "riscv32")]
+#[cfg(all(target_arch = "riscv32", feature = "riscv-rt"))]
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(frame: &riscv_rt::TrapFrame) -> ! {
-    eprintln!(
+    semihosting::eprintln!(
         "exception: cause {:#x}, pc {:#x}, {frame:?}",
         riscv::register::mcause::read().bits(),
         riscv::register::mepc::read()

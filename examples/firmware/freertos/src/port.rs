@@ -11,11 +11,13 @@ use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
 use firmware_support::port::{context, in_thread};
 use freertos_in_rust::{
     kernel::tasks::{
-        ulTaskNotifyTake, vTaskNotifyGiveFromISR, xTaskGetCurrentTaskHandle, xTaskGetTickCount,
-        xTaskGetTickCountFromISR, xTaskNotifyGive,
+        TimeOut_t, ulTaskNotifyTake, vTaskInternalSetTimeOutState, vTaskNotifyGiveFromISR,
+        xTaskGetCurrentTaskHandle, xTaskNotifyGive,
     },
     pdFALSE, pdTRUE,
-    port::portYIELD_FROM_ISR,
+    port::{
+        portCLEAR_INTERRUPT_MASK_FROM_ISR, portSET_INTERRUPT_MASK_FROM_ISR, portYIELD_FROM_ISR,
+    },
     portMAX_DELAY,
     types::TaskHandle_t,
 };
@@ -71,13 +73,19 @@ impl Parker for Task {
 impl Worker for Task {}
 
 /// The kernel's time; a tick is a millisecond.
+///
+/// It never goes back: the kernel's 32 bits of ticks wrap after 49 days, but it counts the wraps too.
+/// Both counts change in one step of the tick's handler, which is masked while they are read; so they
+/// belong together, and a later call reads no less.
 fn now() -> Duration {
-    let ticks = if in_thread() {
-        xTaskGetTickCount()
-    } else {
-        xTaskGetTickCountFromISR()
-    };
-    Duration::from_millis(ticks.into())
+    let mut time = TimeOut_t::new();
+    // This mask is right in tasks as well, and before the scheduler starts: it is put back as it was.
+    let mask = portSET_INTERRUPT_MASK_FROM_ISR();
+    // SAFETY: the kernel's interrupts are masked, so nothing changes the counts.
+    unsafe { vTaskInternalSetTimeOutState(&mut time) };
+    portCLEAR_INTERRUPT_MASK_FROM_ISR(mask);
+    let wraps = u64::from(time.xOverflowCount.cast_unsigned());
+    Duration::from_millis(wraps << 32 | u64::from(time.xTimeOnEntering))
 }
 
 /// FreeRTOS on one core.
