@@ -9,10 +9,7 @@
 #![no_std]
 #![no_main]
 
-use core::{
-    arch::{asm, global_asm},
-    time::Duration,
-};
+use core::{arch::asm, time::Duration};
 
 use corepool::OnLoss;
 use firmware_support::{
@@ -67,25 +64,6 @@ impl Chip for Virt {
 critical_section::set_impl!(AllCores<Virt>);
 
 static POOL: Pool = Pool::new();
-
-// Says which hart initializes memory: hart 0. The others sleep until it sends them the software
-// interrupt, which stays pending for whom they call next.
-global_asm!(
-    r#".section .init.mp_hook, "ax"
-    .global _mp_hook
-_mp_hook:
-    beqz a0, 2f
-    csrsi mie, 8
-1:  wfi
-    csrr t0, mip
-    andi t0, t0, 8
-    beqz t0, 1b
-    csrci mie, 8
-    li a0, 0
-    ret
-2:  li a0, 1
-    ret"#
-);
 
 #[core_interrupt(Interrupt::MachineTimer)]
 fn timer() {
