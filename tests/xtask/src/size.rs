@@ -7,8 +7,11 @@
 //! * **Instructions, stack and masked interrupts** come from a trace of the same programs: QEMU logs
 //!   the registers before each instruction, so that the figures are exact and repeatable, and nothing
 //!   is built in for the measurement. Of the calls of a run, the most expensive one counts.
+//! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //!
 //! `tests/size/README.md` has the figures. None may be more than 5 % above them.
+
+mod idle_core;
 
 use std::{
     collections::HashMap,
@@ -24,6 +27,9 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use crate::{Outcome, cargo, debian, root, run_command};
 
 const README: &str = "tests/size/README.md";
+
+/// Where the programs are.
+const PACKAGE: &str = "tests/size";
 
 /// The program without anything to hand work over.
 const NOTHING: &str = "nothing";
@@ -75,6 +81,9 @@ const RISCV: &Registers = &Registers {
     status: Some("mstatus "),
 };
 
+const RISCV_EMULATOR: &str = "qemu-system-riscv32";
+const RISCV_PACKAGE: &str = "qemu-system-misc";
+
 const CHIPS: &[Chip] = &[
     Chip {
         target: "thumbv7m-none-eabi",
@@ -92,15 +101,15 @@ const CHIPS: &[Chip] = &[
     },
     Chip {
         target: "riscv32imac-unknown-none-elf",
-        emulator: "qemu-system-riscv32",
-        package: "qemu-system-misc",
+        emulator: RISCV_EMULATOR,
+        package: RISCV_PACKAGE,
         machine: &["-machine", "virt", "-bios", "none"],
         registers: RISCV,
     },
 ];
 
-/// The figures' names, in the order of [`Row::figures`].
-const FIGURES: [&str; 10] = [
+/// The names of a chip's figures.
+const FIGURES: &[&str] = &[
     "flash",
     "RAM",
     "RAM a slot",
@@ -114,13 +123,16 @@ const FIGURES: [&str; 10] = [
 ];
 
 struct Row {
-    way: String,
-    figures: [u64; FIGURES.len()],
+    way: &'static str,
+    /// In the order of [`Table::figures`].
+    figures: Vec<u64>,
 }
 
 /// The figures of one chip and optimization.
 struct Table {
     title: String,
+    /// Their names.
+    figures: &'static [&'static str],
     rows: Vec<Row>,
 }
 
@@ -149,10 +161,13 @@ pub fn run(args: &[String]) -> Outcome {
     }
     let mut tables = Vec::new();
     for chip in chips {
-        for table in chip.tables()? {
-            println!("{}", table.markdown());
-            tables.push(table);
+        let mut new = chip.tables()?;
+        if chip.target == idle_core::TARGET {
+            new.extend(idle_core::tables()?);
         }
+        new.iter()
+            .for_each(|table| println!("{}", table.markdown()));
+        tables.extend(new);
     }
     let path = root().join(README);
     let readme = fs::read_to_string(&path)
@@ -180,14 +195,17 @@ fn with_tables(readme: &str, tables: &[Table]) -> String {
     let mut parts = readme.split("\n## ");
     let mut text = parts.next().unwrap_or_default().trim_end().to_owned() + "\n";
     let written: HashMap<_, _> = parts.filter_map(|part| part.split_once('\n')).collect();
-    for chip in CHIPS {
-        for opt_level in OPT_LEVELS {
-            let title = chip.title(opt_level);
-            if let Some(table) = tables.iter().find(|table| table.title == title) {
-                write!(text, "\n{}", table.markdown()).expect("a string grows");
-            } else if let Some(rows) = written.get(title.as_str()) {
-                write!(text, "\n## {title}\n\n{}\n", rows.trim()).expect("a string grows");
-            }
+    let of_chips = CHIPS
+        .iter()
+        .flat_map(|chip| OPT_LEVELS.iter().map(|opt_level| chip.title(opt_level)));
+    let of_idle_core = OPT_LEVELS
+        .iter()
+        .map(|opt_level| idle_core::title(opt_level));
+    for title in of_chips.chain(of_idle_core) {
+        if let Some(table) = tables.iter().find(|table| table.title == title) {
+            write!(text, "\n{}", table.markdown()).expect("a string grows");
+        } else if let Some(rows) = written.get(title.as_str()) {
+            write!(text, "\n## {title}\n\n{}\n", rows.trim()).expect("a string grows");
         }
     }
     text
@@ -196,10 +214,10 @@ fn with_tables(readme: &str, tables: &[Table]) -> String {
 impl Table {
     fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let head = [&[""], FIGURES.as_slice()].concat();
+        let head = [&[""], self.figures].concat();
         let head: Vec<_> = head.iter().map(|name| (*name).to_owned()).collect();
         let mut text = format!("## {}\n\n{}", self.title, line(&head));
-        text += &format!("|---|{}\n", "---:|".repeat(FIGURES.len()));
+        text += &format!("|---|{}\n", "---:|".repeat(self.figures.len()));
         for row in &self.rows {
             let figures = row.figures.iter().map(u64::to_string);
             let cells: Vec<_> = [format!("`{}`", row.way)]
@@ -227,11 +245,12 @@ impl Table {
                 .split('|')
                 .filter_map(|cell| cell.trim().parse().ok())
                 .collect();
-            if written.len() != FIGURES.len() {
+            if written.len() != self.figures.len() {
                 above.push(format!("{}: {} is not in {README}", self.title, row.way));
                 continue;
             }
-            for ((name, figure), written) in FIGURES.iter().zip(row.figures).zip(written) {
+            let figures = self.figures.iter().zip(&row.figures);
+            for ((name, figure), written) in figures.zip(written) {
                 if figure * 100 > written * 105 {
                     above.push(format!(
                         "{}: {}, {name}: {figure} instead of {written}",
@@ -251,7 +270,12 @@ impl Chip {
 
     fn tables(&self) -> Result<Vec<Table>, String> {
         // Memory is the same however much is optimized.
-        let programs = self.build("s", &["--features", "twice-the-slots"])?;
+        let programs = build(
+            PACKAGE,
+            self.target,
+            "s",
+            &["--features", "twice-the-slots"],
+        )?;
         let base = Sections::of(&programs.join(NOTHING))?;
         let mut twice = HashMap::new();
         for &way in WAYS {
@@ -260,7 +284,7 @@ impl Chip {
         }
         let mut tables = Vec::new();
         for opt_level in OPT_LEVELS {
-            let programs = self.build(opt_level, &[])?;
+            let programs = build(PACKAGE, self.target, opt_level, &[])?;
             let base = Sections::of(&programs.join(NOTHING))?;
             let mut rows = Vec::new();
             for &way in WAYS {
@@ -275,8 +299,8 @@ impl Chip {
                     ));
                 }
                 rows.push(Row {
-                    way: way.to_owned(),
-                    figures: [
+                    way,
+                    figures: vec![
                         sections.flash - base.flash,
                         ram,
                         (twice[way] - ram).div_ceil(SLOTS),
@@ -292,63 +316,19 @@ impl Chip {
             }
             tables.push(Table {
                 title: self.title(opt_level),
+                figures: FIGURES,
                 rows,
             });
         }
         Ok(tables)
     }
 
-    /// Builds all programs; returns the directory that they are in.
-    fn build(&self, opt_level: &str, args: &[&str]) -> Result<PathBuf, String> {
-        let target = self.target;
-        let mut command = if debian::is_not_needed_for(target) {
-            cargo()
-        } else {
-            debian::require(&[debian::COMPILER, debian::LINKER].concat())
-                .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
-            let mut command = debian::cargo();
-            let name = target.replace('-', "_").to_uppercase();
-            command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
-            command.arg("-Zbuild-std=core");
-            command
-        };
-        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
-        command.args(["build", "--quiet", "--locked", "--release"]);
-        command.args(["--manifest-path", "tests/size/Cargo.toml"]);
-        command.args(["--target", target, "--target-dir", "target/size"]);
-        run_command(command.args(args))?;
-        Ok(root().join(format!("target/size/{target}/release")))
-    }
-
     /// Runs a program to its end; returns the most that each of [`CALLS`] took.
     fn trace(&self, program: &Path) -> Result<[Call; CALLS.len()], String> {
-        let log = program.with_extension("log");
-        let output = Command::new(self.emulator)
-            .args(self.machine)
-            .args(["-display", "none", "-monitor", "none", "-serial", "none"])
-            .args(["-semihosting-config", "enable=on,target=native"])
-            // One instruction at a time, each with the registers before it.
-            .args(["-singlestep", "-d", "exec,cpu,nochain", "-D"])
-            .arg(&log)
-            .arg("-kernel")
-            .arg(program)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|_| {
-                format!(
-                    "missing: apt-get install -y --no-install-recommends {}",
-                    self.package
-                )
-            })?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(format!(
-                "{}: a result is wrong ({})\n{said}",
-                program.display(),
-                output.status
-            ));
-        }
-        let code = Code::of(program)?;
+        // Each instruction with the registers before it.
+        let args = [self.machine, &["-d", "exec,cpu,nochain"]].concat();
+        let log = emulate(self.emulator, self.package, &args, program)?;
+        let code = Code::of(program, "size")?;
         let steps = self.steps(&log, &code)?;
         let mut calls = [Call::default(); CALLS.len()];
         for (call, name) in calls.iter_mut().zip(CALLS) {
@@ -367,29 +347,16 @@ impl Chip {
 
     /// The instructions that the program has executed.
     fn steps(&self, log: &Path, code: &Code) -> Result<Vec<Step>, String> {
-        let problem = |error| format!("cannot read {}: {error}", log.display());
         let mut steps = Vec::new();
         let mut masked = false;
-        let mut record = String::new();
-        for line in BufReader::new(File::open(log).map_err(problem)?).lines() {
-            let line = line.map_err(problem)?;
-            if line.starts_with("Trace ") && !record.is_empty() {
-                let step = self.step(&record, masked);
-                let step = step.ok_or_else(|| format!("cannot make sense of {record:?}"))?;
-                if self.registers.status.is_none() {
-                    masked = code.masks(step.at, &record).unwrap_or(masked);
-                }
-                steps.push(step);
-                record.clear();
+        each_record(log, |record| {
+            let step = self.step(record, masked).ok_or(NO_SENSE)?;
+            if self.registers.status.is_none() {
+                masked = code.masks(step.at, record).unwrap_or(masked);
             }
-            if line.starts_with("Stopped execution") {
-                // Logged, but not executed yet: it comes again.
-                record.clear();
-            } else {
-                record += &line;
-                record += "\n";
-            }
-        }
+            steps.push(step);
+            Ok(())
+        })?;
         Ok(steps)
     }
 
@@ -397,7 +364,7 @@ impl Chip {
     fn step(&self, record: &str, masked: bool) -> Option<Step> {
         let register = |name| register(record, name);
         Some(Step {
-            at: hexadecimal(record.split('/').nth(1)?)?,
+            at: address(record)?,
             stack_pointer: register(self.registers.stack_pointer)?,
             // The lowest bit says on Arm that the code is Thumb code.
             return_address: register(self.registers.return_address)? & !1,
@@ -407,6 +374,87 @@ impl Chip {
             },
         })
     }
+}
+
+/// Builds all programs of a package; returns the directory that they are in.
+fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<PathBuf, String> {
+    let mut command = if debian::is_not_needed_for(target) {
+        cargo()
+    } else {
+        debian::require(&[debian::COMPILER, debian::LINKER].concat())
+            .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
+        let mut command = debian::cargo();
+        let name = target.replace('-', "_").to_uppercase();
+        command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
+        command.arg("-Zbuild-std=core");
+        command
+    };
+    command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+    command.args(["build", "--quiet", "--locked", "--release"]);
+    command.args(["--manifest-path", &format!("{package}/Cargo.toml")]);
+    let built = format!("target/{}", package.trim_start_matches("tests/"));
+    command.args(["--target", target, "--target-dir", &built]);
+    run_command(command.args(args))?;
+    Ok(root().join(built).join(target).join("release"))
+}
+
+/// Runs a program to its end, one instruction at a time; returns the log.
+fn emulate(
+    emulator: &str,
+    package: &str,
+    args: &[&str],
+    program: &Path,
+) -> Result<PathBuf, String> {
+    let log = program.with_extension("log");
+    let output = Command::new(emulator)
+        .args(["-display", "none", "-monitor", "none", "-serial", "none"])
+        .args(["-semihosting-config", "enable=on,target=native"])
+        .args(["-singlestep", "-D"])
+        .arg(&log)
+        .args(args)
+        .arg("-kernel")
+        .arg(program)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|_| format!("missing: apt-get install -y --no-install-recommends {package}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!(
+            "{}: a result is wrong ({})\n{said}",
+            program.display(),
+            output.status
+        ));
+    }
+    Ok(log)
+}
+
+/// Has `visit` look at what the log says of each instruction that was executed, and say what is wrong
+/// with it.
+fn each_record(log: &Path, mut visit: impl FnMut(&str) -> Result<(), &'static str>) -> Outcome {
+    let problem = |error| format!("cannot read {}: {error}", log.display());
+    let mut record = String::new();
+    for line in BufReader::new(File::open(log).map_err(problem)?).lines() {
+        let line = line.map_err(problem)?;
+        if line.starts_with("Trace ") && !record.is_empty() {
+            visit(&record).map_err(|wrong| format!("{wrong}: {record:?}"))?;
+            record.clear();
+        }
+        if line.starts_with("Stopped execution") || line.starts_with("cpu_io_recompile") {
+            // Logged, but not executed yet: it comes again.
+            record.clear();
+        } else {
+            record += &line;
+            record += "\n";
+        }
+    }
+    Ok(())
+}
+
+const NO_SENSE: &str = "cannot make sense of";
+
+/// Where the instruction is.
+fn address(record: &str) -> Option<u64> {
+    hexadecimal(record.split('/').nth(1)?)
 }
 
 fn register(record: &str, name: &str) -> Option<u64> {
@@ -516,7 +564,8 @@ struct Code {
 }
 
 impl Code {
-    fn of(program: &Path) -> Result<Self, String> {
+    /// With the functions of one crate.
+    fn of(program: &Path, of_crate: &str) -> Result<Self, String> {
         let bytes = read(program)?;
         let file = parse(program, &bytes)?;
         let sections = file
@@ -526,7 +575,8 @@ impl Code {
             .collect();
         let functions = file.symbols().filter_map(|symbol| {
             let name = format!("{:#}", rustc_demangle::demangle(symbol.name().ok()?));
-            let name = name.strip_prefix("size::")?.split("::<").next()?;
+            let name = name.strip_prefix(of_crate)?.strip_prefix("::")?;
+            let name = name.split("::<").next()?;
             // The lowest bit says on Arm that the code is Thumb code.
             Some((name.to_owned(), symbol.address() & !1))
         });
@@ -555,6 +605,11 @@ impl Code {
             }
             _ => None,
         }
+    }
+
+    /// Whether the RISC-V instruction at `at` is `WFI`.
+    fn is_wfi(&self, at: u64) -> bool {
+        self.halfword(at) == Some(0x0073) && self.halfword(at + 2) == Some(0x1050)
     }
 
     fn halfword(&self, at: u64) -> Option<u16> {
