@@ -629,3 +629,31 @@ fn parse<'a>(program: &Path, bytes: &'a [u8]) -> Result<object::File<'a>, String
     object::File::parse(bytes)
         .map_err(|error| format!("cannot make sense of {}: {error}", program.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is above a file's figure of 100.
+    fn above(figure: u64) -> Vec<String> {
+        let table = |figure| Table {
+            title: "a chip".to_owned(),
+            figures: &["flash"],
+            rows: vec![Row {
+                way: "corepool",
+                figures: vec![figure],
+            }],
+        };
+        table(figure).above(&format!("Sizes\n\n{}", table(100).markdown()))
+    }
+
+    #[test]
+    fn a_figure_may_be_5_percent_above_the_file() {
+        assert!(above(105).is_empty());
+    }
+
+    #[test]
+    fn a_figure_that_is_more_is_told() {
+        assert_eq!(above(106), ["a chip: corepool, flash: 106 instead of 100"]);
+    }
+}

@@ -83,7 +83,7 @@ fn worst(program: &Path) -> Result<Vec<u64>, String> {
 }
 
 /// The instructions of one job's way.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Round {
     /// The first of `submit` is the first, the one that pends hart 1's interrupt the last.
     core_0: u64,
@@ -107,7 +107,7 @@ struct Harts<'a> {
     now: Job,
     /// Whether `WFI` is the last that hart 1 has executed.
     hart_1_waits: bool,
-    /// Whether hart 1's software interrupt is.
+    /// Whether hart 1's software interrupt is pended, which ends a sleep at once.
     pended: bool,
     rounds: Vec<Round>,
 }
@@ -163,5 +163,83 @@ impl<'a> Harts<'a> {
             self.hart_1_waits = self.code.is_wfi(at);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBMIT: u64 = 0x100;
+    const JOB: u64 = 0x200;
+    const WFI: u64 = 0x300;
+
+    fn code() -> Code {
+        Code {
+            sections: vec![(WFI, 0x1050_0073_u32.to_le_bytes().to_vec())],
+            functions: [("submit".to_owned(), SUBMIT), ("job".to_owned(), JOB)].into(),
+        }
+    }
+
+    /// Has the harts take steps, each at an address and perhaps with a write; returns what was counted.
+    fn count(steps: &[(u32, u64, &str)]) -> Result<Vec<(u64, u64)>, &'static str> {
+        let code = code();
+        let mut harts = Harts::new(&code).expect("both are there");
+        for (hart, at, write) in steps {
+            harts.step(&format!(
+                "Trace {hart}: 0x7f00 [00000000/{at:08x}/0/0]\n{write}"
+            ))?;
+        }
+        let rounds = harts.rounds.iter();
+        Ok(rounds.map(|round| (round.core_0, round.core_1)).collect())
+    }
+
+    #[test]
+    fn each_hart_counts_on_its_part_of_the_way() {
+        let steps = [
+            (1, WFI, ""),
+            (0, SUBMIT, ""),
+            (0, SUBMIT + 4, ""),
+            (0, SUBMIT + 8, PENDED),
+            (0, SUBMIT + 12, ""),
+            (1, WFI + 4, CLEARED),
+            (1, JOB, ""),
+            (1, JOB + 4, ""),
+        ];
+        assert_eq!(count(&steps), Ok(vec![(3, 1)]));
+    }
+
+    #[test]
+    fn a_hart_that_is_not_in_its_sleep_is_noticed() {
+        let steps = [(1, WFI, ""), (1, WFI + 4, ""), (0, SUBMIT, "")];
+        assert_eq!(count(&steps), Err("hart 1 is awake"));
+    }
+
+    #[test]
+    fn a_sleep_that_is_about_to_end_is_noticed() {
+        let steps = [(0, 0, PENDED), (1, WFI, ""), (0, SUBMIT, "")];
+        assert_eq!(count(&steps), Err("hart 1 is awake"));
+    }
+
+    #[test]
+    fn a_hart_that_wakes_too_early_is_noticed() {
+        let steps = [(1, WFI, ""), (0, SUBMIT, ""), (1, WFI + 4, "")];
+        assert_eq!(
+            count(&steps),
+            Err("hart 1 wakes before it is sent the interrupt")
+        );
+    }
+
+    #[test]
+    fn a_job_that_is_not_run_is_noticed() {
+        let steps = [
+            (1, WFI, ""),
+            (0, SUBMIT, ""),
+            (0, SUBMIT + 4, PENDED),
+            (1, WFI + 4, CLEARED),
+            (1, WFI, ""),
+            (0, SUBMIT, ""),
+        ];
+        assert_eq!(count(&steps), Err("the job before was not run"));
     }
 }
