@@ -31,7 +31,7 @@ use freertos_in_rust::{
 use portable_atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use static_cell::ConstStaticCell;
 
-pub use crate::port::{FreeRtos, Task, notify};
+use crate::port::{FreeRtos, Task, notify};
 
 /// A timer of the board, whose interrupt may call the kernel.
 pub trait Timer {
