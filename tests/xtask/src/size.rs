@@ -20,6 +20,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
 };
 
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
@@ -159,6 +160,7 @@ pub fn run(args: &[String]) -> Outcome {
     if chips.is_empty() {
         return Err(usage());
     }
+    build_at_once(&chips)?;
     let mut tables = Vec::new();
     for chip in chips {
         let mut new = chip.tables()?;
@@ -376,6 +378,29 @@ impl Chip {
     }
 }
 
+/// Builds for all optimizations at the same time: most of the work is `core`, which is compiled by one
+/// processor.
+fn build_at_once(chips: &[&Chip]) -> Outcome {
+    let build_all = |opt_level| {
+        chips.iter().try_for_each(|chip| {
+            build(PACKAGE, chip.target, opt_level, &[])?;
+            if chip.target == idle_core::TARGET {
+                build(idle_core::PACKAGE, chip.target, opt_level, &[])?;
+            }
+            Ok(())
+        })
+    };
+    thread::scope(|scope| {
+        let builds: Vec<_> = OPT_LEVELS
+            .iter()
+            .map(|opt_level| scope.spawn(|| build_all(opt_level)))
+            .collect();
+        builds
+            .into_iter()
+            .try_for_each(|build| build.join().map_err(|_| "a build panicked".to_string())?)
+    })
+}
+
 /// Builds all programs of a package; returns the directory that they are in.
 fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<PathBuf, String> {
     let mut command = if debian::is_not_needed_for(target) {
@@ -392,7 +417,8 @@ fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<
     command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
     command.args(["build", "--quiet", "--locked", "--release"]);
     command.args(["--manifest-path", &format!("{package}/Cargo.toml")]);
-    let built = format!("target/{}", package.trim_start_matches("tests/"));
+    let package = package.trim_start_matches("tests/");
+    let built = format!("target/{package}-{opt_level}");
     command.args(["--target", target, "--target-dir", &built]);
     run_command(command.args(args))?;
     Ok(root().join(built).join(target).join("release"))

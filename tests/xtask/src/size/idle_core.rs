@@ -14,7 +14,7 @@ use super::{
 
 pub const TARGET: &str = "riscv32imac-unknown-none-elf";
 
-const PACKAGE: &str = "tests/size/idle-core";
+pub const PACKAGE: &str = "tests/size/idle-core";
 
 /// Ways to hand a job over.
 const WAYS: &[&str] = &["corepool", "by-hand"];
