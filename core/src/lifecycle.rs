@@ -187,12 +187,11 @@ impl<'p> Raw<'p> {
                 {
                     place = None;
                     place = Waiting::begin(self, waker, LEAVING);
-                    // Pairs with the fence of `count_out`.
-                    fence(Ordering::SeqCst);
                 }
                 let lent = usize::from(self.current_worker().is_some());
-                // In this order, with the fence between: whoever took the last job off the queue was
-                // counted in before, and is seen to be.
+                // The fence in `is_over` pairs with that of `count_out`, too: either the place is seen
+                // there, or here that the worker has left. In this order, with the fence between: whoever
+                // took the last job off the queue was counted in before, and is seen to be.
                 let over = self.is_over() && {
                     fence(Ordering::Acquire);
                     self.joined() == lent
