@@ -7,7 +7,10 @@ mod static_pool_tests {
     use std::{
         future::Future,
         panic::resume_unwind,
-        sync::{Mutex, mpsc::channel},
+        sync::{
+            Mutex,
+            mpsc::{Receiver, channel},
+        },
         task::{Context, Waker},
         thread,
         time::Duration,
@@ -16,9 +19,9 @@ mod static_pool_tests {
     use corepool::{
         AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, MapError,
         MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker,
-        StaticPool, SubmitError, WaitError, as_completed, wait,
+        StaticPool, SubmitError, WaitError, WorkerId, as_completed, wait,
     };
-    use corepool_std::{HostPort, PanicExt, StartError, run_workers, run_workers_with};
+    use corepool_std::{HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with};
     use corepool_tests::{Drops, Gate, TellsOfParking};
 
     /// CPython: `ExecutorTest.test_max_workers_negative`.
@@ -290,6 +293,18 @@ mod static_pool_tests {
         assert_eq!(future.result().unwrap(), 42);
     }
 
+    /// A worker, and its number, by which it can be declared lost.
+    fn one_worker<const SLOTS: usize>(
+        pool: &'static StaticPool<SLOTS, 64>,
+    ) -> (Workers, Receiver<WorkerId>) {
+        let (sender, id) = channel();
+        let workers = run_workers_with(pool.handle(), "lost", 1, move |id| {
+            let _ = sender.send(id);
+            Ok(())
+        });
+        (workers.unwrap(), id)
+    }
+
     /// A worker is lost with its job: that job's future fails, the other worker does the rest, and
     /// when the lost one comes back after all, its slot does, too. CPython:
     /// `ExecutorDeadlockTest.test_crash_during_func_exec_on_worker`.
@@ -333,12 +348,7 @@ mod static_pool_tests {
     #[test]
     fn a_lost_worker_takes_no_other_job_in_run_pending() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
-        let (sender, id) = channel();
-        let workers = run_workers_with(POOL.handle(), "lost", 1, move |id| {
-            let _ = sender.send(id);
-            Ok(())
-        })
-        .unwrap();
+        let (workers, id) = one_worker(&POOL);
         let (counted, count) = channel();
         let held = Gate::new();
         let hold = held.clone();
@@ -368,12 +378,7 @@ mod static_pool_tests {
     #[test]
     fn lost_worker_in_a_callback_fails_its_job() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
-        let (sender, id) = channel();
-        let workers = run_workers_with(POOL.handle(), "lost", 1, move |id| {
-            let _ = sender.send(id);
-            Ok(())
-        })
-        .unwrap();
+        let (workers, id) = one_worker(&POOL);
         let drops = Drops::new();
         let (started, release) = (Gate::new(), Gate::new());
         let (start, held) = (started.clone(), release.clone());
@@ -403,7 +408,7 @@ mod static_pool_tests {
     }
 
     thread_local! {
-        static LAST_ID: std::cell::Cell<Option<corepool::WorkerId>> =
+        static LAST_ID: std::cell::Cell<Option<WorkerId>> =
             const { std::cell::Cell::new(None) };
     }
 
@@ -412,12 +417,7 @@ mod static_pool_tests {
     #[test]
     fn lost_worker_breaks_the_pool() {
         static POOL: StaticPool<8, 64> = StaticPool::new();
-        let (sender, id) = channel();
-        let workers = run_workers_with(POOL.handle(), "lost", 1, move |id| {
-            let _ = sender.send(id);
-            Ok(())
-        })
-        .unwrap();
+        let (workers, id) = one_worker(&POOL);
         let (started, release) = (Gate::new(), Gate::new());
         let (start, held) = (started.clone(), release.clone());
         let stuck = POOL

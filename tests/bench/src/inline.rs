@@ -20,6 +20,9 @@ use crate::{
 /// Calls its argument as often as it likes.
 pub type Repeat<'a> = &'a mut dyn FnMut(&mut dyn FnMut());
 
+/// A job in a channel.
+type Job = Box<dyn FnOnce() + Send>;
+
 /// Somebody who does jobs inline.
 pub struct Inline {
     /// What its row is called.
@@ -133,37 +136,42 @@ pub const CONTENDERS: &[Inline] = &[
         name: "crossbeam-channel + oneshot",
         kind: Kind::Peer,
         run: |jobs, repeat| {
-            let (jobs_in, jobs_out) = crossbeam_channel::bounded::<Box<dyn FnOnce() + Send>>(16);
-            repeat(&mut || {
-                each(jobs, |number| {
-                    let (sender, receiver) = oneshot::channel();
-                    let job = tiny_job(number);
-                    let job = Box::new(move || drop(sender.send(job())));
-                    jobs_in.send(job).expect("there is room");
-                    jobs_out.try_recv().expect("a job")();
-                    receiver.try_recv().expect("a result")
-                })
-            });
+            let (jobs_in, jobs_out) = crossbeam_channel::bounded::<Job>(16);
+            through_a_channel(
+                jobs,
+                repeat,
+                |job| jobs_in.send(job).expect("there is room"),
+                || jobs_out.try_recv().expect("a job"),
+            );
         },
     },
     Inline {
         name: "kanal + oneshot",
         kind: Kind::Peer,
         run: |jobs, repeat| {
-            let (jobs_in, jobs_out) = kanal::bounded::<Box<dyn FnOnce() + Send>>(16);
-            repeat(&mut || {
-                each(jobs, |number| {
-                    let (sender, receiver) = oneshot::channel();
-                    let job = tiny_job(number);
-                    let job = Box::new(move || drop(sender.send(job())));
-                    jobs_in.send(job).expect("there is room");
-                    jobs_out.try_recv().expect("open").expect("a job")();
-                    receiver.try_recv().expect("a result")
-                })
-            });
+            let (jobs_in, jobs_out) = kanal::bounded::<Job>(16);
+            through_a_channel(
+                jobs,
+                repeat,
+                |job| jobs_in.send(job).expect("there is room"),
+                || jobs_out.try_recv().expect("open").expect("a job"),
+            );
         },
     },
 ];
+
+/// Jobs through a channel, and each result through one of its own.
+fn through_a_channel(jobs: u64, repeat: Repeat<'_>, send: impl Fn(Job), receive: impl Fn() -> Job) {
+    repeat(&mut || {
+        each(jobs, |number| {
+            let (sender, receiver) = oneshot::channel();
+            let job = tiny_job(number);
+            send(Box::new(move || drop(sender.send(job()))));
+            receive()();
+            receiver.try_recv().expect("a result")
+        })
+    });
+}
 
 fn each(jobs: u64, mut job: impl FnMut(u64) -> u64) {
     for number in 0..jobs {

@@ -16,7 +16,8 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// For how long they are watched.
 const WATCH: Duration = Duration::from_millis(200);
 
-/// Nanoseconds of CPU a second, of all threads but the one that looks.
+/// Nanoseconds of CPU a second, of all threads but the one that looks, which sleeps meanwhile: what is
+/// measured is a span of time in which nothing happens.
 pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
     bursts(pool, effort, 64);
     sleep(SETTLE);
