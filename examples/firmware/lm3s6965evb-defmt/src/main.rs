@@ -13,7 +13,7 @@
 use core::{cell::Cell, hint::spin_loop, task::Waker, time::Duration};
 
 use corepool::{InitError, JobId, OnLoss, Parker, StaticPool, Worker, WorkerId};
-use cortex_m::peripheral::{Peripherals, syst::SystClkSource};
+use cortex_m::Peripherals;
 use cortex_m_rt::{entry, exception};
 use critical_section::Mutex;
 use defmt::{error, info};
@@ -150,11 +150,7 @@ fn a_worker_cannot_start() {
 #[entry]
 fn main() -> ! {
     let mut core = Peripherals::take().expect("taken once");
-    core.SYST.set_clock_source(SystClkSource::Core);
-    core.SYST.set_reload(CORE_HZ / 1000 * tick::PERIOD_MS - 1);
-    core.SYST.clear_current();
-    core.SYST.enable_interrupt();
-    core.SYST.enable_counter();
+    tick::start(&mut core.SYST, CORE_HZ);
     jobs_end();
     a_pool_is_full();
     a_worker_is_lost();

@@ -21,7 +21,7 @@
 mod clock;
 
 use corepool::StaticPool;
-use cortex_m::peripheral::{Peripherals, SYST, scb::SystemHandler, syst::SystClkSource};
+use cortex_m::peripheral::{Peripherals, SYST, scb::SystemHandler};
 use cortex_m_rt::{entry, exception};
 use embassy_executor::{Executor, InterruptExecutor};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
@@ -266,11 +266,7 @@ fn main() -> ! {
         core.NVIC.set_priority(Interrupt::GPIOB, MIDDLE);
         core.SCB.set_priority(SystemHandler::SysTick, 0);
     }
-    core.SYST.set_clock_source(SystClkSource::Core);
-    core.SYST.set_reload(CYCLES - 1);
-    core.SYST.clear_current();
-    core.SYST.enable_interrupt();
-    core.SYST.enable_counter();
+    tick::start(&mut core.SYST, CORE_HZ);
 
     IN_INTERRUPT.install(&PENDING);
     WORKER.lend(IN_INTERRUPT.handle());

@@ -59,7 +59,6 @@ fn limit_and_primes(number: u32) -> (u32, u32) {
 
 #[rtic::app(device = lm3s6965, dispatchers = [GPIOB])]
 mod app {
-    use cortex_m::peripheral::syst::SystClkSource;
     use firmware_support::{exit, port::sleep_unless, primes_below, println, ram, report, tick};
     use rtic_sync::{
         channel::{Receiver, Sender},
@@ -83,11 +82,7 @@ mod app {
     #[init]
     fn init(cx: init::Context) -> (Shared, Local) {
         let mut timer = cx.core.SYST;
-        timer.set_clock_source(SystClkSource::Core);
-        timer.set_reload(CORE_HZ / 1000 * tick::PERIOD_MS - 1);
-        timer.clear_current();
-        timer.enable_interrupt();
-        timer.enable_counter();
+        tick::start(&mut timer, CORE_HZ);
 
         POOL.install(&PENDING);
         WORKER.lend(POOL.handle());

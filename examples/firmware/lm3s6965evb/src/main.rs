@@ -9,7 +9,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m::peripheral::{Peripherals, scb::SystemHandler, syst::SystClkSource};
+use cortex_m::peripheral::{Peripherals, scb::SystemHandler};
 use cortex_m_rt::{entry, exception};
 use firmware_support::{
     one_core,
@@ -53,10 +53,6 @@ fn main() -> ! {
         core.NVIC.set_priority(Interrupt::GPIOA, LOWEST);
         core.SCB.set_priority(SystemHandler::SysTick, 0);
     }
-    core.SYST.set_clock_source(SystClkSource::Core);
-    core.SYST.set_reload(CORE_HZ / 1000 * tick::PERIOD_MS - 1);
-    core.SYST.clear_current();
-    core.SYST.enable_interrupt();
-    core.SYST.enable_counter();
+    tick::start(&mut core.SYST, CORE_HZ);
     one_core::run(&WORKER, &PENDING, &POOLS)
 }

@@ -13,7 +13,7 @@
 use core::{cell::UnsafeCell, mem::MaybeUninit, time::Duration};
 
 use corepool::OnLoss;
-use cortex_m::peripheral::{Peripherals, syst::SystClkSource};
+use cortex_m::Peripherals;
 use cortex_m_rt::{entry, exception};
 use firmware_support::{
     port::{AllCores, Cores, Event},
@@ -122,11 +122,7 @@ fn SysTick() {
 #[entry]
 fn main() -> ! {
     let mut core = Peripherals::take().expect("taken once");
-    core.SYST.set_clock_source(SystClkSource::Core);
-    core.SYST.set_reload(CORE_HZ / 1000 * tick::PERIOD_MS - 1);
-    core.SYST.clear_current();
-    core.SYST.enable_interrupt();
-    core.SYST.enable_counter();
+    tick::start(&mut core.SYST, CORE_HZ);
     start_core_1();
     several_cores::run::<Sse200>(&POOL)
 }

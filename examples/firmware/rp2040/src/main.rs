@@ -15,7 +15,6 @@
 
 use core::{fmt::Write, iter, time::Duration};
 
-use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::exception;
 use firmware_support::{
     port::{Cores, Event, SeveralCores, ThisCore},
@@ -155,12 +154,7 @@ fn main() -> ! {
     let mut adc = Adc::new(chip.ADC, &mut chip.RESETS);
     adc.free_running(&sensor);
 
-    core.SYST.set_clock_source(SystClkSource::Core);
-    let tick_cycles = clocks.system_clock.freq().to_Hz() / 1000 * tick::PERIOD_MS;
-    core.SYST.set_reload(tick_cycles - 1);
-    core.SYST.clear_current();
-    core.SYST.enable_interrupt();
-    core.SYST.enable_counter();
+    tick::start(&mut core.SYST, clocks.system_clock.freq().to_Hz());
 
     POOL.install(&PORT);
     Multicore::new(&mut chip.PSM, &mut chip.PPB, &mut sio.fifo).cores()[1]

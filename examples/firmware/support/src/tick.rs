@@ -7,7 +7,13 @@ use portable_atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 /// Milliseconds from one tick to the next.
 pub const PERIOD_MS: u32 = 1;
 
+/// The ticks so far; wraps after 49 days.
 static TICKS: AtomicU32 = AtomicU32::new(0);
+
+/// How often [`HALF`] as many ticks as that have passed.
+static HALVES: AtomicU32 = AtomicU32::new(0);
+
+const HALF: u32 = 1 << 31;
 
 /// The call that waits for a tick, if there is one.
 static CALL: AtomicPtr<Call<'static>> = AtomicPtr::new(ptr::null_mut());
@@ -19,7 +25,11 @@ struct Call<'a> {
 
 /// What the handler of the board's periodic interrupt calls, every [`PERIOD_MS`].
 pub fn on_tick() {
-    TICKS.fetch_add(1, Ordering::Relaxed);
+    let ticks = TICKS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    if ticks % HALF == 0 {
+        // Release: pairs with the Acquire in `now`. Nobody else counts.
+        HALVES.fetch_add(1, Ordering::Release);
+    }
     // Acquire: pairs with the Release in `call_in_handler`.
     let call = CALL.swap(ptr::null_mut(), Ordering::Acquire);
     if call.is_null() {
@@ -35,10 +45,39 @@ pub fn on_tick() {
     returned.store(true, Ordering::Release);
 }
 
-/// The time since the first tick.
-pub fn now() -> Duration {
-    Duration::from_millis(u64::from(TICKS.load(Ordering::Relaxed)) * u64::from(PERIOD_MS))
+/// Starts the system timer of a Cortex-M core that runs at `core_hz`, so that its interrupt comes every
+/// [`PERIOD_MS`].
+#[cfg(target_arch = "arm")]
+pub fn start(timer: &mut cortex_m::peripheral::SYST, core_hz: u32) {
+    timer.set_clock_source(cortex_m::peripheral::syst::SystClkSource::Core);
+    timer.set_reload(core_hz / 1000 * PERIOD_MS - 1);
+    timer.clear_current();
+    timer.enable_interrupt();
+    timer.enable_counter();
 }
+
+/// The time since the first tick. It never goes back.
+pub fn now() -> Duration {
+    // Acquire: pairs with the Release in `on_tick`, so the ticks are no older than the halves.
+    let halves = HALVES.load(Ordering::Acquire);
+    let ticks = so_far(halves, TICKS.load(Ordering::Relaxed));
+    Duration::from_millis(ticks * u64::from(PERIOD_MS))
+}
+
+/// The ticks that did not wrap, of a count of halves that may be one behind. The last bit of it says
+/// which half the ticks were in when it was read, and so whether they have gone on to the next one:
+/// the way of `embassy-stm32`'s clock.
+const fn so_far(halves: u32, ticks: u32) -> u64 {
+    ((halves as u64) << 31) + (ticks ^ ((halves & 1) << 31)) as u64
+}
+
+/// At the end of each half, before and after it is counted.
+const _: () = {
+    assert!(so_far(0, HALF - 1) == HALF as u64 - 1);
+    assert!(so_far(0, HALF) == HALF as u64 && so_far(1, HALF) == HALF as u64);
+    assert!(so_far(1, 0) == 2 * HALF as u64 && so_far(2, 0) == 2 * HALF as u64);
+    assert!(so_far(2, HALF) == 3 * HALF as u64 && so_far(3, HALF) == 3 * HALF as u64);
+};
 
 /// Has the next tick's handler call `f`, and returns after that. Not for handlers that the tick
 /// does not interrupt.
