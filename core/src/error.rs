@@ -15,6 +15,26 @@ impl fmt::Display for InitError {
 
 impl core::error::Error for InitError {}
 
+/// Why a worker counts as lost, and its jobs with it: a text for the one who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LossReason(pub &'static str);
+
+impl LossReason {
+    /// [`worker_lost`](crate::StaticPool::worker_lost) was called.
+    pub const DECLARED: Self = Self("the application declared it lost");
+    /// A [`Promise`](crate::Promise) was dropped, and there is nobody else to set the result.
+    pub const PROMISE_DROPPED: Self = Self("its promise was dropped");
+}
+
+impl fmt::Display for LossReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for LossReason {}
+
 /// Why a pool takes no more work for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -22,8 +42,8 @@ impl core::error::Error for InitError {}
 pub enum BrokenReason {
     /// A worker's start hook failed.
     Initializer(InitError),
-    /// A worker was declared lost, and the application chose to break the pool with it.
-    WorkerLost,
+    /// A worker was lost, and the application chose to break the pool with it.
+    WorkerLost(LossReason),
     /// The application said so, with this text.
     Application(&'static str),
 }
@@ -32,7 +52,7 @@ impl fmt::Display for BrokenReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Initializer(error) => write!(f, "a worker could not start: {error}"),
-            Self::WorkerLost => f.write_str("a worker was lost"),
+            Self::WorkerLost(reason) => write!(f, "a worker was lost: {reason}"),
             Self::Application(text) => f.write_str(text),
         }
     }
@@ -214,8 +234,8 @@ pub enum JobError {
     Cancelled,
     /// The job panicked.
     Panicked(Panic),
-    /// The worker that ran the job was declared lost, or the promise was dropped unfulfilled.
-    WorkerLost,
+    /// The worker that ran the job was lost, or the promise was dropped unfulfilled.
+    WorkerLost(LossReason),
     /// The pool broke before the job could run.
     Broken(BrokenReason),
     /// The pool was shut down before the job could be submitted (from `map`).
@@ -236,7 +256,9 @@ impl fmt::Display for JobError {
         match self {
             Self::Cancelled => f.write_str("the job was cancelled"),
             Self::Panicked(panic) => panic.fmt(f),
-            Self::WorkerLost => f.write_str("the worker that ran the job was lost"),
+            Self::WorkerLost(reason) => {
+                write!(f, "the worker that ran the job was lost: {reason}")
+            }
             Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
             Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
             Self::TimedOut => f.write_str("the job was not done in time"),
@@ -250,6 +272,20 @@ impl fmt::Display for JobError {
 }
 
 impl core::error::Error for JobError {}
+
+/// Why a job ended without a result, where its outcome alone does not say: what its payload holds then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    Lost(LossReason),
+}
+
+impl From<Failure> for JobError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Lost(reason) => Self::WorkerLost(reason),
+        }
+    }
+}
 
 /// Why a blocking call ended before what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

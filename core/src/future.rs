@@ -372,7 +372,8 @@ impl<'p, T> JobFuture<'p, T> {
         let error = if self.taken {
             Some(JobError::AlreadyTaken)
         } else {
-            self.pool.job_error(outcome)
+            // SAFETY: the job's outcome; the payload is this handle's.
+            unsafe { self.pool.job_error(self.slot, outcome) }
         };
         let mut callback = Some(callback);
         self.pool.guarded(&mut || {
@@ -534,7 +535,8 @@ impl<'p, T> JobFuture<'p, T> {
             let panic: Panic = unsafe { self.pool.take_panic(self.slot) };
             return Some(JobError::Panicked(panic));
         }
-        self.pool.job_error(outcome)
+        // SAFETY: the job's outcome; the payload is this handle's.
+        unsafe { self.pool.job_error(self.slot, outcome) }
     }
 }
 

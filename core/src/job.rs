@@ -243,7 +243,8 @@ impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
     fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<()> {
         let callback = this.take().0;
         let outcome = pool.slot(slot).state.load().outcome();
-        match pool.job_error(outcome) {
+        // SAFETY: the job's outcome; its payload stays until all callbacks have returned.
+        match unsafe { pool.job_error(slot, outcome) } {
             Some(error) => callback(Err(&error)),
             // SAFETY: `add_done_callback` made the callback for a job that results in a `T`. The job
             // has returned, and its result is only looked at until all callbacks have returned.

@@ -149,8 +149,8 @@ mod worker;
 
 pub use crate::{
     error::{
-        BrokenReason, CallbackError, InitError, JobError, Panic, RunError, ShutdownError,
-        SubmitError,
+        BrokenReason, CallbackError, InitError, JobError, LossReason, Panic, RunError,
+        ShutdownError, SubmitError,
     },
     executor::Executor,
     future::{CancelOnDrop, JobFuture, JobState},

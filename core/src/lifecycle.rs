@@ -5,7 +5,7 @@ use core::{task::Waker, time::Duration};
 use crate::{
     Port,
     block::{Leave, Wait},
-    error::{Blocked, BrokenReason, RunError, ShutdownError},
+    error::{Blocked, BrokenReason, LossReason, RunError, ShutdownError},
     idle::Seated,
     job::Spill,
     log::{trace, warning},
@@ -241,7 +241,7 @@ impl<'p> Raw<'p> {
             });
         }
         if on_loss == OnLoss::Break {
-            self.break_with(BrokenReason::WorkerLost);
+            self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
         } else if self.has_queued() {
             // It may have been woken for work that it will not do.
             self.wake_worker();

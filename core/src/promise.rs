@@ -3,6 +3,7 @@
 use core::{fmt, marker::PhantomData};
 
 use crate::{
+    error::{Failure, LossReason},
     job::{Spill, Stored},
     pool::Raw,
     state::{Outcome, QUEUED},
@@ -84,7 +85,9 @@ impl<'p, T> Promise<'p, T> {
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
         if self.pool.slot(self.slot).state.begin(0).is_some() {
-            self.pool.complete(self.slot, Outcome::Abandoned);
+            let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
+            // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
+            unsafe { self.pool.fail(self.slot, failure) };
         } else {
             self.pool.leave_slot(self.slot, QUEUED);
         }

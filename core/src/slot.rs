@@ -11,6 +11,7 @@
 //! | `BUSY` | the job, nothing, or the result | the worker or canceller |
 //! | `DONE`, outcome `Returned` | the result | the handle, or the completer if there is none |
 //! | `DONE`, outcome `Panicked` | a `Panic` | likewise |
+//! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
 //! | `DONE`, any other | nothing | |
 //!
 //! On 32-bit targets the header takes 24 bytes, and the slot's node in the run queue 8 more.

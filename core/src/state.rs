@@ -81,8 +81,8 @@ pub(crate) enum Outcome {
     Panicked = 2,
     WorkerLost = 3,
     Broken = 4,
-    /// Its party left without a result: a dropped promise.
-    Abandoned = 5,
+    /// The payload holds a `Failure`.
+    Failed = 5,
 }
 
 impl Snapshot {
@@ -115,7 +115,7 @@ impl Snapshot {
             2 => Outcome::Panicked,
             3 => Outcome::WorkerLost,
             4 => Outcome::Broken,
-            _ => Outcome::Abandoned,
+            _ => Outcome::Failed,
         }
     }
 

@@ -6,7 +6,7 @@ use core::{
 };
 
 use crate::{
-    error::{JobError, Panic},
+    error::{Failure, JobError, LossReason, Panic},
     idle::Seated,
     log::trace,
     pool::{BROKEN, CANCELLING, Raw},
@@ -164,6 +164,17 @@ impl<'p> Raw<'p> {
         unsafe { self.slot(index).value().cast::<Panic>().write(panic) };
     }
 
+    /// Ends a job that the caller is `BUSY` with, and whose payload is empty.
+    ///
+    /// # Safety
+    ///
+    /// As for `put_panic`.
+    pub(crate) unsafe fn fail(self, index: u16, failure: Failure) {
+        // SAFETY: every payload has room for it, since it has room for a panic; the caller's promise.
+        unsafe { self.slot(index).value().cast::<Failure>().write(failure) };
+        self.complete(index, Outcome::Failed);
+    }
+
     /// Publishes the outcome of the job that the caller is `BUSY` with, and tells who waits.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn complete(self, index: u16, outcome: Outcome) {
@@ -285,7 +296,7 @@ impl<'p> Raw<'p> {
                     self.report(panic);
                 }
             }
-            Outcome::Cancelled | Outcome::WorkerLost | Outcome::Broken | Outcome::Abandoned => {}
+            Outcome::Cancelled | Outcome::WorkerLost | Outcome::Broken | Outcome::Failed => {}
         }
     }
 
@@ -343,12 +354,21 @@ impl<'p> Raw<'p> {
     }
 
     /// What an outcome says to the one who asks; `None` if there is a result.
-    pub(crate) fn job_error(self, outcome: Outcome) -> Option<JobError> {
+    ///
+    /// # Safety
+    ///
+    /// It is the outcome of the job in this slot, whose payload is not written meanwhile.
+    pub(crate) unsafe fn job_error(self, index: u16, outcome: Outcome) -> Option<JobError> {
         Some(match outcome {
             Outcome::Returned => return None,
             Outcome::Cancelled => JobError::Cancelled,
             Outcome::Panicked => JobError::Panicked(Panic::unknown()),
-            Outcome::WorkerLost | Outcome::Abandoned => JobError::WorkerLost,
+            Outcome::WorkerLost => JobError::WorkerLost(LossReason::DECLARED),
+            // SAFETY: failed, so a failure is there (the caller's promise).
+            Outcome::Failed => unsafe {
+                let place = self.slot(index).value_shared();
+                place.cast::<Failure>().read().into()
+            },
             Outcome::Broken => match self.broken_reason() {
                 Some(reason) => JobError::Broken(reason),
                 None => JobError::Cancelled,
@@ -467,3 +487,7 @@ pub(crate) unsafe fn run_chain(pool: Raw<'_>, newest: u16, index: u16) {
     let _rest = Defer(run);
     run();
 }
+
+const _: () = assert!(
+    size_of::<Failure>() <= size_of::<Panic>() && align_of::<Failure>() <= align_of::<Panic>()
+);

@@ -17,9 +17,9 @@ mod static_pool_tests {
     };
 
     use corepool::{
-        AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, MapError,
-        MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker,
-        StaticPool, SubmitError, WaitError, WorkerId, as_completed, wait,
+        AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, LossReason,
+        MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError, ShutdownError,
+        SpinWorker, StaticPool, SubmitError, WaitError, WorkerId, as_completed, wait,
     };
     use corepool_std::{HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with};
     use corepool_tests::{Drops, Gate, TellsOfParking};
@@ -335,7 +335,7 @@ mod static_pool_tests {
         // SAFETY: the worker runs no job of a scope.
         unsafe { POOL.worker_lost(lost.recv().unwrap(), OnLoss::Continue) };
         let error = stuck.result().unwrap_err();
-        assert!(matches!(error, JobError::WorkerLost));
+        assert!(matches!(error, JobError::WorkerLost(LossReason::DECLARED)));
         assert_eq!(POOL.submit(|| 42).unwrap().result().unwrap(), 42);
         assert!(POOL.free_slots() < POOL.capacity());
         release.open();
@@ -367,8 +367,14 @@ mod static_pool_tests {
         let left = POOL.submit(|| ()).unwrap();
         held.open();
         assert_eq!(count.recv().unwrap(), 1);
-        assert!(matches!(outer.result(), Err(JobError::WorkerLost)));
-        assert!(matches!(loses.result(), Err(JobError::WorkerLost)));
+        assert!(matches!(
+            outer.result(),
+            Err(JobError::WorkerLost(LossReason::DECLARED))
+        ));
+        assert!(matches!(
+            loses.result(),
+            Err(JobError::WorkerLost(LossReason::DECLARED))
+        ));
         assert!(left.cancel());
         drop(workers);
     }
@@ -399,7 +405,10 @@ mod static_pool_tests {
         started.wait();
         // SAFETY: the worker runs no job of a scope.
         unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Continue) };
-        assert!(matches!(stuck.result(), Err(JobError::WorkerLost)));
+        assert!(matches!(
+            stuck.result(),
+            Err(JobError::WorkerLost(LossReason::DECLARED))
+        ));
         assert_eq!((drops.made(), drops.dropped()), (1, 0));
         release.open();
         drop(workers);
@@ -430,12 +439,18 @@ mod static_pool_tests {
         let queued = POOL.submit(|| 42).unwrap();
         // SAFETY: the worker runs no job of a scope.
         unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Break) };
-        assert!(matches!(stuck.result(), Err(JobError::WorkerLost)));
+        assert!(matches!(
+            stuck.result(),
+            Err(JobError::WorkerLost(LossReason::DECLARED))
+        ));
         let error = queued.result().unwrap_err();
         assert!(matches!(error, JobError::Broken(_)));
         assert!(error.to_string().contains("a worker was lost"));
         assert!(matches!(POOL.submit(|| 1), Err(SubmitError::Broken(..))));
-        assert_eq!(POOL.broken_reason(), Some(BrokenReason::WorkerLost));
+        assert_eq!(
+            POOL.broken_reason(),
+            Some(BrokenReason::WorkerLost(LossReason::DECLARED))
+        );
         release.open();
         drop(workers);
     }

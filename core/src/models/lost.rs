@@ -41,7 +41,7 @@ fn nobody_elses_job() {
             for (job, runner) in jobs.into_iter().zip(runners.iter()) {
                 match job.result() {
                     Ok(_) => {}
-                    Err(JobError::WorkerLost) => assert_eq!(runner.load(Relaxed), lost),
+                    Err(JobError::WorkerLost(_)) => assert_eq!(runner.load(Relaxed), lost),
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -77,7 +77,7 @@ fn while_it_completes() {
             unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
             match waiter.join().unwrap() {
                 Ok(_) => {}
-                Err(error) => assert!(matches!(error, JobError::WorkerLost), "{error}"),
+                Err(error) => assert!(matches!(error, JobError::WorkerLost(_)), "{error}"),
             }
             worker.join().unwrap();
             // SAFETY: joined above.

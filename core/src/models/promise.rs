@@ -51,7 +51,7 @@ fn set_and_cancel() {
 fn abandoned_and_result() {
     with_promise("promise: drop, result", |promise, future, _| {
         let holder = spawn(move || drop(promise));
-        assert!(matches!(future.result(), Err(JobError::WorkerLost)));
+        assert!(matches!(future.result(), Err(JobError::WorkerLost(_))));
         holder.join().unwrap();
     });
 }

@@ -57,7 +57,7 @@ fn every_outcome_can_be_read_as_it_was_published() {
         Outcome::Panicked,
         Outcome::WorkerLost,
         Outcome::Broken,
-        Outcome::Abandoned,
+        Outcome::Failed,
     ] {
         let state = State::new();
         state.occupy(15, BUSY | HANDLE | RUNNER);
@@ -74,7 +74,7 @@ fn cancellation_is_no_failure_and_neither_is_what_has_not_ended() {
     assert!(failed(Outcome::Panicked));
     assert!(failed(Outcome::WorkerLost));
     assert!(failed(Outcome::Broken));
-    assert!(failed(Outcome::Abandoned));
+    assert!(failed(Outcome::Failed));
     assert!(!Snapshot(BUSY | LOST).failed());
 }
 

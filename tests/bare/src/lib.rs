@@ -70,7 +70,7 @@ fn code(error: JobError) -> u32 {
     match error {
         JobError::Cancelled => 1,
         JobError::Panicked(_) => 2,
-        JobError::WorkerLost => 3,
+        JobError::WorkerLost(_) => 3,
         JobError::Broken(_) => 4,
         _ => 5,
     }

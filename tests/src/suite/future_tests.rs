@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use corepool::{CallbackError, JobError, JobState, ReturnWhen, wait};
+use corepool::{CallbackError, JobError, JobState, LossReason, ReturnWhen, wait};
 
 use crate::{
     BYTES, CountingWaker, Drops, Fixture, Gate, LONG, Recorder, all_slots_come_back,
@@ -440,7 +440,7 @@ pub fn exception_with_success<F: Fixture>() {
     fx.pool().submit_detached(move || drop(promise)).unwrap();
     assert!(matches!(
         future.error_timeout(LONG),
-        Ok(Some(JobError::WorkerLost))
+        Ok(Some(JobError::WorkerLost(LossReason::PROMISE_DROPPED)))
     ));
 }
 
@@ -469,8 +469,14 @@ pub fn multiple_set_exception<F: Fixture>() {
     let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
     drop(promise);
     assert!(!future.cancel());
-    assert!(matches!(future.error(), Some(JobError::WorkerLost)));
-    assert!(matches!(future.error(), Some(JobError::WorkerLost)));
+    assert!(matches!(
+        future.error(),
+        Some(JobError::WorkerLost(LossReason::PROMISE_DROPPED))
+    ));
+    assert!(matches!(
+        future.error(),
+        Some(JobError::WorkerLost(LossReason::PROMISE_DROPPED))
+    ));
 }
 
 /// A cancelled future takes no result any more; it comes back.

@@ -10,7 +10,7 @@
 use core::{cell::Cell, hint::spin_loop, marker::PhantomData, time::Duration};
 
 use corepool::{
-    BrokenReason, FutureSet, JobError, JobFuture, OnLoss, RunError, StaticPool, SubmitError,
+    BrokenReason, FutureSet, JobError, JobFuture, LossReason, OnLoss, RunError, StaticPool, SubmitError,
     as_completed,
 };
 use critical_section::Mutex;
@@ -269,7 +269,7 @@ fn lose<C: Chip>(pool: &'static LosingPool, job: fn(), wait: Wait) -> Outcome {
         let lost = pool.submit(job);
         queued = pool.submit(|| 1).ok().zip(pool.submit(|| 2).ok());
         let ended = lost.map(wait);
-        if !matches!(ended, Ok(Err(JobError::WorkerLost))) {
+        if !matches!(ended, Ok(Err(JobError::WorkerLost(_)))) {
             outcome = failed("the job ends as that of a lost worker");
         }
     });
@@ -283,7 +283,7 @@ fn lose<C: Chip>(pool: &'static LosingPool, job: fn(), wait: Wait) -> Outcome {
             check!(matches!(accepted!(pool.submit(|| 3)).result(), Ok(3)));
         }
         OnLoss::Break => {
-            let broken = BrokenReason::WorkerLost;
+            let broken = BrokenReason::WorkerLost(LossReason::DECLARED);
             for job in [first, second] {
                 check!(matches!(job.result(), Err(JobError::Broken(why)) if why == broken));
             }

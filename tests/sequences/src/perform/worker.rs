@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use corepool::{BrokenReason, InitError, JobId, OnLoss, RunError, WorkerId};
+use corepool::{BrokenReason, InitError, JobId, LossReason, OnLoss, RunError, WorkerId};
 use corepool_model::{Next, Worker};
 
 use super::end_pool;
@@ -95,7 +95,7 @@ pub(crate) fn lose_worker(breaks: bool) {
             .collect()
     });
     if breaks {
-        sweep.push_back(Sweep::Break(BrokenReason::WorkerLost));
+        sweep.push_back(Sweep::Break(BrokenReason::WorkerLost(LossReason::DECLARED)));
     }
     let on_loss = if breaks {
         OnLoss::Break
