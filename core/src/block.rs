@@ -63,6 +63,15 @@ impl<'p> Raw<'p> {
             return Ok(());
         };
         if let Some(seat) = self.current_worker() {
+            #[cfg(feature = "remote")]
+            if seat.is_remote() {
+                // While it waits here, nobody looks after its link.
+                return if (wait.poll)(None) {
+                    Ok(())
+                } else {
+                    Err(Blocked::WouldDeadlock)
+                };
+            }
             // SAFETY: the port says that this is the context of that worker, and a worker's context
             // runs other code than the worker's only inside the run loop.
             if let Some(worker) = unsafe { seat.worker() }

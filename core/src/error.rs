@@ -27,6 +27,69 @@ impl LossReason {
     pub const PROMISE_DROPPED: Self = Self("its promise was dropped");
 }
 
+/// Of workers behind a link.
+#[cfg(feature = "remote")]
+impl LossReason {
+    /// The other side did not answer in the job's time.
+    pub const TIMED_OUT: Self = Self("it did not answer in time");
+    /// The other side has not said anything for as long as it may be silent.
+    pub const SILENT: Self = Self("its link is silent");
+    /// The other side has started anew, and knows nothing of the job.
+    pub const RESTARTED: Self = Self("it has started anew");
+    /// The job or its result was damaged on the way.
+    pub const DAMAGED: Self = Self("the job or its result was damaged on the way");
+    /// The other side sent what is no frame, by a link that does no damage.
+    pub const MALFORMED: Self = Self("it sent what makes no sense");
+    /// The worker on this side left.
+    pub const WORKER_LEFT: Self = Self("the worker that sent the job left");
+}
+
+/// Why a job could not go to another address space, or its result not come back.
+#[cfg(feature = "remote")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The arguments could not be encoded, or the job is not in the worker's table.
+    Arguments,
+    /// The arguments do not fit a buffer of the two sides.
+    ArgumentsTooLarge,
+    /// The other side could not decode the arguments.
+    ArgumentsRefused,
+    /// The other side has no such job.
+    UnknownJob,
+    /// The other side could not encode the result.
+    Result,
+    /// The result does not fit a buffer of the two sides.
+    ResultTooLarge,
+    /// This side could not decode the result.
+    ResultRefused,
+}
+
+#[cfg(feature = "remote")]
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Arguments => {
+                "the arguments could not be encoded, or the job is not in the worker's job table"
+            }
+            Self::ArgumentsTooLarge => {
+                "the arguments are too large: make the link's buffers larger, or the job smaller"
+            }
+            Self::ArgumentsRefused => "the other side could not decode the arguments",
+            Self::UnknownJob => "the other side has no such job",
+            Self::Result => "the other side could not encode the result",
+            Self::ResultTooLarge => {
+                "the result is too large: make the link's buffers larger, or the result smaller"
+            }
+            Self::ResultRefused => "the result could not be decoded",
+        })
+    }
+}
+
+#[cfg(feature = "remote")]
+impl core::error::Error for CodecError {}
+
 impl fmt::Display for LossReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
@@ -236,6 +299,9 @@ pub enum JobError {
     Panicked(Panic),
     /// The worker that ran the job was lost, or the promise was dropped unfulfilled.
     WorkerLost(LossReason),
+    /// The job was for another address space, and it or its result could not get there.
+    #[cfg(feature = "remote")]
+    Codec(CodecError),
     /// The pool broke before the job could run.
     Broken(BrokenReason),
     /// The pool was shut down before the job could be submitted (from `map`).
@@ -259,6 +325,8 @@ impl fmt::Display for JobError {
             Self::WorkerLost(reason) => {
                 write!(f, "the worker that ran the job was lost: {reason}")
             }
+            #[cfg(feature = "remote")]
+            Self::Codec(error) => error.fmt(f),
             Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
             Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
             Self::TimedOut => f.write_str("the job was not done in time"),
@@ -277,12 +345,16 @@ impl core::error::Error for JobError {}
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     Lost(LossReason),
+    #[cfg(feature = "remote")]
+    Codec(CodecError),
 }
 
 impl From<Failure> for JobError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Lost(reason) => Self::WorkerLost(reason),
+            #[cfg(feature = "remote")]
+            Failure::Codec(error) => Self::Codec(error),
         }
     }
 }

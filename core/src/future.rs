@@ -9,6 +9,8 @@ use core::{
     time::Duration,
 };
 
+#[cfg(feature = "remote")]
+use crate::worker::WorkerId;
 use crate::{
     block::Wait,
     error::{Blocked, CallbackError, JobError, Panic},
@@ -101,6 +103,18 @@ impl Raw<'_> {
         {
             // Each member holds the set's bell.
             place.bell.release();
+        }
+    }
+
+    /// If the job has been sent elsewhere: has its worker see that it is cancelled.
+    #[cfg(feature = "remote")]
+    fn tell_runner(self, index: u16) {
+        let runner = self.slot(index).state.load().runner();
+        if let Some(runner) = runner.checked_sub(1)
+            && let Some(seat) = self.seat_of(WorkerId(runner))
+            && seat.is_remote()
+        {
+            seat.ring();
         }
     }
 
@@ -251,6 +265,8 @@ impl<'p, T> JobFuture<'p, T> {
             }
             // If neither holds, a task has been suspended since.
             if state.request_cancel() || self.done() {
+                #[cfg(feature = "remote")]
+                self.pool.tell_runner(self.slot);
                 return self.cancelled();
             }
         }

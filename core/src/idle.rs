@@ -23,6 +23,8 @@
 
 use core::{num::NonZeroUsize, ptr::NonNull};
 
+#[cfg(feature = "remote")]
+use crate::pool::REMOTE;
 use crate::{
     pool::{LEAVING, LENT, LOST, Raw, Seat},
     sync::{AtomicUsize, Ordering, fence},
@@ -276,6 +278,25 @@ impl<'p> Seated<'p> {
         }
         seat.bell.release();
         flags & LOST == 0
+    }
+
+    /// Says that the worker has its jobs done elsewhere. Before it takes any.
+    #[cfg(feature = "remote")]
+    pub(crate) fn set_remote(self) {
+        // Relaxed: who finds a job with this worker has seen it begin, by way of the job's state.
+        self.seat().flags.fetch_or(REMOTE, Ordering::Relaxed);
+    }
+
+    /// Whether the worker has its jobs done elsewhere.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_remote(self) -> bool {
+        self.seat().flags.load(Ordering::Relaxed) & REMOTE != 0
+    }
+
+    /// Wakes the worker, whatever it does.
+    #[cfg(feature = "remote")]
+    pub(crate) fn ring(self) {
+        self.seat().bell.ring();
     }
 
     /// Whether the worker was declared lost.

@@ -98,7 +98,7 @@ impl<V, S: Spill, const BYTES: usize, const OFFSET: usize> Stored<V, S, BYTES, O
     ///
     /// `put` was called on this payload.
     #[inline(always)]
-    unsafe fn locate(payload: *mut u8) -> *mut V {
+    pub(crate) unsafe fn locate(payload: *mut u8) -> *mut V {
         if Self::FITS {
             payload.cast()
         } else {
@@ -164,17 +164,18 @@ pub(crate) const fn capacity(bytes: usize) -> usize {
 }
 
 /// Something that can be run in a slot.
-pub(crate) trait Job {
+pub(crate) trait Job: Sized {
     /// What it results in.
     type Output;
     /// See [`JobVTable::suspend`].
     const SUSPEND: Option<Suspend> = None;
     /// See [`JobVTable::run_chain`].
     const RUN_CHAIN: Option<RunChain> = None;
+    /// See [`JobVTable::travel`].
+    #[cfg(feature = "remote")]
+    const TRAVELS: Option<crate::remote::Travels<Self>> = None;
     /// One step of it. `self` is pinned from the first step on.
-    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<Self::Output>
-    where
-        Self: Sized;
+    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<Self::Output>;
 }
 
 /// A job where it lies. A closure takes itself out to run; a task is polled in place.
@@ -282,6 +283,8 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
         },
         suspend: J::SUSPEND,
         run_chain: J::RUN_CHAIN,
+        #[cfg(feature = "remote")]
+        travel: crate::remote::TravelOf::<J, S, BYTES, OFFSET>::TRAVEL,
     };
 
     /// Fails the build if job or result do not fit.

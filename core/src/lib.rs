@@ -110,6 +110,7 @@
 //! |---|---|
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
+//! | `remote` | [`remote`]: workers that share no memory with the pool |
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs)]
 
@@ -134,6 +135,8 @@ mod pool;
 mod port;
 mod promise;
 mod queue;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod scope;
 mod slot;
 mod state;
@@ -147,6 +150,8 @@ mod wait;
 mod work;
 mod worker;
 
+#[cfg(feature = "remote")]
+pub use crate::error::CodecError;
 pub use crate::{
     error::{
         BrokenReason, CallbackError, InitError, JobError, LossReason, Panic, RunError,

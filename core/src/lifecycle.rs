@@ -58,6 +58,16 @@ impl<'p> Raw<'p> {
     }
 
     fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
+        self.run_seated(worker, |seat| self.work(worker, seat))
+    }
+
+    /// Calls `work` with a worker's seat; returns when that does.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn run_seated<W: Worker>(
+        self,
+        worker: &W,
+        work: impl FnOnce(Seated<'p>),
+    ) -> Result<(), RunError> {
         if let Some(reason) = self.broken_reason() {
             return Err(RunError::Broken(reason));
         }
@@ -68,7 +78,7 @@ impl<'p> Raw<'p> {
             warning!("worker {} could not start", seat.id().0);
             self.break_with(BrokenReason::Initializer(error));
         }
-        self.work(worker, seat);
+        work(seat);
         let lost = seat.is_lost();
         drop(leave);
         if lost {
@@ -147,7 +157,7 @@ impl<'p> Raw<'p> {
         self.reap();
     }
 
-    fn break_with(self, reason: BrokenReason) {
+    pub(crate) fn break_with(self, reason: BrokenReason) {
         if self.set_broken(reason) {
             warning!("pool broken");
             self.end_all(Outcome::Broken);

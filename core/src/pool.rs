@@ -108,6 +108,10 @@ pub(crate) const LOST: u16 = 1 << 0;
 /// The worker is a caller that lends itself while it blocks.
 pub(crate) const LENT: u16 = 1 << 1;
 
+/// The worker has its jobs done elsewhere; see `remote`.
+#[cfg(feature = "remote")]
+pub(crate) const REMOTE: u16 = 1 << 2;
+
 /// A worker's place in the pool.
 #[repr(C)]
 pub(crate) struct Seat {
@@ -118,7 +122,7 @@ pub(crate) struct Seat {
     pub(crate) context: AtomicUsize,
     /// The slot plus one of the job that the worker blocks for without a time limit; 0 if none.
     pub(crate) waits_for: AtomicU16,
-    /// `LENT` and `LOST`.
+    /// `LENT`, `LOST` and `REMOTE`.
     pub(crate) flags: AtomicU16,
     /// The worker, for jobs that block on it. Only the worker's own context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,

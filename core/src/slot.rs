@@ -77,6 +77,9 @@ pub(crate) struct JobVTable {
     pub(crate) suspend: Option<Suspend>,
     /// For a callback: runs the chain that it is the newest of.
     pub(crate) run_chain: Option<RunChain>,
+    /// For a remote job: how it leaves the slot as bytes.
+    #[cfg(feature = "remote")]
+    pub(crate) travel: Option<crate::remote::Travel>,
 }
 
 impl JobVTable {

@@ -242,6 +242,45 @@ impl<
         self.handle().submit_detached(job)
     }
 
+    /// Queues a job that can run in another address space. Any worker takes it: a
+    /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, all others run it where they are.
+    ///
+    /// As [`submit`](Self::submit) otherwise. While it is on the other side its state is
+    /// `Running`; [`cancel`](JobFuture::cancel) has it taken back if it does not run there yet, and
+    /// tells its context otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// use postcard_schema::Schema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Schema)]
+    /// struct Square(u32);
+    ///
+    /// impl RemoteJob for Square {
+    ///     type Output = u32;
+    ///     const NAME: &'static str = "square";
+    ///     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    ///         self.0 * self.0
+    ///     }
+    /// }
+    ///
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let square = POOL.submit_remote(Square(12)).unwrap();
+    /// assert_eq!(square.result().unwrap(), 144); // no worker is here, so it runs in the caller
+    /// ```
+    #[cfg(feature = "remote")]
+    pub fn submit_remote<J>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::remote::RemoteJob,
+    {
+        self.handle().submit_remote(job)
+    }
+
     /// Queues a closure that is given a [`CancelToken`], to look whether it should stop.
     ///
     /// As [`submit`](Self::submit) otherwise; see [`CancelToken`] for an example.

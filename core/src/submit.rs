@@ -212,6 +212,16 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         Ok(unsafe { JobFuture::new(self.raw, index) })
     }
 
+    /// See [`StaticPool::submit_remote`](crate::StaticPool::submit_remote).
+    #[cfg(feature = "remote")]
+    pub fn submit_remote<J>(self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
+    where
+        J: crate::remote::RemoteJob,
+    {
+        self.submit_job(crate::remote::Travelling(job))
+            .map_err(|error| error.map(|job| job.0))
+    }
+
     /// See [`StaticPool::submit_detached`](crate::StaticPool::submit_detached).
     pub fn submit_detached<F>(self, job: F) -> Result<(), SubmitError<F>>
     where

@@ -40,7 +40,7 @@ pub(crate) struct Completion {
 
 impl<'p> Raw<'p> {
     /// Calls `f`, with the port's net under it if there is one.
-    fn catch_panic<R>(self, f: impl FnOnce() -> R) -> Result<R, Panic> {
+    pub(crate) fn catch_panic<R>(self, f: impl FnOnce() -> R) -> Result<R, Panic> {
         let Some(port) = self.port() else {
             return Ok(f());
         };
@@ -73,13 +73,30 @@ impl<'p> Raw<'p> {
     /// the worker that runs it, or 0.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn execute(self, index: u16, runner: u16, worker: Option<&dyn Worker>) {
-        let slot = self.slot(index);
-        let Some(begun) = slot.state.begin(runner) else {
-            return self.leave_slot(index, QUEUED);
+        if let Some(begun) = self.begin(index, runner) {
+            self.run_begun(index, begun, worker);
+        }
+    }
+
+    /// Makes the caller `BUSY` with the job whose index was just taken out of the queue. `None` if it
+    /// has been ended, or is ended here since the pool has come to its end.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn begin(self, index: u16, runner: u16) -> Option<Snapshot> {
+        let Some(begun) = self.slot(index).state.begin(runner) else {
+            self.leave_slot(index, QUEUED);
+            return None;
         };
         if self.phase() & (CANCELLING | BROKEN) != 0 {
-            return self.end_unrun(index, self.outcome_of_phase());
+            self.end_unrun(index, self.outcome_of_phase());
+            return None;
         }
+        Some(begun)
+    }
+
+    /// Runs the job that the caller is `BUSY` with, as `begun` says.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn run_begun(self, index: u16, begun: Snapshot, worker: Option<&dyn Worker>) {
+        let slot = self.slot(index);
         // SAFETY: `begin` made the caller BUSY with the slot.
         let (vtable, value) = unsafe { (slot.vtable(), slot.value()) };
         trace!("job {} starts", index);
@@ -88,8 +105,7 @@ impl<'p> Raw<'p> {
         }
         let unwound = Defer(|| {
             // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
-            unsafe { self.put_panic(index, Panic::unknown()) };
-            self.complete(index, Outcome::Panicked);
+            unsafe { self.end_panicked(index, Panic::unknown()) };
         });
         // SAFETY: the payload holds a job of this vtable, and is the caller's.
         let step = self.catch_panic(|| unsafe { (vtable.run)(value, self, index) });
@@ -101,11 +117,8 @@ impl<'p> Raw<'p> {
                     suspend(self, index, begun);
                 }
             }
-            Err(panic) => {
-                // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
-                unsafe { self.put_panic(index, panic) };
-                self.complete(index, Outcome::Panicked);
-            }
+            // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
+            Err(panic) => unsafe { self.end_panicked(index, panic) },
         }
         if let Some(worker) = worker {
             worker.on_job_end(JobId(index));
@@ -162,6 +175,17 @@ impl<'p> Raw<'p> {
         // SAFETY: every payload has room for a panic behind a scope's pointer (`capacity`, and the
         // check of `Scope::submit`); the caller's promise for the rest.
         unsafe { self.slot(index).value().cast::<Panic>().write(panic) };
+    }
+
+    /// Ends a job that has panicked.
+    ///
+    /// # Safety
+    ///
+    /// As for `put_panic`.
+    pub(crate) unsafe fn end_panicked(self, index: u16, panic: Panic) {
+        // SAFETY: the caller's promise.
+        unsafe { self.put_panic(index, panic) };
+        self.complete(index, Outcome::Panicked);
     }
 
     /// Ends a job that the caller is `BUSY` with, and whose payload is empty.

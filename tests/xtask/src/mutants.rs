@@ -47,6 +47,7 @@ const STAGES: &[Stage] = &[
             "--test=static_spin",
             "--test=lent_threads",
             "--test=simulated",
+            "--test=remote",
             "--test=slots",
             "--test=no_alloc",
         ],

@@ -1,0 +1,52 @@
+//! Work that crosses an address space: for cores that share no memory with the pool, a second chip
+//! behind a UART, a child process on the host. With the feature `remote`.
+//!
+//! ```text
+//!     pool ── queue ──► RemoteWorker ══ Link ══► serve ── runs RemoteJob::run
+//!       ▲                    │                     │
+//!       └── the future ends ─┘ ◄══ result, fault ══┘
+//! ```
+//!
+//! A closure cannot go there, so a job is a type with a name: a [`RemoteJob`]. Both sides are built
+//! with the same [`JobTable`] and compare its key when they meet. On the pool's side a
+//! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them under
+//! way; on the other side [`serve`] runs them. Between the two is a [`Link`], of four methods.
+//!
+//! The pool may have other workers beside: a remote job that one of them comes to runs there and then,
+//! without any encoding.
+//!
+//! # What can go wrong, and how it ends
+//!
+//! | what | how the future ends |
+//! |---|---|
+//! | the job panics, where panics are caught | [`Panicked`](crate::JobError::Panicked) |
+//! | arguments or result cannot be encoded, decoded, or do not fit | [`Codec`](crate::JobError::Codec) |
+//! | the link ends, is silent for too long, or the other side starts anew | [`WorkerLost`](crate::JobError::WorkerLost), with the reason |
+//! | no answer within the job's time | sent again if it is idempotent, then `WorkerLost` |
+//! | request or result damaged on the way | likewise, as soon as the other side is asked |
+//! | cancelled while it waits on the other side | [`Cancelled`](crate::JobError::Cancelled) |
+//! | cancelled while it runs | as it says itself: its context tells it |
+//! | the two sides know other jobs | the worker does not begin: [`RemoteError::Mismatch`] |
+//!
+//! # What it is made of
+//!
+//! Arguments and results are encoded by `postcard`: compact, without a heap, of a documented format,
+//! on top of `serde`. Its schemas make the key of the table, as in `postcard-rpc`. Frames are COBS
+//! with a CRC-32, by the crates `cobs` and `crc`. `postcard-rpc` and `ergot` themselves are networks
+//! of endpoints with an async runtime on each side; they have no pool's queue to take from, no
+//! window and no cancel, and would need more than a link's four methods below them.
+
+mod job;
+mod link;
+mod serve;
+mod travel;
+mod wire;
+mod worker;
+
+pub(crate) use self::travel::{Travel, TravelOf, Travelling, Travels};
+pub use self::{
+    job::{JobContext, JobEntry, JobTable, RemoteJob},
+    link::Link,
+    serve::{Buffers, CatchPanic, MAX_WINDOW, PanicMessage, serve, serve_catching},
+    worker::{OnTimeout, RemoteConfig, RemoteEnd, RemoteError, RemoteWorker},
+};
