@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod bridge;
+mod host_pool;
 mod panic;
 mod port;
 mod thread_pool;
@@ -17,9 +18,10 @@ mod workers;
 
 pub use crate::{
     bridge::{run_in_executor, to_thread},
+    host_pool::{Boxed, SLOT_BYTES},
     panic::PanicExt,
     port::{HostPort, ThreadParker},
-    thread_pool::{Boxed, BuildError, SLOT_BYTES, ThreadPool, ThreadPoolBuilder},
+    thread_pool::{BuildError, ThreadPool, ThreadPoolBuilder},
     workers::{StartError, ThreadWorker, Workers, run_workers, run_workers_with},
 };
 

@@ -3,53 +3,23 @@
 use std::{
     fmt,
     future::Future,
-    io,
-    mem::MaybeUninit,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    ptr::NonNull,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::{self, JoinHandle},
+    sync::Arc,
+    thread,
     time::Duration,
 };
 
 use corepool::{
-    CancelToken, ContextId, Executor, InitError, JobError, JobFuture, LentPool, Map, MapError,
-    MapOptions, Panic, Parker, PoolConfig, PoolRef, Port, Promise, Scope, ShutdownError, Spill,
-    SubmitAsync, SubmitError, WorkerId,
+    CancelToken, Executor, InitError, JobError, JobFuture, Map, MapError, MapOptions, PoolConfig,
+    PoolRef, Promise, Scope, ShutdownError, SubmitAsync, SubmitError, WorkerId,
 };
 
 use crate::{
-    port::{self, SPINS},
+    host_pool::{Boxed, HostPool, SLOT_BYTES, ThreadMain, Threads},
+    port::SPINS,
     workers::{Hooked, ThreadWorker},
 };
-
-/// How many bytes a slot of a [`ThreadPool`] has: jobs and results up to this size take no heap.
-pub const SLOT_BYTES: usize = 64;
-
-/// The view of a [`ThreadPool`] to work with.
-type Handle<'p> = PoolRef<'p, SLOT_BYTES, Boxed>;
-
-/// Stores jobs and results that do not fit a slot on the heap.
-#[derive(Clone, Copy, Debug)]
-pub struct Boxed;
-
-// SAFETY: a box stays where it is until it is freed, and is freed here without dropping its value.
-unsafe impl Spill for Boxed {
-    const CAN_SPILL: bool = true;
-
-    fn store<V>(value: V) -> NonNull<V> {
-        NonNull::from(Box::leak(Box::new(value)))
-    }
-
-    unsafe fn release<V>(place: NonNull<V>) {
-        // SAFETY: from `store`, by the caller's promise; a `MaybeUninit` does not drop its value.
-        drop(unsafe { Box::from_raw(place.cast::<MaybeUninit<V>>().as_ptr()) });
-    }
-}
 
 /// Why a thread pool could not be built.
 #[derive(Debug)]
@@ -195,128 +165,27 @@ impl fmt::Debug for ThreadPoolBuilder {
 /// assert_eq!(lengths, [2, 2, 2, 3]);
 /// ```
 pub struct ThreadPool {
-    inner: Arc<Inner>,
+    inner: Arc<HostPool<Jobs>>,
 }
 
-/// What the pool and its threads share. The threads hold it, so that it is there until the last of
-/// them has left, even if the pool is dropped by one of its own jobs.
-struct Inner {
-    /// In `_memory`; dropped before it, since fields drop in order.
-    pool: LentPool<'static, SLOT_BYTES>,
-    /// Not to be touched while `pool` is there.
-    _memory: Memory,
-    port: PoolPort,
-    builder: ThreadPoolBuilder,
-    started: AtomicUsize,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-}
+/// What the pool's threads do: jobs, after the initializer.
+struct Jobs(Option<Initializer>);
 
-/// The pool's memory: freed when dropped, otherwise only kept.
-struct Memory(NonNull<[MaybeUninit<u64>]>);
-
-// SAFETY: it is only kept and freed.
-unsafe impl Send for Memory {}
-// SAFETY: as above.
-unsafe impl Sync for Memory {}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: it was leaked from a box in `from_builder`, and the pool in it is gone.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+impl ThreadMain for Jobs {
+    fn run(pool: &HostPool<Self>, _number: usize) {
+        let on_start = |_: WorkerId| pool.main.initialize();
+        let worker = Hooked {
+            worker: ThreadWorker::new(pool.options().spins),
+            on_start: &on_start,
+        };
+        // A broken pool says so to those who submit to it.
+        let _ = pool.handle().run(&worker);
     }
 }
 
-/// The host, and the place where threads are started on demand.
-struct PoolPort {
-    pool: Weak<Inner>,
-    spins: u32,
-}
-
-// SAFETY: each thread has a number of its own.
-unsafe impl Port for PoolPort {
-    fn context(&self) -> ContextId {
-        port::context()
-    }
-
-    fn now(&self) -> Option<Duration> {
-        Some(port::now())
-    }
-
-    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-        port::with_parker(f);
-    }
-
-    fn spins(&self) -> u32 {
-        self.spins
-    }
-
-    fn lends_blocked_callers(&self) -> bool {
-        false
-    }
-
-    fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
-        port::catch_panic(f)
-    }
-
-    fn no_idle_worker(&self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.start_worker();
-        }
-    }
-
-    fn unobserved_failure(&self, panic: Panic) {
-        port::report(panic);
-    }
-}
-
-impl Inner {
-    fn handle(&self) -> Handle<'_> {
-        self.pool.handle().spill_to()
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        // A list of handles has no state that a panic could leave broken.
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts a thread if there are fewer than jobs, and fewer than allowed.
-    fn start_worker(self: &Arc<Self>) {
-        if self.started.load(Ordering::Relaxed) >= self.builder.max_workers {
-            return;
-        }
-        let mut threads = self.threads();
-        let number = self.started.load(Ordering::Relaxed);
-        // A thread that has nothing to do, or has not come to its queue yet, will take the job.
-        if number >= self.builder.max_workers || number >= self.handle().unfinished() {
-            return;
-        }
-        match self.spawn_thread(number) {
-            Ok(thread) => {
-                threads.push(thread);
-                self.started.store(number + 1, Ordering::Relaxed);
-            }
-            Err(_) if number > 0 => {} // The others do the work.
-            Err(_) => self.handle().break_pool("cannot start a worker thread"),
-        }
-    }
-
-    fn spawn_thread(self: &Arc<Self>, number: usize) -> io::Result<JoinHandle<()>> {
-        let inner = Arc::clone(self);
-        thread::Builder::new()
-            .name(format!("{}-{number}", self.builder.thread_name_prefix))
-            .spawn(move || {
-                let on_start = |_: WorkerId| inner.initialize();
-                let worker = Hooked {
-                    worker: ThreadWorker::new(inner.builder.spins),
-                    on_start: &on_start,
-                };
-                // A broken pool says so to those who submit to it.
-                let _ = inner.handle().run(&worker);
-            })
-    }
-
+impl Jobs {
     fn initialize(&self) -> Result<(), InitError> {
-        let Some(initializer) = &self.builder.initializer else {
+        let Some(initializer) = &self.0 else {
             return Ok(());
         };
         catch_unwind(AssertUnwindSafe(|| initializer()))
@@ -352,24 +221,12 @@ impl ThreadPool {
             workers: builder.max_workers,
             waiters: builder.waiters,
         };
-        let words = vec![MaybeUninit::uninit(); config.words::<SLOT_BYTES>()];
-        let memory = NonNull::from(Box::leak(words.into_boxed_slice()));
-        let inner = Arc::new_cyclic(|weak| Inner {
-            // SAFETY: leaked just now, so it is unique; `Memory` frees it after the pool is gone.
-            pool: LentPool::new(unsafe { &mut *memory.as_ptr() }, config)
-                .unwrap_or_else(|error| unreachable!("{error}")),
-            _memory: Memory(memory),
-            port: PoolPort {
-                pool: weak.clone(),
-                spins: builder.spins,
-            },
-            builder,
-            started: AtomicUsize::new(0),
-            threads: Mutex::new(Vec::new()),
-        });
-        let port: *const PoolPort = &raw const inner.port;
-        // SAFETY: the port is in `Inner`, which does not move and outlives the pool in it.
-        inner.handle().install(unsafe { &*port });
+        let threads = Threads {
+            max: builder.max_workers,
+            name_prefix: builder.thread_name_prefix,
+            spins: builder.spins,
+        };
+        let inner = HostPool::new(config, threads, Jobs(builder.initializer));
         Self { inner }
     }
 
@@ -385,12 +242,12 @@ impl ThreadPool {
 
     /// How many threads have been started. They stay until the pool is shut down.
     pub fn threads_started(&self) -> usize {
-        self.inner.started.load(Ordering::Relaxed)
+        self.inner.threads_started()
     }
 
     /// How many threads there can be.
     pub fn max_workers(&self) -> usize {
-        self.inner.builder.max_workers
+        self.inner.options().max
     }
 
     /// Queues a closure and returns the future of its result. Never waits. Takes heap only if
@@ -565,7 +422,7 @@ impl ThreadPool {
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         self.handle().shutdown(wait, cancel_futures)?;
         if wait {
-            self.join();
+            self.inner.join();
         }
         Ok(())
     }
@@ -581,17 +438,8 @@ impl ThreadPool {
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
         self.handle().shutdown_timeout(timeout, cancel_futures)?;
-        self.join();
+        self.inner.join();
         Ok(())
-    }
-
-    /// Waits for the threads, which have been told to leave.
-    fn join(&self) {
-        let threads = std::mem::take(&mut *self.inner.threads());
-        for thread in threads {
-            // Jobs' panics are caught; the thread has nothing else that could panic.
-            let _ = thread.join();
-        }
     }
 }
 
