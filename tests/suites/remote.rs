@@ -954,6 +954,46 @@ fn a_worker_retires_after_its_number_of_jobs() {
 }
 
 #[test]
+fn without_prefetch_one_job_is_there_at_a_time() {
+    static POOL: Pool = Pool::new();
+    let gate = &GATES[9];
+    let mut setup = Setup::default();
+    setup.config.prefetch = Some(Duration::ZERO);
+    setup
+        .run(&POOL, |pool, _| {
+            let first = pool.submit_remote(AtGate(9)).unwrap();
+            let second = pool.submit_remote(Add(1, 1)).unwrap();
+            gate.wait_until_reached();
+            assert!(second.cancel(), "it has not been sent");
+            gate.open();
+            first.result().unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
+fn short_jobs_are_sent_ahead() {
+    static POOL: Pool = Pool::new();
+    let gate = &GATES[10];
+    let mut setup = Setup::default();
+    // Any answer is quick, by this measure.
+    setup.config.prefetch = Some(Duration::MAX);
+    setup
+        .run(&POOL, |pool, _| {
+            assert_eq!(pool.submit_remote(Add(1, 1)).unwrap().result().unwrap(), 2);
+            let first = pool.submit_remote(AtGate(10)).unwrap();
+            let second = pool.submit_remote(Add(1, 1)).unwrap();
+            while !second.running() {
+                thread::yield_now();
+            }
+            gate.open();
+            first.result().unwrap();
+            assert_eq!(second.result().unwrap(), 2);
+        })
+        .unwrap();
+}
+
+#[test]
 fn a_closure_runs_on_this_side() {
     static POOL: Pool = Pool::new();
     Setup::default()

@@ -68,6 +68,11 @@ pub struct RemoteConfig {
     pub on_timeout: OnTimeout,
     /// Whether the pool is broken when jobs are lost with the link. Not by default.
     pub on_loss: OnLoss,
+    /// How much work, in time, to have under way beside the job that is answered next. The more, the
+    /// better the other side is kept busy, and the longer jobs wait there that another worker could
+    /// begin. By how long answers take, this says how many jobs of the window are used; with zero, it
+    /// is one. `None`, the default, is all of them.
+    pub prefetch: Option<Duration>,
     /// How many jobs to take; then the other side is said goodbye to. `None`, the default, is without
     /// limit.
     pub max_jobs: Option<NonZeroU32>,
@@ -84,6 +89,7 @@ impl Default for RemoteConfig {
             retries: 3,
             on_timeout: OnTimeout::LoseJob,
             on_loss: OnLoss::Continue,
+            prefetch: None,
             max_jobs: None,
             panic: |_text| Panic::unknown(),
         }
@@ -99,6 +105,7 @@ impl fmt::Debug for RemoteConfig {
             .field("retries", &self.retries)
             .field("on_timeout", &self.on_timeout)
             .field("on_loss", &self.on_loss)
+            .field("prefetch", &self.prefetch)
             .field("max_jobs", &self.max_jobs)
             .finish_non_exhaustive()
     }
@@ -256,6 +263,8 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
                 session: None,
                 next_id: 0,
                 taken: 0,
+                pace: None,
+                answered: now,
                 heard: now,
                 ask_at: now,
                 greeted_since: now,
@@ -304,6 +313,10 @@ struct Run<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
     next_id: u16,
     /// How many jobs have been sent.
     taken: u32,
+    /// How long answers take lately, each counted from the one before if the job was sent by then.
+    pace: Option<Duration>,
+    /// When the last answer came, or the first of the flights began.
+    answered: Duration,
     /// When something arrived last, or the first of the flights began.
     heard: Duration,
     /// When to ask, or to greet, again.
@@ -401,9 +414,33 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     /// Whether another job can be sent.
     fn can_take(&self) -> bool {
         self.session
-            .is_some_and(|peer| self.flights.len() < peer.window.min(WINDOW))
+            .is_some_and(|peer| self.flights.len() < self.depth().min(peer.window).min(WINDOW))
             && self.flights.iter().all(|flight| flight.sent)
             && !self.is_retired()
+    }
+
+    /// How many jobs to have in flight.
+    fn depth(&self) -> usize {
+        let Some(prefetch) = self.side.config.prefetch else {
+            return WINDOW;
+        };
+        let Some(pace) = self.pace else {
+            return 1;
+        };
+        let beside = prefetch.as_nanos() / pace.as_nanos().max(1);
+        usize::try_from(beside)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+    }
+
+    /// An answer has come: the pace is a mean that forgets.
+    fn keep_pace(&mut self) {
+        let took = self.heard.saturating_sub(self.answered);
+        self.answered = self.heard;
+        self.pace = Some(match self.pace {
+            Some(pace) => pace.saturating_mul(7).saturating_add(took) / 8,
+            None => took,
+        });
     }
 
     fn sleep(&mut self) {
@@ -555,6 +592,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     fn take_in(&mut self, (answer, body): (ToClient, Range<usize>)) -> Result<(), RemoteError> {
         self.heard = self.now();
+        if let ToClient::Result { .. } | ToClient::Fault { .. } = answer {
+            self.keep_pace();
+        }
         match answer {
             ToClient::Ready => {
                 self.lose_link_if_any(LossReason::RESTARTED);
@@ -733,6 +773,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         };
         if self.flights.is_empty() {
             self.heard = self.now();
+            self.answered = self.heard;
             self.ask_at = self.heard.saturating_add(self.side.config.probe);
         }
         self.taken = self.taken.saturating_add(1);
