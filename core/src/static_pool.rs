@@ -281,6 +281,23 @@ impl<
         self.handle().submit_remote(job)
     }
 
+    /// [`submit_remote`](Self::submit_remote), but waits for room if the pool is full, as
+    /// [`submit_blocking`](Self::submit_blocking) does.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    #[cfg(feature = "remote")]
+    pub fn submit_remote_blocking<J>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::remote::RemoteJob,
+    {
+        self.handle().submit_remote_blocking(job)
+    }
+
     /// Queues a closure that is given a [`CancelToken`], to look whether it should stop.
     ///
     /// As [`submit`](Self::submit) otherwise; see [`CancelToken`] for an example.

@@ -222,6 +222,19 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             .map_err(|error| error.map(|job| job.0))
     }
 
+    /// See [`StaticPool::submit_remote_blocking`](crate::StaticPool::submit_remote_blocking).
+    #[cfg(feature = "remote")]
+    pub fn submit_remote_blocking<J>(
+        self,
+        job: J,
+    ) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
+    where
+        J: crate::remote::RemoteJob,
+    {
+        self.submit_waiting(crate::remote::Travelling(job), None)
+            .map_err(|error| error.map(|job| job.0))
+    }
+
     /// See [`StaticPool::submit_detached`](crate::StaticPool::submit_detached).
     pub fn submit_detached<F>(self, job: F) -> Result<(), SubmitError<F>>
     where
@@ -236,7 +249,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submit_waiting(job, None)
+        self.submit_waiting(Closure(job), None)
+            .map_err(|error| error.map(|job| job.0))
     }
 
     /// See [`StaticPool::submit_timeout`](crate::StaticPool::submit_timeout).
@@ -249,21 +263,22 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.submit_waiting(job, Some(timeout))
+        self.submit_waiting(Closure(job), Some(timeout))
+            .map_err(|error| error.map(|job| job.0))
     }
 
-    fn submit_waiting<F, T>(
+    fn submit_waiting<J>(
         self,
-        mut job: F,
+        mut job: J,
         timeout: Option<Duration>,
-    ) -> Result<JobFuture<'p, T>, SubmitError<F>>
+    ) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
     where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
+        J: Job + Send + 'static,
+        J::Output: Send + 'static,
     {
         let deadline = self.raw.deadline_in(timeout);
         loop {
-            job = match self.submit(job) {
+            job = match self.submit_job(job) {
                 Err(SubmitError::Full(job)) => job,
                 outcome => return outcome,
             };

@@ -13,6 +13,8 @@ mod bridge;
 mod host_pool;
 mod panic;
 mod port;
+#[cfg(all(unix, feature = "process"))]
+pub mod process;
 mod thread_pool;
 mod workers;
 

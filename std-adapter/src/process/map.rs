@@ -1,0 +1,225 @@
+//! Many jobs at once, in chunks.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    vec,
+};
+
+use corepool::{
+    JobError, JobFuture, SubmitError,
+    remote::{JobContext, RemoteJob},
+};
+use postcard_schema::{
+    Schema,
+    schema::{DataModelType, NamedType},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    host_pool::Handle,
+    panic::{from_payload, message},
+};
+
+/// Several jobs of a kind that travel together and run one after the other: what
+/// [`ProcessPool::map`](super::ProcessPool::map) sends. To be in the job table beside the job.
+///
+/// ```
+/// # use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
+/// # use postcard_schema::Schema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Schema)]
+/// # struct Square(u64);
+/// # impl RemoteJob for Square {
+/// #     type Output = u64;
+/// #     const NAME: &'static str = "square";
+/// #     fn run(self, _context: &mut JobContext<'_>) -> u64 { self.0 * self.0 }
+/// # }
+/// use corepool_std::process::Chunk;
+///
+/// static JOBS: JobTable =
+///     JobTable::new(&[JobEntry::of::<Square>(), JobEntry::of::<Chunk<Square>>()]);
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "J: Serialize", deserialize = "J: DeserializeOwned"))]
+pub struct Chunk<J>(Vec<J>);
+
+impl<J: Schema> Schema for Chunk<J> {
+    const SCHEMA: &'static NamedType = &NamedType {
+        name: "Chunk",
+        ty: &DataModelType::NewtypeStruct(&NamedType {
+            name: "Vec<T>",
+            ty: &DataModelType::Seq(J::SCHEMA),
+        }),
+    };
+}
+
+impl<J: RemoteJob> RemoteJob for Chunk<J> {
+    /// Of each job the result, or the text of its panic.
+    type Output = Vec<Result<J::Output, String>>;
+    const NAME: &'static str = J::NAME;
+    const IDEMPOTENT: bool = J::IDEMPOTENT;
+
+    fn run(self, context: &mut JobContext<'_>) -> Self::Output {
+        let jobs = self.0.into_iter();
+        jobs.map(|job| {
+            catch_unwind(AssertUnwindSafe(|| job.run(context)))
+                .map_err(|payload| message(&payload).to_owned())
+        })
+        .collect()
+    }
+}
+
+/// A chunk of no jobs was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZeroChunk;
+
+impl fmt::Display for ZeroChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the chunk size must be at least 1")
+    }
+}
+
+impl std::error::Error for ZeroChunk {}
+
+/// The results of jobs, in the jobs' order: what [`ProcessPool::map`](super::ProcessPool::map)
+/// returns.
+pub struct Map<'p, I: Iterator<Item: RemoteJob>> {
+    pool: Handle<'p>,
+    jobs: std::iter::Fuse<I>,
+    chunk_size: usize,
+    window: usize,
+    /// The chunks that are under way, each with how many jobs it has.
+    chunks: VecDeque<(usize, Submitted<'p, I::Item>)>,
+    /// For which there was no room.
+    held_back: Option<Chunk<I::Item>>,
+    /// Of the chunk that is handed out now.
+    results: Results<<I::Item as RemoteJob>::Output>,
+}
+
+/// A chunk's future, or why it was refused.
+type Submitted<'p, J> = Result<JobFuture<'p, <Chunk<J> as RemoteJob>::Output>, JobError>;
+
+/// What a chunk has come to.
+enum Results<T> {
+    Ended(vec::IntoIter<Result<T, String>>),
+    /// So many of its jobs are still to be told.
+    Lost(usize, JobError),
+}
+
+impl<I: Iterator<Item: RemoteJob>> fmt::Debug for Map<'_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("chunk_size", &self.chunk_size)
+            .field("under_way", &self.chunks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
+    pub(super) fn new(
+        pool: Handle<'p>,
+        jobs: I,
+        chunk_size: usize,
+        window: usize,
+    ) -> Result<Self, ZeroChunk> {
+        if chunk_size == 0 {
+            return Err(ZeroChunk);
+        }
+        let mut map = Self {
+            pool,
+            jobs: jobs.fuse(),
+            chunk_size,
+            window,
+            chunks: VecDeque::new(),
+            held_back: None,
+            results: Results::Ended(Vec::new().into_iter()),
+        };
+        // As in Python, work begins with the call.
+        map.submit_ahead();
+        Ok(map)
+    }
+
+    fn submit_ahead(&mut self) {
+        while self.chunks.len() < self.window {
+            let chunk = self.held_back.take().unwrap_or_else(|| {
+                let jobs = self.jobs.by_ref();
+                Chunk(jobs.take(self.chunk_size).collect())
+            });
+            let size = chunk.0.len();
+            if size == 0 {
+                return;
+            }
+            let submitted = match self.chunks.is_empty() {
+                // Nothing of its own would make room.
+                true => self.pool.submit_remote_blocking(chunk),
+                false => self.pool.submit_remote(chunk),
+            };
+            match submitted {
+                Ok(future) => self.chunks.push_back((size, Ok(future))),
+                Err(SubmitError::Full(chunk)) => {
+                    self.held_back = Some(chunk);
+                    return;
+                }
+                Err(SubmitError::Broken(_, reason)) => {
+                    self.chunks.push_back((size, Err(JobError::Broken(reason))));
+                }
+                Err(_) => self.chunks.push_back((size, Err(JobError::ShutDown))),
+            }
+        }
+    }
+}
+
+impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
+    type Item = Result<<I::Item as RemoteJob>::Output, JobError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match &mut self.results {
+                Results::Ended(results) => {
+                    if let Some(result) = results.next() {
+                        return Some(
+                            result.map_err(|text| JobError::Panicked(from_payload(Box::new(text)))),
+                        );
+                    }
+                }
+                Results::Lost(left @ 1.., error) => {
+                    *left -= 1;
+                    return Some(Err(same(error)));
+                }
+                Results::Lost(..) => {}
+            }
+            self.submit_ahead();
+            let (size, chunk) = self.chunks.pop_front()?;
+            self.results = match chunk.and_then(JobFuture::result) {
+                Ok(results) => Results::Ended(results.into_iter()),
+                Err(error) => Results::Lost(size, error),
+            };
+        }
+    }
+}
+
+impl<I: Iterator<Item: RemoteJob>> Drop for Map<'_, I> {
+    fn drop(&mut self) {
+        for (_, chunk) in &self.chunks {
+            if let Ok(future) = chunk {
+                future.cancel();
+            }
+        }
+    }
+}
+
+/// The error of a chunk, for another of its jobs.
+fn same(error: &JobError) -> JobError {
+    match error {
+        JobError::WorkerLost(reason) => JobError::WorkerLost(*reason),
+        JobError::Broken(reason) => JobError::Broken(*reason),
+        JobError::Codec(error) => JobError::Codec(*error),
+        JobError::ShutDown => JobError::ShutDown,
+        JobError::Panicked(_) => JobError::Panicked(from_payload(Box::new(
+            "encoding or decoding the chunk panicked",
+        ))),
+        _ => JobError::Cancelled,
+    }
+}

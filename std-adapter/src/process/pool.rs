@@ -1,0 +1,513 @@
+//! The pool of processes.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt, io,
+    num::{NonZeroU32, NonZeroUsize},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use corepool::{
+    JobFuture, LossReason, OnLoss, PoolConfig, ShutdownError, SubmitError,
+    remote::{
+        Buffers, JobTable, OnTimeout, RemoteConfig, RemoteEnd, RemoteError, RemoteJob, RemoteWorker,
+    },
+};
+use rustix::process::Signal;
+
+use super::{
+    ASKED,
+    child::DEFAULT_FRAME,
+    link::{ChildLink, OwnedChild, PollWorker},
+    map::{Map, ZeroChunk},
+    reason::loss_reason,
+};
+use crate::{
+    host_pool::{Handle, HostPool, ThreadMain, Threads},
+    panic::from_payload,
+    port::SPINS,
+};
+
+/// How many jobs a child has at most, waiting and running.
+const WINDOW: usize = 64;
+
+/// Why a process pool could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// `max_workers` must be 1 to 1,000.
+    MaxWorkers(usize),
+    /// `capacity` must be 1 to 65,000.
+    Capacity(usize),
+    /// `priorities` must be 1 to 16.
+    Priorities(usize),
+    /// `max_tasks_per_child` must be at least 1.
+    MaxTasks,
+    /// `frame_bytes` must be 64 to 1 GiB.
+    FrameBytes(usize),
+    /// The program of this process, which the children are to run, is not known.
+    NoProgram(io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxWorkers(n) => write!(f, "max_workers must be 1 to 1,000, not {n}"),
+            Self::Capacity(n) => write!(f, "capacity must be 1 to 65,000, not {n}"),
+            Self::Priorities(n) => write!(f, "priorities must be 1 to 16, not {n}"),
+            Self::MaxTasks => f.write_str("max_tasks_per_child must be at least 1"),
+            Self::FrameBytes(n) => write!(f, "frame_bytes must be 64 to 1 GiB, not {n}"),
+            Self::NoProgram(error) => write!(
+                f,
+                "the program of this process is not known ({error}): give a worker_program"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Options of a [`ProcessPool`].
+#[derive(Clone)]
+pub struct ProcessPoolBuilder {
+    jobs: &'static JobTable,
+    max_workers: usize,
+    max_tasks_per_child: Option<u32>,
+    program: Option<PathBuf>,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    capacity: usize,
+    priorities: usize,
+    frame_bytes: usize,
+    start_timeout: Duration,
+    on_loss: OnLoss,
+}
+
+impl fmt::Debug for ProcessPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPoolBuilder")
+            .field("jobs", &self.jobs)
+            .field("max_workers", &self.max_workers)
+            .field("max_tasks_per_child", &self.max_tasks_per_child)
+            .field("program", &self.program)
+            .field("capacity", &self.capacity)
+            .field("priorities", &self.priorities)
+            .field("frame_bytes", &self.frame_bytes)
+            .field("start_timeout", &self.start_timeout)
+            .field("on_loss", &self.on_loss)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ProcessPoolBuilder {
+    /// How many child processes at most: 1 to 1,000. By default, the number of cores.
+    pub fn max_workers(mut self, max_workers: usize) -> Self {
+        self.max_workers = max_workers;
+        self
+    }
+
+    /// How many jobs a child does before another takes its place, at least 1. Without limit by
+    /// default.
+    pub fn max_tasks_per_child(mut self, jobs: u32) -> Self {
+        self.max_tasks_per_child = Some(jobs);
+        self
+    }
+
+    /// The program that the children run, in place of that of this process. Its `main` calls
+    /// [`run_worker_if_asked`](super::run_worker_if_asked) with the same table.
+    pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// Adds an argument to the children's command line. None by default.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Sets a variable in the children's environment, which is that of this process otherwise: a
+    /// way to tell their initializer something.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.push(variable);
+        self
+    }
+
+    /// How many jobs can be in flight, queued, running, or done with the result not taken: 1 to
+    /// 65,000. By default 1,024.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// How many levels of urgency there are: 1, the default, to 16.
+    pub fn priorities(mut self, priorities: usize) -> Self {
+        self.priorities = priorities;
+        self
+    }
+
+    /// How many bytes the arguments or the result of a job can have, encoded, and with some 20 more:
+    /// 64 to 1 GiB. By default 1 MiB. Parent and child have two buffers of this size for each child;
+    /// pages that are not used take no memory.
+    pub fn frame_bytes(mut self, bytes: usize) -> Self {
+        self.frame_bytes = bytes;
+        self
+    }
+
+    /// How long a child may take from its start until it is ready for jobs, its initializer
+    /// included. By default a minute.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// What the loss of a child means for the pool: it is broken, which is the default, as in
+    /// Python; or another child takes its place, and only the jobs that the lost one had fail.
+    pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
+        self.on_loss = on_loss;
+        self
+    }
+
+    /// Builds the pool. No child starts before the first job.
+    ///
+    /// # Errors
+    ///
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<ProcessPool, BuildError> {
+        if !(1..=1_000).contains(&self.max_workers) {
+            return Err(BuildError::MaxWorkers(self.max_workers));
+        }
+        if !(1..=65_000).contains(&self.capacity) {
+            return Err(BuildError::Capacity(self.capacity));
+        }
+        if !(1..=16).contains(&self.priorities) {
+            return Err(BuildError::Priorities(self.priorities));
+        }
+        if !(64..=1 << 30).contains(&self.frame_bytes) {
+            return Err(BuildError::FrameBytes(self.frame_bytes));
+        }
+        let max_jobs = match self.max_tasks_per_child.map(NonZeroU32::new) {
+            Some(None) => return Err(BuildError::MaxTasks),
+            Some(some) => some,
+            None => None,
+        };
+        let program = match self.program {
+            Some(program) => program,
+            None => std::env::current_exe().map_err(BuildError::NoProgram)?,
+        };
+        let config = PoolConfig {
+            slots: self.capacity,
+            priorities: self.priorities,
+            workers: self.max_workers,
+            waiters: 32,
+        };
+        let threads = Threads {
+            max: self.max_workers,
+            name_prefix: String::from("ProcessPool"),
+            spins: SPINS,
+        };
+        let mut children = Vec::new();
+        children.resize_with(self.max_workers, || None);
+        let main = Children {
+            jobs: self.jobs,
+            program,
+            arguments: self.arguments,
+            environment: self.environment,
+            frame_bytes: self.frame_bytes,
+            remote: RemoteConfig {
+                patience: Some(self.start_timeout),
+                on_timeout: OnTimeout::LoseLink,
+                on_loss: self.on_loss,
+                prefetch: Some(Duration::from_millis(1)),
+                max_jobs,
+                panic: |text| from_payload(Box::new(text.to_owned())),
+                ..RemoteConfig::default()
+            },
+            children: Mutex::new(children),
+        };
+        Ok(ProcessPool {
+            inner: HostPool::new(config, threads, main),
+        })
+    }
+}
+
+/// An executor on child processes: Python's `ProcessPoolExecutor`. See the
+/// [module](crate::process) for an example and for how children end.
+///
+/// The number of jobs in flight is bounded by `capacity`. Dropping the pool waits for all work, like
+/// `shutdown(true, false)`.
+pub struct ProcessPool {
+    inner: Arc<HostPool<Children>>,
+}
+
+impl ProcessPool {
+    /// A pool with default options, whose children know these jobs.
+    ///
+    /// # Panics
+    ///
+    /// If the program of this process is not known: see [`BuildError::NoProgram`].
+    pub fn new(jobs: &'static JobTable) -> Self {
+        Self::builder(jobs)
+            .build()
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Options for a pool whose children know these jobs.
+    pub fn builder(jobs: &'static JobTable) -> ProcessPoolBuilder {
+        ProcessPoolBuilder {
+            jobs,
+            max_workers: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            max_tasks_per_child: None,
+            program: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            capacity: 1_024,
+            priorities: 1,
+            frame_bytes: DEFAULT_FRAME,
+            start_timeout: Duration::from_secs(60),
+            on_loss: OnLoss::Break,
+        }
+    }
+
+    fn handle(&self) -> Handle<'_> {
+        self.inner.handle()
+    }
+
+    /// How many children there can be.
+    pub fn max_workers(&self) -> usize {
+        self.inner.options().max
+    }
+
+    /// The process numbers of the children that there are now.
+    pub fn worker_ids(&self) -> Vec<u32> {
+        let children = self.inner.main.children();
+        let there = children.iter().flatten();
+        there.filter_map(|child| child.id()).collect()
+    }
+
+    /// Queues a job and returns the future of its result. Never waits, also not for a child that is
+    /// slow to take in what it is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the job is in the
+    /// error.
+    pub fn submit<J: RemoteJob>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.handle().submit_remote(job)
+    }
+
+    /// [`submit`](Self::submit), but waits for room if the pool is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    pub fn submit_blocking<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.handle().submit_remote_blocking(job)
+    }
+
+    /// Has all jobs done, and iterates over their results in the jobs' order. They travel in chunks
+    /// of `chunk_size`, which saves time where jobs are short; the pool's table must have a
+    /// [`Chunk`] of the job.
+    ///
+    /// Chunks are submitted ahead of the result that is asked for, at most two for each worker. A job
+    /// that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
+    /// error. Dropping the iterator cancels what does not run yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ZeroChunk`] if `chunk_size` is 0.
+    pub fn map<I>(&self, jobs: I, chunk_size: usize) -> Result<Map<'_, I::IntoIter>, ZeroChunk>
+    where
+        I: IntoIterator<Item: RemoteJob>,
+    {
+        let window = self.max_workers() * 2;
+        Map::new(self.handle(), jobs.into_iter(), chunk_size, window)
+    }
+
+    /// [`submit`](Self::submit) at a priority. See [`StaticPool::at`](corepool::StaticPool::at).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), and [`SubmitError::NoSuchPriority`].
+    pub fn submit_at<J: RemoteJob>(
+        &self,
+        priority: usize,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.handle().at(priority).submit_remote(job)
+    }
+
+    /// Ends the pool: no new work is taken. With `cancel_futures`, what is queued is cancelled; with
+    /// `wait`, returns when all work is done and all children have exited. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::WouldDeadlock`] if a callback of the pool calls it with `wait`; the pool is
+    /// shut down all the same.
+    pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.handle().shutdown(wait, cancel_futures)?;
+        if wait {
+            self.inner.join();
+        }
+        Ok(())
+    }
+
+    /// Shuts the pool down as `shutdown(false, true)` does, and asks each child to end, by `SIGTERM`.
+    /// What runs ends with [`WorkerLost`](corepool::JobError::WorkerLost).
+    pub fn terminate_workers(&self) {
+        self.signal_workers(Signal::TERM);
+    }
+
+    /// Shuts the pool down as `shutdown(false, true)` does, and ends each child, by `SIGKILL`. What
+    /// runs ends with [`WorkerLost`](corepool::JobError::WorkerLost).
+    pub fn kill_workers(&self) {
+        self.signal_workers(Signal::KILL);
+    }
+
+    fn signal_workers(&self, signal: Signal) {
+        // Without `wait`, it does not fail.
+        let _ = self.shutdown(false, true);
+        for child in self.inner.main.children().iter().flatten() {
+            child.signal(signal);
+        }
+    }
+}
+
+impl Drop for ProcessPool {
+    /// Waits for all work. Dropped by a callback of its own, it does not wait: the threads end when
+    /// the work is done.
+    fn drop(&mut self) {
+        let _ = self.shutdown(true, false);
+    }
+}
+
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool")
+            .field("max_workers", &self.max_workers())
+            .field("workers", &self.worker_ids())
+            .field("capacity", &self.handle().capacity())
+            .finish()
+    }
+}
+
+/// What the pool's threads do: each looks after a child at a time.
+struct Children {
+    jobs: &'static JobTable,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    frame_bytes: usize,
+    remote: RemoteConfig,
+    /// By the number of the thread.
+    children: Mutex<Vec<Option<Arc<OwnedChild>>>>,
+}
+
+/// Why there is no child.
+enum Failed {
+    Start(io::Error),
+    Remote(RemoteError),
+    /// Whether it had come so far that it was sent a job.
+    Lost(LossReason, bool),
+}
+
+impl ThreadMain for Children {
+    fn run(pool: &HostPool<Self>, number: usize) {
+        let main = &pool.main;
+        let (mut outbox, mut inbox) = (vec![0; main.frame_bytes], vec![0; main.frame_bytes]);
+        loop {
+            let buffers = Buffers {
+                outbox: &mut outbox,
+                inbox: &mut inbox,
+            };
+            match main.look_after_child(pool, number, buffers) {
+                Ok(RemoteEnd::ShutDown) => return,
+                Ok(RemoteEnd::Retired) => {}
+                Err(Failed::Lost(_, true)) => {}
+                // Another would come to the same end.
+                Err(Failed::Lost(reason, false)) => return break_pool(pool, reason.0),
+                Err(Failed::Remote(RemoteError::Run(_))) => return,
+                Err(Failed::Remote(error)) => return break_pool(pool, &error.to_string()),
+                Err(Failed::Start(error)) => {
+                    let text = format!("cannot start a worker process: {error}");
+                    return break_pool(pool, &text);
+                }
+            }
+            let handle = pool.handle();
+            let over = handle.is_shut_down() && handle.unfinished() == 0;
+            if over || handle.broken_reason().is_some() {
+                return;
+            }
+        }
+    }
+}
+
+fn break_pool(pool: &HostPool<Children>, text: &str) {
+    pool.handle().break_pool(loss_reason(text, "").0);
+}
+
+impl Children {
+    fn children(&self) -> MutexGuard<'_, Vec<Option<Arc<OwnedChild>>>> {
+        // A list of handles has no state that a panic could leave broken.
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look_after_child(
+        &self,
+        pool: &HostPool<Self>,
+        number: usize,
+        buffers: Buffers<'_>,
+    ) -> Result<RemoteEnd, Failed> {
+        let worker = PollWorker::new(pool.options().spins).map_err(Failed::Start)?;
+        let link = self.start(&worker, number).map_err(Failed::Start)?;
+        let mut remote = RemoteWorker::<_, WINDOW>::new(link, self.jobs, buffers, self.remote);
+        let end = remote
+            .run(pool.handle(), &worker)
+            .map_err(|error| match error {
+                RemoteError::Lost(reason) => Failed::Lost(reason, worker.has_had_jobs()),
+                error => Failed::Remote(error),
+            });
+        if end.is_ok() {
+            // It has been said goodbye to.
+            remote.link_mut().why();
+        }
+        drop(remote);
+        if let Some(place) = self.children().get_mut(number) {
+            *place = None;
+        }
+        end
+    }
+
+    fn start(&self, worker: &PollWorker, number: usize) -> io::Result<ChildLink> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env(ASKED, self.frame_bytes.to_string())
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take();
+        let child = Arc::new(OwnedChild::new(child));
+        let Some(stderr) = stderr else {
+            child.kill();
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let link = worker
+            .link(ours, stderr, Arc::clone(&child))
+            .inspect_err(|_| child.kill())?;
+        if let Some(place) = self.children().get_mut(number) {
+            *place = Some(child);
+        }
+        Ok(link)
+    }
+}

@@ -1,0 +1,1340 @@
+//! The process pool, with this program as its own worker program.
+//!
+//! What a child has come to is told by files in a directory of the test's own: a job says there that
+//! it has begun, and goes on when it is told to.
+
+use std::{
+    collections::HashSet,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use corepool::{
+    BrokenReason, CodecError, FutureSet, JobError, OnLoss, ReturnWhen, SubmitError, as_completed,
+    remote::{JobContext, JobEntry, JobTable, RemoteJob},
+    wait,
+};
+use corepool_std::{
+    PanicExt,
+    process::{BuildError, Chunk, ProcessPool, ProcessPoolBuilder, ZeroChunk, run_worker_with},
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use postcard_schema::Schema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+// The jobs.
+
+#[derive(Serialize, Deserialize, Schema)]
+struct Pow(u64, u32);
+
+impl RemoteJob for Pow {
+    type Output = u64;
+    const NAME: &'static str = "pow";
+
+    fn run(self, _context: &mut JobContext<'_>) -> u64 {
+        self.0.pow(self.1)
+    }
+}
+
+/// The number of the process that it runs in.
+#[derive(Serialize, Deserialize, Schema)]
+struct ProcessId;
+
+impl RemoteJob for ProcessId {
+    type Output = u32;
+    const NAME: &'static str = "process_id";
+
+    fn run(self, _context: &mut JobContext<'_>) -> u32 {
+        std::process::id()
+    }
+}
+
+/// Says that it has begun, and waits until it is let go.
+#[derive(Serialize, Deserialize, Schema)]
+struct AtGate(String);
+
+impl RemoteJob for AtGate {
+    type Output = u32;
+    const NAME: &'static str = "at_gate";
+
+    fn run(self, _context: &mut JobContext<'_>) -> u32 {
+        let gate = Gate(PathBuf::from(self.0));
+        fs::write(gate.begun(), std::process::id().to_string()).unwrap();
+        while !gate.opened().exists() {
+            thread::yield_now();
+        }
+        std::process::id()
+    }
+}
+
+#[derive(Clone)]
+struct Gate(PathBuf);
+
+impl Gate {
+    fn new(directory: &Path, name: &str) -> Self {
+        Self(directory.join(name))
+    }
+
+    fn job(&self) -> AtGate {
+        AtGate(self.0.to_str().unwrap().to_owned())
+    }
+
+    fn begun(&self) -> PathBuf {
+        self.0.with_extension("begun")
+    }
+
+    fn opened(&self) -> PathBuf {
+        self.0.with_extension("opened")
+    }
+
+    /// In which process the job is.
+    fn wait_until_begun(&self) -> u32 {
+        loop {
+            if let Ok(id) = fs::read_to_string(self.begun())
+                && let Ok(id) = id.parse()
+            {
+                return id;
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn open(&self) {
+        fs::write(self.opened(), "").unwrap();
+    }
+}
+
+/// How a process can come to its end.
+#[derive(Clone, Copy, Serialize, Deserialize, Schema)]
+enum Ending {
+    Panic,
+    Exit,
+    Abort,
+}
+
+impl Ending {
+    fn come(self) {
+        match self {
+            Self::Panic => panic!("as asked for"),
+            Self::Exit => {
+                eprintln!("about to exit");
+                std::process::exit(3)
+            }
+            Self::Abort => {
+                eprintln!("about to abort");
+                std::process::abort()
+            }
+        }
+    }
+}
+
+/// Ends its process, or panics.
+#[derive(Serialize, Deserialize, Schema)]
+struct End(Ending);
+
+impl RemoteJob for End {
+    type Output = ();
+    const NAME: &'static str = "end";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        self.0.come();
+    }
+}
+
+/// Encodes and decodes as a number that says what happens meanwhile.
+#[derive(Schema)]
+struct Troublesome(u8);
+
+const IN_ENCODE: u8 = 1;
+const IN_DECODE: u8 = 2;
+const ERROR: u8 = 0;
+const PANIC: u8 = 4;
+const EXIT: u8 = 8;
+const ABORT: u8 = 12;
+
+impl Troublesome {
+    /// False: an error is to be returned.
+    fn happen(&self, at: u8) -> bool {
+        if self.0 & 3 != at {
+            return true;
+        }
+        match self.0 & 12 {
+            PANIC => Ending::Panic.come(),
+            EXIT => Ending::Exit.come(),
+            ABORT => Ending::Abort.come(),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Serialize for Troublesome {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if !self.happen(IN_ENCODE) {
+            return Err(ser::Error::custom("as asked for"));
+        }
+        self.0.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Troublesome {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let trouble = Self(u8::deserialize(from)?);
+        if !trouble.happen(IN_DECODE) {
+            return Err(de::Error::custom("as asked for"));
+        }
+        Ok(trouble)
+    }
+}
+
+/// Has trouble on its way to the child.
+#[derive(Serialize, Deserialize, Schema)]
+struct TroubleThere(Troublesome);
+
+impl RemoteJob for TroubleThere {
+    type Output = ();
+    const NAME: &'static str = "trouble_there";
+
+    fn run(self, _context: &mut JobContext<'_>) {}
+}
+
+/// Its result has trouble on its way back.
+#[derive(Serialize, Deserialize, Schema)]
+struct TroubleBack(u8);
+
+impl RemoteJob for TroubleBack {
+    type Output = Troublesome;
+    const NAME: &'static str = "trouble_back";
+
+    fn run(self, _context: &mut JobContext<'_>) -> Troublesome {
+        Troublesome(self.0)
+    }
+}
+
+#[derive(Serialize, Deserialize, Schema)]
+struct Echo(Vec<u8>);
+
+impl RemoteJob for Echo {
+    type Output = Vec<u8>;
+    const NAME: &'static str = "echo";
+
+    fn run(self, _context: &mut JobContext<'_>) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Writes so many bytes to standard error.
+#[derive(Serialize, Deserialize, Schema)]
+struct Flood(u32);
+
+impl RemoteJob for Flood {
+    type Output = ();
+    const NAME: &'static str = "flood";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        let line = [b' '; 1_000];
+        for _ in 0..self.0 / 1_000 {
+            std::io::stderr().write_all(&line).unwrap();
+        }
+    }
+}
+
+/// Writes what is no frame to its socket.
+#[derive(Serialize, Deserialize, Schema)]
+struct Babble;
+
+impl RemoteJob for Babble {
+    type Output = ();
+    const NAME: &'static str = "babble";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        // The socket is the one descriptor that is a socket.
+        for fd in 3..64 {
+            // SAFETY: a write to whatever it is, or to nothing.
+            unsafe { libc::send(fd, c"no frame".as_ptr().cast(), 9, 0) };
+        }
+        loop {
+            thread::park();
+        }
+    }
+}
+
+/// Does not end by itself.
+#[derive(Serialize, Deserialize, Schema)]
+struct Hang(String);
+
+impl RemoteJob for Hang {
+    type Output = u32;
+    const NAME: &'static str = "hang";
+    const TIMEOUT: Option<Duration> = Some(Duration::from_millis(50));
+
+    fn run(self, context: &mut JobContext<'_>) -> u32 {
+        AtGate(self.0).run(context)
+    }
+}
+
+/// What the initializer has left.
+#[derive(Serialize, Deserialize, Schema)]
+struct Initialized;
+
+impl RemoteJob for Initialized {
+    type Output = Option<String>;
+    const NAME: &'static str = "initialized";
+
+    fn run(self, _context: &mut JobContext<'_>) -> Option<String> {
+        std::env::var("INITIALIZER").ok()
+    }
+}
+
+static JOBS: JobTable = JobTable::new(&[
+    JobEntry::of::<Pow>(),
+    JobEntry::of::<Chunk<Pow>>(),
+    JobEntry::of::<ProcessId>(),
+    JobEntry::of::<AtGate>(),
+    JobEntry::of::<End>(),
+    JobEntry::of::<TroubleThere>(),
+    JobEntry::of::<TroubleBack>(),
+    JobEntry::of::<Echo>(),
+    JobEntry::of::<Flood>(),
+    JobEntry::of::<Babble>(),
+    JobEntry::of::<Hang>(),
+    JobEntry::of::<Initialized>(),
+]);
+
+// What the tests have in common.
+
+fn builder() -> ProcessPoolBuilder {
+    ProcessPool::builder(&JOBS).max_workers(2)
+}
+
+fn pool() -> ProcessPool {
+    builder().build().unwrap()
+}
+
+fn one_worker() -> ProcessPool {
+    builder().max_workers(1).build().unwrap()
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Whether there is such a process, a zombie included.
+fn exists(id: u32) -> bool {
+    // SAFETY: signal 0 is none.
+    unsafe { libc::kill(id.try_into().unwrap(), 0) == 0 }
+}
+
+fn wait_until_gone(id: u32) {
+    while exists(id) {
+        thread::yield_now();
+    }
+}
+
+fn kill(id: u32) {
+    // SAFETY: to a child of this process that has not been waited for.
+    unsafe { libc::kill(id.try_into().unwrap(), libc::SIGKILL) };
+}
+
+/// The text of the reason for which a worker was lost.
+fn loss(error: JobError) -> &'static str {
+    match error {
+        JobError::WorkerLost(reason) => reason.0,
+        JobError::Broken(BrokenReason::WorkerLost(reason)) => reason.0,
+        JobError::Broken(BrokenReason::Application(text)) => text,
+        other => panic!("{other}"),
+    }
+}
+
+fn assert_mentions(text: &str, what: &str) {
+    assert!(text.contains(what), "{text:?} does not mention {what:?}");
+}
+
+fn assert_broken(pool: &ProcessPool) {
+    let refused = pool.submit(Pow(2, 5)).map(drop).unwrap_err();
+    assert!(
+        matches!(refused, SubmitError::Broken(Pow(2, 5), _)),
+        "{refused}"
+    );
+}
+
+// ExecutorTest.
+
+/// `test_submit`.
+fn submit() {
+    let future = pool()
+        .submit(Pow(2, 8))
+        .map(|future| future.result().unwrap());
+    assert_eq!(future.unwrap(), 256);
+}
+
+/// `test_map`.
+fn map() {
+    let pool = pool();
+    let results = pool.map((0..10).map(|n| Pow(n, 2)), 1).unwrap();
+    let results: Vec<_> = results.map(Result::unwrap).collect();
+    assert_eq!(results, (0..10).map(|n| n * n).collect::<Vec<_>>());
+}
+
+/// `test_map_exception`: an error takes its own place.
+fn map_exception() {
+    let pool = pool();
+    let jobs = [Pow(2, 2), Pow(10, 30), Pow(3, 2)];
+    let results: Vec<_> = pool.map(jobs, 3).unwrap().collect();
+    assert_eq!(*results[0].as_ref().unwrap(), 4);
+    assert!(matches!(results[1], Err(JobError::Panicked(_))));
+    assert_eq!(*results[2].as_ref().unwrap(), 9);
+}
+
+/// `test_map_chunksize`.
+fn map_chunksize() {
+    let pool = pool();
+    for chunk_size in [1, 3, 5, 7, 20] {
+        let results = pool.map((0..17).map(|n| Pow(n, 2)), chunk_size).unwrap();
+        let results: Vec<_> = results.map(Result::unwrap).collect();
+        assert_eq!(results, (0..17).map(|n| n * n).collect::<Vec<_>>());
+    }
+    assert_eq!(pool.map([Pow(1, 1)], 0).unwrap_err(), ZeroChunk);
+}
+
+/// `test_map_buffersize_on_infinite_iterable`.
+fn map_on_infinite_iterable() {
+    let pool = pool();
+    let results = pool.map((1..).map(|n| Pow(n, 1)), 4).unwrap();
+    let results: Vec<_> = results.take(10).map(Result::unwrap).collect();
+    assert_eq!(results, (1..=10).collect::<Vec<_>>());
+}
+
+/// A pool with no room for all chunks takes them one after the other.
+fn map_in_a_small_pool() {
+    let pool = builder().capacity(1).build().unwrap();
+    let results = pool.map((0..50).map(|n| Pow(n, 1)), 2).unwrap();
+    let results: Vec<_> = results.map(Result::unwrap).collect();
+    assert_eq!(results, (0..50).collect::<Vec<_>>());
+}
+
+/// `test_map_close`: dropped early, the rest is cancelled.
+fn map_close() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let rest = pool.map((0..10).map(|n| Pow(n, 1)), 1).unwrap();
+    drop(rest);
+    let next = pool.submit(Pow(1, 1)).unwrap();
+    gate.open();
+    running.result().unwrap();
+    assert_eq!(next.result().unwrap(), 1);
+}
+
+/// `test_map` after shutdown.
+fn map_after_shutdown() {
+    let pool = pool();
+    pool.shutdown(true, false).unwrap();
+    let mut results = pool.map([Pow(1, 1)], 1).unwrap();
+    assert!(matches!(results.next(), Some(Err(JobError::ShutDown))));
+}
+
+/// `test_shutdown_race_issue12456`.
+fn shutdown_race_issue12456() {
+    let pool = pool();
+    for _ in 0..4 {
+        drop(pool.submit(Pow(1, 1)).unwrap());
+    }
+    pool.shutdown(true, false).unwrap();
+}
+
+/// `test_max_workers_negative`, adapted: 0 is an error.
+fn max_workers_negative() {
+    let error = builder().max_workers(0).build().unwrap_err();
+    assert!(matches!(error, BuildError::MaxWorkers(0)));
+}
+
+/// `test_max_workers_too_large`.
+fn max_workers_too_large() {
+    let error = builder().max_workers(1_001).build().unwrap_err();
+    assert!(matches!(error, BuildError::MaxWorkers(1_001)));
+}
+
+fn bounds_of_the_builder() {
+    let capacity = builder().capacity(0).build().unwrap_err();
+    assert!(matches!(capacity, BuildError::Capacity(0)));
+    let priorities = builder().priorities(17).build().unwrap_err();
+    assert!(matches!(priorities, BuildError::Priorities(17)));
+    let tasks = builder().max_tasks_per_child(0).build().unwrap_err();
+    assert!(matches!(tasks, BuildError::MaxTasks));
+    let frame = builder().frame_bytes(63).build().unwrap_err();
+    assert!(matches!(frame, BuildError::FrameBytes(63)));
+}
+
+/// By default there are as many workers as cores.
+fn default_workers() {
+    let cores = thread::available_parallelism().unwrap().get();
+    assert_eq!(
+        ProcessPool::builder(&JOBS).build().unwrap().max_workers(),
+        cores
+    );
+}
+
+/// The jobs run in other processes, which are children of this one.
+fn jobs_run_in_children() {
+    let pool = one_worker();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    assert_ne!(id, std::process::id());
+    assert_eq!(pool.worker_ids(), [id]);
+}
+
+/// The most urgent first.
+fn priorities() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = builder().max_workers(1).priorities(2).build().unwrap();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let (tell, told) = mpsc::channel();
+    let submit = |priority: usize| {
+        let mut future = pool.submit_at(priority, Pow(1, 1)).unwrap();
+        let tell = tell.clone();
+        future
+            .add_done_callback(move |_| tell.send(priority).unwrap())
+            .unwrap();
+        future
+    };
+    let futures = [submit(0), submit(1)];
+    gate.open();
+    running.result().unwrap();
+    futures.into_iter().for_each(|future| drop(future.result()));
+    assert_eq!(told.iter().take(2).collect::<Vec<_>>(), [1, 0]);
+}
+
+// WaitTests, AsCompletedTests.
+
+/// `test_all_completed`, `test_20369`.
+fn wait_for_all() {
+    let pool = pool();
+    let mut futures = [1, 2, 3].map(|n| pool.submit(Pow(n, 2)).unwrap());
+    let waited = wait(&mut futures, None, ReturnWhen::AllCompleted).unwrap();
+    assert_eq!(waited.done.len(), 3);
+}
+
+/// `test_no_timeout`.
+fn as_completed_yields_each() {
+    let pool = pool();
+    let futures: FutureSet<_, 3> = (1..=3).map(|n| pool.submit(Pow(n, 2)).unwrap()).collect();
+    let results = as_completed(futures, None)
+        .map(|future| future.unwrap().result().unwrap())
+        .collect::<HashSet<_>>();
+    assert_eq!(results, HashSet::from([1, 4, 9]));
+}
+
+// FutureTests.
+
+/// `test_cancel`: what is queued is cancelled, what runs is not.
+fn cancel() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let queued = pool.submit(Pow(1, 1)).unwrap();
+    assert!(queued.cancel());
+    assert!(!running.cancel());
+    gate.open();
+    running.result().unwrap();
+    assert!(matches!(queued.result(), Err(JobError::Cancelled)));
+}
+
+/// `test_result_with_timeout`: a time-out does not cancel.
+fn result_with_timeout() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let mut running = pool.submit(gate.job()).unwrap();
+    let id = gate.wait_until_begun();
+    let early = running.result_timeout(Duration::ZERO);
+    assert!(matches!(early, Err(JobError::TimedOut)));
+    gate.open();
+    assert_eq!(running.result().unwrap(), id);
+}
+
+// ShutdownTest, ProcessPoolShutdownTest.
+
+/// `test_run_after_shutdown`.
+fn run_after_shutdown() {
+    let pool = pool();
+    pool.shutdown(false, false).unwrap();
+    let refused = pool.submit(Pow(2, 5)).map(drop).unwrap_err();
+    assert!(matches!(refused, SubmitError::ShutDown(Pow(2, 5))));
+}
+
+/// `test_hang_issue12364`: 50 queued jobs are done before the shutdown is.
+fn hang_issue12364() {
+    let pool = pool();
+    let futures: Vec<_> = (0..50).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
+    pool.shutdown(true, false).unwrap();
+    for (n, future) in (0..).zip(futures) {
+        assert_eq!(future.result().unwrap(), n);
+    }
+}
+
+/// `test_cancel_futures`.
+fn cancel_futures() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let queued: Vec<_> = (0..50).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
+    pool.shutdown(false, true).unwrap();
+    assert!(queued.iter().all(|future| future.cancelled()));
+    gate.open();
+    pool.shutdown(true, false).unwrap();
+    running.result().unwrap();
+}
+
+/// `test_hang_gh94440`.
+fn hang_gh94440() {
+    for _ in 0..3 {
+        let pool = one_worker();
+        let future = pool.submit(Pow(1, 1)).unwrap();
+        let cancelled = future.cancel();
+        pool.shutdown(true, false).unwrap();
+        assert_eq!(future.result().is_err(), cancelled);
+    }
+}
+
+/// `test_processes_terminate`: no child is left, not even as a zombie.
+fn processes_terminate() {
+    let pool = pool();
+    for n in 0..10 {
+        drop(pool.submit(Pow(n, 1)).unwrap());
+    }
+    pool.submit(ProcessId).unwrap().result().unwrap();
+    let ids = pool.worker_ids();
+    assert!(!ids.is_empty());
+    pool.shutdown(true, false).unwrap();
+    assert!(ids.iter().all(|&id| !exists(id)));
+}
+
+/// `test_context_manager_shutdown`, `test_del_shutdown`: the end of the scope waits for all.
+fn context_manager_shutdown() {
+    let ids = {
+        let pool = pool();
+        let results = pool.map((1..6).map(|n| Pow(n, 1)), 1).unwrap();
+        assert_eq!(
+            results.map(Result::unwrap).collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5]
+        );
+        pool.worker_ids()
+    };
+    assert!(ids.iter().all(|&id| !exists(id)));
+}
+
+/// `test_shutdown_no_wait`: what is queued is still done.
+fn shutdown_no_wait() {
+    let pool = pool();
+    let future = pool.submit(Pow(7, 2)).unwrap();
+    pool.shutdown(false, false).unwrap();
+    assert_eq!(future.result().unwrap(), 49);
+}
+
+/// `test_shutdown_gh_132969_case_1`: a shutdown, not waited for, while a job cannot be encoded.
+fn shutdown_gh_132969_case_1() {
+    let pool = one_worker();
+    let bad = pool.submit(TroubleThere(Troublesome(IN_ENCODE))).unwrap();
+    pool.shutdown(false, false).unwrap();
+    assert!(matches!(
+        bad.result(),
+        Err(JobError::Codec(CodecError::Arguments))
+    ));
+    pool.shutdown(true, false).unwrap();
+}
+
+/// `test_shutdown_gh_132969_case_2`: likewise, with one that runs before it.
+fn shutdown_gh_132969_case_2() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let good = pool.submit(gate.job()).unwrap();
+    let bad = pool.submit(TroubleThere(Troublesome(IN_ENCODE))).unwrap();
+    gate.wait_until_begun();
+    pool.shutdown(false, false).unwrap();
+    gate.open();
+    good.result().unwrap();
+    assert!(matches!(
+        bad.result(),
+        Err(JobError::Codec(CodecError::Arguments))
+    ));
+    pool.shutdown(true, false).unwrap();
+}
+
+// ProcessPoolExecutorTest.
+
+/// `test_killed_child`.
+fn killed_child() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    let queued = pool.submit(Pow(1, 1)).unwrap();
+    let id = gate.wait_until_begun();
+    kill(id);
+    for error in [running.result().unwrap_err(), queued.result().unwrap_err()] {
+        let reason = loss(error);
+        assert_mentions(reason, "SIGKILL");
+        assert_mentions(reason, &id.to_string());
+    }
+    assert_broken(&pool);
+}
+
+/// `test_traceback_when_child_process_terminates_abruptly`: the error names the cause.
+fn traceback_when_child_process_terminates_abruptly() {
+    let pool = one_worker();
+    let reason = loss(
+        pool.submit(End(Ending::Exit))
+            .unwrap()
+            .result()
+            .unwrap_err(),
+    );
+    assert_mentions(reason, "exit status: 3");
+    assert_mentions(reason, "about to exit");
+}
+
+/// `test_resources_gced_in_workers`: a job's value is dropped before its result is there.
+fn resources_gced_in_workers() {
+    let pool = pool();
+    let echo = pool.submit(Echo(vec![7; 1_000])).unwrap();
+    assert_eq!(echo.result().unwrap(), [7; 1_000]);
+}
+
+/// `test_saturation`: never more children than allowed.
+fn saturation() {
+    let pool = pool();
+    let futures: Vec<_> = (0..30).map(|_| pool.submit(ProcessId).unwrap()).collect();
+    let ids: HashSet<_> = futures
+        .into_iter()
+        .map(|future| future.result().unwrap())
+        .collect();
+    assert!(ids.len() <= 2, "{ids:?}");
+    assert!(pool.worker_ids().len() <= 2);
+}
+
+/// `test_idle_process_reuse_one`.
+fn idle_process_reuse_one() {
+    let pool = pool();
+    let first = pool.submit(ProcessId).unwrap().result().unwrap();
+    let second = pool.submit(ProcessId).unwrap().result().unwrap();
+    assert_eq!(first, second);
+    assert_eq!(pool.worker_ids(), [first]);
+}
+
+/// `test_idle_process_reuse_multiple`.
+fn idle_process_reuse_multiple() {
+    let directory = directory();
+    let gates = ["a", "b"].map(|name| Gate::new(directory.path(), name));
+    let pool = builder().max_workers(4).build().unwrap();
+    let running = gates
+        .each_ref()
+        .map(|gate| pool.submit(gate.job()).unwrap());
+    let both: HashSet<_> = gates.iter().map(Gate::wait_until_begun).collect();
+    assert_eq!(both.len(), 2, "two jobs, two children");
+    gates.iter().for_each(Gate::open);
+    running
+        .into_iter()
+        .for_each(|future| assert!(both.contains(&future.result().unwrap())));
+    for _ in 0..10 {
+        assert!(both.contains(&pool.submit(ProcessId).unwrap().result().unwrap()));
+    }
+    assert_eq!(pool.worker_ids().len(), 2);
+}
+
+/// `test_max_tasks_per_child`.
+fn max_tasks_per_child() {
+    let pool = builder()
+        .max_workers(1)
+        .max_tasks_per_child(3)
+        .build()
+        .unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(pool.submit(ProcessId).unwrap().result().unwrap());
+    }
+    assert!(ids[..3].iter().all(|&id| id == ids[0]));
+    assert!(ids[3..].iter().all(|&id| id == ids[3]));
+    assert_ne!(ids[0], ids[3]);
+    wait_until_gone(ids[0]);
+}
+
+/// `test_max_tasks_per_child_pending_tasks_gh115634`: what is queued goes to the next child.
+fn max_tasks_per_child_pending_tasks_gh115634() {
+    let pool = builder()
+        .max_workers(1)
+        .max_tasks_per_child(1)
+        .build()
+        .unwrap();
+    let futures: Vec<_> = (0..5).map(|_| pool.submit(ProcessId).unwrap()).collect();
+    let ids: HashSet<_> = futures
+        .into_iter()
+        .map(|future| future.result().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 5);
+}
+
+/// `test_shutdown_no_wait_max_tasks_gh119592`.
+fn shutdown_no_wait_max_tasks_gh119592() {
+    let pool = builder().max_tasks_per_child(1).build().unwrap();
+    let futures: Vec<_> = (0..5).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
+    pool.shutdown(false, false).unwrap();
+    for (n, future) in (0..).zip(futures) {
+        assert_eq!(future.result().unwrap(), n);
+    }
+}
+
+/// `test_gc_during_max_tasks_worker_exit_gh152967`: the pool is dropped while children are replaced.
+fn gc_during_max_tasks_worker_exit_gh152967() {
+    let pool = builder().max_tasks_per_child(1).build().unwrap();
+    for n in 0..5 {
+        drop(pool.submit(Pow(n, 1)).unwrap());
+    }
+    drop(pool);
+}
+
+/// `test_max_tasks_early_shutdown`.
+fn max_tasks_early_shutdown() {
+    let pool = builder().max_tasks_per_child(1).build().unwrap();
+    let futures: Vec<_> = (0..6).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
+    pool.shutdown(true, false).unwrap();
+    for (n, future) in (0..).zip(futures) {
+        assert_eq!(future.result().unwrap(), n);
+    }
+}
+
+/// `test_force_shutdown_during_max_tasks_worker_exit`.
+fn force_shutdown_during_max_tasks_worker_exit() {
+    let pool = builder().max_tasks_per_child(1).build().unwrap();
+    let futures: Vec<_> = (0..6).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
+    pool.kill_workers();
+    pool.shutdown(true, false).unwrap();
+    // Done, cancelled, or lost: each has an end.
+    for future in futures {
+        let _ = future.result();
+    }
+}
+
+/// `test_failed_worker_replacement_breaks_pool`.
+fn failed_worker_replacement_breaks_pool() {
+    let directory = directory();
+    let program = directory.path().join("worker");
+    // A link, so that nothing is open for writing while it is run.
+    std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &program).unwrap();
+    let pool = builder()
+        .max_workers(1)
+        .max_tasks_per_child(1)
+        .worker_program(&program)
+        .build()
+        .unwrap();
+    let gate = Gate::new(directory.path(), "gate");
+    let first = pool.submit(gate.job()).unwrap();
+    let second = pool.submit(Pow(1, 1)).unwrap();
+    gate.wait_until_begun();
+    fs::remove_file(&program).unwrap();
+    gate.open();
+    first.result().unwrap();
+    assert_mentions(
+        loss(second.result().unwrap_err()),
+        "cannot start a worker process",
+    );
+    assert_broken(&pool);
+}
+
+/// `test_force_shutdown_workers`, for both signals.
+fn force_shutdown_workers() {
+    for (force, signal) in [
+        (ProcessPool::kill_workers as fn(&ProcessPool), "SIGKILL"),
+        (ProcessPool::terminate_workers, "SIGTERM"),
+    ] {
+        let directory = directory();
+        let gate = Gate::new(directory.path(), "gate");
+        let pool = one_worker();
+        let running = pool.submit(gate.job()).unwrap();
+        let queued = pool.submit(Pow(1, 1)).unwrap();
+        let id = gate.wait_until_begun();
+        force(&pool);
+        assert!(matches!(queued.result(), Err(JobError::Cancelled)));
+        assert_mentions(loss(running.result().unwrap_err()), signal);
+        pool.shutdown(true, false).unwrap();
+        assert!(!exists(id));
+    }
+}
+
+/// `test_force_shutdown_workers_dead_workers`.
+fn force_shutdown_workers_dead_workers() {
+    let pool = one_worker();
+    pool.submit(End(Ending::Abort))
+        .unwrap()
+        .result()
+        .unwrap_err();
+    pool.kill_workers();
+    pool.terminate_workers();
+}
+
+/// `test_force_shutdown_workers_not_started_yet`.
+fn force_shutdown_workers_not_started_yet() {
+    let pool = pool();
+    pool.kill_workers();
+    let refused = pool.submit(Pow(1, 1)).map(drop).unwrap_err();
+    assert!(matches!(refused, SubmitError::ShutDown(_)));
+}
+
+/// `test_force_shutdown_workers_stops_pool`.
+fn force_shutdown_workers_stops_pool() {
+    let pool = one_worker();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    pool.terminate_workers();
+    let refused = pool.submit(Pow(1, 1)).map(drop).unwrap_err();
+    assert!(matches!(
+        refused,
+        SubmitError::ShutDown(_) | SubmitError::Broken(..)
+    ));
+    pool.shutdown(true, false).unwrap();
+    assert!(!exists(id));
+}
+
+/// A lost child costs its own jobs only, where the application says so.
+fn a_lost_child_is_replaced_if_that_is_asked_for() {
+    let pool = builder()
+        .max_workers(1)
+        .on_loss(OnLoss::Continue)
+        .build()
+        .unwrap();
+    let lost = pool.submit(End(Ending::Abort)).unwrap();
+    let next = pool.submit(Pow(3, 3)).unwrap();
+    assert_mentions(loss(lost.result().unwrap_err()), "SIGABRT");
+    assert_eq!(next.result().unwrap(), 27);
+}
+
+/// A program that is no worker breaks the pool, whatever is asked for.
+fn a_program_that_is_no_worker_breaks_the_pool() {
+    let pool = builder()
+        .worker_program("/bin/false")
+        .on_loss(OnLoss::Continue)
+        .build()
+        .unwrap();
+    let error = pool.submit(Pow(1, 1)).unwrap().result().unwrap_err();
+    assert_mentions(loss(error), "exit status: 1");
+    assert_broken(&pool);
+}
+
+/// A child that takes too long is killed.
+fn a_child_that_hangs_is_killed() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let AtGate(path) = gate.job();
+    let hangs = pool.submit(Hang(path)).unwrap();
+    let id = gate.wait_until_begun();
+    assert_mentions(loss(hangs.result().unwrap_err()), "in time");
+    wait_until_gone(id);
+    assert_broken(&pool);
+}
+
+/// A child that floods its standard error makes nobody wait.
+fn a_child_that_floods_its_pipe_does_its_job() {
+    let pool = one_worker();
+    pool.submit(Flood(1_000_000)).unwrap().result().unwrap();
+}
+
+/// A child that sends what makes no sense is killed.
+fn a_child_that_sends_a_malformed_frame_is_lost() {
+    let pool = one_worker();
+    let babble = pool.submit(Babble).unwrap();
+    assert_mentions(loss(babble.result().unwrap_err()), "makes no sense");
+    assert_broken(&pool);
+}
+
+/// No descriptor is left when a pool is gone.
+fn no_descriptor_is_leaked() {
+    // In a process of its own: other tests have theirs.
+    let output = Command::new(std::env::current_exe().unwrap())
+        .env("COUNT_DESCRIPTORS", "")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let counts: Vec<_> = text.split_whitespace().collect();
+    assert_eq!(counts.len(), 2, "{text}");
+    assert_eq!(counts[0], counts[1]);
+}
+
+fn count_descriptors() {
+    let count = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let use_a_pool = || {
+        let pool = pool();
+        let results = pool.map((0..10).map(|n| Pow(n, 1)), 1).unwrap();
+        assert_eq!(results.count(), 10);
+        pool.submit(End(Ending::Exit))
+            .unwrap()
+            .result()
+            .unwrap_err();
+    };
+    use_a_pool();
+    let before = count();
+    (0..3).for_each(|_| use_a_pool());
+    println!("{before} {}", count());
+}
+
+/// No child goes on when its parent is killed, not even in the midst of a job.
+fn no_orphan_when_the_parent_is_killed() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .env("ONLY_SUBMIT", gate.job().0)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let child = gate.wait_until_begun();
+    assert_ne!(child, parent.id());
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    // Its new parent waits for it, or this machine's first process does not: then it is a zombie.
+    while exists(child) && !is_zombie(child) {
+        thread::yield_now();
+    }
+}
+
+fn is_zombie(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+fn only_submit(path: String) {
+    let pool = one_worker();
+    let _ = pool.submit(AtGate(path)).unwrap().result();
+}
+
+// Initializer.
+
+/// `test_initializer`.
+fn initializer() {
+    let pool = builder().env("INITIALIZER", "done").build().unwrap();
+    let initialized = pool.submit(Initialized).unwrap().result().unwrap();
+    assert_eq!(initialized.as_deref(), Some("done"));
+}
+
+/// `test_initializer` of `FailingInitializerMixin`.
+fn failing_initializer() {
+    let pool = builder().env("INITIALIZER", "fail").build().unwrap();
+    let error = pool.submit(Initialized).unwrap().result().unwrap_err();
+    assert_mentions(loss(error), "the initializer failed: as asked for");
+    assert_broken(&pool);
+}
+
+// ExecutorDeadlockTest.
+
+/// `test_error_during_func_exec_on_worker`: the panic's text comes back, and the child lives.
+fn error_during_func_exec_on_worker() {
+    let pool = one_worker();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    let error = pool
+        .submit(End(Ending::Panic))
+        .unwrap()
+        .result()
+        .unwrap_err();
+    let JobError::Panicked(panic) = error else {
+        panic!("{error}");
+    };
+    let text = panic.payload().unwrap().downcast::<String>().unwrap();
+    assert_eq!(*text, "as asked for");
+    assert_eq!(pool.submit(ProcessId).unwrap().result().unwrap(), id);
+}
+
+/// `test_crash_during_func_exec_on_worker`.
+fn crash_during_func_exec_on_worker() {
+    let pool = pool();
+    let reason = loss(
+        pool.submit(End(Ending::Abort))
+            .unwrap()
+            .result()
+            .unwrap_err(),
+    );
+    assert_mentions(reason, "SIGABRT");
+    assert_mentions(reason, "about to abort");
+    assert_broken(&pool);
+}
+
+/// `test_exit_during_func_exec_on_worker`.
+fn exit_during_func_exec_on_worker() {
+    let pool = pool();
+    let reason = loss(
+        pool.submit(End(Ending::Exit))
+            .unwrap()
+            .result()
+            .unwrap_err(),
+    );
+    assert_mentions(reason, "exit status: 3");
+    assert_broken(&pool);
+}
+
+fn trouble_there(pool: &ProcessPool, trouble: u8) -> JobError {
+    let job = TroubleThere(Troublesome(trouble));
+    pool.submit(job).unwrap().result().unwrap_err()
+}
+
+fn trouble_back(pool: &ProcessPool, trouble: u8) -> JobError {
+    match pool.submit(TroubleBack(trouble)).unwrap().result() {
+        Err(error) => error,
+        Ok(_) => panic!("it came back"),
+    }
+}
+
+/// `test_error_at_task_pickle`: the job fails, the pool lives.
+fn error_at_task_encode() {
+    let pool = pool();
+    let error = trouble_there(&pool, IN_ENCODE | ERROR);
+    assert!(
+        matches!(error, JobError::Codec(CodecError::Arguments)),
+        "{error}"
+    );
+    let error = trouble_there(&pool, IN_ENCODE | PANIC);
+    assert!(matches!(error, JobError::Panicked(_)), "{error}");
+    assert_eq!(pool.submit(Pow(1, 1)).unwrap().result().unwrap(), 1);
+}
+
+/// `test_error_at_task_unpickle`: the job fails, the child lives.
+fn error_at_task_decode() {
+    let pool = pool();
+    let error = trouble_there(&pool, IN_DECODE | ERROR);
+    assert!(
+        matches!(error, JobError::Codec(CodecError::ArgumentsRefused)),
+        "{error}"
+    );
+    let error = trouble_there(&pool, IN_DECODE | PANIC);
+    assert!(matches!(error, JobError::Panicked(_)), "{error}");
+    assert_eq!(pool.submit(Pow(1, 1)).unwrap().result().unwrap(), 1);
+}
+
+/// `test_exit_at_task_unpickle`.
+fn exit_at_task_decode() {
+    let pool = pool();
+    assert_mentions(
+        loss(trouble_there(&pool, IN_DECODE | EXIT)),
+        "exit status: 3",
+    );
+    assert_broken(&pool);
+}
+
+/// `test_crash_at_task_unpickle`.
+fn crash_at_task_decode() {
+    let pool = pool();
+    assert_mentions(loss(trouble_there(&pool, IN_DECODE | ABORT)), "SIGABRT");
+    assert_broken(&pool);
+}
+
+/// `test_error_during_result_pickle_on_worker`.
+fn error_during_result_encode_on_worker() {
+    let pool = pool();
+    let error = trouble_back(&pool, IN_ENCODE | ERROR);
+    assert!(
+        matches!(error, JobError::Codec(CodecError::Result)),
+        "{error}"
+    );
+    let error = trouble_back(&pool, IN_ENCODE | PANIC);
+    assert!(matches!(error, JobError::Panicked(_)), "{error}");
+    assert_eq!(pool.submit(Pow(1, 1)).unwrap().result().unwrap(), 1);
+}
+
+/// `test_crash_during_result_pickle_on_worker`.
+fn crash_during_result_encode_on_worker() {
+    let pool = pool();
+    assert_mentions(loss(trouble_back(&pool, IN_ENCODE | ABORT)), "SIGABRT");
+    assert_broken(&pool);
+}
+
+/// `test_exit_during_result_pickle_on_worker`.
+fn exit_during_result_encode_on_worker() {
+    let pool = pool();
+    assert_mentions(
+        loss(trouble_back(&pool, IN_ENCODE | EXIT)),
+        "exit status: 3",
+    );
+    assert_broken(&pool);
+}
+
+/// `test_error_during_result_unpickle_in_result_handler`: the job fails, the pool lives.
+fn error_during_result_decode_in_parent() {
+    let pool = pool();
+    let error = trouble_back(&pool, IN_DECODE | ERROR);
+    assert!(
+        matches!(error, JobError::Codec(CodecError::ResultRefused)),
+        "{error}"
+    );
+    let error = trouble_back(&pool, IN_DECODE | PANIC);
+    assert!(matches!(error, JobError::Panicked(_)), "{error}");
+    assert_eq!(pool.submit(Pow(1, 1)).unwrap().result().unwrap(), 1);
+}
+
+/// `test_shutdown_deadlock`: a crash while the pool is shut down.
+fn shutdown_deadlock() {
+    let pool = pool();
+    let crash = pool.submit(End(Ending::Abort)).unwrap();
+    pool.shutdown(true, false).unwrap();
+    crash.result().unwrap_err();
+}
+
+/// `test_shutdown_deadlock_pickle`: a job that cannot be encoded while the pool is shut down.
+fn shutdown_deadlock_encode() {
+    let pool = pool();
+    let bad = pool.submit(TroubleThere(Troublesome(IN_ENCODE))).unwrap();
+    pool.shutdown(true, false).unwrap();
+    assert!(matches!(bad.result(), Err(JobError::Codec(_))));
+}
+
+/// `test_crash_big_data`: a crash while more is to be sent than a pipe holds.
+fn crash_big_data() {
+    let pool = builder().frame_bytes(8 << 20).build().unwrap();
+    let big: Vec<_> = (0..4)
+        .map(|_| pool.submit(Echo(vec![1; 4 << 20])).unwrap())
+        .collect();
+    let crash = pool.submit(End(Ending::Abort)).unwrap();
+    crash.result().unwrap_err();
+    // Done, lost, or broken: each has an end.
+    for future in big {
+        let _ = future.result();
+    }
+    assert_broken(&pool);
+}
+
+/// `test_gh105829_should_not_deadlock_if_wakeup_pipe_full`: a child that takes nothing in makes no
+/// submitter wait.
+fn gh105829_should_not_deadlock_if_wakeup_pipe_full() {
+    let directory = directory();
+    let gate = Gate::new(directory.path(), "gate");
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let big: Vec<_> = (0..8)
+        .map(|_| pool.submit(Echo(vec![1; 1 << 19])).unwrap())
+        .collect();
+    gate.open();
+    running.result().unwrap();
+    for future in big {
+        assert_eq!(future.result().unwrap().len(), 1 << 19);
+    }
+}
+
+/// Arguments that do not fit a frame are an error that says so.
+fn arguments_too_large_for_a_frame() {
+    let pool = builder().frame_bytes(1_000).build().unwrap();
+    let error = pool
+        .submit(Echo(vec![1; 1_000]))
+        .unwrap()
+        .result()
+        .unwrap_err();
+    let expected = CodecError::ArgumentsTooLarge;
+    assert!(
+        matches!(error, JobError::Codec(why) if why == expected),
+        "{error}"
+    );
+    assert_eq!(pool.submit(Pow(1, 1)).unwrap().result().unwrap(), 1);
+}
+
+macro_rules! trials {
+    ($($name:ident),* $(,)?) => {
+        vec![$(Trial::test(stringify!($name), || -> Result<(), Failed> {
+            $name();
+            Ok(())
+        })),*]
+    };
+}
+
+fn main() -> ExitCode {
+    run_worker_with(&JOBS, || match std::env::var("INITIALIZER") {
+        Ok(what) if what == "fail" => Err(String::from("as asked for")),
+        _ => Ok(()),
+    });
+    if std::env::var_os("COUNT_DESCRIPTORS").is_some() {
+        count_descriptors();
+        return ExitCode::SUCCESS;
+    }
+    if let Ok(path) = std::env::var("ONLY_SUBMIT") {
+        only_submit(path);
+        return ExitCode::SUCCESS;
+    }
+    let trials = trials![
+        submit,
+        map,
+        map_exception,
+        map_chunksize,
+        map_on_infinite_iterable,
+        map_in_a_small_pool,
+        map_close,
+        map_after_shutdown,
+        shutdown_race_issue12456,
+        max_workers_negative,
+        max_workers_too_large,
+        bounds_of_the_builder,
+        default_workers,
+        jobs_run_in_children,
+        priorities,
+        wait_for_all,
+        as_completed_yields_each,
+        cancel,
+        result_with_timeout,
+        run_after_shutdown,
+        hang_issue12364,
+        cancel_futures,
+        hang_gh94440,
+        processes_terminate,
+        context_manager_shutdown,
+        shutdown_no_wait,
+        shutdown_gh_132969_case_1,
+        shutdown_gh_132969_case_2,
+        killed_child,
+        traceback_when_child_process_terminates_abruptly,
+        resources_gced_in_workers,
+        saturation,
+        idle_process_reuse_one,
+        idle_process_reuse_multiple,
+        max_tasks_per_child,
+        max_tasks_per_child_pending_tasks_gh115634,
+        shutdown_no_wait_max_tasks_gh119592,
+        gc_during_max_tasks_worker_exit_gh152967,
+        max_tasks_early_shutdown,
+        force_shutdown_during_max_tasks_worker_exit,
+        failed_worker_replacement_breaks_pool,
+        force_shutdown_workers,
+        force_shutdown_workers_dead_workers,
+        force_shutdown_workers_not_started_yet,
+        force_shutdown_workers_stops_pool,
+        a_lost_child_is_replaced_if_that_is_asked_for,
+        a_program_that_is_no_worker_breaks_the_pool,
+        a_child_that_hangs_is_killed,
+        a_child_that_floods_its_pipe_does_its_job,
+        a_child_that_sends_a_malformed_frame_is_lost,
+        no_descriptor_is_leaked,
+        no_orphan_when_the_parent_is_killed,
+        initializer,
+        failing_initializer,
+        error_during_func_exec_on_worker,
+        crash_during_func_exec_on_worker,
+        exit_during_func_exec_on_worker,
+        error_at_task_encode,
+        error_at_task_decode,
+        exit_at_task_decode,
+        crash_at_task_decode,
+        error_during_result_encode_on_worker,
+        crash_during_result_encode_on_worker,
+        exit_during_result_encode_on_worker,
+        error_during_result_decode_in_parent,
+        shutdown_deadlock,
+        shutdown_deadlock_encode,
+        crash_big_data,
+        gh105829_should_not_deadlock_if_wakeup_pipe_full,
+        arguments_too_large_for_a_frame,
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
