@@ -82,6 +82,11 @@ fn periodic() {
 }
 
 #[test]
+fn primes() {
+    assert_prints_what_its_header_says("primes", &[]);
+}
+
+#[test]
 fn borrowed_scope() {
     assert_prints_what_its_header_says("borrowed_scope", &["examples/data/pulse.csv"]);
 }

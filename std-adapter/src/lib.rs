@@ -4,6 +4,8 @@
 //!   the firmware.
 //! * [`ThreadPool`] is an executor of its own for host programs, Python's `ThreadPoolExecutor`:
 //!   threads start on demand, jobs may be of any size, dropping it waits for all work.
+//! * With the feature `process`, on Unix, `process::ProcessPool` has child processes as workers:
+//!   Python's `ProcessPoolExecutor`.
 //! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
 //!   [`PanicExt`] gets a panic's payload back.
@@ -28,6 +30,6 @@ pub use crate::{
 };
 
 /// The examples of the README compile and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, unix, feature = "process"))]
 #[doc = include_str!("../../README.md")]
 struct ReadmeExamples;
