@@ -151,6 +151,15 @@ const BOARDS: &[Board] = &[
         emulator: ARM,
         args: &["-machine", "mps2-an521", "-smp", "2"],
     },
+    Board {
+        name: "mps2-an521-mailbox",
+        package: "mps2-an521-mailbox",
+        target: "thumbv8m.main-none-eabi",
+        output: Output::Text,
+        expected: "mps2-an521-mailbox/expected.txt",
+        emulator: ARM,
+        args: &["-machine", "mps2-an521", "-smp", "2"],
+    },
     // Two cores without compare-and-swap, as on an RP2040: its instruction set is part of this one.
     Board {
         name: "mps2-an521-v6m",

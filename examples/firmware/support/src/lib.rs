@@ -13,6 +13,7 @@
 //! - [`one_core`]: all of that on a chip with one core, in both arrangements;
 //! - `several_cores`: the same on a chip with more, with the feature of that name, and what becomes
 //!   of the jobs of a core that crashes or hangs;
+//! - `mailbox`: a link between two cores that have no pool in common, with the feature `remote`;
 //! - [`primes_below`]: work for jobs;
 //! - [`ram`]: how much memory a run took.
 //!
@@ -22,6 +23,8 @@
 
 mod board;
 pub mod conformance;
+#[cfg(all(feature = "remote", feature = "several-cores"))]
+pub mod mailbox;
 pub mod one_core;
 pub mod port;
 mod primes;

@@ -10,8 +10,8 @@
 use core::{cell::Cell, hint::spin_loop, marker::PhantomData, time::Duration};
 
 use corepool::{
-    BrokenReason, FutureSet, JobError, JobFuture, LossReason, OnLoss, RunError, StaticPool, SubmitError,
-    as_completed,
+    BrokenReason, FutureSet, JobError, JobFuture, LossReason, OnLoss, RunError, StaticPool,
+    SubmitError, as_completed,
 };
 use critical_section::Mutex;
 use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};

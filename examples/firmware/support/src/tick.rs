@@ -26,7 +26,7 @@ struct Call<'a> {
 /// What the handler of the board's periodic interrupt calls, every [`PERIOD_MS`].
 pub fn on_tick() {
     let ticks = TICKS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-    if ticks % HALF == 0 {
+    if ticks.is_multiple_of(HALF) {
         // Release: pairs with the Acquire in `now`. Nobody else counts.
         HALVES.fetch_add(1, Ordering::Release);
     }
