@@ -275,6 +275,9 @@ impl<'p> Seated<'p> {
             seat.context.store(0, Ordering::Relaxed);
             self.retract();
             self.pool.count_out(flags & LENT != 0);
+            // It may be asleep and well: one with jobs elsewhere that do not come back.
+            // SAFETY: held, and open when it was.
+            unsafe { seat.bell.ring_held() };
         }
         seat.bell.release();
         flags & LOST == 0
@@ -471,6 +474,7 @@ mod tests {
         lost.announce();
         assert!(!lost.is_lost());
         assert!(lost.lose());
+        assert_eq!(woken(&workers), [(GROUP, 1)], "it may be asleep and well");
         assert!(lost.is_lost());
         assert!(!lost.lose());
         assert_eq!((pool.workers(), pool.idle_workers()), (WORKERS - 1, 0));

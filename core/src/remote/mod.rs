@@ -38,6 +38,8 @@
 
 mod job;
 mod link;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod serve;
 mod travel;
 mod wire;

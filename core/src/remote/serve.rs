@@ -146,6 +146,8 @@ pub fn serve_catching<L: Link, P: Parker>(
         goodbye: false,
         lost: None,
     };
+    // Ends what an earlier server may have left of a frame.
+    server.outbox.push_delimiter();
     server.say(ToClient::Ready);
     loop {
         let moved = server.pump()?;
@@ -175,7 +177,8 @@ impl Server<'_> {
                 self.obey(message, frame.start + length..frame.end);
                 Ok(())
             });
-            if taken == Err(Malformed) && self.link.is_lossless() {
+            // Before the session it is what an earlier one has left.
+            if taken == Err(Malformed) && self.link.is_lossless() && self.session.is_some() {
                 return Err(LossReason::MALFORMED);
             }
         }
@@ -370,5 +373,137 @@ impl Asks for Server<'_> {
             self.lost = Some(reason);
         }
         self.lost.is_some() || self.running.is_none_or(|running| running.cancelled)
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use core::task::Waker;
+    use std::{collections::VecDeque, vec::Vec};
+
+    use super::*;
+    use crate::{
+        SpinWorker,
+        remote::scripted::{JOBS, frame, random},
+    };
+
+    const OVER: LossReason = LossReason("the test is over");
+
+    /// Hands these bytes out, and ends.
+    struct Feed {
+        bytes: VecDeque<u8>,
+        /// So many at a time.
+        at_once: usize,
+        /// How often it says before its end that there is nothing.
+        patience: u32,
+        sent: Vec<u8>,
+    }
+
+    impl Link for Feed {
+        fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+            let count = bytes.len().min(self.at_once);
+            self.sent.extend(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
+            if self.bytes.is_empty() {
+                self.patience = self.patience.checked_sub(1).ok_or(OVER)?;
+            }
+            let count = buffer.len().min(self.bytes.len()).min(self.at_once);
+            for (to, from) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
+                *to = from;
+            }
+            Ok(count)
+        }
+
+        fn wake_on_data(&mut self, _waker: &Waker) {}
+
+        fn is_lossless(&self) -> bool {
+            self.at_once == usize::MAX
+        }
+    }
+
+    fn serve_once(feed: &mut Feed) -> Result<(), LossReason> {
+        let buffers = Buffers {
+            outbox: &mut [0; 64],
+            inbox: &mut [0; 64],
+        };
+        serve(feed, &JOBS, buffers, &SpinWorker)
+    }
+
+    fn hello() -> ToServer {
+        ToServer::Hello(Hello {
+            protocol: PROTOCOL,
+            session: 1,
+            jobs: JOBS.key(),
+            frame: 64,
+            window: 4,
+        })
+    }
+
+    #[test]
+    fn what_a_session_left_does_not_end_the_next_server() {
+        let mut bytes = frame(hello(), ());
+        bytes.extend(frame(ToServer::Bye, ()));
+        // Until the inbox is full, in the midst of a frame.
+        bytes.extend(frame(hello(), ()));
+        bytes.extend(frame(hello(), ()));
+        assert!(bytes.len() > 64);
+        let mut feed = Feed {
+            bytes: bytes.into(),
+            at_once: usize::MAX,
+            patience: 0,
+            sent: Vec::new(),
+        };
+        assert_eq!(serve_once(&mut feed), Ok(()));
+        assert!(!feed.bytes.is_empty());
+        assert_eq!(serve_once(&mut feed), Err(OVER));
+    }
+
+    #[test]
+    fn a_frame_that_makes_no_sense_ends_a_session_by_a_link_that_does_no_damage() {
+        let mut bytes = frame(hello(), ());
+        bytes.extend([1, 2, 3, 0]);
+        bytes.extend(frame(ToServer::Query { id: 1 }, ()));
+        let mut feed = Feed {
+            bytes: bytes.into(),
+            at_once: usize::MAX,
+            patience: 0,
+            sent: Vec::new(),
+        };
+        assert_eq!(serve_once(&mut feed), Err(LossReason::MALFORMED));
+    }
+
+    /// Each message that there is, and garbage, in any order and in pieces of any size.
+    #[test]
+    fn no_bytes_make_the_server_panic_or_stop() {
+        for seed in 1..500 {
+            let mut random = random(seed);
+            let mut bytes = Vec::new();
+            for _ in 0..200 {
+                let (id, job) = ((random() % 5) as u16, (random() % 3) as u16);
+                match random() % 10 {
+                    0 => bytes.extend(frame(hello(), ())),
+                    1 => bytes.extend(frame(ToServer::Cancel { id }, ())),
+                    2 => bytes.extend(frame(ToServer::Query { id }, [7_u8; 20])),
+                    3 => bytes.extend(frame(ToServer::Request { id, job }, ())),
+                    4 => bytes.extend(frame(ToServer::Request { id, job }, [7_u8; 30])),
+                    5 => bytes.extend([random() as u8; 70]),
+                    6 => bytes.extend((random() as u32).to_le_bytes()),
+                    _ => bytes.extend(frame(ToServer::Request { id, job }, id as u8)),
+                }
+            }
+            bytes.push(0);
+            bytes.extend(frame(ToServer::Bye, ()));
+            let mut feed = Feed {
+                bytes: bytes.into(),
+                at_once: 1 + (random() % 80) as usize,
+                patience: 1000,
+                sent: Vec::new(),
+            };
+            assert_eq!(serve_once(&mut feed), Ok(()), "seed {seed}");
+        }
     }
 }

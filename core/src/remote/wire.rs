@@ -116,6 +116,8 @@ pub(crate) struct Outbox<'b> {
     /// What is before has been sent.
     start: usize,
     end: usize,
+    /// The first of the frames has been sent in part.
+    begun: bool,
 }
 
 impl<'b> Outbox<'b> {
@@ -124,13 +126,17 @@ impl<'b> Outbox<'b> {
             bytes,
             start: 0,
             end: 0,
+            begun: false,
         }
     }
 
-    /// Forgets what is not sent yet.
-    pub(crate) fn clear(&mut self) {
-        self.start = 0;
-        self.end = 0;
+    /// Forgets what is not sent yet, except the rest of a frame: without it the other side would see
+    /// a damaged one.
+    pub(crate) fn forget_unbegun(&mut self) {
+        let unsent = self.bytes.get(self.start..self.end).unwrap_or_default();
+        let zero = unsent.iter().position(|&byte| byte == 0);
+        let rest = zero.filter(|_| self.begun).map_or(0, |zero| zero + 1);
+        self.end = self.start + rest;
     }
 
     /// Whether any message without a body has room.
@@ -201,10 +207,12 @@ impl<'b> Outbox<'b> {
             if sent == 0 {
                 return Ok(moved);
             }
+            self.begun = rest.get(sent - 1) != Some(&0);
             self.start += sent;
             moved = true;
         }
-        self.clear();
+        self.start = 0;
+        self.end = 0;
         Ok(moved)
     }
 }
@@ -349,4 +357,74 @@ impl<'b> Inbox<'b> {
 pub(crate) fn message<'f, M: Deserialize<'f>>(frame: &'f [u8]) -> Result<(M, usize), Malformed> {
     let (message, body) = postcard::take_from_bytes(frame).map_err(|_| Malformed)?;
     Ok((message, frame.len() - body.len()))
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Takes so many bytes at all.
+    struct Narrow {
+        room: usize,
+        took: Vec<u8>,
+    }
+
+    impl Link for Narrow {
+        fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+            let count = bytes.len().min(self.room);
+            self.room -= count;
+            self.took.extend(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn receive(&mut self, _buffer: &mut [u8]) -> Result<usize, LossReason> {
+            Ok(0)
+        }
+
+        fn wake_on_data(&mut self, _waker: &core::task::Waker) {}
+    }
+
+    /// What arrives of three frames of which so many bytes have been sent when they are forgotten,
+    /// and of a fourth.
+    fn forgotten_after(sent: usize, again: bool) -> Vec<u8> {
+        let mut bytes = [0; 64];
+        let mut outbox = Outbox::new(&mut bytes);
+        for id in 1..4 {
+            let request = ToServer::Request { id, job: 9 };
+            outbox.push(usize::MAX, request, &[1_u8; 9]).unwrap();
+        }
+        let mut link = Narrow {
+            room: sent,
+            took: Vec::new(),
+        };
+        outbox.flush(&mut link).unwrap();
+        outbox.forget_unbegun();
+        if again {
+            outbox.forget_unbegun();
+        }
+        outbox.push(usize::MAX, ToServer::Bye, &[2_u8; 30]).unwrap();
+        link.room = usize::MAX;
+        outbox.flush(&mut link).unwrap();
+        link.took
+    }
+
+    /// How many bytes each of the frames has.
+    const LENGTH: usize = 1 + 1 + 1 + 1 + 9 + CHECKSUM + 1;
+
+    #[test]
+    fn what_is_forgotten_leaves_whole_frames() {
+        for sent in 0..=3 * LENGTH {
+            for again in [false, true] {
+                let took = forgotten_after(sent, again);
+                let frames = took.split_inclusive(|&byte| byte == 0);
+                let lengths: Vec<_> = frames.map(<[u8]>::len).collect();
+                let (last, before) = lengths.split_last().unwrap();
+                assert_eq!(*last, 1 + 30 + CHECKSUM + 2);
+                assert_eq!(before, vec![LENGTH; sent.div_ceil(LENGTH)]);
+            }
+        }
+    }
 }

@@ -12,7 +12,7 @@
 //! flight that has ended early, by its time or by the link's silence, is waited for all the same: the
 //! other side may still be at work on it, so its place in the window is taken.
 
-use core::{fmt, num::NonZeroU32, ops::Range, time::Duration};
+use core::{fmt, mem, num::NonZeroU32, ops::Range, time::Duration};
 
 use heapless::Vec;
 
@@ -30,10 +30,11 @@ use crate::{
     idle::Seated,
     job::Spill,
     lifecycle::OnLoss,
-    pool::Raw,
+    pool::{BROKEN, Raw, SHUT_DOWN},
     port::Port,
     state::{CANCEL, Outcome},
     submit::PoolRef,
+    work::Defer,
     worker::{JobId, Worker},
 };
 
@@ -248,7 +249,8 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         let pool = pool.raw;
         let port = pool.port().ok_or(RemoteError::NoClock)?;
         let now = port.now().ok_or(RemoteError::NoClock)?;
-        self.outbox.clear();
+        self.outbox.forget_unbegun();
+        self.session = self.session.wrapping_add(1);
         self.link.wake_on_data(&worker.waker());
         let mut end = Ok(RemoteEnd::ShutDown);
         let ran = pool.run_seated(worker, |seat| {
@@ -353,7 +355,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 }
             };
             let retired = self.is_retired();
-            if self.flights.is_empty() && (retired || self.pool.is_over()) {
+            if self.flights.is_empty() && (retired || self.is_over()) {
                 self.say_goodbye();
                 return Ok(if retired {
                     RemoteEnd::Retired
@@ -379,7 +381,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             moved = true;
             match frame.and_then(|frame| self.read(frame)) {
                 Ok(answer) => self.take_in(answer)?,
-                Err(Malformed) if self.side.link.is_lossless() => {
+                // Before the session it is what an earlier one has left.
+                Err(Malformed) if self.side.link.is_lossless() && self.session.is_some() => {
                     return Err(RemoteError::Lost(LossReason::MALFORMED));
                 }
                 Err(Malformed) => {}
@@ -409,6 +412,15 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             .config
             .max_jobs
             .is_some_and(|most| self.taken >= most.get())
+    }
+
+    /// Whether nothing is left to be done, ever.
+    fn is_over(&self) -> bool {
+        if self.pool.phase() & (SHUT_DOWN | BROKEN) != 0 && !self.can_take() {
+            // Jobs that have ended in the queue keep the pool from its end until they are taken out.
+            self.pool.reap();
+        }
+        self.pool.is_over()
     }
 
     /// Whether another job can be sent.
@@ -447,11 +459,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         let takes = self.can_take();
         if takes {
             self.seat.announce();
-        } else if core::mem::take(&mut self.owes_work) && self.pool.has_queued() {
+        } else if mem::take(&mut self.owes_work) && self.pool.has_queued() {
             // It was woken for work that it cannot take.
             self.pool.wake_worker();
         }
-        let over = self.flights.is_empty() && self.pool.is_over();
+        let over = self.flights.is_empty() && self.is_over();
         if !(over || takes && self.pool.has_queued()) {
             self.worker.park(self.wakes_at());
         }
@@ -534,7 +546,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 continue;
             }
             flight.deadline = None;
-            if flight.slot.is_some() && flight.retries > 0 {
+            if flight.slot.is_some() && flight.retries > 0 && !flight.cancel_sent {
                 flight.retries -= 1;
                 flight.sent = false;
                 continue;
@@ -557,8 +569,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         self.side.outbox.push(limit, message, &()).is_ok()
     }
 
+    /// Says hello, or says it again: it is the same session until there has been one, so that the
+    /// answer counts however long it takes.
     fn greet(&mut self) {
-        self.side.session = self.side.session.wrapping_add(1);
         let hello = Hello {
             protocol: PROTOCOL,
             session: self.side.session,
@@ -580,6 +593,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     fn leave_session(&mut self, now: Duration) {
         self.session = None;
+        self.side.session = self.side.session.wrapping_add(1);
+        self.side.outbox.forget_unbegun();
         self.greeted_since = now;
         self.ask_at = now;
     }
@@ -596,10 +611,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             self.keep_pace();
         }
         match answer {
-            ToClient::Ready => {
-                self.lose_link_if_any(LossReason::RESTARTED);
+            ToClient::Ready if self.session.is_some() => {
+                self.lose_link(LossReason::RESTARTED);
                 self.leave_session(self.heard);
             }
+            // Has not heard the greeting, or not yet. No answer to it, so patience is not renewed.
+            ToClient::Ready => self.ask_at = self.heard,
             ToClient::Welcome(hello) => self.be_welcome(hello)?,
             ToClient::Result { id } => self.end(id, |run, index| run.arrive(index, body)),
             ToClient::Fault { id, fault } => self.end(id, |run, index| {
@@ -615,7 +632,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     }
 
     fn be_welcome(&mut self, theirs: Hello) -> Result<(), RemoteError> {
-        // To an earlier greeting, or said twice.
+        // Of an earlier session, or said twice.
         if theirs.session != self.side.session || self.session.is_some() {
             return Ok(());
         }
@@ -654,10 +671,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         let Some(travel) = travel else {
             return;
         };
+        let unwound = unless_forgotten(self.pool, index);
         let arrived = self.pool.catch_panic(|| {
             // SAFETY: the payload holds the job, and is the worker's.
             unsafe { (travel.arrive)(value, bytes) }
         });
+        mem::forget(unwound);
         match arrived {
             Ok(true) => self.pool.complete(index, Outcome::Returned),
             // SAFETY: BUSY; `arrive` has left the payload empty.
@@ -677,9 +696,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             Fault::Result => CodecError::Result,
             Fault::ResultTooLarge => CodecError::ResultTooLarge,
             Fault::Panicked => {
-                let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
-                let panic = (self.side.config.panic)(text);
+                let unwound = unless_forgotten(self.pool, index);
                 self.drop_job(index);
+                let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
+                let panic = self.pool.catch_panic(|| (self.side.config.panic)(text));
+                let panic = panic.unwrap_or_else(|panic| panic);
+                mem::forget(unwound);
                 // SAFETY: BUSY with the slot, which is empty now.
                 return unsafe { self.pool.end_panicked(index, panic) };
             }
@@ -687,15 +709,23 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         self.fail(Some(index), Failure::Codec(error));
     }
 
+    /// The other side does not know the job, although it was sent.
     fn send_again_or_lose(&mut self, id: u16) {
+        let fresh = self.fresh_id();
         let again = self
             .flights
             .iter_mut()
             .find(|flight| flight.id == id && flight.slot.is_some() && flight.retries > 0);
         match again {
+            Some(flight) if flight.cancel_sent => self.end(id, |run, index| {
+                run.pool.end_unrun(index, Outcome::Cancelled);
+            }),
             Some(flight) => {
+                // More of the same answers may be on their way, to earlier questions.
+                flight.id = fresh;
                 flight.retries -= 1;
                 flight.sent = false;
+                flight.deadline = None;
             }
             None => self.end(id, |run, index| {
                 run.fail(Some(index), Failure::Lost(LossReason::DAMAGED));
@@ -714,9 +744,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     fn fail(&self, slot: Option<u16>, failure: Failure) {
         if let Some(index) = slot {
+            // Whether or not the job's destructor unwinds.
+            let _end = Defer(|| {
+                // SAFETY: BUSY with the slot, which is empty now.
+                unsafe { self.pool.fail(index, failure) };
+            });
             self.drop_job(index);
-            // SAFETY: BUSY with the slot, which is empty now.
-            unsafe { self.pool.fail(index, failure) };
         }
     }
 
@@ -724,12 +757,6 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     fn lose_all(&mut self, reason: LossReason) {
         while let Some(flight) = self.flights.pop() {
             self.fail(flight.slot, Failure::Lost(reason));
-        }
-    }
-
-    fn lose_link_if_any(&mut self, reason: LossReason) {
-        if self.session.is_some() {
-            self.lose_link(reason);
         }
     }
 
@@ -777,10 +804,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             self.ask_at = self.heard.saturating_add(self.side.config.probe);
         }
         self.taken = self.taken.saturating_add(1);
-        self.worker.on_job_start(JobId(index));
-        self.next_id = self.next_id.wrapping_add(1);
         let flight = Flight {
-            id: self.next_id,
+            id: self.fresh_id(),
             slot: Some(index),
             sent: false,
             deadline: None,
@@ -794,6 +819,18 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         // There is room: `can_take` has looked.
         if self.flights.push(flight).is_err() {
             self.fail(Some(index), Failure::Lost(LossReason::WORKER_LEFT));
+        }
+        // In flight first, so that it ends even if the hook unwinds.
+        self.worker.on_job_start(JobId(index));
+    }
+
+    /// A number that no flight has.
+    fn fresh_id(&mut self) -> u16 {
+        loop {
+            self.next_id = self.next_id.wrapping_add(1);
+            if self.flights.iter().all(|flight| flight.id != self.next_id) {
+                return self.next_id;
+            }
         }
     }
 
@@ -864,5 +901,357 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             .pool
             .catch_panic(|| unsafe { (travel.encode)(value, outbox, limit, message) })?;
         Ok(pushed.map(|()| travel.timeout))
+    }
+}
+
+/// Ends a job as panicked, if what its worker does with it meanwhile unwinds and nobody catches it.
+/// What that does leaves the slot empty, even then.
+fn unless_forgotten(pool: Raw<'_>, index: u16) -> Defer<impl FnMut()> {
+    // SAFETY: BUSY with the slot, which is empty then.
+    Defer(move || unsafe { pool.end_panicked(index, Panic::unknown()) })
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use core::{
+        num::NonZeroUsize,
+        sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst},
+        task::Waker,
+    };
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::{
+        JobError, Parker, Port, StaticPool,
+        remote::scripted::{Double, JOBS, Says, Scripted, frame},
+        worker::WorkerId,
+    };
+
+    type Pool = StaticPool<4, 32>;
+
+    /// A machine that does not catch panics, and where time goes by while the worker sleeps.
+    struct Machine(AtomicU64);
+
+    // SAFETY: there is one context, and no panic is caught.
+    unsafe impl Port for Machine {
+        fn context(&self) -> NonZeroUsize {
+            NonZeroUsize::MIN
+        }
+
+        fn now(&self) -> Option<Duration> {
+            Some(Duration::from_millis(self.0.load(SeqCst)))
+        }
+
+        fn with_parker(&self, _f: &mut dyn FnMut(&dyn Parker)) {}
+    }
+
+    /// Sleeps until its deadline; a test that has it sleep too often hangs.
+    struct Sleeper {
+        machine: &'static Machine,
+        sleeps: AtomicU32,
+        /// Panics when a job starts.
+        faulty: bool,
+    }
+
+    impl Parker for Sleeper {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+
+        fn park(&self, deadline: Option<Duration>) {
+            let deadline = deadline.expect("sleeps for ever").as_millis();
+            self.machine
+                .0
+                .fetch_max(deadline.try_into().unwrap(), SeqCst);
+            assert!(self.sleeps.fetch_add(1, SeqCst) < 100, "comes to no end");
+        }
+    }
+
+    impl Worker for Sleeper {
+        fn on_job_start(&self, _job: JobId) {
+            assert!(!self.faulty, "the hook fails");
+        }
+    }
+
+    fn config() -> RemoteConfig {
+        RemoteConfig {
+            probe: Duration::from_millis(1),
+            ..RemoteConfig::default()
+        }
+    }
+
+    /// Lets a worker run by a link to this script.
+    fn run(
+        pool: &'static Pool,
+        lossless: bool,
+        config: RemoteConfig,
+        faulty: bool,
+        script: impl FnMut(ToServer, &mut Says),
+    ) -> Result<RemoteEnd, RemoteError> {
+        let mut link = Scripted::new(script);
+        link.lossless = lossless;
+        let machine: &'static Machine = Box::leak(Box::new(Machine(AtomicU64::new(0))));
+        assert!(pool.install(machine));
+        let sleeper = Sleeper {
+            machine,
+            sleeps: AtomicU32::new(0),
+            faulty,
+        };
+        let buffers = Buffers {
+            outbox: &mut [0; 64],
+            inbox: &mut [0; 64],
+        };
+        RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.handle(), &sleeper)
+    }
+
+    #[test]
+    fn patience_ends_even_if_the_other_side_starts_anew_all_the_time() {
+        static POOL: Pool = Pool::new();
+        let config = RemoteConfig {
+            patience: Some(Duration::from_millis(10)),
+            ..config()
+        };
+        let mut greetings = 0;
+        let end = run(&POOL, false, config, false, |_, says| {
+            greetings += 1;
+            if greetings % 3 == 0 {
+                says.say(ToClient::Ready);
+            }
+        });
+        assert_eq!(end, Err(RemoteError::Lost(LossReason::SILENT)));
+    }
+
+    #[test]
+    fn an_answer_counts_that_comes_after_the_next_greeting() {
+        static POOL: Pool = Pool::new();
+        let sum = POOL.submit_remote(Double(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let mut last = None;
+        let end = run(
+            &POOL,
+            false,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => {
+                    if let Some(last) = last.replace(hello) {
+                        says.say(ToClient::Welcome(last));
+                    }
+                }
+                ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(sum.result().unwrap(), 8);
+    }
+
+    #[test]
+    fn late_answers_to_old_questions_do_not_use_up_the_retries() {
+        static POOL: Pool = Pool::new();
+        let sum = POOL.submit_remote(Double(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let (mut requests, mut questions) = (0, 0);
+        let end = run(
+            &POOL,
+            false,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                ToServer::Request { id, .. } => {
+                    requests += 1;
+                    if requests > 1 {
+                        says.say_with(ToClient::Result { id }, 8_u8);
+                    }
+                }
+                ToServer::Query { id } => {
+                    questions += 1;
+                    if questions == 8 {
+                        for _ in 0..questions {
+                            says.say(ToClient::Unknown { id });
+                        }
+                    }
+                }
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(sum.result().unwrap(), 8);
+        assert_eq!(requests, 2);
+    }
+
+    #[test]
+    fn a_cancelled_job_that_the_other_side_does_not_know_is_not_sent_again() {
+        static POOL: Pool = Pool::new();
+        let sum = POOL.submit_remote(Double(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let mut requests = 0;
+        let end = run(
+            &POOL,
+            false,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                ToServer::Request { .. } => {
+                    requests += 1;
+                    assert!(!sum.cancel());
+                }
+                ToServer::Cancel { id } => says.say(ToClient::Unknown { id }),
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(requests, 1);
+        assert!(matches!(sum.result(), Err(JobError::Cancelled)));
+    }
+
+    #[test]
+    fn without_a_session_a_job_cancelled_in_the_queue_keeps_nobody() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(Double(4)).unwrap();
+        assert!(job.cancel());
+        POOL.shutdown(false, false).unwrap();
+        let end = run(&POOL, false, config(), false, |_, _| {});
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    }
+
+    #[test]
+    fn a_job_ends_even_if_the_hook_that_tells_of_it_unwinds() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(Double(4)).unwrap();
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            run(&POOL, true, config(), true, |message, says| {
+                if let ToServer::Hello(hello) = message {
+                    says.say(ToClient::Welcome(hello));
+                }
+            })
+        }));
+        assert!(unwound.is_err());
+        assert!(job.done());
+        let error = job.result().unwrap_err();
+        assert!(
+            matches!(error, JobError::WorkerLost(LossReason::WORKER_LEFT)),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_job_ends_even_if_what_makes_its_panic_unwinds() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(Double(4)).unwrap();
+        let config = RemoteConfig {
+            panic: |text| panic!("{text}"),
+            ..config()
+        };
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            run(&POOL, true, config, false, |message, says| match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                ToServer::Request { id, .. } => {
+                    let fault = Fault::Panicked;
+                    says.say_with(ToClient::Fault { id, fault }, "no luck");
+                }
+                _ => {}
+            })
+        }));
+        assert!(unwound.is_err());
+        assert!(job.done());
+        assert!(matches!(job.result(), Err(JobError::Panicked(_))));
+    }
+
+    #[test]
+    fn what_an_earlier_session_left_does_not_end_a_link_that_does_no_damage() {
+        static POOL: Pool = Pool::new();
+        let sum = POOL.submit_remote(Double(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let end = run(
+            &POOL,
+            true,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => {
+                    let rest = frame(ToClient::Result { id: 1 }, 7_u8).split_off(2);
+                    says.say_bytes(&rest);
+                    says.say(ToClient::Welcome(hello));
+                }
+                ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(sum.result().unwrap(), 8);
+    }
+
+    #[test]
+    fn a_worker_that_is_declared_lost_leaves_and_its_job_is_lost() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(Double(4)).unwrap();
+        let end = run(
+            &POOL,
+            true,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                // SAFETY: no scopes here.
+                ToServer::Request { .. } => unsafe {
+                    POOL.worker_lost(WorkerId(0), OnLoss::Continue);
+                },
+                _ => {}
+            },
+        );
+        assert_eq!(end, Err(RemoteError::Run(RunError::DeclaredLost)));
+        assert!(matches!(
+            job.result(),
+            Err(JobError::WorkerLost(LossReason::DECLARED))
+        ));
+        assert_eq!(POOL.free_slots(), POOL.capacity());
+    }
+
+    /// Each message that there is, and garbage, in any order: no answer is trusted.
+    #[test]
+    fn no_bytes_make_the_worker_panic_or_leak() {
+        static POOLS: [Pool; 300] = [const { Pool::new() }; 300];
+        for (seed, pool) in (1_u64..).zip(&POOLS) {
+            let jobs: std::vec::Vec<_> = (0..4)
+                .map(|n| pool.submit_remote(Double(n)).unwrap())
+                .collect();
+            let mut random = crate::remote::scripted::random(seed);
+            let config = RemoteConfig {
+                patience: Some(Duration::from_millis(20)),
+                silence: Some(Duration::from_millis(20)),
+                max_jobs: Some(4.try_into().unwrap()),
+                ..config()
+            };
+            let _ = run(pool, false, config, false, |message, says| {
+                if let (ToServer::Hello(hello), 0..=2) = (message, random() % 4) {
+                    says.say(ToClient::Welcome(hello));
+                }
+                for _ in 0..random() % 3 {
+                    let id = (random() % 6) as u16;
+                    let body = random() as u16;
+                    match random() % 9 {
+                        0 => says.say(ToClient::Ready),
+                        1 => says.say_with(ToClient::Result { id }, body),
+                        2 => says.say(ToClient::Result { id }),
+                        3 => {
+                            let fault = Fault::Panicked;
+                            says.say_with(ToClient::Fault { id, fault }, body);
+                        }
+                        4 => says.say(ToClient::Cancelled { id }),
+                        5 => says.say(ToClient::Running { id }),
+                        6 => says.say(ToClient::Unknown { id }),
+                        7 => says.say_bytes(&body.to_le_bytes()),
+                        _ => says.say_bytes(&[body as u8; 100]),
+                    }
+                }
+            });
+            drop(jobs);
+            pool.run_pending(9);
+            assert_eq!(pool.free_slots(), pool.capacity());
+        }
     }
 }
