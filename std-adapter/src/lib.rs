@@ -6,6 +6,7 @@
 //!   threads start on demand, jobs may be of any size, dropping it waits for all work.
 //! * With the feature `process`, on Unix, `process::ProcessPool` has child processes as workers:
 //!   Python's `ProcessPoolExecutor`.
+//! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket.
 //! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
 //!   [`PanicExt`] gets a panic's payload back.
@@ -17,9 +18,13 @@ mod panic;
 mod port;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
+#[cfg(feature = "remote")]
+mod stream_link;
 mod thread_pool;
 mod workers;
 
+#[cfg(feature = "remote")]
+pub use crate::stream_link::StreamLink;
 pub use crate::{
     bridge::{run_in_executor, to_thread},
     host_pool::{Boxed, SLOT_BYTES},
