@@ -35,6 +35,8 @@ mod lost;
 mod phase;
 mod promise;
 mod queue;
+#[cfg(feature = "remote")]
+mod remote;
 mod room;
 mod scope;
 mod sets;

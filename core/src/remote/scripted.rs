@@ -2,19 +2,26 @@
 
 use std::collections::VecDeque;
 
-use postcard_schema::Schema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+#[cfg(not(loom))]
+use {
+    super::job::{JobContext, JobEntry, JobTable, RemoteJob},
+    postcard_schema::Schema,
+    serde::Deserialize,
+};
 
+pub(crate) use super::wire::{ToClient, ToServer};
 use super::{
-    job::{JobContext, JobEntry, JobTable, RemoteJob},
     link::Link,
-    wire::{Outbox, PushError, ToClient, ToServer, message},
+    wire::{Outbox, PushError, message},
 };
 use crate::error::LossReason;
 
+#[cfg(not(loom))]
 #[derive(Serialize, Deserialize, Schema)]
 pub(crate) struct Double(pub(crate) u8);
 
+#[cfg(not(loom))]
 impl RemoteJob for Double {
     type Output = u8;
     const NAME: &'static str = "double";
@@ -25,6 +32,7 @@ impl RemoteJob for Double {
     }
 }
 
+#[cfg(not(loom))]
 pub(crate) static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Double>()]);
 
 /// The bytes of a frame.
@@ -73,6 +81,7 @@ impl Says {
 }
 
 /// Numbers without an apparent order (xorshift), the same for the same seed.
+#[cfg(not(loom))]
 pub(crate) fn random(mut seed: u64) -> impl FnMut() -> u64 {
     move || {
         seed ^= seed << 13;

@@ -96,6 +96,7 @@ impl Models {
         let output = cargo()
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
             .args(["test", "--package", "corepool", "--lib", "--release"])
+            .args(["--features", "remote"])
             .args(["--config", "profile.release.debug-assertions=true"])
             .args(["--target-dir", "target/loom", "--no-run"])
             .output()
