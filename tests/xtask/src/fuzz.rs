@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: sequences of calls, found by coverage, with libFuzzer by way of `cargo fuzz`.
+//! `cargo xtask fuzz`: sequences of calls, and what a hostile peer sends by a link, found by coverage,
+//! with libFuzzer by way of `cargo fuzz`.
 //!
 //! It begins with the corpus in the repository and leaves that as it is; what it finds is in
 //! `target/fuzz` and is where the next run goes on. `--keep` takes from there what reaches code that
@@ -15,11 +16,19 @@ use std::{
 use crate::{Outcome, cargo, root, run_command, sanitizers};
 
 const FUZZ: &str = "tests/fuzz";
-const TARGET: &str = "sequences";
-/// In bytes: some thirty calls. Longer ones are slower and reach nothing else.
-const MAX_LENGTH: &str = "-max_len=300";
-const USAGE: &str =
-    "usage: cargo xtask fuzz [--keep | [--seconds N | --replay FILE] [--sanitizer address]]";
+type Target = (&'static str, u32);
+/// What is fuzzed, and how long an input is at most, in bytes: some thirty calls or messages. Longer
+/// ones are slower and reach nothing else.
+const TARGETS: [Target; 3] = [
+    ("sequences", 300),
+    ("remote_server", 600),
+    ("remote_client", 600),
+];
+/// For each of the targets: all together stay below five minutes.
+const SECONDS: &str = "80";
+const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--keep | --seconds N] [--sanitizer address]
+       cargo xtask fuzz TARGET --replay FILE [--sanitizer address]
+TARGET is sequences, remote_server or remote_client; without one, each in turn";
 
 pub fn run(args: &[String]) -> Outcome {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -27,73 +36,80 @@ pub fn run(args: &[String]) -> Outcome {
         [what @ .., "--sanitizer", "address"] => (what, "address"),
         what => (what, "none"),
     };
+    let named = |name: &&str| TARGETS.iter().find(|(target, _)| target == name);
+    let (targets, what) = match what {
+        [name, what @ ..] if named(name).is_some() => (named(name).as_slice().to_vec(), what),
+        what => (TARGETS.iter().collect(), what),
+    };
+    let each = |f: &dyn Fn(&Target) -> Outcome| targets.iter().try_for_each(|target| f(target));
     match what {
-        [] => fuzz("120", sanitizer),
-        ["--seconds", seconds] if seconds.parse::<u32>().is_ok() => fuzz(seconds, sanitizer),
-        ["--replay", file] => replay(file, sanitizer),
-        ["--keep"] if sanitizer == "none" => keep(),
+        [] => each(&|target| fuzz(target, SECONDS, sanitizer)),
+        ["--seconds", seconds] if seconds.parse::<u32>().is_ok() => {
+            each(&|target| fuzz(target, seconds, sanitizer))
+        }
+        ["--replay", file] if targets.len() == 1 => replay(targets[0], file, sanitizer),
+        ["--keep"] if sanitizer == "none" => each(&keep),
         _ => Err(USAGE.into()),
     }
 }
 
 /// The corpus in the repository, and what was found on this machine.
-fn corpora() -> Result<[PathBuf; 2], String> {
-    let found = root().join("target/fuzz/corpus");
+fn corpora(name: &str) -> Result<[PathBuf; 2], String> {
+    let found = root().join("target/fuzz/corpus").join(name);
     fs::create_dir_all(&found)
         .map_err(|error| format!("cannot make {}: {error}", found.display()))?;
-    Ok([root().join(FUZZ).join("corpus").join(TARGET), found])
+    Ok([root().join(FUZZ).join("corpus").join(name), found])
 }
 
-fn fuzz(seconds: &str, sanitizer: &str) -> Outcome {
-    let [kept, found] = corpora()?;
-    let before = artifacts();
-    let mut command = cargo_fuzz(sanitizer)?;
+fn fuzz(&(name, length): &Target, seconds: &str, sanitizer: &str) -> Outcome {
+    let [kept, found] = corpora(name)?;
+    let before = artifacts(name);
+    let mut command = cargo_fuzz(name, sanitizer)?;
     // What is found goes to the first.
     command.arg(&found).arg(&kept).arg("--");
-    command.args([
-        MAX_LENGTH,
-        "-timeout=20",
-        "-verbosity=0",
-        "-print_final_stats=1",
-    ]);
+    command.args(["-timeout=20", "-verbosity=0", "-print_final_stats=1"]);
+    command.arg(format!("-max_len={length}"));
     command.arg(format!("-max_total_time={seconds}"));
     let outcome = run_command(&mut command);
-    match artifacts().into_iter().find(|file| !before.contains(file)) {
+    match artifacts(name)
+        .into_iter()
+        .find(|file| !before.contains(file))
+    {
         Some(file) => Err(format!(
-            "a sequence fails; replay it: cargo xtask fuzz --replay {}",
+            "an input fails; replay it: cargo xtask fuzz {name} --replay {}",
             file.strip_prefix(root()).unwrap_or(&file).display()
         )),
         None => outcome,
     }
 }
 
-/// Where sequences that fail are.
-fn artifacts() -> Vec<PathBuf> {
-    let folder = root().join(FUZZ).join("artifacts").join(TARGET);
+/// Where inputs that fail are.
+fn artifacts(name: &str) -> Vec<PathBuf> {
+    let folder = root().join(FUZZ).join("artifacts").join(name);
     // There is no folder before there is a first one.
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     files.map(|file| file.path()).collect()
 }
 
-fn replay(file: &str, sanitizer: &str) -> Outcome {
+fn replay(&(name, _): &Target, file: &str, sanitizer: &str) -> Outcome {
     let path = std::path::absolute(file).map_err(|error| error.to_string())?;
     if !path.is_file() {
         return Err(format!("{file} is not there"));
     }
-    run_command(cargo_fuzz(sanitizer)?.arg(path))
+    run_command(cargo_fuzz(name, sanitizer)?.arg(path))
 }
 
-fn keep() -> Outcome {
-    let [kept, found] = corpora()?;
-    let mut command = cargo_fuzz("none")?;
+fn keep(&(name, _): &Target) -> Outcome {
+    let [kept, found] = corpora(name)?;
+    let mut command = cargo_fuzz(name, "none")?;
     command.arg(&kept).arg(&found);
     // Which code is reached, and not how often.
     command.args(["--", "-set_cover_merge=1", "-use_counters=0"]);
     run_command(&mut command)
 }
 
-/// `cargo fuzz run` of the target, without what it is to run on.
-fn cargo_fuzz(sanitizer: &str) -> Result<Command, String> {
+/// `cargo fuzz run` of a target, without what it is to run on.
+fn cargo_fuzz(name: &str, sanitizer: &str) -> Result<Command, String> {
     let is_there = |program: &mut Command| {
         let quiet = program.stdout(Stdio::null()).stderr(Stdio::null());
         quiet.status().is_ok_and(|status| status.success())
@@ -111,7 +127,7 @@ fn cargo_fuzz(sanitizer: &str) -> Result<Command, String> {
     };
     command.args(["fuzz", "run", "--sanitizer", sanitizer, "--fuzz-dir", FUZZ]);
     command.arg("--target-dir").arg(root().join(target));
-    command.arg(TARGET);
+    command.arg(name);
     Ok(command)
 }
 

@@ -1,0 +1,7 @@
+//! What arrives at a link's server, as `corepool_fuzz::server` describes and checks it.
+#![no_main]
+
+use corepool_fuzz::server::{Input, run};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: Input| run(input));
