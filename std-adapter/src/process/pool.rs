@@ -316,7 +316,7 @@ impl ProcessPool {
 
     /// Has all jobs done, and iterates over their results in the jobs' order. They travel in chunks
     /// of `chunk_size`, which saves time where jobs are short; the pool's table must have a
-    /// [`Chunk`] of the job.
+    /// [`Chunk`](super::Chunk) of the job.
     ///
     /// Chunks are submitted ahead of the result that is asked for, at most two for each worker. A job
     /// that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
