@@ -2,12 +2,16 @@
 //! sleep, what wakes them, and who does the work.
 
 use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, mpsc::channel},
     task::Waker,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use corepool::{Parker, Port, RunError, StaticPool, Worker};
+use corepool::{
+    ContextId, JobId, Parker, Port, ReturnWhen, RunError, StaticPool, WaitError, Worker, wait,
+};
 use corepool_std::HostPort;
 use corepool_tests::{Gate, TellsOfParking};
 
@@ -85,6 +89,44 @@ fn a_worker_that_sleeps_in_a_wait_is_woken_by_the_result() {
     );
 }
 
+/// The hooks around a job name it by its slot.
+#[test]
+fn a_worker_is_told_of_each_job_by_its_number() {
+    #[derive(Default)]
+    struct Told {
+        started: RefCell<Vec<usize>>,
+        ended: RefCell<Vec<usize>>,
+    }
+    impl Parker for Told {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {}
+    }
+    impl Worker for Told {
+        fn on_job_start(&self, job: JobId) {
+            self.started.borrow_mut().push(job.index());
+        }
+
+        fn on_job_end(&self, job: JobId) {
+            self.ended.borrow_mut().push(job.index());
+        }
+    }
+    let pool = Pool::new();
+    let told = Told::default();
+    // All slots are taken at once, so that each has its job.
+    let jobs = [(); 8].map(|()| pool.submit(|| ()).unwrap());
+    pool.shutdown(false, false).unwrap();
+    pool.run(&told).unwrap();
+    drop(jobs);
+    let numbers = told.started.into_inner();
+    assert_eq!(numbers, told.ended.into_inner());
+    let mut sorted = numbers;
+    sorted.sort_unstable();
+    assert_eq!(sorted, [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
 /// A suspended task is with no worker, not even with the one that polled it last.
 #[test]
 fn a_job_may_wait_for_a_task_of_its_own_worker() {
@@ -97,6 +139,26 @@ fn a_job_may_wait_for_a_task_of_its_own_worker() {
     asleep.wait();
     promise.set_result(40).unwrap();
     assert_eq!(job.result().unwrap(), 42);
+    POOL.shutdown(true, false).unwrap();
+    assert_eq!(worker.join().unwrap(), Ok(()));
+}
+
+/// It is told that it would wait for ever, whatever else there is in the set.
+#[test]
+fn a_job_that_waits_for_all_of_a_set_with_itself_is_told() {
+    static POOL: Pool = Pool::new();
+    let (promise, other) = POOL.promise::<()>().unwrap();
+    let own = Arc::new(Mutex::new(None));
+    let (inside, (sender, said)) = (Arc::clone(&own), channel());
+    let job = POOL.submit(move || {
+        let mut set = [inside.lock().unwrap().take().unwrap(), other];
+        let waited = wait(&mut set, None, ReturnWhen::AllCompleted);
+        sender.send(waited.map(drop)).unwrap();
+    });
+    *own.lock().unwrap() = Some(job.unwrap());
+    let worker = start(&POOL, &Gate::new(), &open_gate());
+    assert_eq!(said.recv().unwrap(), Err(WaitError::WouldDeadlock));
+    drop(promise);
     POOL.shutdown(true, false).unwrap();
     assert_eq!(worker.join().unwrap(), Ok(()));
 }
@@ -143,6 +205,30 @@ fn a_caller_does_the_work_if_there_is_no_worker() {
         .unwrap();
     assert_eq!(job.result().unwrap(), (thread::current().id(), 1));
     assert_eq!(POOL.workers(), 0);
+}
+
+/// So it does where the port has nothing to say about it.
+#[test]
+fn a_caller_does_the_work_unless_the_port_forbids_it() {
+    struct SaysNothing;
+    // SAFETY: contexts are those of the host's port, and no panic is caught.
+    unsafe impl Port for SaysNothing {
+        fn context(&self) -> ContextId {
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            HostPort.with_parker(f);
+        }
+    }
+    static POOL: Pool = Pool::new();
+    POOL.install(&SaysNothing);
+    let job = POOL.submit(|| thread::current().id()).unwrap();
+    assert_eq!(job.result().unwrap(), thread::current().id());
 }
 
 #[test]

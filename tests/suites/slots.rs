@@ -1,6 +1,7 @@
 //! Pools of every size that is a limit of something: 1, 2, 3, around the width of a byte, and 4096.
 
-use corepool::{PoolRef, Spill, SubmitError};
+use corepool::{JobError, PoolRef, Spill, SubmitError};
+use corepool_std::ThreadPool;
 use corepool_tests::Drops;
 
 /// Fills the pool, empties it, and does so again: it holds as many jobs as it has slots, gives back
@@ -142,4 +143,44 @@ fn lent_memory_too_small() {
             lent: needed - 1
         })
     );
+}
+
+/// However few bytes a slot is to have, there is room for a panic in it.
+#[test]
+fn a_slot_has_room_for_a_panic() {
+    use corepool::{Panic, StaticPool};
+
+    assert_eq!(
+        size_of::<StaticPool<1, 0>>(),
+        size_of::<StaticPool<1, { size_of::<Panic>() }>>()
+    );
+}
+
+/// A result that is small enough for a slot, but asks for more alignment, gets a place of its own.
+#[test]
+fn an_aligned_result_does_not_go_into_a_slot() {
+    use std::sync::mpsc::channel;
+
+    #[derive(Debug, PartialEq)]
+    #[repr(align(64))]
+    struct Aligned([u8; 64]);
+
+    let pool = ThreadPool::builder()
+        .capacity(16)
+        .max_workers(1)
+        .build()
+        .unwrap();
+    let (sender, misaligned) = channel();
+    for number in 0..8 {
+        let sender = sender.clone();
+        let mut future = pool.submit(move || Aligned([number; 64])).unwrap();
+        let callback = move |outcome: Result<&Aligned, &JobError>| {
+            let place = std::ptr::from_ref(outcome.unwrap()).addr();
+            sender.send(place % align_of::<Aligned>()).unwrap();
+        };
+        assert!(future.add_done_callback(callback).is_ok());
+        assert_eq!(future.result().unwrap(), Aligned([number; 64]));
+    }
+    drop(sender);
+    assert_eq!(misaligned.iter().collect::<Vec<_>>(), [0; 8]);
 }

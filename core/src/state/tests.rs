@@ -173,6 +173,18 @@ fn take_back_takes_only_what_has_never_begun() {
 }
 
 #[test]
+fn a_job_that_was_taken_back_is_cancelled_and_the_queue_keeps_its_slot() {
+    let withdraw = State::withdraw;
+    check(
+        QUEUED | BUSY | HANDLE,
+        withdraw,
+        false,
+        QUEUED | DONE | CANCELLED,
+    );
+    check(BUSY | HANDLE, withdraw, true, DONE | CANCELLED);
+}
+
+#[test]
 fn a_running_job_is_asked_to_stop_once_or_more() {
     check(
         BUSY | HANDLE,
