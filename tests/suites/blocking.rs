@@ -3,8 +3,9 @@
 
 use std::{
     cell::RefCell,
+    future::Future as _,
     sync::{Arc, Mutex, mpsc::channel},
-    task::Waker,
+    task::{Context, Wake, Waker},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -314,4 +315,64 @@ fn callers_take_turns_if_there_is_one_place() {
         [first, second, third].map(|caller| caller.join().unwrap()),
         [1, 2, 3]
     );
+}
+
+/// Has something done when it is woken, the first time.
+struct OnWake(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for OnWake {
+    fn wake(self: Arc<Self>) {
+        let first = self.0.lock().unwrap().take();
+        if let Some(first) = first {
+            first();
+        }
+    }
+}
+
+fn on_wake(f: impl FnOnce() + Send + 'static) -> Waker {
+    Arc::new(OnWake(Mutex::new(Some(Box::new(f))))).into()
+}
+
+/// Who is woken for room may take it and have another wait, before all are woken: that one's wait
+/// counts.
+#[test]
+fn who_begins_to_wait_for_room_while_others_are_woken_is_woken_for_the_next() {
+    static POOL: StaticPool<1, 64, 1, 1, 2> = StaticPool::new();
+    let (tell, told) = channel();
+    POOL.submit_detached(|| ()).unwrap();
+    let mut first = Box::pin(POOL.submit_async(|| ()));
+    let mut second = Box::pin(POOL.submit_async(|| ()));
+    let mut third = Box::pin(POOL.submit_async(|| ()));
+    let poll_third = move || {
+        POOL.submit_detached(|| ()).unwrap();
+        let waker = on_wake(move || tell.send(()).unwrap());
+        assert!(
+            third
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        // Kept waiting.
+        std::mem::forget(third);
+    };
+    let noop = Waker::noop();
+    assert!(
+        first
+            .as_mut()
+            .poll(&mut Context::from_waker(noop))
+            .is_pending()
+    );
+    let waker = on_wake(poll_third);
+    assert!(
+        second
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    // So that the third has the place of the first, before that of the second.
+    drop(first);
+    assert_eq!(POOL.run_pending(1), 1);
+    assert!(told.try_recv().is_err(), "the second has taken the room");
+    assert_eq!(POOL.run_pending(1), 1);
+    told.try_recv().expect("the third is woken");
 }

@@ -181,10 +181,11 @@ impl fmt::Debug for JobEntry {
 ///     }
 /// }
 ///
-/// static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Add>()]);
+/// const TABLE: JobTable = JobTable::new(&[JobEntry::of::<Add>()]);
+/// static JOBS: JobTable = TABLE; // what both sides are given
 ///
 /// // Large enough for any of the jobs, or the build fails.
-/// let buffer = [0; const { JobTable::new(&[JobEntry::of::<Add>()]).frame_bytes().unwrap() }];
+/// let buffer = [0_u8; TABLE.frame_bytes().unwrap()];
 /// assert_eq!(buffer.len(), 40);
 /// assert_eq!(JOBS.len(), 1);
 /// ```
