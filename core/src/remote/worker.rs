@@ -916,7 +916,7 @@ fn unless_forgotten(pool: Raw<'_>, index: u16) -> Defer<impl FnMut()> {
 mod tests {
     use core::{
         num::NonZeroUsize,
-        sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst},
+        sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
         task::Waker,
     };
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -940,7 +940,7 @@ mod tests {
         }
 
         fn now(&self) -> Option<Duration> {
-            Some(Duration::from_millis(self.0.load(SeqCst)))
+            Some(Duration::from_millis(self.0.load(Relaxed)))
         }
 
         fn with_parker(&self, _f: &mut dyn FnMut(&dyn Parker)) {}
@@ -963,8 +963,8 @@ mod tests {
             let deadline = deadline.expect("sleeps for ever").as_millis();
             self.machine
                 .0
-                .fetch_max(deadline.try_into().unwrap(), SeqCst);
-            assert!(self.sleeps.fetch_add(1, SeqCst) < 100, "comes to no end");
+                .fetch_max(deadline.try_into().unwrap(), Relaxed);
+            assert!(self.sleeps.fetch_add(1, Relaxed) < 100, "comes to no end");
         }
     }
 
