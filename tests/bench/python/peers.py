@@ -1,6 +1,6 @@
 """One slice of a workload on a pool of Python's, which measures itself.
 
-usage: peers.py threads|processes WORKLOAD WORKERS SECONDS
+usage: peers.py threads|processes WORKLOAD WORKERS SECONDS CHUNK
 
 Prints nanoseconds of time and of CPU a job: the median batch's time, the CPU of this process and of
 its children.
@@ -35,15 +35,22 @@ def burst(pool):
     return 1024
 
 
-def window(pool):
+def window(pool, width=64, count=1024):
     under_way = collections.deque()
-    for number in range(1024):
-        if len(under_way) == 64:
-            check(number - 64, under_way.popleft().result())
+    for number in range(count):
+        if len(under_way) == width:
+            check(number - width, under_way.popleft().result())
         under_way.append(pool.submit(job, number))
     for offset, future in enumerate(under_way):
-        check(1024 - 64 + offset, future.result())
-    return 1024
+        check(count - width + offset, future.result())
+    return count
+
+
+def in_chunks(pool, chunk):
+    results = pool.map(job, range(10_000), chunksize=chunk)
+    for number, result in enumerate(results):
+        check(number, result)
+    return 10_000
 
 
 def cold(pool):
@@ -58,9 +65,16 @@ def cpu():
 
 
 def main():
-    kind, workload, workers, seconds = sys.argv[1:]
+    kind, workload, workers, seconds, chunk = sys.argv[1:]
     kinds = {"threads": ThreadPoolExecutor, "processes": ProcessPoolExecutor}
-    batches = {"warm": warm, "burst": burst, "window": window}
+    batches = {
+        "warm": warm,
+        "burst": burst,
+        "window": window,
+        "process-round-trip": warm,
+        "process-window": lambda pool: window(pool, 128, 10_000),
+        "process-map": lambda pool: in_chunks(pool, int(chunk)),
+    }
     length = float(seconds) * 1e9
     times = []
     with kinds[kind](int(workers)) as pool:

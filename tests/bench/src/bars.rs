@@ -1,7 +1,9 @@
-//! What `ThreadPool` must reach, with its default configuration, all in one run.
+//! What `ThreadPool` and `ProcessPool` must reach, with their default configuration, all in one run.
 
 use crate::{
     inline, limits,
+    processes::PROCESS_POOL,
+    python,
     statistics::{Key, Results},
     workloads::{CONTENDERS, Kind, THREAD_POOL, Workload},
 };
@@ -101,6 +103,8 @@ impl Bars<'_> {
             Workload::Slots | Workload::Workers | Workload::Waiters | Workload::Priorities => {
                 self.growth(workload);
             }
+            Workload::ProcessRoundTrip => self.against_python(workload, 5.0),
+            Workload::ProcessWindow | Workload::ProcessMap => self.against_python(workload, 10.0),
         }
     }
 
@@ -187,6 +191,22 @@ impl Bars<'_> {
                 name: name(key, "efficiency against the perfect split"),
                 figure,
                 limit: 0.98,
+                at_least: true,
+            });
+        }
+    }
+
+    /// How many jobs a `ProcessPool` does in the time in which Python's does one.
+    fn against_python(&mut self, workload: Workload, limit: f64) {
+        for &size in workload.sizes() {
+            let key = (workload, size);
+            let rate = self
+                .results
+                .ratio((key, python::PROCESSES), (key, PROCESS_POOL));
+            self.all.push(Bar {
+                name: name(key, &format!("rate × {}", python::PROCESSES)),
+                figure: rate,
+                limit,
                 at_least: true,
             });
         }

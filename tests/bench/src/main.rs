@@ -9,7 +9,7 @@ use std::{
 };
 
 use bench::{
-    bars, inline, instructions, plot, python, report,
+    bars, inline, instructions, plot, processes, python, report,
     statistics::{Results, Slice, slice},
     workloads::{CONTENDERS, Effort, Kind, Workload},
 };
@@ -94,6 +94,7 @@ fn workload(name: &str) -> Result<Workload, String> {
 }
 
 fn main() -> ExitCode {
+    processes::run_child_if_asked();
     match Options::parse(env::args().skip(1)).and_then(|options| run(&options)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::{
+    processes::CHILDREN,
     statistics::Slice,
     workloads::{Effort, Workload},
 };
@@ -32,14 +33,22 @@ pub fn is_there() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-fn slice(kind: &str, workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
-    use Workload::{Burst, Cold, Warm, Window};
-    if !matches!(workload, Warm | Cold | Burst | Window) {
+fn slice(kind: &str, workload: Workload, size: usize, effort: &Effort) -> Option<Slice> {
+    use Workload::{Burst, Cold, ProcessMap, Warm, Window};
+    let takes_part = match workload {
+        Warm | Cold | Burst | Window => true,
+        _ => kind == "processes" && workload.is_of_processes(),
+    };
+    if !takes_part {
         return None;
     }
+    let (workers, chunk) = match workload {
+        ProcessMap => (CHILDREN, size),
+        _ => (size, 1),
+    };
     let output = Command::new("python3")
         .args([PROGRAM, kind, workload.name(), &workers.to_string()])
-        .arg(effort.slice.as_secs_f64().to_string())
+        .args([effort.slice.as_secs_f64().to_string(), chunk.to_string()])
         .output()
         .ok()?;
     let said = String::from_utf8_lossy(&output.stdout);

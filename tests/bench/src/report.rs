@@ -3,7 +3,9 @@
 use crate::{
     bars::Bar,
     inline,
+    processes::PROCESS_POOL,
     statistics::Results,
+    wire,
     workloads::{CONTENDERS, Kind, THREAD_POOL, Workload},
 };
 
@@ -13,6 +15,7 @@ pub fn table(results: &Results, workload: Workload) -> String {
     let sizes = workload.sizes();
     let base = |size| match workload {
         Workload::Inline | Workload::Instructions => ((workload, size), inline::OWN),
+        _ if workload.is_of_processes() => ((workload, size), PROCESS_POOL),
         _ if workload.grows() => ((workload, sizes[0]), THREAD_POOL),
         _ => ((workload, size), THREAD_POOL),
     };
@@ -69,7 +72,22 @@ pub fn table(results: &Results, workload: Workload) -> String {
         }
         lines.push(line);
     }
-    format!("## {}\n\n{}", workload.title(), markdown(&lines))
+    let below = match workload {
+        Workload::ProcessRoundTrip => on_the_wire(),
+        _ => String::new(),
+    };
+    format!("## {}\n\n{}{below}", workload.title(), markdown(&lines))
+}
+
+/// What goes to a child and back for a job.
+fn on_the_wire() -> String {
+    match wire::bytes_a_job() {
+        Ok(bytes) => format!(
+            "\nOn the wire, a job of {PROCESS_POOL}: {:.1} bytes of request, {:.1} bytes of result.\n",
+            bytes.request, bytes.result
+        ),
+        Err(error) => format!("\nBytes on the wire are not known: {error}.\n"),
+    }
 }
 
 /// Who was measured.

@@ -15,7 +15,7 @@ use std::{hint::black_box, time::Duration};
 use crate::{
     limits, peers,
     pool::{Pool, Spinning, StaticOn, started},
-    python,
+    processes, python,
     statistics::Slice,
 };
 
@@ -54,6 +54,12 @@ pub enum Workload {
     Waiters,
     /// 1 to 8 priorities.
     Priorities,
+    /// One job after the other, in a child process.
+    ProcessRoundTrip,
+    /// 10,000 jobs, at most 128 under way, in child processes.
+    ProcessWindow,
+    /// 10,000 jobs by `map`, in chunks of 1 and of 64.
+    ProcessMap,
 }
 
 impl Workload {
@@ -75,6 +81,9 @@ impl Workload {
         Self::Workers,
         Self::Waiters,
         Self::Priorities,
+        Self::ProcessRoundTrip,
+        Self::ProcessWindow,
+        Self::ProcessMap,
     ];
 
     /// What it is called on the command line.
@@ -96,6 +105,9 @@ impl Workload {
             Self::Workers => "workers",
             Self::Waiters => "waiters",
             Self::Priorities => "priorities",
+            Self::ProcessRoundTrip => "process-round-trip",
+            Self::ProcessWindow => "process-window",
+            Self::ProcessMap => "process-map",
         }
     }
 
@@ -118,6 +130,9 @@ impl Workload {
             Self::Workers => "64 jobs under way with so many workers",
             Self::Waiters => "as_completed over sets of so many futures",
             Self::Priorities => "64 jobs under way at so many priorities",
+            Self::ProcessRoundTrip => "Round trip of one job, by a child process",
+            Self::ProcessWindow => "10,000 jobs by child processes, at most 128 under way",
+            Self::ProcessMap => "10,000 jobs by two child processes, by map",
         }
     }
 
@@ -130,6 +145,9 @@ impl Workload {
             Self::Workers => &[1, 2, 4, 16],
             Self::Waiters => &[1, 32, 1024],
             Self::Priorities => &[1, 2, 8],
+            Self::ProcessRoundTrip => &[1],
+            Self::ProcessWindow => &[processes::CHILDREN],
+            Self::ProcessMap => &[1, 64],
             _ => &[1, 2],
         }
     }
@@ -142,6 +160,14 @@ impl Workload {
         )
     }
 
+    /// Whether workers are child processes.
+    pub fn is_of_processes(self) -> bool {
+        matches!(
+            self,
+            Self::ProcessRoundTrip | Self::ProcessWindow | Self::ProcessMap
+        )
+    }
+
     /// What a size is called.
     pub fn size_name(self, size: usize) -> String {
         match (self, size) {
@@ -150,6 +176,9 @@ impl Workload {
             (Self::Waiters, size) => format!("sets of {size}"),
             (Self::Priorities, 1) => String::from("1 priority"),
             (Self::Priorities, size) => format!("{size} priorities"),
+            (Self::ProcessMap, size) => format!("chunks of {size}"),
+            (Self::ProcessRoundTrip | Self::ProcessWindow, 1) => String::from("1 child"),
+            (Self::ProcessRoundTrip | Self::ProcessWindow, size) => format!("{size} children"),
             (_, 1) => String::from("1 worker"),
             (_, size) => format!("{size} workers"),
         }
@@ -231,6 +260,11 @@ pub const CONTENDERS: &[Contender] = &[
     limit(limits::SPLIT, limits::split),
     own::<StaticOn<Spinning>>(),
     own::<StaticOn<corepool_std::Workers>>(),
+    Contender {
+        name: processes::PROCESS_POOL,
+        kind: Kind::Own,
+        run: processes::process_pool,
+    },
     peer::<peers::Oneshot<rayon::ThreadPool>>(),
     Contender {
         name: peers::RAYON_SCOPE,
@@ -247,6 +281,11 @@ pub const CONTENDERS: &[Contender] = &[
     peer::<peers::Oneshot<peers::Channel<kanal::Sender<peers::Boxed>>>>(),
     peer::<peers::Oneshot<peers::Workstealing>>(),
     peer::<affinitypool::Threadpool>(),
+    Contender {
+        name: processes::PROCSPAWN,
+        kind: Kind::Peer,
+        run: processes::procspawn,
+    },
     Contender {
         name: python::THREADS,
         kind: Kind::Peer,
@@ -287,7 +326,10 @@ const fn limit(name: &'static str, run: Run) -> Contender {
 
 /// One slice of a workload in a new pool.
 fn run<P: Pool>(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
-    if workload.grows() || matches!(workload, Workload::Inline | Workload::Instructions) {
+    if workload.grows()
+        || workload.is_of_processes()
+        || matches!(workload, Workload::Inline | Workload::Instructions)
+    {
         return None;
     }
     let pool = started::<P>(workers)?;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many in a batch.
-const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 
 /// One after the other: nobody has had time to fall asleep.
 pub fn warm(pool: &impl Pool, effort: &Effort) -> Slice {
