@@ -29,6 +29,9 @@ const STDERR: Token = Token(2);
 
 /// How many bytes of what a child wrote last to its standard error are kept.
 const KEPT: usize = 2_048;
+/// For how long a thread looks again at most before it sleeps: each look is two system calls, so
+/// that their number alone does not say.
+const LOOK: Duration = Duration::from_micros(50);
 /// How many milliseconds a child has to exit when it has closed its socket.
 const GRACE: u32 = 1_000;
 
@@ -67,6 +70,8 @@ pub(super) struct PollWorker {
     /// Whether there may be something to read from the standard error.
     has_stderr: Rc<Cell<bool>>,
     spins: u32,
+    /// Since when it has looked in vain.
+    idle_since: Cell<Duration>,
     had_jobs: Cell<bool>,
 }
 
@@ -88,6 +93,7 @@ impl PollWorker {
             }),
             has_stderr: Rc::new(Cell::new(false)),
             spins,
+            idle_since: Cell::new(Duration::ZERO),
             had_jobs: Cell::new(false),
         })
     }
@@ -142,11 +148,15 @@ impl Parker for PollWorker {
 
 impl Worker for PollWorker {
     fn spin(&self, round: u32) -> bool {
-        if round < self.spins {
-            thread::yield_now();
-            return true;
+        let now = port::now();
+        if round == 0 {
+            self.idle_since.set(now);
         }
-        false
+        let looks = round < self.spins && now.saturating_sub(self.idle_since.get()) < LOOK;
+        if looks {
+            thread::yield_now();
+        }
+        looks
     }
 
     fn on_job_start(&self, _job: JobId) {
