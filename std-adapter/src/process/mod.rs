@@ -49,6 +49,17 @@
 //! | the parent ends, in whatever way | the socket hangs up, and a thread of the child ends it, in the midst of a job, too |
 //!
 //! What is written to a child's standard error is passed on to that of this process.
+//!
+//! # What it is made of
+//!
+//! The protocol is that of [`corepool::remote`], so that what a chip's firmware does with its second
+//! chip is what is tested here. Below it are `mio`, which waits for bytes and for wake-ups at once, and
+//! `rustix` for processes and sockets. [`procspawn`](https://docs.rs/procspawn) starts children in the
+//! same way and sends them a function's address with its arguments: no table of jobs, but an unbounded
+//! queue, nothing of cancelling or of the children's last words, and a channel that only processes of
+//! one host have. [`interprocess`](https://docs.rs/interprocess) gives sockets with a name, for
+//! processes that do not know each other; a parent and its child need none, and neither a name that is
+//! left in the file system.
 
 mod child;
 mod link;
