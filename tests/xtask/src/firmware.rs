@@ -7,8 +7,10 @@
 //! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/defmt`.
 //!
 //! What a board printed last is in `target/firmware/BOARD.txt`. Boards that QEMU does not have are
-//! built, and counted apart. Those that work in pairs, by a wire, are in `wire`. With `--clippy`, none is run: clippy looks at each board's crate.
+//! built, and counted apart. Those that work in pairs, by a wire, are in `wire`; the one that works for
+//! an example is in `primes`. With `--clippy`, none is run: clippy looks at each board's crate.
 
+mod primes;
 mod wire;
 
 use std::{
@@ -229,9 +231,11 @@ pub fn run(args: &[String]) -> Outcome {
     let boards: Vec<&Board> = BOARDS.iter().filter(|it| is_wanted(it.name)).collect();
     let pairs = || wire::PAIRS.iter().filter(|it| is_wanted(it.name));
     let built_only: Vec<&BuiltOnly> = BUILT_ONLY.iter().filter(|it| is_wanted(it.name)).collect();
-    if boards.is_empty() && built_only.is_empty() && pairs().count() == 0 {
+    let primes = is_wanted(primes::NAME).then_some(primes::NAME);
+    if boards.is_empty() && built_only.is_empty() && pairs().count() == 0 && primes.is_none() {
         let names = BOARDS.iter().map(|it| it.name);
         let names = names.chain(wire::PAIRS.iter().map(|it| it.name));
+        let names = names.chain([primes::NAME]);
         let names: Vec<&str> = names.chain(BUILT_ONLY.iter().map(|it| it.name)).collect();
         return Err(format!(
             "usage: cargo xtask firmware [--clippy] [--board NAME], with NAME one of: {}",
@@ -242,6 +246,7 @@ pub fn run(args: &[String]) -> Outcome {
         let run = boards.iter().map(|it| (it.name, it.package, it.target));
         let built = built_only.iter().map(|it| (it.name, it.name, it.target));
         let crates = run.chain(built).chain(pairs().flat_map(Pair::crates));
+        let crates = crates.chain(primes.map(|_| primes::CRATE));
         let outcomes = crates.map(|(name, package, target)| (name, clippy(package, target)));
         let (clean, failed) = report("ok", outcomes);
         println!("{clean} without a warning, {failed} failed");
@@ -250,6 +255,7 @@ pub fn run(args: &[String]) -> Outcome {
         let readings = readings_of_the_host()?;
         let run = boards.iter().map(|it| (it.name, it.check(&readings)));
         let run = run.chain(pairs().map(|it| (it.name, it.check())));
+        let run = run.chain(primes.map(|name| (name, primes::check())));
         let (passed, failed) = report("ok", run);
         let built = built_only.iter().map(|it| (it.name, it.build()));
         let (built, not_built) = report("built", built);

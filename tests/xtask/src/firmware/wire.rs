@@ -7,7 +7,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -31,26 +31,24 @@ const SEED: u64 = 1;
 const ONE_IN: u32 = 100;
 
 /// A board at one end of the wire.
-struct End {
-    package: &'static str,
-    target: &'static str,
+pub(super) struct End {
+    pub(super) package: &'static str,
+    /// One of the programs of its crate.
+    pub(super) program: &'static str,
+    pub(super) target: &'static str,
     emulator: &'static Emulator,
     args: &'static [&'static str],
 }
 
 const M3: &End = &End {
     package: "lm3s6965evb-uart",
+    program: "lm3s6965evb-uart",
     target: "thumbv7m-none-eabi",
     emulator: ARM,
     args: &["-machine", "lm3s6965evb"],
 };
 
-const HART: &End = &End {
-    package: "riscv-virt-uart",
-    target: "riscv32imac-unknown-none-elf",
-    emulator: RISCV,
-    args: &["-machine", "virt", "-bios", "none"],
-};
+const HART: &End = &End::hart("riscv-virt-uart");
 
 /// Who submits, and who runs the jobs; `None` is this host.
 pub(super) struct Pair {
@@ -249,24 +247,42 @@ fn problem(error: impl std::fmt::Display) -> String {
 }
 
 impl End {
-    fn build(&self) -> Result<PathBuf, String> {
-        self.emulator.require()?;
-        build(self.package, self.target)
+    /// A RISC-V hart with one of the programs that run what arrives at its serial port.
+    pub(super) const fn hart(program: &'static str) -> Self {
+        Self {
+            package: "riscv-virt-uart",
+            program,
+            target: "riscv32imac-unknown-none-elf",
+            emulator: RISCV,
+            args: &["-machine", "virt", "-bios", "none"],
+        }
     }
 
-    /// Starts the board; its serial port is the stream.
-    fn start(&self, program: &PathBuf, stdout: Stdio) -> Result<(Child, UnixStream), String> {
-        let directory = tempfile::tempdir().map_err(problem)?;
-        let socket = directory.path().join("serial");
-        let listener = UnixListener::bind(&socket).map_err(problem)?;
-        let child = Command::new(self.emulator.program)
+    pub(super) fn build(&self) -> Result<PathBuf, String> {
+        self.emulator.require()?;
+        Ok(build(self.package, self.target)?.with_file_name(self.program))
+    }
+
+    /// What runs the program, with the serial port at `serial`.
+    pub(super) fn command(&self, program: &Path, serial: &str) -> Command {
+        let mut command = Command::new(self.emulator.program);
+        command
             .args(["-display", "none", "-monitor", "none"])
             .args(["-semihosting-config", "enable=on,target=native"])
             .args(self.args)
+            .args(["-serial", serial])
             .arg("-kernel")
-            .arg(program)
-            .arg("-serial")
-            .arg(format!("unix:{}", socket.display()))
+            .arg(program);
+        command
+    }
+
+    /// Starts the board; its serial port is the stream.
+    fn start(&self, program: &Path, stdout: Stdio) -> Result<(Child, UnixStream), String> {
+        let directory = tempfile::tempdir().map_err(problem)?;
+        let socket = directory.path().join("serial");
+        let listener = UnixListener::bind(&socket).map_err(problem)?;
+        let child = self
+            .command(program, &format!("unix:{}", socket.display()))
             .stdin(Stdio::null())
             .stdout(stdout)
             .spawn()
