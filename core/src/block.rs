@@ -105,11 +105,12 @@ impl<'p> Raw<'p> {
         parker: &dyn Parker,
     ) -> Result<(), Blocked> {
         let waker = parker.waker();
-        for _ in 0..port.spins() {
+        let mut round = 0;
+        while port.spin(round) {
             if (wait.poll)(None) {
                 return Ok(());
             }
-            spin_loop();
+            round = round.saturating_add(1);
         }
         let mut turn = None;
         loop {

@@ -87,9 +87,12 @@ pub unsafe trait Port: Sync {
     /// wakes whichever the context sleeps on.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker));
 
-    /// How often a caller that is about to sleep looks again first. 0, the default, is never.
-    fn spins(&self) -> u32 {
-        0
+    /// A caller that is about to sleep has looked in vain once more, for the `round`-th time, counted
+    /// from 0. Returns whether to look again at once (after a pause of this method's choice) instead of
+    /// going to sleep. The default does not.
+    fn spin(&self, round: u32) -> bool {
+        let _ = round;
+        false
     }
 
     /// Whether a caller that is no worker runs queued work while it blocks, if the pool has no

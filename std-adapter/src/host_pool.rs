@@ -65,8 +65,6 @@ pub(crate) struct HostPool<M> {
     /// Not to be touched while `pool` is there.
     _memory: Memory,
     port: PoolPort<M>,
-    options: Threads,
-    started: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// What the threads do.
     pub(crate) main: M,
@@ -90,7 +88,14 @@ impl Drop for Memory {
 /// The host, and the place where threads are started on demand.
 struct PoolPort<M> {
     pool: Weak<HostPool<M>>,
-    spins: u32,
+    options: Threads,
+    started: AtomicUsize,
+}
+
+impl<M> PoolPort<M> {
+    fn has_all_threads(&self) -> bool {
+        self.started.load(Ordering::Relaxed) >= self.options.max
+    }
 }
 
 // SAFETY: each thread has a number of its own.
@@ -107,8 +112,8 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
         port::with_parker(f);
     }
 
-    fn spins(&self) -> u32 {
-        self.spins
+    fn spin(&self, round: u32) -> bool {
+        port::spin(round, self.options.spins)
     }
 
     fn lends_blocked_callers(&self) -> bool {
@@ -120,7 +125,10 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
     }
 
     fn no_idle_worker(&self) {
-        if let Some(pool) = self.pool.upgrade() {
+        // Most often nothing is to be done. All who submit come by here: no count of theirs is touched.
+        if !self.has_all_threads()
+            && let Some(pool) = self.pool.upgrade()
+        {
             pool.start_worker();
         }
     }
@@ -142,10 +150,9 @@ impl<M: ThreadMain> HostPool<M> {
             _memory: Memory(memory),
             port: PoolPort {
                 pool: weak.clone(),
-                spins: options.spins,
+                options,
+                started: AtomicUsize::new(0),
             },
-            options,
-            started: AtomicUsize::new(0),
             threads: Mutex::new(Vec::new()),
             main,
         });
@@ -160,11 +167,11 @@ impl<M: ThreadMain> HostPool<M> {
     }
 
     pub(crate) fn options(&self) -> &Threads {
-        &self.options
+        &self.port.options
     }
 
     pub(crate) fn threads_started(&self) -> usize {
-        self.started.load(Ordering::Relaxed)
+        self.port.started.load(Ordering::Relaxed)
     }
 
     /// Waits for the threads, which have been told to leave.
@@ -183,19 +190,16 @@ impl<M: ThreadMain> HostPool<M> {
 
     /// Starts a thread if there are fewer than jobs, and fewer than allowed.
     fn start_worker(self: &Arc<Self>) {
-        if self.threads_started() >= self.options.max {
-            return;
-        }
         let mut threads = self.threads();
         let number = self.threads_started();
         // A thread that has nothing to do, or has not come to its queue yet, will take the job.
-        if number >= self.options.max || number >= self.handle().unfinished() {
+        if self.port.has_all_threads() || number >= self.handle().unfinished() {
             return;
         }
         match self.spawn_thread(number) {
             Ok(thread) => {
                 threads.push(thread);
-                self.started.store(number + 1, Ordering::Relaxed);
+                self.port.started.store(number + 1, Ordering::Relaxed);
             }
             Err(_) if number > 0 => {} // The others do the work.
             Err(_) => self.handle().break_pool("cannot start a worker thread"),
@@ -205,7 +209,7 @@ impl<M: ThreadMain> HostPool<M> {
     fn spawn_thread(self: &Arc<Self>, number: usize) -> io::Result<JoinHandle<()>> {
         let pool = Arc::clone(self);
         thread::Builder::new()
-            .name(format!("{}-{number}", self.options.name_prefix))
+            .name(format!("{}-{number}", self.options().name_prefix))
             .spawn(move || M::run(&pool, number))
     }
 }

@@ -157,8 +157,8 @@ unsafe impl Port for HostPort {
         with_parker(f);
     }
 
-    fn spins(&self) -> u32 {
-        SPINS
+    fn spin(&self, round: u32) -> bool {
+        spin(round, SPINS)
     }
 
     /// On the host, workers are threads, and sure to come.
@@ -175,6 +175,23 @@ unsafe impl Port for HostPort {
     }
 }
 
-/// How often a thread looks again before it parks, by default: some microseconds, of the order of
-/// what parking and waking costs.
-pub(crate) const SPINS: u32 = 200;
+/// How often a thread looks again before it parks, by default. Together it is some fifty
+/// microseconds: of the order of what parking and waking costs.
+pub(crate) const SPINS: u32 = 128;
+
+/// How many of these looks keep the core. What takes longer than they do may be waiting for it.
+const KEEPS_CORE: u32 = 10;
+
+/// Pauses before a thread looks for the `round`-th time again, counted from 0, instead of parking.
+/// False after `spins` times.
+pub(crate) fn spin(round: u32, spins: u32) -> bool {
+    if round >= spins {
+        return false;
+    }
+    if round < KEEPS_CORE {
+        std::hint::spin_loop();
+    } else {
+        thread::yield_now();
+    }
+    true
+}

@@ -4,7 +4,7 @@ use std::{fmt, io, task::Waker, thread, time::Duration};
 
 use corepool::{InitError, Parker, PoolRef, StaticPool, Worker, WorkerId};
 
-use crate::port::{HostPort, SPINS, ThreadParker};
+use crate::port::{HostPort, SPINS, ThreadParker, spin};
 
 /// An OS thread as a worker: parks when there is nothing to do.
 ///
@@ -16,7 +16,8 @@ pub struct ThreadWorker {
 }
 
 impl ThreadWorker {
-    /// The current thread as a worker that looks `spins` times at the empty queue before it parks.
+    /// The current thread as a worker that looks `spins` times again at an empty queue before it
+    /// parks: some ten times in a row, and then each time after all who wait for the core.
     pub fn new(spins: u32) -> Self {
         Self {
             parker: ThreadParker::new(),
@@ -43,11 +44,7 @@ impl Parker for ThreadWorker {
 
 impl Worker for ThreadWorker {
     fn spin(&self, round: u32) -> bool {
-        if round < self.spins {
-            std::hint::spin_loop();
-            return true;
-        }
-        false
+        spin(round, self.spins)
     }
 }
 
