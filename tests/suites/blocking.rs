@@ -271,6 +271,54 @@ fn a_caller_sleeps_when_there_is_nothing_to_do() {
     keeper.join().unwrap();
 }
 
+/// The job is done between two of its looks.
+#[test]
+fn a_caller_does_not_sleep_while_the_port_has_it_look_again() {
+    static POOL: Pool = Pool::new();
+    static ROUNDS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    struct NeverParks;
+    impl Parker for NeverParks {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {
+            panic!("it parks after rounds {:?}", ROUNDS.lock());
+        }
+    }
+    struct Spins;
+    // SAFETY: contexts are those of the host's port, and no panic is caught.
+    unsafe impl Port for Spins {
+        fn context(&self) -> ContextId {
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            f(&NeverParks);
+        }
+
+        fn spin(&self, round: u32) -> bool {
+            ROUNDS.lock().unwrap().push(round);
+            if round == 2 {
+                assert_eq!(POOL.run_pending(1), 1);
+            }
+            round < 3
+        }
+
+        fn lends_blocked_callers(&self) -> bool {
+            false
+        }
+    }
+    POOL.install(&Spins);
+    let job = POOL.submit(|| 42).unwrap();
+    assert_eq!(job.result().unwrap(), 42);
+    assert_eq!(*ROUNDS.lock().unwrap(), [0, 1, 2]);
+}
+
 /// So does a job that blocks in a main loop.
 #[test]
 fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
