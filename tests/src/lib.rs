@@ -14,6 +14,8 @@ mod list;
 mod port;
 pub mod suite;
 mod tools;
+pub mod travelling;
+pub mod wire;
 
 pub use crate::{
     allocations::{CountingAllocator, allocations_of},
@@ -23,7 +25,8 @@ pub use crate::{
     },
     port::TellsOfParking,
     tools::{
-        CountingWaker, Drops, Gate, LONG, Recorder, Token, all_slots_come_back, cancelled_future,
-        done_future, drain, failed_future, run, run_for, undefine_next_slot, while_running,
+        CountingWaker, Drops, Gate, LONG, PATIENCE, Recorder, Token, all_slots_come_back,
+        cancelled_future, done_future, drain, failed_future, run, run_for, undefine_next_slot,
+        while_running,
     },
 };

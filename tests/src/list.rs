@@ -45,3 +45,19 @@ macro_rules! suites {
         })*
     };
 }
+
+/// Names the tests of a module of [`travelling`](crate::travelling), and makes a function of it that
+/// gives them for one fixture.
+macro_rules! trials {
+    ($module:ident: $($test:ident),* $(,)?) => {
+        /// The tests of this module, for one fixture.
+        pub fn trials<F: $crate::travelling::Fixture>() -> Vec<$crate::travelling::NamedTest> {
+            vec![$((
+                concat!(stringify!($module), "::", stringify!($test)),
+                || $crate::run_for($crate::PATIENCE, $test::<F>),
+            )),*]
+        }
+    };
+}
+
+pub(crate) use trials;

@@ -22,7 +22,7 @@ use crate::fixture::{Fixture, Pool, keep};
 pub const LONG: Duration = Duration::from_secs(40);
 
 /// When a test that hangs fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a test of the generic suite: on each of the fixture's schedules, and not for ever.
 ///

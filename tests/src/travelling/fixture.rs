@@ -1,0 +1,229 @@
+//! The executors that take jobs that travel.
+
+use std::{
+    panic::resume_unwind,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use corepool::{
+    JobFuture, LossReason, PoolRef, ShutdownError, Spill, StaticPool, SubmitError,
+    remote::{Buffers, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker, serve_catching},
+};
+use corepool_std::{Boxed, HostPort, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool};
+
+use super::jobs::JOBS;
+use crate::{
+    BYTES, SLOTS, SMALL,
+    fixture::keep,
+    wire::{End, Wire, catch_panic, to_panic},
+};
+
+/// A pool under test. It lives for ever, so that callbacks can hold it, and has two priorities.
+pub trait Pool: Copy + Send + Sync + 'static {
+    /// Queues a job, at a priority.
+    fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J>;
+
+    /// Queues a job.
+    fn submit<J: RemoteJob>(self, job: J) -> Submitted<J> {
+        self.submit_at(0, job)
+    }
+
+    /// Queues a job, and waits for room if there is none.
+    fn submit_blocking<J: RemoteJob>(self, job: J) -> Submitted<J>;
+
+    /// Ends the pool.
+    fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
+}
+
+/// What a submit gives.
+pub type Submitted<J> = Result<JobFuture<'static, <J as RemoteJob>::Output>, SubmitError<J>>;
+
+impl<S: Spill + 'static> Pool for PoolRef<'static, BYTES, S> {
+    fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J> {
+        self.at(priority).submit_remote(job)
+    }
+
+    fn submit_blocking<J: RemoteJob>(self, job: J) -> Submitted<J> {
+        self.submit_remote_blocking(job)
+    }
+
+    fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        PoolRef::shutdown(self, wait, cancel_futures)
+    }
+}
+
+impl Pool for &'static ProcessPool {
+    fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J> {
+        ProcessPool::submit_at(self, priority, job)
+    }
+
+    fn submit_blocking<J: RemoteJob>(self, job: J) -> Submitted<J> {
+        ProcessPool::submit_blocking(self, job)
+    }
+
+    fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        ProcessPool::shutdown(self, wait, cancel_futures)
+    }
+}
+
+/// An executor under test. Dropped, it shuts down, and waits for all work and all workers.
+pub trait Fixture: Sized + 'static {
+    /// The view of its pool.
+    type Pool: Pool;
+
+    /// An executor with so many workers and so many slots, [`SLOTS`] or [`SMALL`].
+    fn start_with(workers: usize, slots: usize) -> Self;
+
+    /// An executor with so many workers.
+    fn start(workers: usize) -> Self {
+        Self::start_with(workers, SLOTS)
+    }
+
+    /// An executor with a worker and [`SMALL`] slots.
+    fn start_small() -> Self {
+        Self::start_with(1, SMALL)
+    }
+
+    /// The pool.
+    fn pool(&self) -> Self::Pool;
+}
+
+/// Waits for a pool's end, unless a test has failed and its jobs may wait for ever.
+fn finish(pool: impl Pool) -> bool {
+    let failing = thread::panicking();
+    let _ = pool.shutdown(!failing, failing);
+    !failing
+}
+
+/// Child processes, which run this program: its `main` makes workers of them.
+#[derive(Debug)]
+pub struct Processes(&'static ProcessPool);
+
+impl Fixture for Processes {
+    type Pool = &'static ProcessPool;
+
+    fn start_with(workers: usize, slots: usize) -> Self {
+        let builder = ProcessPool::builder(&JOBS).max_workers(workers);
+        let pool = builder.capacity(slots).priorities(2).build();
+        Self(keep(pool.unwrap()))
+    }
+
+    fn pool(&self) -> Self::Pool {
+        self.0
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        finish(self.0);
+    }
+}
+
+/// The host's thread pool: jobs that could travel run there and then.
+#[derive(Debug)]
+pub struct LocalThreads(&'static ThreadPool);
+
+impl Fixture for LocalThreads {
+    type Pool = PoolRef<'static, BYTES, Boxed>;
+
+    fn start_with(workers: usize, slots: usize) -> Self {
+        let builder = ThreadPool::builder().max_workers(workers);
+        let pool = builder.capacity(slots).priorities(2).build();
+        Self(keep(pool.unwrap()))
+    }
+
+    fn pool(&self) -> Self::Pool {
+        self.0.handle()
+    }
+}
+
+impl Drop for LocalThreads {
+    fn drop(&mut self) {
+        finish(self.0.handle());
+    }
+}
+
+/// A static pool whose only workers are remote: each has a wire to a thread that serves.
+#[derive(Debug)]
+pub struct RemoteThreads {
+    pool: PoolRef<'static, BYTES>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// How many bytes the buffers of each side have.
+const BUFFER: usize = 1_024;
+
+impl Fixture for RemoteThreads {
+    type Pool = PoolRef<'static, BYTES>;
+
+    fn start_with(workers: usize, slots: usize) -> Self {
+        let pool = if slots == SMALL {
+            keep(StaticPool::<SMALL, BYTES, 2>::new()).handle()
+        } else {
+            keep(StaticPool::<SLOTS, BYTES, 2>::new()).handle()
+        };
+        pool.install(&HostPort);
+        let threads = (0..workers).flat_map(|_| {
+            let wire = Wire::new(true);
+            let server = wire.server.clone();
+            [
+                thread::spawn(move || work(pool, &wire)),
+                thread::spawn(move || serve(server)),
+            ]
+        });
+        let threads = threads.collect();
+        // A test that blocks before there is a worker would do the work itself.
+        while pool.workers() < workers {
+            thread::yield_now();
+        }
+        Self { pool, threads }
+    }
+
+    fn pool(&self) -> Self::Pool {
+        self.pool
+    }
+}
+
+impl Drop for RemoteThreads {
+    fn drop(&mut self) {
+        if finish(self.pool) {
+            for thread in self.threads.drain(..) {
+                if let Err(payload) = thread.join() {
+                    resume_unwind(payload);
+                }
+            }
+        }
+    }
+}
+
+/// The life of a remote worker.
+fn work(pool: PoolRef<'static, BYTES>, wire: &Wire) {
+    let (mut outbox, mut inbox) = ([0; BUFFER], [0; BUFFER]);
+    let buffers = Buffers {
+        outbox: &mut outbox,
+        inbox: &mut inbox,
+    };
+    let config = RemoteConfig {
+        // One job is there at a time, so that a test knows what is queued.
+        prefetch: Some(Duration::ZERO),
+        panic: to_panic,
+        ..RemoteConfig::default()
+    };
+    let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
+    let end = worker.run(pool, &ThreadWorker::default());
+    // It says no goodbye to a side that it has not met.
+    wire.end(LossReason("the pool is shut down"));
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+}
+
+/// The life of its other side.
+fn serve(mut link: End) {
+    let (mut outbox, mut inbox) = ([0; BUFFER], [0; BUFFER]);
+    let buffers = Buffers {
+        outbox: &mut outbox,
+        inbox: &mut inbox,
+    };
+    // Either it is said goodbye to, or the wire ends.
+    let _ = serve_catching(&mut link, &JOBS, buffers, &ThreadParker::new(), catch_panic);
+}
