@@ -161,7 +161,8 @@ mod unix {
         assert!(killed.is_ok_and(|status| status.success()), "kill {child}");
     }
 
-    /// Has the jobs done by a board, to which this thread is lent: no other may run them.
+    /// Has the jobs done by a board. This thread sees to the link, so that none is left to wait for a
+    /// result, and to run the jobs here meanwhile.
     fn by_board(command: &[OsString], progress: &ProgressBar) -> Result<Vec<bool>, Box<dyn Error>> {
         // A callback takes a slot, too.
         static POOL: StaticPool<{ 2 * NUMBERS.len() }, 64> = StaticPool::new();
