@@ -106,12 +106,19 @@ impl RemoteJob for AtGate {
 #[derive(Debug, Serialize, Deserialize, Schema)]
 pub struct Note(pub String, pub u32);
 
+impl Note {
+    /// Does it here.
+    pub fn note(&self) {
+        Notes::note(&self.0, self.1);
+    }
+}
+
 impl RemoteJob for Note {
     type Output = u32;
     const NAME: &'static str = "note";
 
     fn run(self, _context: &mut JobContext<'_>) -> u32 {
-        Notes::note(&self.0, self.1);
+        self.note();
         self.1
     }
 }
