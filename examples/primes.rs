@@ -70,7 +70,7 @@ mod unix {
         process::{ProcessPool, run_worker_if_asked},
     };
     use indicatif::{ProgressBar, ProgressStyle};
-    use primes_jobs::{FRAME, IsPrime, JOBS, NUMBERS, is_prime};
+    use primes_jobs::{COUNT, FRAME, IsPrime, JOBS, NUMBERS, is_prime, numbers};
 
     /// How long a board may be silent: longer than any of the jobs takes it.
     const PATIENCE: Duration = Duration::from_secs(600);
@@ -90,7 +90,7 @@ mod unix {
         let args = Args::parse();
 
         let (expected, alone) = timed("one after the other", None, |progress| {
-            let results = NUMBERS.into_iter().map(is_prime);
+            let results = numbers().map(is_prime);
             Ok(results.inspect(|_| progress.inc(1)).collect::<Vec<_>>())
         })?;
         for (number, is_prime) in NUMBERS.iter().zip(&expected) {
@@ -100,7 +100,7 @@ mod unix {
 
         let (by_threads, _) = timed("threads", Some(alone), |progress| {
             let pool = ThreadPool::new();
-            let results = pool.map(NUMBERS, is_prime);
+            let results = pool.map(numbers(), is_prime);
             let results = results.inspect(|_| progress.inc(1));
             Ok(results.collect::<Result<Vec<_>, _>>()?)
         })?;
@@ -130,12 +130,9 @@ mod unix {
             .build()
             .expect("the options are in bounds");
         let submit = |number| pool.submit(IsPrime(number));
-        let futures = NUMBERS
-            .map(submit)
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()?;
+        let futures = numbers().map(submit).collect::<Result<Vec<_>, _>>()?;
         let mut results = Vec::new();
-        for (number, future) in NUMBERS.into_iter().zip(futures) {
+        for (number, future) in numbers().zip(futures) {
             let result = match future.result() {
                 Err(JobError::WorkerLost(reason)) => {
                     progress.suspend(|| eprintln!("{number} is done again: {reason}"));
@@ -161,14 +158,13 @@ mod unix {
         assert!(killed.is_ok_and(|status| status.success()), "kill {child}");
     }
 
-    /// Has the jobs done by a board. This thread sees to the link, so that none is left to wait for a
-    /// result, and to run the jobs here meanwhile.
+    /// Has the jobs done by a board. This thread sees to the link, and callbacks tell how far it is.
     fn by_board(command: &[OsString], progress: &ProgressBar) -> Result<Vec<bool>, Box<dyn Error>> {
         // A callback takes a slot, too.
-        static POOL: StaticPool<{ 2 * NUMBERS.len() }, 64> = StaticPool::new();
+        static POOL: StaticPool<{ 2 * COUNT }, 64> = StaticPool::new();
         POOL.install(&HostPort);
         let mut futures = Vec::new();
-        for number in NUMBERS {
+        for number in numbers() {
             let mut future = POOL.submit_remote(IsPrime(number))?;
             let progress = progress.clone();
             let counted = future.add_done_callback(move |_| progress.inc(1));
@@ -233,7 +229,7 @@ mod unix {
         work: impl FnOnce(&ProgressBar) -> Result<T, Box<dyn Error>>,
     ) -> Result<(T, Duration), Box<dyn Error>> {
         let style = ProgressStyle::with_template("{msg:22} {bar:30} {pos}/{len}")?;
-        let progress = ProgressBar::new(NUMBERS.len() as u64)
+        let progress = ProgressBar::new(COUNT as u64)
             .with_style(style)
             .with_message(name);
         let start = Instant::now();

@@ -232,7 +232,8 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
     /// context that calls, until the pool is shut down and no job is left. `worker` is how to sleep
     /// meanwhile, and has its hooks called as for any worker; its waker is given to the link.
     ///
-    /// Called again, it begins anew: so a link that came back is used again.
+    /// Called again, it begins anew: so a link that came back is used again. Jobs that were queued and
+    /// not taken when it returned stay in the queue, for that or for another worker.
     ///
     /// A closure that it comes to in the queue is run here, and the link rests meanwhile. Such a job
     /// cannot wait for others of the pool, and neither can callbacks that run here:

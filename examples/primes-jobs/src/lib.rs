@@ -17,6 +17,15 @@ pub const NUMBERS: [u64; 8] = [
     67_280_421_310_723,
 ];
 
+/// How many jobs there are: each number is asked for four times, so that there is something to share
+/// out.
+pub const COUNT: usize = 4 * NUMBERS.len();
+
+/// The numbers of all jobs, in order.
+pub fn numbers() -> impl Iterator<Item = u64> {
+    NUMBERS.into_iter().cycle().take(COUNT)
+}
+
 /// Whether the number is prime, by division.
 pub fn is_prime(number: u64) -> bool {
     if number < 4 || number.is_multiple_of(2) {
