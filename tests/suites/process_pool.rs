@@ -963,6 +963,24 @@ fn a_child_that_hangs_is_killed() {
     assert_broken(&pool);
 }
 
+/// A pool that ends while a child is still starting has it exit, and does not kill it.
+fn a_child_that_was_not_met_exits_by_itself() {
+    let (notes, gate) = (Notes::new(), FileGate::new());
+    let pool = builder()
+        .max_workers(1)
+        .env("GATE", gate.path())
+        .env("NOTES", notes.path())
+        .build()
+        .unwrap();
+    let future = pool.submit(Pow(1, 1)).unwrap();
+    gate.wait_until_begun();
+    assert!(future.cancel());
+    pool.shutdown(false, false).unwrap();
+    gate.open();
+    pool.shutdown(true, false).unwrap();
+    assert_eq!(notes.read(), [1]);
+}
+
 /// A child that floods its standard error makes nobody wait.
 fn a_child_that_floods_its_pipe_does_its_job() {
     let pool = one_worker();
@@ -1268,12 +1286,29 @@ macro_rules! trials {
     };
 }
 
-fn main() -> ExitCode {
-    run_worker_with(&JOBS, || match std::env::var("INITIALIZER") {
+/// What a child does first, as its environment says.
+fn initialize() -> Result<(), String> {
+    if let Ok(gate) = std::env::var("GATE") {
+        // SAFETY: the function is there as long as the program.
+        unsafe { libc::atexit(note_exit) };
+        FileGate::begin(&gate);
+        FileGate::wait_until_open(&gate);
+    }
+    match std::env::var("INITIALIZER") {
         Ok(what) if what == "fail" => Err(String::from("as asked for")),
         Ok(what) => INITIALIZED.set(what),
         Err(_) => Ok(()),
-    });
+    }
+}
+
+extern "C" fn note_exit() {
+    if let Ok(notes) = std::env::var("NOTES") {
+        Note(notes, 1).note();
+    }
+}
+
+fn main() -> ExitCode {
+    run_worker_with(&JOBS, initialize);
     if std::env::var_os("COUNT_DESCRIPTORS").is_some() {
         count_descriptors();
         return ExitCode::SUCCESS;
@@ -1337,6 +1372,7 @@ fn main() -> ExitCode {
         a_lost_child_is_replaced_if_that_is_asked_for,
         a_program_that_is_no_worker_breaks_the_pool,
         a_child_that_hangs_is_killed,
+        a_child_that_was_not_met_exits_by_itself,
         a_child_that_floods_its_pipe_does_its_job,
         a_child_that_sends_a_malformed_frame_is_lost,
         no_descriptor_is_leaked,

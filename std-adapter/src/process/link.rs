@@ -4,6 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     io::{self, ErrorKind, Read, Write},
+    net::Shutdown,
     os::{fd::AsRawFd, unix::net::UnixStream},
     process::{Child, ChildStderr},
     rc::Rc,
@@ -252,6 +253,8 @@ impl ChildLink {
     /// Why the child is lost. Kills it if it is not gone by itself.
     pub(super) fn why(&mut self) -> LossReason {
         let id = self.child.id();
+        // A child that was not met yet is said no goodbye to: the end of its input tells it.
+        let _ = self.socket.shutdown(Shutdown::Write);
         let status = self.child.reap();
         self.pass_stderr_on();
         let last = String::from_utf8_lossy(&self.last);
