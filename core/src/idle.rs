@@ -26,7 +26,7 @@ use core::{num::NonZeroUsize, ptr::NonNull};
 #[cfg(feature = "remote")]
 use crate::pool::REMOTE;
 use crate::{
-    pool::{LEAVING, LENT, LOST, Raw, Seat},
+    pool::{LEAVING, LENT, LOST, ROOM, Raw, Seat},
     sync::{AtomicUsize, Ordering, fence},
     worker::{Worker, WorkerId},
 };
@@ -125,15 +125,15 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Wakes every worker, and all who wait for the workers' end, to look at the phase.
+    /// Wakes every worker, and all who wait for the workers' end or for room, to look at the phase.
     pub(crate) fn wake_all_workers(self) {
-        // Pairs with the fences of `announce` and of those who begin to wait for `LEAVING`: either
-        // they see what the caller has just ended, or they are seen here.
+        // Pairs with the fences of `announce` and of those who begin to wait: either they see what the
+        // caller has just ended, or they are seen here.
         fence(Ordering::SeqCst);
         for seat in self.seats() {
             seat.bell.ring();
         }
-        self.ring_waiters(LEAVING);
+        self.ring_waiters(LEAVING | ROOM);
     }
 
     /// How many workers sleep or are about to.

@@ -9,7 +9,7 @@ use crate::{
     idle::Seated,
     job::Spill,
     log::{trace, warning},
-    pool::{BROKEN, CANCELLING, LEAVING, Raw, SHUT_DOWN},
+    pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
     state::{BUSY, Outcome, QUEUED, SUSPENDED},
@@ -48,7 +48,7 @@ impl<'p> Raw<'p> {
 
     /// Whether nothing is left for a worker to do, ever.
     pub(crate) fn is_over(self) -> bool {
-        if self.phase() & (SHUT_DOWN | BROKEN) == 0 {
+        if !self.is_closed() {
             return false;
         }
         // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
@@ -144,7 +144,7 @@ impl<'p> Raw<'p> {
         // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever looks
         // whether the pool is over sees what has ended.
         fence(Ordering::SeqCst);
-        if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
+        if self.is_closed() {
             self.wake_all_workers();
         }
     }

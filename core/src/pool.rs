@@ -429,6 +429,11 @@ impl<'p> Raw<'p> {
         fence(Ordering::SeqCst);
     }
 
+    /// Whether the pool is shut down or broken, and so takes no more work.
+    pub(crate) fn is_closed(self) -> bool {
+        self.phase() & (SHUT_DOWN | BROKEN) != 0
+    }
+
     /// Breaks the pool; false if it is broken already.
     pub(crate) fn set_broken(self, reason: BrokenReason) -> bool {
         // Relaxed: only says who writes the reason.

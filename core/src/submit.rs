@@ -17,6 +17,7 @@ use crate::{
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
     state::{HANDLE, QUEUED},
+    sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
 };
@@ -69,7 +70,7 @@ impl<'p> Raw<'p> {
         if priority >= self.dims().priorities {
             return Err(SubmitError::NoSuchPriority(()));
         }
-        if self.phase() & (SHUT_DOWN | BROKEN) != 0 {
+        if self.is_closed() {
             return Err(self.refusal());
         }
         self.claim_slot().ok_or(SubmitError::Full(()))
@@ -133,13 +134,13 @@ impl<'p> Raw<'p> {
         phase & (SHUT_DOWN | BROKEN) == 0 || !slot.state.take_back()
     }
 
-    /// Waits until a slot is free, or was for a moment.
+    /// Waits until a slot is free, or was for a moment, or the pool takes no more work.
     pub(crate) fn wait_for_room(self, deadline: Option<Duration>) -> Result<(), Blocked> {
         let mut room = RoomWait::default();
         self.block_on(Wait {
             poll: &mut |waker| match waker {
                 Some(waker) => room.poll(self, waker),
-                None => self.has_room(),
+                None => self.has_room() || self.is_closed(),
             },
             deadline,
             target: None,
@@ -342,14 +343,14 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
     }
 }
 
-/// A wait for a free slot.
+/// A wait for a free slot, or for the pool's end.
 #[derive(Default)]
 struct RoomWait<'p> {
     place: Option<Waiting<'p>>,
 }
 
 impl<'p> RoomWait<'p> {
-    /// Leaves the waker; true if there may be room instead.
+    /// Leaves the waker; true if there may be room instead, or the pool takes no more work.
     fn poll(&mut self, pool: Raw<'p>, waker: &Waker) -> bool {
         if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
             self.place = None;
@@ -357,11 +358,15 @@ impl<'p> RoomWait<'p> {
         }
         // The waker is in its place before the mark, and the mark is made only if nothing is free.
         let full = pool.mark_waiting_for_room();
-        if full && self.place.is_none() {
+        // Pairs with the fence of `wake_all_workers`: either the pool's end is seen here, or the waker
+        // there.
+        fence(Ordering::SeqCst);
+        let waits = full && !pool.is_closed();
+        if waits && self.place.is_none() {
             // No place to leave the waker: come again.
             waker.wake_by_ref();
         }
-        !full
+        !waits
     }
 }
 

@@ -1,7 +1,7 @@
-//! A submit that waits for room is told of it.
+//! A submit that waits for room is told of it, and of the pool's end.
 
 use super::{MACHINE, explore, run_one, spawn, with_pool};
-use crate::StaticPool;
+use crate::{StaticPool, SubmitError};
 
 #[test]
 fn one_waits() {
@@ -12,6 +12,24 @@ fn one_waits() {
             let waiting = spawn(move || drop(pool.submit_blocking(|| ()).unwrap()));
             drop(job);
             waiting.join().unwrap();
+        });
+    });
+}
+
+/// The slot is taken for as long as it waits.
+#[test]
+fn one_waits_until_the_pool_ends() {
+    explore("room: submit_blocking, shutdown", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let job = pool.submit(|| ()).unwrap();
+            run_one(pool);
+            let waiting = spawn(move || {
+                let refused = pool.submit_blocking(|| ());
+                assert!(matches!(refused, Err(SubmitError::ShutDown(_))));
+            });
+            pool.shutdown(false, false).unwrap();
+            waiting.join().unwrap();
+            drop(job);
         });
     });
 }

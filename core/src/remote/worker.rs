@@ -30,7 +30,7 @@ use crate::{
     idle::Seated,
     job::Spill,
     lifecycle::OnLoss,
-    pool::{BROKEN, Raw, SHUT_DOWN},
+    pool::Raw,
     port::Port,
     state::{CANCEL, Outcome},
     submit::PoolRef,
@@ -417,7 +417,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     /// Whether nothing is left to be done, ever.
     fn is_over(&self) -> bool {
-        if self.pool.phase() & (SHUT_DOWN | BROKEN) != 0 && !self.can_take() {
+        if self.pool.is_closed() && !self.can_take() {
             // Jobs that have ended in the queue keep the pool from its end until they are taken out.
             self.pool.reap();
         }

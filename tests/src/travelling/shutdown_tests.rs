@@ -167,7 +167,7 @@ pub fn shutdown_from_a_callback_without_wait<F: Fixture>() {
     pool.shutdown(true, false).unwrap();
 }
 
-/// A submit that waits for room is told of the shutdown when it would have room, and has its job back.
+/// A submit that waits for room is told of the shutdown, though there is none, and has its job back.
 pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     let fx = F::start_small();
     let pool = fx.pool();
@@ -177,9 +177,9 @@ pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     }
     let blocked = thread::spawn(move || pool.submit_blocking(Number(7)));
     pool.shutdown(false, false).unwrap();
-    drop(hold);
     let refused = blocked.join().unwrap();
     assert!(matches!(refused, Err(SubmitError::ShutDown(Number(7)))));
+    drop(hold);
 }
 
 crate::list::trials!(shutdown_tests:
