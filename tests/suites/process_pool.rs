@@ -34,7 +34,7 @@ use std::{
 };
 
 use corepool::{
-    BrokenReason, CodecError, JobError, OnLoss, SubmitError,
+    BrokenReason, CodecError, JobError, OnLoss, ShutdownError, SubmitError,
     remote::{JobContext, JobEntry, JobTable, RemoteJob},
 };
 use corepool_std::{
@@ -874,6 +874,24 @@ fn failed_worker_replacement_breaks_pool() {
     assert_broken(&pool);
 }
 
+fn a_shutdown_whose_time_is_over_says_what_still_runs() {
+    let gate = FileGate::new();
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    let id = gate.wait_until_begun();
+    assert!(matches!(
+        pool.shutdown_timeout(Duration::ZERO, false),
+        Err(ShutdownError::StillRunning {
+            jobs: 1,
+            workers: 1
+        })
+    ));
+    gate.open();
+    pool.shutdown_timeout(PATIENCE, false).unwrap();
+    assert_eq!(running.result().unwrap(), id);
+    assert!(!exists(id));
+}
+
 /// `test_force_shutdown_workers`, for both signals.
 fn force_shutdown_workers() {
     for (force, signal) in [
@@ -1365,6 +1383,7 @@ fn main() -> ExitCode {
         max_tasks_early_shutdown,
         force_shutdown_during_max_tasks_worker_exit,
         failed_worker_replacement_breaks_pool,
+        a_shutdown_whose_time_is_over_says_what_still_runs,
         force_shutdown_workers,
         force_shutdown_workers_dead_workers,
         force_shutdown_workers_not_started_yet,

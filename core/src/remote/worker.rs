@@ -585,8 +585,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         self.say(ToServer::Hello(hello));
     }
 
+    /// Also to a side that was greeted and has not answered yet.
     fn say_goodbye(&mut self) {
-        if self.session.is_some() && self.say(ToServer::Bye) {
+        if self.say(ToServer::Bye) {
             // As much of it as the link takes; who does not hear it notices the end of the link.
             let _ = self.side.outbox.flush(&mut self.side.link);
         }
@@ -1117,6 +1118,18 @@ mod tests {
         POOL.shutdown(false, false).unwrap();
         let end = run(&POOL, false, config(), false, |_, _| {});
         assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    }
+
+    #[test]
+    fn who_leaves_before_there_is_a_session_says_goodbye_all_the_same() {
+        static POOL: Pool = Pool::new();
+        POOL.shutdown(false, false).unwrap();
+        let mut said_goodbye = false;
+        let end = run(&POOL, false, config(), false, |message, _| {
+            said_goodbye = matches!(message, ToServer::Bye);
+        });
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert!(said_goodbye);
     }
 
     #[test]

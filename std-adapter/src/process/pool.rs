@@ -361,6 +361,22 @@ impl ProcessPool {
         Ok(())
     }
 
+    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::StillRunning`] says what still runs; to end that,
+    /// [`kill_workers`](Self::kill_workers).
+    pub fn shutdown_timeout(
+        &self,
+        timeout: Duration,
+        cancel_futures: bool,
+    ) -> Result<(), ShutdownError> {
+        self.handle().shutdown_timeout(timeout, cancel_futures)?;
+        self.inner.join();
+        Ok(())
+    }
+
     /// Shuts the pool down as `shutdown(false, true)` does, and asks each child to end, by `SIGTERM`.
     /// What runs ends with [`WorkerLost`](corepool::JobError::WorkerLost).
     pub fn terminate_workers(&self) {
