@@ -34,7 +34,7 @@ struct Stage {
 const STAGES: &[Stage] = &[
     Stage {
         packages: &["corepool"],
-        tests: &["--lib", "--test=unwinding"],
+        tests: &["--features=remote", "--lib", "--test=unwinding"],
         timeout: "10",
     },
     Stage {
