@@ -16,7 +16,7 @@
 //! * `exit_during_result_unpickle_in_result_handler`: it would end this process;
 //! * `map_timeout`, `map_timeout_from_callable`, `executor_map_current_future_cancel`, `map_buffersize`,
 //!   `map_buffersize_value_validation`: `map` of this pool takes no time-out and no buffer size; its
-//!   window is two chunks for each worker;
+//!   window is four chunks for each worker;
 //! * `map_buffersize_on_multiple_iterables`, finite or not: several sources are made one of jobs, by
 //!   `zip`, before `map` sees them;
 //! * `thread_names_assigned`, `threads_terminate`: the threads beside the children are the pool's own,
@@ -414,8 +414,8 @@ fn map_buffersize_when_buffer_is_full() {
         Pow(n, 1)
     });
     let mut map = pool.map(jobs, 3).unwrap();
-    assert_eq!(drawn.get(), 6);
-    for expected in [6, 6, 6, 9, 9, 9, 12] {
+    assert_eq!(drawn.get(), 12);
+    for expected in [12, 12, 12, 15, 15, 15, 18] {
         map.next().unwrap().unwrap();
         assert_eq!(drawn.get(), expected);
     }

@@ -253,7 +253,7 @@ impl ChildLink {
     /// Why the child is lost. Kills it if it is not gone by itself.
     pub(super) fn why(&mut self) -> LossReason {
         let id = self.child.id();
-        // A child that was not met yet is said no goodbye to: the end of its input tells it.
+        // The end of its input tells a child that a goodbye did not get to.
         let _ = self.socket.shutdown(Shutdown::Write);
         let status = self.child.reap();
         self.pass_stderr_on();

@@ -318,7 +318,7 @@ impl ProcessPool {
     /// of `chunk_size`, which saves time where jobs are short; the pool's table must have a
     /// [`Chunk`](super::Chunk) of the job.
     ///
-    /// Chunks are submitted ahead of the result that is asked for, at most two for each worker. A job
+    /// Chunks are submitted ahead of the result that is asked for, at most four for each worker. A job
     /// that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
     /// error. Dropping the iterator cancels what does not run yet.
     ///
@@ -329,7 +329,7 @@ impl ProcessPool {
     where
         I: IntoIterator<Item: RemoteJob>,
     {
-        let window = self.max_workers() * 2;
+        let window = self.max_workers() * 4;
         Map::new(self.handle(), jobs.into_iter(), chunk_size, window)
     }
 
