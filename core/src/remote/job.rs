@@ -264,3 +264,92 @@ impl JobTable {
         self.jobs.get(usize::from(number))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use serde::Deserialize;
+
+    use super::{super::wire::SMALL_FRAME, *};
+
+    /// Jobs of these names, and of at most so many bytes.
+    macro_rules! jobs {
+        ($($job:ident $name:literal $arguments:expr, $result:expr;)*) => {$(
+            #[derive(Serialize, Deserialize, Schema)]
+            struct $job;
+
+            impl RemoteJob for $job {
+                type Output = ();
+                const NAME: &'static str = $name;
+                const MAX_ARGUMENTS: Option<usize> = $arguments;
+                const MAX_RESULT: Option<usize> = $result;
+
+                fn run(self, _context: &mut JobContext<'_>) {}
+            }
+        )*};
+    }
+
+    jobs! {
+        Short "short" Some(1), Some(0);
+        LongArguments "long arguments" Some(300), Some(5);
+        LongResult "long result" Some(5), Some(400);
+        OfAnyArguments "of any arguments" None, Some(1);
+        OfAnyResult "of any result" Some(1), None;
+    }
+
+    const SHORT: JobEntry = JobEntry::of::<Short>();
+    const LONG_ARGUMENTS: JobEntry = JobEntry::of::<LongArguments>();
+    const LONG_RESULT: JobEntry = JobEntry::of::<LongResult>();
+
+    #[test]
+    fn a_table_has_as_many_jobs_as_it_was_made_of() {
+        let (none, one, two) = (
+            JobTable::new(&[]),
+            JobTable::new(&[SHORT]),
+            JobTable::new(&[SHORT, LONG_RESULT]),
+        );
+        assert_eq!([none.len(), one.len(), two.len()], [0, 1, 2]);
+        assert_eq!([none.is_empty(), one.is_empty()], [true, false]);
+    }
+
+    #[test]
+    fn a_buffer_is_as_long_as_the_longest_frame() {
+        let frame = |table: JobTable| table.frame_bytes();
+        assert_eq!(frame(JobTable::new(&[])), Some(SMALL_FRAME));
+        assert_eq!(frame(JobTable::new(&[SHORT])), Some(SMALL_FRAME));
+        assert_eq!(
+            frame(JobTable::new(&[SHORT, LONG_ARGUMENTS])),
+            Some(frame_bytes(300))
+        );
+        assert_eq!(
+            frame(JobTable::new(&[LONG_RESULT, SHORT, LONG_ARGUMENTS])),
+            Some(frame_bytes(400))
+        );
+    }
+
+    #[test]
+    fn a_buffer_is_of_no_certain_length_if_a_job_does_not_say_its_own() {
+        const OF_ANY_ARGUMENTS: JobEntry = JobEntry::of::<OfAnyArguments>();
+        const OF_ANY_RESULT: JobEntry = JobEntry::of::<OfAnyResult>();
+        assert_eq!(
+            JobTable::new(&[SHORT, OF_ANY_ARGUMENTS]).frame_bytes(),
+            None
+        );
+        assert_eq!(JobTable::new(&[OF_ANY_RESULT, SHORT]).frame_bytes(), None);
+    }
+
+    #[test]
+    fn the_order_of_the_jobs_is_in_the_key() {
+        let one = JobTable::new(&[SHORT, LONG_RESULT]);
+        let other = JobTable::new(&[LONG_RESULT, SHORT]);
+        assert_ne!(one.key(), other.key());
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_type() {
+        let table = JobTable::new(&[SHORT, LONG_RESULT]);
+        assert_eq!(table.number_of(TypeId::of::<Short>()), Some(0));
+        assert_eq!(table.number_of(TypeId::of::<LongResult>()), Some(1));
+        assert_eq!(table.number_of(TypeId::of::<LongArguments>()), None);
+    }
+}
