@@ -98,3 +98,53 @@ impl<L: Link + ?Sized> Link for &mut L {
         (**self).is_lossless()
     }
 }
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Says what it is asked for.
+    #[derive(Default)]
+    struct Told {
+        sent: Vec<u8>,
+        wakers: usize,
+    }
+
+    impl Link for Told {
+        fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+            self.sent.extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
+            buffer.fill(7);
+            Ok(buffer.len())
+        }
+
+        fn wake_on_data(&mut self, _waker: &Waker) {
+            self.wakers += 1;
+        }
+    }
+
+    #[test]
+    fn a_link_may_lose_bytes_unless_it_says_otherwise() {
+        assert!(!Told::default().is_lossless());
+    }
+
+    #[test]
+    fn a_borrowed_link_is_one() {
+        fn exchange(mut link: impl Link) -> [u8; 3] {
+            link.wake_on_data(Waker::noop());
+            assert_eq!(link.send(b"abc"), Ok(3));
+            let mut buffer = [0; 3];
+            assert_eq!(link.receive(&mut buffer), Ok(3));
+            buffer
+        }
+        let mut link = Told::default();
+        assert_eq!(exchange(&mut link), [7; 3]);
+        assert_eq!((link.sent.as_slice(), link.wakers), (&b"abc"[..], 1));
+    }
+}

@@ -476,6 +476,145 @@ mod tests {
         assert_eq!(serve_once(&mut feed), Err(LossReason::MALFORMED));
     }
 
+    /// Room for all that arrives in these tests.
+    const INBOX: usize = 128;
+
+    /// The answer to [`hello`].
+    fn welcome() -> ToClient {
+        ToClient::Welcome(Hello {
+            protocol: PROTOCOL,
+            session: 1,
+            jobs: JOBS.key(),
+            frame: INBOX as u32,
+            window: MAX_WINDOW as u16,
+        })
+    }
+
+    fn request(id: u16) -> Vec<u8> {
+        frame(ToServer::Request { id, job: 0 }, 4_u8)
+    }
+
+    fn result(id: u16) -> Vec<u8> {
+        frame(ToClient::Result { id }, 8_u8)
+    }
+
+    /// All that a server says to this, which arrives at once. It has as many requests to see to as it is
+    /// told, and does not sleep before it has.
+    fn answers(bytes: &[Vec<u8>], requests: u32, catch_panic: CatchPanic) -> Vec<u8> {
+        struct NeverParks;
+        impl Parker for NeverParks {
+            fn waker(&self) -> Waker {
+                Waker::noop().clone()
+            }
+
+            fn park(&self, _deadline: Option<core::time::Duration>) {
+                panic!("it sleeps although there may be more to do");
+            }
+        }
+        let mut feed = Feed {
+            bytes: bytes.concat().into(),
+            at_once: usize::MAX,
+            // It looks once more after each.
+            patience: requests,
+            sent: Vec::new(),
+        };
+        let buffers = Buffers {
+            outbox: &mut [0; 256],
+            inbox: &mut [0; INBOX],
+        };
+        let end = serve_catching(&mut feed, &JOBS, buffers, &NeverParks, catch_panic);
+        assert_eq!(end, Err(OVER));
+        feed.sent
+    }
+
+    /// What a server says first, and then.
+    fn said(then: &[Vec<u8>]) -> Vec<u8> {
+        [vec![0], frame(ToClient::Ready, ()), then.concat()].concat()
+    }
+
+    #[test]
+    fn a_job_is_run_and_its_result_sent() {
+        let told = answers(&[frame(hello(), ()), request(3)], 1, just_call);
+        assert_eq!(told, said(&[frame(welcome(), ()), result(3)]));
+    }
+
+    #[test]
+    fn a_client_that_asks_for_a_job_that_waits_hears_that_it_is_there() {
+        let query = |id| frame(ToServer::Query { id }, ());
+        let told = answers(
+            &[
+                frame(hello(), ()),
+                request(1),
+                request(2),
+                query(2),
+                query(3),
+            ],
+            2,
+            just_call,
+        );
+        let answers = [
+            frame(welcome(), ()),
+            frame(ToClient::Running { id: 2 }, ()),
+            frame(ToClient::Unknown { id: 3 }, ()),
+            result(1),
+            result(2),
+        ];
+        assert_eq!(told, said(&answers));
+    }
+
+    #[test]
+    fn a_client_that_knows_other_jobs_has_none_run() {
+        let ToServer::Hello(ours) = hello() else {
+            unreachable!()
+        };
+        for other in [
+            Hello {
+                jobs: ours.jobs + 1,
+                ..ours
+            },
+            Hello {
+                protocol: PROTOCOL + 1,
+                ..ours
+            },
+        ] {
+            let told = answers(
+                &[frame(ToServer::Hello(other), ()), request(1)],
+                0,
+                just_call,
+            );
+            // What it knows itself, so that the client can tell.
+            let answers = [frame(welcome(), ()), frame(ToClient::Ready, ())];
+            assert_eq!(told, said(&answers));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_for_the_client_is_left_out() {
+        fn fails(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
+            f();
+            Err(PanicMessage::try_from("a text that is longer than the client's buffer").unwrap())
+        }
+        let ToServer::Hello(hello) = hello() else {
+            unreachable!()
+        };
+        let short = Hello { frame: 20, ..hello };
+        // The table has one job.
+        let unknown = frame(ToServer::Request { id: 1, job: 1 }, ());
+        let damaged = frame(ToServer::Request { id: 2, job: 0 }, ());
+        let told = answers(
+            &[frame(ToServer::Hello(short), ()), unknown, damaged],
+            2,
+            fails,
+        );
+        let fault = |id, fault| frame(ToClient::Fault { id, fault }, "");
+        let answers = [
+            frame(welcome(), ()),
+            fault(1, Fault::UnknownJob),
+            fault(2, Fault::Panicked),
+        ];
+        assert_eq!(told, said(&answers));
+    }
+
     /// Each message that there is, and garbage, in any order and in pieces of any size.
     #[test]
     fn no_bytes_make_the_server_panic_or_stop() {
