@@ -6,6 +6,7 @@ use serde::Serialize;
 #[cfg(not(loom))]
 use {
     super::job::{JobContext, JobEntry, JobTable, RemoteJob},
+    core::time::Duration,
     postcard_schema::Schema,
     serde::Deserialize,
 };
@@ -32,8 +33,26 @@ impl RemoteJob for Double {
     }
 }
 
+/// [`Double`], but in 10 ms.
 #[cfg(not(loom))]
-pub(crate) static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Double>()]);
+#[derive(Serialize, Deserialize, Schema)]
+pub(crate) struct DoubleSoon(pub(crate) u8);
+
+#[cfg(not(loom))]
+impl RemoteJob for DoubleSoon {
+    type Output = u8;
+    const NAME: &'static str = "double_soon";
+    const IDEMPOTENT: bool = true;
+    const TIMEOUT: Option<Duration> = Some(Duration::from_millis(10));
+
+    fn run(self, _context: &mut JobContext<'_>) -> u8 {
+        self.0.wrapping_mul(2)
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) static JOBS: JobTable =
+    JobTable::new(&[JobEntry::of::<Double>(), JobEntry::of::<DoubleSoon>()]);
 
 /// The bytes of a frame.
 pub(crate) fn frame<M: Serialize, B: Serialize>(message: M, body: B) -> Vec<u8> {

@@ -598,8 +598,7 @@ mod tests {
             unreachable!()
         };
         let short = Hello { frame: 20, ..hello };
-        // The table has one job.
-        let unknown = frame(ToServer::Request { id: 1, job: 1 }, ());
+        let unknown = frame(ToServer::Request { id: 1, job: 9 }, ());
         let damaged = frame(ToServer::Request { id: 2, job: 0 }, ());
         let told = answers(
             &[frame(ToServer::Hello(short), ()), unknown, damaged],

@@ -921,12 +921,20 @@ mod tests {
         sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
         task::Waker,
     };
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::{
+        cell::{Cell, RefCell},
+        collections::VecDeque,
+        panic::{AssertUnwindSafe, catch_unwind},
+        rc::Rc,
+        sync::Arc,
+        vec,
+    };
 
     use super::*;
     use crate::{
         JobError, Parker, Port, StaticPool,
-        remote::scripted::{Double, JOBS, Says, Scripted, frame},
+        bell::tests::Rings,
+        remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
         worker::WorkerId,
     };
 
@@ -984,8 +992,8 @@ mod tests {
     }
 
     /// Lets a worker run by a link to this script.
-    fn run(
-        pool: &'static Pool,
+    fn run<const SLOTS: usize>(
+        pool: &'static StaticPool<SLOTS, 32>,
         lossless: bool,
         config: RemoteConfig,
         faulty: bool,
@@ -1082,6 +1090,316 @@ mod tests {
         assert_eq!(end, Ok(RemoteEnd::ShutDown));
         assert_eq!(sum.result().unwrap(), 8);
         assert_eq!(requests, 2);
+    }
+
+    /// What the other side is told, without its numbers.
+    #[derive(Debug, PartialEq)]
+    enum Heard {
+        Hello,
+        Request,
+        Query,
+        Cancel,
+        Bye,
+    }
+
+    impl From<ToServer> for Heard {
+        fn from(message: ToServer) -> Self {
+            match message {
+                ToServer::Hello(_) => Self::Hello,
+                ToServer::Request { .. } => Self::Request,
+                ToServer::Query { .. } => Self::Query,
+                ToServer::Cancel { .. } => Self::Cancel,
+                ToServer::Bye => Self::Bye,
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_never_known_is_sent_as_often_as_its_retries_allow() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(Double(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let config = RemoteConfig {
+            retries: 2,
+            ..config()
+        };
+        let mut requests = 0;
+        let end = run(&POOL, false, config, false, |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { .. } => requests += 1,
+            ToServer::Query { id } => says.say(ToClient::Unknown { id }),
+            _ => {}
+        });
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(requests, 3);
+        assert!(matches!(
+            job.result(),
+            Err(JobError::WorkerLost(LossReason::DAMAGED))
+        ));
+    }
+
+    #[test]
+    fn a_job_that_is_not_answered_in_time_is_sent_as_often_as_its_retries_allow_and_given_up() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(DoubleSoon(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let config = RemoteConfig {
+            retries: 2,
+            ..config()
+        };
+        let mut heard = vec![];
+        // By a link that is lossless nothing is asked in between.
+        let end = run(&POOL, true, config, false, |message, says| {
+            match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                ToServer::Cancel { id } => says.say(ToClient::Cancelled { id }),
+                _ => {}
+            }
+            heard.push(Heard::from(message));
+        });
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(
+            heard,
+            [
+                Heard::Hello,
+                Heard::Request,
+                Heard::Request,
+                Heard::Request,
+                Heard::Cancel,
+                Heard::Bye
+            ]
+        );
+        assert!(matches!(
+            job.result(),
+            Err(JobError::WorkerLost(LossReason::TIMED_OUT))
+        ));
+    }
+
+    #[test]
+    fn a_job_that_is_answered_just_in_time_is_sent_once() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(DoubleSoon(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let (mut requests, mut questions) = (0, 0);
+        let end = run(
+            &POOL,
+            false,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                ToServer::Request { .. } => requests += 1,
+                ToServer::Query { id } => {
+                    questions += 1;
+                    // One each millisecond, and the last before its ten are over.
+                    if questions == 9 {
+                        says.say_with(ToClient::Result { id }, 8_u8);
+                    } else {
+                        says.say(ToClient::Running { id });
+                    }
+                }
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(job.result().unwrap(), 8);
+        assert_eq!((requests, questions), (1, 9));
+    }
+
+    #[test]
+    fn as_many_jobs_are_in_flight_as_the_other_side_has_work_for_a_while() {
+        static POOL: StaticPool<8, 32> = StaticPool::new();
+        let jobs = [(); 4].map(|()| POOL.submit_remote(Double(4)).unwrap());
+        POOL.shutdown(false, false).unwrap();
+        // An answer comes each five milliseconds: one job on its way beside the one that runs.
+        let config = RemoteConfig {
+            prefetch: Some(Duration::from_millis(7)),
+            ..config()
+        };
+        let (mut in_flight, mut most, mut questions) = (vec![], 0, 0);
+        let end = run(&POOL, false, config, false, |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { id, .. } => {
+                in_flight.push(id);
+                most = most.max(in_flight.len());
+            }
+            ToServer::Query { id } if in_flight.first() == Some(&id) => {
+                questions += 1;
+                if questions % 5 == 0 {
+                    in_flight.remove(0);
+                    says.say_with(ToClient::Result { id }, 8_u8);
+                }
+            }
+            _ => {}
+        });
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(jobs.map(|job| job.result().unwrap()), [8; 4]);
+        assert_eq!(most, 2);
+    }
+
+    /// More than there is room for at a time, and the link tells of it only once.
+    #[test]
+    fn all_that_has_arrived_is_taken_in_before_the_worker_sleeps() {
+        static POOL: Pool = Pool::new();
+        let jobs = [(); 2].map(|()| POOL.submit_remote(Double(4)).unwrap());
+        POOL.shutdown(false, false).unwrap();
+        let mut requests = vec![];
+        let end = run(
+            &POOL,
+            true,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+                ToServer::Request { id, .. } => {
+                    requests.push(id);
+                    if requests.len() == jobs.len() {
+                        for _ in 0..40 {
+                            says.say(ToClient::Running { id });
+                        }
+                        for &id in &requests {
+                            says.say_with(ToClient::Result { id }, 8_u8);
+                        }
+                    }
+                }
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(jobs.map(|job| job.result().unwrap()), [8; 2]);
+    }
+
+    /// Where bytes arrive from that the test puts there.
+    #[derive(Default)]
+    struct Arrivals(Rc<RefCell<VecDeque<u8>>>);
+
+    impl Arrivals {
+        fn add(&self, message: ToClient) {
+            self.0.borrow_mut().extend(frame(message, ()));
+        }
+    }
+
+    impl Link for Arrivals {
+        fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+            Ok(bytes.len())
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
+            let mut bytes = self.0.borrow_mut();
+            let count = buffer.len().min(bytes.len());
+            buffer
+                .iter_mut()
+                .zip(bytes.drain(..count))
+                .for_each(|(to, from)| *to = from);
+            Ok(count)
+        }
+
+        fn wake_on_data(&mut self, _waker: &Waker) {}
+    }
+
+    /// Does something whenever it is to sleep.
+    struct Dreamer<F>(F);
+
+    impl<F: Fn()> Parker for Dreamer<F> {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {
+            (self.0)();
+        }
+    }
+
+    impl<F: Fn()> Worker for Dreamer<F> {}
+
+    /// Sleeps, and counts how often it is woken.
+    #[derive(Default)]
+    struct Other(Arc<Rings>);
+
+    impl Parker for Other {
+        fn waker(&self) -> Waker {
+            self.0.clone().into()
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {}
+    }
+
+    impl Worker for Other {}
+
+    /// The other side starts anew just when there is a job to be done.
+    #[test]
+    fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
+        static POOL: StaticPool<4, 32, 1, 2> = StaticPool::new();
+        static MACHINE: Machine = Machine(AtomicU64::new(0));
+        assert!(POOL.install(&MACHINE));
+        let raw = POOL.handle().raw;
+        let (link, other) = (Arrivals::default(), Other::default());
+        let bytes = Arrivals(link.0.clone());
+        bytes.add(ToClient::Welcome(Hello {
+            protocol: PROTOCOL,
+            session: 1,
+            jobs: JOBS.key(),
+            frame: 64,
+            window: 4,
+        }));
+        let (seat, woken) = (Cell::new(None), Cell::new(None));
+        let worker = Dreamer(|| match seat.get() {
+            None => {
+                // SAFETY: it leaves at the end of the test, before `other` goes away.
+                let joined = unsafe { raw.join(&other, false) }.unwrap();
+                joined.announce();
+                seat.set(Some(joined));
+                bytes.add(ToClient::Ready);
+                POOL.submit_remote(Double(4)).map(drop).unwrap();
+                assert_eq!(other.0.count(), 0, "the first is woken");
+            }
+            Some(_) => {
+                woken.set(woken.get().or(Some(other.0.count())));
+                POOL.shutdown(false, true).unwrap();
+            }
+        });
+        let buffers = Buffers {
+            outbox: &mut [0; 64],
+            inbox: &mut [0; 64],
+        };
+        let end =
+            RemoteWorker::<_>::new(link, &JOBS, buffers, config()).run(POOL.handle(), &worker);
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(woken.get(), Some(1));
+        // SAFETY: joined above.
+        unsafe { seat.get().unwrap().leave() };
+    }
+
+    #[test]
+    fn a_welcome_to_an_earlier_greeting_counts_for_nothing() {
+        static POOL: Pool = Pool::new();
+        let job = POOL.submit_remote(Double(4)).unwrap();
+        POOL.shutdown(false, false).unwrap();
+        let mut greetings = 0;
+        let end = run(
+            &POOL,
+            false,
+            config(),
+            false,
+            |message, says| match message {
+                ToServer::Hello(hello) => {
+                    greetings += 1;
+                    says.say(ToClient::Welcome(match greetings {
+                        // By its frames nothing gets through.
+                        1 => Hello {
+                            session: hello.session.wrapping_sub(1),
+                            frame: 1,
+                            ..hello
+                        },
+                        _ => hello,
+                    }));
+                }
+                ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+                _ => {}
+            },
+        );
+        assert_eq!(end, Ok(RemoteEnd::ShutDown));
+        assert_eq!(job.result().unwrap(), 8);
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl Effort {
     /// Enough for figures that repeat.
     pub fn full() -> Self {
         Self {
-            slice: Duration::from_millis(10),
+            slice: Duration::from_millis(40),
             long_jobs: 2_000,
             steps_of_a_long_job: efficiency::steps_of(Duration::from_micros(20)),
         }
