@@ -50,9 +50,27 @@ impl RemoteJob for DoubleSoon {
     }
 }
 
+/// Has a result of 40 bytes.
 #[cfg(not(loom))]
-pub(crate) static JOBS: JobTable =
-    JobTable::new(&[JobEntry::of::<Double>(), JobEntry::of::<DoubleSoon>()]);
+#[derive(Serialize, Deserialize, Schema)]
+pub(crate) struct Forty;
+
+#[cfg(not(loom))]
+impl RemoteJob for Forty {
+    type Output = [[u8; 20]; 2];
+    const NAME: &'static str = "forty";
+
+    fn run(self, _context: &mut JobContext<'_>) -> Self::Output {
+        [[40; 20]; 2]
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) static JOBS: JobTable = JobTable::new(&[
+    JobEntry::of::<Double>(),
+    JobEntry::of::<DoubleSoon>(),
+    JobEntry::of::<Forty>(),
+]);
 
 /// The bytes of a frame.
 pub(crate) fn frame<M: Serialize, B: Serialize>(message: M, body: B) -> Vec<u8> {

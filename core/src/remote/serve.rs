@@ -380,7 +380,11 @@ impl Asks for Server<'_> {
 #[cfg(not(loom))]
 mod tests {
     use core::task::Waker;
-    use std::{collections::VecDeque, vec::Vec};
+    use std::{
+        collections::VecDeque,
+        panic::{AssertUnwindSafe, catch_unwind},
+        vec::Vec,
+    };
 
     use super::*;
     use crate::{
@@ -498,19 +502,21 @@ mod tests {
         frame(ToClient::Result { id }, 8_u8)
     }
 
+    struct NeverParks;
+
+    impl Parker for NeverParks {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+
+        fn park(&self, _deadline: Option<core::time::Duration>) {
+            panic!("it sleeps although there may be more to do");
+        }
+    }
+
     /// All that a server says to this, which arrives at once. It has as many requests to see to as it is
     /// told, and does not sleep before it has.
     fn answers(bytes: &[Vec<u8>], requests: u32, catch_panic: CatchPanic) -> Vec<u8> {
-        struct NeverParks;
-        impl Parker for NeverParks {
-            fn waker(&self) -> Waker {
-                Waker::noop().clone()
-            }
-
-            fn park(&self, _deadline: Option<core::time::Duration>) {
-                panic!("it sleeps although there may be more to do");
-            }
-        }
         let mut feed = Feed {
             bytes: bytes.concat().into(),
             at_once: usize::MAX,
@@ -612,6 +618,54 @@ mod tests {
             fault(2, Fault::Panicked),
         ];
         assert_eq!(told, said(&answers));
+    }
+
+    /// A link that sends some bytes after each look at what has arrived.
+    struct Slow {
+        feed: Feed,
+        takes: usize,
+    }
+
+    impl Link for Slow {
+        fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+            let count = bytes.len().min(core::mem::take(&mut self.takes));
+            self.feed.send(&bytes[..count])
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
+            self.takes = 4;
+            self.feed.receive(buffer)
+        }
+
+        fn wake_on_data(&mut self, _waker: &Waker) {}
+    }
+
+    #[test]
+    fn a_result_waits_until_there_is_room_for_it() {
+        let forty = frame(ToServer::Request { id: 1, job: 2 }, ());
+        let mut slow = Slow {
+            feed: Feed {
+                bytes: [frame(hello(), ()), forty].concat().into(),
+                at_once: usize::MAX,
+                // More looks than it takes to send all that is said.
+                patience: 25,
+                sent: Vec::new(),
+            },
+            takes: 0,
+        };
+        let buffers = Buffers {
+            outbox: &mut [0; 64],
+            inbox: &mut [0; INBOX],
+        };
+        let parks = catch_unwind(AssertUnwindSafe(|| {
+            serve(&mut slow, &JOBS, buffers, &NeverParks)
+        }));
+        assert!(parks.is_err(), "it ends by going to sleep");
+        let answers = [
+            frame(welcome(), ()),
+            frame(ToClient::Result { id: 1 }, [[40_u8; 20]; 2]),
+        ];
+        assert_eq!(slow.feed.sent, said(&answers));
     }
 
     /// Each message that there is, and garbage, in any order and in pieces of any size.
