@@ -33,7 +33,8 @@ use crate::{
 /// * `PRIORITIES`: how many levels of urgency there are; 1 to 16.
 /// * `WORKERS`: how many workers can be in their run loop at a time; 1 to 1,000.
 /// * `WAITERS`: how many `wait`s, `as_completed`s and submits that wait for room can be under way at
-///   a time; 1 to 1,000.
+///   a time; 1 to 1,000. The place of one that is over is taken for a moment longer if somebody is just
+///   completing a job of it, so have one more for each worker.
 ///
 /// Parameters out of these bounds are build errors.
 ///

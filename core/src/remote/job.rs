@@ -339,6 +339,15 @@ mod tests {
     }
 
     #[test]
+    fn each_bit_of_both_hashes_is_in_the_key() {
+        let (hash, next) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_0f1e_2d3c);
+        for bit in 0..64 {
+            assert_ne!(mix(hash ^ 1 << bit, next), mix(hash, next));
+            assert_ne!(mix(hash, next ^ 1 << bit), mix(hash, next));
+        }
+    }
+
+    #[test]
     fn the_order_of_the_jobs_is_in_the_key() {
         let one = JobTable::new(&[SHORT, LONG_RESULT]);
         let other = JobTable::new(&[LONG_RESULT, SHORT]);
