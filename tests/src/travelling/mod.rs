@@ -1,7 +1,7 @@
 //! The suite of jobs that travel: what `concurrent.futures` promises, of jobs that can run in another
 //! address space, on each executor that takes them.
 //!
-//! Tests are named as those in [`suite`](crate::suite), which submit closures, where they say the same
+//! Tests are named as those in [`suite`](mod@crate::suite), which submit closures, where they say the same
 //! of a job that is a named type. A job that travels shares no memory with the test: it waits at a
 //! [`FileGate`], and leaves what it has done in [`Notes`], or in its result. What is missing here needs
 //! a closure (a job that uses its own pool, tasks, scopes, `map` of a function) or a promise, or does
