@@ -66,7 +66,7 @@ pub(crate) fn submit(priority: u8, kind: Kind, body: &Body) {
     }
 }
 
-/// A submit that runs jobs until there is room, or nothing is left to run.
+/// A submit that runs jobs until there is room, the pool takes no more, or nothing is left to run.
 fn submit_waiting(job: Job, priority: usize, body: &Body) {
     let frame = Frame {
         for_room: true,
@@ -84,8 +84,9 @@ fn submit_waiting(job: Job, priority: usize, body: &Body) {
         },
         |world, _| {
             while must_wait && expected == Err(Refusal::Full) {
-                world.catch_up(Model::has_room);
-                if !world.model.has_room() {
+                let is_over = |model: &mut Model| model.has_room() || model.refusal().is_some();
+                world.catch_up(is_over);
+                if !is_over(&mut world.model) {
                     break;
                 }
                 expected = world.model.submit(job, priority);
