@@ -1,0 +1,671 @@
+//! A worker whose other side is a script, on a machine whose time goes by while it sleeps.
+
+use core::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    task::Waker,
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+    vec,
+};
+
+use super::*;
+use crate::{
+    JobError, Parker, Port, StaticPool,
+    bell::tests::Rings,
+    remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
+    worker::WorkerId,
+};
+
+type Pool = StaticPool<4, 32>;
+
+/// A machine that does not catch panics, and where time goes by while the worker sleeps.
+struct Machine(AtomicU64);
+
+// SAFETY: there is one context, and no panic is caught.
+unsafe impl Port for Machine {
+    fn context(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.0.load(Relaxed)))
+    }
+
+    fn with_parker(&self, _f: &mut dyn FnMut(&dyn Parker)) {}
+}
+
+/// Sleeps until its deadline; a test that has it sleep too often hangs.
+struct Sleeper {
+    machine: &'static Machine,
+    sleeps: AtomicU32,
+    /// Panics when a job starts.
+    faulty: bool,
+}
+
+impl Parker for Sleeper {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        let deadline = deadline.expect("sleeps for ever").as_millis();
+        self.machine
+            .0
+            .fetch_max(deadline.try_into().unwrap(), Relaxed);
+        assert!(self.sleeps.fetch_add(1, Relaxed) < 100, "comes to no end");
+    }
+}
+
+impl Worker for Sleeper {
+    fn on_job_start(&self, _job: JobId) {
+        assert!(!self.faulty, "the hook fails");
+    }
+}
+
+fn config() -> RemoteConfig {
+    RemoteConfig {
+        probe: Duration::from_millis(1),
+        ..RemoteConfig::default()
+    }
+}
+
+/// Lets a worker run by a link to this script.
+fn run<const SLOTS: usize>(
+    pool: &'static StaticPool<SLOTS, 32>,
+    lossless: bool,
+    config: RemoteConfig,
+    faulty: bool,
+    script: impl FnMut(ToServer, &mut Says),
+) -> Result<RemoteEnd, RemoteError> {
+    let mut link = Scripted::new(script);
+    link.lossless = lossless;
+    let machine: &'static Machine = Box::leak(Box::new(Machine(AtomicU64::new(0))));
+    assert!(pool.install(machine));
+    let sleeper = Sleeper {
+        machine,
+        sleeps: AtomicU32::new(0),
+        faulty,
+    };
+    let buffers = Buffers {
+        outbox: &mut [0; 64],
+        inbox: &mut [0; 64],
+    };
+    RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.handle(), &sleeper)
+}
+
+#[test]
+fn patience_ends_even_if_the_other_side_starts_anew_all_the_time() {
+    static POOL: Pool = Pool::new();
+    let config = RemoteConfig {
+        patience: Some(Duration::from_millis(10)),
+        ..config()
+    };
+    let mut greetings = 0;
+    let end = run(&POOL, false, config, false, |_, says| {
+        greetings += 1;
+        if greetings % 3 == 0 {
+            says.say(ToClient::Ready);
+        }
+    });
+    assert_eq!(end, Err(RemoteError::Lost(LossReason::SILENT)));
+}
+
+#[test]
+fn an_answer_counts_that_comes_after_the_next_greeting() {
+    static POOL: Pool = Pool::new();
+    let sum = POOL.submit_remote(Double(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let mut last = None;
+    let end = run(
+        &POOL,
+        false,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => {
+                if let Some(last) = last.replace(hello) {
+                    says.say(ToClient::Welcome(last));
+                }
+            }
+            ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(sum.result().unwrap(), 8);
+}
+
+#[test]
+fn late_answers_to_old_questions_do_not_use_up_the_retries() {
+    static POOL: Pool = Pool::new();
+    let sum = POOL.submit_remote(Double(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let (mut requests, mut questions) = (0, 0);
+    let end = run(
+        &POOL,
+        false,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { id, .. } => {
+                requests += 1;
+                if requests > 1 {
+                    says.say_with(ToClient::Result { id }, 8_u8);
+                }
+            }
+            ToServer::Query { id } => {
+                questions += 1;
+                if questions == 8 {
+                    for _ in 0..questions {
+                        says.say(ToClient::Unknown { id });
+                    }
+                }
+            }
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(sum.result().unwrap(), 8);
+    assert_eq!(requests, 2);
+}
+
+/// What the other side is told, without its numbers.
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Hello,
+    Request,
+    Query,
+    Cancel,
+    Bye,
+}
+
+impl From<ToServer> for Heard {
+    fn from(message: ToServer) -> Self {
+        match message {
+            ToServer::Hello(_) => Self::Hello,
+            ToServer::Request { .. } => Self::Request,
+            ToServer::Query { .. } => Self::Query,
+            ToServer::Cancel { .. } => Self::Cancel,
+            ToServer::Bye => Self::Bye,
+        }
+    }
+}
+
+#[test]
+fn a_job_that_is_never_known_is_sent_as_often_as_its_retries_allow() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(Double(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let config = RemoteConfig {
+        retries: 2,
+        ..config()
+    };
+    let mut requests = 0;
+    let end = run(&POOL, false, config, false, |message, says| match message {
+        ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+        ToServer::Request { .. } => requests += 1,
+        ToServer::Query { id } => says.say(ToClient::Unknown { id }),
+        _ => {}
+    });
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(requests, 3);
+    assert!(matches!(
+        job.result(),
+        Err(JobError::WorkerLost(LossReason::DAMAGED))
+    ));
+}
+
+#[test]
+fn a_job_that_is_not_answered_in_time_is_sent_as_often_as_its_retries_allow_and_given_up() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(DoubleSoon(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let config = RemoteConfig {
+        retries: 2,
+        ..config()
+    };
+    let mut heard = vec![];
+    // By a link that is lossless nothing is asked in between.
+    let end = run(&POOL, true, config, false, |message, says| {
+        match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Cancel { id } => says.say(ToClient::Cancelled { id }),
+            _ => {}
+        }
+        heard.push(Heard::from(message));
+    });
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(
+        heard,
+        [
+            Heard::Hello,
+            Heard::Request,
+            Heard::Request,
+            Heard::Request,
+            Heard::Cancel,
+            Heard::Bye
+        ]
+    );
+    assert!(matches!(
+        job.result(),
+        Err(JobError::WorkerLost(LossReason::TIMED_OUT))
+    ));
+}
+
+#[test]
+fn a_job_that_is_answered_just_in_time_is_sent_once() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(DoubleSoon(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let (mut requests, mut questions) = (0, 0);
+    let end = run(
+        &POOL,
+        false,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { .. } => requests += 1,
+            ToServer::Query { id } => {
+                questions += 1;
+                // One each millisecond, and the last before its ten are over.
+                if questions == 9 {
+                    says.say_with(ToClient::Result { id }, 8_u8);
+                } else {
+                    says.say(ToClient::Running { id });
+                }
+            }
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(job.result().unwrap(), 8);
+    assert_eq!((requests, questions), (1, 9));
+}
+
+#[test]
+fn as_many_jobs_are_in_flight_as_the_other_side_has_work_for_a_while() {
+    static POOL: StaticPool<8, 32> = StaticPool::new();
+    let jobs = [(); 4].map(|()| POOL.submit_remote(Double(4)).unwrap());
+    POOL.shutdown(false, false).unwrap();
+    // An answer comes each five milliseconds: one job on its way beside the one that runs.
+    let config = RemoteConfig {
+        prefetch: Some(Duration::from_millis(7)),
+        ..config()
+    };
+    let (mut in_flight, mut most, mut questions) = (vec![], 0, 0);
+    let end = run(&POOL, false, config, false, |message, says| match message {
+        ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+        ToServer::Request { id, .. } => {
+            in_flight.push(id);
+            most = most.max(in_flight.len());
+        }
+        ToServer::Query { id } if in_flight.first() == Some(&id) => {
+            questions += 1;
+            if questions % 5 == 0 {
+                in_flight.remove(0);
+                says.say_with(ToClient::Result { id }, 8_u8);
+            }
+        }
+        _ => {}
+    });
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(jobs.map(|job| job.result().unwrap()), [8; 4]);
+    assert_eq!(most, 2);
+}
+
+/// More than there is room for at a time, and the link tells of it only once.
+#[test]
+fn all_that_has_arrived_is_taken_in_before_the_worker_sleeps() {
+    static POOL: Pool = Pool::new();
+    let jobs = [(); 2].map(|()| POOL.submit_remote(Double(4)).unwrap());
+    POOL.shutdown(false, false).unwrap();
+    let mut requests = vec![];
+    let end = run(
+        &POOL,
+        true,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { id, .. } => {
+                requests.push(id);
+                if requests.len() == jobs.len() {
+                    for _ in 0..40 {
+                        says.say(ToClient::Running { id });
+                    }
+                    for &id in &requests {
+                        says.say_with(ToClient::Result { id }, 8_u8);
+                    }
+                }
+            }
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(jobs.map(|job| job.result().unwrap()), [8; 2]);
+}
+
+/// Where bytes arrive from that the test puts there.
+#[derive(Default)]
+struct Arrivals(Rc<RefCell<VecDeque<u8>>>);
+
+impl Arrivals {
+    fn add(&self, message: ToClient) {
+        self.0.borrow_mut().extend(frame(message, ()));
+    }
+}
+
+impl Link for Arrivals {
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+        Ok(bytes.len())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
+        let mut bytes = self.0.borrow_mut();
+        let count = buffer.len().min(bytes.len());
+        buffer
+            .iter_mut()
+            .zip(bytes.drain(..count))
+            .for_each(|(to, from)| *to = from);
+        Ok(count)
+    }
+
+    fn wake_on_data(&mut self, _waker: &Waker) {}
+}
+
+/// Does something whenever it is to sleep.
+struct Dreamer<F>(F);
+
+impl<F: Fn()> Parker for Dreamer<F> {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        (self.0)();
+    }
+}
+
+impl<F: Fn()> Worker for Dreamer<F> {}
+
+/// Sleeps, and counts how often it is woken.
+#[derive(Default)]
+struct Other(Arc<Rings>);
+
+impl Parker for Other {
+    fn waker(&self) -> Waker {
+        self.0.clone().into()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {}
+}
+
+impl Worker for Other {}
+
+/// The other side starts anew just when there is a job to be done.
+#[test]
+fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
+    static POOL: StaticPool<4, 32, 1, 2> = StaticPool::new();
+    static MACHINE: Machine = Machine(AtomicU64::new(0));
+    assert!(POOL.install(&MACHINE));
+    let raw = POOL.handle().raw;
+    let (link, other) = (Arrivals::default(), Other::default());
+    let bytes = Arrivals(link.0.clone());
+    bytes.add(ToClient::Welcome(Hello {
+        protocol: PROTOCOL,
+        session: 1,
+        jobs: JOBS.key(),
+        frame: 64,
+        window: 4,
+    }));
+    let (seat, woken) = (Cell::new(None), Cell::new(None));
+    let worker = Dreamer(|| match seat.get() {
+        None => {
+            // SAFETY: it leaves at the end of the test, before `other` goes away.
+            let joined = unsafe { raw.join(&other, false) }.unwrap();
+            joined.announce();
+            seat.set(Some(joined));
+            bytes.add(ToClient::Ready);
+            POOL.submit_remote(Double(4)).map(drop).unwrap();
+            assert_eq!(other.0.count(), 0, "the first is woken");
+        }
+        Some(_) => {
+            woken.set(woken.get().or(Some(other.0.count())));
+            POOL.shutdown(false, true).unwrap();
+        }
+    });
+    let buffers = Buffers {
+        outbox: &mut [0; 64],
+        inbox: &mut [0; 64],
+    };
+    let end = RemoteWorker::<_>::new(link, &JOBS, buffers, config()).run(POOL.handle(), &worker);
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(woken.get(), Some(1));
+    // SAFETY: joined above.
+    unsafe { seat.get().unwrap().leave() };
+}
+
+#[test]
+fn a_welcome_to_an_earlier_greeting_counts_for_nothing() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(Double(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let mut greetings = 0;
+    let end = run(
+        &POOL,
+        false,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => {
+                greetings += 1;
+                says.say(ToClient::Welcome(match greetings {
+                    // By its frames nothing gets through.
+                    1 => Hello {
+                        session: hello.session.wrapping_sub(1),
+                        frame: 1,
+                        ..hello
+                    },
+                    _ => hello,
+                }));
+            }
+            ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(job.result().unwrap(), 8);
+}
+
+#[test]
+fn a_cancelled_job_that_the_other_side_does_not_know_is_not_sent_again() {
+    static POOL: Pool = Pool::new();
+    let sum = POOL.submit_remote(Double(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let mut requests = 0;
+    let end = run(
+        &POOL,
+        false,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { .. } => {
+                requests += 1;
+                assert!(!sum.cancel());
+            }
+            ToServer::Cancel { id } => says.say(ToClient::Unknown { id }),
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(requests, 1);
+    assert!(matches!(sum.result(), Err(JobError::Cancelled)));
+}
+
+#[test]
+fn without_a_session_a_job_cancelled_in_the_queue_keeps_nobody() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(Double(4)).unwrap();
+    assert!(job.cancel());
+    POOL.shutdown(false, false).unwrap();
+    let end = run(&POOL, false, config(), false, |_, _| {});
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+}
+
+#[test]
+fn who_leaves_before_there_is_a_session_says_goodbye_all_the_same() {
+    static POOL: Pool = Pool::new();
+    POOL.shutdown(false, false).unwrap();
+    let mut said_goodbye = false;
+    let end = run(&POOL, false, config(), false, |message, _| {
+        said_goodbye = matches!(message, ToServer::Bye);
+    });
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert!(said_goodbye);
+}
+
+#[test]
+fn a_job_ends_even_if_the_hook_that_tells_of_it_unwinds() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(Double(4)).unwrap();
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        run(&POOL, true, config(), true, |message, says| {
+            if let ToServer::Hello(hello) = message {
+                says.say(ToClient::Welcome(hello));
+            }
+        })
+    }));
+    assert!(unwound.is_err());
+    assert!(job.done());
+    let error = job.result().unwrap_err();
+    assert!(
+        matches!(error, JobError::WorkerLost(LossReason::WORKER_LEFT)),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_job_ends_even_if_what_makes_its_panic_unwinds() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(Double(4)).unwrap();
+    let config = RemoteConfig {
+        panic: |text| panic!("{text}"),
+        ..config()
+    };
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        run(&POOL, true, config, false, |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { id, .. } => {
+                let fault = Fault::Panicked;
+                says.say_with(ToClient::Fault { id, fault }, "no luck");
+            }
+            _ => {}
+        })
+    }));
+    assert!(unwound.is_err());
+    assert!(job.done());
+    assert!(matches!(job.result(), Err(JobError::Panicked(_))));
+}
+
+#[test]
+fn what_an_earlier_session_left_does_not_end_a_link_that_does_no_damage() {
+    static POOL: Pool = Pool::new();
+    let sum = POOL.submit_remote(Double(4)).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let end = run(
+        &POOL,
+        true,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => {
+                let rest = frame(ToClient::Result { id: 1 }, 7_u8).split_off(2);
+                says.say_bytes(&rest);
+                says.say(ToClient::Welcome(hello));
+            }
+            ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+            _ => {}
+        },
+    );
+    assert_eq!(end, Ok(RemoteEnd::ShutDown));
+    assert_eq!(sum.result().unwrap(), 8);
+}
+
+#[test]
+fn a_worker_that_is_declared_lost_leaves_and_its_job_is_lost() {
+    static POOL: Pool = Pool::new();
+    let job = POOL.submit_remote(Double(4)).unwrap();
+    let end = run(
+        &POOL,
+        true,
+        config(),
+        false,
+        |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            // SAFETY: no scopes here.
+            ToServer::Request { .. } => unsafe {
+                POOL.worker_lost(WorkerId(0), OnLoss::Continue);
+            },
+            _ => {}
+        },
+    );
+    assert_eq!(end, Err(RemoteError::Run(RunError::DeclaredLost)));
+    assert!(matches!(
+        job.result(),
+        Err(JobError::WorkerLost(LossReason::DECLARED))
+    ));
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+/// Each message that there is, and garbage, in any order: no answer is trusted.
+#[test]
+fn no_bytes_make_the_worker_panic_or_leak() {
+    static POOLS: [Pool; 300] = [const { Pool::new() }; 300];
+    for (seed, pool) in (1_u64..).zip(&POOLS) {
+        let jobs: std::vec::Vec<_> = (0..4)
+            .map(|n| pool.submit_remote(Double(n)).unwrap())
+            .collect();
+        let mut random = crate::remote::scripted::random(seed);
+        let config = RemoteConfig {
+            patience: Some(Duration::from_millis(20)),
+            silence: Some(Duration::from_millis(20)),
+            max_jobs: Some(4.try_into().unwrap()),
+            ..config()
+        };
+        let _ = run(pool, false, config, false, |message, says| {
+            if let (ToServer::Hello(hello), 0..=2) = (message, random() % 4) {
+                says.say(ToClient::Welcome(hello));
+            }
+            for _ in 0..random() % 3 {
+                let id = (random() % 6) as u16;
+                let body = random() as u16;
+                match random() % 9 {
+                    0 => says.say(ToClient::Ready),
+                    1 => says.say_with(ToClient::Result { id }, body),
+                    2 => says.say(ToClient::Result { id }),
+                    3 => {
+                        let fault = Fault::Panicked;
+                        says.say_with(ToClient::Fault { id, fault }, body);
+                    }
+                    4 => says.say(ToClient::Cancelled { id }),
+                    5 => says.say(ToClient::Running { id }),
+                    6 => says.say(ToClient::Unknown { id }),
+                    7 => says.say_bytes(&body.to_le_bytes()),
+                    _ => says.say_bytes(&[body as u8; 100]),
+                }
+            }
+        });
+        drop(jobs);
+        pool.run_pending(9);
+        assert_eq!(pool.free_slots(), pool.capacity());
+    }
+}
