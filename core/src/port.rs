@@ -87,9 +87,10 @@ pub unsafe trait Port: Sync {
     /// wakes whichever the context sleeps on.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker));
 
-    /// A caller that is about to sleep has looked in vain once more, for the `round`-th time, counted
-    /// from 0. Returns whether to look again at once (after a pause of this method's choice) instead of
-    /// going to sleep. The default does not.
+    /// A caller that blocks is about to sleep, and asks for the `round`-th time in a row, counted from
+    /// 0. Returns whether to look once more (after a pause of this method's choice) instead; a pause
+    /// longer than a sleep and a wake-up gains nothing. The default sleeps at once. Called in the
+    /// caller's context, and never in an interrupt handler, where nobody blocks.
     fn spin(&self, round: u32) -> bool {
         let _ = round;
         false

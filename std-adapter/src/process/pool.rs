@@ -361,12 +361,14 @@ impl ProcessPool {
         Ok(())
     }
 
-    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
+    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout` as long as there is work.
+    /// A child that has none left and does not exit is killed after another second.
     ///
     /// # Errors
     ///
     /// [`ShutdownError::StillRunning`] says what still runs; to end that,
-    /// [`kill_workers`](Self::kill_workers).
+    /// [`kill_workers`](Self::kill_workers). [`ShutdownError::WouldDeadlock`] if a callback of the pool
+    /// calls it. The pool is shut down all the same.
     pub fn shutdown_timeout(
         &self,
         timeout: Duration,
