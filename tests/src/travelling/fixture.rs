@@ -7,7 +7,7 @@ use std::{
 };
 
 use corepool::{
-    JobFuture, LossReason, PoolRef, ShutdownError, Spill, StaticPool, SubmitError,
+    JobFuture, PoolRef, ShutdownError, Spill, StaticPool, SubmitError,
     remote::{Buffers, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker, serve_catching},
 };
 use corepool_std::{Boxed, HostPort, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool};
@@ -176,10 +176,6 @@ impl Fixture for RemoteThreads {
             ]
         });
         let threads = threads.collect();
-        // A test that blocks before there is a worker would do the work itself.
-        while pool.workers() < workers {
-            thread::yield_now();
-        }
         Self { pool, threads }
     }
 
@@ -215,8 +211,6 @@ fn work(pool: PoolRef<'static, BYTES>, wire: &Wire) {
     };
     let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
     let end = worker.run(pool, &ThreadWorker::default());
-    // It says no goodbye to a side that it has not met.
-    wire.end(LossReason("the pool is shut down"));
     assert_eq!(end, Ok(RemoteEnd::ShutDown));
 }
 
@@ -227,6 +221,7 @@ fn serve(mut link: End) {
         outbox: &mut outbox,
         inbox: &mut inbox,
     };
-    // Either it is said goodbye to, or the wire ends.
-    let _ = serve_catching(&mut link, &JOBS, buffers, &ThreadParker::new(), catch_panic);
+    let end = serve_catching(&mut link, &JOBS, buffers, &ThreadParker::new(), catch_panic);
+    // It is said goodbye to, even if the worker leaves before the two have met.
+    assert_eq!(end, Ok(()));
 }
