@@ -5,11 +5,10 @@ use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 use crate::{
     free_list::FreeWords,
     pool::{Dims, Raw, Seat, Shared, Waiter},
-    queue::{Lane, Node},
+    queue::{Cell, Lane, Queue},
     slot::Slot,
     state::MAX_PRIORITIES,
     submit::PoolRef,
-    tagged::Tagged,
     task::{Layout, TaskWakers},
 };
 
@@ -42,7 +41,7 @@ impl Default for PoolConfig {
 impl PoolConfig {
     /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes.
     pub const fn words<const BYTES: usize>(self) -> usize {
-        self.dims::<BYTES>().1.div_ceil(size_of::<Word>())
+        self.dims::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }
 
     const fn clamped(self) -> Self {
@@ -67,16 +66,16 @@ impl PoolConfig {
     const fn dims<const BYTES: usize>(self) -> (Dims, usize) {
         /// Places `count` `T`s behind `end`; returns where they begin and where they end.
         const fn place<T>(end: usize, count: usize) -> (usize, usize) {
-            assert!(align_of::<T>() <= align_of::<Word>());
+            assert!(align_of::<T>() <= ALIGN);
             let at = end.next_multiple_of(align_of::<T>());
             (at, at + count * size_of::<T>())
         }
         let config = self.clamped();
         let (slots_at, end) = place::<Slot<BYTES>>(size_of::<Head>(), config.slots);
         let (lanes_at, end) = place::<Lane>(end, config.priorities);
-        let (nodes_at, end) = place::<Node>(end, config.priorities + config.slots);
-        let (seats_at, end) = place::<Seat>(end, config.workers);
+        let (cells_at, end) = place::<Cell>(end, config.priorities * config.slots);
         let (waiters_at, end) = place::<Waiter>(end, config.waiters);
+        let (seats_at, end) = place::<Seat>(end, config.workers);
         let dims = Dims {
             slots: config.slots,
             bytes: BYTES,
@@ -86,10 +85,10 @@ impl PoolConfig {
             slot_size: size_of::<Slot<BYTES>>(),
             slots_at,
             lanes_at,
-            nodes_at,
-            seats_at,
+            cells_at,
             waiters_at,
-            node_words: Tagged::for_indices_to(config.slots + config.priorities),
+            seats_at,
+            cell_words: Queue::words(config.slots),
             free_words: FreeWords::for_slots(config.slots),
             task_wakers: &TaskWakers::<Lent<BYTES>>::TABLE,
         };
@@ -99,6 +98,12 @@ impl PoolConfig {
 
 /// The unit of the memory that is lent.
 type Word = u64;
+
+/// The alignment of a pool in bytes, which is that of its slots.
+const ALIGN: usize = align_of::<Slot<0>>();
+
+/// How many words at the beginning of the memory may be left out, so that the pool is aligned.
+const SPARE: usize = ALIGN / size_of::<Word>() - 1;
 
 /// What the memory begins with.
 #[repr(C)]
@@ -179,15 +184,17 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         memory: &'m mut [MaybeUninit<Word>],
         config: PoolConfig,
     ) -> Result<Self, MemoryTooSmall> {
-        let (dims, bytes) = config.dims::<BYTES>();
-        let needed = bytes.div_ceil(size_of::<Word>());
-        let lent = memory.len();
+        let (dims, _) = config.dims::<BYTES>();
+        let (needed, lent) = (config.words::<BYTES>(), memory.len());
         if lent < needed {
             return Err(MemoryTooSmall { needed, lent });
         }
-        let head = NonNull::from(memory).cast::<Head>();
-        // SAFETY: `needed` words from there on are this pool's, alone, for 'm, and aligned for all
-        // that `dims` places there.
+        let memory = NonNull::from(memory).cast::<Word>();
+        let unaligned = memory.align_offset(ALIGN).min(SPARE);
+        // SAFETY: `needed` words are there, of which these are the first.
+        let head = unsafe { memory.add(unaligned).cast::<Head>() };
+        // SAFETY: of the `needed` words no more than `SPARE` are left out, so all that `dims` places
+        // there is in the memory, which is this pool's, alone, for 'm; and it is aligned.
         unsafe { initialise::<BYTES>(head, dims) };
         Ok(Self {
             head,
@@ -227,11 +234,11 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, dims: Dims) {
                 .add(index)
                 .write(Lane::new());
         }
-        for index in 0..dims.priorities + dims.slots {
-            base.add(dims.nodes_at)
-                .cast::<Node>()
+        for index in 0..dims.priorities * dims.slots {
+            base.add(dims.cells_at)
+                .cast::<Cell>()
                 .add(index)
-                .write(Node::new());
+                .write(Cell::new());
         }
         for index in 0..dims.workers {
             base.add(dims.seats_at)

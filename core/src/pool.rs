@@ -1,7 +1,7 @@
 //! The pool's memory, and the way to find everything in it.
 //!
-//! A pool is one piece of memory: first what all parties share, then arrays of slots, lanes, nodes,
-//! seats and waiters. The arrays' lengths are the pool's parameters. So that a `JobFuture` need not
+//! A pool is one piece of memory: first what all parties share, then arrays of slots, lanes, cells,
+//! waiters and seats. The arrays' lengths are the pool's parameters. So that a `JobFuture` need not
 //! name them in its type, code works on [`Raw`]: the address of the memory and the address of its
 //! [`Dims`], which say where each array begins.
 //!
@@ -15,7 +15,7 @@ use crate::{
     free_list::{FreeList, FreeWords},
     log::trace,
     port::Port,
-    queue::{Lane, Node, Queue},
+    queue::{Cell, Lane, Queue},
     slot::{Header, SlotRef},
     state::{DONE, QUEUED},
     sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom, fence},
@@ -33,10 +33,10 @@ pub(crate) struct Dims {
     pub(crate) slot_size: usize,
     pub(crate) slots_at: usize,
     pub(crate) lanes_at: usize,
-    pub(crate) nodes_at: usize,
+    pub(crate) cells_at: usize,
     pub(crate) seats_at: usize,
     pub(crate) waiters_at: usize,
-    pub(crate) node_words: Tagged,
+    pub(crate) cell_words: Tagged,
     pub(crate) free_words: FreeWords,
     /// For the tasks of this pool: knows how to get from a slot's address to the pool.
     pub(crate) task_wakers: &'static RawWakerVTable,
@@ -234,14 +234,13 @@ impl<'p> Raw<'p> {
     #[inline(always)]
     fn queue(self, priority: usize) -> Queue<'p> {
         debug_assert!(priority < self.dims.priorities);
-        // SAFETY: `priorities` lanes begin there, and as many nodes as lanes and slots together.
+        // SAFETY: `priorities` lanes begin there, and `slots` cells for each of them.
         unsafe {
             let lane = self.at::<Lane>(self.dims.lanes_at).add(priority).as_ref();
-            let nodes = core::slice::from_raw_parts(
-                self.at::<Node>(self.dims.nodes_at).as_ptr(),
-                self.dims.priorities + self.dims.slots,
-            );
-            Queue::new(lane, priority, nodes, self.dims.node_words)
+            let cells = self.at::<Cell>(self.dims.cells_at);
+            let cells = cells.add(priority * self.dims.slots);
+            let cells = core::slice::from_raw_parts(cells.as_ptr(), self.dims.slots);
+            Queue::new(lane, cells, self.dims.cell_words)
         }
     }
 
@@ -308,7 +307,7 @@ impl<'p> Raw<'p> {
                 return recycled;
             }
             if let Some(index) = free.pop_fresh(&self.dims.free_words) {
-                self.slot(index).use_first(index, self.dims.priorities);
+                self.slot(index).use_first(index);
                 return Some(index);
             }
             if reaped {
@@ -359,14 +358,11 @@ impl<'p> Raw<'p> {
             .len(&self.dims.free_words, |index| self.slot(index).link())
     }
 
-    /// Puts a slot into the run queue of its priority, without waking anybody.
+    /// Puts a slot into the run queue of its priority, without waking anybody. The caller has set
+    /// `QUEUED`, which it was not: so the slot is in one queue, once.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn enqueue(self, index: u16, priority: usize) {
-        // Relaxed: see `dequeue_from`.
-        let node = self.slot(index).node.load(Ordering::Relaxed);
-        // SAFETY: a slot owns its node while it is not queued, and this one is not: the caller's
-        // transition to QUEUED was from a state without it.
-        unsafe { self.queue(priority).push(index, node) };
+        self.queue(priority).push(index);
     }
 
     /// Takes the most urgent, oldest index out of the queues.
@@ -380,13 +376,8 @@ impl<'p> Raw<'p> {
     /// Takes the oldest index out of a queue, `only_ended`: if its job has ended.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn dequeue_from(self, priority: usize, only_ended: bool) -> Option<u16> {
-        let popped = self
-            .queue(priority)
-            .pop_if(|index| !only_ended || self.slot(index).state.load().is_ended_and_queued())?;
-        let slot = self.slot(popped.item);
-        // Relaxed: the slot, now the caller's, goes through its state word to whoever queues it next.
-        slot.node.store(popped.node, Ordering::Relaxed);
-        Some(popped.item)
+        self.queue(priority)
+            .pop_if(|index| !only_ended || self.slot(index).state.load().is_ended_and_queued())
     }
 
     /// Whether any index is queued.

@@ -1,62 +1,63 @@
 //! The run queue: a lock-free FIFO of slot indices.
 //!
-//! This is the queue of M. M. Michael and M. L. Scott ("Simple, Fast, and Practical Non-Blocking
-//! and Blocking Concurrent Queue Algorithms", PODC 1996), over indices with tags instead of
-//! pointers with counters, and without an allocator: as many nodes exist as slots, plus one per
-//! lane, and each slot that is not queued owns one.
+//! A ring of cells, as many as the pool has slots. A slot is in the queue once at most, so the ring is
+//! never full: when a pusher comes to a cell, what was pushed there a lap ago has been popped.
 //!
 //! ```text
-//!   head ──► node ──► node ──► node ◄── tail        each node but the first holds an item;
-//!           (dummy)   item     item                 the first held the item that left last
+//!                  head                        tail
+//!                   ▼                           ▼
+//!     ┌──────┬──────┬──────┬──────┬──────┬──────┬──────┐      each cell has the item that was
+//!     │ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 3│      pushed there last, and says in
+//!     │(gone)│(gone)│ item │ item │ item │ item │(gone)│      which lap that was
+//!     └──────┴──────┴──────┴──────┴──────┴──────┴──────┘
 //!
-//!   push   1. node.item = slot, node.next = nil     by the slot's owner, alone
-//!          2. last.next: nil → node                 the item is in the queue from here on
-//!          3. tail: last → node                     by whoever comes first: a pusher that is
-//!                                                   stopped after 2 delays nobody
-//!   pop    1. read head.next and its item
-//!          2. head: dummy → next                    the item is ours from here on, and so is the
-//!                                                   old dummy, which the slot owns from now on
+//!     push   1. cells[tail]: (last lap, gone) → (this lap, item)   the item is in the queue now
+//!            2. tail: to the next cell        by whoever comes first: a pusher that is stopped after
+//!                                             1 delays nobody
+//!     pop    1. read cells[head]              if it is not of this lap, the queue is empty
+//!            2. head: to the next cell        the item is ours now; the cell stays as it is
 //! ```
 //!
 //! A pusher or popper that is stopped for ever between any two of these steps makes nobody wait:
 //! before its decisive step it has changed nothing that others see, after it others finish for it.
-//! A ring buffer with a sequence number per cell (D. Vyukov's, `heapless::mpmc`) has not got this:
-//! a peer stopped in mid-operation makes the others see it full or empty.
+//! A ring whose pushers move the tail first and write the cell then (D. Vyukov's, `heapless::mpmc`)
+//! has not got this: a peer stopped in mid-operation makes the others see it full or empty.
 //!
-//! RAM: two words a node on 64-bit, 8 bytes on 32-bit targets. The lanes of a pool share the nodes.
+//! That the swap of the cell decides, and that the tail follows, is from P. Tsigas and Y. Zhang ("A
+//! Simple, Fast and Scalable Non-Blocking Concurrent FIFO Queue for Shared Memory Multiprocessor
+//! Systems", SPAA 2001). Their poppers empty the cell; here its lap says whether it is empty.
+//!
+//! RAM: one word for each slot and priority.
 
 use crate::{
-    sync::{AtomicU16, AtomicUsize, Ordering, const_unless_loom},
+    sync::{AtomicUsize, Ordering, const_unless_loom},
     tagged::Tagged,
 };
 
-/// One link of a queue.
-#[repr(C)]
-pub(crate) struct Node {
-    /// Tagged; index 0 is nil, index n + 1 is node n.
-    next: AtomicUsize,
-    item: AtomicU16,
-}
+/// A place in the ring: the item that was pushed last, and the lap after that push for a tag.
+///
+/// So a cell whose tag is the tail's is to be written next, and in memory of zeros nothing was ever
+/// pushed.
+#[repr(transparent)]
+pub(crate) struct Cell(AtomicUsize);
 
-impl Node {
+impl Cell {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self {
-                next: AtomicUsize::new(0),
-                item: AtomicU16::new(0),
-            }
+            Self(AtomicUsize::new(0))
         }
     }
 }
 
-/// The two ends of one queue, in memory.
-///
-/// Both words hold the node's index exclusive-ored with the lane's number. So lane n of a pool
-/// starts on node n although all of its memory is zero, and a pool in a `static` needs no flash for
-/// its initial value.
+/// The two ends of one queue, in memory: each is the index of a cell, with the lap for a tag.
 #[repr(C)]
 pub(crate) struct Lane {
     head: AtomicUsize,
+    /// Workers write the head and submitters the tail: on one cache line they would wait for each
+    /// other. 128 bytes, since some processors fetch two lines at a time. A chip that runs bare has
+    /// no RAM to spare, and mostly no such cache.
+    #[cfg(not(target_os = "none"))]
+    apart: [u8; 128 - size_of::<AtomicUsize>()],
     tail: AtomicUsize,
 }
 
@@ -65,154 +66,149 @@ impl Lane {
         pub(crate) fn new() -> Self {
             Self {
                 head: AtomicUsize::new(0),
+                #[cfg(not(target_os = "none"))]
+                apart: [0; 128 - size_of::<AtomicUsize>()],
                 tail: AtomicUsize::new(0),
             }
         }
     }
 }
 
-/// An item that was popped, and the node that came free with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Popped {
-    pub(crate) item: u16,
-    pub(crate) node: u16,
-}
-
-/// One lane with the nodes that it shares with the others.
+/// One lane with its cells.
 #[derive(Clone, Copy)]
 pub(crate) struct Queue<'p> {
     lane: &'p Lane,
-    number: usize,
-    nodes: &'p [Node],
+    cells: &'p [Cell],
     tagged: Tagged,
 }
 
 impl<'p> Queue<'p> {
-    /// `number` is the lane's own; the first nodes are the lanes' initial dummies.
-    ///
-    /// `tagged` must be able to hold `nodes.len()`.
+    /// How the words of a queue with so many cells are laid out.
+    pub(crate) const fn words(cells: usize) -> Tagged {
+        Tagged::for_indices_to(cells - 1)
+    }
+
+    /// `tagged` is what [`words`](Self::words) says for these cells.
     #[inline(always)]
-    pub(crate) fn new(lane: &'p Lane, number: usize, nodes: &'p [Node], tagged: Tagged) -> Self {
+    pub(crate) fn new(lane: &'p Lane, cells: &'p [Cell], tagged: Tagged) -> Self {
         Self {
             lane,
-            number,
-            nodes,
+            cells,
             tagged,
         }
     }
 
-    /// The node that an end's word names.
+    /// The cell at an end.
     #[inline(always)]
-    fn end(self, word: usize) -> usize {
-        self.tagged.index(word) ^ self.number
+    fn cell(self, end: usize) -> &'p AtomicUsize {
+        let index = self.tagged.index(end);
+        debug_assert!(index < self.cells.len());
+        // SAFETY: an end begins at cell 0, and `next` keeps it below `cells.len()`.
+        unsafe { &self.cells.get_unchecked(index).0 }
     }
 
-    /// Moves an end from `word` to `node`; false if another was there before.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn advance(end: &AtomicUsize, queue: Self, word: usize, node: usize) -> bool {
-        let new = queue.tagged.successor(word, node ^ queue.number);
-        // Release: hands the node behind the end, and what is in it, to the next reader of the end
-        // (its Acquire load in `push` or `pop`).
-        end.compare_exchange(word, new, Ordering::Release, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Node `index`.
+    /// Where an end goes from `end`.
     #[inline(always)]
-    fn node(self, index: usize) -> &'p Node {
-        debug_assert!(index < self.nodes.len());
-        // SAFETY: an index is in a lane's word or a node's `next` only if `push` put it there, or
-        // if it is the lane's number; both are below `nodes.len()` (invariant of `Queue::new` and
-        // of `push`).
-        unsafe { self.nodes.get_unchecked(index) }
+    fn next(self, end: usize) -> usize {
+        if self.tagged.index(end) + 1 < self.cells.len() {
+            end + 1
+        } else {
+            self.tagged.successor(end, 0)
+        }
     }
 
-    /// Appends `item`, in `node`. The caller owns the node, and gives it away here.
+    /// Whether `cell`, which is at `end`, was written in this lap.
+    #[inline(always)]
+    fn is_written(self, cell: usize, end: usize) -> bool {
+        let written = self.tagged.successor(end, 0);
+        self.tagged.have_same_tag(cell, written)
+    }
+
+    /// Appends `item`.
     ///
-    /// # Safety
-    ///
-    /// `node` is an index into the nodes that no queue holds and that nobody else pushes.
+    /// It is below the number of cells and not in the queue: that is why a cell is always free.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) unsafe fn push(self, item: u16, node: u16) {
-        let new = usize::from(node);
-        let link = self.node(new);
-        link.item.store(item, Ordering::Relaxed);
-        // The tag goes on from the node's last use, so that a pusher that read this word then, and
-        // slept since, fails.
-        let old = link.next.load(Ordering::Relaxed);
-        // Release: a peer that reads this in a node that it still takes for an end of the queue
-        // (Acquire) also sees that the end has moved on, and starts again.
-        link.next
-            .store(self.tagged.successor(old, 0), Ordering::Release);
-        let tail = loop {
-            // Acquire: pairs with the Release of `advance`; the node's words are the ones it had
-            // when it became the last.
+    pub(crate) fn push(self, item: u16) {
+        loop {
+            // Acquire: pairs with the Release of `advance_tail`.
             let tail = self.lane.tail.load(Ordering::Acquire);
-            let last = self.end(tail);
-            let last_link = self.node(last);
-            // Acquire: pairs with both Releases above and below; the check of the tail comes after.
-            let next = last_link.next.load(Ordering::Acquire);
-            if self.lane.tail.load(Ordering::Relaxed) != tail {
-                continue;
-            }
-            match self.tagged.index(next) {
-                0 => {
-                    let linked = self.tagged.successor(next, new + 1);
-                    // Release: publishes the item and the slot behind it to the popper's Acquire
-                    // load of `next`.
-                    if last_link
-                        .next
-                        .compare_exchange(next, linked, Ordering::Release, Ordering::Relaxed)
-                        .is_ok()
-                    {
-                        break tail;
-                    }
+            let cell = self.cell(tail);
+            // Acquire: pairs with the Release below; who moves the tail for another passes on what
+            // that one wrote.
+            let now = cell.load(Ordering::Acquire);
+            if self.tagged.have_same_tag(now, tail) {
+                let new = self.tagged.successor(tail, usize::from(item));
+                // Release: publishes the item's slot to the Acquire of `first`.
+                if cell
+                    .compare_exchange(now, new, Ordering::Release, Ordering::Relaxed)
+                    .is_ok()
+                {
+                    self.advance_tail(tail);
+                    return;
                 }
-                after => {
-                    // Another pusher linked its node and has not moved the tail yet: do it for it.
-                    Self::advance(&self.lane.tail, self, tail, after - 1);
-                }
+            } else if self.is_written(now, tail) {
+                // Another pusher wrote the cell and has not moved the tail yet: do it for it.
+                self.advance_tail(tail);
             }
-        };
-        // If this fails, another has done it.
-        Self::advance(&self.lane.tail, self, tail, new);
+        }
+    }
+
+    /// Moves the tail past a cell that is written. If this fails, another has done it.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn advance_tail(self, tail: usize) {
+        // Release: pairs with the Acquire of `push`; who finds the tail moved finds every cell before
+        // it written, in this lap and in the last.
+        let _ = self.lane.tail.compare_exchange(
+            tail,
+            self.next(tail),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The head, and the item there. They belong together if the head is still the same after.
+    #[inline(always)]
+    fn first(self) -> (usize, Option<u16>) {
+        // Acquire: pairs with the Release of `pop_if`.
+        let head = self.lane.head.load(Ordering::Acquire);
+        // Acquire: pairs with the Release of `push`. If the cell is of a later lap, the head's check
+        // says so: who wrote it knew of the pop that freed it.
+        let cell = self.cell(head).load(Ordering::Acquire);
+        let item = self.tagged.index(cell) as u16;
+        (head, self.is_written(cell, head).then_some(item))
+    }
+
+    /// Whether the head has not moved.
+    #[inline(always)]
+    fn head_is(self, head: usize) -> bool {
+        self.lane.head.load(Ordering::Relaxed) == head
     }
 
     /// Takes the oldest item if `wanted` says so of it. `wanted` may be asked about an item that
     /// another takes meanwhile; what it said counts only if the item is still the oldest.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn pop_if(self, wanted: impl Fn(u16) -> bool) -> Option<Popped> {
+    pub(crate) fn pop_if(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
         loop {
-            // Acquire: pairs with the Release of `advance`.
-            let head = self.lane.head.load(Ordering::Acquire);
-            let dummy = self.end(head);
-            // Acquire: pairs with the Release of `push`; the item and its slot are visible.
-            let next = self.node(dummy).next.load(Ordering::Acquire);
-            // Acquire: pairs with the Release of `advance`; if the dummy is the last node because it
-            // has been in use again, the check of the head says so.
-            let tail = self.lane.tail.load(Ordering::Acquire);
-            // The first node's successor counts only while it is the first.
-            if self.lane.head.load(Ordering::Relaxed) != head {
-                continue;
-            }
-            let first = self.tagged.index(next).checked_sub(1)?;
-            if self.end(tail) == dummy {
-                // The tail must not fall behind the head: help the pusher first.
-                Self::advance(&self.lane.tail, self, tail, first);
-                continue;
-            }
-            let item = self.node(first).item.load(Ordering::Relaxed);
-            if !wanted(item) {
-                if self.lane.head.load(Ordering::Relaxed) == head {
-                    return None;
+            let (head, first) = self.first();
+            match first.filter(|&item| wanted(item)) {
+                Some(item) => {
+                    // Release: who finds the head moved finds in the cells what was pushed before, and
+                    // does not take the queue for empty.
+                    let moved = self.lane.head.compare_exchange(
+                        head,
+                        self.next(head),
+                        Ordering::Release,
+                        Ordering::Relaxed,
+                    );
+                    if moved.is_ok() {
+                        return Some(item);
+                    }
                 }
-                continue;
-            }
-            if Self::advance(&self.lane.head, self, head, first) {
-                return Some(Popped {
-                    item,
-                    node: dummy as u16,
-                });
+                None => {
+                    if self.head_is(head) {
+                        return None;
+                    }
+                }
             }
         }
     }
@@ -220,14 +216,9 @@ impl<'p> Queue<'p> {
     /// Whether nothing is queued, at the moment of the call.
     pub(crate) fn is_empty(self) -> bool {
         loop {
-            // Relaxed: an item that the caller knows of comes after every node that it can find here,
-            // and whoever pushed it knew of the links up to it.
-            let head = self.lane.head.load(Ordering::Relaxed);
-            // Acquire: pairs with the Release of `push`; if the node is in use again, the check of
-            // the head says so.
-            let next = self.node(self.end(head)).next.load(Ordering::Acquire);
-            if self.lane.head.load(Ordering::Relaxed) == head {
-                return self.tagged.index(next) == 0;
+            let (head, first) = self.first();
+            if self.head_is(head) {
+                return first.is_none();
             }
         }
     }
@@ -238,137 +229,155 @@ impl<'p> Queue<'p> {
 mod tests {
     use super::*;
 
-    const LANES: usize = 3;
-    const SLOTS: usize = 5;
+    const CELLS: usize = 3;
 
-    /// The queues of a pool of five slots and three priorities.
-    struct Queues {
-        lanes: [Lane; LANES],
-        nodes: [Node; LANES + SLOTS],
+    /// A queue of three cells.
+    struct Fixture {
+        lane: Lane,
+        cells: [Cell; CELLS],
     }
 
-    impl Queues {
+    impl Fixture {
         fn new() -> Self {
             Self {
-                lanes: [const { Lane::new() }; LANES],
-                nodes: [const { Node::new() }; LANES + SLOTS],
+                lane: Lane::new(),
+                cells: [const { Cell::new() }; CELLS],
             }
         }
 
-        fn lane(&self, number: usize) -> Queue<'_> {
-            let tagged = Tagged::for_indices_to(self.nodes.len());
-            Queue::new(&self.lanes[number], number, &self.nodes, tagged)
+        /// One in which the lap before the last tag's end begins.
+        fn before_the_last_lap() -> Self {
+            let fixture = Self::new();
+            let lap = Queue::words(CELLS).successor(usize::MAX - CELLS, 0);
+            for word in fixture.cells.iter().map(|cell| &cell.0) {
+                word.store(lap, Ordering::Relaxed);
+            }
+            fixture.lane.head.store(lap, Ordering::Relaxed);
+            fixture.lane.tail.store(lap, Ordering::Relaxed);
+            fixture
+        }
+
+        fn queue(&self) -> Queue<'_> {
+            Queue::new(&self.lane, &self.cells, Queue::words(CELLS))
         }
     }
 
-    /// Appends an item in a node that no queue has.
-    fn push(queue: Queue<'_>, item: u16, node: u16) {
-        // SAFETY: the tests push each node once, or after it was popped.
-        unsafe { queue.push(item, node) };
+    fn pop(queue: Queue<'_>) -> Option<u16> {
+        queue.pop_if(|_| true)
     }
 
-    fn pop(queue: Queue<'_>) -> Option<Popped> {
-        queue.pop_if(|_| true)
+    fn pop_all(queue: Queue<'_>) -> Vec<u16> {
+        std::iter::from_fn(|| pop(queue)).collect()
     }
 
     #[test]
     fn what_was_queued_first_comes_first() {
-        let queues = Queues::new();
-        let queue = queues.lane(0);
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
         assert_eq!(pop(queue), None);
-        for (item, node) in [(4, 3), (0, 4), (2, 5)] {
-            push(queue, item, node);
+        for item in [2, 0, 1] {
+            queue.push(item);
         }
-        let items = [pop(queue), pop(queue), pop(queue)].map(|popped| popped.map(|p| p.item));
-        assert_eq!(items, [Some(4), Some(0), Some(2)]);
-        assert_eq!(pop(queue), None);
+        assert_eq!(pop_all(queue), [2, 0, 1]);
     }
 
     #[test]
-    fn with_an_item_comes_the_node_before_it() {
-        let queues = Queues::new();
-        let queue = queues.lane(2);
-        push(queue, 1, 6);
-        push(queue, 3, 4);
-        assert_eq!(pop(queue), Some(Popped { item: 1, node: 2 }));
-        assert_eq!(pop(queue), Some(Popped { item: 3, node: 6 }));
-        push(queue, 0, 2);
-        assert_eq!(pop(queue), Some(Popped { item: 0, node: 4 }));
+    fn lap_after_lap_is_in_order() {
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
+        queue.push(0);
+        for round in 0..10 * CELLS {
+            queue.push(((round + 1) % CELLS) as u16);
+            assert_eq!(pop(queue), Some((round % CELLS) as u16));
+        }
     }
 
     #[test]
-    fn lanes_that_share_nodes_keep_their_items_apart() {
-        let queues = Queues::new();
-        for (number, item, node) in [(0, 10, 3), (1, 11, 4), (2, 12, 5), (0, 20, 6), (1, 21, 7)] {
-            push(queues.lane(number), item, node);
+    fn after_the_last_lap_comes_the_first() {
+        let fixture = Fixture::before_the_last_lap();
+        let queue = fixture.queue();
+        for _ in 0..3 * CELLS {
+            queue.push(2);
+            queue.push(1);
+            assert_eq!(pop_all(queue), [2, 1]);
         }
-        for (number, items) in [
-            (1, [Some(11), Some(21), None]),
-            (0, [Some(10), Some(20), None]),
-            (2, [Some(12), None, None]),
-        ] {
-            let queue = queues.lane(number);
-            assert_eq!(
-                [pop(queue), pop(queue), pop(queue)].map(|popped| popped.map(|p| p.item)),
-                items
-            );
+    }
+
+    #[test]
+    fn a_queue_of_one_cell_works() {
+        let (lane, cells) = (Lane::new(), [Cell::new()]);
+        let queue = Queue::new(&lane, &cells, Queue::words(1));
+        for _ in 0..3 {
+            assert!(queue.is_empty());
+            queue.push(0);
+            assert!(!queue.is_empty());
+            assert_eq!(pop_all(queue), [0]);
         }
     }
 
     #[test]
     fn an_unwanted_item_stays_first() {
-        let queues = Queues::new();
-        let queue = queues.lane(1);
-        push(queue, 0, 3);
-        push(queue, 1, 4);
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
+        queue.push(0);
+        queue.push(1);
         assert_eq!(queue.pop_if(|item| item == 1), None);
-        assert_eq!(
-            queue.pop_if(|item| item == 0).map(|popped| popped.item),
-            Some(0)
-        );
-        assert_eq!(
-            queue.pop_if(|item| item == 1).map(|popped| popped.item),
-            Some(1)
-        );
+        assert_eq!(queue.pop_if(|item| item == 0), Some(0));
+        assert_eq!(queue.pop_if(|item| item == 1), Some(1));
     }
 
     #[test]
     fn a_queue_is_empty_when_all_items_left() {
-        let queues = Queues::new();
-        let queue = queues.lane(1);
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
         assert!(queue.is_empty());
-        push(queue, 0, 3);
-        push(queue, 1, 4);
-        assert!(!queue.is_empty());
-        assert!(queues.lane(0).is_empty());
-        pop(queue);
+        queue.push(0);
+        queue.push(1);
         assert!(!queue.is_empty());
         pop(queue);
+        assert!(!queue.is_empty());
+        pop(queue);
         assert!(queue.is_empty());
+    }
+
+    /// A queue with items in it whose last pusher has stopped before it moved the tail.
+    fn stopped_after(items: &[u16]) -> Fixture {
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
+        for &item in items {
+            let before = fixture.lane.tail.load(Ordering::Relaxed);
+            queue.push(item);
+            if Some(&item) == items.last() {
+                fixture.lane.tail.store(before, Ordering::Relaxed);
+            }
+        }
+        fixture
     }
 
     #[test]
     fn a_popper_goes_past_a_pusher_that_stopped_before_it_moved_the_tail() {
-        let queues = Queues::new();
-        let queue = queues.lane(1);
-        let before = queue.lane.tail.load(Ordering::Relaxed);
-        push(queue, 0, 3);
-        queue.lane.tail.store(before, Ordering::Relaxed);
+        let fixture = stopped_after(&[0]);
+        let queue = fixture.queue();
         assert!(!queue.is_empty());
-        assert_eq!(pop(queue), Some(Popped { item: 0, node: 1 }));
-        push(queue, 1, 4);
-        assert_eq!(pop(queue), Some(Popped { item: 1, node: 3 }));
+        assert_eq!(pop_all(queue), [0]);
+        queue.push(1);
+        assert_eq!(pop_all(queue), [1]);
     }
 
     #[test]
     fn a_pusher_goes_past_a_pusher_that_stopped_before_it_moved_the_tail() {
-        let queues = Queues::new();
-        let queue = queues.lane(1);
-        let before = queue.lane.tail.load(Ordering::Relaxed);
-        push(queue, 0, 3);
-        queue.lane.tail.store(before, Ordering::Relaxed);
-        push(queue, 1, 4);
-        assert_eq!(pop(queue), Some(Popped { item: 0, node: 1 }));
-        assert_eq!(pop(queue), Some(Popped { item: 1, node: 3 }));
+        let fixture = stopped_after(&[2, 0]);
+        let queue = fixture.queue();
+        queue.push(1);
+        assert_eq!(pop_all(queue), [2, 0, 1]);
+    }
+
+    #[test]
+    fn a_pusher_goes_past_one_that_stopped_at_the_end_of_a_lap() {
+        let fixture = stopped_after(&[2, 0, 1]);
+        let queue = fixture.queue();
+        assert_eq!(pop(queue), Some(2));
+        queue.push(2);
+        assert_eq!(pop_all(queue), [0, 1, 2]);
     }
 }

@@ -14,7 +14,7 @@
 //! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
 //! | `DONE`, any other | nothing | |
 //!
-//! On 32-bit targets the header takes 24 bytes, and the slot's node in the run queue 8 more.
+//! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority 4 more.
 
 use core::{
     mem::{ManuallyDrop, MaybeUninit},
@@ -115,8 +115,6 @@ pub(crate) struct Header {
     /// The next slot's index plus one: in the free list while free, in a chain of callbacks, or in
     /// a set's list of completions.
     pub(crate) link: AtomicU16,
-    /// The slot's own node of the run queue.
-    pub(crate) node: AtomicU16,
     /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
     pub(crate) callbacks: AtomicU16,
     /// The slot's own index, for a task's waker. Written before the slot is used for the first time,
@@ -142,7 +140,10 @@ pub(crate) union Payload<const BYTES: usize> {
 }
 
 /// A slot of a pool with `BYTES` bytes for each job.
-#[repr(C)]
+///
+/// On a host it begins a cache line: who works on a job shares no line with who works on the next one.
+#[cfg_attr(target_os = "none", repr(C))]
+#[cfg_attr(not(target_os = "none"), repr(C, align(64)))]
 pub(crate) struct Slot<const BYTES: usize> {
     header: Header,
     payload: core::cell::UnsafeCell<MaybeUninit<Payload<BYTES>>>,
@@ -159,7 +160,6 @@ impl<const BYTES: usize> Slot<BYTES> {
                 header: Header {
                     state: State::new(),
                     link: AtomicU16::new(0),
-                    node: AtomicU16::new(0),
                     callbacks: AtomicU16::new(0),
                     index: AtomicU16::new(0),
                     vtable: UnsafeCell::new(MaybeUninit::uninit()),
@@ -218,14 +218,10 @@ impl<'p> SlotRef<'p> {
         &self.header().link
     }
 
-    /// The slot, which has index `index`, is used for the first time, in a pool of so many lanes.
-    pub(crate) fn use_first(self, index: u16, lanes: usize) {
-        // Relaxed, both: the state word of its tenant publishes them.
+    /// The slot, which has index `index`, is used for the first time.
+    pub(crate) fn use_first(self, index: u16) {
+        // Relaxed: the state word of its tenant publishes it.
         self.header().index.store(index, Ordering::Relaxed);
-        // The first nodes are the lanes'.
-        self.header()
-            .node
-            .store(lanes as u16 + index, Ordering::Relaxed);
     }
 
     /// Where the payload begins, for its owner to write to.
@@ -376,4 +372,4 @@ impl<'p> SlotRef<'p> {
 
 /// What the module's documentation says of RAM holds.
 #[cfg(all(target_pointer_width = "32", not(loom)))]
-const _: () = assert!(PAYLOAD_OFFSET == 24 && size_of::<crate::queue::Node>() == 8);
+const _: () = assert!(PAYLOAD_OFFSET == 24 && size_of::<crate::queue::Cell>() == 4);

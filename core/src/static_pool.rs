@@ -11,13 +11,12 @@ use crate::{
     pool::{Dims, Raw, Seat, Shared, Waiter},
     port::Port,
     promise::Promise,
-    queue::{Lane, Node},
+    queue::{Cell, Lane, Queue},
     scope::Scope,
     slot::Slot,
     state::MAX_PRIORITIES,
     submit::{PoolRef, SubmitAsync},
     sync::{array_of, const_unless_loom},
-    tagged::Tagged,
     task::{Layout, TaskWakers},
     token::CancelToken,
     worker::{Worker, WorkerId},
@@ -60,11 +59,10 @@ pub struct StaticPool<
     shared: Shared,
     slots: [Slot<BYTES>; SLOTS],
     lanes: [Lane; PRIORITIES],
-    // The next two are one array to the queue: a node per lane and slot.
-    lane_nodes: [Node; PRIORITIES],
-    slot_nodes: [Node; SLOTS],
-    seats: [Seat; WORKERS],
+    cells: [[Cell; SLOTS]; PRIORITIES],
+    // Between cells and seats: submitters look at the seats for each job, and waiters are few.
     waiters: [Waiter; WAITERS],
+    seats: [Seat; WORKERS],
 }
 
 // SAFETY: the memory is used through `Raw` only, which is `Sync` (see there).
@@ -111,10 +109,6 @@ impl<
             WAITERS >= 1 && WAITERS <= 1_000,
             "WAITERS must be 1 to 1,000"
         );
-        assert!(
-            offset_of!(Self, lane_nodes) + PRIORITIES * size_of::<Node>()
-                == offset_of!(Self, slot_nodes)
-        );
     };
 
     const DIMS: Dims = Dims {
@@ -126,10 +120,10 @@ impl<
         slot_size: size_of::<Slot<BYTES>>(),
         slots_at: offset_of!(Self, slots),
         lanes_at: offset_of!(Self, lanes),
-        nodes_at: offset_of!(Self, lane_nodes),
-        seats_at: offset_of!(Self, seats),
+        cells_at: offset_of!(Self, cells),
         waiters_at: offset_of!(Self, waiters),
-        node_words: Tagged::for_indices_to(SLOTS + PRIORITIES),
+        seats_at: offset_of!(Self, seats),
+        cell_words: Queue::words(SLOTS),
         free_words: FreeWords::for_slots(SLOTS),
         task_wakers: &TaskWakers::<Self>::TABLE,
     };
@@ -143,10 +137,9 @@ impl<
                 shared: Shared::new(),
                 slots: array_of!(Slot::new()),
                 lanes: array_of!(Lane::new()),
-                lane_nodes: array_of!(Node::new()),
-                slot_nodes: array_of!(Node::new()),
-                seats: array_of!(Seat::new()),
+                cells: array_of!(array_of!(Cell::new())),
                 waiters: array_of!(Waiter::new()),
+                seats: array_of!(Seat::new()),
             }
         }
     }
@@ -639,7 +632,7 @@ impl<
 
     /// How many bytes of RAM one more slot takes. The crate's documentation has a table.
     pub const fn bytes_per_slot() -> usize {
-        size_of::<Slot<BYTES>>() + size_of::<Node>()
+        size_of::<Slot<BYTES>>() + PRIORITIES * size_of::<Cell>()
     }
 }
 
@@ -685,10 +678,10 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 /// What the crate's documentation says of RAM holds.
 #[cfg(all(target_pointer_width = "32", not(loom)))]
 const _: () = {
-    assert!(StaticPool::<1, 16>::bytes_per_slot() == 48);
-    assert!(StaticPool::<1, 256>::bytes_per_slot() == 288);
-    assert!(size_of::<Lane>() + size_of::<Node>() == 16);
+    assert!(StaticPool::<1, 16>::bytes_per_slot() == 44);
+    assert!(StaticPool::<1, 256>::bytes_per_slot() == 284);
+    assert!(size_of::<Lane>() == 8);
     assert!(size_of::<Seat>() == 32);
     assert!(size_of::<Waiter>() == 16);
-    assert!(size_of::<StaticPool<16, 64>>() == 1912);
+    assert!(size_of::<StaticPool<16, 64>>() == 1840);
 };

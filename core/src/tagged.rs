@@ -1,6 +1,6 @@
 //! An index and a tag in one word.
 //!
-//! Every list in the pool links its members by index, and every word that is compared and swapped
+//! Every list in the pool has its members by index, and every word that is compared and swapped
 //! carries, beside the index, a tag that each swap increments. A thread that slept between reading
 //! a word and swapping it finds the tag changed even when the index is the same again (the ABA
 //! problem; R. K. Treiber, IBM RJ 5118, 1986, has the remedy).
@@ -29,6 +29,12 @@ impl Tagged {
     #[inline(always)]
     pub(crate) fn index(self, word: usize) -> usize {
         word & self.mask
+    }
+
+    /// Whether two words have the same tag, whatever their indices are.
+    #[inline(always)]
+    pub(crate) fn have_same_tag(self, one: usize, other: usize) -> bool {
+        (one ^ other) & !self.mask == 0
     }
 
     /// The word that follows `word`: the given index, and the tag incremented.
@@ -67,6 +73,13 @@ mod tests {
         assert_eq!(tagged.successor(word, 0), 6 << 3);
         assert_eq!(tagged.successor(word, 6), (6 << 3) | 6);
         assert_eq!(tagged.successor(6 << 3, 7), (7 << 3) | 7);
+    }
+
+    #[test]
+    fn words_have_the_same_tag_whatever_their_indices_are() {
+        let tagged = Tagged::for_indices_to(7);
+        assert!(tagged.have_same_tag((5 << 3) | 6, 5 << 3));
+        assert!(!tagged.have_same_tag((5 << 3) | 6, (4 << 3) | 6));
     }
 
     #[test]

@@ -1,164 +1,161 @@
-//! The queue: each item comes out once, in order, and each node has one owner.
+//! The queue: each item comes out once, and in order.
 
 use loom::sync::Arc;
 
 use super::{explore, spawn};
-use crate::{
-    queue::{Lane, Node, Popped, Queue},
-    tagged::Tagged,
-};
+use crate::queue::{Cell, Lane, Queue};
 
-/// A queue with room for `N - 1` items.
+/// A queue with room for the items below `N`.
 struct Fixture<const N: usize> {
     lane: Lane,
-    nodes: [Node; N],
+    cells: [Cell; N],
 }
 
 impl<const N: usize> Fixture<N> {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             lane: Lane::new(),
-            nodes: std::array::from_fn(|_| Node::new()),
+            cells: std::array::from_fn(|_| Cell::new()),
         })
     }
 
     fn queue(&self) -> Queue<'_> {
-        Queue::new(&self.lane, 0, &self.nodes, Tagged::for_indices_to(N))
+        Queue::new(&self.lane, &self.cells, Queue::words(N))
     }
 
-    fn push(&self, item: u16, node: u16) {
-        // SAFETY: each test gives each node to one pusher.
-        unsafe { self.queue().push(item, node) };
+    fn push(&self, item: u16) {
+        self.queue().push(item);
     }
 
-    fn pop(&self) -> Option<Popped> {
+    fn pop(&self) -> Option<u16> {
         self.queue().pop_if(|_| true)
+    }
+
+    fn pop_all(&self) -> Vec<u16> {
+        std::iter::from_fn(|| self.pop()).collect()
     }
 }
 
-fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut values: Vec<T> = values.into_iter().collect();
-    values.sort();
-    values
+fn sorted(items: impl IntoIterator<Item = u16>) -> Vec<u16> {
+    let mut items: Vec<u16> = items.into_iter().collect();
+    items.sort();
+    items
 }
 
 #[test]
 fn two_producers_two_consumers() {
     explore("queue: 2 producers, 2 consumers", Some(2), || {
-        let queue = Fixture::<3>::new();
-        let producers = [1, 2].map(|node| {
+        let queue = Fixture::<2>::new();
+        let producers = [0, 1].map(|item| {
             let queue = queue.clone();
-            spawn(move || queue.push(node * 10, node))
+            spawn(move || queue.push(item))
         });
         let consumer = {
             let queue = queue.clone();
             spawn(move || queue.pop())
         };
-        let mut popped: Vec<Popped> = queue.pop().into_iter().collect();
+        let mut popped: Vec<u16> = queue.pop().into_iter().collect();
         popped.extend(consumer.join().unwrap());
         for producer in producers {
             producer.join().unwrap();
         }
-        popped.extend(std::iter::from_fn(|| queue.pop()));
-        assert_eq!(sorted(popped.iter().map(|p| p.item)), [10, 20]);
-        let nodes = sorted(popped.iter().map(|p| p.node));
-        assert!(nodes == [0, 1] || nodes == [0, 2], "{nodes:?}");
+        popped.extend(queue.pop_all());
+        assert_eq!(sorted(popped), [0, 1]);
     });
 }
 
-/// A popped node goes into the queue again while others still look at it.
+/// A popped item goes into the queue again, a lap later, while others still look at its cell.
 #[test]
-fn nodes_are_used_again() {
-    explore("queue: nodes used again", Some(3), || {
-        let queue = Fixture::<3>::new();
-        let again = |node: u16| {
+fn cells_are_used_again() {
+    explore("queue: cells used again", Some(3), || {
+        let queue = Fixture::<2>::new();
+        let again = |item: u16| {
             let queue = queue.clone();
             move || {
-                queue.push(node * 10, node);
+                queue.push(item);
                 // Two pushed, or one pushed and none popped by the other.
                 let popped = queue.pop().expect("the queue is not empty");
-                queue.push(popped.item + 1, popped.node);
+                queue.push(popped);
             }
         };
-        let other = spawn(again(1));
-        again(2)();
+        let other = spawn(again(0));
+        again(1)();
         other.join().unwrap();
-        let popped: Vec<Popped> = std::iter::from_fn(|| queue.pop()).collect();
-        let items = sorted(popped.iter().map(|p| p.item));
-        assert!(
-            items == [11, 21] || items == [10, 22] || items == [12, 20],
-            "{items:?}"
-        );
-        assert_ne!(popped[0].node, popped[1].node);
+        assert_eq!(sorted(queue.pop_all()), [0, 1]);
     });
 }
 
-/// A node that comes to the head again has the successor that it has now.
+/// A popper that was slow does not take what is in the cell a lap later for the first item.
 #[test]
-fn a_node_at_the_head_again() {
-    explore("queue: a node at the head again", Some(2), || {
-        let queue = Fixture::<3>::new();
+fn a_cell_at_the_head_again() {
+    explore("queue: a cell at the head again", Some(3), || {
+        let queue = Fixture::<2>::new();
         let other = {
             let queue = queue.clone();
             spawn(move || {
-                queue.push(1, 1);
+                queue.push(0);
                 let first = queue.pop();
-                queue.push(2, first.map_or(2, |popped| popped.node));
-                [first, queue.pop()]
-            })
-        };
-        let mine = queue.pop();
-        let theirs = other.join().unwrap().into_iter().flatten();
-        let popped = theirs.chain(mine).chain(std::iter::from_fn(|| queue.pop()));
-        assert_eq!(sorted(popped.map(|popped| popped.item)), [1, 2]);
-    });
-}
-
-/// Who pops helps no tail forward that has come to its old dummy in another turn.
-#[test]
-fn a_node_at_the_tail_again() {
-    explore("queue: a node at the tail again", Some(2), || {
-        let queue = Fixture::<3>::new();
-        queue.push(1, 1);
-        let other = {
-            let queue = queue.clone();
-            spawn(move || {
-                let first = queue.pop();
-                queue.push(2, first.map_or(2, |popped| popped.node));
+                queue.push(1);
                 let second = queue.pop();
-                queue.push(3, second.map_or(2, |popped| popped.node));
-                [first, second]
+                if let Some(item) = first {
+                    queue.push(item);
+                }
+                second
             })
         };
         let mine = queue.pop();
-        let theirs = other.join().unwrap().into_iter().flatten();
-        let popped = theirs.chain(mine).chain(std::iter::from_fn(|| queue.pop()));
-        assert_eq!(sorted(popped.map(|popped| popped.item)), [1, 2, 3]);
+        let theirs = other.join().unwrap();
+        let popped = mine.into_iter().chain(theirs).chain(queue.pop_all());
+        assert_eq!(sorted(popped), [0, 1]);
     });
 }
 
-/// Who pushes behind a node that is in use again pushes to its present place in the queue.
+/// A pusher that was slow does not push into the cell's next lap, and not over what is there.
 #[test]
-fn behind_a_node_used_again() {
-    explore("queue: push behind a node used again", Some(2), || {
-        let queue = Fixture::<4>::new();
-        queue.push(1, 1);
+fn a_cell_at_the_tail_again() {
+    explore("queue: a cell at the tail again", Some(2), || {
+        let queue = Fixture::<2>::new();
         let other = {
             let queue = queue.clone();
             spawn(move || {
-                let first = queue.pop().unwrap();
-                queue.push(2, first.node);
-                let second = queue.pop().unwrap();
-                queue.push(3, second.node);
-                [first, second]
+                let mut popped = vec![];
+                for _ in 0..2 {
+                    queue.push(0);
+                    let item = queue.pop().expect("one of both");
+                    popped.push(item);
+                    if item == 1 {
+                        break;
+                    }
+                }
+                popped
             })
         };
-        queue.push(4, 3);
-        let mine = queue.pop().expect("the other leaves one");
-        let theirs = other.join().unwrap();
-        let left: Vec<Popped> = std::iter::from_fn(|| queue.pop()).collect();
-        let popped = theirs.iter().chain([&mine]).chain(&left);
-        assert_eq!(sorted(popped.map(|popped| popped.item)), [1, 2, 3, 4]);
+        queue.push(1);
+        let popped = other.join().unwrap();
+        let mut items = popped.clone();
+        items.extend(queue.pop_all());
+        let zeros = items.iter().filter(|&&item| item == 0).count();
+        assert_eq!(items.iter().filter(|&&item| item == 1).count(), 1);
+        assert_eq!(zeros, popped.len(), "each was pushed once for each pop");
+    });
+}
+
+/// Three pushers, one of which finds the tail where another has left it.
+#[test]
+fn behind_a_pusher_that_stopped() {
+    explore("queue: push past a pusher that stopped", Some(2), || {
+        let queue = Fixture::<3>::new();
+        let others = [0, 1].map(|item| {
+            let queue = queue.clone();
+            spawn(move || queue.push(item))
+        });
+        queue.push(2);
+        let mine = queue.pop();
+        assert!(mine.is_some());
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(sorted(mine.into_iter().chain(queue.pop_all())), [0, 1, 2]);
     });
 }
 
@@ -166,14 +163,16 @@ fn behind_a_node_used_again() {
 #[test]
 fn never_empty() {
     explore("queue: pop, push, is it empty", None, || {
-        let queue = Fixture::<3>::new();
-        queue.push(1, 1);
-        queue.push(2, 2);
+        let queue = Fixture::<2>::new();
+        queue.push(0);
+        queue.push(1);
         let other = {
             let queue = queue.clone();
             spawn(move || {
                 let popped = queue.pop().unwrap();
-                queue.push(3, popped.node);
+                queue.push(popped);
+                let popped = queue.pop().unwrap();
+                queue.push(popped);
             })
         };
         assert!(!queue.queue().is_empty());
@@ -181,25 +180,41 @@ fn never_empty() {
     });
 }
 
+/// A popper finds an item if one was there all the time, though it may have moved a lap on.
+#[test]
+fn never_nothing() {
+    explore("queue: pop, push, pop", None, || {
+        let queue = Fixture::<2>::new();
+        queue.push(0);
+        queue.push(1);
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                let popped = queue.pop().unwrap();
+                queue.push(popped);
+            })
+        };
+        let mine = queue.pop().expect("one is there all the time");
+        other.join().unwrap();
+        assert_eq!(sorted([mine].into_iter().chain(queue.pop_all())), [0, 1]);
+    });
+}
+
 #[test]
 fn one_producer_is_first_in_first_out() {
     explore("queue: first in, first out", None, || {
-        let queue = Fixture::<3>::new();
+        let queue = Fixture::<2>::new();
         let producer = {
             let queue = queue.clone();
             spawn(move || {
-                queue.push(1, 1);
-                queue.push(2, 2);
+                queue.push(1);
+                queue.push(0);
             })
         };
-        let mut items: Vec<u16> = [queue.pop(), queue.pop()]
-            .into_iter()
-            .flatten()
-            .map(|popped| popped.item)
-            .collect();
+        let mut items: Vec<u16> = [queue.pop(), queue.pop()].into_iter().flatten().collect();
         producer.join().unwrap();
-        items.extend(std::iter::from_fn(|| queue.pop()).map(|popped| popped.item));
-        assert_eq!(items, [1, 2]);
+        items.extend(queue.pop_all());
+        assert_eq!(items, [1, 0]);
     });
 }
 
@@ -208,20 +223,20 @@ fn one_producer_is_first_in_first_out() {
 fn reaping_takes_what_it_wants_only() {
     explore("queue: reap and pop", None, || {
         let queue = Fixture::<4>::new();
-        queue.push(1, 1);
-        queue.push(2, 2);
+        queue.push(1);
+        queue.push(2);
         let other = {
             let queue = queue.clone();
             spawn(move || {
                 let popped = queue.pop();
-                queue.push(3, 3);
+                queue.push(3);
                 popped
             })
         };
         let reaped = queue.queue().pop_if(|item| item % 2 == 1);
         let popped = other.join().unwrap();
-        let left = sorted(std::iter::from_fn(|| queue.pop()).map(|popped| popped.item));
-        match (reaped.map(|p| p.item), popped.map(|p| p.item)) {
+        let left = sorted(queue.pop_all());
+        match (reaped, popped) {
             (None, Some(1)) => assert_eq!(left, [2, 3]),
             (Some(1), Some(2)) => assert_eq!(left, [3]),
             // Both others gone, the last one is reaped.

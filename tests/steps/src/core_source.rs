@@ -5,33 +5,25 @@
 #[path = "../../../core/src/queue.rs"]
 mod queue;
 
-use queue::{Lane, Node};
-pub(crate) use queue::{Popped, Queue};
-
-use crate::tagged::Tagged;
+use queue::{Cell, Lane, Queue};
 
 /// A queue with its memory.
 pub struct FixedQueue {
     lane: Lane,
-    nodes: Vec<Node>,
+    cells: Vec<Cell>,
 }
 
 impl FixedQueue {
-    /// With so many nodes; the first is the queue's to begin with.
-    pub fn new(nodes: usize) -> Self {
+    /// For the items below `cells`, each of which is in it once at most.
+    pub fn new(cells: usize) -> Self {
         Self {
             lane: Lane::new(),
-            nodes: (0..nodes).map(|_| Node::new()).collect(),
+            cells: (0..cells).map(|_| Cell::new()).collect(),
         }
     }
 
     /// The queue.
     pub(crate) fn queue(&self) -> Queue<'_> {
-        Queue::new(
-            &self.lane,
-            0,
-            &self.nodes,
-            Tagged::for_indices_to(self.nodes.len()),
-        )
+        Queue::new(&self.lane, &self.cells, Queue::words(self.cells.len()))
     }
 }

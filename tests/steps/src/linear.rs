@@ -6,7 +6,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
@@ -20,7 +23,7 @@ use shuttle::thread;
 use todc_utils::specifications::Specification;
 
 use crate::{
-    core_source::{FixedQueue, Popped},
+    core_source::FixedQueue,
     history::{Recorder, run},
     machine::Machine,
 };
@@ -70,29 +73,39 @@ trait AnyQueue: Send + Sync + 'static {
     fn is_empty(&self) -> Option<bool>;
 }
 
-impl AnyQueue for FixedQueue {
-    /// A node.
+/// The pool's queue, of slots that hold what is pushed.
+struct Slots {
+    queue: FixedQueue,
+    held: Vec<AtomicU16>,
+}
+
+impl AnyQueue for Slots {
+    /// A slot.
     type Ticket = u16;
 
     fn with_tickets(threads: usize, each: usize) -> (Self, Vec<Vec<u16>>) {
-        let mut nodes = 1..;
-        let tickets = (0..threads).map(|_| nodes.by_ref().take(each).collect());
+        let mut slots = 0..;
+        let tickets = (0..threads).map(|_| slots.by_ref().take(each).collect());
         let tickets = tickets.collect();
-        (Self::new(threads * each + 1), tickets)
+        let queue = Self {
+            queue: FixedQueue::new(threads * each),
+            held: (0..threads * each).map(|_| AtomicU16::new(0)).collect(),
+        };
+        (queue, tickets)
     }
 
-    fn push(&self, item: u16, node: u16) {
-        // SAFETY: nodes come from `with_tickets` and `pop`, each to one owner.
-        unsafe { self.queue().push(item, node) };
+    fn push(&self, item: u16, slot: u16) {
+        self.held[usize::from(slot)].store(item, Relaxed);
+        self.queue.queue().push(slot);
     }
 
     fn pop(&self) -> Option<(u16, u16)> {
-        let popped = self.queue().pop_if(|_| true);
-        popped.map(|Popped { item, node }| (item, node))
+        let slot = self.queue.queue().pop_if(|_| true)?;
+        Some((self.held[usize::from(slot)].load(Relaxed), slot))
     }
 
     fn is_empty(&self) -> Option<bool> {
-        Some(self.queue().is_empty())
+        Some(self.queue.queue().is_empty())
     }
 }
 
@@ -493,7 +506,7 @@ pub fn check(first_seed: u64, count: u64) -> Result<(), String> {
             _ => {}
         }
     };
-    row("the queue", true, &queue_holds::<FixedQueue>);
+    row("the queue", true, &queue_holds::<Slots>);
     row("the pool", true, &|seed, show| {
         pool_history(seed).linearizes::<PoolModel<SLOTS>>(show)
     });

@@ -1,6 +1,6 @@
 //! In place of the core's module of this name: the atomics that ask the scheduler.
 
-pub use portable_atomic::{AtomicU16, AtomicUsize, Ordering};
+pub use portable_atomic::{AtomicUsize, Ordering};
 
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
