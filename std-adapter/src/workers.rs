@@ -67,16 +67,21 @@ const GATHER: u32 = 64;
 ///
 /// A worker that is quicker than who submits finds the queue empty after each job, and with each look
 /// at it takes the submitter's cache line away, which makes that one slow as well. So where the next
-/// job is there at the second look, the worker lets some gather before it looks again. If it finds no
-/// more than one then, that was no stream, and the next job need not wait.
+/// job is there at the second look, the worker lets some gather before it looks again, and goes on so
+/// as long as each time there are several. If there was one, somebody waits for each job before the
+/// next: the worker tries again only after twice as many such jobs.
 #[derive(Clone, Debug)]
 struct Stream {
     /// Since the queue was last found empty.
     jobs: Cell<u32>,
     /// The last round in which it was found empty.
     round: Cell<u32>,
-    /// Whether the last thing that the worker did with an empty queue was to let jobs gather.
+    /// Whether the worker let jobs gather then.
     gathers: Cell<bool>,
+    /// Times that the next job was there at the second look.
+    at_once: Cell<u32>,
+    /// So many of them are a stream.
+    suffices: Cell<u32>,
 }
 
 impl Default for Stream {
@@ -85,29 +90,39 @@ impl Default for Stream {
             jobs: Cell::new(0),
             round: Cell::new(u32::MAX),
             gathers: Cell::new(false),
+            at_once: Cell::new(0),
+            suffices: Cell::new(1),
         }
     }
 }
 
 impl Stream {
+    /// What `suffices` at most.
+    const MOST: u32 = 1024;
+
     fn job_starts(&self) {
         self.jobs.set(self.jobs.get().saturating_add(1));
     }
 
     /// The queue was found empty, as for [`Worker::spin`]. Whether to stay away from it for a while.
     fn lets_jobs_gather(&self, round: u32) -> bool {
-        let last = self.round.replace(round);
+        let last_round = self.round.replace(round);
         if round > 0 {
             return false;
         }
         let jobs = self.jobs.replace(0);
-        let stream = if self.gathers.get() {
-            jobs > 1
-        } else {
-            last == 0
-        };
-        self.gathers.set(stream);
-        stream
+        if self.gathers.get() {
+            self.gathers.set(jobs > 1);
+            let failed = self.suffices.get().saturating_mul(2).min(Self::MOST);
+            self.suffices.set(if jobs > 1 { 1 } else { failed });
+        } else if last_round == 0 {
+            self.at_once.set(self.at_once.get() + 1);
+            self.gathers.set(self.at_once.get() >= self.suffices.get());
+        }
+        if self.gathers.get() {
+            self.at_once.set(0);
+        }
+        self.gathers.get()
     }
 }
 
@@ -329,5 +344,23 @@ mod tests {
             assert!(!idle(&stream, 1, 2));
         }
         assert!(!idle(&stream, 100, 2));
+    }
+
+    #[test]
+    fn the_more_often_it_was_no_stream_the_less_often_jobs_gather() {
+        let stream = Stream::default();
+        let one_by_one = |jobs: u32| (0..jobs).filter(|_| idle(&stream, 1, 1)).count();
+        assert_eq!(one_by_one(100), 6);
+        assert!(one_by_one(100 * Stream::MOST) < 120);
+    }
+
+    #[test]
+    fn a_stream_makes_the_worker_ready_for_the_next() {
+        let stream = Stream::default();
+        while !(idle(&stream, 1, 1) && stream.suffices.get() == Stream::MOST) {}
+        assert!(idle(&stream, 2, 1));
+        assert!(!idle(&stream, 1, 1));
+        assert!(!idle(&stream, 1, 1));
+        assert!(idle(&stream, 1, 1));
     }
 }

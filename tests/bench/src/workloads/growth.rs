@@ -7,7 +7,7 @@ use corepool_std::ThreadPool;
 
 use super::{Effort, Workload, check, tiny_job, window::windowed};
 use crate::{
-    pool::started_as,
+    pool::{Job, started_as},
     statistics::{Slice, slice},
 };
 
@@ -35,19 +35,29 @@ pub fn run(workload: Workload, size: usize, effort: &Effort) -> Option<Slice> {
         (Workload::Waiters, 32) => completions::<32>(&pool, effort),
         (Workload::Waiters, 1024) => completions::<1024>(&pool, effort),
         (Workload::Waiters, _) => return None,
-        (Workload::Slots, _) => window(&pool, effort, 8, 1),
-        (Workload::Priorities, _) => window(&pool, effort, 64, size),
-        _ => window(&pool, effort, 64, 1),
+        (Workload::Slots, _) => window(&pool, effort, 8),
+        (Workload::Priorities, _) => at_priorities(&pool, effort, size),
+        _ => window(&pool, effort, 64),
     })
 }
 
-/// So many jobs under way, at all priorities in turn.
-fn window(pool: &ThreadPool, effort: &Effort, window: usize, priorities: usize) -> Slice {
+/// So many jobs under way.
+fn window(pool: &ThreadPool, effort: &Effort, window: usize) -> Slice {
     slice(effort.slice, BATCH, || {
         windowed(window, BATCH, check, |number| {
-            let pool = pool.at(number as usize % priorities);
             pool.submit(tiny_job(number)).expect("there is room")
         });
+    })
+}
+
+/// One job after the other, at all priorities in turn.
+fn at_priorities(pool: &ThreadPool, effort: &Effort, priorities: usize) -> Slice {
+    slice(effort.slice, BATCH, || {
+        for number in 0..BATCH as u64 {
+            let pool = pool.at(number as usize % priorities);
+            let job = pool.submit(tiny_job(number)).expect("there is room");
+            check(number, Job::wait(job));
+        }
     })
 }
 
