@@ -9,7 +9,7 @@
 //! next slot swaps that same word, so it cannot miss the mark; that is why no fence is needed.
 
 use crate::{
-    sync::{AtomicU16, AtomicUsize, Ordering, const_unless_loom},
+    sync::{AtomicU16, AtomicUsize, Ordering, back_off, const_unless_loom},
     tagged::Tagged,
 };
 
@@ -78,6 +78,7 @@ impl FreeList {
             {
                 return Some(slot as u16);
             }
+            back_off();
         }
     }
 
@@ -103,8 +104,8 @@ impl FreeList {
     /// Gives slot `slot` back. True if somebody may be waiting for it.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn push(&self, words: &FreeWords, slot: u16, link: &AtomicU16) -> bool {
-        let mut head = self.head.load(Ordering::Relaxed);
         loop {
+            let head = self.head.load(Ordering::Relaxed);
             let index = words.tagged.index(head);
             link.store((index & !words.waiting) as u16, Ordering::Relaxed);
             let new = words
@@ -117,7 +118,7 @@ impl FreeList {
                 .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return index & words.waiting != 0,
-                Err(now) => head = now,
+                Err(_) => back_off(),
             }
         }
     }

@@ -30,7 +30,7 @@
 //! RAM: one word for each slot and priority.
 
 use crate::{
-    sync::{AtomicUsize, Ordering, const_unless_loom},
+    sync::{AtomicUsize, Ordering, back_off, const_unless_loom},
     tagged::Tagged,
 };
 
@@ -146,6 +146,7 @@ impl<'p> Queue<'p> {
                     self.advance_tail(tail);
                     return;
                 }
+                back_off();
             } else if self.is_written(now, tail) {
                 // Another pusher wrote the cell and has not moved the tail yet: do it for it.
                 self.advance_tail(tail);

@@ -43,6 +43,21 @@ mod plain {
     }
 }
 
+/// Another has just swapped the same word: lets it go on for a while, some pauses of the
+/// processor.
+///
+/// Threads on several cores that submit at the same time take the words' cache lines away from each
+/// other with every step, and so take ten times as long as one of them alone: two submitters, each
+/// of which does several jobs while the other stays away, take a quarter of the time. On a chip that
+/// runs bare there is mostly no such cache, and nothing to wait for if the other is an interrupt.
+#[cfg_attr(not(target_os = "none"), cold)]
+pub(crate) fn back_off() {
+    #[cfg(all(not(loom), not(target_os = "none")))]
+    for _ in 0..64 {
+        spin_loop();
+    }
+}
+
 /// Declares a function that is `const`, except under loom, whose atomics have no `const`
 /// constructor.
 macro_rules! const_unless_loom {
