@@ -200,12 +200,9 @@ impl<'p> Raw<'p> {
                 }
                 let lent = usize::from(self.current_worker().is_some());
                 // The fence in `is_over` pairs with that of `count_out`, too: either the place is seen
-                // there, or here that the worker has left. In this order, with the fence between: whoever
-                // took the last job off the queue was counted in before, and is seen to be.
-                let over = self.is_over() && {
-                    fence(Ordering::Acquire);
-                    self.joined() == lent
-                };
+                // there, or here that the worker has left. In this order: whoever took the last job off
+                // the queue was counted in before, and is seen to be by who finds the queue empty.
+                let over = self.is_over() && self.joined() == lent;
                 if let Some(waker) = waker
                     && !over
                     && place.is_none()

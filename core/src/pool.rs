@@ -275,6 +275,8 @@ impl<'p> Raw<'p> {
         if phase & PORT == 0 {
             return None;
         }
+        // Pairs with the Release of `install`.
+        fence(Ordering::Acquire);
         self.shared().installed.with(|cell| {
             // SAFETY: PORT says that it was written; it is not written again.
             Some(unsafe { (*cell).assume_init() })
@@ -291,7 +293,7 @@ impl<'p> Raw<'p> {
             // SAFETY: only the one who sets PORT_TAKEN gets here, and nobody reads before PORT.
             unsafe { (*cell).write(Installed { port, run_pending }) };
         });
-        // Release: pairs with the Acquire of `phase`.
+        // Release: pairs with the fence of `installed_by`.
         self.shared().phase.fetch_or(PORT, Ordering::Release);
         true
     }
@@ -406,14 +408,13 @@ impl<'p> Raw<'p> {
     /// What has been said about the pool: its end, its port.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn phase(self) -> u32 {
-        // Acquire: pairs with the Releases of `install` and `enter_phase`; the port or the reason is
-        // there.
-        self.shared().phase.load(Ordering::Acquire)
+        // Relaxed: who goes on to what a bit stands for has a fence of its own.
+        self.shared().phase.load(Ordering::Relaxed)
     }
 
     /// Sets bits of the phase.
     pub(crate) fn enter_phase(self, bits: u32) {
-        // Release: pairs with the Acquire of `phase`.
+        // Release: pairs with the fence of `broken_reason`.
         self.shared().phase.fetch_or(bits, Ordering::Release);
         // Pairs with the fence of `submit::enqueue_and_wake`: either the submitter sees the bits,
         // or whoever sees them here looks at the queue after the submitter's push.
@@ -444,6 +445,8 @@ impl<'p> Raw<'p> {
         if self.phase() & BROKEN == 0 {
             return None;
         }
+        // Pairs with the Release of `enter_phase`.
+        fence(Ordering::Acquire);
         self.shared().reason.with(|cell| {
             // SAFETY: BROKEN says that the reason was written; it is not written again.
             Some(unsafe { (*cell).assume_init() })
