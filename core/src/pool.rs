@@ -422,6 +422,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Whether the pool is shut down or broken, and so takes no more work.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn is_closed(self) -> bool {
         self.phase() & (SHUT_DOWN | BROKEN) != 0
     }

@@ -13,7 +13,7 @@ use async_executor::StaticExecutor;
 use corepool::StaticPool;
 
 use crate::{
-    limits::{FLOOR, Slot},
+    limits::{FLOOR, SWAPS, Slot, Swaps},
     workloads::{Kind, check, tiny_job},
 };
 
@@ -46,6 +46,15 @@ pub const CONTENDERS: &[Inline] = &[
             let slot = Slot::new();
             let slot = black_box(&slot);
             repeat(&mut || each(jobs, |number| slot.inline(tiny_job(number))));
+        },
+    },
+    Inline {
+        name: SWAPS,
+        kind: Kind::Limit,
+        run: |jobs, repeat| {
+            let words = Swaps::default();
+            let words = black_box(&words);
+            repeat(&mut || each(jobs, |number| words.swap_each(tiny_job(number))));
         },
     },
     Inline {

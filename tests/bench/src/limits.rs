@@ -6,7 +6,8 @@ use std::{
     mem::MaybeUninit,
     sync::atomic::{
         AtomicBool, AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+        fence,
     },
     thread,
 };
@@ -20,6 +21,8 @@ use crate::{
 
 /// Two threads that spin on one slot.
 pub const FLOOR: &str = "floor: one slot, spinning";
+/// What a pool cannot do without that keeps what `corepool` promises, and nothing else.
+pub const SWAPS: &str = "six swaps and a fence, no pool";
 /// Two threads on two cores that wake each other.
 pub const FUTEX: &str = "futex ping-pong, two cores";
 /// Two threads on two cores that spin on one word.
@@ -107,6 +110,45 @@ impl Slot {
         self.submit(job);
         self.work();
         self.result().expect("the job has run")
+    }
+}
+
+/// A cache line for each step of a job that several may want to take, and one of which gets it.
+#[derive(Default)]
+pub struct Swaps([Step; 6]);
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Step(AtomicU32);
+
+impl Swaps {
+    /// Takes the steps, and runs the job where it is: a free slot is claimed, against other
+    /// submitters; its number is put into the queue, against them; a fence, then idle workers would be
+    /// looked for; the number is taken out, against other workers; the job is begun, against who
+    /// cancels it; its end is published, against who begins to wait for it; the slot is given back.
+    #[inline]
+    pub fn swap_each(&self, job: impl FnOnce() -> u64) -> u64 {
+        let [claim, queue, pop, begin, end, free] = &self.0;
+        claim.swap();
+        queue.swap();
+        fence(SeqCst);
+        pop.swap();
+        begin.swap();
+        let result = job();
+        end.swap();
+        free.swap();
+        result
+    }
+}
+
+impl Step {
+    #[inline]
+    fn swap(&self) {
+        let now = self.0.load(Relaxed);
+        let swapped = self
+            .0
+            .compare_exchange(now, now.wrapping_add(1), AcqRel, Acquire);
+        assert!(swapped.is_ok(), "there is one thread");
     }
 }
 
