@@ -129,7 +129,7 @@ impl Workload {
             Self::Slots => "8 jobs under way in a pool of so many slots",
             Self::Workers => "64 jobs under way with so many workers",
             Self::Waiters => "as_completed over sets of so many futures",
-            Self::Priorities => "Burst of 1,024 jobs at so many priorities",
+            Self::Priorities => "Round trip of one job, at so many priorities",
             Self::ProcessRoundTrip => "Round trip of one job, by a child process",
             Self::ProcessWindow => "10,000 jobs by child processes, at most 128 under way",
             Self::ProcessMap => "10,000 jobs by two child processes, by map",
