@@ -66,7 +66,7 @@ impl PoolConfig {
     const fn dims<const BYTES: usize>(self) -> (Dims, usize) {
         /// Places `count` `T`s behind `end`; returns where they begin and where they end.
         const fn place<T>(end: usize, count: usize) -> (usize, usize) {
-            assert!(align_of::<T>() <= ALIGN);
+            assert!(align_of::<T>() <= ALIGN && align_of::<Head>() <= ALIGN);
             let at = end.next_multiple_of(align_of::<T>());
             (at, at + count * size_of::<T>())
         }
@@ -102,8 +102,8 @@ type Word = u64;
 /// The alignment of a pool in bytes, which is that of its slots.
 const ALIGN: usize = align_of::<Slot<0>>();
 
-/// How many words at the beginning of the memory may be left out, so that the pool is aligned.
-const SPARE: usize = ALIGN / size_of::<Word>() - 1;
+/// How many words it may take to come to an aligned address.
+const SPARE: usize = (ALIGN - align_of::<Word>()).div_ceil(size_of::<Word>());
 
 /// What the memory begins with.
 #[repr(C)]
@@ -189,12 +189,13 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         if lent < needed {
             return Err(MemoryTooSmall { needed, lent });
         }
-        let memory = NonNull::from(memory).cast::<Word>();
-        let unaligned = memory.align_offset(ALIGN).min(SPARE);
-        // SAFETY: `needed` words are there, of which these are the first.
+        let memory = NonNull::from(memory).cast::<u8>();
+        let unaligned = memory.addr().get().wrapping_neg() % ALIGN;
+        // SAFETY: a multiple of a word's alignment below ALIGN: no more than `SPARE` words, which are
+        // the first of those that are `needed`.
         let head = unsafe { memory.add(unaligned).cast::<Head>() };
-        // SAFETY: of the `needed` words no more than `SPARE` are left out, so all that `dims` places
-        // there is in the memory, which is this pool's, alone, for 'm; and it is aligned.
+        // SAFETY: behind `SPARE` words there is all that `dims` places; it is this pool's, alone, for
+        // 'm, and aligned.
         unsafe { initialise::<BYTES>(head, dims) };
         Ok(Self {
             head,
@@ -276,5 +277,32 @@ impl<const BYTES: usize> fmt::Debug for LentPool<'_, BYTES> {
 impl<const BYTES: usize> defmt::Format for LentPool<'_, BYTES> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "LentPool({})", self.handle());
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    const CONFIG: PoolConfig = PoolConfig {
+        slots: 3,
+        priorities: 2,
+        workers: 1,
+        waiters: 1,
+    };
+
+    #[test]
+    fn a_pool_is_aligned_and_inside_its_memory_wherever_that_begins() {
+        let words = CONFIG.words::<8>();
+        let mut memory = vec![MaybeUninit::uninit(); words + ALIGN];
+        for first in 0..ALIGN {
+            let memory = &mut memory[first..first + words];
+            let end = memory.as_ptr_range().end.addr();
+            let pool = LentPool::<8>::new(memory, CONFIG).unwrap();
+            let begin = pool.head.addr().get();
+            assert_eq!(begin % ALIGN, 0);
+            assert!(begin + CONFIG.dims::<8>().1 <= end);
+        }
     }
 }

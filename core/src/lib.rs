@@ -86,15 +86,15 @@
 //!
 //! | one more of | 32-bit chip | 64-bit host |
 //! |---|---:|---:|
-//! | PRIORITIES | 8 | 136 |
+//! | PRIORITIES | 8 | 256 |
 //! | WORKERS | 32 | 64 |
 //! | WAITERS | 16 | 32 |
 //!
-//! Each further priority takes a word (4 or 8 bytes) of each slot besides. On a host, what several
-//! threads write at the same time is on cache lines of its own; on a chip (`target_os = "none"`)
-//! there is no padding.
+//! Each further priority takes a word (4 or 8 bytes) of each slot besides. On a host there is
+//! padding, so that submitters and workers do not wait for each other's cache lines; on a chip
+//! (`target_os = "none"`) there is none.
 //!
-//! `StaticPool<16, 64>` with its defaults takes 1,840 bytes on a 32-bit target.
+//! `StaticPool<16, 64>` with its defaults takes 1,840 bytes on a 32-bit chip.
 //!
 //! # Targets and Cargo features
 //!
@@ -225,7 +225,7 @@ mod documentation {
             row("256"),
             [on_32_bit(256), StaticPool::<1, 256>::bytes_per_slot()]
         );
-        // Eight more, since a pool ends with its last cache line.
+        // Eight more, since a pool's size is a multiple of a cache line's.
         assert_eq!(
             size_of::<StaticPool<24, 64>>() - size_of::<StaticPool<16, 64>>(),
             8 * StaticPool::<16, 64>::bytes_per_slot()

@@ -416,7 +416,7 @@ impl<'p> Raw<'p> {
     pub(crate) fn enter_phase(self, bits: u32) {
         // Release: pairs with the fence of `broken_reason`.
         self.shared().phase.fetch_or(bits, Ordering::Release);
-        // Pairs with the fence of `submit::enqueue_and_wake`: either the submitter sees the bits,
+        // Pairs with the fence of `wake_worker`: either the submitter sees the bits,
         // or whoever sees them here looks at the queue after the submitter's push.
         fence(Ordering::SeqCst);
     }

@@ -34,7 +34,8 @@ use crate::{
     tagged::Tagged,
 };
 
-/// A place in the ring: the item that was pushed last, and the lap after that push for a tag.
+/// A place in the ring: the item that was pushed last, and for a tag the lap after that, in which the
+/// cell may be written again.
 ///
 /// So a cell whose tag is the tail's is to be written next, and in memory of zeros nothing was ever
 /// pushed.
@@ -59,6 +60,9 @@ pub(crate) struct Lane {
     #[cfg(not(target_os = "none"))]
     apart: [u8; 128 - size_of::<AtomicUsize>()],
     tail: AtomicUsize,
+    /// The next lane's head, or the first cells.
+    #[cfg(not(target_os = "none"))]
+    behind: [u8; 128 - size_of::<AtomicUsize>()],
 }
 
 impl Lane {
@@ -69,6 +73,8 @@ impl Lane {
                 #[cfg(not(target_os = "none"))]
                 apart: [0; 128 - size_of::<AtomicUsize>()],
                 tail: AtomicUsize::new(0),
+                #[cfg(not(target_os = "none"))]
+                behind: [0; 128 - size_of::<AtomicUsize>()],
             }
         }
     }
@@ -126,7 +132,8 @@ impl<'p> Queue<'p> {
 
     /// Appends `item`.
     ///
-    /// It is below the number of cells and not in the queue: that is why a cell is always free.
+    /// It is below the number of cells, and if it was in the queue before, its pop happened before
+    /// this: that is why a cell is always free.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn push(self, item: u16) {
         loop {
@@ -134,7 +141,8 @@ impl<'p> Queue<'p> {
             let tail = self.lane.tail.load(Ordering::Acquire);
             let cell = self.cell(tail);
             // Acquire: pairs with the Release below; who moves the tail for another passes on what
-            // that one wrote.
+            // that one wrote. If the cell is neither to be written nor of this lap, the tail was
+            // out of date, and is not a second time.
             let now = cell.load(Ordering::Acquire);
             if self.tagged.have_same_tag(now, tail) {
                 let new = self.tagged.successor(tail, usize::from(item));
@@ -246,10 +254,13 @@ mod tests {
             }
         }
 
-        /// One in which the lap before the last tag's end begins.
+        /// One in which the last lap but one begins: tags are at their end after two.
         fn before_the_last_lap() -> Self {
             let fixture = Self::new();
-            let lap = Queue::words(CELLS).successor(usize::MAX - CELLS, 0);
+            let words = Queue::words(CELLS);
+            let last_index = words.index(usize::MAX);
+            let lap = usize::MAX - 2 * last_index - 1;
+            assert_eq!(words.successor(words.successor(lap, 0), 0), 0);
             for word in fixture.cells.iter().map(|cell| &cell.0) {
                 word.store(lap, Ordering::Relaxed);
             }

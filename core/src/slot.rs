@@ -14,7 +14,8 @@
 //! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
 //! | `DONE`, any other | nothing | |
 //!
-//! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority 4 more.
+//! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority
+//! 4 more.
 
 use core::{
     mem::{ManuallyDrop, MaybeUninit},
@@ -131,12 +132,11 @@ pub(crate) struct Header {
 /// [`Waiting`] as it is stored.
 type WaitCell = ManuallyDrop<Waiting>;
 
-/// The bytes that hold job and result.
-#[repr(C)]
+/// The bytes that hold job and result, aligned as `PAYLOAD_ALIGN` says.
+#[repr(C, align(8))]
 pub(crate) union Payload<const BYTES: usize> {
     _bytes: [MaybeUninit<u8>; BYTES],
     _panic: ManuallyDrop<Panic>,
-    _align: u64,
 }
 
 /// A slot of a pool with `BYTES` bytes for each job.

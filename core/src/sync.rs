@@ -43,13 +43,13 @@ mod plain {
     }
 }
 
-/// Another has just swapped the same word: lets it go on for a while, some pauses of the
-/// processor.
+/// Another has just swapped the same word: lets it go on for 64 pauses of the processor, which take
+/// one to some microseconds.
 ///
 /// Threads on several cores that submit at the same time take the words' cache lines away from each
-/// other with every step, and so take ten times as long as one of them alone: two submitters, each
-/// of which does several jobs while the other stays away, take a quarter of the time. On a chip that
-/// runs bare there is mostly no such cache, and nothing to wait for if the other is an interrupt.
+/// other with every step. If each does several jobs while the other stays away, both take a quarter of
+/// the time. On a chip that runs bare there is mostly no such cache, and nothing to wait for if the
+/// other is an interrupt.
 #[cfg_attr(not(target_os = "none"), cold)]
 pub(crate) fn back_off() {
     #[cfg(all(not(loom), not(target_os = "none")))]

@@ -1,14 +1,15 @@
 //! An index and a tag in one word.
 //!
-//! Every list in the pool has its members by index, and every word that is compared and swapped
-//! carries, beside the index, a tag that each swap increments. A thread that slept between reading
-//! a word and swapping it finds the tag changed even when the index is the same again (the ABA
+//! Every list in the pool names its members by index, and every word that is compared and swapped
+//! carries, beside the index, a tag that changes before the index can be the same again: with each
+//! swap, or in the queue with each lap. A thread that slept between reading a word and swapping it
+//! finds the tag changed even when the index is the same again (the ABA
 //! problem; R. K. Treiber, IBM RJ 5118, 1986, has the remedy).
 //!
-//! The index takes as few bits as the pool's size needs and the tag all the others, so that a pool
-//! of 16 slots has 27 bits of tag on a 32-bit target: the tag repeats after 134 million swaps of
-//! the same word. Only a thread that stops for exactly a multiple of that, and finds the same
-//! index, could be fooled.
+//! The index takes as few bits as the pool's size needs and the tag all the others. On a 32-bit target
+//! the free list of a pool of 16 slots has 26 bits of tag, which repeats after 67 million swaps of the
+//! same word, and its queue 28 bits, which repeat after four thousand million jobs. Only a thread that
+//! stops for exactly a multiple of that, and finds the same index, could be fooled.
 
 /// How many low bits of a word hold the index; the others hold the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,7 @@ mod tests {
     #[test]
     fn the_index_takes_as_few_bits_as_the_largest_needs() {
         for (largest, bits) in [
+            (0, 0),
             (1, 1),
             (2, 2),
             (3, 2),

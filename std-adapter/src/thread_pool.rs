@@ -112,7 +112,7 @@ impl ThreadPoolBuilder {
     /// How often an idle worker or a blocked caller looks again before its thread parks: some ten
     /// times in a row, and then each time after all who wait for the core. By default 128: some fifty
     /// microseconds. 0 saves the most power, more answers faster. (A worker that finds a job at each look
-    /// lets some gather, for about a microsecond; not with 0.)
+    /// lets some gather, for one to some microseconds; not with 0.)
     pub fn spins(mut self, spins: u32) -> Self {
         self.spins = spins;
         self

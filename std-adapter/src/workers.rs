@@ -7,7 +7,7 @@ use corepool::{InitError, JobId, Parker, PoolRef, StaticPool, Worker, WorkerId};
 use crate::port::{HostPort, SPINS, ThreadParker, spin};
 
 /// An OS thread as a worker: parks when there is nothing to do. Where jobs come so quickly that it
-/// finds one at each look, it lets some gather, for about a microsecond.
+/// finds one at each look, it lets some gather, for one to some microseconds.
 ///
 /// Make it in the thread that is to be the worker. A worker of your own that has one inside passes
 /// `spin` and `on_job_start` on to it.
@@ -61,16 +61,19 @@ impl Worker for ThreadWorker {
     }
 }
 
-/// For how many pauses of the processor jobs may gather: some 10 to 40 ns each.
+/// For how many pauses of the processor jobs may gather: 10 to 90 ns each.
 const GATHER: u32 = 64;
+
+/// How many jobs are worth it: more than somebody has under way who waits for them in between.
+const WORTH: u32 = 8;
 
 /// Whether jobs come in a stream.
 ///
 /// A worker that is quicker than who submits finds the queue empty after each job, and with each look
 /// at it takes the submitter's cache line away, which makes that one slow as well. So where the next
 /// job is there at the second look, the worker lets some gather before it looks again, and goes on so
-/// as long as each time there are several. If there was one, somebody waits for each job before the
-/// next: the worker tries again only after twice as many such jobs.
+/// as long as each time there are enough. If not, somebody may be waiting for them before the next: the
+/// worker tries again only after twice as many jobs that came at once.
 #[derive(Clone, Debug)]
 struct Stream {
     /// Since the queue was last found empty.
@@ -113,9 +116,9 @@ impl Stream {
         }
         let jobs = self.jobs.replace(0);
         if self.gathers.get() {
-            self.gathers.set(jobs > 1);
+            self.gathers.set(jobs >= WORTH);
             let failed = self.suffices.get().saturating_mul(2).min(Self::MOST);
-            self.suffices.set(if jobs > 1 { 1 } else { failed });
+            self.suffices.set(if jobs >= WORTH { 1 } else { failed });
         } else if last_round == 0 {
             self.at_once.set(self.at_once.get() + 1);
             self.gathers.set(self.at_once.get() >= self.suffices.get());
@@ -329,13 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn jobs_gather_for_as_long_as_there_are_several_each_time() {
+    fn jobs_gather_for_as_long_as_there_are_enough_each_time() {
         let stream = Stream::default();
         idle(&stream, 1, 1);
         assert!(idle(&stream, 1, 1));
-        assert!(idle(&stream, 2, 5));
-        assert!(idle(&stream, 2, 1));
-        assert!(!idle(&stream, 1, 1));
+        assert!(idle(&stream, WORTH, 5));
+        assert!(idle(&stream, WORTH, 1));
+        assert!(!idle(&stream, WORTH - 1, 1));
     }
 
     #[test]
@@ -359,7 +362,7 @@ mod tests {
     fn a_stream_makes_the_worker_ready_for_the_next() {
         let stream = Stream::default();
         while !(idle(&stream, 1, 1) && stream.suffices.get() == Stream::MOST) {}
-        assert!(idle(&stream, 2, 1));
+        assert!(idle(&stream, WORTH, 1));
         assert!(!idle(&stream, 1, 1));
         assert!(!idle(&stream, 1, 1));
         assert!(idle(&stream, 1, 1));

@@ -159,6 +159,49 @@ fn behind_a_pusher_that_stopped() {
     });
 }
 
+/// Two who hand on the one item of a ring of one cell.
+#[test]
+fn one_cell() {
+    explore("queue: one cell, pop and push", Some(3), || {
+        let queue = Fixture::<1>::new();
+        queue.push(0);
+        let hand_on = |queue: Arc<Fixture<1>>| {
+            if let Some(item) = queue.pop() {
+                queue.push(item);
+            }
+        };
+        let other = {
+            let queue = queue.clone();
+            spawn(move || hand_on(queue))
+        };
+        hand_on(queue.clone());
+        other.join().unwrap();
+        assert_eq!(queue.pop_all(), [0]);
+    });
+}
+
+/// Pushes and pops of two at the end of a lap, and past it.
+#[test]
+fn at_the_end_of_a_lap() {
+    explore("queue: at the end of a lap", Some(2), || {
+        let queue = Fixture::<3>::new();
+        queue.push(0);
+        queue.push(1);
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                queue.push(2);
+                let popped = queue.pop().expect("one is there all the time");
+                queue.push(popped);
+            })
+        };
+        let popped = queue.pop().expect("one is there all the time");
+        queue.push(popped);
+        other.join().unwrap();
+        assert_eq!(sorted(queue.pop_all()), [0, 1, 2]);
+    });
+}
+
 /// A queue with an item in it is never taken for an empty one, whatever else comes and goes.
 #[test]
 fn never_empty() {
