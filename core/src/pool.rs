@@ -272,11 +272,11 @@ impl<'p> Raw<'p> {
     /// What is installed, if the phase says so.
     #[inline(always)]
     pub(crate) fn installed_by(self, phase: u32) -> Option<Installed> {
-        if phase & PORT == 0 {
+        // Acquire: pairs with the Release of `install`. Most pools on a chip have no port, and no barrier
+        // for it.
+        if phase & PORT == 0 || self.shared().phase.load(Ordering::Acquire) & PORT == 0 {
             return None;
         }
-        // Pairs with the Release of `install`.
-        fence(Ordering::Acquire);
         self.shared().installed.with(|cell| {
             // SAFETY: PORT says that it was written; it is not written again.
             Some(unsafe { (*cell).assume_init() })
@@ -293,7 +293,7 @@ impl<'p> Raw<'p> {
             // SAFETY: only the one who sets PORT_TAKEN gets here, and nobody reads before PORT.
             unsafe { (*cell).write(Installed { port, run_pending }) };
         });
-        // Release: pairs with the fence of `installed_by`.
+        // Release: pairs with the Acquire of `installed_by`.
         self.shared().phase.fetch_or(PORT, Ordering::Release);
         true
     }
@@ -408,13 +408,13 @@ impl<'p> Raw<'p> {
     /// What has been said about the pool: its end, its port.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn phase(self) -> u32 {
-        // Relaxed: who goes on to what a bit stands for has a fence of its own.
+        // Relaxed: who goes on to what a bit stands for looks again, with Acquire.
         self.shared().phase.load(Ordering::Relaxed)
     }
 
     /// Sets bits of the phase.
     pub(crate) fn enter_phase(self, bits: u32) {
-        // Release: pairs with the fence of `broken_reason`.
+        // Release: pairs with the Acquire of `broken_reason`.
         self.shared().phase.fetch_or(bits, Ordering::Release);
         // Pairs with the fence of `wake_worker`: either the submitter sees the bits,
         // or whoever sees them here looks at the queue after the submitter's push.
@@ -443,11 +443,10 @@ impl<'p> Raw<'p> {
 
     /// Why the pool is broken, if it is.
     pub(crate) fn broken_reason(self) -> Option<BrokenReason> {
-        if self.phase() & BROKEN == 0 {
+        // Acquire: pairs with the Release of `enter_phase`.
+        if self.shared().phase.load(Ordering::Acquire) & BROKEN == 0 {
             return None;
         }
-        // Pairs with the Release of `enter_phase`.
-        fence(Ordering::Acquire);
         self.shared().reason.with(|cell| {
             // SAFETY: BROKEN says that the reason was written; it is not written again.
             Some(unsafe { (*cell).assume_init() })
