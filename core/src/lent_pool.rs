@@ -39,7 +39,8 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
-    /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes.
+    /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes, wherever
+    /// they begin.
     pub const fn words<const BYTES: usize>(self) -> usize {
         self.dims::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }
