@@ -12,7 +12,7 @@ use crate::{
     pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
-    state::{BUSY, Outcome, QUEUED, SUSPENDED},
+    state::{BUSY, Outcome, QUEUED, SUSPENDED, Unsettled},
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
@@ -239,13 +239,16 @@ impl<'p> Raw<'p> {
             }
             let outcome = Outcome::WorkerLost;
             trace!("job {} ends: {:?}", index, outcome);
-            self.settle(Completion {
-                index,
-                outcome,
-                runner: 0,
-                // SAFETY: occupied, since `lose` keeps it so.
-                scope: unsafe { self.scope_of(index) },
-            });
+            // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+            unsafe {
+                let scope = self.scope_of(index);
+                let completion = Completion {
+                    index,
+                    outcome,
+                    scope,
+                };
+                self.settle(completion, Unsettled::Linger(0));
+            }
         }
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));

@@ -123,11 +123,11 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// Whether `cell`, which is at `end`, was written in this lap.
+    /// Whether `cell`, which is at `end`, is still to be written in this lap. If not, it was written, and
+    /// maybe in a later lap too: then `end` was out of date.
     #[inline(always)]
-    fn is_written(self, cell: usize, end: usize) -> bool {
-        let written = self.tagged.successor(end, 0);
-        self.tagged.have_same_tag(cell, written)
+    fn is_unwritten(self, cell: usize, end: usize) -> bool {
+        self.tagged.have_same_tag(cell, end)
     }
 
     /// Appends `item`.
@@ -140,11 +140,10 @@ impl<'p> Queue<'p> {
             // Acquire: pairs with the Release of `advance_tail`.
             let tail = self.lane.tail.load(Ordering::Acquire);
             let cell = self.cell(tail);
-            // Acquire: pairs with the Release below; who moves the tail for another passes on what
-            // that one wrote. If the cell is neither to be written nor of this lap, the tail was
-            // out of date, and is not a second time.
-            let now = cell.load(Ordering::Acquire);
-            if self.tagged.have_same_tag(now, tail) {
+            // Relaxed: after the load of the tail, this is no older than what those found in the cells who
+            // moved it there.
+            let now = cell.load(Ordering::Relaxed);
+            if self.is_unwritten(now, tail) {
                 let new = self.tagged.successor(tail, usize::from(item));
                 // Release: publishes the item's slot to the Acquire of `first`.
                 if cell
@@ -155,7 +154,7 @@ impl<'p> Queue<'p> {
                     return;
                 }
                 back_off();
-            } else if self.is_written(now, tail) {
+            } else {
                 // Another pusher wrote the cell and has not moved the tail yet: do it for it.
                 self.advance_tail(tail);
             }
@@ -175,16 +174,18 @@ impl<'p> Queue<'p> {
         );
     }
 
-    /// The head, and the item there. They belong together if the head is still the same after.
+    /// The head, and the item there. They belong together if the head is still the same after; if there
+    /// is none, the queue was empty.
     #[inline(always)]
     fn first(self) -> (usize, Option<u16>) {
         // Acquire: pairs with the Release of `pop_if`.
         let head = self.lane.head.load(Ordering::Acquire);
-        // Acquire: pairs with the Release of `push`. If the cell is of a later lap, the head's check
-        // says so: who wrote it knew of the pop that freed it.
+        // Acquire: pairs with the Release of `push`. Whoever wrote the cell in a later lap knew of the pop
+        // that freed it, so that the head's check tells. And nobody pops what is not written: where that
+        // is the cell at `head`, the head has not moved before this load.
         let cell = self.cell(head).load(Ordering::Acquire);
         let item = self.tagged.index(cell) as u16;
-        (head, self.is_written(cell, head).then_some(item))
+        (head, (!self.is_unwritten(cell, head)).then_some(item))
     }
 
     /// Whether the head has not moved.
@@ -199,25 +200,21 @@ impl<'p> Queue<'p> {
     pub(crate) fn pop_if(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
         loop {
             let (head, first) = self.first();
-            match first.filter(|&item| wanted(item)) {
-                Some(item) => {
-                    // Release: who finds the head moved finds in the cells what was pushed before, and
-                    // does not take the queue for empty.
-                    let moved = self.lane.head.compare_exchange(
-                        head,
-                        self.next(head),
-                        Ordering::Release,
-                        Ordering::Relaxed,
-                    );
-                    if moved.is_ok() {
-                        return Some(item);
-                    }
+            let item = first?;
+            if wanted(item) {
+                // Release: who finds the head moved finds in the cells what was pushed before, and does
+                // not take the queue for empty.
+                let moved = self.lane.head.compare_exchange(
+                    head,
+                    self.next(head),
+                    Ordering::Release,
+                    Ordering::Relaxed,
+                );
+                if moved.is_ok() {
+                    return Some(item);
                 }
-                None => {
-                    if self.head_is(head) {
-                        return None;
-                    }
-                }
+            } else if self.head_is(head) {
+                return None;
             }
         }
     }
@@ -226,7 +223,7 @@ impl<'p> Queue<'p> {
     pub(crate) fn is_empty(self) -> bool {
         loop {
             let (head, first) = self.first();
-            if self.head_is(head) {
+            if first.is_none() || self.head_is(head) {
                 return first.is_none();
             }
         }

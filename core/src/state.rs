@@ -66,6 +66,9 @@ const RUNNER_SHIFT: u32 = 16;
 const RUNNER: u32 = 0x3ff << RUNNER_SHIFT;
 pub(crate) const COLLECTED: u32 = 1 << 26;
 
+/// There is a handle, it has left a waiter, and no callback.
+const HANDLE_AND_WAITING: u32 = HANDLE | WAITING;
+
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;
 
@@ -158,13 +161,12 @@ pub(crate) enum Suspension {
     Cancel,
 }
 
-/// What `publish` found.
+/// What a completer finds when the outcome is published, and goes on with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Published {
-    /// A handle, and nothing else: the slot is the handle's now.
-    Left,
-    /// Somebody to tell, or nobody to take the result: the caller goes on with `settle`, as this
-    /// runner.
+pub(crate) enum Unsettled {
+    /// A handle and its waiter, which the caller has collected; then `settle`, as this runner.
+    Collected(u16),
+    /// Callbacks, or nobody to take the result: `settle`, as this runner.
     Linger(u16),
     /// The worker had been declared lost. The payload is the caller's to drop, then `leave` as the queue.
     TooLate,
@@ -354,18 +356,22 @@ impl State {
         })
     }
 
-    /// The party that is `BUSY` publishes the outcome.
+    /// The party that is `BUSY` publishes the outcome. `None`: there is a handle, and nothing else, and
+    /// the slot is the handle's now.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn publish(&self, outcome: Outcome) -> Published {
+    pub(crate) fn publish(&self, outcome: Outcome) -> Option<Unsettled> {
         self.transition(|s| {
             if s.has(DONE) {
-                return Err(Published::TooLate);
+                return Err(Some(Unsettled::TooLate));
             }
             let done = s.0 | DONE | ((outcome as u32) << OUTCOME_SHIFT);
-            Ok(if s.has(HANDLE) && s.lacks(WAITING | CALLBACKS) {
-                (done & !BUSY, Published::Left)
-            } else {
-                (done, Published::Linger(s.runner()))
+            Ok(match s.0 & (HANDLE | CALLBACKS | WAITING) {
+                HANDLE => (done & !BUSY, None),
+                HANDLE_AND_WAITING => (
+                    (done & !WAITING) | COLLECTED,
+                    Some(Unsettled::Collected(s.runner())),
+                ),
+                _ => (done, Some(Unsettled::Linger(s.runner()))),
             })
         })
     }

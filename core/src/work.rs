@@ -12,7 +12,7 @@ use crate::{
     pool::{BROKEN, CANCELLING, Raw},
     scope,
     slot::{Step, Waiting},
-    state::{BUSY, Outcome, Published, QUEUED, Settle, Snapshot, Suspension},
+    state::{BUSY, Outcome, QUEUED, Settle, Snapshot, Suspension, Unsettled},
     sync::{Ordering, fence},
     worker::{JobId, Worker},
 };
@@ -32,8 +32,6 @@ impl<F: FnMut()> Drop for Defer<F> {
 pub(crate) struct Completion {
     pub(crate) index: u16,
     pub(crate) outcome: Outcome,
-    /// The number plus one of the worker that completes it; 0 if it is none.
-    pub(crate) runner: u16,
     /// What to leave at the very end.
     pub(crate) scope: Option<scope::Member>,
 }
@@ -208,20 +206,21 @@ impl<'p> Raw<'p> {
         // SAFETY: the caller is BUSY with the slot.
         let scope = unsafe { self.scope_of(index) };
         match slot.state.publish(outcome) {
-            Published::Left => {
+            None => {
                 if let Some(scope) = scope {
                     // SAFETY: the scope waits for this call, once for each of its jobs.
                     unsafe { scope.leave() };
                 }
             }
-            Published::Linger(runner) => self.settle(Completion {
-                index,
-                outcome,
-                runner,
-                scope,
-            }),
-            // Whoever declared the worker lost has told the scope.
-            Published::TooLate => self.end_late(index, outcome),
+            Some(unsettled) => {
+                let completion = Completion {
+                    index,
+                    outcome,
+                    scope,
+                };
+                // SAFETY: that is what `publish` said.
+                unsafe { self.settle(completion, unsettled) };
+            }
         }
     }
 
@@ -242,15 +241,47 @@ impl<'p> Raw<'p> {
     }
 
     /// The completer's part after the outcome is published: callbacks, waiter, orphaned payload.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the completer, and `unsettled` is what it found.
     #[cold]
-    pub(crate) fn settle(self, completion: Completion) {
+    pub(crate) unsafe fn settle(self, completion: Completion, unsettled: Unsettled) {
+        let Completion { index, outcome, .. } = completion;
+        let (runner, waiter) = match unsettled {
+            // SAFETY: as the caller promises, and not before this.
+            Unsettled::Collected(runner) => (runner, Some(unsafe { self.collect(index) })),
+            Unsettled::Linger(runner) => (runner, None),
+            // Whoever declared the worker lost has told the scope.
+            Unsettled::TooLate => return self.end_late(index, outcome),
+        };
         let mut settling = Settling {
             pool: self,
             completion,
-            waiter: None,
+            runner,
+            waiter,
             ours: None,
         };
         settling.go_on();
+    }
+
+    /// What the handle left for the completer, which is to be told of it.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the completer and has collected it, which it has not done here yet.
+    unsafe fn collect(self, index: u16) -> Waiting {
+        let slot = self.slot(index);
+        // SAFETY: DONE and COLLECTED: nobody writes the cell.
+        match unsafe { slot.member() } {
+            Some(member) => {
+                // Before the slot is the handle's: the list needs its link.
+                self.push_completed(member.waiter, index);
+                Waiting::Set(member)
+            }
+            // SAFETY: as above.
+            None => unsafe { slot.take_waiting() },
+        }
     }
 
     /// Wakes whom the handle left for the completer.
@@ -419,6 +450,8 @@ impl<'p> Raw<'p> {
 struct Settling<'p> {
     pool: Raw<'p>,
     completion: Completion,
+    /// The number plus one of the worker that completes it; 0 if it is none.
+    runner: u16,
     /// Collected, to be told.
     waiter: Option<Waiting>,
     /// Once it is settled: whether by this completer.
@@ -430,18 +463,10 @@ impl Settling<'_> {
         let (pool, Completion { index, outcome, .. }) = (self.pool, self.completion);
         let slot = pool.slot(index);
         while self.ours.is_none() {
-            match slot.state.settle(self.completion.runner) {
+            match slot.state.settle(self.runner) {
                 Settle::Callbacks => pool.run_callbacks(index),
-                // SAFETY: DONE and COLLECTED: nobody writes the cell.
-                Settle::Waiter => match unsafe { slot.member() } {
-                    Some(member) => {
-                        // Before the slot is the handle's: the list needs its link.
-                        pool.push_completed(member.waiter, index);
-                        self.waiter = Some(Waiting::Set(member));
-                    }
-                    // SAFETY: as above.
-                    None => self.waiter = Some(unsafe { slot.take_waiting() }),
-                },
+                // SAFETY: just now, by this completer.
+                Settle::Waiter => self.waiter = Some(unsafe { pool.collect(index) }),
                 Settle::Unclaimed => {
                     self.ours = Some(true);
                     let _free = Defer(|| pool.leave_slot(index, BUSY));

@@ -61,7 +61,7 @@ fn every_outcome_can_be_read_as_it_was_published() {
     ] {
         let state = State::new();
         state.occupy(15, BUSY | HANDLE | RUNNER);
-        assert_eq!(state.publish(outcome), Published::Left);
+        assert_eq!(state.publish(outcome), None);
         assert_eq!(state.load().outcome(), outcome);
     }
 }
@@ -246,28 +246,41 @@ fn a_waker_that_outlives_its_task_changes_nothing() {
 #[test]
 fn an_outcome_leaves_the_slot_to_a_handle_that_waits_for_nothing() {
     let publish = |state: &State| state.publish(Outcome::Cancelled);
-    check(
-        BUSY | HANDLE,
-        publish,
-        Published::Left,
-        HANDLE | DONE | CANCELLED,
-    );
+    check(BUSY | HANDLE, publish, None, HANDLE | DONE | CANCELLED);
 }
 
 #[test]
 fn a_completer_stays_where_somebody_is_to_be_told_or_nobody_takes_the_result() {
     let publish = |state: &State| state.publish(Outcome::Cancelled);
-    for more in [HANDLE | WAITING, HANDLE | CALLBACKS, 0, QUEUED] {
+    let called_back = HANDLE | CALLBACKS;
+    for more in [called_back, called_back | WAITING, 0, WAITING, QUEUED] {
         let from = BUSY | more;
-        check(from, publish, Published::Linger(0), from | DONE | CANCELLED);
+        check(
+            from,
+            publish,
+            Some(Unsettled::Linger(0)),
+            from | DONE | CANCELLED,
+        );
     }
+}
+
+#[test]
+fn a_waiter_is_collected_with_the_outcome() {
+    let publish = |state: &State| state.publish(Outcome::Cancelled);
+    let collected = BUSY | HANDLE | COLLECTED | DONE | CANCELLED;
+    check(
+        BUSY | HANDLE | WAITING | RUNNER_3,
+        publish,
+        Some(Unsettled::Collected(3)),
+        collected | RUNNER_3,
+    );
 }
 
 #[test]
 fn the_first_outcome_stays() {
     let publish = |state: &State| state.publish(Outcome::Returned);
     let lost = BUSY | DONE | QUEUED | HANDLE | LOST;
-    check(lost, publish, Published::TooLate, lost);
+    check(lost, publish, Some(Unsettled::TooLate), lost);
 }
 
 #[test]

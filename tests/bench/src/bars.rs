@@ -1,11 +1,11 @@
 //! What `ThreadPool` and `ProcessPool` must reach, with their default configuration, all in one run.
 
 use crate::{
-    inline, limits,
+    inline, limits, peers,
     processes::PROCESS_POOL,
     python,
     statistics::{Key, Results},
-    workloads::{CONTENDERS, Kind, THREAD_POOL, Workload},
+    workloads::{CONTENDERS, Kind, THREAD_POOL, Workload, scopes},
 };
 
 /// A figure and its limit.
@@ -61,7 +61,7 @@ impl Bars<'_> {
             Workload::Warm => {
                 self.against_peers(workload, [0.05, 0.05]);
                 self.against(workload, limits::FLOOR, [3.0, 3.0]);
-                self.cpu_against_peers(workload);
+                self.cpu_against_peers(workload, THREAD_POOL, |_| true);
             }
             Workload::Cold => {
                 self.against_peers(workload, [0.7, 0.7]);
@@ -91,7 +91,12 @@ impl Bars<'_> {
             Workload::Efficiency => {
                 self.against_peers(workload, [1.0, 1.0]);
                 self.efficiency(workload);
-                self.cpu_against_peers(workload);
+                // Who waits for all jobs of a scope at once can sleep meanwhile: each by its own kind.
+                for (own, scopes) in [(THREAD_POOL, false), (scopes::OWN, true)] {
+                    self.cpu_against_peers(workload, own, |peer| {
+                        (peer == peers::RAYON_SCOPE) == scopes
+                    });
+                }
             }
             Workload::AwaitOne => self.against_peers(workload, [0.5, 0.5]),
             Workload::AwaitMany => self.against_peers(workload, [0.7, 0.7]),
@@ -119,10 +124,16 @@ impl Bars<'_> {
 
     /// The fastest peer.
     fn best_peer(&self, key: Key) -> Option<&'static str> {
+        self.best_peer_of(key, |_| true)
+    }
+
+    /// The fastest of those peers that `of` wants.
+    fn best_peer_of(&self, key: Key, of: impl Fn(&str) -> bool) -> Option<&'static str> {
         let of_pools = CONTENDERS.iter().map(|one| (one.kind, one.name));
         let inline = inline::CONTENDERS.iter().map(|one| (one.kind, one.name));
         let peers = of_pools.chain(inline).filter(|one| one.0 == Kind::Peer);
-        self.results.best(key, peers.map(|one| one.1))
+        let peers = peers.map(|one| one.1).filter(|name| of(name));
+        self.results.best(key, peers)
     }
 
     fn against_peers(&mut self, workload: Workload, limits: [f64; 2]) {
@@ -146,13 +157,17 @@ impl Bars<'_> {
         }
     }
 
-    fn cpu_against_peers(&mut self, workload: Workload) {
+    fn cpu_against_peers(
+        &mut self,
+        workload: Workload,
+        own: &'static str,
+        of: impl Fn(&str) -> bool,
+    ) {
         for &workers in workload.sizes() {
             let key = (workload, workers);
-            let best = self.best_peer(key);
-            let ratio =
-                best.and_then(|best| self.results.cpu_ratio((key, THREAD_POOL), (key, best)));
-            let what = format!("CPU time × {}", best.unwrap_or("best peer"));
+            let best = self.best_peer_of(key, &of);
+            let ratio = best.and_then(|best| self.results.cpu_ratio((key, own), (key, best)));
+            let what = format!("CPU time, {own} × {}", best.unwrap_or("best peer"));
             self.push(name(key, &what), ratio, 1.0);
         }
     }

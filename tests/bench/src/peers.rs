@@ -3,7 +3,7 @@
 //! | peer | how it is used |
 //! |---|---|
 //! | rayon spawn, threadpool, executors | `spawn` or `execute`, which give no result: the job sends it by a [`oneshot`] channel |
-//! | rayon scope | the job writes to its place in the submitter's memory; for all jobs of a batch in one scope |
+//! | rayon scope | the job writes to its place in the submitter's memory; a scope for all that may be under way |
 //! | crossbeam-channel, kanal | threads that take boxed closures from a bounded channel; result by `oneshot` |
 //! | rusty_pool | `evaluate`, which has a handle with the result |
 //! | tokio spawn_blocking, tokio spawn | handles of Tokio, awaited without its runtime |
@@ -13,10 +13,7 @@
 //!
 //! A thread waits for a future by `futures_lite::future::block_on`, which keeps its parker.
 
-use std::{
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::thread::{self, JoinHandle};
 
 use async_executor::StaticExecutor;
 use executors::{Executor, crossbeam_workstealing_pool as workstealing, parker};
@@ -24,11 +21,8 @@ use futures_lite::future::block_on;
 
 use crate::{
     pool::{Job, Pool},
-    statistics::{Slice, slice},
-    workloads::{
-        Effort, Workload, burst::BURST, check, efficiency::long_job, round_trip::after_idleness,
-        tiny_job,
-    },
+    statistics::Slice,
+    workloads::{Effort, Workload, scopes},
 };
 
 /// A pool that takes closures and gives no results.
@@ -100,37 +94,16 @@ fn rayon(workers: usize) -> rayon::ThreadPool {
 /// What its row is called.
 pub const RAYON_SCOPE: &str = "rayon scope";
 
-/// Scopes of Rayon's: no single job can be waited for, so that it takes part where all of a batch are.
+/// Scopes of Rayon's.
 pub fn rayon_scope(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
-    use Workload::{Burst, Cold, Efficiency, Warm};
-    if !matches!(workload, Warm | Cold | Burst | Efficiency) {
-        return None;
-    }
-    let pool = rayon(workers);
-    let batch = |jobs: usize, job: &(dyn Fn(u64) -> u64 + Sync), results: &mut Vec<u64>| {
-        results.resize(jobs, 0);
-        pool.in_place_scope(|scope| {
-            for (number, result) in results.iter_mut().enumerate() {
-                scope.spawn(move |_| *result = job(number as u64));
-            }
-        });
-    };
-    let mut results = Vec::new();
-    let mut tiny_jobs = |jobs| {
-        batch(jobs, &|number| tiny_job(number)(), &mut results);
-        for (number, &result) in results.iter().enumerate() {
-            check(number as u64, result);
-        }
-    };
-    Some(match workload {
-        Warm => slice(effort.slice, 1, || tiny_jobs(1)),
-        Cold => after_idleness(effort.slice, || tiny_jobs(1)),
-        Burst => slice(effort.slice, BURST, || tiny_jobs(BURST)),
-        _ => {
-            let (jobs, steps) = (effort.long_jobs, effort.steps_of_a_long_job);
-            slice(Duration::ZERO, jobs, || {
-                batch(jobs, &|number| long_job(number, steps), &mut results);
-            })
+    scopes::run(workload, effort, || {
+        let pool = rayon(workers);
+        move |job, results| {
+            pool.in_place_scope(|scope| {
+                for (number, result) in results.iter_mut().enumerate() {
+                    scope.spawn(move |_| *result = job(number as u64));
+                }
+            });
         }
     })
 }

@@ -8,6 +8,7 @@ pub mod growth;
 pub mod idle;
 pub mod producers;
 pub mod round_trip;
+pub mod scopes;
 pub mod window;
 
 use std::{hint::black_box, time::Duration};
@@ -254,6 +255,11 @@ pub const CONTENDERS: &[Contender] = &[
             growth::run(workload, size, effort)
                 .or_else(|| run::<corepool_std::ThreadPool>(workload, size, effort))
         },
+    },
+    Contender {
+        name: scopes::OWN,
+        kind: Kind::Own,
+        run: scopes::own,
     },
     limit(limits::FUTEX, limits::futex),
     limit(limits::CACHE_LINE, limits::cache_line),

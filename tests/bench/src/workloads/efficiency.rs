@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How many jobs are under way at most.
-const WINDOW: usize = 256;
+pub const WINDOW: usize = 256;
 
 /// Batches of long jobs.
 pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
