@@ -162,9 +162,14 @@ fn measure(workload: Workload, options: &Options, results: &mut Results) -> Resu
         }
         for &size in workload.sizes() {
             for one in CONTENDERS {
-                if options.takes_part(one.name, one.kind)
-                    && let Some(slice) = (one.run)(workload, size, &options.effort)
-                {
+                if !options.takes_part(one.name, one.kind) {
+                    continue;
+                }
+                let slice = match workload {
+                    Workload::Idle => idle(one.name, size)?,
+                    _ => (one.run)(workload, size, &options.effort),
+                };
+                if let Some(slice) = slice {
                     results.push((workload, size), one.name, slice);
                 }
             }
@@ -185,11 +190,12 @@ fn time_inline(contender: &inline::Inline, effort: &Effort) -> Option<Slice> {
     timed
 }
 
-/// In a process whose heap counts.
-fn allocations(options: &Options, results: &mut Results) -> Result<(), String> {
+/// What a program beside this one prints.
+fn output_of(name: &str, args: &[&str]) -> Result<String, String> {
     let here = env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
-    let program = here.with_file_name("allocations");
+    let program = here.with_file_name(name);
     let output = Command::new(&program)
+        .args(args)
         .output()
         .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
     if !output.status.success() {
@@ -199,7 +205,23 @@ fn allocations(options: &Options, results: &mut Results) -> Result<(), String> {
             output.status
         ));
     }
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// In a process that has no other threads.
+fn idle(name: &str, workers: usize) -> Result<Option<Slice>, String> {
+    let output = output_of("idle", &[name, &workers.to_string()])?;
+    if output.is_empty() {
+        return Ok(None);
+    }
+    let time = output.trim().parse();
+    let time = time.map_err(|_| format!("cannot make sense of {output:?}"))?;
+    Ok(Some(Slice { time, cpu: None }))
+}
+
+/// In a process whose heap counts.
+fn allocations(options: &Options, results: &mut Results) -> Result<(), String> {
+    for line in output_of("allocations", &[])?.lines() {
         let mut words = line.split('\t');
         let parsed = (|| {
             let name = words.next()?;
