@@ -328,8 +328,8 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// Nothing was taken since the last `put_waiting`, and nobody changes the cell meanwhile: the job
-    /// is `DONE`, and the caller is its completer or has found it in the set's list.
+    /// The caller has found the job in the set's list. So it was the set that was taken from the cell,
+    /// which stays there as it is, and nobody changes the cell meanwhile.
     pub(crate) unsafe fn member(self) -> Option<Member> {
         self.header().waiting.with(|cell| {
             // SAFETY: the caller's promise.

@@ -247,41 +247,36 @@ impl<'p> Raw<'p> {
     /// The caller is the completer, and `unsettled` is what it found.
     #[cold]
     pub(crate) unsafe fn settle(self, completion: Completion, unsettled: Unsettled) {
-        let Completion { index, outcome, .. } = completion;
-        let (runner, waiter) = match unsettled {
-            // SAFETY: as the caller promises, and not before this.
-            Unsettled::Collected(runner) => (runner, Some(unsafe { self.collect(index) })),
+        let (runner, found) = match unsettled {
+            Unsettled::Collected(runner) => (runner, Some(Settle::Waiter)),
             Unsettled::Linger(runner) => (runner, None),
-            // Whoever declared the worker lost has told the scope.
-            Unsettled::TooLate => return self.end_late(index, outcome),
+            Unsettled::TooLate => (0, Some(Settle::TakenOver)),
         };
         let mut settling = Settling {
             pool: self,
             completion,
             runner,
-            waiter,
+            found,
+            waiter: None,
             ours: None,
         };
         settling.go_on();
     }
 
-    /// What the handle left for the completer, which is to be told of it.
+    /// Takes what the handle left for the completer, to tell it. If that is a set, the job goes into
+    /// its list.
     ///
     /// # Safety
     ///
     /// The caller is the completer and has collected it, which it has not done here yet.
     unsafe fn collect(self, index: u16) -> Waiting {
-        let slot = self.slot(index);
         // SAFETY: DONE and COLLECTED: nobody writes the cell.
-        match unsafe { slot.member() } {
-            Some(member) => {
-                // Before the slot is the handle's: the list needs its link.
-                self.push_completed(member.waiter, index);
-                Waiting::Set(member)
-            }
-            // SAFETY: as above.
-            None => unsafe { slot.take_waiting() },
+        let waiting = unsafe { self.slot(index).take_waiting() };
+        if let Waiting::Set(member) = &waiting {
+            // Before the slot is the handle's: the list needs its link.
+            self.push_completed(member.waiter, index);
         }
+        waiting
     }
 
     /// Wakes whom the handle left for the completer.
@@ -452,6 +447,8 @@ struct Settling<'p> {
     completion: Completion,
     /// The number plus one of the worker that completes it; 0 if it is none.
     runner: u16,
+    /// What is next, if that was found with the outcome's publication.
+    found: Option<Settle>,
     /// Collected, to be told.
     waiter: Option<Waiting>,
     /// Once it is settled: whether by this completer.
@@ -463,7 +460,8 @@ impl Settling<'_> {
         let (pool, Completion { index, outcome, .. }) = (self.pool, self.completion);
         let slot = pool.slot(index);
         while self.ours.is_none() {
-            match slot.state.settle(self.runner) {
+            let found = self.found.take();
+            match found.unwrap_or_else(|| slot.state.settle(self.runner)) {
                 Settle::Callbacks => pool.run_callbacks(index),
                 // SAFETY: just now, by this completer.
                 Settle::Waiter => self.waiter = Some(unsafe { pool.collect(index) }),
