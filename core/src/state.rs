@@ -66,9 +66,6 @@ const RUNNER_SHIFT: u32 = 16;
 const RUNNER: u32 = 0x3ff << RUNNER_SHIFT;
 pub(crate) const COLLECTED: u32 = 1 << 26;
 
-/// There is a handle, it has left a waiter, and no callback.
-const HANDLE_AND_WAITING: u32 = HANDLE | WAITING;
-
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;
 
@@ -365,13 +362,13 @@ impl State {
                 return Err(Some(Unsettled::TooLate));
             }
             let done = s.0 | DONE | ((outcome as u32) << OUTCOME_SHIFT);
-            Ok(match s.0 & (HANDLE | CALLBACKS | WAITING) {
-                HANDLE => (done & !BUSY, None),
-                HANDLE_AND_WAITING => (
-                    (done & !WAITING) | COLLECTED,
-                    Some(Unsettled::Collected(s.runner())),
-                ),
-                _ => (done, Some(Unsettled::Linger(s.runner()))),
+            Ok(if s.lacks(HANDLE) || s.has(CALLBACKS) {
+                (done, Some(Unsettled::Linger(s.runner())))
+            } else if s.has(WAITING) {
+                let collected = (done & !WAITING) | COLLECTED;
+                (collected, Some(Unsettled::Collected(s.runner())))
+            } else {
+                (done & !BUSY, None)
             })
         })
     }

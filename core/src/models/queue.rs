@@ -288,3 +288,30 @@ fn reaping_takes_what_it_wants_only() {
         }
     });
 }
+
+/// Whoever reaps is not turned away by what has come a lap later to the place where it looks.
+#[test]
+fn reaping_finds_what_is_first() {
+    explore("queue: reap, pop, push", Some(2), || {
+        let queue = Fixture::<3>::new();
+        queue.push(0);
+        queue.push(1);
+        let other = {
+            let queue = queue.clone();
+            spawn(move || {
+                let first = queue.pop();
+                if let Some(item) = first {
+                    queue.push(item);
+                }
+                let second = queue.pop();
+                queue.push(2);
+                second
+            })
+        };
+        // The unwanted one is never first: before it there is always another.
+        let reaped = queue.queue().pop_if(|item| item != 2);
+        assert!(reaped.is_some());
+        let popped = reaped.into_iter().chain(other.join().unwrap());
+        assert_eq!(sorted(popped.chain(queue.pop_all())), [0, 1, 2]);
+    });
+}
