@@ -362,13 +362,13 @@ impl State {
                 return Err(Some(Unsettled::TooLate));
             }
             let done = s.0 | DONE | ((outcome as u32) << OUTCOME_SHIFT);
-            Ok(if s.lacks(HANDLE) || s.has(CALLBACKS) {
-                (done, Some(Unsettled::Linger(s.runner())))
-            } else if s.has(WAITING) {
+            Ok(if s.has(HANDLE) && s.lacks(WAITING | CALLBACKS) {
+                (done & !BUSY, None)
+            } else if s.has(HANDLE) && s.lacks(CALLBACKS) {
                 let collected = (done & !WAITING) | COLLECTED;
                 (collected, Some(Unsettled::Collected(s.runner())))
             } else {
-                (done & !BUSY, None)
+                (done, Some(Unsettled::Linger(s.runner())))
             })
         })
     }
