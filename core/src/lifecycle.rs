@@ -239,7 +239,8 @@ impl<'p> Raw<'p> {
             }
             let outcome = Outcome::WorkerLost;
             trace!("job {} ends: {:?}", index, outcome);
-            // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+            // SAFETY: `lose` made the caller the completer, which is `Linger(0)`, and keeps the slot
+            // occupied.
             unsafe {
                 let scope = self.scope_of(index);
                 let completion = Completion {

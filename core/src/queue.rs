@@ -14,7 +14,7 @@
 //!     push   1. cells[tail]: (last lap, gone) → (this lap, item)   the item is in the queue now
 //!            2. tail: to the next cell        by whoever comes first: a pusher that is stopped after
 //!                                             1 delays nobody
-//!     pop    1. read cells[head]              if it is not of this lap, the queue is empty
+//!     pop    1. read cells[head]              if it is of the last lap, the queue is empty
 //!            2. head: to the next cell        the item is ours now; the cell stays as it is
 //! ```
 //!
@@ -155,7 +155,12 @@ impl<'p> Queue<'p> {
                 }
                 back_off();
             } else {
-                // Another pusher wrote the cell and has not moved the tail yet: do it for it.
+                // Another pusher wrote the cell and has not moved the tail yet: do it for it. Or the tail
+                // was out of date, and stays as it is.
+                //
+                // Acquire: pairs with the Release above; who moves the tail for another passes on what
+                // that one knew.
+                cell.load(Ordering::Acquire);
                 self.advance_tail(tail);
             }
         }

@@ -34,7 +34,7 @@
 //! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
 //! | `WAITING` | the handle left a waker | the cell is full; its owner is who clears the bit |
-//! | `COLLECTED` | the completer cleared `WAITING` | nobody writes the cell, until the completer leaves |
+//! | `COLLECTED` | the completer cleared `WAITING` | nobody writes the cell any more |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
@@ -161,9 +161,11 @@ pub(crate) enum Suspension {
 /// What a completer finds when the outcome is published, and goes on with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unsettled {
-    /// A handle and its waiter, which the caller has collected; then `settle`, as this runner.
+    /// A handle and its waiter, which the caller has collected and takes from the cell; then `settle`,
+    /// as this runner.
     Collected(u16),
-    /// Callbacks, or nobody to take the result: `settle`, as this runner.
+    /// Callbacks, or nobody to take the result; or whoever declared the worker lost does not know yet:
+    /// `settle`, as this runner.
     Linger(u16),
     /// The worker had been declared lost. The payload is the caller's to drop, then `leave` as the queue.
     TooLate,
@@ -191,7 +193,7 @@ pub(crate) enum TakenBack {
     Full,
     /// The cell is the handle's, and empty.
     Empty,
-    /// The completer has collected it, and is about to leave.
+    /// The completer has collected it, and has left or is about to.
     Gone,
 }
 
@@ -386,7 +388,8 @@ impl State {
             } else if s.has(WAITING) {
                 Ok(((s.0 & !WAITING) | COLLECTED, Settle::Waiter))
             } else {
-                Ok((s.0 & !(COLLECTED | BUSY), Settle::Left))
+                // COLLECTED stays: a worker that was declared lost may be about to look at the cell.
+                Ok((s.0 & !BUSY, Settle::Left))
             }
         })
     }

@@ -578,8 +578,9 @@ impl<
     ///
     /// A worker that stopped in the few instructions between taking a job off the queue and marking
     /// it as its own leaves that job queued for ever; [`cancel`](crate::JobFuture::cancel) ends it.
-    /// One that stopped while it was waking a caller takes that wake-up with it: the result is
-    /// there for who looks, as a caller with a timeout does.
+    /// One that stopped while it was waking a caller, or in a callback that was added to a job that had
+    /// ended already, takes that wake-up with it: the result is there for who looks, as a caller
+    /// with a timeout does.
     ///
     /// A worker that comes back ends its job into the void and leaves its run loop with
     /// [`RunError::DeclaredLost`].

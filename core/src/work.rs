@@ -27,7 +27,7 @@ impl<F: FnMut()> Drop for Defer<F> {
     }
 }
 
-/// A job whose outcome is published.
+/// A job that has ended. The outcome says what the payload holds.
 #[derive(Clone, Copy)]
 pub(crate) struct Completion {
     pub(crate) index: u16,
@@ -244,7 +244,8 @@ impl<'p> Raw<'p> {
     ///
     /// # Safety
     ///
-    /// The caller is the completer, and `unsettled` is what it found.
+    /// `unsettled` is what `publish` has just said to the caller; or the caller is the completer by
+    /// `lose`, and it is `Linger(0)`.
     #[cold]
     pub(crate) unsafe fn settle(self, completion: Completion, unsettled: Unsettled) {
         let (runner, found) = match unsettled {
@@ -268,9 +269,9 @@ impl<'p> Raw<'p> {
     ///
     /// # Safety
     ///
-    /// The caller is the completer and has collected it, which it has not done here yet.
+    /// The caller's swap has set COLLECTED, and nothing was taken from the cell since.
     unsafe fn collect(self, index: u16) -> Waiting {
-        // SAFETY: DONE and COLLECTED: nobody writes the cell.
+        // SAFETY: COLLECTED: nobody writes the cell, and nobody else takes from it.
         let waiting = unsafe { self.slot(index).take_waiting() };
         if let Waiting::Set(member) = &waiting {
             // Before the slot is the handle's: the list needs its link.
@@ -486,6 +487,7 @@ impl Drop for Settling<'_> {
         self.go_on();
         let scope = match self.ours {
             Some(true) => self.completion.scope,
+            // Whoever declared the worker lost has told the scope.
             _ => None,
         };
         let _leave = Defer(|| {

@@ -1,12 +1,19 @@
 //! A worker is declared lost and comes back: its jobs fail, and nobody else's do.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::Context,
 };
 
-use super::{Counted, MACHINE, explore, spawn, with_pool};
-use crate::{JobError, OnLoss, Port, SpinWorker, StaticPool, WorkerId};
+use super::{Counted, MACHINE, Sleeper, explore, spawn, with_pool};
+use crate::{
+    FutureSet, JobError, OnLoss, Parker, Port, SpinWorker, StaticPool, WorkerId, as_completed,
+};
 
 /// Worker 0 is declared lost while it is anywhere in its job, and worker 1 runs another. The slots
 /// come back, since worker 0 does.
@@ -84,5 +91,33 @@ fn while_it_completes() {
             unsafe { seat.leave() };
         });
         assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
+    });
+}
+
+/// A worker is declared lost after it has collected the waiter of its job, and before it looks at it:
+/// it finds that one, though the future waits as a member of a set by then.
+#[test]
+fn while_it_collects() {
+    explore("lost: complete, wait anew", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let mut job = pool.submit(|| ()).unwrap();
+            let waker = Sleeper::new().waker();
+            assert!(!job.poll_ready(&waker));
+            let worker = spawn(move || {
+                raw.run_one(Some(seat), None);
+            });
+            // SAFETY: no scopes here.
+            unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
+            let mut set = as_completed(FutureSet::<_, 1>::from_iter([job]), None);
+            // Whether it is ready is not the question.
+            let _ = pin!(set.next_done()).poll(&mut Context::from_waker(&waker));
+            worker.join().unwrap();
+            drop(set);
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+        });
     });
 }

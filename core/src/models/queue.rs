@@ -315,3 +315,29 @@ fn reaping_finds_what_is_first() {
         assert_eq!(sorted(popped.chain(queue.pop_all())), [0, 1, 2]);
     });
 }
+
+/// The same, where one popped, and stopped in its push before the tail, and another pushed past it.
+#[test]
+fn reaping_behind_a_pusher_that_stopped() {
+    explore("queue: reap, pop and push, push", Some(2), || {
+        let queue = Fixture::<3>::new();
+        queue.push(0);
+        queue.push(1);
+        let others = [true, false].map(|hands_on| {
+            let queue = queue.clone();
+            spawn(move || {
+                if !hands_on {
+                    queue.push(2);
+                } else if let Some(item) = queue.pop() {
+                    queue.push(item);
+                }
+            })
+        });
+        let reaped = queue.queue().pop_if(|item| item != 2);
+        assert!(reaped.is_some());
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(sorted(reaped.into_iter().chain(queue.pop_all())), [0, 1, 2]);
+    });
+}

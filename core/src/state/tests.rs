@@ -289,7 +289,12 @@ fn a_completer_calls_back_then_wakes_then_leaves() {
     let first = done | CALLBACKS | WAITING;
     check(first, settle, Settle::Callbacks, done | WAITING);
     check(done | WAITING, settle, Settle::Waiter, done | COLLECTED);
-    check(done | COLLECTED, settle, Settle::Left, DONE | HANDLE);
+    check(
+        done | COLLECTED,
+        settle,
+        Settle::Left,
+        DONE | HANDLE | COLLECTED,
+    );
     check(done, settle, Settle::Left, DONE | HANDLE);
 }
 
