@@ -217,13 +217,13 @@ impl State {
     /// Swaps `from` for `to`. AcqRel: every transition hands over what its bits stand for (payload,
     /// waker cell, chain) and takes over what the others' bits stand for.
     ///
-    /// Acquire on failure: a transition may find that there is nothing left to swap; the handle that
-    /// finds its waiter collected writes the cell again.
+    /// Relaxed on failure: who finds that there is nothing to swap touches nothing but what is its own
+    /// already, before it has looked again.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
         match self
             .0
-            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Relaxed)
         {
             Ok(_) => Ok(Snapshot(to)),
             Err(now) => Err(Snapshot(now)),
