@@ -164,8 +164,8 @@ pub(crate) enum Unsettled {
     /// A handle and its waiter, which the caller has collected and takes from the cell; then `settle`,
     /// as this runner.
     Collected(u16),
-    /// Callbacks, or nobody to take the result; or whoever declared the worker lost does not know yet:
-    /// `settle`, as this runner.
+    /// Callbacks, or nobody to take the result; or the caller has just declared the worker lost, and
+    /// anything may be left: `settle`, as this runner.
     Linger(u16),
     /// The worker had been declared lost. The payload is the caller's to drop, then `leave` as the queue.
     TooLate,
