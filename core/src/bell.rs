@@ -59,6 +59,7 @@ impl Bell {
     }
 
     /// Whether anybody holds it at all.
+    #[cfg(test)]
     pub(crate) fn is_taken(&self) -> bool {
         // Relaxed: says nothing of what the holders did.
         self.word.load(Ordering::Relaxed) != 0
@@ -78,10 +79,12 @@ impl Bell {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & OPEN != 0 {
             // Acquire: pairs with the Release of `open`.
-            match self
-                .word
-                .compare_exchange(word, word + 1, Ordering::Acquire, Ordering::Relaxed)
-            {
+            match self.word.compare_exchange_weak(
+                word,
+                word + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -141,10 +144,12 @@ impl Bell {
                 return;
             }
             // Release: what this holder read of the cell comes before the last one's write.
-            match self
-                .word
-                .compare_exchange(word, word - 1, Ordering::Release, Ordering::Acquire)
-            {
+            match self.word.compare_exchange_weak(
+                word,
+                word - 1,
+                Ordering::Release,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => return,
                 Err(now) => word = now,
             }

@@ -21,6 +21,9 @@ pub(crate) struct FreeList {
     fresh: AtomicUsize,
 }
 
+/// A free list at one moment.
+pub(crate) struct Marked(usize);
+
 /// How the words of a free list of `slots` slots are laid out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FreeWords {
@@ -37,6 +40,12 @@ impl FreeWords {
             waiting,
             slots,
         }
+    }
+
+    /// How many slots there are.
+    #[inline(always)]
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
     }
 }
 
@@ -73,7 +82,7 @@ impl FreeList {
             // passes on what the word published.
             if self
                 .head
-                .compare_exchange(head, new, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange_weak(head, new, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
             {
                 return Some(slot as u16);
@@ -88,7 +97,7 @@ impl FreeList {
         // Relaxed: a slot that was never used has no history to see.
         let mut fresh = self.fresh.load(Ordering::Relaxed);
         while fresh < words.slots {
-            match self.fresh.compare_exchange(
+            match self.fresh.compare_exchange_weak(
                 fresh,
                 fresh + 1,
                 Ordering::Relaxed,
@@ -115,7 +124,7 @@ impl FreeList {
             // `mark_waiting`; who left the mark left its waker before.
             match self
                 .head
-                .compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange_weak(head, new, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return index & words.waiting != 0,
                 Err(_) => back_off(),
@@ -145,7 +154,7 @@ impl FreeList {
             // place.
             if self
                 .head
-                .compare_exchange(head, new, Ordering::Release, Ordering::Relaxed)
+                .compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed)
                 .is_ok()
             {
                 return true;
@@ -153,18 +162,22 @@ impl FreeList {
         }
     }
 
-    /// Takes the mark away if `nobody_waits` still says so and nobody marked the list since.
-    pub(crate) fn unmark_waiting(&self, words: &FreeWords, nobody_waits: impl Fn() -> bool) {
-        // Acquire: pairs with the Release of `mark_waiting`; `nobody_waits` sees who left the mark.
-        let head = self.head.load(Ordering::Acquire);
+    /// The list as it is now, to take the mark away if it has not changed since.
+    pub(crate) fn marked(&self) -> Marked {
+        // Acquire: pairs with the Release of `mark_waiting`; who left the mark is seen from here on.
+        Marked(self.head.load(Ordering::Acquire))
+    }
+
+    /// Takes the mark away that was there when the list was `marked`, if nothing has happened since.
+    pub(crate) fn unmark_waiting(&self, words: &FreeWords, Marked(head): Marked) {
         let index = words.tagged.index(head);
-        if index & words.waiting != 0 && nobody_waits() {
+        if index & words.waiting != 0 {
             let new = words.tagged.successor(head, index & !words.waiting);
             // A failure leaves the mark: that costs a needless look, no wake-up. Relaxed: nothing
             // is handed over.
-            let _ = self
-                .head
-                .compare_exchange(head, new, Ordering::Relaxed, Ordering::Relaxed);
+            let _ =
+                self.head
+                    .compare_exchange_weak(head, new, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
@@ -256,7 +269,10 @@ mod tests {
         }
 
         fn unmark(&self, nobody_waits: bool) {
-            self.free.unmark_waiting(&self.words, || nobody_waits);
+            let marked = self.free.marked();
+            if nobody_waits {
+                self.free.unmark_waiting(&self.words, marked);
+            }
         }
 
         fn used(&self) -> usize {

@@ -13,13 +13,13 @@ use core::{
 use crate::worker::WorkerId;
 use crate::{
     block::Wait,
-    error::{Blocked, CallbackError, JobError, Panic},
-    job::{BuildError, Callback, Stored, VTableOf, capacity},
+    error::{Blocked, CallbackError, JobError},
+    job::{BuildError, Callback, Stored, VTableOf},
     pool::Raw,
-    slot::{Member, PAYLOAD_ALIGN, Place, Waiting},
-    state::{BUSY, CANCEL, DONE, HANDLE, Outcome, SUSPENDED, Snapshot, TakenBack},
+    slot::{Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
+    state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, SUSPENDED, Snapshot, TakenBack},
     sync::Ordering,
-    work::Defer,
+    work::{Defer, PANICS},
     worker::JobId,
 };
 
@@ -83,10 +83,9 @@ unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
 impl<T> Unpin for JobFuture<'_, T> {}
 
 /// What of a handle's work does not depend on the type of its result.
-impl Raw<'_> {
+impl<'p> Raw<'p> {
     /// Takes back what the handle left for the completer. False: the completer has it.
-    fn delist(self, index: u16) -> bool {
-        let slot = self.slot(index);
+    fn delist(self, slot: SlotRef<'p>) -> bool {
         match slot.state.unset_waiting() {
             TakenBack::Gone => return false,
             TakenBack::Empty => {}
@@ -98,11 +97,8 @@ impl Raw<'_> {
 
     /// The completer will not see it.
     fn forget_waiting(self, waiting: Waiting) {
-        if let Waiting::Set(member) = waiting
-            && let Some(place) = self.waiters().get(usize::from(member.waiter))
-        {
-            // Each member holds the set's bell.
-            place.bell.release();
+        if let Waiting::Set(member, membership) = waiting {
+            (membership.forget)(self, member);
         }
     }
 
@@ -118,21 +114,49 @@ impl Raw<'_> {
         }
     }
 
-    /// The handle goes away before its result was taken.
-    fn drop_handle(self, index: u16) {
-        let slot = self.slot(index);
-        let mut now = slot.state.load();
-        if !now.is_ready() {
-            self.delist(index);
-            if slot.state.detach() {
-                return;
-            }
-            now = slot.state.load();
+    /// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
+    /// is handed out once.
+    ///
+    /// # Safety
+    ///
+    /// The job is ready, and the caller is the handle.
+    unsafe fn take_error(self, slot: SlotRef<'p>) -> Option<JobError> {
+        let outcome = slot.state.load().outcome();
+        if PANICS && outcome == Outcome::Panicked {
+            // SAFETY: ready and panicked, so a panic is there, and it is the handle's.
+            return Some(JobError::Panicked(unsafe { self.take_panic(slot) }));
         }
-        // Even if the result's destructor unwinds.
-        let _free = Defer(|| self.leave_slot(index, HANDLE));
-        // SAFETY: ready, so the payload is this handle's, and the result is still there.
-        unsafe { self.drop_payload(index, now.outcome()) };
+        // SAFETY: the job's outcome; the payload is the handle's.
+        unsafe { self.job_error(slot, outcome) }
+    }
+
+    /// What an ended job says to the one who wants its result, and may have had it.
+    ///
+    /// # Safety
+    ///
+    /// As for `take_error`.
+    #[cold]
+    unsafe fn why_nothing(self, slot: SlotRef<'p>) -> JobError {
+        // SAFETY: the caller's promise.
+        unsafe { self.take_error(slot) }.unwrap_or(JobError::AlreadyTaken)
+    }
+
+    /// The handle goes away before its result was taken.
+    fn drop_handle(self, slot: SlotRef<'p>) {
+        // SAFETY: this is the handle.
+        let waiting = unsafe { slot.waiting() };
+        match slot.state.detach() {
+            Detached::Alone => {}
+            // SAFETY: taken back just now, so the cell was full, and what is in it this handle's.
+            Detached::WithWaiting => self.forget_waiting(unsafe { waiting.assume_init().take() }),
+            Detached::Ready => {
+                let outcome = slot.state.load().outcome();
+                // Even if the result's destructor unwinds.
+                let _free = Defer(|| self.leave_slot(slot, HANDLE));
+                // SAFETY: ready, so the payload is this handle's, and the result is still there.
+                unsafe { self.drop_payload(slot, outcome) };
+            }
+        }
     }
 }
 
@@ -155,6 +179,12 @@ impl<'p, T> JobFuture<'p, T> {
 
     pub(crate) fn slot(&self) -> u16 {
         self.slot
+    }
+
+    /// The slot itself.
+    #[inline(always)]
+    fn place(&self) -> SlotRef<'p> {
+        self.pool.slot(self.slot)
     }
 
     /// The job's number: what the hooks of [`Worker`](crate::Worker) are told. It is the job's own
@@ -220,8 +250,12 @@ impl<'p, T> JobFuture<'p, T> {
     /// assert_eq!(job.try_result().unwrap().unwrap(), 3);
     /// ```
     pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
-        let state = self.pool.slot(self.slot).state.load();
-        state.is_ready().then(|| self.take_from(state))
+        let slot = self.place();
+        let state = slot.state.load();
+        if !state.is_ready() {
+            return None;
+        }
+        Some(self.take_from(slot, state))
     }
 
     /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
@@ -258,9 +292,9 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// From any context. O(1), plus what the job's destructor and the callbacks do.
     pub fn cancel(&self) -> bool {
-        let state = &self.pool.slot(self.slot).state;
+        let state = &self.place().state;
         loop {
-            if self.pool.cancel(self.slot, Outcome::Cancelled) {
+            if self.pool.cancel(self.place(), Outcome::Cancelled) {
                 return true;
             }
             // If neither holds, a task has been suspended since.
@@ -285,17 +319,17 @@ impl<'p, T> JobFuture<'p, T> {
     /// Whether the job has ended, with a result, an error, or by cancellation. Callbacks may be
     /// running still.
     pub fn done(&self) -> bool {
-        self.pool.slot(self.slot).state.load().has(DONE)
+        self.place().state.load().has(DONE)
     }
 
     /// Whether cancellation was asked for while the job ran.
     pub fn cancel_requested(&self) -> bool {
-        self.pool.slot(self.slot).state.load().has(CANCEL)
+        self.place().state.load().has(CANCEL)
     }
 
     /// Where the job stands: one atomic read, so what it says held at one moment. From any context.
     pub fn state(&self) -> JobState {
-        let state = self.pool.slot(self.slot).state.load();
+        let state = self.place().state.load();
         if state.has(DONE) {
             match state.outcome() {
                 Outcome::Cancelled => JobState::Cancelled,
@@ -342,7 +376,7 @@ impl<'p, T> JobFuture<'p, T> {
             self.call_now(callback);
             return Ok(());
         }
-        if size_of::<F>() > capacity(self.pool.dims().bytes) || align_of::<F>() > PAYLOAD_ALIGN {
+        if size_of::<F>() > self.pool.dims().bytes || align_of::<F>() > PAYLOAD_ALIGN {
             return Err(CallbackError::TooLarge(callback));
         }
         let Some(place) = self.pool.claim_slot() else {
@@ -361,22 +395,27 @@ impl<'p, T> JobFuture<'p, T> {
         // DONE: it is no job, to be counted as unfinished or to be ended.
         slot.state.occupy(0, BUSY | DONE);
         self.add_to_chain(place);
-        let job = self.pool.slot(self.slot);
+        let job = self.place();
         if !job.state.set_callbacks() {
             // The completer has left. What it did not take is run here.
-            self.pool.run_callbacks(self.slot);
+            self.pool.run_callbacks(self.place());
         }
         Ok(())
     }
 
     fn add_to_chain(&self, place: u16) {
-        let chain = &self.pool.slot(self.slot).callbacks;
+        let chain = &self.place().callbacks;
         let link = self.pool.slot(place).link();
         let mut newest = chain.load(Ordering::Relaxed);
         loop {
             link.store(newest, Ordering::Relaxed);
             // Release: pairs with the Acquire of `run_callbacks`; publishes callback and link.
-            match chain.compare_exchange(newest, place + 1, Ordering::Release, Ordering::Relaxed) {
+            match chain.compare_exchange_weak(
+                newest,
+                place + 1,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => newest = now,
             }
@@ -384,19 +423,19 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
-        let outcome = self.pool.slot(self.slot).state.load().outcome();
+        let outcome = self.place().state.load().outcome();
         let error = if self.taken {
             Some(JobError::AlreadyTaken)
         } else {
             // SAFETY: the job's outcome; the payload is this handle's.
-            unsafe { self.pool.job_error(self.slot, outcome) }
+            unsafe { self.pool.job_error(self.place(), outcome) }
         };
         let mut callback = Some(callback);
         self.pool.guarded(&mut || {
             let outcome = match &error {
                 Some(error) => Err(error),
                 // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
-                None => Ok(unsafe { &*self.pool.result_place(self.slot).cast::<T>() }),
+                None => Ok(unsafe { &*self.pool.result_place(self.place()).cast::<T>() }),
             };
             if let Some(callback) = callback.take() {
                 callback(outcome);
@@ -410,12 +449,12 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.pool.slot(self.slot).state.load().is_ready()
+        self.place().state.load().is_ready()
     }
 
     /// Whether the job failed: ended with an error other than cancellation.
     pub(crate) fn failed(&self) -> bool {
-        self.pool.slot(self.slot).state.load().failed()
+        self.place().state.load().failed()
     }
 
     /// Waits until the clock shows `deadline`.
@@ -448,7 +487,7 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Leaves the waker; true if the job is done instead.
     pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
-        let slot = self.pool.slot(self.slot);
+        let slot = self.place();
         if slot.state.load().is_ready() {
             return true;
         }
@@ -484,7 +523,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// The cell is this handle's and holds nothing.
     unsafe fn leave(&self, waiting: Waiting) -> bool {
-        let slot = self.pool.slot(self.slot);
+        let slot = self.place();
         // SAFETY: the caller's promise.
         unsafe { slot.put_waiting(waiting) };
         if slot.state.set_waiting() {
@@ -497,62 +536,53 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
     /// if it is ready or about to be.
-    pub(crate) fn enlist(&mut self, member: Member) -> bool {
+    pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
+        let waiting = Waiting::Set(member, membership);
         if !self.delist() {
-            self.pool.forget_waiting(Waiting::Set(member));
+            self.pool.forget_waiting(waiting);
             return false;
         }
         // SAFETY: `delist` says that the cell is this handle's and empty.
-        unsafe { self.leave(Waiting::Set(member)) }
+        unsafe { self.leave(waiting) }
     }
 
     /// Takes back what was left for the completer. False: the completer has it.
     pub(crate) fn delist(&mut self) -> bool {
-        self.pool.delist(self.slot)
+        self.pool.delist(self.place())
     }
 
     /// Takes result or error. The job is ready.
     fn take(&mut self) -> Result<T, JobError> {
-        self.take_from(self.pool.slot(self.slot).state.load())
+        let slot = self.place();
+        self.take_from(slot, slot.state.load())
     }
 
-    /// [`take`](Self::take), when the state is known.
-    fn take_from(&mut self, ready: Snapshot) -> Result<T, JobError> {
+    /// [`take`](Self::take), when slot and state are known.
+    fn take_from(&mut self, slot: SlotRef<'p>, ready: Snapshot) -> Result<T, JobError> {
         if self.taken || ready.outcome() != Outcome::Returned {
-            return Err(self.why_nothing());
+            // SAFETY: ready, and this is the handle.
+            return Err(unsafe { self.pool.why_nothing(slot) });
         }
         self.taken = true;
-        let slot = self.pool.slot(self.slot);
         // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
         // since `taken` is set.
         unsafe {
-            let value = slot.value();
-            match slot.vtable().place {
-                Place::Inline => Ok(value.cast::<T>().read()),
-                Place::Spilled(release) => {
-                    let place = value.cast::<*mut u8>().read();
-                    let result = place.cast::<T>().read();
-                    release(place);
-                    Ok(result)
-                }
+            let spilled = slot.vtable().spilled;
+            let mut place = slot.payload();
+            if spilled.is_some() {
+                place = place.cast::<*mut u8>().read();
             }
+            let result = place.cast::<T>().read();
+            if let Some(release) = spilled {
+                release(place);
+            }
+            Ok(result)
         }
-    }
-
-    #[cold]
-    fn why_nothing(&mut self) -> JobError {
-        self.take_error().unwrap_or(JobError::AlreadyTaken)
     }
 
     fn take_error(&mut self) -> Option<JobError> {
-        let outcome = self.pool.slot(self.slot).state.load().outcome();
-        if outcome == Outcome::Panicked {
-            // SAFETY: ready and panicked, so a panic is there, and it is this handle's.
-            let panic: Panic = unsafe { self.pool.take_panic(self.slot) };
-            return Some(JobError::Panicked(panic));
-        }
-        // SAFETY: the job's outcome; the payload is this handle's.
-        unsafe { self.pool.job_error(self.slot, outcome) }
+        // SAFETY: ready, and this is the handle.
+        unsafe { self.pool.take_error(self.place()) }
     }
 }
 
@@ -573,11 +603,12 @@ impl<T> Future for JobFuture<'_, T> {
 
 impl<T> Drop for JobFuture<'_, T> {
     fn drop(&mut self) {
+        let slot = self.place();
         if self.taken {
             // A job that has returned is in no queue, so nobody but the handle needs its slot.
-            self.pool.free_slot(self.slot);
+            self.pool.free_slot(slot);
         } else {
-            self.pool.drop_handle(self.slot);
+            self.pool.drop_handle(slot);
         }
     }
 }

@@ -75,9 +75,9 @@ impl<'p> Raw<'p> {
             .groups()
             .any(|(word, _)| word.load(Ordering::Relaxed) & IDLE != 0);
         if !(someone_is_idle && self.wake_idle_worker())
-            && let Some(installed) = self.installed_by(phase)
+            && let Some(port) = self.port_in(phase)
         {
-            installed.port.no_idle_worker();
+            port.no_idle_worker();
             return self.phase();
         }
         phase
@@ -96,7 +96,7 @@ impl<'p> Raw<'p> {
                 let bit = unclaimed & unclaimed.wrapping_neg();
                 // Relaxed: the fence of `wake_worker`, which comes before, pairs with the Acquire of
                 // `retract`, so that the claimed worker finds the job.
-                match word.compare_exchange(
+                match word.compare_exchange_weak(
                     now,
                     now | (bit << GROUP),
                     Ordering::Relaxed,

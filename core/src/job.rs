@@ -16,7 +16,7 @@ use crate::{
     error::JobError,
     pool::Raw,
     scope::ScopeState,
-    slot::{JobVTable, PAYLOAD_ALIGN, Place, RunChain, Step, Suspend},
+    slot::{JobVTable, PAYLOAD_ALIGN, RunChain, SlotRef, Step, Suspend},
     task::task_waker,
     token::CancelToken,
     work,
@@ -64,18 +64,18 @@ unsafe impl Spill for BuildError {
     unsafe fn release<V>(_place: NonNull<V>) {}
 }
 
-/// How a `V` is stored in a payload of `BYTES` bytes, of which the first `OFFSET` are taken.
-pub(crate) struct Stored<V, S, const BYTES: usize, const OFFSET: usize>(PhantomData<(V, S)>);
+/// How a `V` is stored in a payload of `BYTES` bytes, of which the last `KEPT` are kept for others.
+pub(crate) struct Stored<V, S, const BYTES: usize, const KEPT: usize>(PhantomData<(V, S)>);
 
-impl<V, S: Spill, const BYTES: usize, const OFFSET: usize> Stored<V, S, BYTES, OFFSET> {
+impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEPT> {
     /// Whether it fits the payload itself.
-    pub(crate) const FITS: bool = size_of::<V>() <= capacity(BYTES).saturating_sub(OFFSET)
-        && align_of::<V>() <= PAYLOAD_ALIGN;
+    pub(crate) const FITS: bool =
+        size_of::<V>() <= capacity(BYTES).saturating_sub(KEPT) && align_of::<V>() <= PAYLOAD_ALIGN;
 
-    const PLACE: Place = if Self::FITS {
-        Place::Inline
+    const SPILLED: Option<unsafe fn(*mut u8)> = if Self::FITS {
+        None
     } else {
-        Place::Spilled(Self::release)
+        Some(Self::release)
     };
 
     /// # Safety
@@ -138,19 +138,16 @@ impl<V, S: Spill, const BYTES: usize, const OFFSET: usize> Stored<V, S, BYTES, O
     /// As for `take`.
     pub(crate) unsafe fn drop(payload: *mut u8) {
         /// Frees the place even if the value's destructor panics.
-        struct Release<V, S: Spill, const BYTES: usize, const OFFSET: usize>(
-            *mut V,
-            PhantomData<S>,
-        );
-        impl<V, S: Spill, const BYTES: usize, const OFFSET: usize> Drop for Release<V, S, BYTES, OFFSET> {
+        struct Release<V, S: Spill, const BYTES: usize, const KEPT: usize>(*mut V, PhantomData<S>);
+        impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Drop for Release<V, S, BYTES, KEPT> {
             fn drop(&mut self) {
                 // SAFETY: the value was dropped, as far as its destructor got.
-                unsafe { Stored::<V, S, BYTES, OFFSET>::release(self.0.cast()) };
+                unsafe { Stored::<V, S, BYTES, KEPT>::release(self.0.cast()) };
             }
         }
         // SAFETY: the caller's promise.
         unsafe {
-            let place = Release::<V, S, BYTES, OFFSET>(Self::locate(payload), PhantomData);
+            let place = Release::<V, S, BYTES, KEPT>(Self::locate(payload), PhantomData);
             ptr::drop_in_place(place.0);
         }
     }
@@ -175,7 +172,7 @@ pub(crate) trait Job: Sized {
     #[cfg(feature = "remote")]
     const TRAVELS: Option<crate::remote::Travels<Self>> = None;
     /// One step of it. `self` is pinned from the first step on.
-    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<Self::Output>;
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<Self::Output>;
 }
 
 /// A job where it lies. A closure takes itself out to run; a task is polled in place.
@@ -200,7 +197,7 @@ impl<F: FnOnce() -> T, T> Job for Closure<F> {
     type Output = T;
 
     #[inline(always)]
-    fn step(this: JobPlace<'_, Self>, _pool: Raw<'_>, _slot: u16) -> Poll<T> {
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         Poll::Ready((this.take().0)())
     }
 }
@@ -212,8 +209,8 @@ impl<F: FnOnce(&CancelToken<'_>) -> T, T> Job for Cancellable<F> {
     type Output = T;
 
     #[inline]
-    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<T> {
-        Poll::Ready((this.take().0)(&CancelToken::new(pool, slot)))
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<T> {
+        Poll::Ready((this.take().0)(&CancelToken::new(slot)))
     }
 }
 
@@ -224,8 +221,8 @@ impl<Fut: Future> Job for Task<Fut> {
     type Output = Fut::Output;
     const SUSPEND: Option<Suspend> = Some(work::suspend);
 
-    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<Fut::Output> {
-        // SAFETY: a task is made only of a pool that lives for ever (`spawn` takes `&'static`).
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<Fut::Output> {
+        // SAFETY: a task is made only by `spawn`, of a pool that lives for ever.
         let waker = unsafe { task_waker(pool, slot) };
         // SAFETY: the job is there; it stays in its payload until it is dropped there, so it is
         // pinned.
@@ -241,9 +238,9 @@ impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
     type Output = ();
     const RUN_CHAIN: Option<RunChain> = Some(work::run_chain);
 
-    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<()> {
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<()> {
         let callback = this.take().0;
-        let outcome = pool.slot(slot).state.load().outcome();
+        let outcome = slot.state.load().outcome();
         // SAFETY: the job's outcome; its payload stays until all callbacks have returned.
         match unsafe { pool.job_error(slot, outcome) } {
             Some(error) => callback(Err(&error)),
@@ -261,22 +258,22 @@ pub(crate) struct Promised<T>(pub(crate) PhantomData<fn() -> T>);
 impl<T> Job for Promised<T> {
     type Output = T;
 
-    fn step(_this: JobPlace<'_, Self>, _pool: Raw<'_>, _slot: u16) -> Poll<T> {
+    fn step<'p>(_this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         // Not in any queue, so never run.
         Poll::Pending
     }
 }
 
-/// The vtable of a job `J` in a pool that stores by `S` in `BYTES`, behind `OFFSET` other bytes.
-pub(crate) struct VTableOf<J, S, const BYTES: usize, const OFFSET: usize>(PhantomData<(J, S)>);
+/// The vtable of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
+pub(crate) struct VTableOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);
 
-impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, BYTES, OFFSET> {
+impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYTES, KEPT> {
     pub(crate) const TABLE: JobVTable = JobVTable {
         run: Self::run,
-        drop_job: Stored::<J, S, BYTES, OFFSET>::drop,
-        drop_result: Stored::<J::Output, S, BYTES, OFFSET>::drop,
-        place: Stored::<J::Output, S, BYTES, OFFSET>::PLACE,
-        leave_scope: if OFFSET == 0 {
+        drop_job: Stored::<J, S, BYTES, KEPT>::drop,
+        drop_result: Stored::<J::Output, S, BYTES, KEPT>::drop,
+        spilled: Stored::<J::Output, S, BYTES, KEPT>::SPILLED,
+        leave_scope: if KEPT == 0 {
             None
         } else {
             Some(ScopeState::leave)
@@ -284,7 +281,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
         suspend: J::SUSPEND,
         run_chain: J::RUN_CHAIN,
         #[cfg(feature = "remote")]
-        travel: crate::remote::TravelOf::<J, S, BYTES, OFFSET>::TRAVEL,
+        travel: crate::remote::TravelOf::<J, S, BYTES, KEPT>::TRAVEL,
     };
 
     /// Fails the build if job or result do not fit.
@@ -299,43 +296,43 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
                 "the job's result asks for more alignment than the BYTES of a slot have (8)"
             );
             assert!(
-                Stored::<J, S, BYTES, OFFSET>::FITS,
+                Stored::<J, S, BYTES, KEPT>::FITS,
                 "the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference"
             );
             assert!(
-                Stored::<J::Output, S, BYTES, OFFSET>::FITS,
+                Stored::<J::Output, S, BYTES, KEPT>::FITS,
                 "the job's result does not fit a slot of the pool: raise the pool's BYTES"
             );
         }
     };
 
-    unsafe fn run(payload: *mut u8, pool: Raw<'_>, slot: u16) -> Step {
+    unsafe fn run<'p>(payload: *mut u8, pool: Raw<'p>, slot: SlotRef<'p>) -> Step {
         /// Drops the job, if it is still there, when its step is over or has panicked.
-        struct Leave<J, S: Spill, const BYTES: usize, const OFFSET: usize> {
+        struct Leave<J, S: Spill, const BYTES: usize, const KEPT: usize> {
             payload: *mut u8,
             place: *mut J,
             there: bool,
             keep: bool,
             marker: PhantomData<S>,
         }
-        impl<J, S: Spill, const BYTES: usize, const OFFSET: usize> Drop for Leave<J, S, BYTES, OFFSET> {
+        impl<J, S: Spill, const BYTES: usize, const KEPT: usize> Drop for Leave<J, S, BYTES, KEPT> {
             fn drop(&mut self) {
                 if self.keep {
                     return;
                 }
                 if self.there {
                     // SAFETY: the job is there, and nobody else is at work on it.
-                    unsafe { Stored::<J, S, BYTES, OFFSET>::drop(self.payload) };
+                    unsafe { Stored::<J, S, BYTES, KEPT>::drop(self.payload) };
                 } else {
                     // SAFETY: the job was moved out.
-                    unsafe { Stored::<J, S, BYTES, OFFSET>::release(self.place.cast()) };
+                    unsafe { Stored::<J, S, BYTES, KEPT>::release(self.place.cast()) };
                 }
             }
         }
-        let mut leave = Leave::<J, S, BYTES, OFFSET> {
+        let mut leave = Leave::<J, S, BYTES, KEPT> {
             payload,
             // SAFETY: the caller owns the payload, which holds a job.
-            place: unsafe { Stored::<J, S, BYTES, OFFSET>::locate(payload) },
+            place: unsafe { Stored::<J, S, BYTES, KEPT>::locate(payload) },
             there: true,
             keep: false,
             marker: PhantomData,
@@ -353,7 +350,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> VTableOf<J, S, B
             Poll::Ready(output) => {
                 drop(leave);
                 // SAFETY: the payload is empty now, and the caller's.
-                unsafe { Stored::<J::Output, S, BYTES, OFFSET>::put(payload, output) };
+                unsafe { Stored::<J::Output, S, BYTES, KEPT>::put(payload, output) };
                 Step::Ready
             }
         }

@@ -4,6 +4,7 @@ use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use crate::{
     free_list::FreeWords,
+    job::capacity,
     pool::{Dims, Raw, Seat, Shared, Waiter},
     queue::{Cell, Lane, Queue},
     slot::Slot,
@@ -78,8 +79,7 @@ impl PoolConfig {
         let (waiters_at, end) = place::<Waiter>(end, config.waiters);
         let (seats_at, end) = place::<Seat>(end, config.workers);
         let dims = Dims {
-            slots: config.slots,
-            bytes: BYTES,
+            bytes: capacity(BYTES),
             priorities: config.priorities,
             workers: config.workers,
             waiters: config.waiters,
@@ -91,7 +91,6 @@ impl PoolConfig {
             seats_at,
             cell_words: Queue::words(config.slots),
             free_words: FreeWords::for_slots(config.slots),
-            task_wakers: &TaskWakers::<Lent<BYTES>>::TABLE,
         };
         (dims, end)
     }
@@ -210,7 +209,10 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         // all of it.
         unsafe {
             let dims = &(*self.head.as_ptr()).dims;
-            PoolRef::new(Raw::new(self.head.cast(), dims))
+            PoolRef::new(
+                Raw::new(self.head.cast(), dims),
+                &TaskWakers::<Lent<BYTES>>::TABLE,
+            )
         }
     }
 }
@@ -224,7 +226,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, dims: Dims) {
     // SAFETY: the caller's promise; every place is inside the memory.
     unsafe {
         let base = head.cast::<u8>();
-        for index in 0..dims.slots {
+        for index in 0..dims.slots() {
             base.add(dims.slots_at)
                 .cast::<Slot<BYTES>>()
                 .add(index)
@@ -236,7 +238,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, dims: Dims) {
                 .add(index)
                 .write(Lane::new());
         }
-        for index in 0..dims.priorities * dims.slots {
+        for index in 0..dims.priorities * dims.slots() {
             base.add(dims.cells_at)
                 .cast::<Cell>()
                 .add(index)

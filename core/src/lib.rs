@@ -98,8 +98,8 @@
 //!
 //! # Targets and Cargo features
 //!
-//! The crate builds for any target with 16-bit and pointer-sized atomics, native or by way of
-//! `portable-atomic`. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
+//! The crate builds for any target with aligned pointers and with 16-bit and pointer-sized atomics,
+//! native or by way of `portable-atomic`. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
 //! extension) the application chooses how to make up for it, by a feature of `portable-atomic` in
 //! its own `Cargo.toml`:
 //!

@@ -3,7 +3,7 @@
 use core::{task::Waker, time::Duration};
 
 use crate::{
-    Port,
+    Parker,
     block::{Leave, Wait},
     error::{Blocked, BrokenReason, LossReason, RunError, ShutdownError},
     idle::Seated,
@@ -12,11 +12,11 @@ use crate::{
     pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
-    state::{BUSY, Outcome, QUEUED, SUSPENDED, Unsettled},
+    state::{BUSY, Outcome, QUEUED, SUSPENDED},
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
-    work::{Completion, Defer},
+    work::Defer,
     worker::{LentCaller, Worker, WorkerId},
 };
 
@@ -115,8 +115,8 @@ impl<'p> Raw<'p> {
     }
 
     fn run_pending(self, max: usize) -> usize {
-        match self.installed_by(self.phase()) {
-            Some(installed) => (installed.run_pending)(self, installed.port, max),
+        match self.port() {
+            Some(port) => port.run_pending(Pending { pool: self, max }),
             None => {
                 // A seat is for a context that can be told from others. This one is only counted.
                 self.count_in(true);
@@ -152,7 +152,7 @@ impl<'p> Raw<'p> {
     /// Ends every job that nobody is at work on.
     fn end_all(self, outcome: Outcome) {
         for index in self.used_slots() {
-            self.cancel(index, outcome);
+            self.cancel(self.slot(index), outcome);
         }
         self.reap();
     }
@@ -239,17 +239,8 @@ impl<'p> Raw<'p> {
             }
             let outcome = Outcome::WorkerLost;
             trace!("job {} ends: {:?}", index, outcome);
-            // SAFETY: `lose` made the caller the completer, which is `Linger(0)`, and keeps the slot
-            // occupied.
-            unsafe {
-                let scope = self.scope_of(index);
-                let completion = Completion {
-                    index,
-                    outcome,
-                    scope,
-                };
-                self.settle(completion, Unsettled::Linger(0));
-            }
+            // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+            unsafe { self.settle(slot, outcome, true) };
         }
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
@@ -267,19 +258,29 @@ impl<'p> Raw<'p> {
     }
 }
 
-/// Runs jobs in a worker's seat: that of the caller, or one that it takes meanwhile.
-fn run_pending_with(pool: Raw<'_>, port: &'static dyn Port, max: usize) -> usize {
-    if let Some(seat) = pool.current_worker() {
-        return pool.run_some(Some(seat), max);
+/// A call of `run_pending` of a pool that has a port.
+#[derive(Clone, Copy)]
+pub struct Pending<'p> {
+    pool: Raw<'p>,
+    max: usize,
+}
+
+impl Pending<'_> {
+    /// Runs the jobs in a worker's seat: that of the caller, or one that it takes meanwhile.
+    pub(crate) fn run(self, with_parker: impl FnOnce(&mut dyn FnMut(&dyn Parker))) -> usize {
+        let Self { pool, max } = self;
+        if let Some(seat) = pool.current_worker() {
+            return pool.run_some(Some(seat), max);
+        }
+        let mut count = 0;
+        with_parker(&mut |parker| {
+            let caller = LentCaller(parker);
+            // SAFETY: left at the end of this closure, before `caller` goes away.
+            let leave = unsafe { pool.join(&caller, true) }.map(Leave);
+            count = pool.run_some(leave.as_ref().map(|leave| leave.0), max);
+        });
+        count
     }
-    let mut count = 0;
-    port.with_parker(&mut |parker| {
-        let caller = LentCaller(parker);
-        // SAFETY: left at the end of this closure, before `caller` goes away.
-        let leave = unsafe { pool.join(&caller, true) }.map(Leave);
-        count = pool.run_some(leave.as_ref().map(|leave| leave.0), max);
-    });
-    count
 }
 
 const _: () = assert!(PAYLOAD_ALIGN >= size_of::<*const ScopeState>());
@@ -325,12 +326,12 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
     /// See [`StaticPool::install`](crate::StaticPool::install).
     pub fn install(self, port: &'static dyn crate::Port) -> bool {
-        self.raw.install(port, run_pending_with)
+        self.raw.install(port)
     }
 
     /// See [`StaticPool::capacity`](crate::StaticPool::capacity).
     pub fn capacity(self) -> usize {
-        self.raw.dims().slots
+        self.raw.dims().slots()
     }
 
     /// See [`StaticPool::free_slots`](crate::StaticPool::free_slots).

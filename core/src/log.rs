@@ -11,7 +11,7 @@ macro_rules! trace {
         defmt::trace!($text $(, $arg)*);
         #[cfg(feature = "log")]
         log::trace!($text $(, $arg)*);
-        $(let _ = &$arg;)*
+        $(let _ = || $arg;)*
     }};
 }
 
@@ -21,7 +21,7 @@ macro_rules! warning {
         defmt::warn!($text $(, $arg)*);
         #[cfg(feature = "log")]
         log::warn!($text $(, $arg)*);
-        $(let _ = &$arg;)*
+        $(let _ = || $arg;)*
     }};
 }
 

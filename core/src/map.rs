@@ -7,6 +7,7 @@ use crate::{
     future::JobFuture,
     job::{Job, JobPlace, Spill},
     pool::Raw,
+    slot::SlotRef,
     submit::PoolRef,
 };
 
@@ -107,7 +108,7 @@ pub(crate) struct Call<F, A> {
 impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
     type Output = T;
 
-    fn step(this: JobPlace<'_, Self>, _pool: Raw<'_>, _slot: u16) -> Poll<T> {
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         let Self { function, item } = this.take();
         Poll::Ready(function(item))
     }

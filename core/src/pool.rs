@@ -7,7 +7,12 @@
 //!
 //! All of it is zero at first, so that a pool in a `static` needs no flash for its initial value.
 
-use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull, task::RawWakerVTable};
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit,
+    ptr::{self, NonNull},
+    task::RawWakerVTable,
+};
 
 use crate::{
     bell::Bell,
@@ -18,14 +23,17 @@ use crate::{
     queue::{Cell, Lane, Queue},
     slot::{Header, SlotRef},
     state::{DONE, QUEUED},
-    sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom, fence},
+    sync::{
+        AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom,
+        fence,
+    },
     tagged::Tagged,
     worker::Worker,
 };
 
 /// How large a pool's arrays are and where they begin, in bytes from the pool's address.
 pub(crate) struct Dims {
-    pub(crate) slots: usize,
+    /// Of each payload: its [`capacity`](crate::job::capacity).
     pub(crate) bytes: usize,
     pub(crate) priorities: usize,
     pub(crate) workers: usize,
@@ -38,8 +46,14 @@ pub(crate) struct Dims {
     pub(crate) waiters_at: usize,
     pub(crate) cell_words: Tagged,
     pub(crate) free_words: FreeWords,
-    /// For the tasks of this pool: knows how to get from a slot's address to the pool.
-    pub(crate) task_wakers: &'static RawWakerVTable,
+}
+
+impl Dims {
+    /// How many slots there are.
+    #[inline(always)]
+    pub(crate) fn slots(&self) -> usize {
+        self.free_words.slots()
+    }
 }
 
 /// The pool takes no new work.
@@ -73,19 +87,12 @@ pub(crate) struct Shared {
     joined: AtomicU32,
     /// Follows `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
+    /// Those of the tasks of this pool: know how to get from a slot's address to the pool. Null before the
+    /// first task, so that a program without tasks has no code for their wakers.
+    task_wakers: AtomicPtr<RawWakerVTable>,
     /// Follows `PORT_TAKEN` and `PORT`.
-    installed: UnsafeCell<MaybeUninit<Installed>>,
+    installed: UnsafeCell<MaybeUninit<&'static dyn Port>>,
 }
-
-/// A port, and what a pool does only if it has one: reached from here, it is in no other program.
-#[derive(Clone, Copy)]
-pub(crate) struct Installed {
-    pub(crate) port: &'static dyn Port,
-    /// `lifecycle::run_pending_with`.
-    pub(crate) run_pending: RunPending,
-}
-
-pub(crate) type RunPending = fn(Raw<'_>, &'static dyn Port, usize) -> usize;
 
 impl Shared {
     const_unless_loom! {
@@ -97,6 +104,7 @@ impl Shared {
                 phase: AtomicU32::new(0),
                 joined: AtomicU32::new(0),
                 reason: UnsafeCell::new(MaybeUninit::uninit()),
+                task_wakers: AtomicPtr::new(ptr::null_mut()),
                 installed: UnsafeCell::new(MaybeUninit::uninit()),
             }
         }
@@ -225,7 +233,7 @@ impl<'p> Raw<'p> {
     /// Slot `index`. An index comes from this pool's own lists, or from a loop below `slots`.
     #[inline(always)]
     pub(crate) fn slot(self, index: u16) -> SlotRef<'p> {
-        debug_assert!(usize::from(index) < self.dims.slots);
+        debug_assert!(usize::from(index) < self.dims.slots());
         let offset = self.dims.slots_at + usize::from(index) * self.dims.slot_size;
         // SAFETY: the index is below `slots`, so a slot of this pool begins there, valid for 'p.
         unsafe { SlotRef::new(self.at::<Header>(offset)) }
@@ -238,8 +246,8 @@ impl<'p> Raw<'p> {
         unsafe {
             let lane = self.at::<Lane>(self.dims.lanes_at).add(priority).as_ref();
             let cells = self.at::<Cell>(self.dims.cells_at);
-            let cells = cells.add(priority * self.dims.slots);
-            let cells = core::slice::from_raw_parts(cells.as_ptr(), self.dims.slots);
+            let cells = cells.add(priority * self.dims.slots());
+            let cells = core::slice::from_raw_parts(cells.as_ptr(), self.dims.slots());
             Queue::new(lane, cells, self.dims.cell_words)
         }
     }
@@ -262,16 +270,33 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Says of what layout the pool is. Before each task is submitted.
+    pub(crate) fn set_task_wakers(self, wakers: &'static RawWakerVTable) {
+        // Relaxed: always the same, and published with the task.
+        self.shared()
+            .task_wakers
+            .store(ptr::from_ref(wakers).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// The wakers of this pool's tasks.
+    ///
+    /// # Safety
+    ///
+    /// `set_task_wakers` happened before.
+    pub(crate) unsafe fn task_wakers(self) -> &'static RawWakerVTable {
+        // SAFETY: the caller's promise: it is a reference.
+        unsafe { &*self.shared().task_wakers.load(Ordering::Relaxed) }
+    }
+
     /// The port, if one is installed.
     #[inline(always)]
     pub(crate) fn port(self) -> Option<&'static dyn Port> {
-        self.installed_by(self.phase())
-            .map(|installed| installed.port)
+        self.port_in(self.phase())
     }
 
-    /// What is installed, if the phase says so.
+    /// The port, if the phase says that one is installed.
     #[inline(always)]
-    pub(crate) fn installed_by(self, phase: u32) -> Option<Installed> {
+    pub(crate) fn port_in(self, phase: u32) -> Option<&'static dyn Port> {
         // Acquire: pairs with the Release of `install`. Most pools on a chip have no port, and no barrier
         // for it.
         if phase & PORT == 0 || self.shared().phase.load(Ordering::Acquire) & PORT == 0 {
@@ -279,21 +304,21 @@ impl<'p> Raw<'p> {
         }
         self.shared().installed.with(|cell| {
             // SAFETY: PORT says that it was written; it is not written again.
-            Some(unsafe { (*cell).assume_init() })
+            Some(unsafe { *(*cell).assume_init_ref() })
         })
     }
 
     /// Installs the port; false if there is one already.
-    pub(crate) fn install(self, port: &'static dyn Port, run_pending: RunPending) -> bool {
+    pub(crate) fn install(self, port: &'static dyn Port) -> bool {
         // Relaxed: only says who writes the port.
         if self.shared().phase.fetch_or(PORT_TAKEN, Ordering::Relaxed) & PORT_TAKEN != 0 {
             return false;
         }
         self.shared().installed.with_mut(|cell| {
             // SAFETY: only the one who sets PORT_TAKEN gets here, and nobody reads before PORT.
-            unsafe { (*cell).write(Installed { port, run_pending }) };
+            unsafe { (*cell).write(port) };
         });
-        // Release: pairs with the Acquire of `installed_by`.
+        // Release: pairs with the Acquire of `port_in`.
         self.shared().phase.fetch_or(PORT, Ordering::Release);
         true
     }
@@ -323,19 +348,21 @@ impl<'p> Raw<'p> {
 
     /// Gives a slot back that nobody needs.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn free_slot(self, index: u16) {
-        let slot = self.slot(index);
+    pub(crate) fn free_slot(self, slot: SlotRef<'p>) {
         slot.state.vacate();
         let free = &self.shared().free;
-        if free.push(&self.dims.free_words, index, slot.link()) {
-            self.ring_waiters(ROOM);
-            // Relaxed: a waiter is in its place before it marks the list, and the list's word says
-            // which marks count.
-            free.unmark_waiting(&self.dims.free_words, || {
-                !self.waiters().iter().any(|waiter| {
-                    waiter.bell.is_taken() && waiter.interest.load(Ordering::Relaxed) & ROOM != 0
-                })
-            });
+        if free.push(&self.dims.free_words, slot.index(), slot.link()) {
+            self.tell_of_room();
+        }
+    }
+
+    /// Wakes those who wait for room. If there is none, the free list need not say so any more.
+    #[cold]
+    fn tell_of_room(self) {
+        let free = &self.shared().free;
+        let marked = free.marked();
+        if !self.ring_waiters(ROOM) {
+            free.unmark_waiting(&self.dims.free_words, marked);
         }
     }
 
@@ -392,16 +419,16 @@ impl<'p> Raw<'p> {
     pub(crate) fn reap(self) {
         for priority in 0..self.dims.priorities {
             while let Some(index) = self.dequeue_from(priority, true) {
-                self.leave_slot(index, QUEUED);
+                self.leave_slot(self.slot(index), QUEUED);
             }
         }
     }
 
     /// A party leaves the slot of an ended job; see [`State::leave`](crate::state::State::leave).
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn leave_slot(self, index: u16, party: u32) {
-        if self.slot(index).state.leave(party) {
-            self.free_slot(index);
+    pub(crate) fn leave_slot(self, slot: SlotRef<'p>, party: u32) {
+        if slot.state.leave(party) {
+            self.free_slot(slot);
         }
     }
 
@@ -489,16 +516,19 @@ impl<'p> Raw<'p> {
         self.shared().joined.fetch_sub(one, Ordering::Release);
     }
 
-    /// Wakes the waiters that are interested in `what`.
+    /// Wakes the waiters that are interested in `what`. False if there is none.
     #[cold]
-    pub(crate) fn ring_waiters(self, what: u16) {
+    pub(crate) fn ring_waiters(self, what: u16) -> bool {
+        let mut is_any = false;
         for waiter in self.waiters() {
             // Relaxed: a waiter that must be told has been seen by way of the free list's mark or
             // of a fence; the bell guards the waker.
             if waiter.interest.load(Ordering::Relaxed) & what != 0 {
                 waiter.bell.ring();
+                is_any = true;
             }
         }
+        is_any
     }
 
     /// How many jobs have not ended and are in one of these states. O(slots).

@@ -7,7 +7,7 @@
 
 use core::{task::Waker, time::Duration};
 
-use crate::error::Panic;
+use crate::{error::Panic, lifecycle::Pending};
 
 /// A way for one execution context to sleep until something wakes it.
 ///
@@ -103,8 +103,8 @@ pub unsafe trait Port: Sync {
         true
     }
 
-    /// Calls `f` exactly once. Where unwinding exists, a panic in it comes back as an error. The
-    /// default does not catch.
+    /// Calls `f` exactly once; a panic in it comes back as an error. The default does not catch. Not called
+    /// in a program whose panics abort.
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
         f();
         Ok(())
@@ -113,6 +113,13 @@ pub unsafe trait Port: Sync {
     /// Work was queued and there was no sleeping worker to wake for it. A pool that starts workers
     /// on demand starts one here; the default does nothing.
     fn no_idle_worker(&self) {}
+
+    /// What [`run_pending`](crate::StaticPool::run_pending) does only where there is a port, so that a
+    /// program without one has no code for it. Neither to be defined nor called.
+    #[doc(hidden)]
+    fn run_pending(&self, pending: Pending<'_>) -> usize {
+        pending.run(|f| self.with_parker(f))
+    }
 
     /// Something failed and nobody asked: a job without a handle, or a callback, panicked. The
     /// default drops it.

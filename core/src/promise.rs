@@ -63,12 +63,12 @@ impl<'p, T> Promise<'p, T> {
         let this = core::mem::ManuallyDrop::new(self);
         let (pool, slot) = (this.pool, this.pool.slot(this.slot));
         if slot.state.begin(0).is_none() {
-            pool.leave_slot(this.slot, QUEUED);
+            pool.leave_slot(slot, QUEUED);
             return Err(result);
         }
         // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
         unsafe { (this.put)(slot.payload(), result) };
-        pool.complete(this.slot, Outcome::Returned);
+        pool.complete(slot, Outcome::Returned);
         Ok(())
     }
 
@@ -84,12 +84,13 @@ impl<'p, T> Promise<'p, T> {
 
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
-        if self.pool.slot(self.slot).state.begin(0).is_some() {
+        let slot = self.pool.slot(self.slot);
+        if slot.state.begin(0).is_some() {
             let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
-            unsafe { self.pool.fail(self.slot, failure) };
+            unsafe { self.pool.fail(slot, failure) };
         } else {
-            self.pool.leave_slot(self.slot, QUEUED);
+            self.pool.leave_slot(slot, QUEUED);
         }
     }
 }

@@ -136,8 +136,9 @@ impl<'p> Queue<'p> {
     /// this: that is why a cell is always free.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn push(self, item: u16) {
-        loop {
-            // Acquire: pairs with the Release of `advance_tail`.
+        let mut pushed = false;
+        while !pushed {
+            // Acquire: pairs with the Release below, of the tail.
             let tail = self.lane.tail.load(Ordering::Acquire);
             let cell = self.cell(tail);
             // Relaxed: after the load of the tail, this is no older than what those found in the cells who
@@ -146,14 +147,13 @@ impl<'p> Queue<'p> {
             if self.is_unwritten(now, tail) {
                 let new = self.tagged.successor(tail, usize::from(item));
                 // Release: publishes the item's slot to the Acquire of `first`.
-                if cell
-                    .compare_exchange(now, new, Ordering::Release, Ordering::Relaxed)
-                    .is_ok()
-                {
-                    self.advance_tail(tail);
-                    return;
+                pushed = cell
+                    .compare_exchange_weak(now, new, Ordering::Release, Ordering::Relaxed)
+                    .is_ok();
+                if !pushed {
+                    back_off();
+                    continue;
                 }
-                back_off();
             } else {
                 // Another pusher wrote the cell and has not moved the tail yet: do it for it. Or the tail
                 // was out of date, and stays as it is.
@@ -161,22 +161,18 @@ impl<'p> Queue<'p> {
                 // Acquire: pairs with the Release above; who moves the tail for another passes on what
                 // that one knew.
                 cell.load(Ordering::Acquire);
-                self.advance_tail(tail);
             }
+            // If this fails, another does it, if only the next who comes here.
+            //
+            // Release: who finds the tail moved finds every cell before it written, in this lap and in
+            // the last.
+            let _ = self.lane.tail.compare_exchange_weak(
+                tail,
+                self.next(tail),
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
         }
-    }
-
-    /// Moves the tail past a cell that is written. If this fails, another has done it.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn advance_tail(self, tail: usize) {
-        // Release: pairs with the Acquire of `push`; who finds the tail moved finds every cell before
-        // it written, in this lap and in the last.
-        let _ = self.lane.tail.compare_exchange(
-            tail,
-            self.next(tail),
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
     }
 
     /// The head, and the item there. They belong together if the head is still the same after; if there
@@ -209,7 +205,7 @@ impl<'p> Queue<'p> {
             if wanted(item) {
                 // Release: who finds the head moved finds in the cells what was pushed before, and does
                 // not take the queue for empty.
-                let moved = self.lane.head.compare_exchange(
+                let moved = self.lane.head.compare_exchange_weak(
                     head,
                     self.next(head),
                     Ordering::Release,

@@ -5,7 +5,7 @@
 //! futures, since the count of jobs is kept by the jobs and not by the futures. The idea and the
 //! lifetimes are those of `std::thread::scope`.
 //!
-//! The scope's state is on the stack of its caller. Each scoped job's payload begins with its
+//! The scope's state is on the stack of its caller. Each scoped job's payload ends with its
 //! address; the completer counts the job out, as the very last thing it does with it. The waker is
 //! there from the beginning and is cloned before the count reaches zero, since with that the frame
 //! may be gone.
@@ -50,7 +50,8 @@ impl ScopeState {
                 None
             };
             // Release: what the job did comes before the scope's end, which reads with Acquire.
-            match pending.compare_exchange(now, now - 1, Ordering::Release, Ordering::Relaxed) {
+            match pending.compare_exchange_weak(now, now - 1, Ordering::Release, Ordering::Relaxed)
+            {
                 Ok(_) => {
                     if let Some(waker) = waker {
                         waker.wake();
@@ -164,15 +165,15 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         }
         self.state.pending.fetch_add(1, Ordering::Relaxed);
         let state = ptr::from_ref(self.state);
-        let prefix = |payload: *mut u8| {
-            // SAFETY: every payload has room for a pointer, and is aligned for it.
-            unsafe { payload.cast::<*const ScopeState>().write(state) };
+        let keep = |end: *mut u8| {
+            // SAFETY: PAYLOAD_ALIGN bytes are kept here, which have room for a pointer and are aligned.
+            unsafe { end.cast::<*const ScopeState>().write(state) };
         };
         // SAFETY: the scope ends only when each job that was counted in has been counted out.
         let put = unsafe {
             self.pool
                 .raw
-                .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, prefix, job)
+                .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, keep, job)
         };
         match put {
             // SAFETY: `put` set HANDLE for this.

@@ -20,7 +20,7 @@
 use core::{
     mem::{ManuallyDrop, MaybeUninit},
     ptr,
-    task::Waker,
+    task::{RawWakerVTable, Waker},
 };
 
 use crate::{
@@ -41,20 +41,11 @@ pub(crate) enum Step {
     Ready,
 }
 
-/// Where in the payload a job's result is.
-#[derive(Clone, Copy)]
-pub(crate) enum Place {
-    /// In the payload itself.
-    Inline,
-    /// The payload holds a pointer to it; the function frees what it points to, without dropping.
-    Spilled(unsafe fn(*mut u8)),
-}
-
 /// See [`suspend`](crate::work::suspend).
-pub(crate) type Suspend = fn(Raw<'_>, u16, Snapshot);
+pub(crate) type Suspend = for<'p> fn(Raw<'p>, SlotRef<'p>, Snapshot);
 
 /// See [`run_chain`](crate::work::run_chain).
-pub(crate) type RunChain = unsafe fn(Raw<'_>, u16, u16);
+pub(crate) type RunChain = for<'p> unsafe fn(Raw<'p>, u16, SlotRef<'p>);
 
 /// What the pool knows of a job's type.
 ///
@@ -64,15 +55,14 @@ pub(crate) struct JobVTable {
     /// One step of the job at this address, which is in this slot of this pool; for a callback, the
     /// slot is that of the job that it looks at. After `Ready` the result is there instead, after a
     /// panic nothing is.
-    pub(crate) run: unsafe fn(*mut u8, Raw<'_>, u16) -> Step,
+    pub(crate) run: for<'p> unsafe fn(*mut u8, Raw<'p>, SlotRef<'p>) -> Step,
     /// Drops the job at this address.
     pub(crate) drop_job: unsafe fn(*mut u8),
     /// Drops the result at this address, and frees where it was spilled to.
     pub(crate) drop_result: unsafe fn(*mut u8),
-    /// Where the result is.
-    pub(crate) place: Place,
-    /// If the payload begins with a pointer to a scope, with job and result behind it: counts the
-    /// job out of that scope.
+    /// If the payload holds a pointer to the result: frees what it points to, without dropping.
+    pub(crate) spilled: Option<unsafe fn(*mut u8)>,
+    /// If the payload ends with a pointer to a scope: counts the job out of that scope.
     pub(crate) leave_scope: Option<unsafe fn(*const ScopeState)>,
     /// For a task: what follows a step after which it is pending.
     pub(crate) suspend: Option<Suspend>,
@@ -83,18 +73,6 @@ pub(crate) struct JobVTable {
     pub(crate) travel: Option<crate::remote::Travel>,
 }
 
-impl JobVTable {
-    /// Where in the payload job and result begin.
-    #[inline(always)]
-    fn offset(&self) -> usize {
-        if self.leave_scope.is_some() {
-            PAYLOAD_ALIGN
-        } else {
-            0
-        }
-    }
-}
-
 /// A member of a waiting set: whom to tell, and which of the set's futures this is.
 #[derive(Clone, Copy)]
 pub(crate) struct Member {
@@ -103,10 +81,120 @@ pub(crate) struct Member {
     pub(crate) position: u16,
 }
 
-/// What the handle left for the completer. Two words, which is why there is no third variant.
+/// What a completer does with a set's member. Reached from the member, so that a program without sets
+/// has no code for them.
+pub(crate) struct Membership {
+    /// Adds the member's slot to the set's list of completions.
+    pub(crate) report: for<'p> fn(Raw<'p>, Member, SlotRef<'p>),
+    /// Wakes the set's waiter, and lets go of its bell, which the member has held.
+    pub(crate) tell: fn(Raw<'_>, Member),
+    /// Lets go of the set's bell without a word.
+    pub(crate) forget: fn(Raw<'_>, Member),
+}
+
+/// What the handle left for the completer.
 pub(crate) enum Waiting {
     Task(Waker),
-    Set(Member),
+    Set(Member, &'static Membership),
+}
+
+/// [`Waiting`] as it is stored, in two words. It owns nothing: one of its copies is taken.
+#[derive(Clone, Copy)]
+pub(crate) struct WaitCell {
+    data: WaitData,
+    /// The waker's vtable, or the byte behind a [`Membership`]'s address.
+    table: *const (),
+}
+
+#[derive(Clone, Copy)]
+union WaitData {
+    waker: *const (),
+    member: Member,
+}
+
+const _: () = assert!(
+    align_of::<RawWakerVTable>() > 1 && align_of::<Membership>() > 1,
+    "pointers are aligned, so that an odd `table` is a set's"
+);
+
+impl WaitCell {
+    fn of(waiting: Waiting) -> Self {
+        match waiting {
+            Waiting::Task(waker) => {
+                let waker = ManuallyDrop::new(waker);
+                Self {
+                    data: WaitData {
+                        waker: waker.data(),
+                    },
+                    table: ptr::from_ref(waker.vtable()).cast(),
+                }
+            }
+            Waiting::Set(member, membership) => Self {
+                data: WaitData { member },
+                table: ptr::from_ref(membership).cast::<()>().wrapping_byte_add(1),
+            },
+        }
+    }
+
+    /// The set's member, if it is one. A member owns nothing.
+    fn member(self) -> Option<(Member, &'static Membership)> {
+        if self.table.addr().is_multiple_of(2) {
+            return None;
+        }
+        let membership = self.table.wrapping_byte_sub(1).cast::<Membership>();
+        // SAFETY: odd, so `of` made both of a member.
+        Some(unsafe { (self.data.member, &*membership) })
+    }
+
+    /// Adds the slot to the list of the set, if it is one.
+    pub(crate) fn report<'p>(self, pool: Raw<'p>, slot: SlotRef<'p>) {
+        if let Some((member, membership)) = self.member() {
+            (membership.report)(pool, member, slot);
+        }
+    }
+
+    /// Wakes who was left.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take`](Self::take).
+    pub(crate) unsafe fn tell(self, pool: Raw<'_>) {
+        match self.member() {
+            Some((member, membership)) => (membership.tell)(pool, member),
+            // SAFETY: the caller's promise; not a member.
+            None => unsafe { self.waker() }.wake(),
+        }
+    }
+
+    /// The waker or member itself.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns what was left, and takes it once.
+    pub(crate) unsafe fn take(self) -> Waiting {
+        match self.member() {
+            Some((member, membership)) => Waiting::Set(member, membership),
+            // SAFETY: the caller's promise; not a member.
+            None => Waiting::Task(unsafe { self.waker() }),
+        }
+    }
+
+    /// The waker itself.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take`](Self::take), and there is no member.
+    unsafe fn waker(self) -> Waker {
+        // SAFETY: no member, so `of` made both of a waker, which is the caller's.
+        unsafe { Waker::new(self.data.waker, &*self.table.cast::<RawWakerVTable>()) }
+    }
+
+    /// Whether it is this waker, which may have been taken: its parts are looked at, and nothing else.
+    fn is(self, waker: &Waker) -> bool {
+        ptr::eq(self.table, ptr::from_ref(waker.vtable()).cast())
+            // SAFETY: the table is a waker's, so `of` made both of one.
+            && unsafe { self.data.waker } == waker.data()
+    }
 }
 
 /// The part of a slot that does not depend on `BYTES`.
@@ -118,9 +206,9 @@ pub(crate) struct Header {
     pub(crate) link: AtomicU16,
     /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
     pub(crate) callbacks: AtomicU16,
-    /// The slot's own index, for a task's waker. Written before the slot is used for the first time,
+    /// The slot's own index. Written before the slot is used for the first time,
     /// and not again.
-    pub(crate) index: AtomicU16,
+    index: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
     /// Follows the `WAITING` protocol.
@@ -128,9 +216,6 @@ pub(crate) struct Header {
     /// Stands for the payload in the eyes of the model checker; of no size otherwise.
     payload: UnsafeCell<()>,
 }
-
-/// [`Waiting`] as it is stored.
-type WaitCell = ManuallyDrop<Waiting>;
 
 /// The bytes that hold job and result, aligned as `PAYLOAD_ALIGN` says.
 #[repr(C, align(8))]
@@ -180,6 +265,12 @@ pub(crate) struct SlotRef<'p> {
     pool: core::marker::PhantomData<&'p Header>,
 }
 
+// SAFETY: what is reachable is shared under the protocols of the modules, which are made for any number
+// of contexts; jobs and results are `Send` by the bounds of the submitting methods.
+unsafe impl Send for SlotRef<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SlotRef<'_> {}
+
 impl core::ops::Deref for SlotRef<'_> {
     type Target = Header;
 
@@ -224,6 +315,13 @@ impl<'p> SlotRef<'p> {
         self.header().index.store(index, Ordering::Relaxed);
     }
 
+    /// The slot's index. It is in use, or was.
+    #[inline(always)]
+    pub(crate) fn index(self) -> u16 {
+        // Relaxed: it was written before the slot had its first tenant, whose state was published.
+        self.header().index.load(Ordering::Relaxed)
+    }
+
     /// Where the payload begins, for its owner to write to.
     #[inline(always)]
     pub(crate) fn payload(self) -> *mut u8 {
@@ -244,41 +342,17 @@ impl<'p> SlotRef<'p> {
         unsafe { self.header.as_ptr().cast::<u8>().add(PAYLOAD_OFFSET) }
     }
 
-    /// Where job and result begin: behind the scope's pointer if there is one.
-    ///
-    /// # Safety
-    ///
-    /// As for [`vtable`](Self::vtable), and the payload belongs to the caller.
-    #[inline(always)]
-    pub(crate) unsafe fn value(self) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        let offset = unsafe { self.vtable() }.offset();
-        // SAFETY: a scoped job was checked to fit behind its scope's pointer.
-        unsafe { self.payload().add(offset) }
-    }
-
-    /// [`value`](Self::value), for one of several readers.
-    ///
-    /// # Safety
-    ///
-    /// As for [`vtable`](Self::vtable), and the payload is not written meanwhile.
-    pub(crate) unsafe fn value_shared(self) -> *const u8 {
-        // SAFETY: the caller's promise.
-        let offset = unsafe { self.vtable() }.offset();
-        // SAFETY: a scoped job was checked to fit behind its scope's pointer.
-        unsafe { self.payload_shared().add(offset) }
-    }
-
-    /// The address at the beginning of a scoped job's payload. It is there from submit until the
-    /// slot is free, whoever is at work on the rest.
+    /// The address at the end of a scoped job's payload, which has so many bytes. It is there from
+    /// submit until the slot is free, whoever is at work on the rest.
     ///
     /// # Safety
     ///
     /// The slot is occupied by a scoped job.
-    pub(crate) unsafe fn scope_address(self) -> *const ScopeState {
+    pub(crate) unsafe fn scope_address(self, bytes: usize) -> *const ScopeState {
         // SAFETY: the caller's promise.
         unsafe {
             self.payload_address()
+                .add(bytes - PAYLOAD_ALIGN)
                 .cast_const()
                 .cast::<*const ScopeState>()
                 .read()
@@ -320,8 +394,18 @@ impl<'p> SlotRef<'p> {
     pub(crate) unsafe fn put_waiting(self, waiting: Waiting) {
         self.header().waiting.with_mut(|cell| {
             // SAFETY: the caller's promise.
-            unsafe { (*cell).write(ManuallyDrop::new(waiting)) };
+            unsafe { (*cell).write(WaitCell::of(waiting)) };
         });
+    }
+
+    /// A copy of what is in the cell, if anything is.
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes the cell meanwhile: the caller is the handle, or COLLECTED is set.
+    pub(crate) unsafe fn waiting(self) -> MaybeUninit<WaitCell> {
+        // SAFETY: the caller's promise.
+        self.header().waiting.with(|cell| unsafe { *cell })
     }
 
     /// The set that the future reports to, if it does.
@@ -331,29 +415,19 @@ impl<'p> SlotRef<'p> {
     /// The caller has found the job in the set's list. So it was the set that was taken from the cell,
     /// which stays there as it is, and nobody changes the cell meanwhile.
     pub(crate) unsafe fn member(self) -> Option<Member> {
-        self.header().waiting.with(|cell| {
-            // SAFETY: the caller's promise.
-            match unsafe { &**(*cell).assume_init_ref() } {
-                Waiting::Set(member) => Some(*member),
-                Waiting::Task(_) => None,
-            }
-        })
+        // SAFETY: the caller's promise.
+        let (member, _) = unsafe { self.waiting().assume_init() }.member()?;
+        Some(member)
     }
 
     /// Whether it is this waker that the handle left.
     ///
     /// # Safety
     ///
-    /// Somebody has called `put_waiting`, and nobody does meanwhile. What is there may have been
-    /// taken: its address is looked at, and nothing else.
+    /// Somebody has called `put_waiting`, and nobody does meanwhile.
     pub(crate) unsafe fn was_left_for(self, waker: &Waker) -> bool {
-        self.header().waiting.with(|cell| {
-            // SAFETY: the caller's promise.
-            match unsafe { &**(*cell).assume_init_ref() } {
-                Waiting::Task(left) => left.will_wake(waker),
-                Waiting::Set(_) => false,
-            }
-        })
+        // SAFETY: the caller's promise.
+        unsafe { self.waiting().assume_init() }.is(waker)
     }
 
     /// Takes what was left in the cell.
@@ -363,10 +437,8 @@ impl<'p> SlotRef<'p> {
     /// The cell belongs to the caller by the `WAITING` protocol, and nothing was taken since the
     /// last `put_waiting`.
     pub(crate) unsafe fn take_waiting(self) -> Waiting {
-        self.header().waiting.with(|cell| {
-            // SAFETY: the caller's promise.
-            ManuallyDrop::into_inner(unsafe { (*cell).assume_init_read() })
-        })
+        // SAFETY: the caller's promise.
+        unsafe { self.waiting().assume_init().take() }
     }
 }
 

@@ -18,7 +18,8 @@
 //!     begin     `State::begin`         a worker takes the job out of the queue to poll it
 //!     suspend   `State::suspend`       a task returned `Pending`; `wake` queues it again
 //!     claim     `State::claim`         cancel, shutdown and break take a job that nobody polls
-//!     complete  `State::publish`       the outcome is there; callbacks run; waiters are woken
+//!     complete  `State::publish`       the outcome is there, for a handle that does not wait yet
+//!               `State::settle`        the same for everybody else: callbacks run; waiters are woken
 //! ```
 //!
 //! Three parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`) and the
@@ -36,6 +37,7 @@
 //! | `WAITING` | the handle left a waker | the cell is full; its owner is who clears the bit |
 //! | `COLLECTED` | the completer cleared `WAITING` | nobody writes the cell any more |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
+//! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer leaves it at last |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
 //! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
@@ -58,13 +60,14 @@ pub(crate) const HANDLE: u32 = 1 << 5;
 pub(crate) const WAITING: u32 = 1 << 6;
 pub(crate) const CALLBACKS: u32 = 1 << 7;
 pub(crate) const DONE: u32 = 1 << 8;
-const OUTCOME_SHIFT: u32 = 9;
+pub(crate) const SCOPED: u32 = 1 << 9;
+const OUTCOME_SHIFT: u32 = 10;
 const OUTCOME: u32 = 0b111 << OUTCOME_SHIFT;
-const PRIORITY_SHIFT: u32 = 12;
+const PRIORITY_SHIFT: u32 = 13;
 const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
-const RUNNER_SHIFT: u32 = 16;
+const RUNNER_SHIFT: u32 = 17;
 const RUNNER: u32 = 0x3ff << RUNNER_SHIFT;
-pub(crate) const COLLECTED: u32 = 1 << 26;
+pub(crate) const COLLECTED: u32 = 1 << 27;
 
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;
@@ -83,6 +86,14 @@ pub(crate) enum Outcome {
     Broken = 4,
     /// The payload holds a `Failure`.
     Failed = 5,
+}
+
+impl Outcome {
+    /// The bits that say that the job has ended so.
+    #[inline(always)]
+    fn published(self) -> u32 {
+        DONE | ((self as u32) << OUTCOME_SHIFT)
+    }
 }
 
 impl Snapshot {
@@ -139,12 +150,6 @@ impl Snapshot {
     pub(crate) fn priority(self) -> usize {
         ((self.0 & PRIORITY) >> PRIORITY_SHIFT) as usize
     }
-
-    /// Nobody needs the slot any more.
-    #[inline(always)]
-    fn is_abandoned(self) -> bool {
-        self.has(DONE) && self.lacks(QUEUED | BUSY | HANDLE)
-    }
 }
 
 /// What became of a task that returned `Pending`.
@@ -158,25 +163,12 @@ pub(crate) enum Suspension {
     Cancel,
 }
 
-/// What a completer finds when the outcome is published, and goes on with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unsettled {
-    /// A handle and its waiter, which the caller has collected and takes from the cell; then `settle`,
-    /// as this runner.
-    Collected(u16),
-    /// Callbacks, or nobody to take the result; or the caller has just declared the worker lost, and
-    /// anything may be left: `settle`, as this runner.
-    Linger(u16),
-    /// The worker had been declared lost. The payload is the caller's to drop, then `leave` as the queue.
-    TooLate,
-}
-
-/// What a completer that lingers does next.
+/// What a completer does next, when there is more than a handle to hand the result to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Settle {
     /// Run the callbacks that are in the chain, and come back.
     Callbacks,
-    /// Collect the waiter, and come back.
+    /// The waiter is collected: take it from the cell, and come back.
     Waiter,
     /// There is no handle: drop the payload, then `leave`.
     Unclaimed,
@@ -195,6 +187,17 @@ pub(crate) enum TakenBack {
     Empty,
     /// The completer has collected it, and has left or is about to.
     Gone,
+}
+
+/// What the handle found that went away before it took the result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Detached {
+    /// There is no handle any more.
+    Alone,
+    /// Nor a waiter: what the handle left in the cell is its own again.
+    WithWaiting,
+    /// The outcome can be taken: the handle is there, to look again, drop the payload, and `leave`.
+    Ready,
 }
 
 /// The state word.
@@ -220,26 +223,49 @@ impl State {
     /// Relaxed on failure: who finds that there is nothing to swap touches nothing but what is its own
     /// already, before it has looked again.
     #[cfg_attr(not(target_os = "none"), inline)]
-    fn swap(&self, from: Snapshot, to: u32) -> Result<Snapshot, Snapshot> {
+    fn swap(&self, from: Snapshot, to: u32) -> Result<(), Snapshot> {
         match self
             .0
-            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange_weak(from.0, to, Ordering::AcqRel, Ordering::Relaxed)
         {
-            Ok(_) => Ok(Snapshot(to)),
+            Ok(_) => Ok(()),
             Err(now) => Err(Snapshot(now)),
         }
+    }
+
+    /// [`swap`](Self::swap) as one piece of code, for all the transitions that are rare.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn swap_rarely(&self, from: Snapshot, to: u32) -> Result<(), Snapshot> {
+        self.swap(from, to)
     }
 
     /// Repeats `step` until its swap succeeds. `step` returns the new word and what to report, or
     /// just what to report.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
+        self.transition_by(Self::swap, step)
+    }
+
+    /// [`transition`](Self::transition) for what not every job goes through: on a chip it takes less
+    /// code.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn rare_transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
+        self.transition_by(Self::swap_rarely, step)
+    }
+
+    #[inline(always)]
+    fn transition_by<R>(
+        &self,
+        swap: impl Fn(&Self, Snapshot, u32) -> Result<(), Snapshot>,
+        step: impl Fn(Snapshot) -> Result<(u32, R), R>,
+    ) -> R {
         let mut now = self.load();
         loop {
             match step(now) {
                 Err(report) => return report,
-                Ok((to, report)) => match self.swap(now, to) {
-                    Ok(_) => return report,
+                Ok((to, report)) => match swap(self, now, to) {
+                    Ok(()) => return report,
                     Err(other) => now = other,
                 },
             }
@@ -283,7 +309,7 @@ impl State {
     /// Takes a job that nobody is at work on, to end it without running it. `None` if there is no
     /// such job.
     pub(crate) fn claim(&self) -> Option<Snapshot> {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.is_claimable() {
                 let to = (s.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY;
                 Ok((to, Some(Snapshot(to))))
@@ -293,31 +319,23 @@ impl State {
         })
     }
 
-    /// Takes back a job that nobody has begun. False if somebody has.
+    /// Takes back a job that nobody has begun and whose future nobody has seen: it is cancelled, and the
+    /// payload is the caller's, to empty and then to `leave` as who is at work and as the handle. False
+    /// if somebody has begun it.
     pub(crate) fn take_back(&self) -> bool {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             // A task that was polled is SUSPENDED, or was; it must not be moved.
             if s.has(QUEUED) && s.lacks(SUSPENDED | BUSY | DONE) {
-                Ok((s.0 | BUSY, true))
+                Ok((s.0 | BUSY | Outcome::Cancelled.published(), true))
             } else {
                 Err(false)
             }
         })
     }
 
-    /// A job that was taken back leaves: no handle has been seen. True: the caller frees the slot; if
-    /// not, the queue does.
-    pub(crate) fn withdraw(&self) -> bool {
-        self.transition(|s| {
-            let cancelled = DONE | ((Outcome::Cancelled as u32) << OUTCOME_SHIFT);
-            let left = Snapshot((s.0 & !(BUSY | HANDLE)) | cancelled);
-            Ok((left.0, left.is_abandoned()))
-        })
-    }
-
     /// Asks a job that is being worked on to stop; false if it is not being worked on.
     pub(crate) fn request_cancel(&self) -> bool {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.has(BUSY) && s.lacks(DONE) {
                 Ok((s.0 | CANCEL, true))
             } else {
@@ -328,7 +346,7 @@ impl State {
 
     /// A task returned `Pending`.
     pub(crate) fn suspend(&self) -> Suspension {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             // DONE: its worker was declared lost; it ends like a cancelled one.
             if s.has(CANCEL | DONE) {
                 Err(Suspension::Cancel)
@@ -343,7 +361,7 @@ impl State {
 
     /// A waker fired. `Some`: the caller queues the task.
     pub(crate) fn wake(&self) -> Option<Snapshot> {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.has(SUSPENDED) && s.lacks(QUEUED) {
                 let to = s.0 | QUEUED;
                 Ok((to, Some(Snapshot(to))))
@@ -355,41 +373,38 @@ impl State {
         })
     }
 
-    /// The party that is `BUSY` publishes the outcome. `None`: there is a handle, and nothing else, and
-    /// the slot is the handle's now.
+    /// The party that is `BUSY` publishes the outcome if there is a handle, and nothing else: the slot
+    /// is the handle's then. If not, nothing has happened yet, and it is for `settle`.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn publish(&self, outcome: Outcome) -> Option<Unsettled> {
+    pub(crate) fn publish(&self, outcome: Outcome) -> bool {
         self.transition(|s| {
-            if s.has(DONE) {
-                return Err(Some(Unsettled::TooLate));
-            }
-            let done = s.0 | DONE | ((outcome as u32) << OUTCOME_SHIFT);
-            Ok(if s.has(HANDLE) && s.lacks(WAITING | CALLBACKS) {
-                (done & !BUSY, None)
-            } else if s.has(HANDLE) && s.lacks(CALLBACKS) {
-                let collected = (done & !WAITING) | COLLECTED;
-                (collected, Some(Unsettled::Collected(s.runner())))
+            if s.0 & (HANDLE | WAITING | CALLBACKS | SCOPED | DONE) == HANDLE {
+                Ok(((s.0 & !BUSY) | outcome.published(), true))
             } else {
-                (done, Some(Unsettled::Linger(s.runner())))
-            })
+                Err(false)
+            }
         })
     }
 
-    /// The completer leaves if there is nothing left to do. `runner`: from `publish`.
-    pub(crate) fn settle(&self, runner: u16) -> Settle {
-        self.transition(|s| {
+    /// The completer leaves if there is nothing left to do. At first it publishes the outcome, if it has
+    /// not. `runner`: its number plus one, if it is a worker.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn settle(&self, unpublished: Option<Outcome>, runner: u16) -> Settle {
+        let publication = unpublished.map_or(0, Outcome::published);
+        self.rare_transition(|s| {
+            let done = s.0 | publication;
             if runner != 0 && s.has(QUEUED) {
                 // A worker takes the index out of the queue when it begins: this is from `lose`.
                 Err(Settle::TakenOver)
             } else if s.has(CALLBACKS) {
-                Ok((s.0 & !CALLBACKS, Settle::Callbacks))
+                Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
-                Err(Settle::Unclaimed)
+                Ok((done, Settle::Unclaimed))
             } else if s.has(WAITING) {
-                Ok(((s.0 & !WAITING) | COLLECTED, Settle::Waiter))
+                Ok(((done & !WAITING) | COLLECTED, Settle::Waiter))
             } else {
                 // COLLECTED stays: a worker that was declared lost may be about to look at the cell.
-                Ok((s.0 & !BUSY, Settle::Left))
+                Ok((done & !BUSY, Settle::Left))
             }
         })
     }
@@ -399,7 +414,7 @@ impl State {
     /// in case that it comes back. So does what is in the payload, even a result: a callback may be
     /// looking at it.
     pub(crate) fn lose(&self, runner: u16) -> bool {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.lacks(BUSY) || s.has(QUEUED) || s.runner() != runner {
                 return Err(false);
             }
@@ -407,8 +422,8 @@ impl State {
                 // Nobody waits for the job, and its worker may be dropping the payload.
                 return Err(false);
             }
-            let outcome = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
-            Ok(((s.0 & !OUTCOME) | DONE | QUEUED | outcome, true))
+            let lost = QUEUED | Outcome::WorkerLost.published();
+            Ok(((s.0 & !OUTCOME) | lost, true))
         })
     }
 
@@ -416,20 +431,24 @@ impl State {
     /// is at work on it (`BUSY`), or the handle (`HANDLE`). True: it was the last, and frees the slot.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave(&self, party: u32) -> bool {
-        if self.load().lacks((QUEUED | BUSY | HANDLE) & !party) {
-            // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
-            return true;
+        loop {
+            // Anew after a swap that failed, which acquires nothing: who frees the slot has seen what the
+            // others did with it.
+            let now = self.load();
+            if now.lacks((QUEUED | BUSY | HANDLE) & !party) {
+                // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
+                return true;
+            }
+            if self.swap_rarely(now, now.0 & !party).is_ok() {
+                return false;
+            }
         }
-        self.transition(|s| {
-            let left = Snapshot(s.0 & !party);
-            Ok((left.0, left.is_abandoned()))
-        })
     }
 
     /// The handle leaves a waiter, which it wrote to the cell before. False: the job is done, and
     /// the cell is still the handle's.
     pub(crate) fn set_waiting(&self) -> bool {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.is_ready() {
                 Err(false)
             } else {
@@ -440,7 +459,7 @@ impl State {
 
     /// The handle takes the cell back.
     pub(crate) fn unset_waiting(&self) -> TakenBack {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.has(WAITING) {
                 Ok((s.0 & !WAITING, TakenBack::Full))
             } else if s.has(COLLECTED) {
@@ -454,7 +473,7 @@ impl State {
     /// The handle has put a callback into the chain. False: the completer has left; what is still
     /// in the chain is the handle's to run.
     pub(crate) fn set_callbacks(&self) -> bool {
-        self.transition(|s| {
+        self.rare_transition(|s| {
             if s.is_ready() {
                 Err(false)
             } else {
@@ -463,14 +482,15 @@ impl State {
         })
     }
 
-    /// The handle goes away before the result can be taken. False: it can be taken; the handle must
-    /// drop it first and then `leave`.
-    pub(crate) fn detach(&self) -> bool {
-        self.transition(|s| {
+    /// The handle goes away, unless the outcome can be taken.
+    pub(crate) fn detach(&self) -> Detached {
+        self.rare_transition(|s| {
             if s.is_ready() {
-                Err(false)
+                Err(Detached::Ready)
+            } else if s.has(WAITING) {
+                Ok((s.0 & !(HANDLE | WAITING), Detached::WithWaiting))
             } else {
-                Ok((s.0 & !HANDLE, true))
+                Ok((s.0 & !HANDLE, Detached::Alone))
             }
         })
     }

@@ -6,6 +6,7 @@ use crate::{
     error::{BrokenReason, RunError, ShutdownError, SubmitError},
     free_list::FreeWords,
     future::JobFuture,
+    job::capacity,
     lifecycle::OnLoss,
     map::{Map, MapError, MapOptions},
     pool::{Dims, Raw, Seat, Shared, Waiter},
@@ -112,8 +113,7 @@ impl<
     };
 
     const DIMS: Dims = Dims {
-        slots: SLOTS,
-        bytes: BYTES,
+        bytes: capacity(BYTES),
         priorities: PRIORITIES,
         workers: WORKERS,
         waiters: WAITERS,
@@ -125,7 +125,6 @@ impl<
         seats_at: offset_of!(Self, seats),
         cell_words: Queue::words(SLOTS),
         free_words: FreeWords::for_slots(SLOTS),
-        task_wakers: &TaskWakers::<Self>::TABLE,
     };
 
     const_unless_loom! {
@@ -155,7 +154,7 @@ impl<
     /// parameters should not be in the type.
     #[inline(always)]
     pub fn handle(&self) -> PoolRef<'_, BYTES> {
-        PoolRef::new(self.raw())
+        PoolRef::new(self.raw(), &TaskWakers::<Self>::TABLE)
     }
 
     /// A view that submits at `priority`, from 0, the default and least urgent, to PRIORITIES - 1.

@@ -5,7 +5,7 @@ use core::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, RawWakerVTable, Waker},
     time::Duration,
 };
 
@@ -13,10 +13,12 @@ use crate::{
     block::Wait,
     error::{Blocked, SubmitError},
     future::JobFuture,
-    job::{BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf},
+    job::{
+        BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf, capacity,
+    },
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
-    state::{HANDLE, QUEUED},
+    state::{BUSY, HANDLE, QUEUED, SCOPED},
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
@@ -30,6 +32,8 @@ use crate::{
 pub struct PoolRef<'p, const BYTES: usize, S = BuildError> {
     pub(crate) raw: Raw<'p>,
     pub(crate) priority: usize,
+    /// For its tasks: knows how to get from a slot's address to the pool.
+    task_wakers: &'static RawWakerVTable,
     spill: PhantomData<fn() -> S>,
 }
 
@@ -44,7 +48,7 @@ impl<const BYTES: usize, S> Copy for PoolRef<'_, BYTES, S> {}
 impl<const BYTES: usize, S> fmt::Debug for PoolRef<'_, BYTES, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolRef")
-            .field("capacity", &self.raw.dims().slots)
+            .field("capacity", &self.raw.dims().slots())
             .field("bytes", &BYTES)
             .field("workers", &self.raw.joined())
             .finish()
@@ -57,7 +61,7 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
         defmt::write!(
             f,
             "PoolRef({=usize} slots, {=usize} bytes)",
-            self.raw.dims().slots,
+            self.raw.dims().slots(),
             BYTES
         );
     }
@@ -84,49 +88,51 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Moves a job into a free slot and queues it. `OFFSET` bytes at the payload's beginning are
-    /// `prefix`'s to write. The slot has a handle, which the caller makes.
+    /// Moves a job into a free slot and queues it. The last `KEPT` bytes of the payload are
+    /// `keep`'s to write. The slot has a handle, which the caller makes.
     ///
     /// # Safety
     ///
     /// The job and its result may be run and dropped in any context, until the slot is free: they
     /// are `Send` and outlive that.
     #[inline]
-    pub(crate) unsafe fn put<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize>(
+    pub(crate) unsafe fn put<J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
         self,
         priority: usize,
-        prefix: impl FnOnce(*mut u8),
+        keep: impl FnOnce(*mut u8),
         job: J,
     ) -> Result<u16, SubmitError<J>> {
-        const { VTableOf::<J, S, BYTES, OFFSET>::FITS };
+        const { VTableOf::<J, S, BYTES, KEPT>::FITS };
         let index = match self.admit(priority) {
             Ok(index) => index,
             Err(refusal) => return Err(refusal.map(|()| job)),
         };
         let slot = self.slot(index);
         // SAFETY: the slot was claimed just now, so it is the caller's and empty; `FITS` says that
-        // the job fits behind OFFSET bytes, or spills.
+        // the job fits before the last KEPT bytes, or spills.
         unsafe {
-            slot.set_vtable(&VTableOf::<J, S, BYTES, OFFSET>::TABLE);
+            slot.set_vtable(&VTableOf::<J, S, BYTES, KEPT>::TABLE);
             let payload = slot.payload();
-            prefix(payload);
-            Stored::<J, S, BYTES, OFFSET>::put(payload.add(OFFSET), job);
+            keep(payload.add(capacity(BYTES) - KEPT));
+            Stored::<J, S, BYTES, KEPT>::put(payload, job);
         }
-        if self.launch(index, priority) {
+        let scoped = if KEPT > 0 { SCOPED } else { 0 };
+        if self.launch(index, priority, QUEUED | HANDLE | scoped) {
             return Ok(index);
         }
         // SAFETY: taken back before anybody began it: the job is there, and the caller's.
-        let job = unsafe { Stored::<J, S, BYTES, OFFSET>::take(slot.payload().add(OFFSET)) };
-        self.withdraw(index);
+        let job = unsafe { Stored::<J, S, BYTES, KEPT>::take(slot.payload()) };
+        self.leave_slot(slot, BUSY | HANDLE);
+        self.reap();
         Err(self.refusal().map(|()| job))
     }
 
-    /// Queues the job in a slot, which gets a handle, and wakes a worker. False if the pool has come
+    /// Queues the job in a slot, whose state is then these bits, and wakes a worker. False if the pool has come
     /// to its end meanwhile: the job was taken back.
     #[cfg_attr(not(target_os = "none"), inline)]
-    fn launch(self, index: u16, priority: usize) -> bool {
+    fn launch(self, index: u16, priority: usize, bits: u32) -> bool {
         let slot = self.slot(index);
-        slot.state.occupy(priority, QUEUED | HANDLE);
+        slot.state.occupy(priority, bits);
         self.enqueue(index, priority);
         // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
         // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
@@ -146,22 +152,14 @@ impl<'p> Raw<'p> {
             target: None,
         })
     }
-
-    /// Frees a slot whose job was taken back out of it before it ran.
-    #[cold]
-    fn withdraw(self, index: u16) {
-        if self.slot(index).state.withdraw() {
-            self.free_slot(index);
-        }
-        self.reap();
-    }
 }
 
 impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
-    pub(crate) fn new(raw: Raw<'p>) -> Self {
+    pub(crate) fn new(raw: Raw<'p>, task_wakers: &'static RawWakerVTable) -> Self {
         Self {
             raw,
             priority: 0,
+            task_wakers,
             spill: PhantomData,
         }
     }
@@ -171,6 +169,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         PoolRef {
             raw: self.raw,
             priority: self.priority,
+            task_wakers: self.task_wakers,
             spill: PhantomData,
         }
     }
@@ -338,6 +337,7 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
+        self.raw.set_task_wakers(self.task_wakers);
         self.submit_job(Task(task))
             .map_err(|error| error.map(|task| task.0))
     }

@@ -8,7 +8,7 @@
 pub(crate) mod weakenable;
 
 #[cfg(loom)]
-pub(crate) use self::weakenable::{AtomicU16, AtomicU32, AtomicUsize, fence};
+pub(crate) use self::weakenable::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, fence};
 #[cfg(loom)]
 pub(crate) use loom::{cell::UnsafeCell, hint::spin_loop, sync::atomic::Ordering};
 
@@ -17,7 +17,7 @@ pub(crate) use self::plain::UnsafeCell;
 #[cfg(not(loom))]
 pub(crate) use core::hint::spin_loop;
 #[cfg(not(loom))]
-pub(crate) use portable_atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
+pub(crate) use portable_atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
 
 #[cfg(not(loom))]
 mod plain {

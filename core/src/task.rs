@@ -18,7 +18,6 @@ use core::{
 use crate::{
     pool::{Dims, Raw, Shared},
     slot::{Header, SlotRef},
-    sync::Ordering,
 };
 
 /// How to get from a pool's address to its dimensions.
@@ -56,8 +55,7 @@ impl<L: Layout> TaskWakers<L> {
         let Some(state) = slot.state.wake() else {
             return;
         };
-        // Relaxed: it was written before the slot had its first tenant, and this waker is of a tenant.
-        let index = slot.index.load(Ordering::Relaxed);
+        let index = slot.index();
         let offset = L::SLOTS_AT + usize::from(index) * L::SLOT_SIZE;
         // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.
         let pool = unsafe {
@@ -75,11 +73,13 @@ impl<L: Layout> TaskWakers<L> {
 ///
 /// # Safety
 ///
-/// The pool lives for ever.
-pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: u16) -> ManuallyDrop<Waker> {
-    let address = pool.slot(slot).address();
+/// The pool lives for ever, and the slot's job was spawned: after `set_task_wakers`.
+pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: SlotRef<'_>) -> ManuallyDrop<Waker> {
+    let address = slot.address();
+    // SAFETY: the caller's promise.
+    let wakers = unsafe { pool.task_wakers() };
     // SAFETY: the functions of the table are made for slots of pools that live for ever (the
     // caller's promise) and keep the contract of `RawWaker`: they are thread-safe, and cloning and
     // dropping manage nothing.
-    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, pool.dims().task_wakers)) })
+    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, wakers)) })
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{pool::Raw, state};
+use crate::{slot::SlotRef, state};
 
 /// Tells a running job that its future was asked to cancel.
 ///
@@ -31,20 +31,19 @@ use crate::{pool::Raw, state};
 /// ```
 #[derive(Clone, Copy)]
 pub struct CancelToken<'a> {
-    pool: Raw<'a>,
-    slot: u16,
+    slot: SlotRef<'a>,
 }
 
 impl<'a> CancelToken<'a> {
-    pub(crate) fn new(pool: Raw<'a>, slot: u16) -> Self {
-        Self { pool, slot }
+    pub(crate) fn new(slot: SlotRef<'a>) -> Self {
+        Self { slot }
     }
 
     /// Whether [`cancel`](crate::JobFuture::cancel) was called while the job ran. A shutdown says
     /// nothing here: it leaves running jobs alone. One load: cheap enough for an inner loop. From
     /// any context.
     pub fn is_cancelled(&self) -> bool {
-        self.pool.slot(self.slot).state.load().has(state::CANCEL)
+        self.slot.state.load().has(state::CANCEL)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
     error::Blocked,
     future::JobFuture,
     pool::{Raw, Waiter},
-    slot::Member,
+    slot::{Member, Membership, SlotRef},
     sync::Ordering,
 };
 
@@ -130,14 +130,54 @@ impl<'p> Waiting<'p> {
             waiter: self.number,
             position: position as u16,
         };
-        future.enlist(member)
+        future.enlist(member, &Self::MEMBERSHIP)
     }
+
+    /// What the completer of a member does.
+    const MEMBERSHIP: Membership = Membership {
+        report: push_completed,
+        tell: |pool, member| {
+            if let Some(place) = pool.waiters().get(usize::from(member.waiter)) {
+                // SAFETY: each member of a set holds the set's bell, which is open or was.
+                unsafe { place.bell.ring_held() };
+                place.bell.release();
+            }
+        },
+        forget: |pool, member| {
+            if let Some(place) = pool.waiters().get(usize::from(member.waiter)) {
+                // Each member holds the set's bell.
+                place.bell.release();
+            }
+        },
+    };
 
     /// The completions since the last call, oldest first: slot plus one, chained by link.
     fn take_completed(&self) -> u16 {
         // Acquire: pairs with the Release of `push_completed`.
         let newest = self.place.completed.swap(0, Ordering::Acquire);
         self.pool.reverse_chain(newest)
+    }
+}
+
+/// Adds a done slot to its set's list of completions.
+fn push_completed<'p>(pool: Raw<'p>, member: Member, slot: SlotRef<'p>) {
+    let Some(place) = pool.waiters().get(usize::from(member.waiter)) else {
+        return;
+    };
+    let link = slot.link();
+    let mut last = place.completed.load(Ordering::Relaxed);
+    loop {
+        link.store(last, Ordering::Relaxed);
+        // Release: pairs with the Acquire of `take_completed`; publishes the link.
+        match place.completed.compare_exchange_weak(
+            last,
+            slot.index() + 1,
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => return,
+            Err(now) => last = now,
+        }
     }
 }
 

@@ -135,9 +135,10 @@ fn a_new_mark_is_not_taken_away() {
                 free.list.mark_waiting(&Fixture::<1>::WORDS)
             })
         };
-        free.list.unmark_waiting(&Fixture::<1>::WORDS, || {
-            !waits.load(loom::sync::atomic::Ordering::Acquire)
-        });
+        let marked = free.list.marked();
+        if !waits.load(loom::sync::atomic::Ordering::Acquire) {
+            free.list.unmark_waiting(&Fixture::<1>::WORDS, marked);
+        }
         assert!(waiter.join().unwrap());
         assert!(free.push(slot), "the waiter's mark is gone");
     });

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     job::{Job, JobPlace, Spill, Stored},
     pool::Raw,
+    slot::SlotRef,
     token::CancelToken,
 };
 
@@ -25,8 +26,8 @@ impl<J: RemoteJob> Job for Travelling<J> {
         decode: |bytes| postcard::from_bytes(bytes).ok(),
     });
 
-    fn step(this: JobPlace<'_, Self>, pool: Raw<'_>, slot: u16) -> Poll<J::Output> {
-        let mut context = JobContext::here(CancelToken::new(pool, slot));
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<J::Output> {
+        let mut context = JobContext::here(CancelToken::new(slot));
         Poll::Ready(this.take().0.run(&mut context))
     }
 }
@@ -54,10 +55,10 @@ pub(crate) struct Travel {
     pub(crate) arrive: unsafe fn(*mut u8, &[u8]) -> bool,
 }
 
-/// The [`Travel`] of a job `J` in a pool that stores by `S` in `BYTES`, behind `OFFSET` other bytes.
-pub(crate) struct TravelOf<J, S, const BYTES: usize, const OFFSET: usize>(PhantomData<(J, S)>);
+/// The [`Travel`] of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
+pub(crate) struct TravelOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);
 
-impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> TravelOf<J, S, BYTES, OFFSET> {
+impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> TravelOf<J, S, BYTES, KEPT> {
     pub(crate) const TRAVEL: Option<Travel> = match J::TRAVELS {
         Some(Travels {
             job,
@@ -87,7 +88,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> TravelOf<J, S, B
             return Err(PushError::Encoding);
         };
         // SAFETY: the caller's promise.
-        let job = unsafe { &*Stored::<J, S, BYTES, OFFSET>::locate(payload) };
+        let job = unsafe { &*Stored::<J, S, BYTES, KEPT>::locate(payload) };
         (travels.encode)(job, outbox, limit, message)
     }
 
@@ -96,11 +97,11 @@ impl<J: Job, S: Spill, const BYTES: usize, const OFFSET: usize> TravelOf<J, S, B
     /// The payload holds a `J` stored so, and is the caller's.
     unsafe fn arrive(payload: *mut u8, bytes: &[u8]) -> bool {
         // SAFETY: the caller's promise. It is empty after, even if the job's destructor unwinds.
-        unsafe { Stored::<J, S, BYTES, OFFSET>::drop(payload) };
+        unsafe { Stored::<J, S, BYTES, KEPT>::drop(payload) };
         match J::TRAVELS.and_then(|travels| (travels.decode)(bytes)) {
             Some(result) => {
                 // SAFETY: empty, and the caller's; `FITS` was checked for the result, too.
-                unsafe { Stored::<J::Output, S, BYTES, OFFSET>::put(payload, result) };
+                unsafe { Stored::<J::Output, S, BYTES, KEPT>::put(payload, result) };
                 true
             }
             None => false,

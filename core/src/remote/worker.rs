@@ -32,6 +32,7 @@ use crate::{
     lifecycle::OnLoss,
     pool::Raw,
     port::Port,
+    slot::SlotRef,
     state::{CANCEL, Outcome},
     submit::PoolRef,
     work::Defer,
@@ -625,7 +626,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 run.end_faulty(index, fault, body);
             }),
             ToClient::Cancelled { id } => self.end(id, |run, index| {
-                run.pool.end_unrun(index, Outcome::Cancelled);
+                run.pool.end_unrun(run.pool.slot(index), Outcome::Cancelled);
             }),
             ToClient::Running { .. } => {}
             ToClient::Unknown { id } => self.send_again_or_lose(id),
@@ -669,25 +670,25 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         let slot = self.pool.slot(index);
         let bytes = self.side.inbox.get(body);
         // SAFETY: in flight, so the worker is BUSY with the slot.
-        let (travel, value) = unsafe { (slot.vtable().travel.as_ref(), slot.value()) };
+        let (travel, value) = unsafe { (slot.vtable().travel.as_ref(), slot.payload()) };
         let Some(travel) = travel else {
             return;
         };
-        let unwound = unless_forgotten(self.pool, index);
+        let unwound = unless_forgotten(self.pool, slot);
         let arrived = self.pool.catch_panic(|| {
             // SAFETY: the payload holds the job, and is the worker's.
             unsafe { (travel.arrive)(value, bytes) }
         });
         mem::forget(unwound);
         match arrived {
-            Ok(true) => self.pool.complete(index, Outcome::Returned),
+            Ok(true) => self.pool.complete(slot, Outcome::Returned),
             // SAFETY: BUSY; `arrive` has left the payload empty.
             Ok(false) => unsafe {
                 let failure = Failure::Codec(CodecError::ResultRefused);
-                self.pool.fail(index, failure);
+                self.pool.fail(slot, failure);
             },
             // SAFETY: as above.
-            Err(panic) => unsafe { self.pool.end_panicked(index, panic) },
+            Err(panic) => unsafe { self.pool.end_panicked(slot, panic) },
         }
     }
 
@@ -698,14 +699,15 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             Fault::Result => CodecError::Result,
             Fault::ResultTooLarge => CodecError::ResultTooLarge,
             Fault::Panicked => {
-                let unwound = unless_forgotten(self.pool, index);
-                self.drop_job(index);
+                let slot = self.pool.slot(index);
+                let unwound = unless_forgotten(self.pool, slot);
+                self.drop_job(slot);
                 let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
                 let panic = self.pool.catch_panic(|| (self.side.config.panic)(text));
                 let panic = panic.unwrap_or_else(|panic| panic);
                 mem::forget(unwound);
                 // SAFETY: BUSY with the slot, which is empty now.
-                return unsafe { self.pool.end_panicked(index, panic) };
+                return unsafe { self.pool.end_panicked(slot, panic) };
             }
         };
         self.fail(Some(index), Failure::Codec(error));
@@ -720,7 +722,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             .find(|flight| flight.id == id && flight.slot.is_some() && flight.retries > 0);
         match again {
             Some(flight) if flight.cancel_sent => self.end(id, |run, index| {
-                run.pool.end_unrun(index, Outcome::Cancelled);
+                run.pool.end_unrun(run.pool.slot(index), Outcome::Cancelled);
             }),
             Some(flight) => {
                 // More of the same answers may be on their way, to earlier questions.
@@ -736,22 +738,21 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     }
 
     /// Takes the job out of a slot and drops it. The slot is empty after.
-    fn drop_job(&self, index: u16) {
-        let slot = self.pool.slot(index);
+    fn drop_job(&self, slot: SlotRef<'_>) {
         self.pool.guarded(&mut || {
             // SAFETY: in flight: BUSY with the slot, which holds the job.
-            unsafe { (slot.vtable().drop_job)(slot.value()) };
+            unsafe { (slot.vtable().drop_job)(slot.payload()) };
         });
     }
 
     fn fail(&self, slot: Option<u16>, failure: Failure) {
-        if let Some(index) = slot {
+        if let Some(slot) = slot.map(|index| self.pool.slot(index)) {
             // Whether or not the job's destructor unwinds.
             let _end = Defer(|| {
                 // SAFETY: BUSY with the slot, which is empty now.
-                unsafe { self.pool.fail(index, failure) };
+                unsafe { self.pool.fail(slot, failure) };
             });
-            self.drop_job(index);
+            self.drop_job(slot);
         }
     }
 
@@ -792,13 +793,13 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     /// Takes the job whose index was just taken out of the queue.
     fn take(&mut self, index: u16) {
         let runner = self.seat.id().0 + 1;
-        let Some(begun) = self.pool.begin(index, runner) else {
+        let slot = self.pool.slot(index);
+        let Some(begun) = self.pool.begin(slot, runner) else {
             return;
         };
-        let slot = self.pool.slot(index);
         // SAFETY: `begin` made the worker BUSY with the slot.
         let Some(travel) = (unsafe { slot.vtable().travel.as_ref() }) else {
-            return self.pool.run_begun(index, begun, Some(self.worker));
+            return self.pool.run_begun(slot, begun, Some(self.worker));
         };
         if self.flights.is_empty() {
             self.heard = self.now();
@@ -869,9 +870,10 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                     );
                 }),
                 Err(panic) => self.end(flight.id, |run, index| {
-                    run.drop_job(index);
+                    let slot = run.pool.slot(index);
+                    run.drop_job(slot);
                     // SAFETY: BUSY with the slot, which is empty now.
-                    unsafe { run.pool.end_panicked(index, panic) };
+                    unsafe { run.pool.end_panicked(slot, panic) };
                 }),
             }
             // Another has taken its place.
@@ -890,7 +892,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     ) -> Result<Result<Option<Duration>, PushError>, Panic> {
         let slot = self.pool.slot(index);
         // SAFETY: in flight, so the worker is BUSY with the slot.
-        let (travel, value) = unsafe { (slot.vtable().travel.as_ref(), slot.value()) };
+        let (travel, value) = unsafe { (slot.vtable().travel.as_ref(), slot.payload()) };
         let Some((travel, job)) = travel.and_then(|travel: &'static Travel| {
             Some((travel, self.side.jobs.number_of((travel.job)())?))
         }) else {
@@ -908,9 +910,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
 /// Ends a job as panicked, if what its worker does with it meanwhile unwinds and nobody catches it.
 /// What that does leaves the slot empty, even then.
-fn unless_forgotten(pool: Raw<'_>, index: u16) -> Defer<impl FnMut()> {
+fn unless_forgotten<'p>(pool: Raw<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
     // SAFETY: BUSY with the slot, which is empty then.
-    Defer(move || unsafe { pool.end_panicked(index, Panic::unknown()) })
+    Defer(move || unsafe { pool.end_panicked(slot, Panic::unknown()) })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const RUNNER_3: u32 = 3 << RUNNER_SHIFT;
 
 /// A completer that is no worker.
 fn settle(state: &State) -> Settle {
-    state.settle(0)
+    state.settle(None, 0)
 }
 
 /// From the word `from`, `step` reports `report` and leaves the word `to`.
@@ -29,7 +29,7 @@ fn check<R: PartialEq + Debug>(from: u32, step: impl FnOnce(&State) -> R, report
 fn no_two_fields_of_the_word_overlap() {
     let fields = [
         QUEUED, BUSY, SUSPENDED, NOTIFIED, CANCEL, HANDLE, WAITING, CALLBACKS, DONE, OUTCOME,
-        PRIORITY, RUNNER, COLLECTED,
+        PRIORITY, RUNNER, COLLECTED, SCOPED,
     ];
     let mut seen = 0;
     for field in fields {
@@ -61,7 +61,7 @@ fn every_outcome_can_be_read_as_it_was_published() {
     ] {
         let state = State::new();
         state.occupy(15, BUSY | HANDLE | RUNNER);
-        assert_eq!(state.publish(outcome), None);
+        assert!(state.publish(outcome));
         assert_eq!(state.load().outcome(), outcome);
     }
 }
@@ -165,7 +165,7 @@ fn take_back_takes_only_what_has_never_begun() {
         QUEUED | HANDLE,
         State::take_back,
         true,
-        QUEUED | HANDLE | BUSY,
+        QUEUED | HANDLE | BUSY | DONE | CANCELLED,
     );
     for begun in [QUEUED | SUSPENDED, QUEUED | BUSY, QUEUED | DONE, HANDLE] {
         check(begun, State::take_back, false, begun);
@@ -173,15 +173,12 @@ fn take_back_takes_only_what_has_never_begun() {
 }
 
 #[test]
-fn a_job_that_was_taken_back_is_cancelled_and_the_queue_keeps_its_slot() {
-    let withdraw = State::withdraw;
-    check(
-        QUEUED | BUSY | HANDLE,
-        withdraw,
-        false,
-        QUEUED | DONE | CANCELLED,
-    );
-    check(BUSY | HANDLE, withdraw, true, DONE | CANCELLED);
+fn who_took_a_job_back_leaves_as_two_parties_and_the_queue_keeps_the_slot() {
+    let leave = |state: &State| state.leave(BUSY | HANDLE);
+    let ended = DONE | CANCELLED;
+    let taken_back = QUEUED | BUSY | HANDLE | ended;
+    check(taken_back, leave, false, QUEUED | ended);
+    assert!(State(AtomicU32::new(BUSY | HANDLE | ended)).leave(BUSY | HANDLE));
 }
 
 #[test]
@@ -246,41 +243,62 @@ fn a_waker_that_outlives_its_task_changes_nothing() {
 #[test]
 fn an_outcome_leaves_the_slot_to_a_handle_that_waits_for_nothing() {
     let publish = |state: &State| state.publish(Outcome::Cancelled);
-    check(BUSY | HANDLE, publish, None, HANDLE | DONE | CANCELLED);
+    check(BUSY | HANDLE, publish, true, HANDLE | DONE | CANCELLED);
 }
 
 #[test]
-fn a_completer_stays_where_somebody_is_to_be_told_or_nobody_takes_the_result() {
+fn an_outcome_is_settled_where_there_is_more_than_a_handle() {
     let publish = |state: &State| state.publish(Outcome::Cancelled);
-    let called_back = HANDLE | CALLBACKS;
-    for more in [called_back, called_back | WAITING, 0, WAITING, QUEUED] {
-        let from = BUSY | more;
-        check(
-            from,
-            publish,
-            Some(Unsettled::Linger(0)),
-            from | DONE | CANCELLED,
-        );
+    for more in [
+        HANDLE | CALLBACKS,
+        HANDLE | WAITING,
+        HANDLE | SCOPED,
+        HANDLE | DONE | QUEUED,
+        0,
+    ] {
+        check(BUSY | more, publish, false, BUSY | more);
     }
 }
 
 #[test]
-fn a_waiter_is_collected_with_the_outcome() {
-    let publish = |state: &State| state.publish(Outcome::Cancelled);
-    let collected = BUSY | HANDLE | COLLECTED | DONE | CANCELLED;
-    check(
-        BUSY | HANDLE | WAITING | RUNNER_3,
-        publish,
-        Some(Unsettled::Collected(3)),
-        collected | RUNNER_3,
-    );
+fn an_outcome_is_published_with_the_first_thing_that_is_settled() {
+    let settle = |state: &State| state.settle(Some(Outcome::Cancelled), 3);
+    let busy = BUSY | RUNNER_3;
+    let ended = RUNNER_3 | DONE | CANCELLED;
+    for (from, next, to) in [
+        (
+            busy | HANDLE | CALLBACKS | WAITING,
+            Settle::Callbacks,
+            BUSY | ended | HANDLE | WAITING,
+        ),
+        (
+            busy | HANDLE | WAITING,
+            Settle::Waiter,
+            BUSY | ended | HANDLE | COLLECTED,
+        ),
+        (
+            busy | HANDLE | SCOPED,
+            Settle::Left,
+            ended | HANDLE | SCOPED,
+        ),
+        (busy, Settle::Unclaimed, BUSY | ended),
+    ] {
+        check(from, settle, next, to);
+    }
+}
+
+#[test]
+fn a_canceller_publishes_while_the_index_is_queued() {
+    let settle = |state: &State| state.settle(Some(Outcome::Cancelled), 0);
+    let ended = QUEUED | HANDLE | DONE | CANCELLED;
+    check(QUEUED | BUSY | HANDLE, settle, Settle::Left, ended);
 }
 
 #[test]
 fn the_first_outcome_stays() {
-    let publish = |state: &State| state.publish(Outcome::Returned);
-    let lost = BUSY | DONE | QUEUED | HANDLE | LOST;
-    check(lost, publish, Some(Unsettled::TooLate), lost);
+    let settle = |state: &State| state.settle(Some(Outcome::Returned), 3);
+    let lost = BUSY | RUNNER_3 | DONE | QUEUED | HANDLE | LOST;
+    check(lost, settle, Settle::TakenOver, lost);
 }
 
 #[test]
@@ -325,7 +343,7 @@ fn a_lost_workers_job_ends_and_its_slot_stays_with_the_worker() {
 #[test]
 fn a_worker_that_was_taken_over_is_told() {
     let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | QUEUED | LOST | WAITING;
-    let worker = |state: &State| state.settle(3);
+    let worker = |state: &State| state.settle(None, 3);
     check(taken_over, worker, Settle::TakenOver, taken_over);
     // Who took over goes on.
     let collected = (taken_over & !WAITING) | COLLECTED;
@@ -389,7 +407,21 @@ fn callbacks_can_be_added_until_the_result_is_there() {
 #[test]
 fn a_handle_can_leave_without_the_result_until_it_is_there() {
     for early in [QUEUED, BUSY, BUSY | DONE] {
-        check(early | HANDLE, State::detach, true, early);
+        check(early | HANDLE, State::detach, Detached::Alone, early);
     }
-    check(DONE | HANDLE, State::detach, false, DONE | HANDLE);
+    let ready = DONE | HANDLE | CANCELLED;
+    check(ready, State::detach, Detached::Ready, ready);
+}
+
+#[test]
+fn a_handle_that_leaves_takes_its_waiter_back_if_nobody_has_collected_it() {
+    let waiting = BUSY | HANDLE | WAITING;
+    check(waiting, State::detach, Detached::WithWaiting, BUSY);
+    let collected = BUSY | DONE | COLLECTED;
+    check(
+        collected | HANDLE,
+        State::detach,
+        Detached::Alone,
+        collected,
+    );
 }

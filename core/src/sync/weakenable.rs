@@ -110,6 +110,19 @@ macro_rules! atomics {
                 self.0.compare_exchange(current, new, success, failure)
             }
 
+            /// Never fails for no reason, as loom has it.
+            #[track_caller]
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                current: $int,
+                new: $int,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$int, $int> {
+                let (success, failure) = (ordering(0, success), ordering(1, failure));
+                self.0.compare_exchange_weak(current, new, success, failure)
+            }
+
             #[track_caller]
             pub(crate) fn fetch_add(&self, value: $int, order: Ordering) -> $int {
                 self.0.fetch_add(value, ordering(0, order))
@@ -131,6 +144,26 @@ macro_rules! atomics {
             }
         }
     )*};
+}
+
+/// Of a pointer that is only ever said again.
+pub(crate) struct AtomicPtr<T>(atomic::AtomicPtr<T>);
+
+impl<T> AtomicPtr<T> {
+    #[track_caller]
+    pub(crate) fn new(value: *mut T) -> Self {
+        Self(atomic::AtomicPtr::new(value))
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, order: Ordering) -> *mut T {
+        self.0.load(ordering(0, order))
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, value: *mut T, order: Ordering) {
+        self.0.store(value, ordering(0, order));
+    }
 }
 
 atomics!(AtomicU16 of u16, AtomicU32 of u32, AtomicUsize of usize);
