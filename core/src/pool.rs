@@ -297,9 +297,18 @@ impl<'p> Raw<'p> {
     /// The port, if the phase says that one is installed.
     #[inline(always)]
     pub(crate) fn port_in(self, phase: u32) -> Option<&'static dyn Port> {
-        // Acquire: pairs with the Release of `install`. Most pools on a chip have no port, and no barrier
-        // for it.
-        if phase & PORT == 0 || self.shared().phase.load(Ordering::Acquire) & PORT == 0 {
+        if phase & PORT == 0 {
+            return None;
+        }
+        self.installed()
+    }
+
+    /// The port, where there is one, which not every pool on a chip has.
+    #[cfg_attr(target_os = "none", cold)]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn installed(self) -> Option<&'static dyn Port> {
+        // Acquire: pairs with the Release of `install`.
+        if self.shared().phase.load(Ordering::Acquire) & PORT == 0 {
             return None;
         }
         self.shared().installed.with(|cell| {
@@ -318,7 +327,7 @@ impl<'p> Raw<'p> {
             // SAFETY: only the one who sets PORT_TAKEN gets here, and nobody reads before PORT.
             unsafe { (*cell).write(port) };
         });
-        // Release: pairs with the Acquire of `port_in`.
+        // Release: pairs with the Acquire of `installed`.
         self.shared().phase.fetch_or(PORT, Ordering::Release);
         true
     }
@@ -349,7 +358,6 @@ impl<'p> Raw<'p> {
     /// Gives a slot back that nobody needs.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn free_slot(self, slot: SlotRef<'p>) {
-        slot.state.vacate();
         let free = &self.shared().free;
         if free.push(&self.dims.free_words, slot.index(), slot.link()) {
             self.tell_of_room();

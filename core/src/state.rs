@@ -22,6 +22,9 @@
 //!               `State::settle`        the same for everybody else: callbacks run; waiters are woken
 //! ```
 //!
+//! A free slot's word still says how its last job ended, in which nobody finds anything to do, until the
+//! next job occupies it.
+//!
 //! Three parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`) and the
 //! handle (`HANDLE`). A done slot is freed by the one that leaves last: the transition that clears
 //! the last of the three bits says so to its caller, exactly once.
@@ -279,15 +282,6 @@ impl State {
     pub(crate) fn occupy(&self, priority: usize, bits: u32) {
         let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
         self.0.store(word, Ordering::Release);
-    }
-
-    /// Back to free. The caller owns the slot alone.
-    ///
-    /// Relaxed: the slot goes to its next owner by way of the free list, and nobody does anything
-    /// with a free slot that it finds otherwise.
-    #[inline(always)]
-    pub(crate) fn vacate(&self) {
-        self.0.store(0, Ordering::Relaxed);
     }
 
     /// A worker popped the index. `runner`: its number plus one, or 0. `None` if the job has been
