@@ -38,6 +38,7 @@ const NOTHING: &str = "nothing";
 /// Ways to hand work over.
 const WAYS: &[&str] = &[
     "corepool",
+    "lists-alone",
     "embassy-executor",
     "embassy-channel",
     "heapless-mpmc",
