@@ -127,7 +127,7 @@ impl HandOver for Lists {
                 (*payload).result = function(input);
             }
         });
-        // Says whom to tell, which is nobody here.
+        // False if there is somebody to tell, which there is not here.
         let _ = slot(index).state.publish(Outcome::Returned);
     }
 
