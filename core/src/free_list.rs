@@ -110,7 +110,7 @@ impl FreeList {
         None
     }
 
-    /// Gives slot `slot` back. True if somebody may be waiting for it.
+    /// Gives slot `slot` back. True if somebody may be waiting for it: whom, is seen after `marked`.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn push(&self, words: &FreeWords, slot: u16, link: &AtomicU16) -> bool {
         loop {
@@ -120,11 +120,11 @@ impl FreeList {
             let new = words
                 .tagged
                 .successor(head, (usize::from(slot) + 1) | (index & words.waiting));
-            // Release: publishes the slot and its link to the Acquire of `pop`. Acquire: pairs with
-            // `mark_waiting`; who left the mark left its waker before.
+            // Release: publishes the slot and its link to the Acquire of `pop`. Who is told goes on to
+            // `marked`, which acquires.
             match self
                 .head
-                .compare_exchange_weak(head, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) => return index & words.waiting != 0,
                 Err(_) => back_off(),
@@ -150,8 +150,7 @@ impl FreeList {
                 return false;
             }
             let new = words.tagged.successor(head, words.waiting);
-            // Release: pairs with the Acquires of `push` and `unmark_waiting`; the waker is in its
-            // place.
+            // Release: pairs with the Acquire of `marked`; the waker is in its place.
             if self
                 .head
                 .compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed)
@@ -164,7 +163,8 @@ impl FreeList {
 
     /// The list as it is now, to take the mark away if it has not changed since.
     pub(crate) fn marked(&self) -> Marked {
-        // Acquire: pairs with the Release of `mark_waiting`; who left the mark is seen from here on.
+        // Acquire: pairs with the Release of `mark_waiting`, since the word is only ever swapped: who left
+        // the mark is seen from here on.
         Marked(self.head.load(Ordering::Acquire))
     }
 
