@@ -106,7 +106,9 @@ impl<'p> Raw<'p> {
     ) -> Result<(), Blocked> {
         let waker = parker.waker();
         let mut round = 0;
-        while port.spin(round) {
+        let deadline = wait.deadline;
+        let queued = || deadline.map_or_else(|| self.queued(), |_| 0);
+        while port.spin(round, &queued) {
             if (wait.poll)(None) {
                 return Ok(());
             }

@@ -422,6 +422,13 @@ impl<'p> Raw<'p> {
         (0..self.dims.priorities).any(|priority| !self.queue(priority).is_empty())
     }
 
+    /// About how many indices are queued.
+    pub(crate) fn queued(self) -> usize {
+        (0..self.dims.priorities)
+            .map(|priority| self.queue(priority).len())
+            .sum()
+    }
+
     /// Takes indices of ended jobs off the heads of the queues.
     #[cold]
     pub(crate) fn reap(self) {

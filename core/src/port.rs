@@ -89,10 +89,14 @@ pub unsafe trait Port: Sync {
 
     /// A caller that blocks is about to sleep, and asks for the `round`-th time in a row, counted from
     /// 0. Returns whether to look once more (after a pause of this method's choice) instead; a pause
-    /// longer than a sleep and a wake-up gains nothing. The default sleeps at once. Called in the
-    /// caller's context, and never in an interrupt handler, where nobody blocks.
-    fn spin(&self, round: u32) -> bool {
-        let _ = round;
+    /// longer than a sleep and a wake-up gains nothing, as long as the caller has nothing else to wait
+    /// for. The default sleeps at once. Called in the caller's context, and never in an interrupt handler,
+    /// where nobody blocks.
+    ///
+    /// `queued` says about how many jobs are in the pool's queue; 0 if the caller waits with a time limit.
+    /// It looks at what submitters and workers write with each job, so it is not for every round.
+    fn spin(&self, round: u32, queued: &dyn Fn() -> usize) -> bool {
+        let _ = (round, queued);
         false
     }
 

@@ -220,6 +220,20 @@ impl<'p> Queue<'p> {
         }
     }
 
+    /// How many items are queued; while others push and pop, about how many.
+    pub(crate) fn len(self) -> usize {
+        // Relaxed: says nothing of the items.
+        let head = self.lane.head.load(Ordering::Relaxed);
+        let tail = self.lane.tail.load(Ordering::Relaxed);
+        let (first, end) = (self.tagged.index(head), self.tagged.index(tail));
+        if self.tagged.have_same_tag(head, tail) {
+            end.saturating_sub(first)
+        } else {
+            // The tail is a lap ahead.
+            (end + self.cells.len()).saturating_sub(first)
+        }
+    }
+
     /// Whether nothing is queued, at one moment of the call.
     pub(crate) fn is_empty(self) -> bool {
         // What is written at the head was there, even if another takes it meanwhile.
@@ -330,6 +344,29 @@ mod tests {
         assert_eq!(queue.pop_if(|item| item == 1), None);
         assert_eq!(queue.pop_if(|item| item == 0), Some(0));
         assert_eq!(queue.pop_if(|item| item == 1), Some(1));
+    }
+
+    #[test]
+    fn len_counts_what_is_queued_across_the_laps_end() {
+        for fixture in [Fixture::new(), Fixture::before_the_last_lap()] {
+            let queue = fixture.queue();
+            for _ in 0..3 {
+                assert_eq!(queue.len(), 0);
+                for item in 0..3 {
+                    queue.push(item);
+                    assert_eq!(queue.len(), usize::from(item) + 1);
+                }
+                for left in [2, 1] {
+                    queue.pop_if(|_| true);
+                    assert_eq!(queue.len(), left);
+                }
+                queue.push(0);
+                assert_eq!(queue.len(), 2);
+                for _ in 0..2 {
+                    queue.pop_if(|_| true);
+                }
+            }
+        }
     }
 
     #[test]

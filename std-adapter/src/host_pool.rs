@@ -112,8 +112,8 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
         port::with_parker(f);
     }
 
-    fn spin(&self, round: u32) -> bool {
-        port::spin(round, self.options.spins)
+    fn spin(&self, round: u32, queued: &dyn Fn() -> usize) -> bool {
+        port::wait(round, self.options.spins, queued)
     }
 
     fn lends_blocked_callers(&self) -> bool {

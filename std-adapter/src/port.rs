@@ -157,8 +157,8 @@ unsafe impl Port for HostPort {
         with_parker(f);
     }
 
-    fn spin(&self, round: u32) -> bool {
-        spin(round, SPINS)
+    fn spin(&self, round: u32, queued: &dyn Fn() -> usize) -> bool {
+        wait(round, SPINS, queued)
     }
 
     /// On the host, workers are threads, and sure to come.
@@ -182,6 +182,25 @@ pub(crate) const SPINS: u32 = 128;
 /// How many of these looks keep the core. What takes longer than they do may be waiting for it.
 const KEEPS_CORE: u32 = 10;
 
+/// In which round a thread that waits sleeps once, if so many jobs are queued: by then the job that it waits
+/// for has taken some microseconds, and so may they, so that nobody is idle if it comes too late.
+const SLEEPS: u32 = 32;
+const MANY: usize = 64;
+
+/// For how long, in addition to what it takes until a thread that sleeps gets a core.
+const NAP: Duration = Duration::from_micros(50);
+
+/// [`spin`] for a thread that waits for a job while `queued` jobs are queued. One that takes result after
+/// result of a queue of long jobs would keep a core all the time, or have each job's worker wake it, which
+/// costs the worker more.
+pub(crate) fn wait(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
+    if round == SLEEPS && round < spins && queued() >= MANY {
+        thread::sleep(NAP);
+        return true;
+    }
+    spin(round, spins)
+}
+
 /// Pauses before a thread looks for the `round`-th time again, counted from 0, instead of parking.
 /// False after `spins` times.
 pub(crate) fn spin(round: u32, spins: u32) -> bool {
@@ -194,4 +213,35 @@ pub(crate) fn spin(round: u32, spins: u32) -> bool {
         thread::yield_now();
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_asks_once_how_many_jobs_are_queued_and_only_if_it_has_waited() {
+        let asked = std::cell::Cell::new(0);
+        let queued = || {
+            asked.set(asked.get() + 1);
+            0
+        };
+        for round in 0..SLEEPS {
+            assert!(wait(round, SPINS, queued));
+        }
+        assert_eq!(asked.get(), 0);
+        for round in SLEEPS..SPINS {
+            assert!(wait(round, SPINS, queued));
+        }
+        assert_eq!(asked.get(), 1);
+        assert!(!wait(SPINS, SPINS, queued));
+    }
+
+    #[test]
+    fn a_thread_sleeps_where_many_jobs_are_queued() {
+        let start = Instant::now();
+        assert!(wait(SLEEPS, SPINS, || MANY));
+        assert!(start.elapsed() >= NAP);
+        assert!(!wait(SLEEPS, SLEEPS, || MANY), "it parks instead");
+    }
 }

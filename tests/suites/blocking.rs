@@ -271,52 +271,80 @@ fn a_caller_sleeps_when_there_is_nothing_to_do() {
     keeper.join().unwrap();
 }
 
+/// What is asked in place of [`Port::spin`], of a caller that never parks.
+struct Spins(fn(u32, &dyn Fn() -> usize) -> bool);
+
+struct NeverParks;
+
+impl Parker for NeverParks {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        panic!("it parks");
+    }
+}
+
+// SAFETY: contexts are those of the host's port, and no panic is caught.
+unsafe impl Port for Spins {
+    fn context(&self) -> ContextId {
+        HostPort.context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        HostPort.now()
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        f(&NeverParks);
+    }
+
+    fn spin(&self, round: u32, queued: &dyn Fn() -> usize) -> bool {
+        self.0(round, queued)
+    }
+
+    fn lends_blocked_callers(&self) -> bool {
+        false
+    }
+}
+
 /// The job is done between two of its looks.
 #[test]
 fn a_caller_does_not_sleep_while_the_port_has_it_look_again() {
     static POOL: Pool = Pool::new();
     static ROUNDS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
-    struct NeverParks;
-    impl Parker for NeverParks {
-        fn waker(&self) -> Waker {
-            Waker::noop().clone()
+    static PORT: Spins = Spins(|round, _queued| {
+        ROUNDS.lock().unwrap().push(round);
+        if round == 2 {
+            assert_eq!(POOL.run_pending(1), 1);
         }
-
-        fn park(&self, _deadline: Option<Duration>) {
-            panic!("it parks after rounds {:?}", ROUNDS.lock());
-        }
-    }
-    struct Spins;
-    // SAFETY: contexts are those of the host's port, and no panic is caught.
-    unsafe impl Port for Spins {
-        fn context(&self) -> ContextId {
-            HostPort.context()
-        }
-
-        fn now(&self) -> Option<Duration> {
-            HostPort.now()
-        }
-
-        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-            f(&NeverParks);
-        }
-
-        fn spin(&self, round: u32) -> bool {
-            ROUNDS.lock().unwrap().push(round);
-            if round == 2 {
-                assert_eq!(POOL.run_pending(1), 1);
-            }
-            round < 3
-        }
-
-        fn lends_blocked_callers(&self) -> bool {
-            false
-        }
-    }
-    POOL.install(&Spins);
+        round < 3
+    });
+    POOL.install(&PORT);
     let job = POOL.submit(|| 42).unwrap();
     assert_eq!(job.result().unwrap(), 42);
     assert_eq!(*ROUNDS.lock().unwrap(), [0, 1, 2]);
+}
+
+/// Unless it may only wait for a time.
+#[test]
+fn the_port_is_told_how_many_jobs_are_queued_when_a_caller_blocks() {
+    static POOL: Pool = Pool::new();
+    static QUEUED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    static PORT: Spins = Spins(|_round, queued| {
+        QUEUED.lock().unwrap().push(queued());
+        assert_eq!(POOL.run_pending(1), 1);
+        true
+    });
+    POOL.install(&PORT);
+    let jobs = [1, 2, 3].map(|number| POOL.submit(move || number).unwrap());
+    let [first, second, mut third] = jobs;
+    assert_eq!(second.result().unwrap(), 2);
+    assert_eq!(first.result().unwrap(), 1);
+    let third = third.result_timeout(Duration::from_secs(3600));
+    assert_eq!(third.unwrap(), 3);
+    assert_eq!(*QUEUED.lock().unwrap(), [3, 2, 0]);
 }
 
 /// So does a job that blocks in a main loop.

@@ -126,3 +126,32 @@ atomics! {
     /// See [`core::sync::atomic::AtomicUsize`].
     AtomicUsize: usize;
 }
+
+/// See [`core::sync::atomic::AtomicPtr`].
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct AtomicPtr<T>(Cell<*mut T>);
+
+// SAFETY: as for the others; what it points to is not reached by it.
+unsafe impl<T> Send for AtomicPtr<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for AtomicPtr<T> {}
+
+impl<T> AtomicPtr<T> {
+    /// Makes one.
+    pub const fn new(value: *mut T) -> Self {
+        Self(Cell::new(value))
+    }
+
+    /// As in [`core::sync::atomic`], and so is the other.
+    pub fn load(&self, _order: Ordering) -> *mut T {
+        ask_scheduler();
+        self.0.get()
+    }
+
+    #[allow(missing_docs)]
+    pub fn store(&self, value: *mut T, _order: Ordering) {
+        ask_scheduler();
+        self.0.set(value);
+    }
+}
