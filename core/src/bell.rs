@@ -8,7 +8,10 @@
 
 use core::task::Waker;
 
-use crate::sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom};
+use crate::{
+    sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom},
+    work::Defer,
+};
 
 /// Set while the owner has not closed the bell. The other bits count the holders, owner included.
 const OPEN: u32 = 1 << 31;
@@ -54,7 +57,7 @@ impl Bell {
             // SAFETY: word is 1 and not OPEN: the caller is the only one who may touch the cell.
             unsafe { *cell = Some(waker) }
         });
-        // Release: pairs with the Acquire of `ring`.
+        // Release: pairs with the Acquire of `try_hold`.
         self.word.fetch_or(OPEN, Ordering::Release);
     }
 
@@ -68,9 +71,10 @@ impl Bell {
     /// Wakes the owner, if there is one.
     pub(crate) fn ring(&self) {
         if self.try_hold() {
+            // Even if the waker unwinds.
+            let _release = Defer(|| self.release());
             // SAFETY: held, and open when it was.
             unsafe { self.ring_held() };
-            self.release();
         }
     }
 
@@ -161,6 +165,7 @@ impl Bell {
 #[cfg(not(loom))]
 pub(crate) mod tests {
     use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
         sync::{
             Arc,
             atomic::{AtomicUsize, Ordering::Relaxed},
@@ -215,6 +220,24 @@ pub(crate) mod tests {
         unsafe { bell.close() };
         bell.ring();
         assert_eq!(rings.count(), 2);
+    }
+
+    #[test]
+    fn a_waker_that_unwinds_leaves_no_holder_behind() {
+        struct Unwinds;
+        impl Wake for Unwinds {
+            fn wake(self: Arc<Self>) {
+                panic!("as asked for");
+            }
+        }
+        let bell = Bell::new();
+        assert!(bell.take());
+        // SAFETY: taken just now.
+        unsafe { bell.open(Arc::new(Unwinds).into()) };
+        assert!(catch_unwind(AssertUnwindSafe(|| bell.ring())).is_err());
+        // SAFETY: opened above, and not closed yet.
+        unsafe { bell.close() };
+        assert!(!bell.is_taken());
     }
 
     #[test]

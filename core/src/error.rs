@@ -446,8 +446,8 @@ type PanicBytes = [usize; 2];
 /// What a job panicked with.
 ///
 /// The core cannot catch a panic; where unwinding exists, the pool's [`Port`](crate::Port) does and
-/// puts the payload in here. Where it does not (on a chip, with `panic = "abort"`), this value never
-/// comes into being.
+/// puts the payload in here. Where it does not (on a chip, with `panic = "abort"`), this value comes into
+/// being only for a job that panics elsewhere.
 pub struct Panic {
     payload: Option<PanicPayload>,
 }

@@ -28,6 +28,7 @@ use crate::pool::REMOTE;
 use crate::{
     pool::{LEAVING, LENT, LOST, ROOM, Raw, Seat},
     sync::{AtomicUsize, Ordering, fence},
+    work::Defer,
     worker::{Worker, WorkerId},
 };
 
@@ -261,26 +262,27 @@ impl<'p> Seated<'p> {
         }
     }
 
-    /// Declares the worker lost; false if it was before, or has left.
-    pub(crate) fn lose(self) -> bool {
+    /// Declares the worker lost; `None` if it was before, or has left. The seat is given to no other worker
+    /// before what is returned is dropped.
+    pub(crate) fn lose(self) -> Option<Defer<impl FnMut()>> {
         let seat = self.seat();
-        // Held, so that the seat is not given to another worker meanwhile.
         if !seat.bell.try_hold() {
-            return false;
+            return None;
         }
+        let hold = Defer(|| seat.bell.release());
         // Relaxed: as in `leave`.
         let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
-        if flags & LOST == 0 {
-            // Nobody is to be found here any more.
-            seat.context.store(0, Ordering::Relaxed);
-            self.retract();
-            self.pool.count_out(flags & LENT != 0);
-            // It may be asleep and well: one with jobs elsewhere that do not come back.
-            // SAFETY: held, and open when it was.
-            unsafe { seat.bell.ring_held() };
+        if flags & LOST != 0 {
+            return None;
         }
-        seat.bell.release();
-        flags & LOST == 0
+        // Nobody is to be found here any more.
+        seat.context.store(0, Ordering::Relaxed);
+        self.retract();
+        self.pool.count_out(flags & LENT != 0);
+        // It may be asleep and well: one with jobs elsewhere that do not come back.
+        // SAFETY: held, and open when it was.
+        unsafe { seat.bell.ring_held() };
+        Some(hold)
     }
 
     /// Says that the worker has its jobs done elsewhere. Before it takes any.
@@ -317,7 +319,7 @@ mod tests {
         task::Waker,
         time::Duration,
     };
-    use std::sync::Arc;
+    use std::{panic::catch_unwind, sync::Arc};
 
     use super::*;
     use crate::{Parker, Port, StaticPool, bell::tests::Rings, block::Leave};
@@ -473,15 +475,69 @@ mod tests {
         let lost = seats[GROUP].0;
         lost.announce();
         assert!(!lost.is_lost());
-        assert!(lost.lose());
+        let hold = lost.lose();
+        assert!(hold.is_some());
+        drop(hold);
         assert_eq!(woken(&workers), [(GROUP, 1)], "it may be asleep and well");
         assert!(lost.is_lost());
-        assert!(!lost.lose());
+        assert!(lost.lose().is_none());
         assert_eq!((pool.workers(), pool.idle_workers()), (WORKERS - 1, 0));
         // That it leaves after all changes nothing.
         drop(seats.remove(GROUP));
         assert_eq!(pool.workers(), WORKERS - 1);
-        assert!(!lost.lose(), "it is gone");
+        assert!(lost.lose().is_none(), "it is gone");
+    }
+
+    /// The lost worker comes back, and leaves, while its jobs are ended.
+    #[test]
+    fn a_lost_workers_place_is_given_to_no_other_before_all_its_jobs_have_ended() {
+        static POOL: StaticPool<2, 32, 1, 1, 1> = StaticPool::new();
+        static JOINED: AtomicUsize = AtomicUsize::new(0);
+        let raw = POOL.handle().raw;
+        let join = || {
+            // SAFETY: a `SpinWorker` that is a constant lives for ever.
+            unsafe { POOL.handle().raw.join(&crate::SpinWorker, false) }
+        };
+        let lost = join().unwrap();
+        let mut job = POOL.submit(|| ()).unwrap();
+        let begun = raw.dequeue().map(|index| raw.slot(index)).unwrap();
+        assert!(begun.state.begin(lost.id().0 + 1).is_some());
+        job.add_done_callback(move |_| {
+            let lost = POOL.handle().raw.seat_of(WorkerId(0)).unwrap();
+            // SAFETY: joined above.
+            unsafe { lost.leave() };
+            JOINED.fetch_add(usize::from(join().is_some()), Relaxed);
+        })
+        .unwrap();
+        // SAFETY: no scopes here.
+        unsafe { POOL.worker_lost(WorkerId(0), crate::OnLoss::Continue) };
+        assert!(job.done());
+        assert_eq!(JOINED.load(Relaxed), 0);
+        assert!(join().is_some());
+    }
+
+    /// There is no port, so nobody catches it.
+    #[test]
+    fn a_lost_workers_jobs_all_end_even_if_a_callback_unwinds() {
+        static POOL: StaticPool<3, 32, 1, 1, 1> = StaticPool::new();
+        let raw = POOL.handle().raw;
+        // SAFETY: left below.
+        let lost = unsafe { raw.join(&crate::SpinWorker, false) }.unwrap();
+        let mut first = POOL.submit(|| ()).unwrap();
+        let second = POOL.submit(|| ()).unwrap();
+        while let Some(index) = raw.dequeue() {
+            let begun = raw.slot(index).state.begin(lost.id().0 + 1);
+            assert!(begun.is_some());
+        }
+        first.add_done_callback(|_| panic!("as asked for")).unwrap();
+        // SAFETY: no scopes here.
+        let declared = catch_unwind(|| unsafe {
+            POOL.worker_lost(WorkerId(0), crate::OnLoss::Continue);
+        });
+        assert!(declared.is_err());
+        assert!(first.done() && second.done());
+        // SAFETY: joined above.
+        unsafe { lost.leave() };
     }
 
     #[test]

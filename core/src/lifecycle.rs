@@ -1,6 +1,6 @@
 //! A pool's life: workers come and go, the pool is shut down, or breaks.
 
-use core::{task::Waker, time::Duration};
+use core::{cell::Cell, task::Waker, time::Duration};
 
 use crate::{
     Parker,
@@ -228,20 +228,27 @@ impl<'p> Raw<'p> {
         let Some(seat) = self.seat_of(worker) else {
             return;
         };
-        if !seat.lose() {
+        // Until the last slot was looked at: the jobs of another worker with this number are not lost.
+        let Some(_hold) = seat.lose() else {
             return;
-        }
+        };
         warning!("worker {} lost", worker.0);
-        for index in self.used_slots() {
-            let slot = self.slot(index);
-            if !slot.state.lose(worker.0 + 1) {
-                continue;
+        let next = Cell::new(0);
+        let end_jobs = || {
+            while usize::from(next.get()) < self.used_slots().len() {
+                let slot = self.slot(next.replace(next.get() + 1));
+                if slot.state.lose(worker.0 + 1) {
+                    let outcome = Outcome::WorkerLost;
+                    trace!("job {} ends: {:?}", slot.index(), outcome);
+                    // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+                    unsafe { self.settle(slot, outcome, true) };
+                }
             }
-            let outcome = Outcome::WorkerLost;
-            trace!("job {} ends: {:?}", index, outcome);
-            // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
-            unsafe { self.settle(slot, outcome, true) };
-        }
+        };
+        // If a callback unwinds, the other jobs still end.
+        let rest = Defer(end_jobs);
+        end_jobs();
+        drop(rest);
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
         } else if self.has_queued() {

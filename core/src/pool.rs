@@ -272,10 +272,12 @@ impl<'p> Raw<'p> {
 
     /// Says of what layout the pool is. Before each task is submitted.
     pub(crate) fn set_task_wakers(self, wakers: &'static RawWakerVTable) {
-        // Relaxed: always the same, and published with the task.
-        self.shared()
-            .task_wakers
-            .store(ptr::from_ref(wakers).cast_mut(), Ordering::Relaxed);
+        let cell = &self.shared().task_wakers;
+        // Written once, since all read what is beside it for each job. Relaxed: each is as good, and
+        // published with the task.
+        if cell.load(Ordering::Relaxed).is_null() {
+            cell.store(ptr::from_ref(wakers).cast_mut(), Ordering::Relaxed);
+        }
     }
 
     /// The wakers of this pool's tasks.
@@ -557,7 +559,7 @@ impl<'p> Raw<'p> {
     }
 
     /// The indices of all slots that were ever used.
-    pub(crate) fn used_slots(self) -> impl Iterator<Item = u16> {
+    pub(crate) fn used_slots(self) -> core::ops::Range<u16> {
         0..self.shared().free.used(&self.dims.free_words) as u16
     }
 }

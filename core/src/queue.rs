@@ -220,7 +220,7 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// How many items are queued; while others push and pop, about how many.
+    /// How many items are queued; while others push and pop, or if a tail lags, about how many.
     pub(crate) fn len(self) -> usize {
         // Relaxed: says nothing of the items.
         let head = self.lane.head.load(Ordering::Relaxed);
@@ -228,9 +228,15 @@ impl<'p> Queue<'p> {
         let (first, end) = (self.tagged.index(head), self.tagged.index(tail));
         if self.tagged.have_same_tag(head, tail) {
             end.saturating_sub(first)
+        } else if self
+            .tagged
+            .have_same_tag(self.tagged.successor(head, 0), tail)
+        {
+            // The tail is in the next lap.
+            end + self.cells.len() - first
         } else {
-            // The tail is a lap ahead.
-            (end + self.cells.len()).saturating_sub(first)
+            // What was pushed last is gone, and the tail has not been moved past it.
+            0
         }
     }
 
@@ -354,8 +360,8 @@ mod tests {
                 assert_eq!(queue.len(), 0);
                 for item in 0..3 {
                     queue.push(item);
-                    assert_eq!(queue.len(), usize::from(item) + 1);
                 }
+                assert_eq!(queue.len(), 3);
                 for left in [2, 1] {
                     queue.pop_if(|_| true);
                     assert_eq!(queue.len(), left);

@@ -13,6 +13,8 @@
 //! | `DONE`, outcome `Panicked` | a `Panic` | likewise |
 //! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
 //! | `DONE`, any other | nothing | |
+//! | `DONE` and `BUSY`, taken back | the job | the submitter |
+//! | `DONE` and `QUEUED`, outcome `WorkerLost` | the job, nothing, or the result | the worker that was lost |
 //!
 //! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority
 //! 4 more.
@@ -206,8 +208,7 @@ pub(crate) struct Header {
     pub(crate) link: AtomicU16,
     /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
     pub(crate) callbacks: AtomicU16,
-    /// The slot's own index. Written before the slot is used for the first time,
-    /// and not again.
+    /// The slot's own index. Written before the slot is used for the first time, and not again.
     index: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,

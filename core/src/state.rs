@@ -26,13 +26,13 @@
 //! next job occupies it.
 //!
 //! Three parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`) and the
-//! handle (`HANDLE`). A done slot is freed by the one that leaves last: the transition that clears
-//! the last of the three bits says so to its caller, exactly once.
+//! handle (`HANDLE`). A done slot is freed by the one that leaves last: the one that finds the other two
+//! bits clear, whose own stays in the free word.
 //!
 //! | bit | set when | while set |
 //! |---|---|---|
-//! | `QUEUED` | the index goes into a run queue | the index is in the queue; whoever pops it clears it |
-//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE` |
+//! | `QUEUED` | the index goes into a run queue | the index is in the queue; whoever pops it clears it, or frees the slot |
+//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`; a submitter that takes its job back, and a worker that was declared lost, also after |
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
 //! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
 //! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
@@ -300,15 +300,14 @@ impl State {
         })
     }
 
-    /// Takes a job that nobody is at work on, to end it without running it. `None` if there is no
-    /// such job.
-    pub(crate) fn claim(&self) -> Option<Snapshot> {
+    /// Takes a job that nobody is at work on, to end it without running it. False if there is no such
+    /// job.
+    pub(crate) fn claim(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_claimable() {
-                let to = (s.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY;
-                Ok((to, Some(Snapshot(to))))
+                Ok(((s.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY, true))
             } else {
-                Err(None)
+                Err(false)
             }
         })
     }

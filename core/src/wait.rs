@@ -32,6 +32,7 @@ use crate::{
     pool::{Raw, Waiter},
     slot::{Member, Membership, SlotRef},
     sync::Ordering,
+    work::Defer,
 };
 
 /// A set of futures for [`as_completed`]: a fixed-capacity vector.
@@ -138,9 +139,10 @@ impl<'p> Waiting<'p> {
         report: push_completed,
         tell: |pool, member| {
             if let Some(place) = pool.waiters().get(usize::from(member.waiter)) {
+                // Even if the waker unwinds.
+                let _release = Defer(|| place.bell.release());
                 // SAFETY: each member of a set holds the set's bell, which is open or was.
                 unsafe { place.bell.ring_held() };
-                place.bell.release();
             }
         },
         forget: |pool, member| {

@@ -99,7 +99,15 @@ impl<'p> Raw<'p> {
         let (vtable, value) = unsafe { (slot.vtable(), slot.payload()) };
         trace!("job {} starts", slot.index());
         if let Some(worker) = worker {
+            let unwound = Defer(|| {
+                // SAFETY: BUSY with the slot, which holds a job, and is empty then.
+                unsafe {
+                    self.drop_job(slot);
+                    self.end_panicked(slot, Panic::unknown());
+                }
+            });
             worker.on_job_start(JobId(slot.index()));
+            mem::forget(unwound);
         }
         let unwound = Defer(|| {
             // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
@@ -161,18 +169,28 @@ impl<'p> Raw<'p> {
         // Whether or not the job's destructor unwinds.
         let _publish = Defer(|| {
             trace!("job {} ends: {:?}", slot.index(), outcome);
-            // SAFETY: BUSY, and not published.
+            // SAFETY: BUSY, and has not published.
             unsafe { self.settle(slot, outcome, false) };
         });
+        // SAFETY: the caller is BUSY with the slot, which holds a job.
+        unsafe { self.drop_job(slot) };
+    }
+
+    /// Drops the job in a slot, which is empty after.
+    ///
+    /// # Safety
+    ///
+    /// The caller is `BUSY` with the slot, and a job is in it.
+    pub(crate) unsafe fn drop_job(self, slot: SlotRef<'p>) {
         self.guarded(&mut || {
-            // SAFETY: the caller is BUSY with the slot, which holds a job.
+            // SAFETY: the caller's promise.
             unsafe { (slot.vtable().drop_job)(slot.payload()) };
         });
     }
 
     /// Ends a job that nobody is at work on. False if there is none in the slot.
     pub(crate) fn cancel(self, slot: SlotRef<'p>, outcome: Outcome) -> bool {
-        if slot.state.claim().is_none() {
+        if !slot.state.claim() {
             return false;
         }
         self.end_unrun(slot, outcome);
@@ -188,7 +206,7 @@ impl<'p> Raw<'p> {
     /// The caller is `BUSY` with the slot, and its payload is empty.
     unsafe fn put_panic(self, slot: SlotRef<'p>, panic: Panic) {
         // SAFETY: every payload has room for a panic before a scope's pointer (`capacity`, and the
-        // check of `Scope::submit`); the caller's promise for the rest.
+        // check of `Scope::put_scoped`); the caller's promise for the rest.
         unsafe { slot.payload().cast::<Panic>().write(panic) };
     }
 
@@ -220,7 +238,7 @@ impl<'p> Raw<'p> {
         // Before others can see it, and the slot's next job can begin.
         trace!("job {} ends: {:?}", slot.index(), outcome);
         if !slot.state.publish(outcome) {
-            // SAFETY: BUSY, and not published.
+            // SAFETY: BUSY, and has not published.
             unsafe { self.settle(slot, outcome, false) };
         }
     }
@@ -230,8 +248,8 @@ impl<'p> Raw<'p> {
     ///
     /// # Safety
     ///
-    /// The caller is `BUSY` with the job, and the outcome is not published. Or it is, and the caller is
-    /// the completer by `lose`.
+    /// The caller is `BUSY` with the job, and has not published its outcome; if it was declared lost
+    /// meanwhile, `lose` has. Or `published`, and the caller is the completer by `lose`.
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn settle(self, slot: SlotRef<'p>, outcome: Outcome, published: bool) {
@@ -296,7 +314,7 @@ impl<'p> Raw<'p> {
     /// Runs the callbacks that are in a slot's chain. The outcome is published, and the payload stays
     /// as it is meanwhile.
     pub(crate) fn run_callbacks(self, slot: SlotRef<'p>) {
-        // Acquire: pairs with the Release of `add_callback`.
+        // Acquire: pairs with the Release of `add_to_chain`.
         let newest = slot.callbacks.swap(0, Ordering::Acquire);
         if let Some(callback) = newest.checked_sub(1)
             // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
@@ -327,7 +345,6 @@ impl<'p> Raw<'p> {
     ///
     /// The job returned, and the slot stays occupied.
     pub(crate) unsafe fn result_place(self, slot: SlotRef<'p>) -> *const u8 {
-        slot.payload_shared();
         // SAFETY: the caller's promise; the pointer is only read through here.
         unsafe {
             let value = slot.payload_shared();

@@ -192,13 +192,19 @@ const NAP: Duration = Duration::from_micros(50);
 
 /// [`spin`] for a thread that waits for a job while `queued` jobs are queued. One that takes result after
 /// result of a queue of long jobs would keep a core all the time, or have each job's worker wake it, which
-/// costs the worker more.
+/// costs the worker more. If it still waits after its sleep, and for as many, that takes longer, and it
+/// parks.
 pub(crate) fn wait(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
-    if round == SLEEPS && round < spins && queued() >= MANY {
-        thread::sleep(NAP);
-        return true;
+    const SLEPT: u32 = SLEEPS + 1;
+    match round {
+        _ if round >= spins => false,
+        SLEEPS if queued() >= MANY => {
+            thread::sleep(NAP);
+            true
+        }
+        SLEPT if queued() >= MANY => false,
+        _ => spin(round, spins),
     }
-    spin(round, spins)
 }
 
 /// Pauses before a thread looks for the `round`-th time again, counted from 0, instead of parking.
@@ -220,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_asks_once_how_many_jobs_are_queued_and_only_if_it_has_waited() {
+    fn a_thread_asks_twice_how_many_jobs_are_queued_and_only_if_it_has_waited() {
         let asked = std::cell::Cell::new(0);
         let queued = || {
             asked.set(asked.get() + 1);
@@ -233,15 +239,16 @@ mod tests {
         for round in SLEEPS..SPINS {
             assert!(wait(round, SPINS, queued));
         }
-        assert_eq!(asked.get(), 1);
+        assert_eq!(asked.get(), 2);
         assert!(!wait(SPINS, SPINS, queued));
     }
 
     #[test]
-    fn a_thread_sleeps_where_many_jobs_are_queued() {
+    fn a_thread_sleeps_once_where_many_jobs_are_queued_and_then_parks() {
         let start = Instant::now();
         assert!(wait(SLEEPS, SPINS, || MANY));
         assert!(start.elapsed() >= NAP);
+        assert!(!wait(SLEEPS + 1, SPINS, || MANY));
         assert!(!wait(SLEEPS, SLEEPS, || MANY), "it parks instead");
     }
 }

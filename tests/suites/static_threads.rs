@@ -6,7 +6,7 @@ corepool_tests::suites!(in_parallel corepool_tests::StaticThreads);
 mod static_pool_tests {
     use std::{
         future::Future,
-        panic::resume_unwind,
+        panic::{catch_unwind, resume_unwind},
         sync::{
             Mutex,
             mpsc::{Receiver, channel},
@@ -17,9 +17,10 @@ mod static_pool_tests {
     };
 
     use corepool::{
-        AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, LossReason,
-        MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError, ShutdownError,
-        SpinWorker, StaticPool, SubmitError, WaitError, WorkerId, as_completed, wait,
+        AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, JobId,
+        LossReason, MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError,
+        ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId,
+        as_completed, wait,
     };
     use corepool_std::{HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with};
     use corepool_tests::{Drops, Gate, TellsOfParking};
@@ -251,6 +252,32 @@ mod static_pool_tests {
         POOL.run_pending(1);
         assert!(matches!(future.result(), Err(JobError::Panicked(_))));
         assert!(told().is_empty());
+    }
+
+    /// The worker leaves with the hook's panic, and its job, which has not run, ends like one that
+    /// panicked.
+    #[test]
+    fn a_job_ends_although_its_workers_hook_panics() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        struct Unwinds;
+        impl Parker for Unwinds {
+            fn waker(&self) -> Waker {
+                Waker::noop().clone()
+            }
+
+            fn park(&self, _deadline: Option<Duration>) {}
+        }
+        impl Worker for Unwinds {
+            fn on_job_start(&self, _job: JobId) {
+                resume_unwind(Box::new("a hook"));
+            }
+        }
+        let job = POOL.submit(|| unreachable!()).unwrap();
+        assert!(catch_unwind(|| POOL.run(&Unwinds)).is_err());
+        assert_eq!(POOL.workers(), 0);
+        assert!(job.done());
+        assert!(matches!(job.result(), Err::<(), _>(JobError::Panicked(_))));
+        assert_eq!(POOL.free_slots(), 4);
     }
 
     /// Without a port there is no clock: whatever is given a time-out says so, and nothing happens.

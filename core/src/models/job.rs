@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    task::Waker,
+    task::{Wake, Waker},
 };
 
 use loom::thread;
@@ -66,6 +66,25 @@ fn run_and_drop() {
         drop(job);
         worker.join().unwrap();
     });
+}
+
+/// Who goes away while somebody is about to wake it: its waker is dropped once, by either.
+#[test]
+fn run_and_drop_who_waits() {
+    with_job("job: run, drop who waits", None, |pool, mut job| {
+        let waits = Arc::new(NeverMind);
+        assert!(!job.poll_ready(&waits.clone().into()));
+        let worker = run_in_thread(pool);
+        drop(job);
+        worker.join().unwrap();
+        assert_eq!(Arc::strong_count(&waits), 1);
+    });
+}
+
+struct NeverMind;
+
+impl Wake for NeverMind {
+    fn wake(self: Arc<Self>) {}
 }
 
 #[test]

@@ -701,7 +701,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             Fault::Panicked => {
                 let slot = self.pool.slot(index);
                 let unwound = unless_forgotten(self.pool, slot);
-                self.drop_job(slot);
+                // SAFETY: in flight: BUSY with the slot, which holds the job.
+                unsafe { self.pool.drop_job(slot) };
                 let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
                 let panic = self.pool.catch_panic(|| (self.side.config.panic)(text));
                 let panic = panic.unwrap_or_else(|panic| panic);
@@ -737,14 +738,6 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         }
     }
 
-    /// Takes the job out of a slot and drops it. The slot is empty after.
-    fn drop_job(&self, slot: SlotRef<'_>) {
-        self.pool.guarded(&mut || {
-            // SAFETY: in flight: BUSY with the slot, which holds the job.
-            unsafe { (slot.vtable().drop_job)(slot.payload()) };
-        });
-    }
-
     fn fail(&self, slot: Option<u16>, failure: Failure) {
         if let Some(slot) = slot.map(|index| self.pool.slot(index)) {
             // Whether or not the job's destructor unwinds.
@@ -752,7 +745,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 // SAFETY: BUSY with the slot, which is empty now.
                 unsafe { self.pool.fail(slot, failure) };
             });
-            self.drop_job(slot);
+            // SAFETY: in flight: BUSY with the slot, which holds the job.
+            unsafe { self.pool.drop_job(slot) };
         }
     }
 
@@ -871,9 +865,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 }),
                 Err(panic) => self.end(flight.id, |run, index| {
                     let slot = run.pool.slot(index);
-                    run.drop_job(slot);
-                    // SAFETY: BUSY with the slot, which is empty now.
-                    unsafe { run.pool.end_panicked(slot, panic) };
+                    // SAFETY: in flight: BUSY with the slot, which holds the job, and is empty then.
+                    unsafe {
+                        run.pool.drop_job(slot);
+                        run.pool.end_panicked(slot, panic);
+                    }
                 }),
             }
             // Another has taken its place.

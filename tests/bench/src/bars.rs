@@ -3,7 +3,7 @@
 use crate::{
     inline, limits, peers,
     processes::PROCESS_POOL,
-    python,
+    python, report,
     statistics::{Key, Results},
     workloads::{CONTENDERS, Kind, THREAD_POOL, Workload, scopes},
 };
@@ -21,9 +21,9 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Whether it does; not if it was not measured.
+    /// Whether it does, as it is printed; not if it was not measured.
     pub fn holds(&self) -> bool {
-        self.figure.is_some_and(|figure| {
+        self.figure.map(report::as_printed).is_some_and(|figure| {
             if self.at_least {
                 figure >= self.limit
             } else {

@@ -162,6 +162,11 @@ fn time(nanoseconds: f64) -> String {
     }
 }
 
+/// A figure to three digits: the rounds differ by more than the others say.
+pub fn as_printed(figure: f64) -> f64 {
+    number(figure).parse().unwrap_or(figure)
+}
+
 /// Three digits.
 fn number(number: f64) -> String {
     match number.abs() {
