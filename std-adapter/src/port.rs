@@ -138,6 +138,10 @@ pub(crate) fn report(panic: Panic) {
 
 /// The host as a port: threads park, the clock is `std::time::Instant`, panics are caught.
 ///
+/// A thread that has waited for a job for some microseconds, without a time limit and while at least 64
+/// others are queued, sleeps for a moment once, so that it keeps no core from them: it may learn that the
+/// job has ended about a tenth of a millisecond late.
+///
 /// [`run_workers`](crate::run_workers) installs it. A job or callback that panics and whose outcome
 /// nobody looks at is reported on standard error, or through the `log` facade with feature `log`.
 #[derive(Clone, Copy, Debug, Default)]
