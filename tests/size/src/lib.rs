@@ -25,6 +25,9 @@ pub const SLOTS: usize = if cfg!(feature = "twice-the-slots") {
     16
 };
 
+/// Whether there is a second kind of work.
+const TWO_KINDS: bool = cfg!(feature = "two-kinds");
+
 /// More than there are slots, so that each slot is used again.
 const ROUNDS: u32 = 20;
 
@@ -35,6 +38,9 @@ pub trait HandOver {
 
     /// Hands over [`work`] on `input`, without doing it. `round` counts from 0.
     fn submit(&self, round: u32, input: u32) -> Option<Self::Job>;
+
+    /// The same for [`other_work`]. No part of the program if there is one kind of work.
+    fn submit_other(&self, round: u32, input: u32) -> Option<Self::Job>;
 
     /// Does what was handed over.
     fn run(&self);
@@ -48,6 +54,11 @@ pub fn work(input: u32) -> u32 {
     input.wrapping_mul(2_654_435_761)
 }
 
+/// The work of another kind.
+pub fn other_work(input: u32) -> u32 {
+    input.rotate_left(7) ^ 0x9E37_79B9
+}
+
 /// The application. Its exit status says whether each result was right.
 pub fn application(hand_over: &impl HandOver) -> ! {
     // On Arm they are from the start. A critical section masks what is not masked already.
@@ -58,11 +69,21 @@ pub fn application(hand_over: &impl HandOver) -> ! {
     }
     let right = (0..ROUNDS).all(|round| {
         let input = black_box(round);
-        let result = submit(hand_over, round, input).and_then(|job| {
+        let result = if TWO_KINDS {
+            submit_either(hand_over, round, input)
+        } else {
+            submit(hand_over, round, input)
+        }
+        .and_then(|job| {
             run(hand_over);
             result(hand_over, job)
         });
-        black_box(result) == Some(work(input))
+        let right = if TWO_KINDS && is_other(round) {
+            other_work(input)
+        } else {
+            work(input)
+        };
+        black_box(result) == Some(right)
     });
     exit(right)
 }
@@ -71,6 +92,28 @@ pub fn application(hand_over: &impl HandOver) -> ! {
 #[inline(never)]
 fn submit<H: HandOver>(hand_over: &H, round: u32, input: u32) -> Option<H::Job> {
     hand_over.submit(round, input)
+}
+
+/// Handing the other kind over, in another place of the program.
+#[inline(never)]
+fn submit_other<H: HandOver>(hand_over: &H, round: u32, input: u32) -> Option<H::Job> {
+    hand_over.submit_other(round, input)
+}
+
+/// Two kinds of work take turns.
+fn is_other(round: u32) -> bool {
+    round % 2 == 1
+}
+
+/// Handing over the kind whose turn it is. A function of its own, so that what surrounds it is the same
+/// as with one kind.
+#[inline(never)]
+fn submit_either<H: HandOver>(hand_over: &H, round: u32, input: u32) -> Option<H::Job> {
+    if is_other(round) {
+        submit_other(hand_over, round, input)
+    } else {
+        submit(hand_over, round, input)
+    }
 }
 
 /// Measured: taking it, doing it, and publishing the result.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use corepool::{JobFuture, StaticPool};
-use size::{HandOver, SLOTS, application, entry, work};
+use size::{HandOver, SLOTS, application, entry, other_work, work};
 
 static POOL: StaticPool<SLOTS, 16, 1, 1, 1> = StaticPool::new();
 
@@ -14,6 +14,10 @@ impl HandOver for Pool {
 
     fn submit(&self, _round: u32, input: u32) -> Option<Self::Job> {
         POOL.submit(move || work(input)).ok()
+    }
+
+    fn submit_other(&self, _round: u32, input: u32) -> Option<Self::Job> {
+        POOL.submit(move || other_work(input)).ok()
     }
 
     fn run(&self) {

@@ -5,7 +5,7 @@
 
 use embassy_executor::raw::Executor;
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, signal::Signal};
-use size::{HandOver, SLOTS, application, entry, work};
+use size::{HandOver, SLOTS, application, entry, other_work, work};
 use static_cell::StaticCell;
 
 type Reply = Signal<CriticalSectionRawMutex, u32>;
@@ -16,6 +16,11 @@ static REPLIES: [Reply; SLOTS] = [const { Reply::new() }; SLOTS];
 #[embassy_executor::task(pool_size = SLOTS)]
 async fn task(input: u32, reply: &'static Reply) {
     reply.signal(work(input));
+}
+
+#[embassy_executor::task(pool_size = SLOTS)]
+async fn other_task(input: u32, reply: &'static Reply) {
+    reply.signal(other_work(input));
 }
 
 /// The application polls by itself, as it does with the others.
@@ -30,6 +35,12 @@ impl HandOver for Embassy {
     fn submit(&self, round: u32, input: u32) -> Option<Self::Job> {
         let reply = &REPLIES[round as usize % SLOTS];
         self.0.spawner().spawn(task(input, reply).ok()?);
+        Some(reply)
+    }
+
+    fn submit_other(&self, round: u32, input: u32) -> Option<Self::Job> {
+        let reply = &REPLIES[round as usize % SLOTS];
+        self.0.spawner().spawn(other_task(input, reply).ok()?);
         Some(reply)
     }
 

@@ -22,7 +22,7 @@ mod sync;
 #[path = "../../../../core/src/tagged.rs"]
 mod tagged;
 
-use size::{HandOver, SLOTS, application, entry, work};
+use size::{HandOver, SLOTS, application, entry, other_work, work};
 
 use free_list::{FreeList, FreeWords};
 use queue::{Cell, Lane, Queue};
@@ -90,6 +90,22 @@ fn queue() -> Queue<'static> {
     Queue::new(&MEMORY.lane, &MEMORY.cells, CELL_WORDS)
 }
 
+/// Queues a job; returns its slot.
+fn submit(function: fn(u32) -> u32, input: u32) -> Option<u16> {
+    let free = &MEMORY.free;
+    let index = free
+        .pop(&FREE_WORDS, |index| &slot(index).link)
+        .or_else(|| free.pop_fresh(&FREE_WORDS))?;
+    let job = Job { function, input };
+    slot(index).payload.with_mut(|payload| {
+        // SAFETY: the free list gave the slot to this call alone.
+        unsafe { (*payload).job = job };
+    });
+    slot(index).state.occupy(0, QUEUED | HANDLE);
+    queue().push(index);
+    Some(index)
+}
+
 struct Lists;
 
 impl HandOver for Lists {
@@ -97,19 +113,11 @@ impl HandOver for Lists {
     type Job = u16;
 
     fn submit(&self, _round: u32, input: u32) -> Option<Self::Job> {
-        let free = &MEMORY.free;
-        let index = free
-            .pop(&FREE_WORDS, |index| &slot(index).link)
-            .or_else(|| free.pop_fresh(&FREE_WORDS))?;
-        let function = work;
-        let job = Job { function, input };
-        slot(index).payload.with_mut(|payload| {
-            // SAFETY: the free list gave the slot to this call alone.
-            unsafe { (*payload).job = job };
-        });
-        slot(index).state.occupy(0, QUEUED | HANDLE);
-        queue().push(index);
-        Some(index)
+        submit(work, input)
+    }
+
+    fn submit_other(&self, _round: u32, input: u32) -> Option<Self::Job> {
+        submit(other_work, input)
     }
 
     fn run(&self) {

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use size::{HandOver, application, entry, work};
+use size::{HandOver, application, entry, other_work, work};
 
 struct InPlace;
 
@@ -10,13 +10,17 @@ impl HandOver for InPlace {
     type Job = u32;
 
     fn submit(&self, _round: u32, input: u32) -> Option<u32> {
-        Some(input)
+        Some(work(input))
+    }
+
+    fn submit_other(&self, _round: u32, input: u32) -> Option<u32> {
+        Some(other_work(input))
     }
 
     fn run(&self) {}
 
-    fn result(&self, input: u32) -> Option<u32> {
-        Some(work(input))
+    fn result(&self, result: u32) -> Option<u32> {
+        Some(result)
     }
 }
 

@@ -64,7 +64,7 @@ pub fn tables() -> Result<Vec<Table>, String> {
 }
 
 /// Runs a program to its end; returns the greatest of each figure.
-fn worst(program: &Path) -> Result<Vec<u64>, String> {
+fn worst(program: &Path) -> Result<Vec<i64>, String> {
     let log = emulate(RISCV_EMULATOR, RISCV_PACKAGE, MACHINE, program)?;
     let code = Code::of(program, "idle_core")?;
     let mut harts = Harts::new(&code)?;
@@ -73,7 +73,7 @@ fn worst(program: &Path) -> Result<Vec<u64>, String> {
     if harts.rounds.is_empty() || !matches!(harts.now, Job::Nowhere) {
         return Err(format!("{}: hart 1 runs no job", program.display()));
     }
-    let greatest = |figure: fn(&Round) -> u64| harts.rounds.iter().map(figure).max();
+    let greatest = |figure: fn(&Round) -> i64| harts.rounds.iter().map(figure).max();
     let figures = [
         greatest(|round| round.core_0),
         greatest(|round| round.core_1),
@@ -86,9 +86,9 @@ fn worst(program: &Path) -> Result<Vec<u64>, String> {
 #[derive(Clone, Copy)]
 struct Round {
     /// The first of `submit` is the first, the one that pends hart 1's interrupt the last.
-    core_0: u64,
+    core_0: i64,
     /// The first is the one after the `WFI`, the last the one before the first of `job`.
-    core_1: u64,
+    core_1: i64,
 }
 
 /// Where a job is.
@@ -182,7 +182,7 @@ mod tests {
     }
 
     /// Has the harts take steps, each at an address and perhaps with a write; returns what was counted.
-    fn count(steps: &[(u32, u64, &str)]) -> Result<Vec<(u64, u64)>, &'static str> {
+    fn count(steps: &[(u32, u64, &str)]) -> Result<Vec<(i64, i64)>, &'static str> {
         let code = code();
         let mut harts = Harts::new(&code).expect("both are there");
         for (hart, at, write) in steps {
