@@ -13,7 +13,8 @@ use async_executor::StaticExecutor;
 use corepool::StaticPool;
 
 use crate::{
-    limits::{FLOOR, SWAPS, Slot, Swaps},
+    limits::{FLOOR, LISTS, SWAPS, Slot, Swaps},
+    lists::Lists,
     workloads::{Kind, check, tiny_job},
 };
 
@@ -55,6 +56,15 @@ pub const CONTENDERS: &[Inline] = &[
             let words = Swaps::default();
             let words = black_box(&words);
             repeat(&mut || each(jobs, |number| words.swap_each(tiny_job(number))));
+        },
+    },
+    Inline {
+        name: LISTS,
+        kind: Kind::Limit,
+        run: |jobs, repeat| {
+            let lists = Lists::default();
+            let lists = black_box(&lists);
+            repeat(&mut || each(jobs, |number| lists.inline(tiny_job(number))));
         },
     },
     Inline {

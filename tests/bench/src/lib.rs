@@ -11,6 +11,7 @@ pub mod bars;
 pub mod inline;
 pub mod instructions;
 pub mod limits;
+pub mod lists;
 pub mod peers;
 pub mod plot;
 pub mod pool;
@@ -20,3 +21,6 @@ pub mod report;
 pub mod statistics;
 pub mod wire;
 pub mod workloads;
+
+// Where the core's sources in `lists` look for them.
+use lists::{sync, tagged};

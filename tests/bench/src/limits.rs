@@ -23,6 +23,8 @@ use crate::{
 pub const FLOOR: &str = "floor: one slot, spinning";
 /// What a pool cannot do without that keeps what `corepool` promises, and nothing else.
 pub const SWAPS: &str = "six swaps and a fence, no pool";
+/// The lists and state words of `corepool`, and nothing else of it.
+pub const LISTS: &str = "lists alone, no pool";
 /// Two threads on two cores that wake each other.
 pub const FUTEX: &str = "futex ping-pong, two cores";
 /// Two threads on two cores that spin on one word.
@@ -39,7 +41,7 @@ const JOB: u32 = 1;
 const RESULT: u32 = 2;
 
 /// As many bytes as a slot of a pool has.
-type Payload = [MaybeUninit<u64>; 8];
+pub(crate) type Payload = [MaybeUninit<u64>; 8];
 
 /// One place for one job of any type: what a pool cannot do without.
 #[repr(align(128))]
@@ -163,7 +165,7 @@ impl Default for Slot {
 /// # Safety
 ///
 /// The payload is the caller's and holds an `F`.
-unsafe fn run<F: FnOnce() -> u64>(payload: *mut Payload) {
+pub(crate) unsafe fn run<F: FnOnce() -> u64>(payload: *mut Payload) {
     // SAFETY: the caller's promise; a result fits as well.
     unsafe {
         let job = payload.cast::<F>().read();
