@@ -13,13 +13,13 @@ use core::{
 };
 
 use crate::{
-    error::JobError,
+    error::{Failure, JobError, Panic},
     pool::Raw,
     scope::ScopeState,
     slot::{JobVTable, PAYLOAD_ALIGN, RunChain, SlotRef, Step, Suspend},
     task::task_waker,
     token::CancelToken,
-    work,
+    work::{self, PANICS},
 };
 
 /// What becomes of a job or result that does not fit a slot.
@@ -153,10 +153,17 @@ impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEP
     }
 }
 
-/// How many bytes a payload of `bytes` really has: whole words, and enough for a panic or pointer.
+/// What a payload has room for in any case: what may be there instead of a result. It is no smaller than
+/// a pointer.
+pub(crate) const LEAST: usize = if PANICS {
+    size_of::<Panic>()
+} else {
+    size_of::<Failure>()
+};
+
+/// How many bytes a payload of `bytes` really has: whole words, and no fewer than `LEAST`.
 pub(crate) const fn capacity(bytes: usize) -> usize {
-    let least = size_of::<crate::error::Panic>();
-    let bytes = if bytes < least { least } else { bytes };
+    let bytes = if bytes < LEAST { LEAST } else { bytes };
     bytes.next_multiple_of(PAYLOAD_ALIGN)
 }
 

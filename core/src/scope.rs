@@ -14,9 +14,9 @@ use core::{fmt, marker::PhantomData, ptr, task::Waker};
 
 use crate::{
     block::Wait,
-    error::{Panic, SubmitError},
+    error::SubmitError,
     future::JobFuture,
-    job::{BuildError, Closure, Job, Spill, capacity},
+    job::{BuildError, Closure, Job, LEAST, Spill, capacity},
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
     pool::Raw,
     slot::PAYLOAD_ALIGN,
@@ -159,7 +159,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
     ) -> Result<JobFuture<'scope, J::Output>, SubmitError<J>> {
         const {
             assert!(
-                PAYLOAD_ALIGN + size_of::<Panic>() <= capacity(BYTES),
+                PAYLOAD_ALIGN + LEAST <= capacity(BYTES),
                 "a scope needs slots of at least 32 bytes: raise the pool's BYTES"
             );
         }

@@ -26,7 +26,7 @@ use core::{
 };
 
 use crate::{
-    error::Panic,
+    job::LEAST,
     pool::Raw,
     scope::ScopeState,
     state::{Snapshot, State},
@@ -222,7 +222,7 @@ pub(crate) struct Header {
 #[repr(C, align(8))]
 pub(crate) union Payload<const BYTES: usize> {
     _bytes: [MaybeUninit<u8>; BYTES],
-    _panic: ManuallyDrop<Panic>,
+    _least: [MaybeUninit<u8>; LEAST],
 }
 
 /// A slot of a pool with `BYTES` bytes for each job.

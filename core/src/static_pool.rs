@@ -29,7 +29,8 @@ use crate::{
 ///   1 to 65,000.
 /// * `BYTES`: how large a job's closure (or future) and its result can be; the larger of the two
 ///   counts. Rounded up to a multiple of 8, and at least room for a panic's payload (16 bytes on
-///   32-bit targets, 24 on 64-bit). A job that does not fit is a build error.
+///   32-bit targets, 24 on 64-bit) unless panics abort and the feature `remote` is off. A job that does
+///   not fit is a build error.
 /// * `PRIORITIES`: how many levels of urgency there are; 1 to 16.
 /// * `WORKERS`: how many workers can be in their run loop at a time; 1 to 1,000.
 /// * `WAITERS`: how many `wait`s, `as_completed`s and submits that wait for room can be under way at
@@ -678,6 +679,8 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 /// What the crate's documentation says of RAM holds.
 #[cfg(all(target_pointer_width = "32", target_os = "none", not(loom)))]
 const _: () = {
+    use crate::work::PANICS;
+    assert!(PANICS || StaticPool::<1, 8>::bytes_per_slot() == 36);
     assert!(StaticPool::<1, 16>::bytes_per_slot() == 44);
     assert!(StaticPool::<1, 256>::bytes_per_slot() == 284);
     assert!(size_of::<Lane>() == 8);

@@ -8,10 +8,11 @@ use core::{
 use crate::{
     error::{Failure, JobError, LossReason, Panic},
     idle::Seated,
+    job::LEAST,
     log::trace,
     pool::{BROKEN, CANCELLING, Raw},
     scope,
-    slot::{SlotRef, Step, WaitCell},
+    slot::{PAYLOAD_ALIGN, SlotRef, Step, WaitCell},
     state::{BUSY, Outcome, QUEUED, Settle, Snapshot, Suspension},
     sync::{Ordering, fence},
     worker::{JobId, Worker},
@@ -205,9 +206,11 @@ impl<'p> Raw<'p> {
     ///
     /// The caller is `BUSY` with the slot, and its payload is empty.
     unsafe fn put_panic(self, slot: SlotRef<'p>, panic: Panic) {
-        // SAFETY: every payload has room for a panic before a scope's pointer (`capacity`, and the
-        // check of `Scope::put_scoped`); the caller's promise for the rest.
-        unsafe { slot.payload().cast::<Panic>().write(panic) };
+        if PANICS {
+            // SAFETY: every payload has room for a panic before a scope's pointer (`capacity`, and the
+            // check of `Scope::put_scoped`); the caller's promise for the rest.
+            unsafe { slot.payload().cast::<Panic>().write(panic) };
+        }
     }
 
     /// Ends a job that has panicked.
@@ -227,7 +230,7 @@ impl<'p> Raw<'p> {
     ///
     /// As for `put_panic`.
     pub(crate) unsafe fn fail(self, slot: SlotRef<'p>, failure: Failure) {
-        // SAFETY: every payload has room for it, since it has room for a panic; the caller's promise.
+        // SAFETY: every payload has room for it (`LEAST`); the caller's promise.
         unsafe { slot.payload().cast::<Failure>().write(failure) };
         self.complete(slot, Outcome::Failed);
     }
@@ -496,5 +499,7 @@ pub(crate) unsafe fn run_chain<'p>(pool: Raw<'p>, newest: u16, slot: SlotRef<'p>
 }
 
 const _: () = assert!(
-    size_of::<Failure>() <= size_of::<Panic>() && align_of::<Failure>() <= align_of::<Panic>()
+    size_of::<Failure>() <= LEAST
+        && align_of::<Failure>() <= PAYLOAD_ALIGN
+        && align_of::<Panic>() <= PAYLOAD_ALIGN
 );

@@ -5,7 +5,7 @@
 use corepool::{JobFuture, StaticPool};
 use size::{HandOver, SLOTS, application, entry, other_work, work};
 
-static POOL: StaticPool<SLOTS, 16, 1, 1, 1> = StaticPool::new();
+static POOL: StaticPool<SLOTS, 8, 1, 1, 1> = StaticPool::new();
 
 struct Pool;
 
