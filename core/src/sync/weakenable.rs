@@ -119,8 +119,7 @@ macro_rules! atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$int, $int> {
-                let (success, failure) = (ordering(0, success), ordering(1, failure));
-                self.0.compare_exchange_weak(current, new, success, failure)
+                self.compare_exchange(current, new, success, failure)
             }
 
             #[track_caller]
