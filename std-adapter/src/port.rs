@@ -179,16 +179,20 @@ unsafe impl Port for HostPort {
     }
 }
 
-/// How often a thread looks again before it parks, by default. Together it is some fifty
-/// microseconds: of the order of what parking and waking costs.
-pub(crate) const SPINS: u32 = 128;
+/// How often a worker looks again before it parks, by default: for some ten microseconds on its core, and
+/// then for some hundreds, in which it is awake for what comes next.
+pub(crate) const SPINS: u32 = 650;
 
 /// How many of these looks keep the core. What takes longer than they do may be waiting for it.
-const KEEPS_CORE: u32 = 10;
+const KEEPS_CORE: u32 = 250;
+
+/// How often a thread looks again at most that waits for a job: then it has done so for longer than it takes
+/// to park and be woken.
+const WAITS: u32 = KEEPS_CORE + 118;
 
 /// In which round a thread that waits sleeps once, if so many jobs are queued: by then the job that it waits
 /// for has taken some microseconds, and so may they, so that nobody is idle if it comes too late.
-const SLEEPS: u32 = 32;
+const SLEEPS: u32 = KEEPS_CORE;
 const MANY: usize = 64;
 
 /// For how long, in addition to what it takes until a thread that sleeps gets a core.
@@ -201,7 +205,7 @@ const NAP: Duration = Duration::from_micros(50);
 pub(crate) fn wait(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
     const SLEPT: u32 = SLEEPS + 1;
     match round {
-        _ if round >= spins => false,
+        _ if round >= spins.min(WAITS) => false,
         SLEEPS if queued() >= MANY => {
             thread::sleep(NAP);
             true
@@ -240,11 +244,17 @@ mod tests {
             assert!(wait(round, SPINS, queued));
         }
         assert_eq!(asked.get(), 0);
-        for round in SLEEPS..SPINS {
+        for round in SLEEPS..WAITS {
             assert!(wait(round, SPINS, queued));
         }
         assert_eq!(asked.get(), 2);
-        assert!(!wait(SPINS, SPINS, queued));
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_job_parks_sooner_than_a_worker() {
+        assert!(!wait(WAITS, SPINS, || 0));
+        assert!(spin(WAITS, SPINS));
+        assert!(!spin(SPINS, SPINS));
     }
 
     #[test]

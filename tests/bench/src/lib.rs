@@ -7,6 +7,7 @@
 //!
 //! Every contender gets the same closure, and gives back the result, which the submitter checks.
 
+pub mod awaited;
 pub mod bars;
 pub mod inline;
 pub mod instructions;

@@ -27,6 +27,8 @@ pub const SWAPS: &str = "six swaps and a fence, no pool";
 pub const LISTS: &str = "lists alone, no pool";
 /// Two threads on two cores that wake each other.
 pub const FUTEX: &str = "futex ping-pong, two cores";
+/// A thread that sleeps until it is woken to answer, and one that spins until it has the answer.
+pub const WAKE: &str = "one futex wake-up, two cores";
 /// Two threads on two cores that spin on one word.
 pub const CACHE_LINE: &str = "cache line ping-pong, two cores";
 /// Threads that know their share.
@@ -206,11 +208,20 @@ pub fn floor(workload: Workload, _workers: usize, effort: &Effort) -> Option<Sli
     }))
 }
 
-/// A word that two threads count up in turn, each on a core of its own; `wait` blocks while the
-/// word is the given one, and `tell` says that it has changed.
+/// How one of two threads hands the turn to the other.
+#[derive(Clone, Copy)]
+struct Side {
+    /// Waits while the word is the given one, or for a moment.
+    wait: fn(&AtomicU32, u32),
+    /// Says to the other side that the word has changed.
+    tell: fn(&AtomicU32),
+}
+
+/// A word that two threads count up in turn, each on a core of its own. `here` is the one that measures
+/// round trips.
 fn ping_pong(
-    wait: impl Fn(&AtomicU32, u32) + Sync,
-    tell: impl Fn(&AtomicU32) + Sync,
+    here: Side,
+    there: Side,
     measure: impl FnOnce(&mut dyn FnMut()) -> Slice + Send,
 ) -> Option<Slice> {
     #[repr(align(128))]
@@ -220,19 +231,18 @@ fn ping_pong(
     let [one, other] = two_cores()?;
     let word = &Word(AtomicU32::new(0));
     let word = &word.0;
-    let (wait, tell) = (&wait, &tell);
     thread::scope(|scope| {
         scope.spawn(move || {
             pin(other);
             for turn in (0..).step_by(2) {
                 while word.load(Acquire) == turn {
-                    wait(word, turn);
+                    (there.wait)(word, turn);
                 }
                 if word.load(Relaxed) == OVER {
                     return;
                 }
                 word.store(turn + 2, Release);
-                tell(word);
+                (there.tell)(word);
             }
         });
         let measured = scope.spawn(move || {
@@ -240,14 +250,14 @@ fn ping_pong(
             let mut turn = 0;
             let slice = measure(&mut || {
                 word.store(turn + 1, Release);
-                tell(word);
+                (here.tell)(word);
                 while word.load(Acquire) == turn + 1 {
-                    wait(word, turn + 1);
+                    (here.wait)(word, turn + 1);
                 }
                 turn += 2;
             });
             word.store(OVER, Release);
-            tell(word);
+            (here.tell)(word);
             slice
         });
         measured.join().ok()
@@ -267,34 +277,64 @@ fn pin(core: usize) {
     sched_setaffinity(None, &cores).expect("the core is there");
 }
 
+const PRIVATE: futex::Flags = futex::Flags::PRIVATE;
+
+fn sleep(word: &AtomicU32, seen: u32) {
+    // An error says that the word has changed already, or that a signal came.
+    let _ = futex::wait(word, PRIVATE, seen, None);
+}
+
+fn wake(word: &AtomicU32) {
+    futex::wake(word, PRIVATE, 1).expect("the word is there");
+}
+
 /// What waking a thread and being woken costs.
 pub fn futex(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
-    const PRIVATE: futex::Flags = futex::Flags::PRIVATE;
-    let wait = |word: &AtomicU32, seen| {
-        // An error says that the word has changed already, or that a signal came.
-        let _ = futex::wait(word, PRIVATE, seen, None);
-    };
-    let tell = |word: &AtomicU32| {
-        futex::wake(word, PRIVATE, 1).expect("the word is there");
+    const ASLEEP: Side = Side {
+        wait: sleep,
+        tell: wake,
     };
     let length = effort.slice;
     match workload {
-        Workload::Warm => ping_pong(wait, tell, |round_trip| slice(length, 1, round_trip)),
-        Workload::Cold => ping_pong(wait, tell, |round_trip| after_idleness(length, round_trip)),
+        Workload::Warm => ping_pong(ASLEEP, ASLEEP, |round_trip| slice(length, 1, round_trip)),
+        Workload::Cold => ping_pong(ASLEEP, ASLEEP, |round_trip| {
+            after_idleness(length, round_trip)
+        }),
         _ => None,
     }
 }
 
+/// What waking a thread costs that sleeps since it has had nothing to do for a while.
+pub fn one_wake(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
+    const HERE: Side = Side {
+        wait: |_, _| spin_loop(),
+        tell: wake,
+    };
+    const THERE: Side = Side {
+        wait: sleep,
+        tell: |_| {},
+    };
+    (workload == Workload::Cold)
+        .then(|| {
+            ping_pong(HERE, THERE, |round_trip| {
+                after_idleness(effort.slice, round_trip)
+            })
+        })
+        .flatten()
+}
+
 /// What it costs that a core sees what another has written.
 pub fn cache_line(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
+    const SPINNING: Side = Side {
+        wait: |_, _| spin_loop(),
+        tell: |_| {},
+    };
     const BATCH: usize = 1024;
     let length = effort.slice;
     match workload {
-        Workload::Warm => ping_pong(
-            |_, _| spin_loop(),
-            |_| {},
-            |round_trip| slice(length, BATCH, || (0..BATCH).for_each(|_| round_trip())),
-        ),
+        Workload::Warm => ping_pong(SPINNING, SPINNING, |round_trip| {
+            slice(length, BATCH, || (0..BATCH).for_each(|_| round_trip()))
+        }),
         _ => None,
     }
 }

@@ -14,7 +14,7 @@ pub mod window;
 use std::{hint::black_box, time::Duration};
 
 use crate::{
-    limits, peers,
+    awaited, limits, peers,
     pool::{Pool, Spinning, StaticOn, started},
     processes, python,
     statistics::Slice,
@@ -248,6 +248,7 @@ pub const THREAD_POOL: &str = <corepool_std::ThreadPool as Pool>::NAME;
 /// All of them, in the order in which they have their slices: the limits next to what they limit.
 pub const CONTENDERS: &[Contender] = &[
     limit(limits::FLOOR, limits::floor),
+    limit(awaited::FLOOR, awaited::floor),
     Contender {
         name: THREAD_POOL,
         kind: Kind::Own,
@@ -262,6 +263,7 @@ pub const CONTENDERS: &[Contender] = &[
         run: scopes::own,
     },
     limit(limits::FUTEX, limits::futex),
+    limit(limits::WAKE, limits::one_wake),
     limit(limits::CACHE_LINE, limits::cache_line),
     limit(limits::SPLIT, limits::split),
     own::<StaticOn<Spinning>>(),

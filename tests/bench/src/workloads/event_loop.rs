@@ -12,15 +12,15 @@ use crate::{
 /// How many awaits of a task in a batch.
 const AWAITS: usize = 16;
 /// How many tasks.
-const TASKS: usize = 64;
+pub const TASKS: usize = 64;
 
 /// One task.
-pub fn one(pool: &impl Pool, effort: &Effort) -> Slice {
+pub fn one<P: Pool>(pool: &P, effort: &Effort) -> Slice {
     slice(effort.slice, AWAITS, || block_on(task(pool)))
 }
 
 /// Many tasks.
-pub fn many(pool: &impl Pool, effort: &Effort) -> Slice {
+pub fn many<P: Pool>(pool: &P, effort: &Effort) -> Slice {
     slice(effort.slice, AWAITS * TASKS, || {
         let event_loop = LocalExecutor::new();
         block_on(event_loop.run(async {
