@@ -140,7 +140,7 @@ pub(crate) fn report(panic: Panic) {
 ///
 /// A thread that has waited for a job for some microseconds, without a time limit and while at least 64
 /// others are queued, sleeps for a moment once, so that it keeps no core from them: it may learn that the
-/// job has ended about a tenth of a millisecond late.
+/// job has ended one or two tenths of a millisecond late.
 ///
 /// [`run_workers`](crate::run_workers) installs it. A job or callback that panics and whose outcome
 /// nobody looks at is reported on standard error, or through the `log` facade with feature `log`.
@@ -183,50 +183,56 @@ unsafe impl Port for HostPort {
 /// then for some hundreds, in which it is awake for what comes next.
 pub(crate) const SPINS: u32 = 650;
 
-/// How many of these looks keep the core. What takes longer than they do may be waiting for it.
+/// How many of these looks keep the core: one that it gives up it gets back too late for the next job.
 const KEEPS_CORE: u32 = 250;
 
-/// How often a thread looks again at most that waits for a job: then it has done so for longer than it takes
-/// to park and be woken.
-const WAITS: u32 = KEEPS_CORE + 118;
+/// How often a thread looks again at most that waits for a job: for some fifty microseconds, of the order of
+/// what it takes to park and be woken.
+const WAITS: u32 = 128;
+
+/// How many of these looks keep the core. What takes longer than they do may be waiting for it.
+const WAITS_ON_CORE: u32 = 10;
 
 /// In which round a thread that waits sleeps once, if so many jobs are queued: by then the job that it waits
 /// for has taken some microseconds, and so may they, so that nobody is idle if it comes too late.
-const SLEEPS: u32 = KEEPS_CORE;
+const SLEEPS: u32 = 32;
 const MANY: usize = 64;
 
 /// For how long, in addition to what it takes until a thread that sleeps gets a core.
-const NAP: Duration = Duration::from_micros(50);
+const NAP: Duration = Duration::from_micros(100);
 
-/// [`spin`] for a thread that waits for a job while `queued` jobs are queued. One that takes result after
-/// result of a queue of long jobs would keep a core all the time, or have each job's worker wake it, which
-/// costs the worker more. If it still waits after its sleep, and for as many, that takes longer, and it
-/// parks.
+/// Pauses before a thread that waits for a job looks for the `round`-th time again, counted from 0, instead
+/// of parking, while `queued` jobs are queued. False after `spins` times, or [`WAITS`].
+///
+/// One that takes result after result of a queue of long jobs would keep a core all the time, or have each
+/// job's worker wake it, which costs the worker more. If it still waits after its sleep, and for as many,
+/// that takes longer, and it parks.
 pub(crate) fn wait(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
     const SLEPT: u32 = SLEEPS + 1;
     match round {
-        _ if round >= spins.min(WAITS) => false,
-        SLEEPS if queued() >= MANY => {
-            thread::sleep(NAP);
-            true
-        }
-        SLEPT if queued() >= MANY => false,
-        _ => spin(round, spins),
+        _ if round >= spins.min(WAITS) => return false,
+        SLEEPS if queued() >= MANY => thread::sleep(NAP),
+        SLEPT if queued() >= MANY => return false,
+        _ => pause(round < WAITS_ON_CORE),
     }
+    true
 }
 
-/// Pauses before a thread looks for the `round`-th time again, counted from 0, instead of parking.
-/// False after `spins` times.
+/// [`wait`] for a worker that waits for a job to do.
 pub(crate) fn spin(round: u32, spins: u32) -> bool {
-    if round >= spins {
-        return false;
+    let looks = round < spins;
+    if looks {
+        pause(round < KEEPS_CORE);
     }
-    if round < KEEPS_CORE {
+    looks
+}
+
+fn pause(keeps_core: bool) {
+    if keeps_core {
         std::hint::spin_loop();
     } else {
         thread::yield_now();
     }
-    true
 }
 
 #[cfg(test)]

@@ -109,14 +109,16 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// How often an idle worker or a blocked caller looks again before its thread parks: 250 times in a
-    /// row, for some ten microseconds, and then each time after all who wait for the core. By default 650,
-    /// of which a blocked caller takes 368 at most: a worker is awake for one to three tenths of a
-    /// millisecond after its last job, and a job that comes meanwhile need not wake it. 0 saves the most
-    /// power. (A worker that finds a job at each look lets some gather, for one to some microseconds. A
-    /// caller that has waited for ten microseconds while at least 64 jobs are queued sleeps once instead,
-    /// so that it keeps no core from them, and may learn about a tenth of a millisecond late that its job
-    /// has ended. Neither with 0.)
+    /// How often an idle worker looks again before its thread parks: 250 times in a row, for some ten
+    /// microseconds, and then each time after all who wait for the core. By default 650 times: it is awake
+    /// for one to three tenths of a millisecond after its last job, and a job that comes meanwhile need not
+    /// wake it. A blocked caller looks as often, but 128 times at most, of which ten in a row. 0 saves the
+    /// most power.
+    ///
+    /// Unless it is 0: a worker that finds a job at each look lets some gather, for one to some
+    /// microseconds. A caller that has waited for some microseconds while at least 64 jobs are queued sleeps
+    /// once instead, so that it keeps no core from them, and may learn one or two tenths of a millisecond
+    /// late that its job has ended.
     pub fn spins(mut self, spins: u32) -> Self {
         self.spins = spins;
         self
