@@ -1,7 +1,7 @@
 //! What `ThreadPool` and `ProcessPool` must reach, with their default configuration, all in one run.
 
 use crate::{
-    inline, limits, peers,
+    awaited, inline, limits, peers,
     processes::PROCESS_POOL,
     python, report,
     statistics::{Key, Results},
@@ -18,18 +18,37 @@ pub struct Bar {
     pub limit: f64,
     /// Whether the figure may not be below it; otherwise it may not be above.
     pub at_least: bool,
+    /// What the machine itself came to in the same run, where it was asked, and what it did.
+    pub machine: Option<(f64, &'static str)>,
+}
+
+/// What became of a bar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// It is reached.
+    Holds,
+    /// It is not, or was not measured.
+    DoesNotHold,
+    /// It is not, nor does the machine reach it without a pool: what it did, and what it came to.
+    CannotHold(&'static str, f64),
 }
 
 impl Bar {
-    /// Whether it does, as it is printed; not if it was not measured.
-    pub fn holds(&self) -> bool {
-        self.figure.map(report::as_printed).is_some_and(|figure| {
+    /// By the figures as they are printed.
+    pub fn verdict(&self) -> Verdict {
+        let reaches = |figure| {
+            let figure = report::as_printed(figure);
             if self.at_least {
                 figure >= self.limit
             } else {
                 figure <= self.limit
             }
-        })
+        };
+        match (self.figure, self.machine) {
+            (Some(figure), _) if reaches(figure) => Verdict::Holds,
+            (Some(_), Some((least, what))) if !reaches(least) => Verdict::CannotHold(what, least),
+            _ => Verdict::DoesNotHold,
+        }
     }
 }
 
@@ -59,27 +78,27 @@ impl Bars<'_> {
     fn of(&mut self, workload: Workload) {
         match workload {
             Workload::Warm => {
-                self.against_peers(workload, [0.05, 0.05]);
+                self.against_peers(workload, [0.05, 0.05], Some(limits::FLOOR));
                 self.against(workload, limits::FLOOR, [3.0, 3.0]);
                 self.cpu_against_peers(workload, THREAD_POOL, |_| true);
             }
             Workload::Cold => {
-                self.against_peers(workload, [0.7, 0.7]);
+                self.against_peers(workload, [0.7, 0.7], None);
                 self.against(workload, limits::FUTEX, [0.6, 0.6]);
             }
             Workload::Burst => {
-                self.against_peers(workload, [0.5, 0.7]);
+                self.against_peers(workload, [0.5, 0.7], None);
                 self.against(workload, limits::FLOOR, [5.0, 9.0]);
             }
-            Workload::Producers => self.against_peers(workload, [0.9, 0.9]),
+            Workload::Producers => self.against_peers(workload, [0.9, 0.9], None),
             Workload::Window => {
-                self.against_peers(workload, [0.6, 0.8]);
+                self.against_peers(workload, [0.6, 0.8], None);
                 self.against(workload, limits::FLOOR, [10.0, 10.0]);
             }
             Workload::Allocations => self.allocations(),
-            Workload::Inline => self.inline(workload, 0.5),
+            Workload::Inline => self.inline(workload, 0.5, limits::SWAPS),
             Workload::Instructions => {
-                self.inline(workload, 0.4);
+                self.inline(workload, 0.4, limits::LISTS);
                 let key = (workload, 0);
                 let floor = self.results.time(key, limits::FLOOR);
                 self.push(
@@ -89,7 +108,7 @@ impl Bars<'_> {
                 );
             }
             Workload::Efficiency => {
-                self.against_peers(workload, [1.0, 1.0]);
+                self.against_peers(workload, [1.0, 1.0], None);
                 self.efficiency(workload);
                 // Who waits for all jobs of a scope at once can sleep meanwhile: each by its own kind.
                 for (own, scopes) in [(THREAD_POOL, false), (scopes::OWN, true)] {
@@ -98,8 +117,12 @@ impl Bars<'_> {
                     });
                 }
             }
-            Workload::AwaitOne => self.against_peers(workload, [0.5, 0.5]),
-            Workload::AwaitMany => self.against_peers(workload, [0.7, 0.7]),
+            Workload::AwaitOne => {
+                self.against_peers(workload, [0.5, 0.5], Some(awaited::FLOOR));
+            }
+            Workload::AwaitMany => {
+                self.against_peers(workload, [0.7, 0.7], Some(awaited::FLOOR));
+            }
             Workload::Idle => {
                 let time = self.results.time((workload, 2), THREAD_POOL);
                 let name = format!("{}, in cores", workload.title());
@@ -119,6 +142,27 @@ impl Bars<'_> {
             figure,
             limit,
             at_least: false,
+            machine: None,
+        });
+    }
+
+    /// A ratio to the best peer's figure, of which the machine's own is a limit, if `machine` says which.
+    fn push_against_peer(
+        &mut self,
+        name: String,
+        (own, peer): ((Key, &'static str), Option<&'static str>),
+        limit: f64,
+        machine: Option<&'static str>,
+    ) {
+        let key = own.0;
+        let ratio = |one| self.results.ratio(one, (key, peer?));
+        let of_machine = machine.and_then(|machine| Some((ratio((key, machine))?, machine)));
+        self.all.push(Bar {
+            name,
+            figure: ratio(own),
+            limit,
+            at_least: false,
+            machine: of_machine,
         });
     }
 
@@ -136,15 +180,20 @@ impl Bars<'_> {
         self.results.best(key, peers)
     }
 
-    fn against_peers(&mut self, workload: Workload, limits: [f64; 2]) {
+    fn against_peers(
+        &mut self,
+        workload: Workload,
+        limits: [f64; 2],
+        machine: Option<&'static str>,
+    ) {
         for (&workers, limit) in workload.sizes().iter().zip(limits) {
             let key = (workload, workers);
             let best = self.best_peer(key);
-            let ratio = best.and_then(|best| self.results.ratio((key, THREAD_POOL), (key, best)));
-            self.push(
+            self.push_against_peer(
                 name(key, &format!("× {}", best.unwrap_or("best peer"))),
-                ratio,
+                ((key, THREAD_POOL), best),
                 limit,
+                machine,
             );
         }
     }
@@ -186,15 +235,15 @@ impl Bars<'_> {
         }
     }
 
-    fn inline(&mut self, workload: Workload, limit: f64) {
+    fn inline(&mut self, workload: Workload, limit: f64, machine: &'static str) {
         let key = (workload, 0);
         let best = self.best_peer(key);
-        let ratio = best.and_then(|best| self.results.ratio((key, inline::OWN), (key, best)));
         let peer = best.unwrap_or("best peer");
-        self.push(
+        self.push_against_peer(
             format!("{}: {} × {peer}", workload.title(), inline::OWN),
-            ratio,
+            ((key, inline::OWN), best),
             limit,
+            Some(machine),
         );
     }
 
@@ -207,6 +256,7 @@ impl Bars<'_> {
                 figure,
                 limit: 0.98,
                 at_least: true,
+                machine: None,
             });
         }
     }
@@ -223,6 +273,7 @@ impl Bars<'_> {
                 figure: rate,
                 limit,
                 at_least: true,
+                machine: None,
             });
         }
     }

@@ -1,4 +1,4 @@
-//! `bench` measures, prints tables and bars, and fails if a bar does not hold.
+//! `bench` measures, prints tables and bars, and fails if a bar does not hold that can.
 
 use std::{
     env, fs,
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all bars hold.
+/// Whether all bars hold, but for those that are out of the machine's reach.
 fn run(options: &Options) -> Result<bool, String> {
     if !python::is_there() {
         println!("There is no python3 here: its pools do not take part.\n");
@@ -127,7 +127,9 @@ fn run(options: &Options) -> Result<bool, String> {
         tables.insert(0, of_bars);
         write(&tables, &plot::svg(&results))?;
     }
-    Ok(bars.iter().all(bars::Bar::holds))
+    Ok(bars
+        .iter()
+        .all(|bar| bar.verdict() != bars::Verdict::DoesNotHold))
 }
 
 /// All rounds of a workload, each with a slice of everybody at every size.

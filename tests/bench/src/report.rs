@@ -1,7 +1,7 @@
 //! Tables, in Markdown that can be read as it is.
 
 use crate::{
-    bars::Bar,
+    bars::{Bar, Verdict},
     inline,
     processes::PROCESS_POOL,
     statistics::Results,
@@ -130,18 +130,22 @@ pub fn bars(bars: &[Bar]) -> String {
             bar.figure
                 .map_or_else(|| String::from("not measured"), number),
             limit,
-            String::from(if bar.holds() {
-                "holds"
-            } else {
-                "**does not hold**"
-            }),
+            match bar.verdict() {
+                Verdict::Holds => String::from("holds"),
+                Verdict::DoesNotHold => String::from("**does not hold**"),
+                Verdict::CannotHold(what, figure) => {
+                    format!("cannot hold: {what}: {}", number(figure))
+                }
+            },
         ]);
     }
-    let held = bars.iter().filter(|bar| bar.holds()).count();
+    let count = |is: fn(Verdict) -> bool| bars.iter().filter(|bar| is(bar.verdict())).count();
     format!(
-        "## Bars\n\n{}\n{held} of {} hold.\n",
+        "## Bars\n\n{}\n{} of {} hold, {} cannot.\n",
         markdown(&lines),
-        bars.len()
+        count(|verdict| verdict == Verdict::Holds),
+        bars.len(),
+        count(|verdict| matches!(verdict, Verdict::CannotHold(..)))
     )
 }
 
