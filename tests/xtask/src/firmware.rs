@@ -426,7 +426,7 @@ fn cargo_for(
     Ok(debians)
 }
 
-fn options(package: &str, target: &str) -> [String; 13] {
+fn options(package: &str, target: &str) -> [String; 15] {
     [
         "--quiet",
         "--locked",
@@ -443,6 +443,9 @@ fn options(package: &str, target: &str) -> [String; 13] {
         // `defmt` leaves out what is less than an error, if it is not told.
         "--config",
         "env.DEFMT_LOG='trace'",
+        // No debugger looks at them here.
+        "--config",
+        "profile.release.debug='none'",
     ]
     .map(str::to_owned)
 }
