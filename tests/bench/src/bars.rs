@@ -96,16 +96,20 @@ impl Bars<'_> {
                 self.against(workload, limits::FLOOR, [10.0, 10.0]);
             }
             Workload::Allocations => self.allocations(),
-            Workload::Inline => self.inline(workload, 0.5, limits::SWAPS),
+            Workload::Inline => self.inline(workload, 0.5),
             Workload::Instructions => {
-                self.inline(workload, 0.4, limits::LISTS);
+                self.inline(workload, 0.4);
                 let key = (workload, 0);
-                let floor = self.results.time(key, limits::FLOOR);
-                self.push(
-                    format!("{}: {}", workload.title(), inline::OWN),
-                    self.results.time(key, inline::OWN),
-                    floor.map_or(INSTRUCTIONS, |floor| INSTRUCTIONS.max(2.2 * floor)),
-                );
+                let count = |name| self.results.time(key, name);
+                let bar = Bar {
+                    name: format!("{}: {}", workload.title(), inline::OWN),
+                    figure: count(inline::OWN),
+                    limit: count(limits::FLOOR)
+                        .map_or(INSTRUCTIONS, |floor| INSTRUCTIONS.max(2.2 * floor)),
+                    at_least: false,
+                    machine: count(limits::PROMISES).map(|least| (least, limits::PROMISES)),
+                };
+                self.all.push(bar);
             }
             Workload::Efficiency => {
                 self.against_peers(workload, [1.0, 1.0], None);
@@ -235,7 +239,7 @@ impl Bars<'_> {
         }
     }
 
-    fn inline(&mut self, workload: Workload, limit: f64, machine: &'static str) {
+    fn inline(&mut self, workload: Workload, limit: f64) {
         let key = (workload, 0);
         let best = self.best_peer(key);
         let peer = best.unwrap_or("best peer");
@@ -243,7 +247,7 @@ impl Bars<'_> {
             format!("{}: {} × {peer}", workload.title(), inline::OWN),
             ((key, inline::OWN), best),
             limit,
-            Some(machine),
+            Some(limits::PROMISES),
         );
     }
 

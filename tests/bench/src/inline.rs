@@ -13,8 +13,8 @@ use async_executor::StaticExecutor;
 use corepool::StaticPool;
 
 use crate::{
-    limits::{FLOOR, LISTS, SWAPS, Slot, Swaps},
-    lists::Lists,
+    limits::{FLOOR, LISTS, PROMISES, SWAPS, Slot, Swaps},
+    lists::{Lists, Promises},
     workloads::{Kind, check, tiny_job},
 };
 
@@ -63,6 +63,15 @@ pub const CONTENDERS: &[Inline] = &[
         kind: Kind::Limit,
         run: |jobs, repeat| {
             let lists = Lists::default();
+            let lists = black_box(&lists);
+            repeat(&mut || each(jobs, |number| lists.inline(tiny_job(number))));
+        },
+    },
+    Inline {
+        name: PROMISES,
+        kind: Kind::Limit,
+        run: |jobs, repeat| {
+            let lists = Promises::default();
             let lists = black_box(&lists);
             repeat(&mut || each(jobs, |number| lists.inline(tiny_job(number))));
         },

@@ -25,6 +25,8 @@ pub const FLOOR: &str = "floor: one slot, spinning";
 pub const SWAPS: &str = "six swaps and a fence, no pool";
 /// The lists and state words of `corepool`, and nothing else of it.
 pub const LISTS: &str = "lists alone, no pool";
+/// The same, and whatever the promises ask of each job.
+pub const PROMISES: &str = "lists and promises, no pool";
 /// Two threads on two cores that wake each other.
 pub const FUTEX: &str = "futex ping-pong, two cores";
 /// A thread that sleeps until it is woken to answer, and one that spins until it has the answer.
