@@ -42,6 +42,7 @@ const WAYS: &[&str] = &[
     "lists-alone",
     "embassy-executor",
     "embassy-channel",
+    "heapless-slots",
     "heapless-mpmc",
 ];
 
