@@ -18,8 +18,9 @@ pub struct Bar {
     pub limit: f64,
     /// Whether the figure may not be below it; otherwise it may not be above.
     pub at_least: bool,
-    /// What the machine itself came to in the same run, where it was asked, and what it did.
-    pub machine: Option<(f64, &'static str)>,
+    /// The limit of what any pool can reach, or any with these lists, where there is one: what it came to
+    /// in the same run, and its name.
+    pub reachable: Option<(f64, &'static str)>,
 }
 
 /// What became of a bar.
@@ -29,7 +30,7 @@ pub enum Verdict {
     Holds,
     /// It is not, or was not measured.
     DoesNotHold,
-    /// It is not, nor does the machine reach it without a pool: what it did, and what it came to.
+    /// It is not, nor does what is [`reachable`](Bar::reachable) come to it: the limit, and its figure.
     CannotHold(&'static str, f64),
 }
 
@@ -44,7 +45,7 @@ impl Bar {
                 figure <= self.limit
             }
         };
-        match (self.figure, self.machine) {
+        match (self.figure, self.reachable) {
             (Some(figure), _) if reaches(figure) => Verdict::Holds,
             (Some(_), Some((least, what))) if !reaches(least) => Verdict::CannotHold(what, least),
             _ => Verdict::DoesNotHold,
@@ -107,7 +108,7 @@ impl Bars<'_> {
                     limit: count(limits::FLOOR)
                         .map_or(INSTRUCTIONS, |floor| INSTRUCTIONS.max(2.2 * floor)),
                     at_least: false,
-                    machine: count(limits::PROMISES).map(|least| (least, limits::PROMISES)),
+                    reachable: count(limits::PROMISES).map(|least| (least, limits::PROMISES)),
                 };
                 self.all.push(bar);
             }
@@ -146,27 +147,27 @@ impl Bars<'_> {
             figure,
             limit,
             at_least: false,
-            machine: None,
+            reachable: None,
         });
     }
 
-    /// A ratio to the best peer's figure, of which the machine's own is a limit, if `machine` says which.
+    /// A ratio to the best peer's figure. `reachable`: the limit that no pool is below, if there is one.
     fn push_against_peer(
         &mut self,
         name: String,
         (own, peer): ((Key, &'static str), Option<&'static str>),
         limit: f64,
-        machine: Option<&'static str>,
+        reachable: Option<&'static str>,
     ) {
         let key = own.0;
         let ratio = |one| self.results.ratio(one, (key, peer?));
-        let of_machine = machine.and_then(|machine| Some((ratio((key, machine))?, machine)));
+        let reachable = reachable.and_then(|name| Some((ratio((key, name))?, name)));
         self.all.push(Bar {
             name,
             figure: ratio(own),
             limit,
             at_least: false,
-            machine: of_machine,
+            reachable,
         });
     }
 
@@ -188,7 +189,7 @@ impl Bars<'_> {
         &mut self,
         workload: Workload,
         limits: [f64; 2],
-        machine: Option<&'static str>,
+        reachable: Option<&'static str>,
     ) {
         for (&workers, limit) in workload.sizes().iter().zip(limits) {
             let key = (workload, workers);
@@ -197,7 +198,7 @@ impl Bars<'_> {
                 name(key, &format!("× {}", best.unwrap_or("best peer"))),
                 ((key, THREAD_POOL), best),
                 limit,
-                machine,
+                reachable,
             );
         }
     }
@@ -260,7 +261,7 @@ impl Bars<'_> {
                 figure,
                 limit: 0.98,
                 at_least: true,
-                machine: None,
+                reachable: None,
             });
         }
     }
@@ -277,7 +278,7 @@ impl Bars<'_> {
                 figure: rate,
                 limit,
                 at_least: true,
-                machine: None,
+                reachable: None,
             });
         }
     }

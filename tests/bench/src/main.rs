@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all bars hold, but for those that are out of the machine's reach.
+/// Whether all bars hold that can.
 fn run(options: &Options) -> Result<bool, String> {
     if !python::is_there() {
         println!("There is no python3 here: its pools do not take part.\n");
