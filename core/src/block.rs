@@ -92,7 +92,7 @@ impl<'p> Raw<'p> {
 
     fn block_unknown(self, wait: Wait<'_>) {
         while !(wait.poll)(None) {
-            if !self.run_one(None, None) {
+            if !self.has_queued() || self.run_unseated(1) == 0 {
                 spin_loop();
             }
         }
@@ -135,7 +135,7 @@ impl<'p> Raw<'p> {
                 // if it leaves before, so this one takes its seat then.
                 if turn.is_none() {
                     turn = Waiting::begin(self, &waker, LEAVING);
-                    // Pairs with the fence of `Raw::count_out`.
+                    // Pairs with the fence of `Raw::tell_of_leaving`.
                     fence(Ordering::SeqCst);
                     if turn.is_some() {
                         continue;

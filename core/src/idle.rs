@@ -260,6 +260,8 @@ impl<'p> Seated<'p> {
         if flags & LOST == 0 {
             self.pool.count_out(flags & LENT != 0);
         }
+        // One that was lost may still have had a task, and its place is free from now on.
+        self.pool.tell_of_leaving();
     }
 
     /// Declares the worker lost; `None` if it was before, or has left. The seat is given to no other worker
@@ -279,6 +281,7 @@ impl<'p> Seated<'p> {
         seat.context.store(0, Ordering::Relaxed);
         self.retract();
         self.pool.count_out(flags & LENT != 0);
+        self.pool.tell_of_leaving();
         // It may be asleep and well: one with jobs elsewhere that do not come back.
         // SAFETY: held, and open when it was.
         unsafe { seat.bell.ring_held() };

@@ -12,7 +12,7 @@ use crate::{
     pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
-    state::{BUSY, Outcome, QUEUED, SUSPENDED},
+    state::{BUSY, Outcome, QUEUED, SUSPENDED, TASK},
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
@@ -54,7 +54,10 @@ impl<'p> Raw<'p> {
         // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
         // job seen here.
         fence(Ordering::SeqCst);
-        !self.has_queued() && self.count_unended(SUSPENDED) == 0
+        // Jobs that have ended in the queue keep nobody.
+        self.reap();
+        // A task that somebody polls may be queued again, by a caller who goes away then.
+        !self.has_queued() && self.count_unended(TASK) == 0
     }
 
     fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
@@ -110,23 +113,24 @@ impl<'p> Raw<'p> {
             }
             seat.retract();
         }
-        // The others may wait for a task that this worker has just ended.
-        self.wake_all_workers();
     }
 
     fn run_pending(self, max: usize) -> usize {
         match self.port() {
             Some(port) => port.run_pending(Pending { pool: self, max }),
-            None => {
-                // A seat is for a context that can be told from others. This one is only counted.
-                self.count_in(true);
-                let _leave = Defer(|| {
-                    self.uncount(true);
-                    self.wake_all_at_the_end();
-                });
-                self.run_some(None, max)
-            }
+            None => self.run_unseated(max),
         }
+    }
+
+    /// Runs jobs without a seat: there is none left, or nobody can tell the caller's context from others.
+    /// It is only counted.
+    pub(crate) fn run_unseated(self, max: usize) -> usize {
+        self.count_in(true);
+        let _leave = Defer(|| {
+            self.count_out(true);
+            self.wake_all_at_the_end();
+        });
+        self.run_some(None, max)
     }
 
     fn run_some(self, seat: Option<Seated<'p>>, max: usize) -> usize {
@@ -199,7 +203,7 @@ impl<'p> Raw<'p> {
                     place = Waiting::begin(self, waker, LEAVING);
                 }
                 let lent = usize::from(self.current_worker().is_some());
-                // The fence in `is_over` pairs with that of `count_out`, too: either the place is seen
+                // The fence in `is_over` pairs with that of `tell_of_leaving`, too: either the place is seen
                 // there, or here that the worker has left. In this order: whoever took the last job off
                 // the queue was counted in before, and is seen to be by who finds the queue empty.
                 let over = self.is_over() && self.joined() == lent;
@@ -251,7 +255,11 @@ impl<'p> Raw<'p> {
         drop(rest);
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
-        } else if self.has_queued() {
+            return;
+        }
+        // Others may have stayed for a task of its.
+        self.wake_all_at_the_end();
+        if self.has_queued() {
             // It may have been woken for work that it will not do.
             self.wake_worker();
         }
@@ -283,8 +291,13 @@ impl Pending<'_> {
         with_parker(&mut |parker| {
             let caller = LentCaller(parker);
             // SAFETY: left at the end of this closure, before `caller` goes away.
-            let leave = unsafe { pool.join(&caller, true) }.map(Leave);
-            count = pool.run_some(leave.as_ref().map(|leave| leave.0), max);
+            count = match unsafe { pool.join(&caller, true) } {
+                Some(seat) => {
+                    let leave = Leave(seat);
+                    pool.run_some(Some(leave.0), max)
+                }
+                None => pool.run_unseated(max),
+            };
         });
         count
     }

@@ -518,19 +518,24 @@ impl<'p> Raw<'p> {
         self.shared().joined.fetch_add(one, Ordering::Relaxed);
     }
 
-    /// A worker leaves; those who wait for that are told.
+    /// A worker does not count any more.
     pub(crate) fn count_out(self, lent: bool) {
-        self.uncount(lent);
-        // Pairs with the fences of those who begin to wait for `LEAVING`.
-        fence(Ordering::SeqCst);
-        self.ring_waiters(LEAVING);
-    }
-
-    /// [`count_out`](Self::count_out), and nobody is told.
-    pub(crate) fn uncount(self, lent: bool) {
         let one = if lent { ONE_LENT } else { 1 };
         // Release: pairs with the Acquire of `joined`.
         self.shared().joined.fetch_sub(one, Ordering::Release);
+    }
+
+    /// A worker has left, or is declared lost; those who wait for that are told. At the pool's end that
+    /// is everybody: the last task may have ended with this worker.
+    pub(crate) fn tell_of_leaving(self) {
+        // Pairs with the fence of `enter_phase`, as in `wake_all_at_the_end`, and with the fences of those
+        // who begin to wait for `LEAVING`.
+        fence(Ordering::SeqCst);
+        if self.is_closed() {
+            self.wake_all_workers();
+        } else {
+            self.ring_waiters(LEAVING);
+        }
     }
 
     /// Wakes the waiters that are interested in `what`. False if there is none.

@@ -41,6 +41,7 @@
 //! | `COLLECTED` | the completer cleared `WAITING` | nobody writes the cell any more |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
 //! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer leaves it at last |
+//! | `TASK` | submit of a task | until `DONE`, the pool's end waits for it: whoever polls it may queue it again |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
 //! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
@@ -71,6 +72,7 @@ const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
 const RUNNER_SHIFT: u32 = 17;
 const RUNNER: u32 = 0x3ff << RUNNER_SHIFT;
 pub(crate) const COLLECTED: u32 = 1 << 27;
+pub(crate) const TASK: u32 = 1 << 28;
 
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;

@@ -18,7 +18,7 @@ use crate::{
     },
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
-    state::{BUSY, HANDLE, QUEUED, SCOPED},
+    state::{BUSY, HANDLE, QUEUED, SCOPED, TASK},
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
@@ -117,12 +117,16 @@ impl<'p> Raw<'p> {
             Stored::<J, S, BYTES, KEPT>::put(payload, job);
         }
         let scoped = if KEPT > 0 { SCOPED } else { 0 };
-        if self.launch(index, priority, QUEUED | HANDLE | scoped) {
+        let task = if J::SUSPEND.is_some() { TASK } else { 0 };
+        if self.launch(index, priority, QUEUED | HANDLE | scoped | task) {
             return Ok(index);
         }
         // SAFETY: taken back before anybody began it: the job is there, and the caller's.
         let job = unsafe { Stored::<J, S, BYTES, KEPT>::take(slot.payload()) };
         self.leave_slot(slot, BUSY | HANDLE);
+        // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
+        // who come here at the same time, one takes both out.
+        self.wake_all_workers();
         self.reap();
         Err(self.refusal().map(|()| job))
     }

@@ -1,15 +1,16 @@
 //! The pool's end: every job that was accepted ends, every worker leaves, and nobody waits for ever.
 
 use std::{
-    future::pending,
+    future::{pending, poll_fn},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    task::Poll,
 };
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
-use crate::{JobError, JobFuture, SpinWorker, StaticPool, SubmitError};
+use crate::{JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
 
@@ -107,6 +108,52 @@ fn cancelled_before_it_is_queued() {
     });
 }
 
+/// A job is refused, and taken back, while somebody waits for the pool's end: it was in the queue meanwhile.
+#[test]
+fn who_waits_is_told_of_a_job_that_was_taken_back() {
+    explore("shutdown: waiting, a submit is refused", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let submitter = spawn(move || match pool.submit_detached(|| ()) {
+                Ok(()) => assert_eq!(pool.run_pending(1), 1),
+                Err(error) => assert!(matches!(error, SubmitError::ShutDown(_))),
+            });
+            pool.shutdown(true, false).unwrap();
+            submitter.join().unwrap();
+        });
+    });
+}
+
+/// Two jobs are refused, and taken back, at the same time: neither stays in the queue.
+#[test]
+fn jobs_that_were_taken_back_are_not_queued() {
+    explore("shutdown: two submits are refused", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
+            let submit = move || pool.submit_detached(|| ()).is_ok();
+            let other = spawn(submit);
+            let ending = spawn(move || pool.shutdown(false, false).unwrap());
+            let mine = submit();
+            if other.join().unwrap() || mine {
+                pool.run_pending(usize::MAX);
+            }
+            ending.join().unwrap();
+            assert!(!pool.handle().raw.has_queued());
+        });
+    });
+}
+
+/// A job that was cancelled in the queue keeps nobody, even if no worker comes to take it out.
+#[test]
+fn who_waits_is_told_of_a_job_that_was_cancelled() {
+    explore("shutdown: waiting, cancel the last job", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let job = pool.submit(|| ()).unwrap();
+            let canceller = spawn(move || assert!(job.cancel()));
+            pool.shutdown(true, false).unwrap();
+            canceller.join().unwrap();
+        });
+    });
+}
+
 /// The last worker leaves while somebody goes to sleep until then.
 #[test]
 fn who_waits_is_told_of_the_last_worker() {
@@ -171,18 +218,139 @@ fn the_last_task_is_cancelled_meanwhile() {
     });
 }
 
+/// A task that is polled so many times before it ends, and wakes itself each time but the last.
+fn task(pool: &'static StaticPool<1, 32, 1, 2, 1>, mut polls: u32) -> JobFuture<'static, ()> {
+    let task = poll_fn(move |cx| {
+        polls -= 1;
+        if polls == 0 {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    pool.spawn(task).unwrap()
+}
+
+/// A caller polls the last task once while the pool is shut down, and goes. Whether or not the task ends
+/// so: the worker is there until it has, and not for ever.
+fn a_caller_polls_the_last_task(name: &str, polls: u32) {
+    explore(name, Some(2), move || {
+        with_pool(&MACHINE, |pool| {
+            let task = task(pool, polls);
+            pool.shutdown(false, false).unwrap();
+            let caller = spawn(move || pool.run_pending(1));
+            pool.run(&Sleeper::new()).unwrap();
+            caller.join().unwrap();
+            assert!(task.result().is_ok());
+        });
+    });
+}
+
+#[test]
+fn a_worker_stays_for_a_task_that_a_caller_polls() {
+    a_caller_polls_the_last_task("shutdown: worker, a caller polls the last task", 2);
+}
+
+#[test]
+fn a_worker_is_told_of_the_last_task_that_a_caller_ends() {
+    a_caller_polls_the_last_task("shutdown: worker, a caller ends the last task", 1);
+}
+
+/// A worker is declared lost, which has taken the last task out of the queue, while the other goes to sleep until
+/// its end. `begun`: it polls the task by then, which so ends; if not, it does so when it comes back.
+fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
+    explore(name, Some(2), move || {
+        with_pool(&MACHINE, |pool| {
+            let raw = pool.handle().raw;
+            let task = task(pool, 1);
+            // SAFETY: left below.
+            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let slot = raw.slot(raw.dequeue().unwrap());
+            let begin = move || raw.begin(slot, seat.id().0 + 1).unwrap();
+            let polled = begun.then(begin);
+            pool.shutdown(false, false).unwrap();
+            let lost = spawn(move || {
+                // SAFETY: no scopes here.
+                unsafe { pool.handle().worker_lost(seat.id(), OnLoss::Continue) };
+                raw.run_begun(slot, polled.unwrap_or_else(begin), None);
+                // SAFETY: joined above.
+                unsafe { seat.leave() };
+            });
+            pool.run(&Sleeper::new()).unwrap();
+            assert!(task.done());
+            lost.join().unwrap();
+            assert_eq!(task.result().is_err(), begun);
+        });
+    });
+}
+
+#[test]
+fn a_worker_is_told_of_the_last_task_that_is_lost() {
+    the_last_task_is_with_a_lost_worker("shutdown: worker, the last task is lost", true);
+}
+
+#[test]
+fn a_worker_is_told_of_the_last_task_that_a_lost_worker_ends() {
+    the_last_task_is_with_a_lost_worker(
+        "shutdown: worker, a lost worker ends the last task",
+        false,
+    );
+}
+
+/// A job that says when it has ended.
+fn telling_job(pool: &'static Pool) -> (JobFuture<'static, ()>, Arc<AtomicBool>) {
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = ended.clone();
+    let job = pool.submit(move || end.store(true, Relaxed)).unwrap();
+    (job, ended)
+}
+
 /// A caller that has no seat, since there is no port, runs the last job while the pool is shut down.
 #[test]
 fn the_last_job_is_run_without_a_seat() {
     explore("shutdown: waiting, run without a seat", Some(2), || {
         with_pool_without_port(|pool: &'static Pool| {
-            let ended = Arc::new(AtomicBool::new(false));
-            let end = ended.clone();
-            pool.submit_detached(move || end.store(true, Relaxed))
-                .unwrap();
+            let (job, ended) = telling_job(pool);
+            drop(job);
             let caller = spawn(move || pool.run_pending(1));
             pool.shutdown(true, false).unwrap();
             assert!(ended.load(Relaxed));
+            caller.join().unwrap();
+        });
+    });
+}
+
+/// The same by a caller that blocks for it.
+#[test]
+fn the_last_job_is_run_by_who_waits_for_it() {
+    explore("shutdown: waiting, run by who waits", Some(2), || {
+        with_pool_without_port(|pool: &'static Pool| {
+            let (job, ended) = telling_job(pool);
+            let caller = spawn(move || job.result());
+            pool.shutdown(true, false).unwrap();
+            assert!(ended.load(Relaxed));
+            caller.join().unwrap().unwrap();
+        });
+    });
+}
+
+/// The same by a caller that has found no seat.
+#[test]
+fn the_last_job_is_run_where_every_seat_is_taken() {
+    explore("shutdown: waiting, every seat is taken", Some(1), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let (job, ended) = telling_job(pool);
+            drop(job);
+            // SAFETY: left below.
+            let seat = unsafe { pool.handle().raw.join(&SpinWorker, false) }.unwrap();
+            let caller = spawn(move || pool.run_pending(1));
+            let waiter = spawn(move || {
+                pool.shutdown(true, false).unwrap();
+                assert!(ended.load(Relaxed));
+            });
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+            waiter.join().unwrap();
             caller.join().unwrap();
         });
     });
