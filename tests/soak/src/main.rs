@@ -33,7 +33,12 @@ use crate::{actor::Actor, ledger::Ledger};
 pub(crate) type Pool = StaticPool<48, 64, 3, 8, 4>;
 
 const ACTORS: usize = 3;
-const STEPS_PER_EPOCH: u32 = 2_000;
+/// How many steps an actor takes in an epoch: two to the power of one of these. Short epochs end while all are
+/// still in the midst of it.
+const STEPS: core::ops::RangeInclusive<u32> = 3..=11;
+/// After so many looks in a row at which nothing has happened, somebody waits for ever.
+const LOOKS: u32 = 60;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 #[derive(clap::Parser)]
 #[command(about = "A random mix of everything, with conservation laws checked at each quiet point")]
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
     let end = args
         .minutes
         .map(|minutes| start + Duration::from_secs_f64(minutes * 60.0));
+    thread::spawn(move || watch(seed));
     let mut rng = Rng::with_seed(seed);
     let mut total = Ledger::totals();
     let mut epochs = 0_u64;
@@ -87,6 +93,20 @@ fn main() -> ExitCode {
     );
     println!("all accounts balance");
     ExitCode::SUCCESS
+}
+
+/// Ends the program if nothing happens any more. It counts looks and asks no clock, so that a machine that
+/// stands still is no failure.
+fn watch(seed: u64) {
+    let (mut before, mut looks) = (0, 0);
+    while looks < LOOKS {
+        thread::sleep(BETWEEN_LOOKS);
+        let tried = Ledger::totals().tried;
+        looks = if tried == before { looks + 1 } else { 0 };
+        before = tried;
+    }
+    eprintln!("seed {seed}: after {before} jobs, somebody waits for ever");
+    std::process::exit(1);
 }
 
 /// The host, without a message for each panic that nobody asks about: they are part of the mix.
@@ -145,7 +165,8 @@ fn run_epoch(rng: &mut Rng) -> Result<(), String> {
     let actors_done = AtomicBool::new(false);
     let barrier = Barrier::new(ACTORS + 1);
     let seeds: [u64; ACTORS] = std::array::from_fn(|_| rng.u64(..));
-    let end_after = rng.u32(1..STEPS_PER_EPOCH);
+    let steps = 1_u32 << rng.u32(STEPS);
+    let end_after = rng.u32(1..steps);
     let shift_seed = rng.u64(..);
     thread::scope(|scope| {
         // One worker stays; the others come and go.
@@ -161,7 +182,7 @@ fn run_epoch(rng: &mut Rng) -> Result<(), String> {
                 scope.spawn(move || {
                     barrier.wait();
                     let mut actor = Actor::new(pool, seed);
-                    for step in 0..STEPS_PER_EPOCH {
+                    for step in 0..steps {
                         if number == 0 && step == end_after {
                             match end {
                                 End::Quiet => {}
