@@ -127,6 +127,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Wakes every worker, and all who wait for the workers' end or for room, to look at the phase.
+    #[cold]
     pub(crate) fn wake_all_workers(self) {
         // Pairs with the fences of `announce` and of those who begin to wait: either they see what the
         // caller has just ended, or they are seen here.
