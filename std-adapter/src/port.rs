@@ -181,10 +181,7 @@ unsafe impl Port for HostPort {
 
 /// How often a worker looks again before it parks, by default: for some ten microseconds on its core, and
 /// then for some hundreds, in which it is awake for what comes next.
-pub(crate) const SPINS: u32 = 650;
-
-/// How many of these looks keep the core: one that it gives up it gets back too late for the next job.
-const KEEPS_CORE: u32 = 250;
+pub(crate) const SPINS: u32 = 1050;
 
 /// How often a thread looks again at most that waits for a job: for some fifty microseconds, of the order of
 /// what it takes to park and be woken.
@@ -218,16 +215,8 @@ pub(crate) fn wait(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
     true
 }
 
-/// [`wait`] for a worker that waits for a job to do.
-pub(crate) fn spin(round: u32, spins: u32) -> bool {
-    let looks = round < spins;
-    if looks {
-        pause(round < KEEPS_CORE);
-    }
-    looks
-}
-
-fn pause(keeps_core: bool) {
+/// Pauses, for a moment, or for as long as others take who wait for the core.
+pub(crate) fn pause(keeps_core: bool) {
     if keeps_core {
         std::hint::spin_loop();
     } else {
@@ -237,7 +226,10 @@ fn pause(keeps_core: bool) {
 
 #[cfg(test)]
 mod tests {
+    use corepool::Worker as _;
+
     use super::*;
+    use crate::ThreadWorker;
 
     #[test]
     fn a_thread_asks_twice_how_many_jobs_are_queued_and_only_if_it_has_waited() {
@@ -259,8 +251,8 @@ mod tests {
     #[test]
     fn a_thread_that_waits_for_a_job_parks_sooner_than_a_worker() {
         assert!(!wait(WAITS, SPINS, || 0));
-        assert!(spin(WAITS, SPINS));
-        assert!(!spin(SPINS, SPINS));
+        assert!(ThreadWorker::default().spin(WAITS));
+        assert!(!ThreadWorker::default().spin(SPINS));
     }
 
     #[test]
