@@ -61,6 +61,12 @@ impl Bell {
         self.word.fetch_or(OPEN, Ordering::Release);
     }
 
+    /// Whether the owner is there.
+    pub(crate) fn is_open(&self) -> bool {
+        // Relaxed: as for `is_taken`.
+        self.word.load(Ordering::Relaxed) & OPEN != 0
+    }
+
     /// Whether anybody holds it at all.
     #[cfg(test)]
     pub(crate) fn is_taken(&self) -> bool {

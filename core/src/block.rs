@@ -119,7 +119,7 @@ impl<'p> Raw<'p> {
             if (wait.poll)(Some(&waker)) {
                 return Ok(());
             }
-            if self.has_no_worker() && port.lends_blocked_callers() {
+            if self.has_no_worker() && port.lends_blocked_callers() && !self.is_over() {
                 let caller = LentCaller(parker);
                 // SAFETY: left below, in this same context, while `caller` is alive.
                 if let Some(seat) = unsafe { self.join(&caller, true) } {
@@ -141,8 +141,8 @@ impl<'p> Raw<'p> {
                         continue;
                     }
                 }
-                if turn.is_none() || self.joined() < self.dims().workers {
-                    // Nobody will tell.
+                if turn.is_none() || self.seats().iter().any(|seat| !seat.bell.is_open()) {
+                    // Nobody will tell, or somebody has already.
                     waker.wake_by_ref();
                 }
             }
@@ -153,8 +153,8 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Waits as the worker in `seat`. `None`: it was declared lost, so it takes no other job, and
-    /// waits on like anybody else.
+    /// Waits as the worker in `seat`. `None`: it takes no other job, since it was declared lost, or has only
+    /// lent itself and there is none any more; it waits on like anybody else.
     fn block_worker(
         self,
         port: &dyn Port,
@@ -168,6 +168,8 @@ impl<'p> Raw<'p> {
             None => wait.target.map_or(0, |slot| slot + 1),
             Some(_) => 0,
         };
+        // Others may wait for the pool's end, and that is when all have gone.
+        let is_in_the_way = || seat.is_lent() && self.is_over();
         let mut round = 0;
         // Woken for some work and has not taken any since.
         let mut owes_work = false;
@@ -175,7 +177,7 @@ impl<'p> Raw<'p> {
             if (wait.poll)(None) {
                 break Some(Ok(()));
             }
-            if seat.is_lost() {
+            if seat.is_lost() || is_in_the_way() {
                 break None;
             }
             if is_over(port, wait.deadline) {
@@ -186,10 +188,13 @@ impl<'p> Raw<'p> {
             if self.run_one(Some(seat), Some(worker)) {
                 round = 0;
                 owes_work = false;
+                // It may have been the last task, and the caller stays.
+                self.wake_all_at_the_end();
                 continue;
             }
-            // Release: pairs with the Acquire of `waits_in_a_circle`; the jobs that ran on top are done.
-            waits_for.store(endless_for, Ordering::Release);
+            // Relaxed: after each job that ran on top came the fence of `wake_all_at_the_end`, which pairs with
+            // the Acquire of `waits_in_a_circle`; those jobs are done.
+            waits_for.store(endless_for, Ordering::Relaxed);
             if self.waits_in_a_circle(seat, endless_for) {
                 break Some(Err(Blocked::WouldDeadlock));
             }
@@ -198,7 +203,7 @@ impl<'p> Raw<'p> {
                 continue;
             }
             seat.announce();
-            if !self.has_queued() && !(wait.poll)(Some(&waker)) {
+            if !self.has_queued() && !(wait.poll)(Some(&waker)) && !is_in_the_way() {
                 worker.park(wait.deadline);
             }
             owes_work |= seat.retract();
@@ -229,7 +234,7 @@ impl<'p> Raw<'p> {
             let Some(next) = self.seats().get(usize::from(runner)) else {
                 return false;
             };
-            // Acquire: pairs with the Release of `block_worker`. If the job was on top of that worker's
+            // Acquire: pairs with the fence in `block_worker`. If the job was on top of that worker's
             // wait, and not below, it is done by now.
             target = next.waits_for.load(Ordering::Acquire);
             if runner_of(slot) != Some(runner) {

@@ -161,6 +161,12 @@ impl FreeList {
         }
     }
 
+    /// Whether it is marked.
+    pub(crate) fn is_waited_for(&self, words: &FreeWords) -> bool {
+        // Relaxed: who left the mark is seen after `marked`.
+        words.tagged.index(self.head.load(Ordering::Relaxed)) & words.waiting != 0
+    }
+
     /// The list as it is now, to take the mark away if it has not changed since.
     pub(crate) fn marked(&self) -> Marked {
         // Acquire: pairs with the Release of `mark_waiting`, since the word is only ever swapped: who left

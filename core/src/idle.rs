@@ -260,6 +260,9 @@ impl<'p> Seated<'p> {
         unsafe { seat.bell.close() };
         if flags & LOST == 0 {
             self.pool.count_out(flags & LENT != 0);
+        } else if self.pool.has_queued() {
+            // It may have been woken for work, once more, since it was declared lost.
+            self.pool.wake_worker();
         }
         // One that was lost may still have had a task, and its place is free from now on.
         self.pool.tell_of_leaving();
@@ -306,6 +309,11 @@ impl<'p> Seated<'p> {
     #[cfg(feature = "remote")]
     pub(crate) fn ring(self) {
         self.seat().bell.ring();
+    }
+
+    /// Whether the worker is a caller that lends itself.
+    pub(crate) fn is_lent(self) -> bool {
+        self.seat().flags.load(Ordering::Relaxed) & LENT != 0
     }
 
     /// Whether the worker was declared lost.

@@ -24,7 +24,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OnLoss {
-    /// The other workers go on, and do what is queued.
+    /// The other workers go on, and do what is queued. If there is none, that is for the next worker: a
+    /// caller that blocks already does not lend itself.
     Continue,
     /// The pool is broken: what is queued fails, and later submits are refused.
     Break,
@@ -237,6 +238,8 @@ impl<'p> Raw<'p> {
             return;
         };
         warning!("worker {} lost", worker.0);
+        // Others may have stayed for a task of its.
+        let _told = Defer(|| self.wake_all_at_the_end());
         let next = Cell::new(0);
         let end_jobs = || {
             while usize::from(next.get()) < self.used_slots().len() {
@@ -255,11 +258,7 @@ impl<'p> Raw<'p> {
         drop(rest);
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
-            return;
-        }
-        // Others may have stayed for a task of its.
-        self.wake_all_at_the_end();
-        if self.has_queued() {
+        } else if self.has_queued() {
             // It may have been woken for work that it will not do.
             self.wake_worker();
         }
@@ -285,7 +284,10 @@ impl Pending<'_> {
     pub(crate) fn run(self, with_parker: impl FnOnce(&mut dyn FnMut(&dyn Parker))) -> usize {
         let Self { pool, max } = self;
         if let Some(seat) = pool.current_worker() {
-            return pool.run_some(Some(seat), max);
+            let count = pool.run_some(Some(seat), max);
+            // The last task may have ended, and the worker stays.
+            pool.wake_all_at_the_end();
+            return count;
         }
         let mut count = 0;
         with_parker(&mut |parker| {

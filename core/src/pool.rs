@@ -368,7 +368,7 @@ impl<'p> Raw<'p> {
 
     /// Wakes those who wait for room. If there is none, the free list need not say so any more.
     #[cold]
-    fn tell_of_room(self) {
+    pub(crate) fn tell_of_room(self) {
         let free = &self.shared().free;
         let marked = free.marked();
         if !self.ring_waiters(ROOM) {
@@ -388,6 +388,11 @@ impl<'p> Raw<'p> {
     /// Marks the free list as waited for; false if a slot is free.
     pub(crate) fn mark_waiting_for_room(self) -> bool {
         self.shared().free.mark_waiting(&self.dims.free_words)
+    }
+
+    /// Whether somebody may be waiting for room.
+    pub(crate) fn is_waited_for(self) -> bool {
+        self.shared().free.is_waited_for(&self.dims.free_words)
     }
 
     /// How many slots are free. O(slots).

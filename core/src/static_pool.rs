@@ -508,6 +508,9 @@ impl<
     /// never waits for more; returns how many it took: fewer than `max` if the queue is empty, or the
     /// worker that calls is declared lost meanwhile. One whose job was cancelled is not run, and
     /// counts. For main loops that have other things to do as well.
+    ///
+    /// The caller takes one of the WORKERS places meanwhile. If there is none left it runs jobs all the same,
+    /// and these count as no worker's: they do not help while they block.
     pub fn run_pending(&self, max: usize) -> usize {
         self.handle().run_pending(max)
     }
@@ -526,7 +529,8 @@ impl<
     ///
     /// [`ShutdownError::WouldDeadlock`] if a job of the pool calls it with `wait`; the pool is shut
     /// down all the same. Without a [`Port`](crate::Port) nobody can tell that it is a job that
-    /// calls: then it waits for itself, for ever.
+    /// calls, nor where [`run_pending`](Self::run_pending) has found no place: then it waits for itself, for
+    /// ever.
     ///
     /// ```
     /// # use corepool::{StaticPool, SubmitError};

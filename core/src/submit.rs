@@ -362,10 +362,10 @@ impl<'p> RoomWait<'p> {
         }
         // The waker is in its place before the mark, and the mark is made only if nothing is free.
         let full = pool.mark_waiting_for_room();
-        // Pairs with the fence of `wake_all_workers`: either the pool's end is seen here, or the waker
-        // there.
+        // Pairs with the fences of `wake_all_workers` and of `wake_all_at_the_end`: either the pool's end, or
+        // that of a job in the queue, is seen here, or the waker there.
         fence(Ordering::SeqCst);
-        let waits = full && !pool.is_closed();
+        let waits = full && !pool.is_closed() && !pool.has_room();
         if waits && self.place.is_none() {
             // No place to leave the waker: come again.
             waker.wake_by_ref();

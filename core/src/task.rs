@@ -16,7 +16,7 @@ use core::{
 };
 
 use crate::{
-    pool::{Dims, Raw, Shared},
+    pool::{BROKEN, Dims, Raw, SHUT_DOWN, Shared},
     slot::{Header, SlotRef},
 };
 
@@ -63,7 +63,10 @@ impl<L: Layout> TaskWakers<L> {
             Raw::new(shared, L::dims(shared))
         };
         pool.enqueue(index, state.priority());
-        pool.wake_worker();
+        if pool.wake_worker() & (SHUT_DOWN | BROKEN) != 0 {
+            // The task may have been ended before it was queued.
+            pool.reap();
+        }
     }
 
     unsafe fn drop(_address: *const ()) {}

@@ -194,9 +194,16 @@ impl<'p> Raw<'p> {
         if !slot.state.claim() {
             return false;
         }
+        let _told = Defer(|| {
+            // Workers may have stayed for this one.
+            self.wake_all_at_the_end();
+            // And who waits for room may take it out of the queue. After the fence there, which pairs with that of
+            // `RoomWait::poll`: either the mark is seen here, or there that the job has ended.
+            if self.is_waited_for() {
+                self.tell_of_room();
+            }
+        });
         self.end_unrun(slot, outcome);
-        // Workers may have stayed for this one.
-        self.wake_all_at_the_end();
         true
     }
 
@@ -468,6 +475,8 @@ pub(crate) fn suspend<'p>(pool: Raw<'p>, slot: SlotRef<'p>, begun: Snapshot) {
         Suspension::Requeue => {
             pool.enqueue(slot.index(), begun.priority());
             pool.wake_worker();
+            // The slot's next job, if it has one by now, has come to its end as well then.
+            pool.end_if_over(slot);
         }
         Suspension::Cancel => pool.end_unrun(slot, Outcome::Cancelled),
     }

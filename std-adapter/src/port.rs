@@ -112,11 +112,15 @@ pub(crate) fn context() -> ContextId {
     CONTEXT.with(|context| *context)
 }
 
+/// The current thread's parker: whoever has a waker of it wakes the thread, whatever it waits for.
+pub(crate) fn own_parker() -> ThreadParker {
+    // While the thread's locals are being destroyed, one made for the occasion serves as well.
+    PARKER.try_with(ThreadParker::clone).unwrap_or_default()
+}
+
 /// Calls `f` with the current thread's parker.
 pub(crate) fn with_parker(f: &mut dyn FnMut(&dyn Parker)) {
-    // While the thread's locals are being destroyed, one made for the occasion serves as well.
-    let parker = PARKER.try_with(ThreadParker::clone).unwrap_or_default();
-    f(&parker);
+    f(&own_parker());
 }
 
 /// Calls `f` and catches its panic.

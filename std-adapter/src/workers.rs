@@ -4,7 +4,7 @@ use std::{cell::Cell, cmp::Ordering, fmt, hint, io, task::Waker, thread, time::D
 
 use corepool::{InitError, JobId, Parker, PoolRef, StaticPool, Worker, WorkerId};
 
-use crate::port::{HostPort, SPINS, ThreadParker, pause};
+use crate::port::{HostPort, SPINS, ThreadParker, own_parker, pause};
 
 /// An OS thread as a worker: parks when there is nothing to do. Where jobs come so quickly that it
 /// finds one at each look, it lets some gather, for one to some microseconds.
@@ -26,7 +26,7 @@ impl ThreadWorker {
     /// tenths of a millisecond.
     pub fn new(spins: u32) -> Self {
         Self {
-            parker: ThreadParker::new(),
+            parker: own_parker(),
             spins,
             core: Core::default(),
             stream: Stream::default(),

@@ -371,6 +371,49 @@ mod static_pool_tests {
         assert_eq!(POOL.free_slots(), POOL.capacity());
     }
 
+    /// A worker is lost while it waits for the end of a scope: it is told of that all the same.
+    #[test]
+    fn a_lost_worker_is_told_of_its_scopes_end() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let workers = run_workers_with(POOL.handle(), "lost", 2, |id| {
+            LAST_ID.set(Some(id));
+            Ok(())
+        })
+        .unwrap();
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let (sender, lost) = channel();
+        let (left, end) = channel();
+        let stuck = POOL
+            .submit(move || {
+                let inner = (start.clone(), held);
+                POOL.scope(|scope| {
+                    let job = scope.submit(move || {
+                        inner.0.open();
+                        inner.1.wait();
+                    });
+                    // Another worker runs it: this one does not block before.
+                    start.wait();
+                    drop(job);
+                    sender.send(LAST_ID.get().unwrap()).unwrap();
+                });
+                left.send(()).unwrap();
+            })
+            .unwrap();
+        started.wait();
+        let id = lost.recv().unwrap();
+        while POOL.idle_workers() == 0 {
+            thread::yield_now();
+        }
+        // SAFETY: the worker runs no job of a scope; the other one does.
+        unsafe { POOL.worker_lost(id, OnLoss::Continue) };
+        assert!(stuck.result().is_err());
+        release.open();
+        end.recv().unwrap();
+        drop(workers);
+        assert_eq!(POOL.free_slots(), POOL.capacity());
+    }
+
     /// Nobody could declare it lost from a job that it began after that.
     #[test]
     fn a_lost_worker_takes_no_other_job_in_run_pending() {

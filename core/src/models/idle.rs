@@ -2,10 +2,8 @@
 
 use loom::{cell::UnsafeCell, sync::Arc};
 
-use super::{MACHINE, Machine, Sleeper, explore, spawn, with_pool};
+use super::{LENDING, MACHINE, Sleeper, explore, spawn, with_pool};
 use crate::{Parker, SpinWorker, StaticPool};
-
-static LENDING: Machine = Machine { lends: true };
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
@@ -131,6 +129,32 @@ fn a_seat_that_is_rung_late() {
             next.join().unwrap();
         });
     });
+}
+
+/// The same, while somebody runs a job who has found no seat, and does not hide that the seat is free.
+#[test]
+fn a_seat_that_is_rung_late_and_a_caller_without_one() {
+    explore(
+        "idle: a caller's seat is left, another has none",
+        Some(2),
+        || {
+            with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
+                let raw = pool.handle().raw;
+                // SAFETY: left below.
+                let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
+                assert!(seat.seat().bell.try_hold());
+                pool.submit_detached(|| ()).unwrap();
+                let job = pool.submit(|| 1).unwrap();
+                let unseated = spawn(move || raw.run_unseated(1));
+                let next = spawn(move || assert_eq!(job.result().unwrap(), 1));
+                // SAFETY: joined above.
+                unsafe { seat.leave() };
+                seat.seat().bell.release();
+                unseated.join().unwrap();
+                next.join().unwrap();
+            });
+        },
+    );
 }
 
 /// A worker that was claimed for a job, and goes instead, knows that the job is there.

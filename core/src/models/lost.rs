@@ -121,3 +121,41 @@ fn while_it_collects() {
         });
     });
 }
+
+/// A worker that was declared lost while it went to sleep is woken for work, and hands that on when it goes.
+#[test]
+fn woken_for_work() {
+    explore("lost: woken for work, another sleeps", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 2, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let lost = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            // SAFETY: no scopes here.
+            unsafe { pool.handle().worker_lost(lost.id(), OnLoss::Continue) };
+            lost.announce();
+            // Leaked, for the seat to refer to: the model's memory is small.
+            let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
+            // SAFETY: left below.
+            let healthy = unsafe { raw.join(sleeper, false) }.unwrap();
+            let worker = spawn(move || {
+                while !raw.run_one(Some(healthy), None) {
+                    healthy.announce();
+                    if !raw.has_queued() {
+                        sleeper.park(None);
+                    }
+                    healthy.retract();
+                }
+                // SAFETY: joined above.
+                unsafe { healthy.leave() };
+            });
+            let going = spawn(move || {
+                lost.retract();
+                // SAFETY: joined above.
+                unsafe { lost.leave() };
+            });
+            pool.submit_detached(|| ()).unwrap();
+            going.join().unwrap();
+            worker.join().unwrap();
+        });
+    });
+}

@@ -217,6 +217,9 @@ pub(crate) struct Machine {
 
 pub(crate) static MACHINE: Machine = Machine { lends: false };
 
+/// Whose callers run jobs while they block, if there is no worker.
+pub(crate) static LENDING: Machine = Machine { lends: true };
+
 // SAFETY: each of loom's threads has a number of its own.
 unsafe impl Port for Machine {
     fn context(&self) -> NonZeroUsize {

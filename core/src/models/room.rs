@@ -16,6 +16,20 @@ fn one_waits() {
     });
 }
 
+/// The slot is in the queue, where nobody comes to take it out.
+#[test]
+fn one_waits_for_a_job_that_is_cancelled() {
+    explore("room: submit_blocking, cancel", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let job = pool.submit(|| ()).unwrap();
+            let waiting = spawn(move || drop(pool.submit_blocking(|| ()).unwrap()));
+            job.cancel();
+            drop(job);
+            waiting.join().unwrap();
+        });
+    });
+}
+
 /// The slot is taken for as long as it waits.
 #[test]
 fn one_waits_until_the_pool_ends() {

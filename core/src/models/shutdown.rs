@@ -3,13 +3,15 @@
 use std::{
     future::{pending, poll_fn},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::Poll,
+    task::{Poll, Waker},
 };
 
-use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
+use super::{
+    LENDING, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port,
+};
 use crate::{JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
@@ -295,6 +297,88 @@ fn a_worker_is_told_of_the_last_task_that_a_lost_worker_ends() {
         "shutdown: worker, a lost worker ends the last task",
         false,
     );
+}
+
+/// A worker ends the last task while it blocks for something else: another that sleeps is told, and goes.
+#[test]
+fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
+    explore(
+        "shutdown: worker, a blocked one ends the task",
+        Some(2),
+        || {
+            with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
+                let raw = pool.handle().raw;
+                let (promise, promised) = pool.promise::<()>().unwrap();
+                drop(pool.spawn(async {}).unwrap());
+                let blocked = spawn(move || {
+                    // SAFETY: left below.
+                    let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+                    promised.result().unwrap();
+                    // SAFETY: joined above.
+                    unsafe { seat.leave() };
+                });
+                pool.shutdown(false, false).unwrap();
+                pool.run(&Sleeper::new()).unwrap();
+                promise.set_result(()).unwrap();
+                blocked.join().unwrap();
+            });
+        },
+    );
+}
+
+/// Who has lent itself, and waits for something else, does not keep who waits for the pool's end.
+#[test]
+fn who_waits_is_told_of_who_has_lent_itself() {
+    explore("shutdown: waiting, another lends itself", Some(2), || {
+        with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 2, 2>| {
+            let (promise, promised) = pool.promise::<()>().unwrap();
+            let lent = spawn(move || promised.result().unwrap());
+            pool.shutdown(true, false).unwrap();
+            promise.set_result(()).unwrap();
+            lent.join().unwrap();
+        });
+    });
+}
+
+/// A caller polls a task, queues it again, and goes, while the pool is shut down and what is queued is
+/// cancelled.
+#[test]
+fn a_task_that_a_caller_queues_again_is_cancelled() {
+    explore(
+        "shutdown: cancelling, a caller polls a task",
+        Some(2),
+        || {
+            with_pool(&MACHINE, |pool| {
+                let task = task(pool, 2);
+                let caller = spawn(move || pool.run_pending(1));
+                pool.shutdown(true, true).unwrap();
+                caller.join().unwrap();
+                assert!(task.done());
+            });
+        },
+    );
+}
+
+/// A task that is cancelled while it is woken is not queued after.
+#[test]
+fn a_task_that_is_woken_and_cancelled_is_not_queued() {
+    explore("shutdown: cancelling, wake", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let waker = Arc::new(Mutex::new(None));
+            let left = waker.clone();
+            let task = poll_fn(move |cx| {
+                *left.lock().unwrap() = Some(cx.waker().clone());
+                Poll::<()>::Pending
+            });
+            drop(pool.spawn(task).unwrap());
+            run_one(pool);
+            let waker: Waker = waker.lock().unwrap().take().unwrap();
+            let waking = spawn(move || waker.wake());
+            pool.shutdown(true, true).unwrap();
+            waking.join().unwrap();
+            assert!(!pool.handle().raw.has_queued());
+        });
+    });
 }
 
 /// A job that says when it has ended.

@@ -285,16 +285,17 @@ impl Model {
             return Suspension::Dropped(End::Cancelled);
         }
         record.status = Status::Suspended;
-        if std::mem::take(&mut record.notified) {
+        let notified = std::mem::take(&mut record.notified);
+        if notified {
             record.queued = true;
             self.lanes[priority].push_back(job);
-            return Suspension::Requeued;
         }
         match over {
             Some(end) => {
                 self.end(job, end);
                 Suspension::Dropped(end)
             }
+            None if notified => Suspension::Requeued,
             None => Suspension::Suspended,
         }
     }
@@ -307,6 +308,9 @@ impl Model {
                 record.queued = true;
                 let priority = record.priority;
                 self.lanes[priority].push_back(job);
+                if self.shut_down || self.broken {
+                    self.reap();
+                }
             }
             Status::Running(_) => record.notified = true,
             _ => {}
@@ -570,6 +574,21 @@ mod tests {
         assert_eq!(pool.start_next(None), Next::Started(task));
         assert_eq!(pool.suspend(task), Suspension::Suspended);
         assert_eq!(pool.start_next(None), Next::None);
+    }
+
+    #[test]
+    fn a_task_woken_while_it_is_polled_ends_with_the_pool_and_leaves_its_index_in_the_queue() {
+        let mut pool = Model::new(1, 1);
+        let [task] = jobs();
+        pool.submit(task, 0).unwrap();
+        pool.start_next(None);
+        pool.wake(task);
+        pool.break_pool();
+        assert_eq!(pool.suspend(task), Suspension::Dropped(End::Broken));
+        pool.drop_handle(task);
+        assert_eq!(pool.free_slots(), 0);
+        assert_eq!(pool.start_next(None), Next::Skipped(task));
+        assert_eq!(pool.free_slots(), 1);
     }
 
     #[test]
