@@ -75,7 +75,7 @@ impl<'p> Raw<'p> {
             // SAFETY: the port says that this is the context of that worker, and a worker's context
             // runs other code than the worker's only inside the run loop.
             if let Some(worker) = unsafe { seat.worker() }
-                && let Some(result) = self.block_worker(port, &mut wait, seat, worker)
+                && let Some(result) = self.block_worker(port, &mut wait, seat, worker, false)
             {
                 return result;
             }
@@ -124,7 +124,7 @@ impl<'p> Raw<'p> {
                 // SAFETY: left below, in this same context, while `caller` is alive.
                 if let Some(seat) = unsafe { self.join(&caller, true) } {
                     let leave = Leave(seat);
-                    let result = self.block_worker(port, wait, seat, &caller);
+                    let result = self.block_worker(port, wait, seat, &caller, true);
                     drop(leave);
                     match result {
                         Some(result) => return result,
@@ -153,14 +153,15 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Waits as the worker in `seat`. `None`: it takes no other job, since it was declared lost, or has only
-    /// lent itself and there is none any more; it waits on like anybody else.
+    /// Waits as the worker in `seat`. `None`: it takes no other job, since it was declared lost, or it `lends`
+    /// itself, for no longer than this wait, and there is none any more; it waits on like anybody else.
     fn block_worker(
         self,
         port: &dyn Port,
         wait: &mut Wait<'_>,
         seat: Seated<'p>,
         worker: &dyn Worker,
+        lends: bool,
     ) -> Option<Result<(), Blocked>> {
         let waker = worker.waker();
         let waits_for = &seat.seat().waits_for;
@@ -169,7 +170,7 @@ impl<'p> Raw<'p> {
             Some(_) => 0,
         };
         // Others may wait for the pool's end, and that is when all have gone.
-        let is_in_the_way = || seat.is_lent() && self.is_over();
+        let is_in_the_way = || lends && self.is_over();
         let mut round = 0;
         // Woken for some work and has not taken any since.
         let mut owes_work = false;

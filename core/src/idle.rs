@@ -311,11 +311,6 @@ impl<'p> Seated<'p> {
         self.seat().bell.ring();
     }
 
-    /// Whether the worker is a caller that lends itself.
-    pub(crate) fn is_lent(self) -> bool {
-        self.seat().flags.load(Ordering::Relaxed) & LENT != 0
-    }
-
     /// Whether the worker was declared lost.
     pub(crate) fn is_lost(self) -> bool {
         self.seat().flags.load(Ordering::Relaxed) & LOST != 0

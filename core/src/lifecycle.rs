@@ -55,8 +55,6 @@ impl<'p> Raw<'p> {
         // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
         // job seen here.
         fence(Ordering::SeqCst);
-        // Jobs that have ended in the queue keep nobody.
-        self.reap();
         // A task that somebody polls may be queued again, by a caller who goes away then.
         !self.has_queued() && self.count_unended(TASK) == 0
     }
@@ -203,6 +201,10 @@ impl<'p> Raw<'p> {
                     place = None;
                     place = Waiting::begin(self, waker, LEAVING);
                 }
+                // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
+                // fence pairs with that of `wake_all_workers`: either their end is seen here, or the place there.
+                fence(Ordering::SeqCst);
+                self.reap();
                 let lent = usize::from(self.current_worker().is_some());
                 // The fence in `is_over` pairs with that of `tell_of_leaving`, too: either the place is seen
                 // there, or here that the worker has left. In this order: whoever took the last job off

@@ -357,7 +357,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 }
             };
             let retired = self.is_retired();
-            if self.flights.is_empty() && (retired || self.pool.is_over()) {
+            if self.flights.is_empty() && (retired || self.is_over()) {
                 self.say_goodbye();
                 return Ok(if retired {
                     RemoteEnd::Retired
@@ -416,6 +416,15 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             .is_some_and(|most| self.taken >= most.get())
     }
 
+    /// Whether nothing is left to be done, ever.
+    fn is_over(&self) -> bool {
+        if self.pool.is_closed() && !self.can_take() {
+            // Jobs that have ended in the queue keep the pool from its end until they are taken out.
+            self.pool.reap();
+        }
+        self.pool.is_over()
+    }
+
     /// Whether another job can be sent.
     fn can_take(&self) -> bool {
         self.session
@@ -456,7 +465,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             // It was woken for work that it cannot take.
             self.pool.wake_worker();
         }
-        let over = self.flights.is_empty() && self.pool.is_over();
+        let over = self.flights.is_empty() && self.is_over();
         if !(over || takes && self.pool.has_queued()) {
             self.worker.park(self.wakes_at());
         }

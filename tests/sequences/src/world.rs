@@ -67,6 +67,8 @@ pub(crate) struct Frame {
     pub(crate) sweep: VecDeque<Sweep>,
     /// It looks for room before each job.
     pub(crate) for_room: bool,
+    /// The call waits for the pool's end: before each look it takes ended jobs off the heads of the queues.
+    pub(crate) for_end: bool,
     /// It waits without a time limit.
     pub(crate) endless: bool,
     /// Its worker was declared lost.
@@ -236,6 +238,9 @@ impl World {
     pub(crate) fn next(&mut self) -> Next {
         if self.frame().for_room {
             self.model.has_room();
+        }
+        if self.frame().for_end {
+            self.model.end_sweep();
         }
         let worker = self.worker.map(|(worker, _)| worker);
         let next = self.model.start_next(worker);

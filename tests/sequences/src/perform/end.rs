@@ -52,6 +52,7 @@ pub(crate) fn end_pool(end: End) {
     let timeout = timeout();
     let frame = Frame {
         sweep: sweep.into(),
+        for_end: waits,
         ..Frame::default()
     };
     let mut in_job = false;
@@ -71,6 +72,8 @@ pub(crate) fn end_pool(end: End) {
             in_job = world.frames.iter().rev().skip(1).any(|frame| !frame.lost);
             if waits && !in_job {
                 world.catch_up(|_| false);
+                // Jobs that have ended in the queue keep nobody.
+                world.model.end_sweep();
                 queued = world.model.has_queued();
                 started = world.model.started();
             }
