@@ -496,6 +496,7 @@ impl<
     /// pool is shut down and no job is left for it. This is the whole life of a worker core.
     ///
     /// Any number of workers up to WORKERS may be in here, come and go.
+    /// Not from within a task of this pool: the worker would stay for that task's end.
     ///
     /// # Errors
     ///
