@@ -110,7 +110,7 @@ impl ThreadPoolBuilder {
     }
 
     /// How often an idle worker looks again before its thread parks: 250 times in a row, for some ten
-    /// microseconds, and then each time after all who wait for the core. By default 1,050 times: it is awake
+    /// microseconds, or ten times where it shares its core with who submits, and then each time after all who wait for the core. By default 1,050 times: it is awake
     /// for two to six tenths of a millisecond after its last job, and a job that comes meanwhile need not
     /// wake it. A blocked caller looks as often, but 128 times at most, of which ten in a row. 0 saves the
     /// most power.

@@ -2,7 +2,7 @@
 
 use loom::{cell::UnsafeCell, sync::Arc};
 
-use super::{LENDING, MACHINE, Sleeper, explore, spawn, with_pool};
+use super::{LENDING, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
 use crate::{Parker, SpinWorker, StaticPool};
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
@@ -44,23 +44,7 @@ fn two_workers() {
     explore("idle: 2 workers, 2 jobs", Some(1), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
             let raw = pool.handle().raw;
-            let workers = [(); 2].map(|()| {
-                // Leaked, for the seat to refer to: the model's memory is small.
-                let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
-                // SAFETY: left below.
-                let seat = unsafe { raw.join(sleeper, false) }.unwrap();
-                spawn(move || {
-                    while !raw.run_one(Some(seat), None) {
-                        seat.announce();
-                        if !raw.has_queued() {
-                            sleeper.park(None);
-                        }
-                        seat.retract();
-                    }
-                    // SAFETY: joined above.
-                    unsafe { seat.leave() };
-                })
-            });
+            let workers = [(); 2].map(|()| spawn_worker_for_one(raw));
             assert!(pool.submit_detached(|| ()).is_ok());
             assert!(pool.submit_detached(|| ()).is_ok());
             for worker in workers {

@@ -10,7 +10,7 @@ use std::{
     task::Context,
 };
 
-use super::{Counted, MACHINE, Sleeper, explore, spawn, with_pool};
+use super::{Counted, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
 use crate::{
     FutureSet, JobError, OnLoss, Parker, Port, SpinWorker, StaticPool, WorkerId, as_completed,
 };
@@ -133,21 +133,7 @@ fn woken_for_work() {
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(lost.id(), OnLoss::Continue) };
             lost.announce();
-            // Leaked, for the seat to refer to: the model's memory is small.
-            let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
-            // SAFETY: left below.
-            let healthy = unsafe { raw.join(sleeper, false) }.unwrap();
-            let worker = spawn(move || {
-                while !raw.run_one(Some(healthy), None) {
-                    healthy.announce();
-                    if !raw.has_queued() {
-                        sleeper.park(None);
-                    }
-                    healthy.retract();
-                }
-                // SAFETY: joined above.
-                unsafe { healthy.leave() };
-            });
+            let worker = spawn_worker_for_one(raw);
             let going = spawn(move || {
                 lost.retract();
                 // SAFETY: joined above.

@@ -55,7 +55,7 @@ use std::{
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::{Parker, Port, StaticPool, Worker, sync::weakenable};
+use crate::{Parker, Port, StaticPool, Worker, pool::Raw, sync::weakenable};
 
 /// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
 pub(crate) fn explore(
@@ -135,6 +135,25 @@ pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
     pool: &'static StaticPool<S, 32, 1, W, V>,
 ) -> bool {
     pool.handle().raw.run_one(None, None)
+}
+
+/// Starts a worker that sleeps when there is nothing to do, and goes when it has run one work item.
+pub(crate) fn spawn_worker_for_one(pool: Raw<'static>) -> loom::thread::JoinHandle<()> {
+    // Leaked, for the seat to refer to: the model's memory is small.
+    let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
+    // SAFETY: left below.
+    let seat = unsafe { pool.join(sleeper, false) }.unwrap();
+    spawn(move || {
+        while !pool.run_one(Some(seat), None) {
+            seat.announce();
+            if !pool.has_queued() {
+                sleeper.park(None);
+            }
+            seat.retract();
+        }
+        // SAFETY: joined above.
+        unsafe { seat.leave() };
+    })
 }
 
 /// A value that knows how many of its kind exist.
