@@ -14,7 +14,7 @@ use corepool::StaticPool;
 
 use crate::{
     limits::{FLOOR, LISTS, PROMISES, SWAPS, Slot, Swaps},
-    lists::{Lists, Promises},
+    lists::{Alone, Promises},
     workloads::{Kind, check, tiny_job},
 };
 
@@ -62,7 +62,7 @@ pub const CONTENDERS: &[Inline] = &[
         name: LISTS,
         kind: Kind::Limit,
         run: |jobs, repeat| {
-            let lists = Lists::default();
+            let lists = Alone::default();
             let lists = black_box(&lists);
             repeat(&mut || each(jobs, |number| lists.inline(tiny_job(number))));
         },

@@ -24,7 +24,7 @@ pub(crate) mod sync;
 #[path = "../../../core/src/tagged.rs"]
 pub(crate) mod tagged;
 
-use std::{hint::black_box, mem::MaybeUninit};
+use std::{hint::black_box, marker::PhantomData, mem::MaybeUninit};
 
 use crate::limits::{Payload, run};
 use free_list::{FreeList, FreeWords};
@@ -39,36 +39,52 @@ const SLOTS: usize = 16;
 const FREE_WORDS: FreeWords = FreeWords::for_slots(SLOTS);
 const CELL_WORDS: Tagged = Queue::words(SLOTS);
 
+/// What a slot knows of its job's type.
+trait Kind: Copy {
+    /// That of an `F`.
+    fn of<F: FnOnce() -> u64>() -> Self;
+}
+
+/// How to run it.
+type Run = unsafe fn(*mut Payload);
+
+impl Kind for Run {
+    #[inline]
+    fn of<F: FnOnce() -> u64>() -> Self {
+        run::<F>
+    }
+}
+
 /// The lists, and the slots that they are about.
-pub struct Lists {
+struct Lists<K> {
     free: FreeList,
     lane: Lane,
     cells: [Cell; SLOTS],
-    slots: [Slot; SLOTS],
+    slots: [Slot<K>; SLOTS],
 }
 
 /// Begins a cache line, as a pool's does.
 #[repr(align(64))]
-struct Slot {
+struct Slot<K> {
     state: State,
     link: AtomicU16,
-    run: UnsafeCell<unsafe fn(*mut Payload)>,
+    kind: UnsafeCell<MaybeUninit<K>>,
     /// The job, then its result in the same bytes.
     payload: UnsafeCell<Payload>,
 }
 
-impl Slot {
+impl<K> Slot<K> {
     const fn new() -> Self {
         Self {
             state: State::new(),
             link: AtomicU16::new(0),
-            run: UnsafeCell::new(run::<fn() -> u64>),
+            kind: UnsafeCell::new(MaybeUninit::uninit()),
             payload: UnsafeCell::new([MaybeUninit::uninit(); 8]),
         }
     }
 }
 
-impl Default for Lists {
+impl<K> Default for Lists<K> {
     fn default() -> Self {
         Self {
             free: FreeList::new(),
@@ -79,10 +95,10 @@ impl Default for Lists {
     }
 }
 
-impl Lists {
+impl<K: Kind> Lists<K> {
     /// Slot `index`, which comes from the lists.
     #[inline]
-    fn slot(&self, index: u16) -> &Slot {
+    fn slot(&self, index: u16) -> &Slot<K> {
         // SAFETY: the lists have no index that is not below `SLOTS`.
         unsafe { self.slots.get_unchecked(usize::from(index)) }
     }
@@ -101,9 +117,10 @@ impl Lists {
             .pop(&FREE_WORDS, |index| &self.slot(index).link)
             .or_else(|| self.free.pop_fresh(&FREE_WORDS))?;
         let slot = self.slot(index);
-        // SAFETY: the free list gave the slot to this call alone; the job fits.
-        slot.run.with_mut(|place| unsafe { place.write(run::<F>) });
-        // SAFETY: as above.
+        // SAFETY: the free list gave the slot to this call alone.
+        slot.kind
+            .with_mut(|place| unsafe { (*place).write(K::of::<F>()) });
+        // SAFETY: as above; the job fits.
         slot.payload
             .with_mut(|payload| unsafe { payload.cast::<F>().write(job) });
         slot.state.occupy(0, QUEUED | HANDLE);
@@ -113,7 +130,7 @@ impl Lists {
 
     /// The slot of the job that was queued first, which the caller is to run. `None` if there is none.
     #[inline]
-    fn begin(&self) -> Option<&Slot> {
+    fn begin(&self) -> Option<&Slot<K>> {
         let slot = self.slot(self.queue().pop_if(|_| true)?);
         // `None` if somebody has ended the job, which nobody does here.
         slot.state.begin(0).map(|_| slot)
@@ -136,30 +153,77 @@ impl Lists {
             .with(|payload| unsafe { payload.cast::<u64>().read() });
         (result, self.free.push(&FREE_WORDS, index, &slot.link))
     }
+}
 
+impl<K: Kind> Slot<K> {
+    /// What kind of job is in the slot, which is not free.
+    #[inline]
+    fn kind(&self) -> K {
+        // SAFETY: written by who submitted the job, and not again before the slot is free.
+        self.kind.with(|place| unsafe { (*place).assume_init() })
+    }
+}
+
+/// The lists and nothing else.
+#[derive(Default)]
+pub struct Alone(Lists<Run>);
+
+impl Alone {
     /// A job's way through the lists, without another thread.
     #[inline]
     pub fn inline(&self, job: impl FnOnce() -> u64 + Send + 'static) -> u64 {
-        let index = self.submit(job).expect("there is room");
-        if let Some(slot) = self.begin() {
+        let lists = &self.0;
+        let index = lists.submit(job).expect("there is room");
+        if let Some(slot) = lists.begin() {
+            // SAFETY: `begin` gave the payload to this call alone, with a job of this kind in it.
+            slot.payload
+                .with_mut(|payload| unsafe { slot.kind()(payload) });
             // Says whether there is nobody to tell, which there is not here.
-            let _ = slot.run();
+            let _ = slot.state.publish(Outcome::Returned);
         }
-        self.ended(index).expect("the job has run");
-        let (result, _) = self.take(index);
+        lists.ended(index).expect("the job has run");
+        let (result, _) = lists.take(index);
         result
     }
 }
 
-impl Slot {
-    /// Runs the job that `begin` gave to the caller. False if there is somebody to tell of its end.
+/// What the slot of a pool knows that takes more than closures: see the core's `JobVTable`.
+struct Table {
+    run: unsafe fn(*mut Payload) -> Step,
+    /// How to free the place of a result that did not fit the slot.
+    spilled: Option<unsafe fn(*mut Payload)>,
+}
+
+/// Whether a job has ended: a task may wait for something.
+#[derive(PartialEq)]
+enum Step {
+    #[expect(dead_code, reason = "closures do not wait")]
+    Pending,
+    Ready,
+}
+
+struct TableOf<F>(PhantomData<F>);
+
+impl<F: FnOnce() -> u64> TableOf<F> {
+    const TABLE: Table = Table {
+        run: Self::run,
+        spilled: None,
+    };
+
+    /// # Safety
+    ///
+    /// The payload is the caller's and holds an `F`.
+    unsafe fn run(payload: *mut Payload) -> Step {
+        // SAFETY: the caller's promise.
+        unsafe { run::<F>(payload) };
+        Step::Ready
+    }
+}
+
+impl Kind for &'static Table {
     #[inline]
-    fn run(&self) -> bool {
-        // SAFETY: `begin` gave the cells to the caller alone, with a job and its function in them.
-        let run = self.run.with(|place| unsafe { *place });
-        // SAFETY: as above.
-        self.payload.with_mut(|payload| unsafe { run(payload) });
-        self.state.publish(Outcome::Returned)
+    fn of<F: FnOnce() -> u64>() -> Self {
+        const { &TableOf::<F>::TABLE }
     }
 }
 
@@ -167,14 +231,15 @@ impl Slot {
 const CLOSED: u32 = 1 << 0;
 /// Jobs that have not begun end as they are.
 const ENDING: u32 = 1 << 1;
-/// There is somebody who catches panics.
-const CATCHES: u32 = 1 << 2;
+/// There is a port: it starts threads where no worker is idle, gives who runs jobs a worker's place, and
+/// catches panics.
+const PORT: u32 = 1 << 2;
 
 /// The lists, with what the pool's promises ask of each job.
 #[derive(Default)]
 pub struct Promises {
-    lists: Lists,
-    /// `CLOSED`, `ENDING`, `CATCHES`.
+    lists: Lists<&'static Table>,
+    /// `CLOSED`, `ENDING`, `PORT`.
     phase: AtomicU32,
     /// Which workers are idle.
     idle: AtomicUsize,
@@ -211,11 +276,12 @@ impl Promises {
         let index = self.lists.submit(job)?;
         // A worker that goes to sleep sees the job, or is seen here.
         fence(Ordering::SeqCst);
-        if self.idle.load(Ordering::Relaxed) != 0 {
+        let phase = self.phase.load(Ordering::Relaxed);
+        if self.idle.load(Ordering::Relaxed) != 0 || phase & PORT != 0 {
             do_more();
         }
         // So is a shutdown that came in between.
-        if self.has(CLOSED) {
+        if phase & CLOSED != 0 {
             do_more();
         }
         Some(Handle {
@@ -225,26 +291,45 @@ impl Promises {
         })
     }
 
+    /// Runs jobs, at most `max`; returns how many there were.
     #[inline]
-    fn run_pending(&self) {
+    fn run_pending(&self, max: usize) -> usize {
+        if self.has(PORT) {
+            do_more();
+        }
         // A shutdown waits for who runs jobs.
         self.callers.fetch_add(1, Ordering::Relaxed);
-        if let Some(slot) = self.lists.begin() {
-            if self.has(ENDING) {
-                do_more();
-            }
-            if self.has(CATCHES) {
-                do_more();
-            }
-            // False: for waiters, callbacks, a scope, or nobody.
-            if !slot.run() {
-                do_more();
-            }
+        let mut count = 0;
+        while count < max
+            && let Some(slot) = self.lists.begin()
+        {
+            self.run(slot);
+            count += 1;
         }
         self.callers.fetch_sub(1, Ordering::Relaxed);
         // A shutdown that waits sees that the caller has left, or is seen here.
         fence(Ordering::SeqCst);
         if self.has(CLOSED) {
+            do_more();
+        }
+        count
+    }
+
+    /// Runs the job that `begin` gave to the caller.
+    #[inline]
+    fn run(&self, slot: &Slot<&'static Table>) {
+        if self.has(ENDING) {
+            do_more();
+        }
+        if self.has(PORT) {
+            do_more();
+        }
+        // SAFETY: `begin` gave the payload to the caller alone, with a job of this kind in it.
+        let step = slot
+            .payload
+            .with_mut(|payload| unsafe { (slot.kind().run)(payload) });
+        // False: for waiters, callbacks, a scope, or nobody.
+        if step != Step::Ready || !slot.state.publish(Outcome::Returned) {
             do_more();
         }
     }
@@ -253,7 +338,7 @@ impl Promises {
     #[inline]
     pub fn inline(&self, job: impl FnOnce() -> u64 + Send + 'static) -> u64 {
         let mut handle = self.submit(job).expect("there is room");
-        self.run_pending();
+        self.run_pending(1);
         handle.result().expect("the job has run")
     }
 }
@@ -267,6 +352,9 @@ impl Handle<'_> {
             return None;
         }
         self.taken = true;
+        if lists.slot(self.index).kind().spilled.is_some() {
+            do_more();
+        }
         let (result, is_waited_for) = lists.take(self.index);
         if is_waited_for {
             do_more();
