@@ -449,6 +449,34 @@ mod static_pool_tests {
         drop(workers);
     }
 
+    /// It is declared lost by a job that it runs while it waits for another one.
+    #[test]
+    fn a_lost_worker_takes_no_other_job_while_it_waits() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let (workers, id) = one_worker(&POOL);
+        let (sender, runs_itself) = channel();
+        let outer = POOL
+            .submit(move || {
+                let loses = move || {
+                    // SAFETY: the worker runs no job of a scope.
+                    unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Continue) };
+                };
+                POOL.submit_detached(loses).unwrap();
+                let runner = POOL.submit(|| thread::current().id()).unwrap();
+                let runner = runner.result().unwrap();
+                sender.send(runner == thread::current().id()).unwrap();
+            })
+            .unwrap();
+        assert!(matches!(
+            outer.result(),
+            Err(JobError::WorkerLost(LossReason::DECLARED))
+        ));
+        let (other, _id) = one_worker(&POOL);
+        assert!(!runs_itself.recv().unwrap());
+        drop((workers, other));
+        assert_eq!(POOL.free_slots(), POOL.capacity());
+    }
+
     /// A worker is lost in a callback of a job that has a result already: who waits for the job is
     /// told, and the result is dropped when the worker comes back from it.
     #[test]
