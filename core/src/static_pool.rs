@@ -204,7 +204,8 @@ impl<
     /// let large = [0_u8; 100];
     /// let _ = POOL.submit(move || large.len()); // does not fit: raise BYTES
     /// ```
-    #[inline]
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -95,7 +95,11 @@ impl<'p> Raw<'p> {
     ///
     /// The job and its result may be run and dropped in any context, until the slot is free: they
     /// are `Send` and outlive that.
-    #[inline]
+    // Each closure is a type of its own, and so has code of its own here. Inlined, that need not look up what is
+    // known where it is submitted, nor read the future from memory as soon as it is written. For a chip a program
+    // is built as a whole, and so it is inlined where that pays.
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) unsafe fn put<J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
         self,
         priority: usize,
@@ -184,7 +188,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     }
 
     /// See [`StaticPool::submit`](crate::StaticPool::submit).
-    #[inline]
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn submit<F, T>(self, job: F) -> Result<JobFuture<'p, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -204,7 +209,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             .map_err(|error| error.map(|job| job.0))
     }
 
-    #[inline]
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn submit_job<J>(self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
     where
         J: Job + Send + 'static,

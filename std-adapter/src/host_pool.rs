@@ -162,6 +162,7 @@ impl<M: ThreadMain> HostPool<M> {
         pool
     }
 
+    #[inline]
     pub(crate) fn handle(&self) -> Handle<'_> {
         self.pool.handle().spill_to()
     }

@@ -239,6 +239,7 @@ impl ThreadPool {
     }
 
     /// A copyable view of the pool, for functions that take any pool.
+    #[inline]
     pub fn handle(&self) -> PoolRef<'_, SLOT_BYTES, Boxed> {
         self.inner.handle()
     }
@@ -265,7 +266,7 @@ impl ThreadPool {
     ///
     /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the closure is in
     /// the error.
-    #[inline]
+    #[inline(always)]
     pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
