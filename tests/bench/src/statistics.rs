@@ -12,14 +12,30 @@ use crate::workloads::Workload;
 /// What a contender did in one slice.
 #[derive(Clone, Copy, Debug)]
 pub struct Slice {
-    /// Nanoseconds a job, of the median batch.
+    /// Nanoseconds a job, of the median batch; with several submitters, of all batches.
     pub time: f64,
     /// Nanoseconds of CPU a job, of the whole process. `None` where it says nothing.
     pub cpu: Option<f64>,
 }
 
-/// Repeats a batch of `jobs` jobs for as long as a slice lasts, and at least five times.
-pub fn slice(length: Duration, jobs: usize, mut batch: impl FnMut()) -> Slice {
+/// Repeats a batch of `jobs` jobs for as long as a slice lasts, and at least five times. The median batch
+/// counts, so that it does not matter if others have the core for a while.
+pub fn slice(length: Duration, jobs: usize, batch: impl FnMut()) -> Slice {
+    let (times, cpu) = batches(length, batch);
+    Slice {
+        time: median(times).expect("at least five") / jobs as f64,
+        cpu: Some(cpu / jobs as f64),
+    }
+}
+
+/// The same, where it does matter: nanoseconds a job, of all batches together.
+pub fn mean_of_slice(length: Duration, jobs: usize, batch: impl FnMut()) -> f64 {
+    let (times, _) = batches(length, batch);
+    times.iter().sum::<f64>() / (times.len() * jobs) as f64
+}
+
+/// Repeats a batch. What each took, and the CPU time of one, in nanoseconds.
+fn batches(length: Duration, mut batch: impl FnMut()) -> (Vec<f64>, f64) {
     batch();
     let cpu = process_cpu();
     let mut times = Vec::new();
@@ -27,13 +43,10 @@ pub fn slice(length: Duration, jobs: usize, mut batch: impl FnMut()) -> Slice {
     while times.len() < 5 || start.elapsed() < length {
         let start = Instant::now();
         batch();
-        times.push(start.elapsed().as_nanos() as f64 / jobs as f64);
+        times.push(start.elapsed().as_nanos() as f64);
     }
-    let cpu = (process_cpu() - cpu).as_nanos() as f64 / (times.len() * jobs) as f64;
-    Slice {
-        time: median(times).expect("at least five"),
-        cpu: Some(cpu),
-    }
+    let cpu = (process_cpu() - cpu).as_nanos() as f64 / times.len() as f64;
+    (times, cpu)
 }
 
 /// The CPU time of the process.

@@ -11,16 +11,16 @@ pub const BURST: usize = 1024;
 
 /// Burst after burst, from one thread.
 pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
-    bursts(pool, effort, BURST)
+    slice(effort.slice, BURST, burst(pool, BURST))
 }
 
-/// Burst after burst of `size` jobs.
-pub fn bursts(pool: &impl Pool, effort: &Effort, size: usize) -> Slice {
+/// Does a burst of `size` jobs.
+pub fn burst(pool: &impl Pool, size: usize) -> impl FnMut() {
     let mut jobs = Vec::with_capacity(size);
-    slice(effort.slice, size, || {
+    move || {
         jobs.extend((0..size as u64).map(|number| pool.submit(tiny_job(number))));
         for (number, job) in jobs.drain(..).enumerate() {
             check(number as u64, job.wait());
         }
-    })
+    }
 }

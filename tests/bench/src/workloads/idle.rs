@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Effort, burst::bursts};
+use super::{Effort, burst::burst};
 use crate::{
     pool::Pool,
-    statistics::{Slice, process_cpu, thread_cpu},
+    statistics::{Slice, process_cpu, slice, thread_cpu},
 };
 
 /// For how long they had nothing to do before.
@@ -19,7 +19,7 @@ const WATCH: Duration = Duration::from_millis(200);
 /// Nanoseconds of CPU a second, of all threads but the one that looks, which sleeps meanwhile: what is
 /// measured is a span of time in which nothing happens.
 pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
-    bursts(pool, effort, 64);
+    slice(effort.slice, 64, burst(pool, 64));
     sleep(SETTLE);
     let of_others = || process_cpu().saturating_sub(thread_cpu());
     let (before, start) = (of_others(), Instant::now());
