@@ -29,8 +29,10 @@
 //!
 //! RAM: one word for each slot and priority.
 
+use core::ptr;
+
 use crate::{
-    sync::{AtomicUsize, Ordering, back_off, const_unless_loom},
+    sync::{AtomicUsize, Ordering, back_off, const_unless_loom, fetch_for_writing},
     tagged::Tagged,
 };
 
@@ -49,6 +51,9 @@ impl Cell {
         }
     }
 }
+
+/// How many cells are in a cache line of 64 bytes, which is what most processors have.
+const CELLS_OF_A_LINE: usize = 64 / size_of::<Cell>();
 
 /// The two ends of one queue, in memory: each is the index of a cell, with the lap for a tag.
 #[repr(C)]
@@ -134,7 +139,7 @@ impl<'p> Queue<'p> {
     ///
     /// It is below the number of cells, and if it was in the queue before, its pop happened before
     /// this: that is why a cell is always free.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn push(self, item: u16) {
         let mut pushed = false;
         while !pushed {
@@ -145,6 +150,8 @@ impl<'p> Queue<'p> {
             // moved it there.
             let now = cell.load(Ordering::Relaxed);
             if self.is_unwritten(now, tail) {
+                // What was popped from the next line was read by workers.
+                fetch_for_writing(ptr::from_ref(cell).wrapping_add(CELLS_OF_A_LINE));
                 let new = self.tagged.successor(tail, usize::from(item));
                 // Release: publishes the item's slot to the Acquire of `first`.
                 pushed = cell

@@ -58,6 +58,27 @@ pub(crate) fn back_off() {
     }
 }
 
+/// Has the cache line at an address fetched for writing, if the processor can.
+///
+/// A line that another core has read is written only when that core has given it up, and a swap waits for
+/// it. Fetched some jobs ahead, it is there by then. Whatever is at the address: nothing is read or written.
+#[inline(always)]
+pub(crate) fn fetch_for_writing<T>(address: *const T) {
+    // The standard library's `_mm_prefetch` fetches for reading, unless the target has the feature `prfchw`.
+    #[cfg(all(target_arch = "x86_64", not(target_os = "none"), not(loom)))]
+    // SAFETY: a hint, which accesses no memory in the sense of the language, and faults for no address; a
+    // processor that does not know it does nothing (Intel's manual, PREFETCHW).
+    unsafe {
+        core::arch::asm!(
+            "prefetchw [{}]",
+            in(reg) address,
+            options(readonly, nostack, preserves_flags)
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(target_os = "none"), not(loom))))]
+    let _ = address;
+}
+
 /// Declares a function that is `const`, except under loom, whose atomics have no `const`
 /// constructor.
 macro_rules! const_unless_loom {

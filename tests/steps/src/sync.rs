@@ -12,3 +12,6 @@ pub(crate) use const_unless_loom;
 
 /// The scheduler decides who goes on.
 pub fn back_off() {}
+
+/// Nothing that another thread could see.
+pub fn fetch_for_writing<T>(_address: *const T) {}
