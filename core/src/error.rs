@@ -49,6 +49,8 @@ impl LossReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
+// So that no error has a part of a word to itself, which each result would be moved with.
+#[repr(usize)]
 pub enum CodecError {
     /// The arguments could not be encoded, or the job is not in the worker's table.
     Arguments,

@@ -61,7 +61,7 @@ impl FreeList {
 
     /// Takes a slot that was given back, which belongs to the caller from then on. `None` if there
     /// is none on the stack.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn pop<'p>(
         &self,
         words: &FreeWords,

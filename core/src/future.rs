@@ -15,8 +15,8 @@ use crate::{
     block::Wait,
     error::{Blocked, CallbackError, JobError},
     job::{BuildError, Callback, Stored, VTableOf},
-    pool::Raw,
-    slot::{Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
+    pool::{PoolInUse, Raw},
+    slot::{Header, Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
     state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, SUSPENDED, Snapshot, TakenBack},
     sync::Ordering,
     work::{Defer, PANICS},
@@ -67,11 +67,51 @@ pub enum JobState {
 pub struct JobFuture<'p, T> {
     /// Invariant: the slot is occupied by a job with result `T`, `HANDLE` is set and stands for
     /// this value.
-    pool: Raw<'p>,
-    slot: u16,
-    /// The result or panic was moved out.
-    taken: bool,
+    pool: PoolInUse<'p>,
+    slot: ResultSlot<'p>,
     result: PhantomData<T>,
+}
+
+/// A job's slot, and whether its result was moved out, in one word.
+///
+/// A future is two words, so that it goes from function to function in registers. Who submits mostly moves
+/// it at once, and a processor waits where it reads from memory together what it has just written in parts.
+struct ResultSlot<'p> {
+    /// The slot's address, with the lowest bit for the flag.
+    marked: *const (),
+    slot: PhantomData<SlotRef<'p>>,
+}
+
+/// The flag.
+const TAKEN: usize = 1;
+
+const _: () = assert!(align_of::<Header>() > TAKEN, "the lowest bit is free");
+
+impl<'p> ResultSlot<'p> {
+    #[inline(always)]
+    fn new(slot: SlotRef<'p>) -> Self {
+        Self {
+            marked: slot.address(),
+            slot: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&self) -> SlotRef<'p> {
+        let address = self.marked.map_addr(|marked| marked & !TAKEN);
+        // SAFETY: the address of the slot that `new` was given.
+        unsafe { SlotRef::at(address) }
+    }
+
+    #[inline(always)]
+    fn is_taken(&self) -> bool {
+        self.marked.addr() & TAKEN != 0
+    }
+
+    #[inline(always)]
+    fn set_taken(&mut self) {
+        self.marked = self.marked.map_addr(|marked| marked | TAKEN);
+    }
 }
 
 // SAFETY: the handle gives out the `T` and nothing else that is bound to a thread.
@@ -104,14 +144,62 @@ impl<'p> Raw<'p> {
 
     /// If the job has been sent elsewhere: has its worker see that it is cancelled.
     #[cfg(feature = "remote")]
-    fn tell_runner(self, index: u16) {
-        let runner = self.slot(index).state.load().runner();
+    fn tell_runner(self, slot: SlotRef<'p>) {
+        let runner = slot.state.load().runner();
         if let Some(runner) = runner.checked_sub(1)
             && let Some(seat) = self.seat_of(WorkerId(runner))
             && seat.is_remote()
         {
             seat.ring();
         }
+    }
+
+    /// Leaves the waker for the completer; true if the job is done instead.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle.
+    unsafe fn leave_waker(self, slot: SlotRef<'p>, waker: &Waker) -> bool {
+        let waker = match slot.state.unset_waiting() {
+            TakenBack::Gone => {
+                if slot.state.load().is_ready() {
+                    return true;
+                }
+                // The completer is about to wake whom it found. If that is another, come again.
+                // SAFETY: collected, so the cell was full, and nobody writes it.
+                if !unsafe { slot.was_left_for(waker) } {
+                    waker.wake_by_ref();
+                }
+                return false;
+            }
+            // SAFETY: taken back just now, so the cell is this handle's, and full.
+            TakenBack::Full => match unsafe { slot.take_waiting() } {
+                Waiting::Task(old) if old.will_wake(waker) => old,
+                other => {
+                    self.forget_waiting(other);
+                    waker.clone()
+                }
+            },
+            TakenBack::Empty => waker.clone(),
+        };
+        // SAFETY: the cell is this handle's, and empty.
+        !unsafe { self.leave_waiting(slot, Waiting::Task(waker)) }
+    }
+
+    /// Leaves `waiting` for the completer. False: the job is done, and `waiting` is gone.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle, and its is the cell, which holds nothing.
+    unsafe fn leave_waiting(self, slot: SlotRef<'p>, waiting: Waiting) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { slot.put_waiting(waiting) };
+        if slot.state.set_waiting() {
+            return true;
+        }
+        // SAFETY: the completer has left without it.
+        self.forget_waiting(unsafe { slot.take_waiting() });
+        false
     }
 
     /// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
@@ -164,33 +252,30 @@ impl<'p, T> JobFuture<'p, T> {
     /// # Safety
     ///
     /// The type's invariant.
-    pub(crate) unsafe fn new(pool: Raw<'p>, slot: u16) -> Self {
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) unsafe fn new(pool: Raw<'p>, slot: SlotRef<'p>) -> Self {
         Self {
-            pool,
-            slot,
-            taken: false,
+            // SAFETY: the slot is occupied.
+            pool: unsafe { pool.in_use() },
+            slot: ResultSlot::new(slot),
             result: PhantomData,
         }
     }
 
-    pub(crate) fn pool(&self) -> Raw<'p> {
-        self.pool
-    }
-
-    pub(crate) fn slot(&self) -> u16 {
-        self.slot
-    }
-
-    /// The slot itself.
     #[inline(always)]
-    fn place(&self) -> SlotRef<'p> {
-        self.pool.slot(self.slot)
+    pub(crate) fn pool(&self) -> Raw<'p> {
+        self.pool.raw()
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> SlotRef<'p> {
+        self.slot.slot()
     }
 
     /// The job's number: what the hooks of [`Worker`](crate::Worker) are told. It is the job's own
     /// for as long as this future exists, so it tells the futures of a set apart.
     pub fn id(&self) -> JobId {
-        JobId(self.slot)
+        JobId(self.slot().index())
     }
 
     /// Waits for the job to end and returns its result.
@@ -214,8 +299,9 @@ impl<'p, T> JobFuture<'p, T> {
     /// job.cancel();
     /// assert!(matches!(job.result(), Err(JobError::Cancelled)));
     /// ```
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn result(mut self) -> Result<T, JobError> {
-        self.wait_ready(None)?;
+        self.wait_until(None)?;
         self.take()
     }
 
@@ -250,7 +336,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// assert_eq!(job.try_result().unwrap().unwrap(), 3);
     /// ```
     pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
-        let slot = self.place();
+        let slot = self.slot();
         let state = slot.state.load();
         if !state.is_ready() {
             return None;
@@ -292,15 +378,15 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// From any context. O(1), plus what the job's destructor and the callbacks do.
     pub fn cancel(&self) -> bool {
-        let state = &self.place().state;
+        let state = &self.slot().state;
         loop {
-            if self.pool.cancel(self.place(), Outcome::Cancelled) {
+            if self.pool().cancel(self.slot(), Outcome::Cancelled) {
                 return true;
             }
             // If neither holds, a task has been suspended since.
             if state.request_cancel() || self.done() {
                 #[cfg(feature = "remote")]
-                self.pool.tell_runner(self.slot);
+                self.pool().tell_runner(self.slot());
                 return self.cancelled();
             }
         }
@@ -319,17 +405,17 @@ impl<'p, T> JobFuture<'p, T> {
     /// Whether the job has ended, with a result, an error, or by cancellation. Callbacks may be
     /// running still.
     pub fn done(&self) -> bool {
-        self.place().state.load().has(DONE)
+        self.slot().state.load().has(DONE)
     }
 
     /// Whether cancellation was asked for while the job ran.
     pub fn cancel_requested(&self) -> bool {
-        self.place().state.load().has(CANCEL)
+        self.slot().state.load().has(CANCEL)
     }
 
     /// Where the job stands: one atomic read, so what it says held at one moment. From any context.
     pub fn state(&self) -> JobState {
-        let state = self.place().state.load();
+        let state = self.slot().state.load();
         if state.has(DONE) {
             match state.outcome() {
                 Outcome::Cancelled => JobState::Cancelled,
@@ -376,13 +462,13 @@ impl<'p, T> JobFuture<'p, T> {
             self.call_now(callback);
             return Ok(());
         }
-        if size_of::<F>() > self.pool.dims().bytes || align_of::<F>() > PAYLOAD_ALIGN {
+        if size_of::<F>() > self.pool().dims().bytes || align_of::<F>() > PAYLOAD_ALIGN {
             return Err(CallbackError::TooLarge(callback));
         }
-        let Some(place) = self.pool.claim_slot() else {
+        let Some(place) = self.pool().claim_slot() else {
             return Err(CallbackError::Full(callback));
         };
-        let slot = self.pool.slot(place);
+        let slot = self.pool().slot(place);
         // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
         // pool's own size (ANY_SIZE says only that the type need not check again).
         unsafe {
@@ -395,17 +481,17 @@ impl<'p, T> JobFuture<'p, T> {
         // DONE: it is no job, to be counted as unfinished or to be ended.
         slot.state.occupy(0, BUSY | DONE);
         self.add_to_chain(place);
-        let job = self.place();
+        let job = self.slot();
         if !job.state.set_callbacks() {
             // The completer has left. What it did not take is run here.
-            self.pool.run_callbacks(self.place());
+            self.pool().run_callbacks(self.slot());
         }
         Ok(())
     }
 
     fn add_to_chain(&self, place: u16) {
-        let chain = &self.place().callbacks;
-        let link = self.pool.slot(place).link();
+        let chain = &self.slot().callbacks;
+        let link = self.pool().slot(place).link();
         let mut newest = chain.load(Ordering::Relaxed);
         loop {
             link.store(newest, Ordering::Relaxed);
@@ -423,19 +509,19 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
-        let outcome = self.place().state.load().outcome();
-        let error = if self.taken {
+        let outcome = self.slot().state.load().outcome();
+        let error = if self.slot.is_taken() {
             Some(JobError::AlreadyTaken)
         } else {
             // SAFETY: the job's outcome; the payload is this handle's.
-            unsafe { self.pool.job_error(self.place(), outcome) }
+            unsafe { self.pool().job_error(self.slot(), outcome) }
         };
         let mut callback = Some(callback);
-        self.pool.guarded(&mut || {
+        self.pool().guarded(&mut || {
             let outcome = match &error {
                 Some(error) => Err(error),
                 // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
-                None => Ok(unsafe { &*self.pool.result_place(self.place()).cast::<T>() }),
+                None => Ok(unsafe { &*self.pool().result_place(self.slot()).cast::<T>() }),
             };
             if let Some(callback) = callback.take() {
                 callback(outcome);
@@ -449,12 +535,12 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.place().state.load().is_ready()
+        self.slot().state.load().is_ready()
     }
 
     /// Whether the job failed: ended with an error other than cancellation.
     pub(crate) fn failed(&self) -> bool {
-        self.place().state.load().failed()
+        self.slot().state.load().failed()
     }
 
     /// Waits until the clock shows `deadline`.
@@ -467,14 +553,20 @@ impl<'p, T> JobFuture<'p, T> {
         if self.is_ready() {
             return Ok(());
         }
-        self.wait_until(self.pool.deadline_in(timeout)?)
+        self.wait_until(self.pool().deadline_in(timeout)?)
     }
 
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn wait_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
         if self.is_ready() {
             return Ok(());
         }
-        let (pool, target) = (self.pool, Some(self.slot));
+        self.block_until(deadline)
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn block_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        let (pool, target) = (self.pool(), Some(self.slot().index()));
         pool.block_on(Wait {
             poll: &mut |waker| match waker {
                 Some(waker) => self.poll_ready(waker),
@@ -486,52 +578,10 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Leaves the waker; true if the job is done instead.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
-        let slot = self.place();
-        if slot.state.load().is_ready() {
-            return true;
-        }
-        let waker = match slot.state.unset_waiting() {
-            TakenBack::Gone => {
-                if slot.state.load().is_ready() {
-                    return true;
-                }
-                // The completer is about to wake whom it found. If that is another, come again.
-                // SAFETY: collected, so the cell was full, and nobody writes it.
-                if !unsafe { slot.was_left_for(waker) } {
-                    waker.wake_by_ref();
-                }
-                return false;
-            }
-            // SAFETY: taken back just now, so the cell is this handle's, and full.
-            TakenBack::Full => match unsafe { slot.take_waiting() } {
-                Waiting::Task(old) if old.will_wake(waker) => old,
-                other => {
-                    self.pool.forget_waiting(other);
-                    waker.clone()
-                }
-            },
-            TakenBack::Empty => waker.clone(),
-        };
-        // SAFETY: the cell is this handle's, and empty.
-        !unsafe { self.leave(Waiting::Task(waker)) }
-    }
-
-    /// Leaves `waiting` for the completer. False: the job is done, and `waiting` is gone.
-    ///
-    /// # Safety
-    ///
-    /// The cell is this handle's and holds nothing.
-    unsafe fn leave(&self, waiting: Waiting) -> bool {
-        let slot = self.place();
-        // SAFETY: the caller's promise.
-        unsafe { slot.put_waiting(waiting) };
-        if slot.state.set_waiting() {
-            return true;
-        }
-        // SAFETY: the completer has left without it.
-        self.pool.forget_waiting(unsafe { slot.take_waiting() });
-        false
+        // SAFETY: this is the handle.
+        self.is_ready() || unsafe { self.pool().leave_waker(self.slot(), waker) }
     }
 
     /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
@@ -539,33 +589,35 @@ impl<'p, T> JobFuture<'p, T> {
     pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
         let waiting = Waiting::Set(member, membership);
         if !self.delist() {
-            self.pool.forget_waiting(waiting);
+            self.pool().forget_waiting(waiting);
             return false;
         }
         // SAFETY: `delist` says that the cell is this handle's and empty.
-        unsafe { self.leave(waiting) }
+        unsafe { self.pool().leave_waiting(self.slot(), waiting) }
     }
 
     /// Takes back what was left for the completer. False: the completer has it.
     pub(crate) fn delist(&mut self) -> bool {
-        self.pool.delist(self.place())
+        self.pool().delist(self.slot())
     }
 
     /// Takes result or error. The job is ready.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn take(&mut self) -> Result<T, JobError> {
-        let slot = self.place();
+        let slot = self.slot();
         self.take_from(slot, slot.state.load())
     }
 
     /// [`take`](Self::take), when slot and state are known.
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn take_from(&mut self, slot: SlotRef<'p>, ready: Snapshot) -> Result<T, JobError> {
-        if self.taken || ready.outcome() != Outcome::Returned {
+        if self.slot.is_taken() || ready.outcome() != Outcome::Returned {
             // SAFETY: ready, and this is the handle.
-            return Err(unsafe { self.pool.why_nothing(slot) });
+            return Err(unsafe { self.pool().why_nothing(slot) });
         }
-        self.taken = true;
+        self.slot.set_taken();
         // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
-        // since `taken` is set.
+        // since the slot is marked from now on.
         unsafe {
             let spilled = slot.vtable().spilled;
             let mut place = slot.payload();
@@ -582,7 +634,7 @@ impl<'p, T> JobFuture<'p, T> {
 
     fn take_error(&mut self) -> Option<JobError> {
         // SAFETY: ready, and this is the handle.
-        unsafe { self.pool.take_error(self.place()) }
+        unsafe { self.pool().take_error(self.slot()) }
     }
 }
 
@@ -592,6 +644,7 @@ const ANY_SIZE: usize = 1 << (usize::BITS - 2);
 impl<T> Future for JobFuture<'_, T> {
     type Output = Result<T, JobError>;
 
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.poll_ready(cx.waker()) {
             Poll::Ready(self.take())
@@ -602,13 +655,14 @@ impl<T> Future for JobFuture<'_, T> {
 }
 
 impl<T> Drop for JobFuture<'_, T> {
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn drop(&mut self) {
-        let slot = self.place();
-        if self.taken {
+        let slot = self.slot();
+        if self.slot.is_taken() {
             // A job that has returned is in no queue, so nobody but the handle needs its slot.
-            self.pool.free_slot(slot);
+            self.pool().free_slot(slot);
         } else {
-            self.pool.drop_handle(slot);
+            self.pool().drop_handle(slot);
         }
     }
 }
@@ -616,7 +670,7 @@ impl<T> Drop for JobFuture<'_, T> {
 impl<T> fmt::Debug for JobFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobFuture")
-            .field("slot", &self.slot)
+            .field("slot", &self.slot().index())
             .field("state", &self.state())
             .finish()
     }
@@ -625,7 +679,12 @@ impl<T> fmt::Debug for JobFuture<'_, T> {
 #[cfg(feature = "defmt")]
 impl<T> defmt::Format for JobFuture<'_, T> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "JobFuture({=u16}, {})", self.slot, self.state());
+        defmt::write!(
+            f,
+            "JobFuture({=u16}, {})",
+            self.slot().index(),
+            self.state()
+        );
     }
 }
 

@@ -67,7 +67,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Wakes a worker for work that was just queued. Returns the phase, as it is after that.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn wake_worker(self) -> u32 {
         // Pairs with the fences of `Seated::announce` and of `enter_phase`.
         fence(Ordering::SeqCst);

@@ -114,6 +114,7 @@ impl<'p> Raw<'p> {
         }
     }
 
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn run_pending(self, max: usize) -> usize {
         match self.port() {
             Some(port) => port.run_pending(Pending { pool: self, max }),
@@ -123,6 +124,7 @@ impl<'p> Raw<'p> {
 
     /// Runs jobs without a seat: there is none left, or nobody can tell the caller's context from others.
     /// It is only counted.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn run_unseated(self, max: usize) -> usize {
         self.count_in(true);
         let _leave = Defer(|| {
@@ -132,6 +134,7 @@ impl<'p> Raw<'p> {
         self.run_some(None, max)
     }
 
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn run_some(self, seat: Option<Seated<'p>>, max: usize) -> usize {
         let mut count = 0;
         // A job may declare the worker lost that runs it here; it takes no other job then.
@@ -316,6 +319,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     }
 
     /// See [`StaticPool::run_pending`](crate::StaticPool::run_pending).
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn run_pending(self, max: usize) -> usize {
         self.raw.run_pending(max)
     }

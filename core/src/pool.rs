@@ -87,6 +87,8 @@ pub(crate) struct Shared {
     joined: AtomicU32,
     /// Follows `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
+    /// Null before the first slot is used.
+    dims: AtomicPtr<Dims>,
     /// Those of the tasks of this pool: know how to get from a slot's address to the pool. Null before the
     /// first task, so that a program without tasks has no code for their wakers.
     task_wakers: AtomicPtr<RawWakerVTable>,
@@ -104,6 +106,7 @@ impl Shared {
                 phase: AtomicU32::new(0),
                 joined: AtomicU32::new(0),
                 reason: UnsafeCell::new(MaybeUninit::uninit()),
+                dims: AtomicPtr::new(ptr::null_mut()),
                 task_wakers: AtomicPtr::new(ptr::null_mut()),
                 installed: UnsafeCell::new(MaybeUninit::uninit()),
             }
@@ -194,6 +197,26 @@ unsafe impl Send for Raw<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Raw<'_> {}
 
+/// A pool in one word, for those who hold one of its slots: by then it knows its dimensions itself.
+#[derive(Clone, Copy)]
+pub(crate) struct PoolInUse<'p> {
+    /// Invariant: that of `Raw`, and a slot was claimed.
+    shared: NonNull<Shared>,
+    pool: PhantomData<&'p Shared>,
+}
+
+impl<'p> PoolInUse<'p> {
+    #[inline(always)]
+    pub(crate) fn raw(self) -> Raw<'p> {
+        // SAFETY: the type's invariant.
+        unsafe {
+            // Relaxed: written before the slot was used for the first time, which the holder has seen.
+            let dims = self.shared.as_ref().dims.load(Ordering::Relaxed);
+            Raw::new(self.shared, &*dims)
+        }
+    }
+}
+
 impl<'p> Raw<'p> {
     /// # Safety
     ///
@@ -203,6 +226,19 @@ impl<'p> Raw<'p> {
         Self {
             shared,
             dims,
+            pool: PhantomData,
+        }
+    }
+
+    /// The pool for the holder of one of its slots.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed a slot, or seen that of one who has.
+    #[inline(always)]
+    pub(crate) unsafe fn in_use(self) -> PoolInUse<'p> {
+        PoolInUse {
+            shared: self.shared,
             pool: PhantomData,
         }
     }
@@ -335,7 +371,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Takes a free slot. If there is none, cancelled jobs at the head of the queues give theirs.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn claim_slot(self) -> Option<u16> {
         let free = &self.shared().free;
         let mut reaped = false;
@@ -345,6 +381,9 @@ impl<'p> Raw<'p> {
                 return recycled;
             }
             if let Some(index) = free.pop_fresh(&self.dims.free_words) {
+                // Relaxed: who has a slot of this pool got it here, or from somebody who did.
+                let dims = ptr::from_ref(self.dims).cast_mut();
+                self.shared().dims.store(dims, Ordering::Relaxed);
                 self.slot(index).use_first(index);
                 return Some(index);
             }
@@ -404,7 +443,7 @@ impl<'p> Raw<'p> {
 
     /// Puts a slot into the run queue of its priority, without waking anybody. The caller has set
     /// `QUEUED`, which it was not: so the slot is in one queue, once.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn enqueue(self, index: u16, priority: usize) {
         self.queue(priority).push(index);
     }

@@ -5,8 +5,9 @@ use core::{fmt, marker::PhantomData};
 use crate::{
     error::{Failure, LossReason},
     job::{Spill, Stored},
-    pool::Raw,
-    state::{Outcome, QUEUED},
+    pool::{PoolInUse, Raw},
+    slot::SlotRef,
+    state::{DONE, Outcome, QUEUED},
 };
 
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
@@ -28,8 +29,8 @@ use crate::{
 pub struct Promise<'p, T> {
     /// Invariant: QUEUED is set in the slot's state and stands for this value; no index of the slot
     /// is in a queue.
-    pool: Raw<'p>,
-    slot: u16,
+    pool: PoolInUse<'p>,
+    slot: SlotRef<'p>,
     put: unsafe fn(*mut u8, T),
     result: PhantomData<T>,
 }
@@ -43,9 +44,13 @@ impl<'p, T> Promise<'p, T> {
     /// # Safety
     ///
     /// The type's invariant; the slot was set up for a `T` stored by `S` in `BYTES`.
-    pub(crate) unsafe fn new<S: Spill, const BYTES: usize>(pool: Raw<'p>, slot: u16) -> Self {
+    pub(crate) unsafe fn new<S: Spill, const BYTES: usize>(
+        pool: Raw<'p>,
+        slot: SlotRef<'p>,
+    ) -> Self {
         Self {
-            pool,
+            // SAFETY: the slot is occupied.
+            pool: unsafe { pool.in_use() },
             slot,
             put: Stored::<T, S, BYTES, 0>::put,
             result: PhantomData,
@@ -61,7 +66,7 @@ impl<'p, T> Promise<'p, T> {
     /// The result comes back if the future was cancelled, or broken with its pool, before.
     pub fn set_result(self, result: T) -> Result<(), T> {
         let this = core::mem::ManuallyDrop::new(self);
-        let (pool, slot) = (this.pool, this.pool.slot(this.slot));
+        let (pool, slot) = (this.pool.raw(), this.slot);
         if slot.state.begin(0).is_none() {
             pool.leave_slot(slot, QUEUED);
             return Err(result);
@@ -74,23 +79,19 @@ impl<'p, T> Promise<'p, T> {
 
     /// Whether nobody needs the result any more: the future was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.pool
-            .slot(self.slot)
-            .state
-            .load()
-            .has(crate::state::DONE)
+        self.slot.state.load().has(DONE)
     }
 }
 
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
-        let slot = self.pool.slot(self.slot);
+        let (pool, slot) = (self.pool.raw(), self.slot);
         if slot.state.begin(0).is_some() {
             let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
-            unsafe { self.pool.fail(slot, failure) };
+            unsafe { pool.fail(slot, failure) };
         } else {
-            self.pool.leave_slot(slot, QUEUED);
+            pool.leave_slot(slot, QUEUED);
         }
     }
 }
@@ -98,7 +99,7 @@ impl<T> Drop for Promise<'_, T> {
 impl<T> fmt::Debug for Promise<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Promise")
-            .field("slot", &self.slot)
+            .field("slot", &self.slot.index())
             .field("is_cancelled", &self.is_cancelled())
             .finish()
     }
@@ -107,6 +108,6 @@ impl<T> fmt::Debug for Promise<'_, T> {
 #[cfg(feature = "defmt")]
 impl<T> defmt::Format for Promise<'_, T> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "Promise({=u16})", self.slot);
+        defmt::write!(f, "Promise({=u16})", self.slot.index());
     }
 }

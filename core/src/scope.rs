@@ -177,7 +177,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         };
         match put {
             // SAFETY: `put` set HANDLE for this.
-            Ok(index) => Ok(unsafe { JobFuture::new(self.pool.raw, index) }),
+            Ok(slot) => Ok(unsafe { JobFuture::new(self.pool.raw, slot) }),
             Err(error) => {
                 // SAFETY: counted in above; the job did not get anywhere.
                 unsafe { ScopeState::leave(self.state) };

@@ -299,7 +299,19 @@ impl<'p> SlotRef<'p> {
         unsafe { self.header.as_ref() }
     }
 
-    /// The address that a task's waker carries.
+    /// The slot at an address.
+    ///
+    /// # Safety
+    ///
+    /// It is the [`address`](Self::address) of a slot that is valid for 'p.
+    #[inline(always)]
+    pub(crate) unsafe fn at(address: *const ()) -> Self {
+        // SAFETY: the caller's promise: it comes from such a pointer.
+        unsafe { Self::new(ptr::NonNull::new_unchecked(address.cast_mut().cast())) }
+    }
+
+    /// Its address, as the waker of a task and the handle of a job carry it.
+    #[inline(always)]
     pub(crate) fn address(self) -> *const () {
         self.header.as_ptr().cast_const().cast()
     }

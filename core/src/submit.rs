@@ -18,6 +18,7 @@ use crate::{
     },
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
+    slot::SlotRef,
     state::{BUSY, HANDLE, QUEUED, SCOPED, TASK},
     sync::{Ordering, fence},
     token::CancelToken,
@@ -68,23 +69,25 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 }
 
 impl<'p> Raw<'p> {
-    /// A free slot for a job, or why there is none.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn admit(self, priority: usize) -> Result<u16, SubmitError<()>> {
-        if priority >= self.dims().priorities {
-            return Err(SubmitError::NoSuchPriority(()));
+    /// A free slot for a job. `None`: see `refusal`.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn admit(self, priority: usize) -> Option<u16> {
+        if priority >= self.dims().priorities || self.is_closed() {
+            return None;
         }
-        if self.is_closed() {
-            return Err(self.refusal());
-        }
-        self.claim_slot().ok_or(SubmitError::Full(()))
+        self.claim_slot()
     }
 
+    /// Why a job was not admitted, or was taken back.
     #[cold]
-    fn refusal(self) -> SubmitError<()> {
+    fn refusal(self, priority: usize) -> SubmitError<()> {
+        if priority >= self.dims().priorities {
+            return SubmitError::NoSuchPriority(());
+        }
         match self.broken_reason() {
             Some(reason) => SubmitError::Broken((), reason),
-            None => SubmitError::ShutDown(()),
+            None if self.is_closed() => SubmitError::ShutDown(()),
+            None => SubmitError::Full(()),
         }
     }
 
@@ -105,11 +108,10 @@ impl<'p> Raw<'p> {
         priority: usize,
         keep: impl FnOnce(*mut u8),
         job: J,
-    ) -> Result<u16, SubmitError<J>> {
+    ) -> Result<SlotRef<'p>, SubmitError<J>> {
         const { VTableOf::<J, S, BYTES, KEPT>::FITS };
-        let index = match self.admit(priority) {
-            Ok(index) => index,
-            Err(refusal) => return Err(refusal.map(|()| job)),
+        let Some(index) = self.admit(priority) else {
+            return Err(self.refusal(priority).map(|()| job));
         };
         let slot = self.slot(index);
         // SAFETY: the slot was claimed just now, so it is the caller's and empty; `FITS` says that
@@ -122,8 +124,8 @@ impl<'p> Raw<'p> {
         }
         let scoped = if KEPT > 0 { SCOPED } else { 0 };
         let task = if J::SUSPEND.is_some() { TASK } else { 0 };
-        if self.launch(index, priority, QUEUED | HANDLE | scoped | task) {
-            return Ok(index);
+        if self.launch(slot, index, priority, QUEUED | HANDLE | scoped | task) {
+            return Ok(slot);
         }
         // SAFETY: taken back before anybody began it: the job is there, and the caller's.
         let job = unsafe { Stored::<J, S, BYTES, KEPT>::take(slot.payload()) };
@@ -132,14 +134,13 @@ impl<'p> Raw<'p> {
         // who come here at the same time, one takes both out.
         self.wake_all_workers();
         self.reap();
-        Err(self.refusal().map(|()| job))
+        Err(self.refusal(priority).map(|()| job))
     }
 
     /// Queues the job in a slot, whose state is then these bits, and wakes a worker. False if the pool has come
     /// to its end meanwhile: the job was taken back.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn launch(self, index: u16, priority: usize, bits: u32) -> bool {
-        let slot = self.slot(index);
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn launch(self, slot: SlotRef<'p>, index: u16, priority: usize, bits: u32) -> bool {
         slot.state.occupy(priority, bits);
         self.enqueue(index, priority);
         // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
@@ -217,9 +218,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J::Output: Send + 'static,
     {
         // SAFETY: `Send` and `'static`.
-        let index = unsafe { self.raw.put::<J, S, BYTES, 0>(self.priority, |_| (), job)? };
+        let slot = unsafe { self.raw.put::<J, S, BYTES, 0>(self.priority, |_| (), job)? };
         // SAFETY: `put` set HANDLE, for this.
-        Ok(unsafe { JobFuture::new(self.raw, index) })
+        Ok(unsafe { JobFuture::new(self.raw, slot) })
     }
 
     /// See [`StaticPool::submit_remote`](crate::StaticPool::submit_remote).
@@ -322,7 +323,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
-        let index = self.raw.admit(self.priority)?;
+        let Some(index) = self.raw.admit(self.priority) else {
+            return Err(self.raw.refusal(self.priority));
+        };
         let slot = self.raw.slot(index);
         // SAFETY: the slot was claimed just now; `FITS` was checked.
         unsafe {
@@ -333,8 +336,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         // SAFETY: QUEUED and HANDLE stand for these two.
         Ok(unsafe {
             (
-                Promise::new::<S, BYTES>(self.raw, index),
-                JobFuture::new(self.raw, index),
+                Promise::new::<S, BYTES>(self.raw, slot),
+                JobFuture::new(self.raw, slot),
             )
         })
     }

@@ -261,7 +261,7 @@ pub fn wait<'a, 'p, T>(
     let mut unready = futures
         .iter()
         .filter(|future| !future.is_ready())
-        .map(JobFuture::slot);
+        .map(|future| future.slot().index());
     // Each must end, or, where any may be the one that ends the wait, the only one that is left.
     let target = unready
         .next()
@@ -588,8 +588,9 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
         }
         let pool = self.pool?;
         let target = (self.left == 1)
-            .then(|| self.members.iter().flatten().next().map(JobFuture::slot))
-            .flatten();
+            .then(|| self.members.iter().flatten().next())
+            .flatten()
+            .map(|member| member.slot().index());
         let mut next = Ok(Poll::Pending);
         let waited = self.deadline.and_then(|deadline| {
             pool.block_on(Wait {

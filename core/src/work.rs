@@ -57,7 +57,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Runs the oldest, most urgent work item. False if there is none. `worker` is told of the job.
-    #[cfg_attr(not(target_os = "none"), inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn run_one(self, seat: Option<Seated<'p>>, worker: Option<&dyn Worker>) -> bool {
         match self.dequeue() {
             Some(index) => {
