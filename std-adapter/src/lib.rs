@@ -13,6 +13,7 @@
 #![deny(missing_docs)]
 
 mod bridge;
+mod crew;
 mod host_pool;
 mod panic;
 mod port;

@@ -63,6 +63,13 @@ impl ThreadParker {
     }
 }
 
+impl ThreadParker {
+    /// Whether both are of the same thread.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.waker, &other.waker)
+    }
+}
+
 impl Default for ThreadParker {
     fn default() -> Self {
         Self::new()

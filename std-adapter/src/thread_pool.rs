@@ -16,6 +16,7 @@ use corepool::{
 };
 
 use crate::{
+    crew::Crew,
     host_pool::{Boxed, HostPool, SLOT_BYTES, ThreadMain, Threads},
     port::SPINS,
     workers::{Hooked, ThreadWorker},
@@ -110,15 +111,16 @@ impl ThreadPoolBuilder {
     }
 
     /// How often an idle worker looks again before its thread parks: 250 times in a row, for some ten
-    /// microseconds, or ten times where it shares its core with who submits, and then each time after all who wait for the core. By default 1,050 times: it is awake
-    /// for two to six tenths of a millisecond after its last job, and a job that comes meanwhile need not
-    /// wake it. A blocked caller looks as often, but 128 times at most, of which ten in a row. 0 saves the
-    /// most power.
+    /// microseconds, or ten times where it shares its core with who submits, and then each time after all who
+    /// wait for the core. By default 1,050 times: it is awake for two to six tenths of a millisecond after its
+    /// last job, and a job that comes meanwhile need not wake it. A blocked caller looks as often, but 128
+    /// times at most, of which ten in a row. 0 saves the most power.
     ///
     /// Unless it is 0: a worker that finds a job at each look lets some gather, for one to some
     /// microseconds. A caller that has waited for some microseconds while at least 64 jobs are queued sleeps
     /// once instead, so that it keeps no core from them, and may learn one or two tenths of a millisecond
-    /// late that its job has ended.
+    /// late that its job has ended. Of more workers than there are cores, one looks on after the first looks,
+    /// and the others sleep until it has work, for five milliseconds at most.
     pub fn spins(mut self, spins: u32) -> Self {
         self.spins = spins;
         self
@@ -177,13 +179,16 @@ pub struct ThreadPool {
 }
 
 /// What the pool's threads do: jobs, after the initializer.
-struct Jobs(Option<Initializer>);
+struct Jobs {
+    initializer: Option<Initializer>,
+    crew: Option<Arc<Crew>>,
+}
 
 impl ThreadMain for Jobs {
     fn run(pool: &HostPool<Self>, _number: usize) {
         let on_start = |_: WorkerId| pool.main.initialize();
         let worker = Hooked {
-            worker: ThreadWorker::new(pool.options().spins),
+            worker: ThreadWorker::new(pool.options().spins).in_crew(pool.main.crew.clone()),
             on_start: &on_start,
         };
         // A broken pool says so to those who submit to it.
@@ -193,7 +198,7 @@ impl ThreadMain for Jobs {
 
 impl Jobs {
     fn initialize(&self) -> Result<(), InitError> {
-        let Some(initializer) = &self.0 else {
+        let Some(initializer) = &self.initializer else {
             return Ok(());
         };
         catch_unwind(AssertUnwindSafe(|| initializer()))
@@ -234,7 +239,11 @@ impl ThreadPool {
             name_prefix: builder.thread_name_prefix,
             spins: builder.spins,
         };
-        let inner = HostPool::new(config, threads, Jobs(builder.initializer));
+        let jobs = Jobs {
+            initializer: builder.initializer,
+            crew: Crew::of(builder.max_workers),
+        };
+        let inner = HostPool::new(config, threads, jobs);
         Self { inner }
     }
 

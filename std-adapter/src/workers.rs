@@ -1,22 +1,26 @@
 //! OS threads as the workers of a static pool.
 
-use std::{cell::Cell, cmp::Ordering, fmt, hint, io, task::Waker, thread, time::Duration};
+use std::{
+    cell::Cell, cmp::Ordering, fmt, hint, io, sync::Arc, task::Waker, thread, time::Duration,
+};
 
 use corepool::{InitError, JobId, Parker, PoolRef, StaticPool, Worker, WorkerId};
 
+use crate::crew::{Crew, Member};
 use crate::port::{HostPort, SPINS, ThreadParker, own_parker, pause};
 
 /// An OS thread as a worker: parks when there is nothing to do. Where jobs come so quickly that it
 /// finds one at each look, it lets some gather, for one to some microseconds.
 ///
 /// Make it in the thread that is to be the worker. A worker of your own that has one inside passes
-/// `spin` and `on_job_start` on to it.
+/// `spin`, `on_job_start` and `on_job_end` on to it.
 #[derive(Clone, Debug)]
 pub struct ThreadWorker {
     parker: ThreadParker,
     spins: u32,
     core: Core,
     stream: Stream,
+    member: Member,
 }
 
 impl ThreadWorker {
@@ -30,6 +34,15 @@ impl ThreadWorker {
             spins,
             core: Core::default(),
             stream: Stream::default(),
+            member: Member::default(),
+        }
+    }
+
+    /// The same as one of a crew.
+    pub(crate) fn in_crew(self, crew: Option<Arc<Crew>>) -> Self {
+        Self {
+            member: Member::of(crew),
+            ..self
         }
     }
 }
@@ -58,15 +71,22 @@ impl Worker for ThreadWorker {
             }
         }
         let keeps_core = self.core.is_kept(round);
-        let looks = round < self.spins;
+        let looks = round < self.spins && (keeps_core || self.member.goes_on(&self.parker));
         if looks {
             pause(keeps_core);
+        } else {
+            self.member.gives_up();
         }
         looks
     }
 
     fn on_job_start(&self, _job: JobId) {
         self.stream.job_starts();
+        self.member.job_starts();
+    }
+
+    fn on_job_end(&self, _job: JobId) {
+        self.member.job_ends();
     }
 }
 
@@ -209,6 +229,10 @@ impl<H: Fn(WorkerId) -> Result<(), InitError>> Worker for Hooked<'_, H> {
     fn on_job_start(&self, job: JobId) {
         self.worker.on_job_start(job);
     }
+
+    fn on_job_end(&self, job: JobId) {
+        self.worker.on_job_end(job);
+    }
 }
 
 /// Why [`run_workers`] failed. The threads that had started by then have been told to stop.
@@ -340,13 +364,15 @@ where
         }),
         threads: Vec::with_capacity(count),
     };
+    let crew = Crew::of(count);
     for number in 0..count {
+        let crew = crew.clone();
         let on_start = on_start.clone();
         let thread = thread::Builder::new()
             .name(format!("{name_prefix}-{number}"))
             .spawn(move || {
                 let worker = Hooked {
-                    worker: ThreadWorker::default(),
+                    worker: ThreadWorker::default().in_crew(crew),
                     on_start: &on_start,
                 };
                 // A broken pool says so to those who submit to it.

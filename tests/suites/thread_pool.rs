@@ -4,7 +4,11 @@ corepool_tests::suites!(in_parallel corepool_tests::HostThreads);
 
 /// What only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
 mod thread_pool_tests {
-    use std::{panic::resume_unwind, sync::Arc, thread};
+    use std::{
+        panic::resume_unwind,
+        sync::{Arc, Barrier},
+        thread,
+    };
 
     use corepool::{JobError, SubmitError};
     use corepool_std::{BuildError, ThreadPool};
@@ -67,6 +71,31 @@ mod thread_pool_tests {
         assert_eq!(pool.threads_started(), 0);
         pool.submit(|| ()).unwrap().result().unwrap();
         assert_eq!(pool.threads_started(), 1);
+    }
+
+    /// Workers that have no core to look for work with come all the same when it is there for each.
+    #[test]
+    fn as_many_jobs_run_at_a_time_as_there_are_workers() {
+        let workers = 8 * thread::available_parallelism().unwrap().get();
+        let pool = pool(workers);
+        for _ in 0..50 {
+            // In between few have anything to do.
+            for number in 0..100 {
+                assert_eq!(
+                    pool.submit(move || number).unwrap().result().unwrap(),
+                    number
+                );
+            }
+            let meeting = Arc::new(Barrier::new(workers));
+            let jobs: Vec<_> = (0..workers)
+                .map(|_| {
+                    let meeting = Arc::clone(&meeting);
+                    pool.submit(move || meeting.wait()).unwrap()
+                })
+                .collect();
+            let leaders = jobs.into_iter().map(|job| job.result().unwrap());
+            assert_eq!(leaders.filter(|leader| leader.is_leader()).count(), 1);
+        }
     }
 
     /// CPython: `ThreadPoolExecutorTest.test_saturation`.
