@@ -6,8 +6,10 @@ use std::{
 
 use corepool::{InitError, JobId, Parker, PoolRef, StaticPool, Worker, WorkerId};
 
-use crate::crew::{Crew, Member};
-use crate::port::{HostPort, SPINS, ThreadParker, own_parker, pause};
+use crate::{
+    crew::{Crew, Member},
+    port::{HostPort, SPINS, ThreadParker, own_parker, pause},
+};
 
 /// An OS thread as a worker: parks when there is nothing to do. Where jobs come so quickly that it
 /// finds one at each look, it lets some gather, for one to some microseconds.
@@ -38,7 +40,7 @@ impl ThreadWorker {
         }
     }
 
-    /// The same as one of a crew.
+    /// The same, as one of a crew.
     pub(crate) fn in_crew(self, crew: Option<Arc<Crew>>) -> Self {
         Self {
             member: Member::of(crew),
@@ -305,6 +307,9 @@ impl fmt::Debug for Workers {
 
 /// Lends `count` OS threads to a static pool, named `corepool-0`, `corepool-1`, and so on, and
 /// installs [`HostPort`].
+///
+/// Of more threads than there are cores, one goes on looking for work after it has found none for some ten
+/// microseconds, and the others sleep until it has some, for five milliseconds at most.
 ///
 /// This is what stands in the host's `main` where the firmware starts its other cores.
 ///
