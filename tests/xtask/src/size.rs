@@ -10,7 +10,7 @@
 //!   is built in for the measurement. Of the calls of a run, the most expensive one counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //!
-//! `tests/size/README.md` has the figures. None may be more than 5 % above them.
+//! `tests/size/README.md` has the figures. None may be more than 5 % above them, but for some bytes of flash.
 
 mod idle_core;
 
@@ -132,6 +132,9 @@ const FIGURES: &[&str] = &[
     "longest",
 ];
 
+/// So many bytes the gaps between functions come to, whose order follows from the directory's name, too.
+const GAPS: i64 = 8;
+
 struct Row {
     way: &'static str,
     /// In the order of [`Table::figures`]. A difference may be negative.
@@ -240,7 +243,8 @@ impl Table {
         text
     }
 
-    /// What is more than 5 % above the table with this title in the file, or not in it.
+    /// What is more than 5 % above the table with this title in the file, and for flash more than `GAPS`; or not
+    /// in it.
     fn above(&self, readme: &str) -> Vec<String> {
         let section = readme
             .split("\n## ")
@@ -262,7 +266,8 @@ impl Table {
             }
             let figures = self.figures.iter().zip(&row.figures);
             for ((name, figure), written) in figures.zip(written) {
-                if (figure - written) * 100 > written.abs() * 5 {
+                let gaps = if name.starts_with("flash") { GAPS } else { 0 };
+                if (figure - written) * 100 > (written.abs() * 5).max(gaps * 100) {
                     above.push(format!(
                         "{}: {}, {name}: {figure} instead of {written}",
                         self.title, row.way
@@ -686,11 +691,11 @@ fn parse<'a>(program: &Path, bytes: &'a [u8]) -> Result<object::File<'a>, String
 mod tests {
     use super::*;
 
-    /// What is above a file's figure of `written`.
-    fn above(figure: i64, written: i64) -> Vec<String> {
+    /// What is above a file's figure of `written` with this one name.
+    fn above(names: &'static [&'static str], figure: i64, written: i64) -> Vec<String> {
         let table = |figure| Table {
             title: "a chip".to_owned(),
-            figures: &["flash"],
+            figures: names,
             rows: vec![Row {
                 way: "corepool",
                 figures: vec![figure],
@@ -701,16 +706,24 @@ mod tests {
 
     #[test]
     fn a_figure_may_be_5_percent_above_the_file() {
-        assert!(above(105, 100).is_empty());
-        assert!(above(-95, -100).is_empty());
-        assert!(above(0, 0).is_empty());
+        assert!(above(&["RAM"], 105, 100).is_empty());
+        assert!(above(&["RAM"], -95, -100).is_empty());
+        assert!(above(&["RAM"], 0, 0).is_empty());
+    }
+
+    #[test]
+    fn flash_may_be_8_bytes_above_it() {
+        assert!(above(&["flash a kind"], 28, 20).is_empty());
+        assert!(above(&["flash a kind"], 210, 200).is_empty());
+        assert!(!above(&["flash a kind"], 29, 20).is_empty());
+        assert!(!above(&["flash a kind"], 211, 200).is_empty());
     }
 
     #[test]
     fn a_figure_that_is_more_is_told() {
         for (figure, written) in [(106, 100), (-94, -100), (1, 0)] {
-            let told = format!("a chip: corepool, flash: {figure} instead of {written}");
-            assert_eq!(above(figure, written), [told]);
+            let told = format!("a chip: corepool, RAM: {figure} instead of {written}");
+            assert_eq!(above(&["RAM"], figure, written), [told]);
         }
     }
 }
