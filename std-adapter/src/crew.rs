@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_a_job_parks_or_goes_looks_no_more() {
+    fn who_takes_a_job_or_parks_or_goes_looks_no_more() {
         let crew = crew();
         let one = member(&crew);
         assert!(goes_on(&one));
