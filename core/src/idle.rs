@@ -152,12 +152,14 @@ impl<'p> Raw<'p> {
     ///
     /// The caller calls [`Seated::leave`] before `worker` goes away, from the same context.
     pub(crate) unsafe fn join(self, worker: &dyn Worker, lent: bool) -> Option<Seated<'p>> {
-        let number = self.seats().iter().position(|seat| seat.bell.take())?;
-        let seated = self.seated(number)?;
-        let seat = seated.seat;
+        // The port's and the worker's code may unwind: it is called before anything is taken.
         let context = self
             .port()
             .map_or(0, |port| NonZeroUsize::get(port.context()));
+        let waker = worker.waker();
+        let number = self.seats().iter().position(|seat| seat.bell.take())?;
+        let seated = self.seated(number)?;
+        let seat = seated.seat;
         let erased = NonNull::from(worker);
         // SAFETY: only the lifetime changes, and `worker` is used only until `leave`, before which
         // it does not go away (the caller's promise).
@@ -172,7 +174,7 @@ impl<'p> Raw<'p> {
         // Relaxed: only this context finds itself by it. The bell, next, publishes the others.
         seat.context.store(context, Ordering::Relaxed);
         // SAFETY: taken just now.
-        unsafe { seat.bell.open(worker.waker()) };
+        unsafe { seat.bell.open(waker) };
         self.count_in(lent);
         Some(seated)
     }
@@ -326,7 +328,10 @@ mod tests {
         task::Waker,
         time::Duration,
     };
-    use std::{panic::catch_unwind, sync::Arc};
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::Arc,
+    };
 
     use super::*;
     use crate::{Parker, Port, StaticPool, bell::tests::Rings, block::Leave};
@@ -473,6 +478,52 @@ mod tests {
         let seat = Leave(unsafe { pool.handle().raw.join(&late, true) }.unwrap());
         assert_eq!(seat.0.id(), WorkerId(WORKERS as u16 - 1));
         assert_eq!(pool.workers(), WORKERS);
+    }
+
+    /// A worker that has no waker.
+    struct NoWaker;
+
+    impl Parker for NoWaker {
+        fn waker(&self) -> Waker {
+            panic!("as asked for");
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {}
+    }
+
+    impl Worker for NoWaker {}
+
+    #[test]
+    fn a_worker_whose_waker_panics_takes_no_place() {
+        static ALONE: Alone = Alone;
+        let pool = StaticPool::<2, 16, 1, 1, 1>::new();
+        assert!(pool.install(&ALONE));
+        let joined = catch_unwind(AssertUnwindSafe(|| pool.run(&NoWaker)));
+        assert!(joined.is_err());
+        let raw = pool.handle().raw;
+        assert!(raw.current_worker().is_none());
+        assert_eq!(pool.workers(), 0);
+        // SAFETY: `Leave` leaves, and does not outlive the worker.
+        let seat = unsafe { raw.join(&crate::SpinWorker, false) }.map(Leave);
+        assert!(seat.is_some(), "the only place is free");
+    }
+
+    /// A port of one context.
+    struct Alone;
+
+    // SAFETY: there is one context, and it catches no panic.
+    unsafe impl Port for Alone {
+        fn context(&self) -> NonZeroUsize {
+            NonZeroUsize::MIN
+        }
+
+        fn now(&self) -> Option<Duration> {
+            None
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            f(&crate::SpinWorker);
+        }
     }
 
     #[test]

@@ -102,18 +102,20 @@ pub(crate) struct Waiting<'p> {
 impl<'p> Waiting<'p> {
     /// Takes a place and puts the waker there. `None` if there is none left.
     pub(crate) fn begin(pool: Raw<'p>, waker: &Waker, interest: u16) -> Option<Self> {
+        // The waker's code may unwind: it is called before anything is taken.
+        let (rung, own) = (waker.clone(), waker.clone());
         let mut places = pool.waiters().iter().enumerate();
         let (number, place) = places.find(|(_, place)| place.bell.take())?;
         place.completed.store(0, Ordering::Relaxed);
         // Relaxed: see `ring_waiters`.
         place.interest.store(interest, Ordering::Relaxed);
         // SAFETY: taken just now.
-        unsafe { place.bell.open(waker.clone()) };
+        unsafe { place.bell.open(rung) };
         Some(Self {
             pool,
             place,
             number: number as u16,
-            waker: waker.clone(),
+            waker: own,
         })
     }
 
@@ -185,6 +187,7 @@ fn push_completed<'p>(pool: Raw<'p>, member: Member, slot: SlotRef<'p>) {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        // The waker, which may unwind as it is dropped, is dropped after this.
         self.place.interest.store(0, Ordering::Relaxed);
         // SAFETY: opened in `begin`, closed once.
         unsafe { self.place.bell.close() };
