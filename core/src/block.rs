@@ -9,6 +9,7 @@
 //! |---|---|
 //! | a job on a worker of this pool | runs queued work, so that waiting never starves the pool; sleeps like an idle worker when there is none |
 //! | anybody else | sleeps; runs queued work, in a worker's seat, if the pool has no worker and the port agrees |
+//! | in a context that may not block, says the port | gets `WouldDeadlock` |
 //! | unknown, since there is no port | spins, and runs queued work |
 //!
 //! A job that waits for another buries the stack below it: the job it helps with runs on top of it
@@ -62,6 +63,9 @@ impl<'p> Raw<'p> {
             self.block_unknown(wait);
             return Ok(());
         };
+        if (wait.poll)(None) {
+            return Ok(());
+        }
         if let Some(seat) = self.current_worker() {
             #[cfg(feature = "remote")]
             if seat.is_remote() {
@@ -81,7 +85,8 @@ impl<'p> Raw<'p> {
             }
         }
         let mut wait = Some(&mut wait);
-        let mut result = Ok(());
+        // A port that has no parker for this context does not call.
+        let mut result = Err(Blocked::WouldDeadlock);
         port.with_parker(&mut |parker| {
             if let Some(wait) = wait.take() {
                 result = self.block_outsider(port, wait, parker);

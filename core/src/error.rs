@@ -141,6 +141,9 @@ pub enum SubmitError<F> {
     NoSuchPriority(F),
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock(F),
+    /// The call would wait, and the caller's context may not block: it is an interrupt handler, say. Or
+    /// waiting there could never end.
+    WouldDeadlock(F),
 }
 
 impl<F> SubmitError<F> {
@@ -161,7 +164,8 @@ impl<F> SubmitError<F> {
             | Self::ShutDown(job)
             | Self::Broken(job, _)
             | Self::NoSuchPriority(job)
-            | Self::NoClock(job) => job,
+            | Self::NoClock(job)
+            | Self::WouldDeadlock(job) => job,
         }
     }
 
@@ -183,6 +187,7 @@ impl<F> SubmitError<F> {
             Self::Broken(job, reason) => SubmitError::Broken(f(job), reason),
             Self::NoSuchPriority(job) => SubmitError::NoSuchPriority(f(job)),
             Self::NoClock(job) => SubmitError::NoClock(f(job)),
+            Self::WouldDeadlock(job) => SubmitError::WouldDeadlock(f(job)),
         }
     }
 
@@ -197,9 +202,14 @@ impl<F> SubmitError<F> {
                 "the pool has no such priority: raise the pool's PRIORITIES or use a lower one"
             }
             Self::NoClock(_) => "the pool has no clock for a timeout: install a port",
+            Self::WouldDeadlock(_) => MAY_NOT_BLOCK,
         }
     }
 }
+
+/// What every call says that would have to wait where that is not possible.
+const MAY_NOT_BLOCK: &str = "waiting here could never end: the caller's context may not block, or what it \
+                             waits for depends on the caller";
 
 impl<F> fmt::Debug for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,6 +219,7 @@ impl<F> fmt::Debug for SubmitError<F> {
             Self::Broken(_, reason) => write!(f, "Broken(.., {reason:?})"),
             Self::NoSuchPriority(_) => f.write_str("NoSuchPriority(..)"),
             Self::NoClock(_) => f.write_str("NoClock(..)"),
+            Self::WouldDeadlock(_) => f.write_str("WouldDeadlock(..)"),
         }
     }
 }
@@ -310,8 +321,9 @@ pub enum JobError {
     ShutDown,
     /// The time was over before the job was done.
     TimedOut,
-    /// The caller is a job of the same pool, and waiting here could never end: the job that it
-    /// waits for cannot go on before the caller does.
+    /// Waiting here could never end: the caller's context may not block, as the pool's
+    /// [`Port`](crate::Port) says of an interrupt handler; or the caller is a job of the same pool, and
+    /// the job that it waits for cannot go on before the caller does.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -332,9 +344,7 @@ impl fmt::Display for JobError {
             Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
             Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
             Self::TimedOut => f.write_str("the job was not done in time"),
-            Self::WouldDeadlock => {
-                f.write_str("waiting here could never end: the awaited job depends on the caller")
-            }
+            Self::WouldDeadlock => f.write_str(MAY_NOT_BLOCK),
             Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
             Self::AlreadyTaken => f.write_str("the job's result was taken before"),
         }
@@ -392,7 +402,8 @@ pub enum ShutdownError {
         /// Workers that had not left.
         workers: usize,
     },
-    /// Called with `wait` from a job or callback of the pool itself.
+    /// Called with `wait` from a job or callback of the pool itself, or from a context that may not
+    /// block.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -406,7 +417,8 @@ impl fmt::Display for ShutdownError {
                 "time was over with {jobs} jobs still running on {workers} workers"
             ),
             Self::WouldDeadlock => f.write_str(
-                "a job cannot wait for the shutdown of its own pool: call shutdown without wait",
+                "a job cannot wait for the shutdown of its own pool, nor can a context that may not block: \
+                 call shutdown without wait",
             ),
             Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
         }

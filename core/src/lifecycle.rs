@@ -32,18 +32,20 @@ pub enum OnLoss {
 }
 
 impl<'p> Raw<'p> {
-    /// A waker for the context that calls.
-    pub(crate) fn own_waker(self) -> Waker {
+    /// A waker for the context that calls. `None` if the context may not block.
+    pub(crate) fn own_waker(self) -> Option<Waker> {
         if let Some(seat) = self.current_worker() {
             // SAFETY: the port says that this is the context of that worker.
             if let Some(worker) = unsafe { seat.worker() } {
-                return worker.waker();
+                return Some(worker.waker());
             }
         }
-        let mut waker = Waker::noop().clone();
-        if let Some(port) = self.port() {
-            port.with_parker(&mut |parker| waker = parker.waker());
-        }
+        let Some(port) = self.port() else {
+            // The caller spins.
+            return Some(Waker::noop().clone());
+        };
+        let mut waker = None;
+        port.with_parker(&mut |parker| waker = Some(parker.waker()));
         waker
     }
 
@@ -294,19 +296,17 @@ impl Pending<'_> {
             pool.wake_all_at_the_end();
             return count;
         }
-        let mut count = 0;
+        let mut count = None;
         with_parker(&mut |parker| {
             let caller = LentCaller(parker);
             // SAFETY: left at the end of this closure, before `caller` goes away.
-            count = match unsafe { pool.join(&caller, true) } {
-                Some(seat) => {
-                    let leave = Leave(seat);
-                    pool.run_some(Some(leave.0), max)
-                }
-                None => pool.run_unseated(max),
-            };
+            count = unsafe { pool.join(&caller, true) }.map(|seat| {
+                let leave = Leave(seat);
+                pool.run_some(Some(leave.0), max)
+            });
         });
-        count
+        // There is no place left, or the context may not block.
+        count.unwrap_or_else(|| pool.run_unseated(max))
     }
 }
 

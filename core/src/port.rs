@@ -51,6 +51,7 @@ pub type ContextId = core::num::NonZeroUsize;
 ///
 /// * [`context`](Self::context) tells the truth: the pool uses a worker, which lives on its context's
 ///   stack, wherever it is told that this is the worker's context.
+/// * Two contexts that can be under way at the same time never have the same name.
 /// * [`catch_panic`](Self::catch_panic) calls its argument exactly once, and returns `Ok` only if
 ///   that returned: it says to the pool what is in the job's slot then.
 ///
@@ -85,6 +86,10 @@ pub unsafe trait Port: Sync {
 
     /// Calls `f` once with a parker for the context that calls. A waker of any parker of a context
     /// wakes whichever the context sleeps on.
+    ///
+    /// A context that may not block, such as an interrupt handler, has no parker: the port returns
+    /// without calling `f`. A call that would block there fails at once, with
+    /// [`JobError::WouldDeadlock`](crate::JobError::WouldDeadlock) or its like.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker));
 
     /// A caller that blocks is about to sleep, and asks for the `round`-th time in a row, counted from

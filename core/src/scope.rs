@@ -89,6 +89,8 @@ impl Member {
 pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = BuildError> {
     pool: PoolRef<'scope, BYTES, S>,
     state: &'scope ScopeState,
+    /// Whether the caller can wait for the jobs.
+    may_block: bool,
     /// Invariant in both, as in `std::thread::Scope`, so that neither can be shortened.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -99,7 +101,9 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
     ///
     /// # Errors
     ///
-    /// As for [`StaticPool::submit`](crate::StaticPool::submit).
+    /// As for [`StaticPool::submit`](crate::StaticPool::submit), and
+    /// [`SubmitError::WouldDeadlock`] if the scope was opened in a context that may not block, such
+    /// as an interrupt handler: it could not wait for the job.
     pub fn submit<F, T>(&'scope self, job: F) -> Result<JobFuture<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -162,6 +166,9 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
                 PAYLOAD_ALIGN + LEAST <= capacity(BYTES),
                 "a scope needs slots of at least 32 bytes: raise the pool's BYTES"
             );
+        }
+        if !self.may_block {
+            return Err(SubmitError::WouldDeadlock(job));
         }
         self.state.pending.fetch_add(1, Ordering::Relaxed);
         let state = ptr::from_ref(self.state);
@@ -260,9 +267,11 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                 self.wait();
             }
         }
+        let waker = self.raw.own_waker();
+        let may_block = waker.is_some();
         let state = ScopeState {
             pending: AtomicUsize::new(0),
-            waker: self.raw.own_waker(),
+            waker: waker.unwrap_or(Waker::noop().clone()),
         };
         let wait = WaitForJobs {
             pool: self.raw,
@@ -271,6 +280,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         let scope = Scope {
             pool: self,
             state: &state,
+            may_block,
             scope: PhantomData,
             env: PhantomData,
         };

@@ -296,9 +296,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             match deadline.and_then(|deadline| self.raw.wait_for_room(deadline)) {
                 Ok(()) => {}
                 Err(Blocked::NoClock) => return Err(SubmitError::NoClock(job)),
-                Err(Blocked::TimedOut | Blocked::WouldDeadlock) => {
-                    return Err(SubmitError::Full(job));
-                }
+                Err(Blocked::WouldDeadlock) => return Err(SubmitError::WouldDeadlock(job)),
+                Err(Blocked::TimedOut) => return Err(SubmitError::Full(job)),
             }
         }
     }

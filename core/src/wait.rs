@@ -61,7 +61,8 @@ pub enum WaitError {
     TooManyWaiters,
     /// The futures are of more than one pool. A set reports to a place in its pool.
     MixedPools,
-    /// The caller is a job of the same pool, and waiting here could never end.
+    /// Waiting here could never end: the caller is a job of the same pool on which an awaited job
+    /// depends, or its context may not block.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -73,7 +74,8 @@ impl fmt::Display for WaitError {
             Self::TooManyWaiters => "too many waits are under way: raise the pool's WAITERS",
             Self::MixedPools => "the futures are of more than one pool: wait for each pool's own",
             Self::WouldDeadlock => {
-                "waiting here could never end: an awaited job depends on the caller"
+                "waiting here could never end: the caller's context may not block, or an awaited job \
+                 depends on the caller"
             }
             Self::NoClock => "the pool has no clock for a timeout: install a port",
         })

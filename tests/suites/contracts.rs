@@ -1,0 +1,144 @@
+//! What a pool does with a port that makes use of what its contract allows, or does not keep it.
+
+use std::{
+    future::Future as _,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use corepool::{
+    AsCompletedError, ContextId, FutureSet, JobError, JobFuture, Parker, Port, ReturnWhen,
+    ShutdownError, StaticPool, SubmitError, WaitError, as_completed, wait,
+};
+use corepool_std::HostPort;
+
+type Pool = StaticPool<4, 64>;
+
+/// A port whose contexts may not block, as interrupt handlers may not: it has no parker for them.
+struct Handler;
+
+// SAFETY: contexts and panics are the host's.
+unsafe impl Port for Handler {
+    fn context(&self) -> ContextId {
+        HostPort.context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        HostPort.now()
+    }
+
+    fn with_parker(&self, _f: &mut dyn FnMut(&dyn Parker)) {}
+}
+
+static HANDLER: Handler = Handler;
+
+/// A pool in whose handlers somebody submits.
+fn pool() -> &'static Pool {
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new()));
+    assert!(pool.install(&HANDLER));
+    pool
+}
+
+/// A job that nobody has begun.
+fn queued(pool: &'static Pool) -> JobFuture<'static, String> {
+    pool.submit(|| String::from("a result")).unwrap()
+}
+
+#[test]
+fn result_in_a_context_that_may_not_block_is_an_error() {
+    let job = queued(pool());
+    assert!(matches!(job.result(), Err(JobError::WouldDeadlock)));
+}
+
+#[test]
+fn the_other_ways_to_wait_for_one_job_are_errors_too_and_lose_nothing() {
+    let pool = pool();
+    let mut job = queued(pool);
+    let patience = Duration::from_secs(1);
+    let refused = job.result_timeout(patience);
+    assert!(matches!(refused, Err(JobError::WouldDeadlock)));
+    assert!(matches!(job.error(), Some(JobError::WouldDeadlock)));
+    let refused = job.error_timeout(patience);
+    assert!(matches!(refused, Err(JobError::WouldDeadlock)));
+    assert_eq!(pool.run_pending(1), 1);
+    assert_eq!(job.try_result().unwrap().unwrap(), "a result");
+}
+
+#[test]
+fn a_result_that_is_there_needs_no_waiting() {
+    let pool = pool();
+    let job = queued(pool);
+    pool.run_pending(1);
+    assert_eq!(job.result().unwrap(), "a result");
+}
+
+#[test]
+fn waits_on_several_jobs_are_errors() {
+    let pool = pool();
+    let mut jobs = [queued(pool), queued(pool)];
+    for when in [
+        ReturnWhen::FirstCompleted,
+        ReturnWhen::FirstException,
+        ReturnWhen::AllCompleted,
+    ] {
+        let refused = wait(&mut jobs, None, when).map(drop);
+        assert_eq!(refused, Err(WaitError::WouldDeadlock));
+    }
+    let set: FutureSet<'_, String, 2> = jobs.into_iter().collect();
+    let said: Vec<_> = as_completed(set, None).map(|next| next.map(drop)).collect();
+    let refused = AsCompletedError::Wait(WaitError::WouldDeadlock);
+    assert_eq!(said, [Err(refused)]);
+}
+
+#[test]
+fn a_submit_that_would_wait_for_room_gives_the_job_back() {
+    let pool = pool();
+    let kept: Vec<_> = (0..pool.capacity()).map(|_| queued(pool)).collect();
+    let Err(SubmitError::WouldDeadlock(job)) = pool.submit_blocking(|| 7) else {
+        panic!("there is no room, and the context may not block");
+    };
+    assert_eq!(job(), 7);
+    drop(kept);
+}
+
+#[test]
+fn a_map_whose_results_are_not_there_says_so() {
+    let pool = pool();
+    let first = pool.map(0..2, |n| n).next().unwrap();
+    assert!(matches!(first, Err(JobError::WouldDeadlock)));
+}
+
+#[test]
+fn a_scope_that_could_not_wait_takes_no_jobs() {
+    let text = String::from("borrowed");
+    let length = pool().scope(|scope| {
+        let Err(SubmitError::WouldDeadlock(job)) = scope.submit(|| text.len()) else {
+            panic!("the scope's end would have to wait for the job");
+        };
+        job()
+    });
+    assert_eq!(length, text.len());
+}
+
+#[test]
+fn shutdown_with_a_wait_is_an_error_where_there_is_something_to_wait_for() {
+    let pool = pool();
+    let job = queued(pool);
+    let refused = pool.shutdown(true, false);
+    assert_eq!(refused, Err(ShutdownError::WouldDeadlock));
+    assert!(pool.is_shut_down());
+    pool.run_pending(1);
+    assert_eq!(pool.shutdown(true, false), Ok(()));
+    drop(job);
+}
+
+#[test]
+fn awaiting_is_no_waiting() {
+    let pool = pool();
+    let mut job = pin!(queued(pool));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(job.as_mut().poll(&mut cx).is_pending());
+    pool.run_pending(1);
+    assert!(matches!(job.poll(&mut cx), Poll::Ready(Ok(_))));
+}
