@@ -41,7 +41,7 @@ impl Default for PoolConfig {
 
 impl PoolConfig {
     /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes, wherever
-    /// they begin.
+    /// they begin. More than any memory has, if the pool is larger than the address space.
     pub const fn words<const BYTES: usize>(self) -> usize {
         self.dims::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }
@@ -64,18 +64,20 @@ impl PoolConfig {
         }
     }
 
-    /// The dimensions, and the size in bytes.
+    /// The dimensions, and the size in bytes; `usize::MAX` if the address space is too small.
     const fn dims<const BYTES: usize>(self) -> (Dims, usize) {
         /// Places `count` `T`s behind `end`; returns where they begin and where they end.
         const fn place<T>(end: usize, count: usize) -> (usize, usize) {
             assert!(align_of::<T>() <= ALIGN && align_of::<Head>() <= ALIGN);
-            let at = end.next_multiple_of(align_of::<T>());
-            (at, at + count * size_of::<T>())
+            let Some(at) = end.checked_next_multiple_of(align_of::<T>()) else {
+                return (usize::MAX, usize::MAX);
+            };
+            (at, at.saturating_add(count.saturating_mul(size_of::<T>())))
         }
         let config = self.clamped();
         let (slots_at, end) = place::<Slot<BYTES>>(size_of::<Head>(), config.slots);
         let (lanes_at, end) = place::<Lane>(end, config.priorities);
-        let (cells_at, end) = place::<Cell>(end, config.priorities * config.slots);
+        let (cells_at, end) = place::<Cell>(end, config.priorities.saturating_mul(config.slots));
         let (waiters_at, end) = place::<Waiter>(end, config.waiters);
         let (seats_at, end) = place::<Seat>(end, config.workers);
         let dims = Dims {
@@ -185,6 +187,7 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         config: PoolConfig,
     ) -> Result<Self, MemoryTooSmall> {
         let (dims, _) = config.dims::<BYTES>();
+        // No memory is as large as a size that has come to the end of `usize`.
         let (needed, lent) = (config.words::<BYTES>(), memory.len());
         if lent < needed {
             return Err(MemoryTooSmall { needed, lent });
@@ -238,6 +241,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, dims: Dims) {
                 .add(index)
                 .write(Lane::new());
         }
+        // The product fits: the memory has so many cells.
         for index in 0..dims.priorities * dims.slots() {
             base.add(dims.cells_at)
                 .cast::<Cell>()
@@ -294,6 +298,22 @@ mod tests {
         workers: 1,
         waiters: 1,
     };
+
+    #[test]
+    fn a_pool_that_is_larger_than_the_address_space_gets_no_memory() {
+        // 2^14 slots of 2^50 + 64 bytes are 2^20 bytes, modulo 2^64.
+        const BYTES: usize = 1 << (usize::BITS - 14);
+        let config = PoolConfig {
+            slots: 1 << 14,
+            ..CONFIG
+        };
+        let needed = config.words::<BYTES>();
+        assert!(needed >= usize::MAX / size_of::<Word>());
+        let mut memory = vec![MaybeUninit::uninit(); 1 << 18];
+        let lent = memory.len();
+        let refused = LentPool::<BYTES>::new(&mut memory, config).unwrap_err();
+        assert_eq!(refused, MemoryTooSmall { needed, lent });
+    }
 
     #[test]
     fn a_pool_is_aligned_and_inside_its_memory_wherever_that_begins() {
