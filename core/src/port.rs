@@ -52,8 +52,6 @@ pub type ContextId = core::num::NonZeroUsize;
 /// * [`context`](Self::context) tells the truth: the pool uses a worker, which lives on its context's
 ///   stack, wherever it is told that this is the worker's context.
 /// * Two contexts that can be under way at the same time never have the same name.
-/// * [`catch_panic`](Self::catch_panic) calls its argument exactly once, and returns `Ok` only if
-///   that returned: it says to the pool what is in the job's slot then.
 ///
 /// ```
 /// use core::{num::NonZeroUsize, time::Duration};
@@ -112,8 +110,9 @@ pub unsafe trait Port: Sync {
         true
     }
 
-    /// Calls `f` exactly once; a panic in it comes back as an error. The default does not catch. Not called
-    /// in a program whose panics abort.
+    /// Calls `f` exactly once; a panic in it comes back as an error, and nothing else does: an error although
+    /// `f` has returned is reported as unobserved. The default does not catch. Not called in a program
+    /// whose panics abort.
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
         f();
         Ok(())

@@ -34,8 +34,21 @@ impl<F: FnMut()> Drop for Defer<F> {
     }
 }
 
+/// How far a step of a job came. Not what the port says of it.
+#[derive(Clone, Copy)]
+enum Progress {
+    /// The payload still holds the job.
+    NotBegun,
+    /// It has unwound, if it is over: the payload is empty.
+    Begun,
+    Returned(Step),
+}
+
 impl<'p> Raw<'p> {
     /// Calls `f`, with the port's net under it if there is one.
+    ///
+    /// What became of `f` is seen here, and not believed of the port: `Ok` is what it returned, whatever the
+    /// port says, and a port that has not called it has it called without a net.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn catch_panic<R>(self, f: impl FnOnce() -> R) -> Result<R, Panic> {
         if !UNWINDS {
@@ -45,8 +58,20 @@ impl<'p> Raw<'p> {
             return Ok(f());
         };
         let (mut f, mut result) = (Some(f), None);
-        port.catch_panic(&mut || result = f.take().map(|f| f()))?;
-        result.ok_or(Panic::unknown())
+        let caught = port.catch_panic(&mut || {
+            if let Some(f) = f.take() {
+                result = Some(f());
+            }
+        });
+        match (result, f, caught) {
+            (Some(result), _, Ok(())) => Ok(result),
+            (Some(result), _, Err(panic)) => {
+                self.report(panic);
+                Ok(result)
+            }
+            (None, Some(f), _) => Ok(f()),
+            (None, None, caught) => Err(caught.err().unwrap_or(Panic::unknown())),
+        }
     }
 
     /// Calls `f`, and reports it if it panics.
@@ -110,25 +135,51 @@ impl<'p> Raw<'p> {
             worker.on_job_start(JobId(slot.index()));
             mem::forget(unwound);
         }
-        let unwound = Defer(|| {
-            // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
-            unsafe { self.end_panicked(slot, Panic::unknown()) };
+        let progress = Cell::new(Progress::NotBegun);
+        // The net itself may unwind, too.
+        let unwound = Defer(|| self.end_step(slot, begun, progress.get(), Panic::unknown()));
+        let caught = self.catch_panic(|| {
+            progress.set(Progress::Begun);
+            // SAFETY: the payload holds a job of this vtable, and is the caller's.
+            let step = unsafe { (vtable.run)(value, self, slot) };
+            progress.set(Progress::Returned(step));
         });
-        // SAFETY: the payload holds a job of this vtable, and is the caller's.
-        let step = self.catch_panic(|| unsafe { (vtable.run)(value, self, slot) });
         mem::forget(unwound);
-        match step {
-            Ok(Step::Ready) => self.complete(slot, Outcome::Returned),
-            Ok(Step::Pending) => {
-                if let Some(suspend) = vtable.suspend {
+        match (progress.get(), caught) {
+            (Progress::Returned(Step::Ready), Ok(())) => self.complete(slot, Outcome::Returned),
+            (progress, caught) => {
+                self.end_step(
+                    slot,
+                    begun,
+                    progress,
+                    caught.err().unwrap_or(Panic::unknown()),
+                );
+            }
+        }
+        if let Some(worker) = worker {
+            worker.on_job_end(JobId(slot.index()));
+        }
+    }
+
+    /// What follows a step of the job that the caller is `BUSY` with, by how far the step came.
+    fn end_step(self, slot: SlotRef<'p>, begun: Snapshot, progress: Progress, panic: Panic) {
+        match progress {
+            Progress::Returned(Step::Ready) => self.complete(slot, Outcome::Returned),
+            Progress::Returned(Step::Pending) => {
+                // SAFETY: still BUSY with the slot.
+                if let Some(suspend) = unsafe { slot.vtable() }.suspend {
                     suspend(self, slot, begun);
                 }
             }
             // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
-            Err(panic) => unsafe { self.end_panicked(slot, panic) },
-        }
-        if let Some(worker) = worker {
-            worker.on_job_end(JobId(slot.index()));
+            Progress::Begun => unsafe { self.end_panicked(slot, panic) },
+            Progress::NotBegun => {
+                // SAFETY: still BUSY with the slot, which holds the job, and is empty then.
+                unsafe {
+                    self.drop_job(slot);
+                    self.end_panicked(slot, panic);
+                }
+            }
         }
     }
 
@@ -315,10 +366,19 @@ impl<'p> Raw<'p> {
     }
 
     /// A failure that nobody asked for.
+    #[cold]
     fn report(self, panic: Panic) {
-        if let Some(port) = self.port() {
-            port.unobserved_failure(panic);
-        }
+        let Some(port) = self.port() else {
+            return;
+        };
+        let mut panic = Some(panic);
+        let told = port.catch_panic(&mut || {
+            if let Some(panic) = panic.take() {
+                port.unobserved_failure(panic);
+            }
+        });
+        // The port panics as it is told, or the payload as it is dropped. Another call would do no better.
+        mem::forget((told, panic));
     }
 
     /// Runs the callbacks that are in a slot's chain. The outcome is published, and the payload stays

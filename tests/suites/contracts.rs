@@ -1,17 +1,21 @@
 //! What a pool does with a port that makes use of what its contract allows, or does not keep it.
 
 use std::{
-    future::Future as _,
-    pin::pin,
+    future::Future,
+    marker::PhantomPinned,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use corepool::{
-    AsCompletedError, ContextId, FutureSet, JobError, JobFuture, Parker, Port, ReturnWhen,
-    ShutdownError, StaticPool, SubmitError, WaitError, as_completed, wait,
+    AsCompletedError, ContextId, FutureSet, JobError, JobFuture, JobState, Panic, Parker, Port,
+    ReturnWhen, ShutdownError, StaticPool, SubmitError, WaitError, as_completed, wait,
 };
 use corepool_std::HostPort;
+use corepool_tests::{Drops, Token};
 
 type Pool = StaticPool<4, 64>;
 
@@ -141,4 +145,155 @@ fn awaiting_is_no_waiting() {
     assert!(job.as_mut().poll(&mut cx).is_pending());
     pool.run_pending(1);
     assert!(matches!(job.poll(&mut cx), Poll::Ready(Ok(_))));
+}
+
+/// What a port's net says, whatever happens in it.
+#[derive(Clone, Copy)]
+enum Net {
+    /// An error, although what it called has returned.
+    Fails,
+    /// Nothing is called.
+    DoesNotCall,
+    CallsTwice,
+    /// It panics itself, once, before or after it calls.
+    PanicsFirst,
+    PanicsAfter,
+}
+
+/// A port with such a net.
+struct Netted {
+    net: Net,
+    has_panicked: AtomicBool,
+}
+
+impl Netted {
+    fn panic_once(&self) {
+        assert!(
+            self.has_panicked.swap(true, Ordering::Relaxed),
+            "as asked for"
+        );
+    }
+}
+
+impl Net {
+    const ALL: [Self; 5] = [
+        Self::Fails,
+        Self::DoesNotCall,
+        Self::CallsTwice,
+        Self::PanicsFirst,
+        Self::PanicsAfter,
+    ];
+}
+
+// SAFETY: contexts are the host's.
+unsafe impl Port for Netted {
+    fn context(&self) -> ContextId {
+        HostPort.context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        HostPort.with_parker(f);
+    }
+
+    fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+        match self.net {
+            Net::Fails => {
+                f();
+                return Err(Panic::new("took too long"));
+            }
+            Net::DoesNotCall => {}
+            Net::CallsTwice => {
+                f();
+                f();
+            }
+            Net::PanicsFirst => {
+                self.panic_once();
+                f();
+            }
+            Net::PanicsAfter => {
+                f();
+                self.panic_once();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pool with such a net, and one slot.
+fn pool_with(net: Net) -> &'static StaticPool<1, 64> {
+    let pool: &'static StaticPool<1, 64> = Box::leak(Box::new(StaticPool::new()));
+    let has_panicked = AtomicBool::new(false);
+    assert!(pool.install(Box::leak(Box::new(Netted { net, has_panicked }))));
+    pool
+}
+
+/// Runs the oldest job; the net may panic.
+fn run_one(pool: &'static StaticPool<1, 64>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| pool.run_pending(1)));
+}
+
+#[test]
+fn a_job_that_returned_has_its_result_whatever_the_net_says() {
+    for net in [
+        Net::Fails,
+        Net::DoesNotCall,
+        Net::CallsTwice,
+        Net::PanicsAfter,
+    ] {
+        let pool = pool_with(net);
+        let mut job = pool.submit(|| String::from("a result")).unwrap();
+        run_one(pool);
+        assert_eq!(job.try_result().unwrap().unwrap(), "a result");
+    }
+}
+
+#[test]
+fn a_job_that_the_net_did_not_call_is_dropped_once_and_has_panicked() {
+    let tokens = Drops::new();
+    let pool = pool_with(Net::PanicsFirst);
+    let token = tokens.token();
+    let mut job = pool.submit(move || drop(token)).unwrap();
+    run_one(pool);
+    assert!(matches!(job.try_result(), Some(Err(JobError::Panicked(_)))));
+    assert_eq!(tokens.dropped(), 1);
+}
+
+/// Waits for ever.
+struct Pinned {
+    _token: Token,
+    _pinned: PhantomPinned,
+}
+
+impl Future for Pinned {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_task_stays_pinned_until_it_is_dropped_whatever_the_net_says() {
+    for net in Net::ALL {
+        let tokens = Drops::new();
+        let pool = pool_with(net);
+        let task = Pinned {
+            _token: tokens.token(),
+            _pinned: PhantomPinned,
+        };
+        let task = pool.spawn(task).unwrap();
+        run_one(pool);
+        // Either it waits, or it was dropped in its place, which is free then.
+        if task.state() == JobState::Pending {
+            assert_eq!(tokens.dropped(), 0);
+            let _ = catch_unwind(AssertUnwindSafe(|| task.cancel()));
+        }
+        assert_eq!(tokens.dropped(), 1);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(task)));
+        assert_eq!(pool.free_slots(), 1);
+    }
 }
