@@ -17,7 +17,7 @@ use crate::{
     job::{BuildError, Callback, Stored, VTableOf},
     pool::{PoolInUse, Raw},
     slot::{Header, Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
-    state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, SUSPENDED, Snapshot, TakenBack},
+    state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, Snapshot, TakenBack},
     sync::Ordering,
     work::{Defer, PANICS},
     worker::JobId,
@@ -29,7 +29,7 @@ use crate::{
 pub enum JobState {
     /// Queued; or a task between two polls.
     Pending,
-    /// A worker is running it; or somebody is dropping it, to end it.
+    /// A worker is running it, or somebody is dropping it, to end it; or its callbacks are running.
     Running,
     /// It was cancelled.
     Cancelled,
@@ -124,7 +124,8 @@ impl<T> Unpin for JobFuture<'_, T> {}
 
 /// What of a handle's work does not depend on the type of its result.
 impl<'p> Raw<'p> {
-    /// Takes back what the handle left for the completer. False: the completer has it.
+    /// Takes back what the handle left for the completer. False: the completer has it, and the job is
+    /// ready.
     fn delist(self, slot: SlotRef<'p>) -> bool {
         match slot.state.unset_waiting() {
             TakenBack::Gone => return false,
@@ -161,17 +162,7 @@ impl<'p> Raw<'p> {
     /// The caller is the handle.
     unsafe fn leave_waker(self, slot: SlotRef<'p>, waker: &Waker) -> bool {
         let waker = match slot.state.unset_waiting() {
-            TakenBack::Gone => {
-                if slot.state.load().is_ready() {
-                    return true;
-                }
-                // The completer is about to wake whom it found. If that is another, come again.
-                // SAFETY: collected, so the cell was full, and nobody writes it.
-                if !unsafe { slot.was_left_for(waker) } {
-                    waker.wake_by_ref();
-                }
-                return false;
-            }
+            TakenBack::Gone => return true,
             // SAFETY: taken back just now, so the cell is this handle's, and full.
             TakenBack::Full => match unsafe { slot.take_waiting() } {
                 Waiting::Task(old) if old.will_wake(waker) => old,
@@ -383,11 +374,12 @@ impl<'p, T> JobFuture<'p, T> {
             if self.pool().cancel(self.slot(), Outcome::Cancelled) {
                 return true;
             }
+            let has_ended = state.load().has(DONE);
             // If neither holds, a task has been suspended since.
-            if state.request_cancel() || self.done() {
+            if state.request_cancel() || has_ended {
                 #[cfg(feature = "remote")]
                 self.pool().tell_runner(self.slot());
-                return self.cancelled();
+                return state.load().has_ended_with(Outcome::Cancelled);
             }
         }
     }
@@ -402,10 +394,10 @@ impl<'p, T> JobFuture<'p, T> {
         self.state() == JobState::Running
     }
 
-    /// Whether the job has ended, with a result, an error, or by cancellation. Callbacks may be
-    /// running still.
+    /// Whether the job has ended, with a result, an error, or by cancellation, and its callbacks have run:
+    /// [`try_result`](Self::try_result) has it, and so does an await, at once.
     pub fn done(&self) -> bool {
-        self.slot().state.load().has(DONE)
+        self.is_ready()
     }
 
     /// Whether cancellation was asked for while the job ran.
@@ -414,14 +406,16 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Where the job stands: one atomic read, so what it says held at one moment. From any context.
+    ///
+    /// It agrees with [`done`](Self::done): of a job whose callbacks run, it says `Running`.
     pub fn state(&self) -> JobState {
         let state = self.slot().state.load();
-        if state.has(DONE) {
+        if state.is_ready() {
             match state.outcome() {
                 Outcome::Cancelled => JobState::Cancelled,
                 _ => JobState::Finished,
             }
-        } else if state.has(BUSY) && state.lacks(SUSPENDED) {
+        } else if state.has(BUSY) {
             JobState::Running
         } else {
             JobState::Pending
@@ -431,8 +425,8 @@ impl<'p, T> JobFuture<'p, T> {
     /// Has `callback` called when the job ends, with its result or its error.
     ///
     /// Callbacks run in the order in which they were added, in the context that ends the job: the
-    /// worker, the canceller, maybe an interrupt. They must not block. The state is published
-    /// before; the result can be taken when they have returned. Added to a job that has ended, the
+    /// worker, the canceller, maybe an interrupt. They must not block. The future is done, and the
+    /// result can be taken, when they have returned. Added to a job that has ended, the
     /// callback runs at once, here.
     ///
     /// Each callback that waits takes a slot of the pool, and its closure must fit one. From any
@@ -585,7 +579,7 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
-    /// if it is ready or about to be.
+    /// if it is ready.
     pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
         let waiting = Waiting::Set(member, membership);
         if !self.delist() {
@@ -596,7 +590,7 @@ impl<'p, T> JobFuture<'p, T> {
         unsafe { self.pool().leave_waiting(self.slot(), waiting) }
     }
 
-    /// Takes back what was left for the completer. False: the completer has it.
+    /// Takes back what was left for the completer. False: the completer has it, and the job is ready.
     pub(crate) fn delist(&mut self) -> bool {
         self.pool().delist(self.slot())
     }
@@ -659,8 +653,7 @@ impl<T> Drop for JobFuture<'_, T> {
     fn drop(&mut self) {
         let slot = self.slot();
         if self.slot.is_taken() {
-            // A job that has returned is in no queue, so nobody but the handle needs its slot.
-            self.pool().free_slot(slot);
+            self.pool().leave_slot(slot, HANDLE);
         } else {
             self.pool().drop_handle(slot);
         }

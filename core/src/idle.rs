@@ -559,7 +559,7 @@ mod tests {
         let lost = join().unwrap();
         let mut job = POOL.submit(|| ()).unwrap();
         let begun = raw.dequeue().map(|index| raw.slot(index)).unwrap();
-        assert!(begun.state.begin(lost.id().0 + 1).is_some());
+        assert!(raw.take_up(begun, lost.id().0 + 1).is_some());
         job.add_done_callback(move |_| {
             let lost = POOL.handle().raw.seat_of(WorkerId(0)).unwrap();
             // SAFETY: joined above.
@@ -584,7 +584,7 @@ mod tests {
         let mut first = POOL.submit(|| ()).unwrap();
         let second = POOL.submit(|| ()).unwrap();
         while let Some(index) = raw.dequeue() {
-            let begun = raw.slot(index).state.begin(lost.id().0 + 1);
+            let begun = raw.take_up(raw.slot(index), lost.id().0 + 1);
             assert!(begun.is_some());
         }
         first.add_done_callback(|_| panic!("as asked for")).unwrap();

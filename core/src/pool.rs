@@ -22,7 +22,7 @@ use crate::{
     port::Port,
     queue::{Cell, Lane, Queue},
     slot::{Header, SlotRef},
-    state::{DONE, QUEUED},
+    state::{DONE, PROMISED, QUEUED},
     sync::{
         AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom,
         fence,
@@ -597,12 +597,12 @@ impl<'p> Raw<'p> {
         is_any
     }
 
-    /// How many jobs have not ended and are in one of these states. O(slots).
+    /// How many jobs have not ended and are in one of these states, promises aside. O(slots).
     pub(crate) fn count_unended(self, bits: u32) -> usize {
         self.used_slots()
             .filter(|&index| {
                 let state = self.slot(index).state.load();
-                state.has(bits) && state.lacks(DONE)
+                state.has(bits) && state.lacks(DONE | PROMISED)
             })
             .count()
     }

@@ -7,7 +7,7 @@ use crate::{
     job::{Spill, Stored},
     pool::{PoolInUse, Raw},
     slot::SlotRef,
-    state::{DONE, Outcome, QUEUED},
+    state::{DONE, Outcome},
 };
 
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
@@ -67,8 +67,7 @@ impl<'p, T> Promise<'p, T> {
     pub fn set_result(self, result: T) -> Result<(), T> {
         let this = core::mem::ManuallyDrop::new(self);
         let (pool, slot) = (this.pool.raw(), this.slot);
-        if slot.state.begin(0).is_none() {
-            pool.leave_slot(slot, QUEUED);
+        if pool.take_up(slot, 0).is_none() {
             return Err(result);
         }
         // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
@@ -86,12 +85,10 @@ impl<'p, T> Promise<'p, T> {
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
         let (pool, slot) = (self.pool.raw(), self.slot);
-        if slot.state.begin(0).is_some() {
+        if pool.take_up(slot, 0).is_some() {
             let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
             unsafe { pool.fail(slot, failure) };
-        } else {
-            pool.leave_slot(slot, QUEUED);
         }
     }
 }

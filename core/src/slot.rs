@@ -14,7 +14,7 @@
 //! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
 //! | `DONE`, any other | nothing | |
 //! | `DONE` and `BUSY`, taken back | the job | the submitter |
-//! | `DONE` and `QUEUED`, outcome `WorkerLost` | the job, nothing, or the result | the worker that was lost |
+//! | `LOST` | the job, nothing, or the result | the worker that was lost |
 //!
 //! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority
 //! 4 more.
@@ -189,13 +189,6 @@ impl WaitCell {
     unsafe fn waker(self) -> Waker {
         // SAFETY: no member, so `of` made both of a waker, which is the caller's.
         unsafe { Waker::new(self.data.waker, &*self.table.cast::<RawWakerVTable>()) }
-    }
-
-    /// Whether it is this waker, which may have been taken: its parts are looked at, and nothing else.
-    fn is(self, waker: &Waker) -> bool {
-        ptr::eq(self.table, ptr::from_ref(waker.vtable()).cast())
-            // SAFETY: the table is a waker's, so `of` made both of one.
-            && unsafe { self.data.waker } == waker.data()
     }
 }
 
@@ -415,7 +408,7 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// Nobody writes the cell meanwhile: the caller is the handle, or COLLECTED is set.
+    /// Nobody writes the cell meanwhile: the caller is the handle, or TELLING is the caller's.
     pub(crate) unsafe fn waiting(self) -> MaybeUninit<WaitCell> {
         // SAFETY: the caller's promise.
         self.header().waiting.with(|cell| unsafe { *cell })
@@ -431,16 +424,6 @@ impl<'p> SlotRef<'p> {
         // SAFETY: the caller's promise.
         let (member, _) = unsafe { self.waiting().assume_init() }.member()?;
         Some(member)
-    }
-
-    /// Whether it is this waker that the handle left.
-    ///
-    /// # Safety
-    ///
-    /// Somebody has called `put_waiting`, and nobody does meanwhile.
-    pub(crate) unsafe fn was_left_for(self, waker: &Waker) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe { self.waiting().assume_init() }.is(waker)
     }
 
     /// Takes what was left in the cell.

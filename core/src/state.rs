@@ -25,9 +25,13 @@
 //! A free slot's word still says how its last job ended, in which nobody finds anything to do, until the
 //! next job occupies it.
 //!
-//! Three parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`) and the
-//! handle (`HANDLE`). A done slot is freed by the one that leaves last: the one that finds the other two
-//! bits clear, whose own stays in the free word.
+//! Five parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`), the handle
+//! (`HANDLE`), a completer that has someone to tell (`TELLING`), and a worker that was declared lost
+//! (`LOST`). A done slot is freed by the one that leaves last: the one that finds the others' bits
+//! clear, whose own stays in the free word.
+//!
+//! The completer publishes the outcome and takes the waiter in one swap. So nobody finds a job that has
+//! ended and is not ready, but while its callbacks run: there is nothing to wait for between the two.
 //!
 //! | bit | set when | while set |
 //! |---|---|---|
@@ -38,16 +42,17 @@
 //! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
 //! | `WAITING` | the handle left a waker | the cell is full; its owner is who clears the bit |
-//! | `COLLECTED` | the completer cleared `WAITING` | nobody writes the cell any more |
+//! | `TELLING` | the completer published the outcome and cleared `WAITING` | the cell belongs to the completer, which reports to a set by way of the slot's link |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
 //! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer leaves it at last |
 //! | `TASK` | submit of a task | until `DONE`, the pool's end waits for it: whoever polls it may queue it again |
+//! | `PROMISED` | submit of a promise | whoever holds the promise ends it, and `QUEUED` stands for that holder: the index is in no queue |
+//! | `LOST` | the worker that is `BUSY` was declared lost | the payload is that worker's; the slot is kept until it comes back, if it ever does |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
 //! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
 //! worker's number, so that a lost worker's jobs are told from all others in the same swap that
-//! takes them. That swap (`lose`) sets `DONE` and `QUEUED` together: the outcome is `WorkerLost`, and
-//! the slot is kept until the worker comes back and clears `QUEUED`, if it ever does.
+//! takes them. That swap (`lose`) sets `DONE` and `LOST` together: the outcome is `WorkerLost`.
 
 use crate::sync::{AtomicU32, Ordering, const_unless_loom};
 
@@ -71,8 +76,13 @@ const PRIORITY_SHIFT: u32 = 13;
 const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
 const RUNNER_SHIFT: u32 = 17;
 const RUNNER: u32 = 0x3ff << RUNNER_SHIFT;
-pub(crate) const COLLECTED: u32 = 1 << 27;
+pub(crate) const TELLING: u32 = 1 << 27;
 pub(crate) const TASK: u32 = 1 << 28;
+pub(crate) const LOST: u32 = 1 << 29;
+pub(crate) const PROMISED: u32 = 1 << 30;
+
+/// Who may need a slot.
+const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
 
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;
@@ -135,9 +145,21 @@ impl Snapshot {
         }
     }
 
+    /// The word after somebody has begun the job.
+    #[inline(always)]
+    fn begun_by(self, runner: u16) -> u32 {
+        debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
+        (self.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY | (u32::from(runner) << RUNNER_SHIFT)
+    }
+
     /// Ended, otherwise than with a result or by cancellation.
     pub(crate) fn failed(self) -> bool {
         self.has(DONE) && !matches!(self.outcome(), Outcome::Returned | Outcome::Cancelled)
+    }
+
+    /// Whether it has ended so, whether or not its callbacks have run.
+    pub(crate) fn has_ended_with(self, outcome: Outcome) -> bool {
+        self.has(DONE) && self.outcome() == outcome
     }
 
     /// The number plus one of the worker that is `BUSY`; 0 if it is none.
@@ -157,6 +179,17 @@ impl Snapshot {
     }
 }
 
+/// What who took an index out of the queue finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begin {
+    /// It is at work on the job, whose state this is.
+    Begun(Snapshot),
+    /// The job has been ended, or somebody is at work on it. The queue has left the slot.
+    Left,
+    /// The job has been ended, and nobody else needs the slot: the caller frees it.
+    LeftLast,
+}
+
 /// What became of a task that returned `Pending`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Suspension {
@@ -173,13 +206,14 @@ pub(crate) enum Suspension {
 pub(crate) enum Settle {
     /// Run the callbacks that are in the chain, and come back.
     Callbacks,
-    /// The waiter is collected: take it from the cell, and come back.
+    /// The slot is the handle's now, and the waiter the completer's: take it from the cell, `leave` the
+    /// slot, and tell it.
     Waiter,
     /// There is no handle: drop the payload, then `leave`.
     Unclaimed,
     /// Nothing: the slot is the handle's now.
     Left,
-    /// The completer had been declared lost. The payload is its own to drop, then `leave` as the queue.
+    /// The completer had been declared lost. The payload is its own to drop, then `leave` as lost.
     TakenOver,
 }
 
@@ -190,7 +224,7 @@ pub(crate) enum TakenBack {
     Full,
     /// The cell is the handle's, and empty.
     Empty,
-    /// The completer has collected it, and has left or is about to.
+    /// The job is ready, and what was in the cell is the completer's.
     Gone,
 }
 
@@ -286,19 +320,32 @@ impl State {
         self.0.store(word, Ordering::Release);
     }
 
-    /// A worker popped the index. `runner`: its number plus one, or 0. `None` if the job has been
-    /// ended meanwhile, or is about to be: the caller leaves as the queue.
+    /// A worker popped the index, or a promise is kept. `runner`: the worker's number plus one, or 0.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn begin(&self, runner: u16) -> Option<Snapshot> {
-        debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
+    pub(crate) fn begin(&self, runner: u16) -> Begin {
         self.transition(|s| {
-            if s.has(BUSY | DONE) {
-                return Err(None);
+            if s.lacks(BUSY | DONE) {
+                let to = s.begun_by(runner) & !QUEUED;
+                Ok((to, Begin::Begun(Snapshot(to))))
+            } else if s.lacks(PARTIES & !QUEUED) {
+                Err(Begin::LeftLast)
+            } else {
+                // In one step: a task that is suspended meanwhile sees whether its index is in the queue.
+                Ok((s.0 & !QUEUED, Begin::Left))
             }
-            let to = (s.0 & !(QUEUED | SUSPENDED | NOTIFIED | RUNNER))
-                | BUSY
-                | (u32::from(runner) << RUNNER_SHIFT);
-            Ok((to, Some(Snapshot(to))))
+        })
+    }
+
+    /// Who waits for a job takes it, to run it, though its index stays in the queue. `runner` as for
+    /// [`begin`](Self::begin). `None` if somebody has begun it.
+    pub(crate) fn begin_in_queue(&self, runner: u16) -> Option<Snapshot> {
+        self.rare_transition(|s| {
+            if s.has(QUEUED) && s.lacks(BUSY | DONE | PROMISED) {
+                let to = s.begun_by(runner);
+                Ok((to, Some(Snapshot(to))))
+            } else {
+                Err(None)
+            }
         })
     }
 
@@ -342,14 +389,15 @@ impl State {
     /// A task returned `Pending`.
     pub(crate) fn suspend(&self) -> Suspension {
         self.rare_transition(|s| {
+            let suspended = (s.0 & !(BUSY | NOTIFIED)) | SUSPENDED;
             // DONE: its worker was declared lost; it ends like a cancelled one.
             if s.has(CANCEL | DONE) {
                 Err(Suspension::Cancel)
-            } else if s.has(NOTIFIED) {
-                let to = (s.0 & !(BUSY | NOTIFIED)) | SUSPENDED | QUEUED;
-                Ok((to, Suspension::Requeue))
+            } else if s.has(NOTIFIED) && s.lacks(QUEUED) {
+                Ok((suspended | QUEUED, Suspension::Requeue))
             } else {
-                Ok(((s.0 & !BUSY) | SUSPENDED, Suspension::Suspended))
+                // If the index is in the queue, whoever pops it polls the task.
+                Ok((suspended, Suspension::Suspended))
             }
         })
     }
@@ -388,49 +436,46 @@ impl State {
         let publication = unpublished.map_or(0, Outcome::published);
         self.rare_transition(|s| {
             let done = s.0 | publication;
-            if runner != 0 && s.has(QUEUED) {
-                // A worker takes the index out of the queue when it begins: this is from `lose`.
+            if runner != 0 && s.has(LOST) {
                 Err(Settle::TakenOver)
             } else if s.has(CALLBACKS) {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
                 Ok((done, Settle::Unclaimed))
             } else if s.has(WAITING) {
-                Ok(((done & !WAITING) | COLLECTED, Settle::Waiter))
+                Ok(((done & !(WAITING | BUSY)) | TELLING, Settle::Waiter))
             } else {
-                // COLLECTED stays: a worker that was declared lost may be about to look at the cell.
                 Ok((done & !BUSY, Settle::Left))
             }
         })
     }
 
     /// Declares `runner` lost if it is `BUSY` with this job, and makes the caller the completer;
-    /// false if it is not. `QUEUED`, which no index stands for here, keeps the slot for the worker,
-    /// in case that it comes back. So does what is in the payload, even a result: a callback may be
-    /// looking at it.
+    /// false if it is not. `LOST` keeps the slot for the worker, in case that it comes back. So does
+    /// what is in the payload, even a result: a callback may be looking at it.
     pub(crate) fn lose(&self, runner: u16) -> bool {
         self.rare_transition(|s| {
-            if s.lacks(BUSY) || s.has(QUEUED) || s.runner() != runner {
+            if s.lacks(BUSY) || s.has(LOST) || s.runner() != runner {
                 return Err(false);
             }
             if s.has(DONE) && s.lacks(HANDLE) {
                 // Nobody waits for the job, and its worker may be dropping the payload.
                 return Err(false);
             }
-            let lost = QUEUED | Outcome::WorkerLost.published();
+            let lost = LOST | Outcome::WorkerLost.published();
             Ok(((s.0 & !OUTCOME) | lost, true))
         })
     }
 
-    /// A party leaves the slot of a job that has ended or is about to: the queue (`QUEUED`), whoever
-    /// is at work on it (`BUSY`), or the handle (`HANDLE`). True: it was the last, and frees the slot.
+    /// A party leaves the slot of a job that has ended or is about to. True: it was the last, and frees
+    /// the slot.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave(&self, party: u32) -> bool {
         loop {
             // Anew after a swap that failed, which acquires nothing: who frees the slot has seen what the
             // others did with it.
             let now = self.load();
-            if now.lacks((QUEUED | BUSY | HANDLE) & !party) {
+            if now.lacks(PARTIES & !party) {
                 // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
                 return true;
             }
@@ -457,7 +502,7 @@ impl State {
         self.rare_transition(|s| {
             if s.has(WAITING) {
                 Ok((s.0 & !WAITING, TakenBack::Full))
-            } else if s.has(COLLECTED) {
+            } else if s.is_ready() {
                 Err(TakenBack::Gone)
             } else {
                 Err(TakenBack::Empty)

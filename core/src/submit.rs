@@ -19,7 +19,7 @@ use crate::{
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
     slot::SlotRef,
-    state::{BUSY, HANDLE, QUEUED, SCOPED, TASK},
+    state::{BUSY, HANDLE, PROMISED, QUEUED, SCOPED, TASK},
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
@@ -331,7 +331,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             slot.set_vtable(&VTableOf::<Promised<T>, S, BYTES, 0>::TABLE);
             Stored::<Promised<T>, S, BYTES, 0>::put(slot.payload(), Promised(PhantomData));
         }
-        slot.state.occupy(self.priority, QUEUED | HANDLE);
+        slot.state.occupy(self.priority, QUEUED | PROMISED | HANDLE);
         // SAFETY: QUEUED and HANDLE stand for these two.
         Ok(unsafe {
             (

@@ -11,8 +11,9 @@
 //!     take a place, open its bell
 //!     each future: leave "report to
 //!       place, position", hold bell
-//!                                     push the slot on the place's list
-//!     take the list  ◄──────────────  make the slot ready, ring, let go of the bell
+//!                                     make the slot ready
+//!                                     push it on the place's list
+//!     take the list  ◄──────────────  ring, let go of the bell
 //!     leave: take back what is not
 //!       reported, close the bell      (a completer that is late still holds the bell: the place is
 //!                                      not given to another set before it lets go)
@@ -126,7 +127,7 @@ impl<'p> Waiting<'p> {
         self.waker.will_wake(waker)
     }
 
-    /// Tells a future of this pool to report here. False if it is done instead, or about to be.
+    /// Tells a future of this pool to report here. False if it is ready instead.
     fn enlist<T>(&self, future: &mut JobFuture<'p, T>, position: usize) -> bool {
         debug_assert!(future.pool().is(self.pool));
         // SAFETY: this value is a holder itself.
@@ -274,8 +275,6 @@ pub fn wait<'a, 'p, T>(
     let mut place: Option<Waiting<'p>> = None;
     let mut reported = 0;
     let mut failed = false;
-    // The completer of a future will not ring here.
-    let mut found_leaving = false;
     let mut no_place = false;
     let waited = pool.block_on(Wait {
         poll: &mut |waker| {
@@ -286,14 +285,13 @@ pub fn wait<'a, 'p, T>(
                 }
                 place = None;
                 place = Waiting::begin(pool, waker.unwrap_or(Waker::noop()), 0);
-                (reported, failed, found_leaving) = (0, false, false);
+                (reported, failed) = (0, false);
                 for (position, future) in futures.iter_mut().enumerate() {
                     if let Some(place) = &place
                         && !place.enlist(future, position)
                     {
                         reported += 1;
                         failed |= future.failed();
-                        found_leaving |= !future.is_ready();
                     }
                 }
             }
@@ -308,24 +306,12 @@ pub fn wait<'a, 'p, T>(
                 reported += 1;
                 failed |= slot.state.load().failed();
             }
-            let may_be_over = match when {
+            // Who has reported is ready.
+            match when {
                 ReturnWhen::FirstCompleted => reported > 0,
                 ReturnWhen::FirstException => failed || reported == futures.len(),
                 ReturnWhen::AllCompleted => reported == futures.len(),
-            };
-            if !may_be_over {
-                return false;
             }
-            // A completer reports before it lets go of the slot, and rings after that. One that was
-            // found about to let go may ring another waker: come again.
-            let over = is_over(futures);
-            if let Some(waker) = waker
-                && found_leaving
-                && !over
-            {
-                waker.wake_by_ref();
-            }
-            over
         },
         deadline,
         target,
@@ -399,8 +385,6 @@ pub struct AsCompleted<'p, T, const N: usize> {
     members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
     /// Positions of members that have reported, or needed no report.
     reported: heapless::Deque<u16, N>,
-    /// The completer of one of these will not ring here.
-    found_leaving: bool,
     place: Option<Waiting<'p>>,
     left: usize,
     total: usize,
@@ -445,7 +429,6 @@ pub fn as_completed<'p, T, const N: usize>(
         pool,
         members,
         reported: heapless::Deque::new(),
-        found_leaving: false,
         place: None,
         left: total,
         total,
@@ -508,40 +491,17 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
                 }
             }
         }
-        if let Some(future) = self.take_ready() {
+        if let Some(future) = self.take_reported() {
             self.left -= 1;
             return Ok(Poll::Ready(Some(future)));
-        }
-        if let Some(waker) = waker
-            && self.found_leaving
-            && !self.reported.is_empty()
-        {
-            waker.wake_by_ref();
         }
         Ok(Poll::Pending)
     }
 
-    /// The first of the reported members that is ready, in the order of their reports.
-    ///
-    /// That is the first of all, except while its completer, having reported it, has not let go of
-    /// it yet; the others need not wait for that one.
-    fn take_ready(&mut self) -> Option<JobFuture<'p, T>> {
-        if !self.is_ready(*self.reported.front()?) {
-            let mut members = self.reported.iter().enumerate();
-            let (place, &ready) = members.find(|&(_, &member)| self.is_ready(member))?;
-            // To the front with it; those before it move up by one.
-            let mut carried = ready;
-            for member in self.reported.iter_mut().take(place + 1) {
-                core::mem::swap(member, &mut carried);
-            }
-        }
+    /// The first of the members that have reported, and so are ready.
+    fn take_reported(&mut self) -> Option<JobFuture<'p, T>> {
         let position = self.reported.pop_front()?;
         self.members.get_mut(usize::from(position))?.take()
-    }
-
-    fn is_ready(&self, position: u16) -> bool {
-        let member = self.members.get(usize::from(position));
-        member.is_some_and(|member| member.as_ref().is_some_and(JobFuture::is_ready))
     }
 
     /// Has all members that have not reported yet report to `waker`, or to anybody.
@@ -570,12 +530,10 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         self.place = None;
         let place = Waiting::begin(pool, waker, 0).ok_or(WaitError::TooManyWaiters)?;
         self.reported.clear();
-        self.found_leaving = false;
         for (position, member) in self.members.iter_mut().enumerate() {
             if let Some(future) = member
                 && !place.enlist(future, position)
             {
-                self.found_leaving |= !future.is_ready();
                 let _ = self.reported.push_back(position as u16);
             }
         }

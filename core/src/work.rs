@@ -13,7 +13,7 @@ use crate::{
     pool::{BROKEN, CANCELLING, Raw},
     scope,
     slot::{PAYLOAD_ALIGN, SlotRef, Step, WaitCell},
-    state::{BUSY, Outcome, QUEUED, Settle, Snapshot, Suspension},
+    state::{BUSY, Begin, LOST, Outcome, Settle, Snapshot, Suspension, TELLING},
     sync::{Ordering, fence},
     worker::{JobId, Worker},
 };
@@ -107,15 +107,24 @@ impl<'p> Raw<'p> {
     /// has been ended, or is ended here since the pool has come to its end.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn begin(self, slot: SlotRef<'p>, runner: u16) -> Option<Snapshot> {
-        let Some(begun) = slot.state.begin(runner) else {
-            self.leave_slot(slot, QUEUED);
-            return None;
-        };
+        let begun = self.take_up(slot, runner)?;
         if self.ends_unrun() {
             self.end_begun(slot);
             return None;
         }
         Some(begun)
+    }
+
+    /// Makes the caller `BUSY` with the job whose index was just taken out of the queue, or whose promise
+    /// it holds. `None` if it has been ended: the queue, or the promise, leaves the slot.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn take_up(self, slot: SlotRef<'p>, runner: u16) -> Option<Snapshot> {
+        match slot.state.begin(runner) {
+            Begin::Begun(begun) => return Some(begun),
+            Begin::Left => {}
+            Begin::LeftLast => self.free_slot(slot),
+        }
+        None
     }
 
     /// Runs the job that the caller is `BUSY` with, as `begun` says.
@@ -487,12 +496,14 @@ impl Settling<'_> {
             match next {
                 Settle::Callbacks => pool.run_callbacks(slot),
                 Settle::Waiter => {
-                    // SAFETY: COLLECTED, by this completer just now: the cell is full, and nobody
+                    self.over = true;
+                    // SAFETY: TELLING, by this completer just now: the cell is full, and nobody
                     // writes it.
                     let waiter = unsafe { slot.waiting().assume_init() };
-                    // Before the slot is the handle's: a set's list needs its link.
+                    // TELLING keeps the slot, whose link a set's list needs.
                     waiter.report(pool, slot);
                     self.waiter = Some(waiter);
+                    pool.leave_slot(slot, TELLING);
                 }
                 Settle::Left => self.over = true,
                 Settle::Unclaimed | Settle::TakenOver => {
@@ -500,7 +511,7 @@ impl Settling<'_> {
                     let mut party = BUSY;
                     if next == Settle::TakenOver {
                         trace!("job {} is too late", slot.index());
-                        party = QUEUED;
+                        party = LOST;
                         // Whoever declared the worker lost has told the scope.
                         self.scope = None;
                     }

@@ -6,7 +6,7 @@ use super::*;
 
 const RETURNED: u32 = (Outcome::Returned as u32) << OUTCOME_SHIFT;
 const CANCELLED: u32 = (Outcome::Cancelled as u32) << OUTCOME_SHIFT;
-const LOST: u32 = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
+const WORKER_LOST: u32 = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
 /// The job's priority in every test: it stays what it was through all transitions.
 const FIVE: u32 = 5 << PRIORITY_SHIFT;
 /// `BUSY` is worker 2.
@@ -29,7 +29,7 @@ fn check<R: PartialEq + Debug>(from: u32, step: impl FnOnce(&State) -> R, report
 fn no_two_fields_of_the_word_overlap() {
     let fields = [
         QUEUED, BUSY, SUSPENDED, NOTIFIED, CANCEL, HANDLE, WAITING, CALLBACKS, DONE, OUTCOME,
-        PRIORITY, RUNNER, COLLECTED, SCOPED,
+        PRIORITY, RUNNER, TELLING, SCOPED, TASK, LOST, PROMISED,
     ];
     let mut seen = 0;
     for field in fields {
@@ -73,7 +73,7 @@ fn cancellation_is_no_failure_and_neither_is_what_has_not_ended() {
     assert!(failed(Outcome::WorkerLost));
     assert!(failed(Outcome::Broken));
     assert!(failed(Outcome::Failed));
-    assert!(!Snapshot(BUSY | LOST).failed());
+    assert!(!Snapshot(BUSY | WORKER_LOST).failed());
 }
 
 #[test]
@@ -88,13 +88,13 @@ fn the_result_is_there_when_the_completer_has_left() {
 #[test]
 fn the_longest_runner_number_fits() {
     let state = State(AtomicU32::new(QUEUED | FIVE));
-    assert!(matches!(state.begin(0x3ff), Some(s) if s.runner() == 0x3ff));
+    assert!(matches!(state.begin(0x3ff), Begin::Begun(s) if s.runner() == 0x3ff));
     assert_eq!(state.load().priority(), 5);
 }
 
 #[test]
 fn begin_takes_a_queued_job_or_a_woken_task() {
-    let busy = |bits| Some(Snapshot(bits | BUSY | RUNNER_3 | FIVE));
+    let busy = |bits| Begin::Begun(Snapshot(bits | BUSY | RUNNER_3 | FIVE));
     let begin = |state: &State| state.begin(3);
     check(
         QUEUED | HANDLE,
@@ -113,15 +113,37 @@ fn begin_takes_a_queued_job_or_a_woken_task() {
 }
 
 #[test]
-fn begin_leaves_alone_what_a_canceller_has() {
+fn the_queue_leaves_what_another_has_begun_or_ended() {
     let begin = |state: &State| state.begin(3);
-    for ended in [
-        QUEUED | BUSY | HANDLE,
-        QUEUED | DONE | HANDLE,
-        QUEUED | DONE | BUSY,
-        QUEUED | DONE,
+    for others in [
+        BUSY | HANDLE,
+        BUSY | RUNNER_3,
+        DONE | HANDLE,
+        DONE | BUSY,
+        DONE | TELLING,
+        DONE | LOST,
     ] {
-        check(ended, begin, None, ended);
+        check(QUEUED | others, begin, Begin::Left, others);
+    }
+    check(QUEUED | DONE, begin, Begin::LeftLast, QUEUED | DONE);
+}
+
+#[test]
+fn who_waits_begins_a_job_that_stays_in_the_queue() {
+    let begin = |state: &State| state.begin_in_queue(3);
+    let begun = QUEUED | BUSY | RUNNER_3;
+    check(QUEUED, begin, Some(Snapshot(begun | FIVE)), begun);
+    let woken = QUEUED | SUSPENDED | NOTIFIED;
+    check(woken, begin, Some(Snapshot(begun | FIVE)), begun);
+    for other in [
+        BUSY | HANDLE,
+        QUEUED | BUSY,
+        QUEUED | DONE,
+        QUEUED | PROMISED,
+        SUSPENDED,
+        HANDLE,
+    ] {
+        check(other, begin, None, other);
     }
 }
 
@@ -256,7 +278,7 @@ fn an_outcome_is_published_with_the_first_thing_that_is_settled() {
         (
             busy | HANDLE | WAITING,
             Settle::Waiter,
-            BUSY | ended | HANDLE | COLLECTED,
+            ended | HANDLE | TELLING,
         ),
         (
             busy | HANDLE | SCOPED,
@@ -279,22 +301,18 @@ fn a_canceller_publishes_while_the_index_is_queued() {
 #[test]
 fn the_first_outcome_stays() {
     let settle = |state: &State| state.settle(Some(Outcome::Returned), 3);
-    let lost = BUSY | RUNNER_3 | DONE | QUEUED | HANDLE | LOST;
+    let lost = BUSY | RUNNER_3 | DONE | LOST | HANDLE | WORKER_LOST;
     check(lost, settle, Settle::TakenOver, lost);
 }
 
 #[test]
-fn a_completer_calls_back_then_wakes_then_leaves() {
+fn a_completer_calls_back_and_then_leaves_with_the_waiter() {
     let done = BUSY | DONE | HANDLE | RETURNED;
     let first = done | CALLBACKS | WAITING;
     check(first, settle, Settle::Callbacks, done | WAITING);
-    check(done | WAITING, settle, Settle::Waiter, done | COLLECTED);
-    check(
-        done | COLLECTED,
-        settle,
-        Settle::Left,
-        DONE | HANDLE | COLLECTED,
-    );
+    let ready = DONE | HANDLE | TELLING;
+    check(done | WAITING, settle, Settle::Waiter, ready);
+    assert!(Snapshot(ready).is_ready());
     check(done, settle, Settle::Left, DONE | HANDLE);
 }
 
@@ -314,19 +332,21 @@ fn a_completer_keeps_what_has_no_handle() {
 fn a_lost_workers_job_ends_and_its_slot_stays_with_the_worker() {
     let lose = |state: &State| state.lose(3);
     let running = BUSY | HANDLE | RUNNER_3;
-    check(running, lose, true, running | DONE | QUEUED | LOST);
+    check(running, lose, true, running | DONE | LOST | WORKER_LOST);
+    let in_queue = running | QUEUED;
+    check(in_queue, lose, true, in_queue | DONE | LOST | WORKER_LOST);
     let in_callbacks = running | DONE | RETURNED | WAITING;
-    let taken_over = running | DONE | LOST | WAITING | QUEUED;
+    let taken_over = running | DONE | WORKER_LOST | WAITING | LOST;
     check(in_callbacks, lose, true, taken_over);
 }
 
 #[test]
 fn a_worker_that_was_taken_over_is_told() {
-    let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | QUEUED | LOST | WAITING;
+    let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | LOST | WORKER_LOST | WAITING;
     let worker = |state: &State| state.settle(None, 3);
     check(taken_over, worker, Settle::TakenOver, taken_over);
     // Who took over goes on.
-    let collected = (taken_over & !WAITING) | COLLECTED;
+    let collected = (taken_over & !(WAITING | BUSY)) | TELLING;
     check(taken_over, settle, Settle::Waiter, collected);
 }
 
@@ -336,7 +356,7 @@ fn a_lost_worker_takes_no_other_job_with_it() {
     for other in [
         BUSY | (2 << RUNNER_SHIFT),
         BUSY | DONE | RUNNER_3,
-        BUSY | QUEUED | RUNNER_3,
+        BUSY | DONE | HANDLE | LOST | RUNNER_3,
         SUSPENDED | RUNNER_3,
         QUEUED | SUSPENDED | RUNNER_3,
     ] {
@@ -345,14 +365,15 @@ fn a_lost_worker_takes_no_other_job_with_it() {
 }
 
 #[test]
-fn the_last_of_the_three_parties_frees_the_slot() {
+fn the_last_party_frees_the_slot() {
     let queue_leaves = |state: &State| state.leave(QUEUED);
     check(QUEUED | BUSY | HANDLE, queue_leaves, false, BUSY | HANDLE);
-    for party in [QUEUED, BUSY, HANDLE] {
+    let parties = [QUEUED, BUSY, HANDLE, TELLING, LOST];
+    for party in parties {
         let leave = |state: &State| state.leave(party);
         let alone = State(AtomicU32::new(DONE | party));
         assert!(alone.leave(party));
-        for other in [QUEUED, BUSY, HANDLE] {
+        for other in parties {
             if other != party {
                 check(DONE | party | other, leave, false, DONE | other);
             }
@@ -372,7 +393,7 @@ fn a_waiter_can_be_left_until_the_result_is_there() {
 fn a_waiter_can_be_taken_back_until_the_completer_has_it() {
     check(BUSY | WAITING, State::unset_waiting, TakenBack::Full, BUSY);
     check(BUSY, State::unset_waiting, TakenBack::Empty, BUSY);
-    let gone = BUSY | DONE | COLLECTED;
+    let gone = DONE | HANDLE | TELLING;
     check(gone, State::unset_waiting, TakenBack::Gone, gone);
 }
 
@@ -397,11 +418,6 @@ fn a_handle_can_leave_without_the_result_until_it_is_there() {
 fn a_handle_that_leaves_takes_its_waiter_back_if_nobody_has_collected_it() {
     let waiting = BUSY | HANDLE | WAITING;
     check(waiting, State::detach, Detached::WithWaiting, BUSY);
-    let collected = BUSY | DONE | COLLECTED;
-    check(
-        collected | HANDLE,
-        State::detach,
-        Detached::Alone,
-        collected,
-    );
+    let told = DONE | HANDLE | TELLING;
+    check(told, State::detach, Detached::Ready, told);
 }
