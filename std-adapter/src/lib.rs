@@ -21,6 +21,7 @@ mod port;
 pub mod process;
 #[cfg(feature = "remote")]
 mod stream_link;
+mod text;
 mod thread_pool;
 mod workers;
 

@@ -1,11 +1,43 @@
 //! Panics of jobs, with their payloads.
 
-use std::any::Any;
+use std::{
+    any::Any,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use corepool::Panic;
+use corepool::{InitError, Panic};
+
+use crate::text::kept;
 
 /// What `std::panic::catch_unwind` gives.
-type Payload = Box<dyn Any + Send>;
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Calls foreign code, whose panic ends here.
+pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    // What foreign code leaves broken by its panic is its own; the pool's state does not depend on it.
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops a foreign value. A panic in its destructor ends here.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(payload) = caught(|| drop(value)) {
+        // Its destructor may panic as well, and so may the payload of that panic: it is leaked.
+        mem::forget(payload);
+    }
+}
+
+/// Calls a worker's start hook. `name` is how the error calls a hook that panics.
+pub(crate) fn start_by(
+    name: &str,
+    hook: impl FnOnce() -> Result<(), InitError>,
+) -> Result<(), InitError> {
+    caught(hook).unwrap_or_else(|payload| {
+        let text = kept(&format!("{name} panicked"), message(&payload));
+        discard(payload);
+        Err(InitError(text))
+    })
+}
 
 /// Makes a pool's panic of a caught one.
 pub(crate) fn from_payload(payload: Payload) -> Panic {
@@ -57,4 +89,44 @@ pub(crate) fn message(payload: &Payload) -> &str {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a payload that is no text")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{panic_any, resume_unwind};
+
+    use super::*;
+
+    /// Panics when it is dropped, with another of its kind.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new(Bomb));
+        }
+    }
+
+    #[test]
+    fn a_destructor_that_panics_with_a_payload_that_does_too_ends_in_discard() {
+        discard(Bomb);
+        discard::<Payload>(Box::new(Bomb));
+    }
+
+    #[test]
+    fn a_hook_that_panics_fails_with_the_text_of_its_panic() {
+        let error = start_by("the hook", || resume_unwind(Box::new("no paper")));
+        assert_eq!(error, Err(InitError("the hook panicked: no paper")));
+        let error = start_by("the hook", || panic_any(Bomb));
+        assert_eq!(
+            error,
+            Err(InitError("the hook panicked: a payload that is no text"))
+        );
+    }
+
+    #[test]
+    fn a_hook_that_returns_is_taken_at_its_word() {
+        assert_eq!(start_by("the hook", || Ok(())), Ok(()));
+        let refusal = Err(InitError("no ink"));
+        assert_eq!(start_by("the hook", || refusal), refusal);
+    }
 }

@@ -1,7 +1,6 @@
 //! The host's port: clock, identity, parking, panics.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,7 +12,7 @@ use std::{
 
 use corepool::{ContextId, Panic, Parker, Port};
 
-use crate::panic::{PanicExt, from_payload, message};
+use crate::panic::{Payload, caught, discard, from_payload, message};
 
 /// The time since the first look at the clock.
 pub(crate) fn now() -> Duration {
@@ -132,18 +131,33 @@ pub(crate) fn with_parker(f: &mut dyn FnMut(&dyn Parker)) {
 
 /// Calls `f` and catches its panic.
 pub(crate) fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
-    // What a job leaves broken by its panic is its own; the pool's state does not depend on it.
-    catch_unwind(AssertUnwindSafe(f)).map_err(from_payload)
+    caught(f).map_err(from_payload)
 }
 
-/// Says that a panic went unobserved.
+/// Says that a panic went unobserved. The payload and the logger are foreign code: neither panics out of here.
 pub(crate) fn report(panic: Panic) {
-    if let Some(payload) = panic.payload() {
-        let message = message(&payload);
-        #[cfg(feature = "log")]
-        log::error!("a job or callback panicked, and nobody asked: {message}");
-        #[cfg(not(feature = "log"))]
-        eprintln!("corepool: a job or callback panicked, and nobody asked: {message}");
+    match panic.into_payload::<Payload>() {
+        Ok(payload) => {
+            if let Err(panic) = caught(|| say(message(&payload))) {
+                discard(panic);
+            }
+            discard(payload);
+        }
+        Err(panic) => discard(panic),
+    }
+}
+
+fn say(message: &str) {
+    #[cfg(feature = "log")]
+    log::error!("a job or callback panicked, and nobody asked: {message}");
+    #[cfg(not(feature = "log"))]
+    {
+        use std::io::Write as _;
+        // `eprintln!` panics where standard error is full or closed. There is nobody else to tell then.
+        let _ = writeln!(
+            std::io::stderr(),
+            "corepool: a job or callback panicked, and nobody asked: {message}"
+        );
     }
 }
 

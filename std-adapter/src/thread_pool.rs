@@ -1,14 +1,6 @@
 //! The host's thread pool.
 
-use std::{
-    fmt,
-    future::Future,
-    num::NonZeroUsize,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{fmt, future::Future, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use corepool::{
     CancelToken, Executor, InitError, JobError, JobFuture, Map, MapError, MapOptions, PoolConfig,
@@ -18,6 +10,7 @@ use corepool::{
 use crate::{
     crew::Crew,
     host_pool::{Boxed, HostPool, SLOT_BYTES, ThreadMain, Threads},
+    panic::{discard, start_by},
     port::SPINS,
     workers::{Hooked, ThreadWorker},
 };
@@ -201,8 +194,14 @@ impl Jobs {
         let Some(initializer) = &self.initializer else {
             return Ok(());
         };
-        catch_unwind(AssertUnwindSafe(|| initializer()))
-            .unwrap_or(Err(InitError("the initializer panicked")))
+        start_by("the initializer", || initializer())
+    }
+}
+
+impl Drop for Jobs {
+    /// The initializer is foreign, and so is its destructor.
+    fn drop(&mut self) {
+        discard(self.initializer.take());
     }
 }
 

@@ -8,6 +8,7 @@ use corepool::{InitError, JobId, Parker, PoolRef, StaticPool, Worker, WorkerId};
 
 use crate::{
     crew::{Crew, Member},
+    panic::start_by,
     port::{HostPort, SPINS, ThreadParker, own_parker, pause},
 };
 
@@ -225,7 +226,7 @@ impl<H: Fn(WorkerId) -> Result<(), InitError>> Worker for Hooked<'_, H> {
     }
 
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
-        (self.on_start)(worker)
+        start_by("the start hook", || (self.on_start)(worker))
     }
 
     fn on_job_start(&self, job: JobId) {

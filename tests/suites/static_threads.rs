@@ -17,8 +17,8 @@ mod static_pool_tests {
     };
 
     use corepool::{
-        AsCompletedError, BrokenReason, ContextId, FutureSet, JobError, JobFuture, JobId,
-        LossReason, MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError,
+        AsCompletedError, BrokenReason, ContextId, FutureSet, InitError, JobError, JobFuture,
+        JobId, LossReason, MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError,
         ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId,
         as_completed, wait,
     };
@@ -252,6 +252,21 @@ mod static_pool_tests {
         POOL.run_pending(1);
         assert!(matches!(future.result(), Err(JobError::Panicked(_))));
         assert!(told().is_empty());
+    }
+
+    /// A start hook that panics breaks the pool as one that fails does, with the panic's text.
+    #[test]
+    fn a_start_hook_that_panics_breaks_the_pool() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let hook = |_| resume_unwind(Box::new("doh!"));
+        let workers = run_workers_with(POOL.handle(), "broken", 2, hook).unwrap();
+        let reason = match POOL.submit(|| 7).map(JobFuture::result) {
+            Ok(Err(JobError::Broken(reason))) | Err(SubmitError::Broken(_, reason)) => reason,
+            other => panic!("the pool is not broken: {other:?}"),
+        };
+        let text = "the start hook panicked: doh!";
+        assert_eq!(reason, BrokenReason::Initializer(InitError(text)));
+        drop(workers);
     }
 
     /// The worker leaves with the hook's panic, and its job, which has not run, ends like one that

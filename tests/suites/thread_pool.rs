@@ -5,12 +5,15 @@ corepool_tests::suites!(in_parallel corepool_tests::HostThreads);
 /// What only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
 mod thread_pool_tests {
     use std::{
+        env,
+        fs::File,
         panic::resume_unwind,
+        process::{Command, Output, Stdio},
         sync::{Arc, Barrier},
         thread,
     };
 
-    use corepool::{JobError, SubmitError};
+    use corepool::{BrokenReason, InitError, JobError, SubmitError};
     use corepool_std::{BuildError, ThreadPool};
     use corepool_tests::{Drops, Gate, LONG, Token, run_for};
 
@@ -228,7 +231,7 @@ mod thread_pool_tests {
         });
     }
 
-    /// An initializer that panics breaks the pool like one that fails.
+    /// An initializer that panics breaks the pool like one that fails, with the panic's text.
     #[test]
     fn initializer_panics() {
         let pool = ThreadPool::builder()
@@ -236,11 +239,80 @@ mod thread_pool_tests {
             .initializer(|| resume_unwind(Box::new("doh!")))
             .build()
             .unwrap();
-        let outcome = pool.submit(|| 1).map(corepool::JobFuture::result);
-        assert!(matches!(
-            outcome,
-            Ok(Err(JobError::Broken(_))) | Err(SubmitError::Broken(..))
-        ));
+        let reason = match pool.submit(|| 1).map(corepool::JobFuture::result) {
+            Ok(Err(JobError::Broken(reason))) | Err(SubmitError::Broken(_, reason)) => reason,
+            other => panic!("the pool is not broken: {other:?}"),
+        };
+        let text = "the initializer panicked: doh!";
+        assert_eq!(reason, BrokenReason::Initializer(InitError(text)));
+    }
+
+    /// Says to a test that it is in a process of its own.
+    const CHILD: &str = "COREPOOL_TEST_CHILD";
+
+    fn is_child() -> bool {
+        env::var_os(CHILD).is_some()
+    }
+
+    /// Runs a test of this module in a process of its own.
+    fn run_in_child(test: &str, stderr: Stdio) -> Output {
+        Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg(format!("thread_pool_tests::{test}"))
+            .env(CHILD, "1")
+            .stderr(stderr)
+            .output()
+            .unwrap()
+    }
+
+    /// CPython: `FutureTests.test_done_callback_raises`, what it logs.
+    #[test]
+    fn an_unobserved_failure_is_told_on_standard_error() {
+        if is_child() {
+            let pool = pool(1);
+            pool.submit_detached(|| resume_unwind(Box::new("out of paper")))
+                .unwrap();
+            return pool.shutdown(true, false).unwrap();
+        }
+        let name = "an_unobserved_failure_is_told_on_standard_error";
+        let output = run_in_child(name, Stdio::piped());
+        assert!(output.status.success());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let told = "corepool: a job or callback panicked, and nobody asked: out of paper\n";
+        assert!(stderr.contains(told), "{stderr}");
+    }
+
+    /// Standard error takes nothing more: the report is lost, and the worker goes on.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_standard_error_costs_no_worker() {
+        if is_child() {
+            let pool = pool(1);
+            pool.submit_detached(|| resume_unwind(Box::new("out of paper")))
+                .unwrap();
+            assert_eq!(pool.submit(|| 7).unwrap().result().unwrap(), 7);
+            return;
+        }
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = run_in_child("a_full_standard_error_costs_no_worker", full.into());
+        assert!(output.status.success());
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains("1 passed"), "{stdout}");
+    }
+
+    /// Nobody asks for the failure, and its payload panics when it is dropped.
+    #[test]
+    fn a_payload_that_panics_when_dropped_costs_no_worker() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                resume_unwind(Box::new(Bomb));
+            }
+        }
+        let pool = pool(1);
+        pool.submit_detached(|| resume_unwind(Box::new(Bomb)))
+            .unwrap();
+        assert_eq!(pool.submit(|| 7).unwrap().result().unwrap(), 7);
     }
 
     /// What does not fit a slot, by size or by alignment.
