@@ -52,7 +52,10 @@ pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
 pub(crate) struct Threads {
     /// How many at most.
     pub(crate) max: usize,
+    /// Without a NUL.
     pub(crate) name_prefix: String,
+    /// As the system likes, if `None`.
+    pub(crate) stack_size: Option<usize>,
     /// How often a caller that is about to sleep looks again first.
     pub(crate) spins: u32,
 }
@@ -209,8 +212,11 @@ impl<M: ThreadMain> HostPool<M> {
 
     fn spawn_thread(self: &Arc<Self>, number: usize) -> io::Result<JoinHandle<()>> {
         let pool = Arc::clone(self);
-        thread::Builder::new()
-            .name(format!("{}-{number}", self.options().name_prefix))
-            .spawn(move || M::run(&pool, number))
+        let options = self.options();
+        let mut builder = thread::Builder::new().name(format!("{}-{number}", options.name_prefix));
+        if let Some(bytes) = options.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        builder.spawn(move || M::run(&pool, number))
     }
 }

@@ -32,7 +32,7 @@ pub use crate::{
     host_pool::{Boxed, SLOT_BYTES},
     panic::PanicExt,
     port::{HostPort, ThreadParker},
-    thread_pool::{BuildError, ThreadPool, ThreadPoolBuilder},
+    thread_pool::{BuildError, MAX_STACK_SIZE, ThreadPool, ThreadPoolBuilder},
     workers::{StartError, ThreadWorker, Workers, run_workers, run_workers_with},
 };
 

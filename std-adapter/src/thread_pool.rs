@@ -25,7 +25,14 @@ pub enum BuildError {
     Capacity(usize),
     /// `priorities` must be 1 to 16.
     Priorities(usize),
+    /// `thread_name_prefix` has a NUL in it, which no thread's name may have.
+    ThreadName(String),
+    /// `stack_size` must be 1 to [`MAX_STACK_SIZE`].
+    StackSize(usize),
 }
+
+/// The largest stack that a thread can be asked to have. What the system has room for is less.
+pub const MAX_STACK_SIZE: usize = isize::MAX as usize / 2;
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,6 +40,13 @@ impl fmt::Display for BuildError {
             Self::MaxWorkers(n) => write!(f, "max_workers must be 1 to 1,000, not {n}"),
             Self::Capacity(n) => write!(f, "capacity must be 1 to 65,000, not {n}"),
             Self::Priorities(n) => write!(f, "priorities must be 1 to 16, not {n}"),
+            Self::ThreadName(prefix) => write!(
+                f,
+                "thread_name_prefix must have no NUL, as {prefix:?} has: leave it out"
+            ),
+            Self::StackSize(n) => {
+                write!(f, "stack_size must be 1 to {MAX_STACK_SIZE} bytes, not {n}")
+            }
         }
     }
 }
@@ -60,6 +74,7 @@ type Initializer = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
 pub struct ThreadPoolBuilder {
     max_workers: usize,
     thread_name_prefix: String,
+    stack_size: Option<usize>,
     initializer: Option<Initializer>,
     capacity: usize,
     priorities: usize,
@@ -77,6 +92,16 @@ impl ThreadPoolBuilder {
     /// What the threads' names begin with; `-` and a number follow. By default `ThreadPool`.
     pub fn thread_name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.thread_name_prefix = prefix.into();
+        self
+    }
+
+    /// How many bytes of stack each thread has, 1 to [`MAX_STACK_SIZE`]; the system rounds up to what it can
+    /// do. By default as many as [`std::thread`] gives, 2 MiB unless `RUST_MIN_STACK` says otherwise. A job
+    /// runs on its thread's stack, and a job that it waits for may run on top of it.
+    ///
+    /// If the system has no room for such a stack, it refuses the thread: the submit that wanted it fails.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
         self
     }
 
@@ -134,6 +159,14 @@ impl ThreadPoolBuilder {
         if !(1..=16).contains(&self.priorities) {
             return Err(BuildError::Priorities(self.priorities));
         }
+        if self.thread_name_prefix.contains('\0') {
+            return Err(BuildError::ThreadName(self.thread_name_prefix));
+        }
+        if let Some(bytes) = self.stack_size
+            && !(1..=MAX_STACK_SIZE).contains(&bytes)
+        {
+            return Err(BuildError::StackSize(bytes));
+        }
         Ok(ThreadPool::from_builder(self))
     }
 }
@@ -143,6 +176,7 @@ impl fmt::Debug for ThreadPoolBuilder {
         f.debug_struct("ThreadPoolBuilder")
             .field("max_workers", &self.max_workers)
             .field("thread_name_prefix", &self.thread_name_prefix)
+            .field("stack_size", &self.stack_size)
             .field("capacity", &self.capacity)
             .field("priorities", &self.priorities)
             .field("spins", &self.spins)
@@ -217,6 +251,7 @@ impl ThreadPool {
         ThreadPoolBuilder {
             max_workers: (cores + 4).min(32),
             thread_name_prefix: String::from("ThreadPool"),
+            stack_size: None,
             initializer: None,
             capacity: 1_024,
             priorities: 1,
@@ -225,7 +260,7 @@ impl ThreadPool {
         }
     }
 
-    /// The builder's numbers are in bounds.
+    /// The builder's options were checked.
     fn from_builder(builder: ThreadPoolBuilder) -> Self {
         let config = PoolConfig {
             slots: builder.capacity,
@@ -236,6 +271,7 @@ impl ThreadPool {
         let threads = Threads {
             max: builder.max_workers,
             name_prefix: builder.thread_name_prefix,
+            stack_size: builder.stack_size,
             spins: builder.spins,
         };
         let jobs = Jobs {

@@ -246,6 +246,8 @@ pub enum StartError {
     NoWorkers,
     /// The pool has fewer places for workers than that: raise its WORKERS.
     TooManyWorkers,
+    /// The prefix has a NUL in it, which no thread's name may have.
+    ThreadName(String),
     /// The operating system refused to start a thread.
     Spawn(io::Error),
 }
@@ -257,6 +259,10 @@ impl fmt::Display for StartError {
             Self::TooManyWorkers => {
                 f.write_str("the pool has fewer places for workers: raise its WORKERS")
             }
+            Self::ThreadName(prefix) => write!(
+                f,
+                "the threads' names must have no NUL, as {prefix:?} has: leave it out"
+            ),
             Self::Spawn(error) => write!(f, "cannot start a worker thread: {error}"),
         }
     }
@@ -266,7 +272,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Spawn(error) => Some(error),
-            Self::NoWorkers | Self::TooManyWorkers => None,
+            Self::NoWorkers | Self::TooManyWorkers | Self::ThreadName(_) => None,
         }
     }
 }
@@ -361,6 +367,9 @@ where
     }
     if pool.workers() + count > pool.max_workers() {
         return Err(StartError::TooManyWorkers);
+    }
+    if name_prefix.contains('\0') {
+        return Err(StartError::ThreadName(name_prefix.to_owned()));
     }
     pool.install(&HostPort);
     let mut workers = Workers {

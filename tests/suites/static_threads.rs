@@ -35,6 +35,17 @@ mod static_pool_tests {
         assert!(matches!(refused, StartError::TooManyWorkers));
     }
 
+    /// A name that no thread can have is an error, and the pool is as before.
+    #[test]
+    fn a_nul_in_the_threads_names_is_an_error() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        let refused = run_workers_with(POOL.handle(), "a\0b", 1, |_| Ok(())).unwrap_err();
+        assert!(matches!(&refused, StartError::ThreadName(prefix) if prefix == "a\0b"));
+        let workers = run_workers(&POOL, 1).unwrap();
+        assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
+        drop(workers);
+    }
+
     /// A set reports to a place in its pool, so one of several pools is refused, and unharmed.
     #[test]
     fn a_set_is_of_one_pool() {

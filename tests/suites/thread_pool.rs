@@ -7,6 +7,7 @@ mod thread_pool_tests {
     use std::{
         env,
         fs::File,
+        hint::black_box,
         panic::resume_unwind,
         process::{Command, Output, Stdio},
         sync::{Arc, Barrier},
@@ -14,7 +15,7 @@ mod thread_pool_tests {
     };
 
     use corepool::{BrokenReason, InitError, JobError, SubmitError};
-    use corepool_std::{BuildError, ThreadPool};
+    use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool};
     use corepool_tests::{Drops, Gate, LONG, Token, run_for};
 
     fn pool(max_workers: usize) -> ThreadPool {
@@ -58,6 +59,44 @@ mod thread_pool_tests {
             error(builder().priorities(17).build()),
             BuildError::Priorities(17)
         ));
+    }
+
+    /// A name that no thread can have is an error before any thread is to have it.
+    #[test]
+    fn a_nul_in_the_threads_names_is_an_error() {
+        let built = ThreadPool::builder().thread_name_prefix("a\0b").build();
+        let error = built.map(drop).unwrap_err();
+        assert!(matches!(&error, BuildError::ThreadName(prefix) if prefix == "a\0b"));
+        assert!(error.to_string().contains(r#""a\0b""#));
+    }
+
+    /// So are stacks that no system can be asked for.
+    #[test]
+    fn a_stack_size_out_of_bounds_is_an_error() {
+        for bytes in [0, MAX_STACK_SIZE + 1, usize::MAX] {
+            let built = ThreadPool::builder().stack_size(bytes).build();
+            let error = built.map(drop).unwrap_err();
+            assert!(matches!(error, BuildError::StackSize(n) if n == bytes));
+        }
+    }
+
+    /// A job's frame does not fit the stack that a thread has by default, and fits this one.
+    #[test]
+    fn threads_have_the_stack_that_was_asked_for() {
+        const BYTES: usize = 32 << 20;
+        let pool = ThreadPool::builder()
+            .max_workers(1)
+            .stack_size(BYTES + (1 << 20))
+            .build()
+            .unwrap();
+        let job = || {
+            let mut frame = [0_u8; BYTES];
+            for page in frame.chunks_mut(4_096) {
+                page[0] = 1;
+            }
+            black_box(&frame).iter().filter(|&&byte| byte == 1).count()
+        };
+        assert_eq!(pool.submit(job).unwrap().result().unwrap(), BYTES / 4_096);
     }
 
     /// CPython: `ThreadPoolExecutorTest.test_default_workers`; asyncio: `test_default_executor`.

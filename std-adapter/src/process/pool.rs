@@ -210,6 +210,7 @@ impl ProcessPoolBuilder {
         let threads = Threads {
             max: self.max_workers,
             name_prefix: String::from("ProcessPool"),
+            stack_size: None,
             spins: SPINS,
         };
         let mut children = Vec::new();
