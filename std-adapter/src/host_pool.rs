@@ -2,20 +2,21 @@
 //! demand.
 
 use std::{
-    io,
     mem::MaybeUninit,
     ptr::NonNull,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, Weak},
+    thread,
     time::Duration,
 };
 
-use corepool::{ContextId, LentPool, Panic, Parker, PoolConfig, PoolRef, Port, Spill};
+use corepool::{
+    ContextId, LentPool, Panic, Parker, PoolConfig, PoolRef, Port, ShutdownError, Spill,
+};
 
-use crate::port;
+use crate::{
+    port,
+    thread_list::{NotEnded, ThreadList},
+};
 
 /// How many bytes a slot of a host pool has: jobs and results up to this size take no heap.
 pub const SLOT_BYTES: usize = 64;
@@ -68,7 +69,6 @@ pub(crate) struct HostPool<M> {
     /// Not to be touched while `pool` is there.
     _memory: Memory,
     port: PoolPort<M>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
     /// What the threads do.
     pub(crate) main: M,
 }
@@ -92,12 +92,12 @@ impl Drop for Memory {
 struct PoolPort<M> {
     pool: Weak<HostPool<M>>,
     options: Threads,
-    started: AtomicUsize,
+    threads: Arc<ThreadList>,
 }
 
 impl<M> PoolPort<M> {
     fn has_all_threads(&self) -> bool {
-        self.started.load(Ordering::Relaxed) >= self.options.max
+        self.threads.started() >= self.options.max
     }
 }
 
@@ -154,9 +154,8 @@ impl<M: ThreadMain> HostPool<M> {
             port: PoolPort {
                 pool: weak.clone(),
                 options,
-                started: AtomicUsize::new(0),
+                threads: Arc::default(),
             },
-            threads: Mutex::new(Vec::new()),
             main,
         });
         let port: *const PoolPort<M> = &raw const pool.port;
@@ -175,48 +174,67 @@ impl<M: ThreadMain> HostPool<M> {
     }
 
     pub(crate) fn threads_started(&self) -> usize {
-        self.port.started.load(Ordering::Relaxed)
+        self.port.threads.started()
     }
 
-    /// Waits for the threads, which have been told to leave.
-    pub(crate) fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads());
-        for thread in threads {
-            // Jobs' panics are caught; the thread has nothing else that could panic.
-            let _ = thread.join();
+    /// Ends the pool, and waits for its work, for no longer than `timeout`. For its threads the caller waits next, by
+    /// [`wait_for_threads`](Self::wait_for_threads).
+    pub(crate) fn finish_work(
+        &self,
+        timeout: Option<Duration>,
+        cancel_futures: bool,
+    ) -> Result<(), ShutdownError> {
+        let handle = self.handle();
+        // Such a thread may be no worker any more, while its thread-locals are dropped.
+        if self.port.threads.has_caller() {
+            handle.shutdown(false, cancel_futures)?;
+            return Err(ShutdownError::WouldDeadlock);
+        }
+        match timeout {
+            Some(timeout) => handle.shutdown_timeout(timeout, cancel_futures),
+            None => handle.shutdown(true, cancel_futures),
         }
     }
 
-    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        // A list of handles has no state that a panic could leave broken.
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits for the threads, whose work is finished, for no longer than until `deadline`.
+    pub(crate) fn wait_for_threads(&self, deadline: Option<Duration>) -> Result<(), ShutdownError> {
+        match self.port.threads.wait_for_end(deadline) {
+            Ok(()) => Ok(()),
+            Err(NotEnded::IsOneOfThem) => Err(ShutdownError::WouldDeadlock),
+            Err(NotEnded::TimedOut(workers)) => {
+                Err(ShutdownError::StillRunning { jobs: 0, workers })
+            }
+        }
+    }
+
+    /// Ends the pool, and with `wait` returns when its work is finished and its threads have ended.
+    pub(crate) fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        if !wait {
+            return self.handle().shutdown(false, cancel_futures);
+        }
+        self.finish_work(None, cancel_futures)?;
+        self.wait_for_threads(None)
     }
 
     /// Starts a thread if there are fewer than jobs, and fewer than allowed.
     fn start_worker(self: &Arc<Self>) {
-        let mut threads = self.threads();
-        let number = self.threads_started();
-        // A thread that has nothing to do, or has not come to its queue yet, will take the job.
-        if self.port.has_all_threads() || number >= self.handle().unfinished() {
-            return;
-        }
-        match self.spawn_thread(number) {
-            Ok(thread) => {
-                threads.push(thread);
-                self.port.started.store(number + 1, Ordering::Relaxed);
-            }
-            Err(_) if number > 0 => {} // The others do the work.
-            Err(_) => self.handle().break_pool("cannot start a worker thread"),
-        }
-    }
-
-    fn spawn_thread(self: &Arc<Self>, number: usize) -> io::Result<JoinHandle<()>> {
-        let pool = Arc::clone(self);
         let options = self.options();
-        let mut builder = thread::Builder::new().name(format!("{}-{number}", options.name_prefix));
-        if let Some(bytes) = options.stack_size {
-            builder = builder.stack_size(bytes);
+        let started = self.port.threads.start(|number| {
+            // A thread that has nothing to do, or has not come to its queue yet, will take the job.
+            if number >= options.max || number >= self.handle().unfinished() {
+                return None;
+            }
+            let mut builder = thread::Builder::new();
+            builder = builder.name(format!("{}-{number}", options.name_prefix));
+            if let Some(bytes) = options.stack_size {
+                builder = builder.stack_size(bytes);
+            }
+            let pool = Arc::clone(self);
+            Some((builder, move || M::run(&pool, number)))
+        });
+        // If there are others, they do the work.
+        if started.is_err() && self.threads_started() == 0 {
+            self.handle().break_pool("cannot start a worker thread");
         }
-        builder.spawn(move || M::run(&pool, number))
     }
 }

@@ -22,6 +22,7 @@ pub mod process;
 #[cfg(feature = "remote")]
 mod stream_link;
 mod text;
+mod thread_list;
 mod thread_pool;
 mod workers;
 

@@ -11,7 +11,7 @@ use crate::{
     crew::Crew,
     host_pool::{Boxed, HostPool, SLOT_BYTES, ThreadMain, Threads},
     panic::{discard, start_by},
-    port::SPINS,
+    port::{SPINS, now},
     workers::{Hooked, ThreadWorker},
 };
 
@@ -466,33 +466,31 @@ impl ThreadPool {
     }
 
     /// Ends the pool: no new work is taken. With `cancel_futures`, what is queued is cancelled; with
-    /// `wait`, returns when all work is done and all threads have ended. Idempotent.
+    /// `wait`, returns when all work is done and all threads have ended, the destructors of their thread-locals
+    /// included, whoever else waits for that at the same time. Idempotent.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::WouldDeadlock`] if a job of the pool calls it with `wait`; the pool is shut
-    /// down all the same.
+    /// [`ShutdownError::WouldDeadlock`] if a job of the pool, or any other code in one of its threads, calls it
+    /// with `wait`; the pool is shut down all the same.
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
-        self.handle().shutdown(wait, cancel_futures)?;
-        if wait {
-            self.inner.join();
-        }
-        Ok(())
+        self.inner.shutdown(wait, cancel_futures)
     }
 
     /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::StillRunning`] says what still runs.
+    /// [`ShutdownError::StillRunning`] says what still runs: jobs, and threads that have not ended.
+    /// [`ShutdownError::WouldDeadlock`] as for [`shutdown`](Self::shutdown). The pool is shut down all the same.
     pub fn shutdown_timeout(
         &self,
         timeout: Duration,
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
-        self.handle().shutdown_timeout(timeout, cancel_futures)?;
-        self.inner.join();
-        Ok(())
+        let deadline = now().saturating_add(timeout);
+        self.inner.finish_work(Some(timeout), cancel_futures)?;
+        self.inner.wait_for_threads(Some(deadline))
     }
 }
 
@@ -503,8 +501,8 @@ impl Default for ThreadPool {
 }
 
 impl Drop for ThreadPool {
-    /// Waits for all work. Dropped by one of its own jobs, it does not wait: the threads end when
-    /// the work is done.
+    /// Waits for all work. Dropped in one of its own threads, as by a job, it does not wait: the threads end
+    /// when the work is done.
     fn drop(&mut self) {
         let _ = self.shutdown(true, false);
     }

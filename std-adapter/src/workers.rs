@@ -1,15 +1,22 @@
 //! OS threads as the workers of a static pool.
 
 use std::{
-    cell::Cell, cmp::Ordering, fmt, hint, io, sync::Arc, task::Waker, thread, time::Duration,
+    cell::Cell,
+    cmp::Ordering,
+    fmt, hint, io,
+    sync::{Arc, OnceLock},
+    task::Waker,
+    thread,
+    time::Duration,
 };
 
-use corepool::{InitError, JobId, Parker, PoolRef, StaticPool, Worker, WorkerId};
+use corepool::{InitError, JobId, Parker, PoolRef, ShutdownError, StaticPool, Worker, WorkerId};
 
 use crate::{
     crew::{Crew, Member},
     panic::start_by,
     port::{HostPort, SPINS, ThreadParker, own_parker, pause},
+    thread_list::ThreadList,
 };
 
 /// An OS thread as a worker: parks when there is nothing to do. Where jobs come so quickly that it
@@ -238,7 +245,7 @@ impl<H: Fn(WorkerId) -> Result<(), InitError>> Worker for Hooked<'_, H> {
     }
 }
 
-/// Why [`run_workers`] failed. The threads that had started by then have been told to stop.
+/// Why [`run_workers`] failed. The pool is as before, and no thread is left: the call may be repeated.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
@@ -279,27 +286,28 @@ impl std::error::Error for StartError {
 
 /// Threads that are lent to a static pool: what [`run_workers`] returns.
 ///
-/// Dropping it shuts the pool down, lets it finish what is queued, and joins the threads.
+/// Dropping it shuts the pool down, lets it finish what is queued, and waits until the threads have ended. Dropped
+/// by a job of the pool, or by other code in one of the threads, it does not wait: the threads end when the work
+/// is done.
 #[must_use = "dropping it shuts the pool down"]
 pub struct Workers {
-    shut_down: Box<dyn Fn() + Send + Sync>,
-    threads: Vec<thread::JoinHandle<()>>,
+    /// Shuts the pool down. Whether the caller may wait for the workers.
+    shut_down: Box<dyn Fn() -> bool + Send + Sync>,
+    threads: Arc<ThreadList>,
 }
 
 impl Workers {
     /// How many threads there are.
     pub fn count(&self) -> usize {
-        self.threads.len()
+        self.threads.started()
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        (self.shut_down)();
-        for thread in self.threads.drain(..) {
-            // A worker thread panics only if the application's own hooks do, and the panic was
-            // reported then.
-            let _ = thread.join();
+        if (self.shut_down)() {
+            // Fails in one of the threads, which ends without this.
+            let _ = self.threads.wait_for_end(None);
         }
     }
 }
@@ -307,8 +315,34 @@ impl Drop for Workers {
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workers")
-            .field("count", &self.threads.len())
+            .field("count", &self.count())
             .finish()
+    }
+}
+
+/// Says to threads whether to lend themselves to their pool. They wait for it, so that none does before all are
+/// there: then no pool need be shut down if the system refuses one.
+#[derive(Clone, Default)]
+struct Start(Arc<OnceLock<bool>>);
+
+impl Start {
+    fn say(&self, go: bool) {
+        // The first word counts.
+        let _ = self.0.set(go);
+    }
+
+    /// Waits for the word.
+    fn is_go(&self) -> bool {
+        *self.0.wait()
+    }
+}
+
+/// Says no when it is dropped, if nothing was said.
+struct NoOtherwise(Start);
+
+impl Drop for NoOtherwise {
+    fn drop(&mut self) {
+        self.0.say(false);
     }
 }
 
@@ -372,31 +406,40 @@ where
         return Err(StartError::ThreadName(name_prefix.to_owned()));
     }
     pool.install(&HostPort);
-    let mut workers = Workers {
-        shut_down: Box::new(move || {
-            // Called by a worker itself, it cannot wait for itself; the joins below wait.
-            let _ = pool.shutdown(false, false);
-        }),
-        threads: Vec::with_capacity(count),
-    };
+    let threads = Arc::new(ThreadList::default());
     let crew = Crew::of(count);
+    let start = NoOtherwise(Start::default());
     for number in 0..count {
-        let crew = crew.clone();
-        let on_start = on_start.clone();
-        let thread = thread::Builder::new()
-            .name(format!("{name_prefix}-{number}"))
-            .spawn(move || {
-                let worker = Hooked {
-                    worker: ThreadWorker::default().in_crew(crew),
-                    on_start: &on_start,
-                };
-                // A broken pool says so to those who submit to it.
-                let _ = pool.run(&worker);
-            })
-            .map_err(StartError::Spawn)?;
-        workers.threads.push(thread);
+        let (crew, on_start, told) = (crew.clone(), on_start.clone(), start.0.clone());
+        let main = move || {
+            if !told.is_go() {
+                return;
+            }
+            let worker = Hooked {
+                worker: ThreadWorker::default().in_crew(crew),
+                on_start: &on_start,
+            };
+            // A broken pool says so to those who submit to it.
+            let _ = pool.run(&worker);
+        };
+        let builder = thread::Builder::new().name(format!("{name_prefix}-{number}"));
+        if let Err(error) = threads.start(|_| Some((builder, main))) {
+            drop(start);
+            // It does not fail: the caller is none of them, and there is no deadline.
+            let _ = threads.wait_for_end(None);
+            return Err(StartError::Spawn(error));
+        }
     }
-    Ok(workers)
+    start.0.say(true);
+    Ok(Workers {
+        shut_down: Box::new(move || {
+            let _ = pool.shutdown(false, false);
+            // Of use for its answer alone: a job cannot wait for its pool, in whose thread ever it runs.
+            let looked = pool.shutdown_timeout(Duration::ZERO, false);
+            looked != Err(ShutdownError::WouldDeadlock)
+        }),
+        threads,
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! [`run`], which fails it instead of hanging for ever.
 
 mod allocations;
+mod child;
 mod fixture;
 mod list;
 mod port;
@@ -17,8 +18,11 @@ mod tools;
 pub mod travelling;
 pub mod wire;
 
+#[cfg(target_os = "linux")]
+pub use crate::child::limit_address_space;
 pub use crate::{
     allocations::{CountingAllocator, allocations_of},
+    child::{is_child, must_pass_in_child, run_in_child},
     fixture::{
         BYTES, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory, OfItsOwn,
         ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin, StaticThreads,

@@ -24,6 +24,8 @@ mod static_pool_tests {
     };
     use corepool_std::{HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with};
     use corepool_tests::{Drops, Gate, TellsOfParking};
+    #[cfg(target_os = "linux")]
+    use corepool_tests::{is_child, limit_address_space, must_pass_in_child};
 
     /// CPython: `ExecutorTest.test_max_workers_negative`.
     #[test]
@@ -42,6 +44,67 @@ mod static_pool_tests {
         let refused = run_workers_with(POOL.handle(), "a\0b", 1, |_| Ok(())).unwrap_err();
         assert!(matches!(&refused, StartError::ThreadName(prefix) if prefix == "a\0b"));
         let workers = run_workers(&POOL, 1).unwrap();
+        assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
+        drop(workers);
+    }
+
+    /// A job that drops its own pool's workers does not wait for them; they end when the work is done.
+    #[test]
+    fn workers_dropped_by_a_job_end_by_themselves() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let workers = run_workers(&POOL, 2).unwrap();
+        POOL.submit(move || drop(workers))
+            .unwrap()
+            .result()
+            .unwrap();
+        assert!(POOL.is_shut_down());
+        POOL.shutdown(true, false).unwrap();
+        assert_eq!(POOL.workers(), 0);
+    }
+
+    /// So does a job that another context runs: one of the workers may wait for it.
+    #[test]
+    fn workers_dropped_by_a_job_elsewhere_are_not_waited_for() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let workers = run_workers(&POOL, 1).unwrap();
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let busy = POOL.submit(move || {
+            start.open();
+            held.wait();
+        });
+        started.wait();
+        let drops = POOL.submit(move || drop(workers)).unwrap();
+        assert_eq!(POOL.run_pending(1), 1);
+        drops.result().unwrap();
+        release.open();
+        busy.unwrap().result().unwrap();
+    }
+
+    /// The system refuses one of the threads: those that were started go, and the pool is as before.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_refused_thread_fails_run_workers_and_the_next_call_starts_all() {
+        const NAME: &str = "static_pool_tests::\
+                            a_refused_thread_fails_run_workers_and_the_next_call_starts_all";
+        static POOL: StaticPool<4, 64, 1, 64> = StaticPool::new();
+        if !is_child() {
+            return must_pass_in_child(NAME);
+        }
+        // Room for some of them.
+        limit_address_space(Some(40 << 20));
+        let hook_runs = Gate::new();
+        let hook = hook_runs.clone();
+        let refused = run_workers_with(POOL.handle(), "refused", 64, move |_| {
+            hook.open();
+            Ok(())
+        });
+        limit_address_space(None);
+        let error = refused.unwrap_err();
+        assert!(matches!(error, StartError::Spawn(_)), "{error}");
+        assert_eq!((hook_runs.times(), POOL.workers()), (0, 0));
+        assert!(!POOL.is_shut_down());
+        let workers = run_workers(&POOL, 64).unwrap();
         assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
         drop(workers);
     }

@@ -5,18 +5,18 @@ corepool_tests::suites!(in_parallel corepool_tests::HostThreads);
 /// What only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
 mod thread_pool_tests {
     use std::{
-        env,
-        fs::File,
+        cell::RefCell,
         hint::black_box,
         panic::resume_unwind,
-        process::{Command, Output, Stdio},
-        sync::{Arc, Barrier},
+        process::Stdio,
+        sync::{Arc, Barrier, Mutex},
         thread,
+        time::Duration,
     };
 
-    use corepool::{BrokenReason, InitError, JobError, SubmitError};
+    use corepool::{BrokenReason, InitError, JobError, ShutdownError, SubmitError};
     use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool};
-    use corepool_tests::{Drops, Gate, LONG, Token, run_for};
+    use corepool_tests::{Drops, Gate, LONG, Recorder, Token, is_child, run_for, run_in_child};
 
     fn pool(max_workers: usize) -> ThreadPool {
         ThreadPool::builder()
@@ -226,47 +226,177 @@ mod thread_pool_tests {
         assert_eq!(names, ["ThreadPool-0", "ThreadPool-1", "ThreadPool-2"]);
     }
 
-    /// Dropping the pool waits for its work. CPython: `ThreadPoolShutdownTest.test_del_shutdown`.
+    /// Dropping the pool waits for its work, all of which is done. CPython:
+    /// `ThreadPoolShutdownTest.test_del_shutdown`.
     #[test]
     fn del_shutdown() {
-        let drops = Drops::new();
         let pool = pool(1);
-        let (started, release) = (Gate::new(), Gate::new());
-        let (start, held) = (started.clone(), release.clone());
-        pool.submit_detached(move || {
-            start.open();
-            held.wait();
-        })
-        .unwrap();
-        started.wait();
-        for _ in 0..10 {
-            let token = drops.token();
-            pool.submit_detached(move || drop(token)).unwrap();
+        let release = Gate::new();
+        let held = release.clone();
+        pool.submit_detached(move || held.wait()).unwrap();
+        let runs = Recorder::new();
+        for number in 0..10 {
+            let runs = runs.clone();
+            pool.submit_detached(move || runs.note(number)).unwrap();
         }
         release.open();
         drop(pool);
-        assert_eq!(drops.dropped(), 10);
+        assert_eq!(runs.take(), (0..10).collect::<Vec<_>>());
     }
 
-    /// A pool that is dropped by one of its own jobs ends by itself.
+    /// A pool that is dropped by one of its own jobs ends by itself, and does its work before.
     #[test]
     fn dropped_by_its_own_job() {
         run_for(LONG, || {
-            let drops = Drops::new();
-            let pool = Arc::new(pool(2));
-            let release = Gate::new();
-            let (held, own, token) = (release.clone(), Arc::clone(&pool), drops.token());
+            let initializer = Arc::new(());
+            let by_threads = Arc::clone(&initializer);
+            let pool = ThreadPool::builder().max_workers(1).initializer(move || {
+                let _ = &by_threads;
+                Ok(())
+            });
+            let pool = Arc::new(pool.build().unwrap());
+            let (release, ran) = (Gate::new(), Gate::new());
+            let (held, own, runs) = (release.clone(), Arc::clone(&pool), ran.clone());
             pool.submit_detached(move || {
                 held.wait();
                 drop(own);
             })
             .unwrap();
-            pool.submit_detached(move || drop(token)).unwrap();
+            pool.submit_detached(move || runs.open()).unwrap();
             drop(pool);
             release.open();
-            while drops.dropped() < 1 {
+            ran.wait();
+            // The thread goes, and the pool with it.
+            while Arc::strong_count(&initializer) > 1 {
                 thread::yield_now();
             }
+        });
+    }
+
+    /// The last thing that a thread does when its pool lets it go: it opens a gate, waits at another one, and calls a
+    /// function.
+    struct LastAct {
+        begun: Gate,
+        may_end: Gate,
+        act: Option<Box<dyn FnOnce() + Send>>,
+    }
+
+    impl LastAct {
+        /// Of each of the pool's threads, of which there are so many.
+        fn of_threads(
+            pool: &ThreadPool,
+            threads: usize,
+            act: impl FnOnce() + Clone + Send + 'static,
+        ) -> [Gate; 2] {
+            let gates = [Gate::new(), Gate::new()];
+            let met = Gate::new();
+            let jobs = (0..threads).map(|_| {
+                let ([begun, may_end], met) = (gates.clone(), met.clone());
+                let act: Box<dyn FnOnce() + Send> = Box::new(act.clone());
+                let last = Self {
+                    begun,
+                    may_end,
+                    act: Some(act),
+                };
+                let job = move || {
+                    LAST_ACT.set(Some(last));
+                    met.open();
+                    met.wait_for(threads);
+                };
+                pool.submit(job).unwrap()
+            });
+            for job in jobs.collect::<Vec<_>>() {
+                job.result().unwrap();
+            }
+            gates
+        }
+    }
+
+    impl Drop for LastAct {
+        fn drop(&mut self) {
+            self.begun.open();
+            self.may_end.wait();
+            if let Some(act) = self.act.take() {
+                act();
+            }
+        }
+    }
+
+    thread_local! {
+        static LAST_ACT: RefCell<Option<LastAct>> = const { RefCell::new(None) };
+    }
+
+    /// The threads have ended with the destructors of their locals, for each of those who wait.
+    #[test]
+    fn each_caller_of_shutdown_waits_for_the_threads_end() {
+        let pool = pool(1);
+        let ended = Gate::new();
+        let end = ended.clone();
+        let [begun, may_end] = LastAct::of_threads(&pool, 1, move || end.open());
+        thread::scope(|scope| {
+            let callers = [(); 3].map(|()| {
+                scope.spawn(|| {
+                    pool.shutdown(true, false).unwrap();
+                    assert!(ended.is_open());
+                })
+            });
+            begun.wait();
+            // The work is done, the thread is not: a wait with a limit says so.
+            assert_eq!(
+                pool.shutdown_timeout(Duration::from_millis(1), false),
+                Err(ShutdownError::StillRunning {
+                    jobs: 0,
+                    workers: 1
+                })
+            );
+            may_end.open();
+            assert_eq!(pool.shutdown_timeout(LONG, false), Ok(()));
+            assert!(ended.is_open());
+            for caller in callers {
+                caller.join().unwrap();
+            }
+        });
+    }
+
+    /// A thread of the pool does not wait for its own end, nor for that of another one, which may wait for it.
+    #[test]
+    fn a_pools_thread_is_told_that_it_would_wait_for_itself() {
+        run_for(LONG, || {
+            let pool: &'static ThreadPool = Box::leak(Box::new(pool(2)));
+            let told = Recorder::new();
+            let notes = told.clone();
+            let [begun, may_end] = LastAct::of_threads(pool, 2, move || {
+                notes.note(pool.shutdown(true, false));
+                notes.note(pool.shutdown_timeout(LONG, false));
+            });
+            pool.shutdown(false, false).unwrap();
+            begun.wait_for(2);
+            may_end.open();
+            pool.shutdown(true, false).unwrap();
+            assert_eq!(told.take(), [Err(ShutdownError::WouldDeadlock); 4]);
+        });
+    }
+
+    /// A pool whose last owner is a thread-local of its own thread is dropped there, when the thread ends.
+    #[test]
+    fn dropped_by_a_thread_local_of_its_own_thread() {
+        run_for(LONG, || {
+            let pool = Arc::new(pool(1));
+            let dropped = Gate::new();
+            let (own, end) = (Arc::downgrade(&pool), dropped.clone());
+            let held = Mutex::new(None);
+            let held = Arc::new(held);
+            let owner = Arc::clone(&held);
+            let [begun, may_end] = LastAct::of_threads(&pool, 1, move || {
+                drop(owner.lock().unwrap().take());
+                assert!(own.upgrade().is_none());
+                end.open();
+            });
+            pool.shutdown(false, false).unwrap();
+            begun.wait();
+            *held.lock().unwrap() = Some(pool);
+            may_end.open();
+            dropped.wait();
         });
     }
 
@@ -286,24 +416,6 @@ mod thread_pool_tests {
         assert_eq!(reason, BrokenReason::Initializer(InitError(text)));
     }
 
-    /// Says to a test that it is in a process of its own.
-    const CHILD: &str = "COREPOOL_TEST_CHILD";
-
-    fn is_child() -> bool {
-        env::var_os(CHILD).is_some()
-    }
-
-    /// Runs a test of this module in a process of its own.
-    fn run_in_child(test: &str, stderr: Stdio) -> Output {
-        Command::new(env::current_exe().unwrap())
-            .args(["--exact", "--nocapture"])
-            .arg(format!("thread_pool_tests::{test}"))
-            .env(CHILD, "1")
-            .stderr(stderr)
-            .output()
-            .unwrap()
-    }
-
     /// CPython: `FutureTests.test_done_callback_raises`, what it logs.
     #[test]
     fn an_unobserved_failure_is_told_on_standard_error() {
@@ -313,7 +425,7 @@ mod thread_pool_tests {
                 .unwrap();
             return pool.shutdown(true, false).unwrap();
         }
-        let name = "an_unobserved_failure_is_told_on_standard_error";
+        let name = "thread_pool_tests::an_unobserved_failure_is_told_on_standard_error";
         let output = run_in_child(name, Stdio::piped());
         assert!(output.status.success());
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -332,11 +444,12 @@ mod thread_pool_tests {
             assert_eq!(pool.submit(|| 7).unwrap().result().unwrap(), 7);
             return;
         }
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let output = run_in_child("a_full_standard_error_costs_no_worker", full.into());
-        assert!(output.status.success());
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        assert!(stdout.contains("1 passed"), "{stdout}");
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let name = "thread_pool_tests::a_full_standard_error_costs_no_worker";
+        assert!(run_in_child(name, full.into()).status.success());
     }
 
     /// Nobody asks for the failure, and its payload panics when it is dropped.

@@ -355,11 +355,7 @@ impl ProcessPool {
     /// [`ShutdownError::WouldDeadlock`] if a callback of the pool calls it with `wait`; the pool is
     /// shut down all the same.
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
-        self.handle().shutdown(wait, cancel_futures)?;
-        if wait {
-            self.inner.join();
-        }
-        Ok(())
+        self.inner.shutdown(wait, cancel_futures)
     }
 
     /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout` as long as there is work.
@@ -375,9 +371,9 @@ impl ProcessPool {
         timeout: Duration,
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
-        self.handle().shutdown_timeout(timeout, cancel_futures)?;
-        self.inner.join();
-        Ok(())
+        self.inner.finish_work(Some(timeout), cancel_futures)?;
+        // It ends soon: a child that does not exit is killed.
+        self.inner.wait_for_threads(None)
     }
 
     /// Shuts the pool down as `shutdown(false, true)` does, and asks each child to end, by `SIGTERM`.

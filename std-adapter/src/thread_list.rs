@@ -1,0 +1,181 @@
+//! The threads of one pool, from their start to their end.
+
+use std::{
+    cell::OnceCell,
+    io,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle, ThreadId},
+    time::Duration,
+};
+
+use crate::{panic::discard, port::now};
+
+/// The threads of one pool. Everybody who asks for their end waits for it, however many ask. None of the threads
+/// does: it would wait for its own end, or for that of another one that waits for its end.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadList {
+    list: Mutex<List>,
+    /// Is told when a thread is about to end, and when one has been joined.
+    changed: Condvar,
+    /// How many have been started, for a look without the lock.
+    started: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    /// Those that have not been joined.
+    threads: Vec<Thread>,
+    /// No other thread starts.
+    is_sealed: bool,
+}
+
+#[derive(Debug)]
+struct Thread {
+    id: ThreadId,
+    /// `None` while somebody joins it.
+    handle: Option<JoinHandle<()>>,
+    /// It has left all code of the pool and of the application.
+    is_ending: bool,
+}
+
+/// Why a wait for the threads' end did not come to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotEnded {
+    /// The caller is one of the threads.
+    IsOneOfThem,
+    /// The time was over. So many threads had not ended then.
+    TimedOut(usize),
+}
+
+/// Lives in the first thread-local of a thread. Its destructor is the last to run, since the last one that was
+/// registered is the first.
+struct Ending {
+    threads: Arc<ThreadList>,
+    id: ThreadId,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let mut list = self.threads.list();
+        if let Some(thread) = list.thread(self.id) {
+            thread.is_ending = true;
+        }
+        drop(list);
+        self.threads.changed.notify_all();
+    }
+}
+
+thread_local! {
+    static ENDING: OnceCell<Ending> = const { OnceCell::new() };
+}
+
+impl List {
+    fn thread(&mut self, id: ThreadId) -> Option<&mut Thread> {
+        self.threads.iter_mut().find(|thread| thread.id == id)
+    }
+
+    fn has_caller(&mut self) -> bool {
+        self.thread(thread::current().id()).is_some()
+    }
+
+    /// Takes the handle of a thread that the caller is to join: of any, or of one that is about to end.
+    fn take(&mut self, only_ending: bool) -> Option<JoinHandle<()>> {
+        let threads = self.threads.iter_mut();
+        let mut joinable = threads.filter(|thread| thread.is_ending || !only_ending);
+        joinable.find_map(|thread| thread.handle.take())
+    }
+}
+
+impl ThreadList {
+    fn list(&self) -> MutexGuard<'_, List> {
+        // The list is whole at each step, and nothing foreign is called under the lock.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread as `plan` says, if it does and the end has not come. `plan` is given the number of threads
+    /// that have been started. One plan is made at a time.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it refuses.
+    pub(crate) fn start<F>(
+        self: &Arc<Self>,
+        plan: impl FnOnce(usize) -> Option<(thread::Builder, F)>,
+    ) -> io::Result<()>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let mut list = self.list();
+        if list.is_sealed {
+            return Ok(());
+        }
+        let number = self.started();
+        let Some((builder, main)) = plan(number) else {
+            return Ok(());
+        };
+        let threads = Arc::clone(self);
+        let handle = builder.spawn(move || {
+            let id = thread::current().id();
+            ENDING.with(|ending| {
+                ending.get_or_init(|| Ending { threads, id });
+            });
+            main();
+        })?;
+        list.threads.push(Thread {
+            id: handle.thread().id(),
+            handle: Some(handle),
+            is_ending: false,
+        });
+        // Relaxed: a number. Who goes on to the threads takes the lock.
+        self.started.store(number + 1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many have been started.
+    pub(crate) fn started(&self) -> usize {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    /// Whether the caller is one of them.
+    pub(crate) fn has_caller(&self) -> bool {
+        self.list().has_caller()
+    }
+
+    /// Waits until all threads have ended, which were told to, for no longer than until `deadline`. No other starts
+    /// from now on.
+    pub(crate) fn wait_for_end(&self, deadline: Option<Duration>) -> Result<(), NotEnded> {
+        let mut list = self.list();
+        if list.has_caller() {
+            return Err(NotEnded::IsOneOfThem);
+        }
+        list.is_sealed = true;
+        while !list.threads.is_empty() {
+            // A join has no time limit, so with a deadline only threads are joined that have nothing left to do.
+            if let Some(handle) = list.take(deadline.is_some()) {
+                drop(list);
+                let id = handle.thread().id();
+                // A thread panics only if a destructor of the application does, and that was reported then.
+                discard(handle.join());
+                list = self.list();
+                list.threads.retain(|thread| thread.id != id);
+                self.changed.notify_all();
+                continue;
+            }
+            list = match deadline.map(|deadline| deadline.saturating_sub(now())) {
+                None => {
+                    let woken = self.changed.wait(list);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(Duration::ZERO) => return Err(NotEnded::TimedOut(list.threads.len())),
+                Some(left) => {
+                    let woken = self.changed.wait_timeout(list, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        Ok(())
+    }
+}
