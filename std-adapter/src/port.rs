@@ -2,11 +2,11 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::{Wake, Waker},
-    thread::{self, Thread},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -20,87 +20,122 @@ pub(crate) fn now() -> Duration {
     START.get_or_init(Instant::now).elapsed()
 }
 
-/// What wakes a thread that parks.
-struct ThreadWaker {
-    thread: Thread,
-    /// Set by a wake, cleared by the end of the sleep that it ended.
-    woken: AtomicBool,
+/// Nobody has woken the thread since its last sleep, and it does not sleep.
+const AWAKE: u8 = 0;
+/// It sleeps, or is about to.
+const ASLEEP: u8 = 1;
+/// It was woken: its sleep ends, or its next one does not begin.
+const WOKEN: u8 = 2;
+
+/// Where a thread sleeps.
+#[derive(Default)]
+struct Bed {
+    /// `AWAKE`, `ASLEEP` or `WOKEN`. Only the thread itself makes it one of the first two, under the lock if `ASLEEP`.
+    state: AtomicU8,
+    lock: Mutex<()>,
+    woken: Condvar,
 }
 
-impl Wake for ThreadWaker {
+impl Bed {
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the thread's sleep if it was woken. Whether it was.
+    fn rise(&self) -> bool {
+        // Acquire: pairs with the Release of `wake_by_ref`. AcqRel: the next waker sees what was done before.
+        let risen = self
+            .state
+            .compare_exchange(WOKEN, AWAKE, Ordering::AcqRel, Ordering::Acquire);
+        risen.is_ok()
+    }
+
+    fn sleep(&self, deadline: Option<Duration>) {
+        if self.rise() {
+            return;
+        }
+        let mut lock = self.lock();
+        // Acquire: as in `rise`, if it was woken meanwhile.
+        let asleep =
+            self.state
+                .compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire);
+        if asleep.is_err() {
+            self.rise();
+            return;
+        }
+        loop {
+            lock = match deadline.map(|deadline| deadline.saturating_sub(now())) {
+                None => {
+                    let woken = self.woken.wait(lock);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(Duration::ZERO) => {
+                    // Acquire: as in `rise`. Who wakes the thread now need not end a sleep.
+                    self.state.swap(AWAKE, Ordering::AcqRel);
+                    return;
+                }
+                Some(left) => {
+                    let woken = self.woken.wait_timeout(lock, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            if self.rise() {
+                return;
+            }
+        }
+    }
+}
+
+impl Wake for Bed {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Release: pairs with the Acquire in `park`. A thread that was woken before is up or will
-        // be: no need to unpark it twice.
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
+        // Release: pairs with the Acquire of `rise`. A thread that was woken before is up or will be: no need to
+        // wake it twice.
+        if self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP {
+            // The thread has the lock from when it says that it sleeps until it does.
+            drop(self.lock());
+            self.woken.notify_one();
         }
     }
 }
 
-/// Parks the thread that made it.
+/// Parks the thread that calls.
 ///
-/// It has a token of its own, so that other users of `std::thread::park` on the same thread can
-/// neither end its sleep for good nor lose their own.
-#[derive(Clone)]
+/// It sleeps on a lock of its own. So nobody who uses [`std::thread::park`] on the same thread can end its sleep,
+/// and nobody loses the token of that to it.
+#[derive(Clone, Default)]
 pub struct ThreadParker {
-    waker: Arc<ThreadWaker>,
+    bed: Arc<Bed>,
 }
 
 impl ThreadParker {
-    /// A parker for the current thread.
+    /// A parker for one thread, such as the current one.
     pub fn new() -> Self {
-        Self {
-            waker: Arc::new(ThreadWaker {
-                thread: thread::current(),
-                woken: AtomicBool::new(false),
-            }),
-        }
+        Self::default()
     }
-}
 
-impl ThreadParker {
     /// Whether both are of the same thread.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.waker, &other.waker)
-    }
-}
-
-impl Default for ThreadParker {
-    fn default() -> Self {
-        Self::new()
+        Arc::ptr_eq(&self.bed, &other.bed)
     }
 }
 
 impl std::fmt::Debug for ThreadParker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("ThreadParker")
-            .field(&self.waker.thread.id())
-            .finish()
+        f.debug_struct("ThreadParker").finish_non_exhaustive()
     }
 }
 
 impl Parker for ThreadParker {
     fn waker(&self) -> Waker {
-        self.waker.clone().into()
+        self.bed.clone().into()
     }
 
     fn park(&self, deadline: Option<Duration>) {
-        while !self.waker.woken.swap(false, Ordering::AcqRel) {
-            match deadline {
-                None => thread::park(),
-                Some(deadline) => {
-                    let left = deadline.saturating_sub(now());
-                    if left.is_zero() {
-                        return;
-                    }
-                    thread::park_timeout(left);
-                }
-            }
-        }
+        self.bed.sleep(deadline);
     }
 }
 
@@ -255,6 +290,56 @@ mod tests {
 
     use super::*;
     use crate::ThreadWorker;
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_wake_ends_the_sleep_that_comes_next() {
+        let parker = ThreadParker::new();
+        parker.waker().wake();
+        parker.waker().wake();
+        parker.park(None);
+        // Both are used up: this sleep has its time.
+        let end = now() + SOON;
+        parker.park(Some(end));
+        assert!(now() >= end);
+    }
+
+    #[test]
+    fn a_wake_ends_the_sleep_that_goes_on() {
+        let (parker, other) = (ThreadParker::new(), ThreadParker::new());
+        let (own, others) = (parker.waker(), other.waker());
+        let thread = thread::spawn(move || {
+            for _ in 0..1_000 {
+                other.park(None);
+                own.wake_by_ref();
+            }
+        });
+        for _ in 0..1_000 {
+            others.wake_by_ref();
+            parker.park(None);
+        }
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_wake_after_a_sleep_that_had_its_time_ends_the_next() {
+        let parker = ThreadParker::new();
+        parker.park(Some(now() + SOON));
+        parker.waker().wake();
+        parker.park(None);
+    }
+
+    #[test]
+    fn a_sleep_leaves_the_threads_own_token_alone() {
+        let parker = ThreadParker::new();
+        thread::current().unpark();
+        let end = now() + SOON;
+        parker.park(Some(end));
+        assert!(now() >= end, "the token is not for this sleep");
+        // It is for this one, which would go on for ever without it.
+        thread::park();
+    }
 
     #[test]
     fn a_thread_asks_twice_how_many_jobs_are_queued_and_only_if_it_has_waited() {

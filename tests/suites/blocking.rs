@@ -11,10 +11,11 @@ use std::{
 };
 
 use corepool::{
-    ContextId, JobId, Parker, Port, ReturnWhen, RunError, StaticPool, WaitError, Worker, wait,
+    ContextId, JobError, JobId, Parker, PoolRef, Port, ReturnWhen, RunError, Spill, StaticPool,
+    WaitError, Worker, wait,
 };
-use corepool_std::HostPort;
-use corepool_tests::{Gate, TellsOfParking};
+use corepool_std::{HostPort, ThreadPool};
+use corepool_tests::{Gate, LONG, TellsOfParking, run_for};
 
 type Pool = StaticPool<8, 64>;
 
@@ -451,4 +452,22 @@ fn who_begins_to_wait_for_room_while_others_are_woken_is_woken_for_the_next() {
     assert!(told.try_recv().is_err(), "the second has taken the room");
     assert_eq!(POOL.run_pending(1), 1);
     told.try_recv().expect("the third is woken");
+}
+
+/// The application parks its threads as well: what unparks one of them is not for a call that blocks meanwhile.
+#[test]
+fn a_blocked_caller_leaves_its_threads_park_token_alone() {
+    fn blocks<const BYTES: usize, S: Spill>(pool: PoolRef<'_, BYTES, S>) {
+        let (_promise, mut never) = pool.promise::<()>().unwrap();
+        thread::current().unpark();
+        let outcome = never.result_timeout(Duration::from_millis(1));
+        assert!(matches!(outcome, Err(JobError::TimedOut)));
+        thread::park();
+    }
+    run_for(LONG, || {
+        static POOL: Pool = Pool::new();
+        POOL.install(&HostPort);
+        blocks(POOL.handle());
+        blocks(ThreadPool::new().handle());
+    });
 }
