@@ -100,6 +100,19 @@ impl fmt::Display for LossReason {
 
 impl core::error::Error for LossReason {}
 
+/// Why no worker comes for a job, where a port starts workers on demand: a text for the one who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NoWorker(pub &'static str);
+
+impl fmt::Display for NoWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for NoWorker {}
+
 /// Why a pool takes no more work for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -137,6 +150,9 @@ pub enum SubmitError<F> {
     ShutDown(F),
     /// The pool is broken, for this reason.
     Broken(F, BrokenReason),
+    /// The pool has no worker, and could not start one, for this reason. Try again later: the next submit tries
+    /// to start one, too.
+    NoWorker(F, NoWorker),
     /// The pool has fewer priorities than that.
     NoSuchPriority(F),
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
@@ -163,6 +179,7 @@ impl<F> SubmitError<F> {
             Self::Full(job)
             | Self::ShutDown(job)
             | Self::Broken(job, _)
+            | Self::NoWorker(job, _)
             | Self::NoSuchPriority(job)
             | Self::NoClock(job)
             | Self::WouldDeadlock(job) => job,
@@ -185,6 +202,7 @@ impl<F> SubmitError<F> {
             Self::Full(job) => SubmitError::Full(f(job)),
             Self::ShutDown(job) => SubmitError::ShutDown(f(job)),
             Self::Broken(job, reason) => SubmitError::Broken(f(job), reason),
+            Self::NoWorker(job, reason) => SubmitError::NoWorker(f(job), reason),
             Self::NoSuchPriority(job) => SubmitError::NoSuchPriority(f(job)),
             Self::NoClock(job) => SubmitError::NoClock(f(job)),
             Self::WouldDeadlock(job) => SubmitError::WouldDeadlock(f(job)),
@@ -198,6 +216,9 @@ impl<F> SubmitError<F> {
             }
             Self::ShutDown(_) => "the pool has been shut down and takes no new work",
             Self::Broken(..) => "the pool is broken and takes no new work",
+            Self::NoWorker(..) => {
+                "the pool has no worker, and could not start one: try again later"
+            }
             Self::NoSuchPriority(_) => {
                 "the pool has no such priority: raise the pool's PRIORITIES or use a lower one"
             }
@@ -217,6 +238,7 @@ impl<F> fmt::Debug for SubmitError<F> {
             Self::Full(_) => f.write_str("Full(..)"),
             Self::ShutDown(_) => f.write_str("ShutDown(..)"),
             Self::Broken(_, reason) => write!(f, "Broken(.., {reason:?})"),
+            Self::NoWorker(_, reason) => write!(f, "NoWorker(.., {reason:?})"),
             Self::NoSuchPriority(_) => f.write_str("NoSuchPriority(..)"),
             Self::NoClock(_) => f.write_str("NoClock(..)"),
             Self::WouldDeadlock(_) => f.write_str("WouldDeadlock(..)"),
@@ -229,6 +251,7 @@ impl<F> fmt::Display for SubmitError<F> {
         f.write_str(self.text())?;
         match self {
             Self::Broken(_, reason) => write!(f, ": {reason}"),
+            Self::NoWorker(_, reason) => write!(f, ": {reason}"),
             _ => Ok(()),
         }
     }
@@ -240,8 +263,10 @@ impl<F> core::error::Error for SubmitError<F> {}
 impl<F> defmt::Format for SubmitError<F> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "{=str}", self.text());
-        if let Self::Broken(_, reason) = self {
-            defmt::write!(f, ": {}", reason);
+        match self {
+            Self::Broken(_, reason) => defmt::write!(f, ": {}", reason),
+            Self::NoWorker(_, reason) => defmt::write!(f, ": {}", reason),
+            _ => {}
         }
     }
 }
@@ -319,6 +344,8 @@ pub enum JobError {
     Broken(BrokenReason),
     /// The pool was shut down before the job could be submitted (from `map`).
     ShutDown,
+    /// The pool had no worker when the job was submitted, and could not start one (from `map`).
+    NoWorker(NoWorker),
     /// The time was over before the job was done.
     TimedOut,
     /// Waiting here could never end: the caller's context may not block, as the pool's
@@ -343,6 +370,12 @@ impl fmt::Display for JobError {
             Self::Codec(error) => error.fmt(f),
             Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
             Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
+            Self::NoWorker(reason) => {
+                write!(
+                    f,
+                    "the pool had no worker for the job, and could not start one: {reason}"
+                )
+            }
             Self::TimedOut => f.write_str("the job was not done in time"),
             Self::WouldDeadlock => f.write_str(MAY_NOT_BLOCK),
             Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),

@@ -26,7 +26,9 @@ use core::{num::NonZeroUsize, ptr::NonNull};
 #[cfg(feature = "remote")]
 use crate::pool::REMOTE;
 use crate::{
+    error::NoWorker,
     pool::{LEAVING, LENT, LOST, ROOM, Raw, Seat},
+    state::{BUSY, DONE, PROMISED, QUEUED, RUNNER_BITS},
     sync::{AtomicUsize, Ordering, fence},
     work::Defer,
     worker::{Worker, WorkerId},
@@ -66,9 +68,17 @@ impl<'p> Raw<'p> {
         })
     }
 
-    /// Wakes a worker for work that was just queued. Returns the phase, as it is after that.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    /// Wakes a worker for work that was just queued, which stays queued if there is none. Returns the phase, as it
+    /// is after that.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn wake_worker(self) -> u32 {
+        self.call_worker().unwrap_or_else(|_| self.phase())
+    }
+
+    /// Wakes a worker for work that was just queued, or has the port start one. Returns the phase, as it is after
+    /// that; or why there is no worker and none to come.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn call_worker(self) -> Result<u32, NoWorker> {
         // Pairs with the fences of `Seated::announce` and of `enter_phase`.
         fence(Ordering::SeqCst);
         let phase = self.phase();
@@ -78,10 +88,45 @@ impl<'p> Raw<'p> {
         if !(someone_is_idle && self.wake_idle_worker())
             && let Some(port) = self.port_in(phase)
         {
-            port.no_idle_worker();
-            return self.phase();
+            port.no_idle_worker()?;
+            return Ok(self.phase());
         }
-        phase
+        Ok(phase)
+    }
+
+    /// How many workers have something to do: see [`PoolRef::workers_wanted`](crate::PoolRef::workers_wanted).
+    pub(crate) fn workers_wanted(self) -> usize {
+        // A bit for each worker that is at work, by its number.
+        let mut at_work = [0_u32; 1 << (RUNNER_BITS - 5)];
+        let mut queued = 0;
+        for index in self.used_slots() {
+            let state = self.slot(index).state.load();
+            if state.has(DONE | PROMISED) {
+                continue;
+            }
+            if state.has(BUSY) {
+                let Some(number) = state.runner().checked_sub(1).map(usize::from) else {
+                    continue;
+                };
+                // Relaxed: a count, which is out of date at once.
+                let lent = self
+                    .seats()
+                    .get(number)
+                    .is_none_or(|seat| seat.flags.load(Ordering::Relaxed) & LENT != 0);
+                if let Some(word) = at_work.get_mut(number / 32)
+                    && !lent
+                {
+                    *word |= 1 << (number % 32);
+                }
+            } else if state.has(QUEUED) {
+                queued += 1;
+            }
+        }
+        queued
+            + at_work
+                .iter()
+                .map(|word| word.count_ones() as usize)
+                .sum::<usize>()
     }
 
     /// Wakes an idle worker that nobody has claimed. False if there is none.
@@ -623,8 +668,9 @@ mod tests {
             f(&crate::SpinWorker);
         }
 
-        fn no_idle_worker(&self) {
+        fn no_idle_worker(&self) -> Result<(), NoWorker> {
             self.0.fetch_add(1, Relaxed);
+            Ok(())
         }
     }
 

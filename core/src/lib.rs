@@ -162,7 +162,7 @@ mod worker;
 pub use crate::error::CodecError;
 pub use crate::{
     error::{
-        BrokenReason, CallbackError, InitError, JobError, LossReason, Panic, RunError,
+        BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic, RunError,
         ShutdownError, SubmitError,
     },
     executor::Executor,

@@ -230,6 +230,7 @@ where
                     return;
                 }
                 Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
+                Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
                 Err(_) => Err(JobError::ShutDown),
             };
             // There is room: checked above.

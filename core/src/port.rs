@@ -7,7 +7,10 @@
 
 use core::{task::Waker, time::Duration};
 
-use crate::{error::Panic, lifecycle::Pending};
+use crate::{
+    error::{NoWorker, Panic},
+    lifecycle::Pending,
+};
 
 /// A way for one execution context to sleep until something wakes it.
 ///
@@ -118,9 +121,17 @@ pub unsafe trait Port: Sync {
         Ok(())
     }
 
-    /// Work was queued and there was no sleeping worker to wake for it. A pool that starts workers
-    /// on demand starts one here; the default does nothing.
-    fn no_idle_worker(&self) {}
+    /// Work was queued and there was no sleeping worker to wake for it. A pool that starts workers on demand starts
+    /// one here if fewer are there than [`workers_wanted`](crate::PoolRef::workers_wanted); the default does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no worker at all, and none could be started. The submit that queued the work takes it back and
+    /// fails with [`SubmitError::NoWorker`](crate::SubmitError::NoWorker). What queued itself, such as a task that
+    /// was woken, stays queued for the first worker that comes.
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
+        Ok(())
+    }
 
     /// What [`run_pending`](crate::StaticPool::run_pending) does only where there is a port, so that a
     /// program without one has no code for it. Neither to be defined nor called.

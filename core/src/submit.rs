@@ -11,7 +11,7 @@ use core::{
 
 use crate::{
     block::Wait,
-    error::{Blocked, SubmitError},
+    error::{Blocked, NoWorker, SubmitError},
     future::JobFuture,
     job::{
         BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf, capacity,
@@ -124,9 +124,10 @@ impl<'p> Raw<'p> {
         }
         let scoped = if KEPT > 0 { SCOPED } else { 0 };
         let task = if J::SUSPEND.is_some() { TASK } else { 0 };
-        if self.launch(slot, index, priority, QUEUED | HANDLE | scoped | task) {
+        let bits = QUEUED | HANDLE | scoped | task;
+        let Err(refused) = self.launch(slot, index, priority, bits) else {
             return Ok(slot);
-        }
+        };
         // SAFETY: taken back before anybody began it: the job is there, and the caller's.
         let job = unsafe { Stored::<J, S, BYTES, KEPT>::take(slot.payload()) };
         self.leave_slot(slot, BUSY | HANDLE);
@@ -134,19 +135,36 @@ impl<'p> Raw<'p> {
         // who come here at the same time, one takes both out.
         self.wake_all_workers();
         self.reap();
-        Err(self.refusal(priority).map(|()| job))
+        Err(match refused {
+            Some(reason) => SubmitError::NoWorker(job, reason),
+            None => self.refusal(priority).map(|()| job),
+        })
     }
 
-    /// Queues the job in a slot, whose state is then these bits, and wakes a worker. False if the pool has come
-    /// to its end meanwhile: the job was taken back.
+    /// Queues the job in a slot, whose state is then these bits, and wakes a worker. An error: the job was taken
+    /// back, since the pool has come to its end meanwhile, or since there is no worker, for this reason.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn launch(self, slot: SlotRef<'p>, index: u16, priority: usize, bits: u32) -> bool {
+    fn launch(
+        self,
+        slot: SlotRef<'p>,
+        index: u16,
+        priority: usize,
+        bits: u32,
+    ) -> Result<(), Option<NoWorker>> {
         slot.state.occupy(priority, bits);
         self.enqueue(index, priority);
-        // After the fence in `wake_worker`: if the pool's end began before the push, it is seen
+        // After the fence in `call_worker`: if the pool's end began before the push, it is seen
         // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
-        let phase = self.wake_worker();
-        phase & (SHUT_DOWN | BROKEN) == 0 || !slot.state.take_back()
+        let refused = match self.call_worker() {
+            Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => return Ok(()),
+            Ok(_) => None,
+            Err(reason) => Some(reason),
+        };
+        if slot.state.take_back() {
+            Err(refused)
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits until a slot is free, or was for a moment, or the pool takes no more work.
@@ -186,6 +204,15 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// The same pool, submitting at `priority`. See [`StaticPool::at`](crate::StaticPool::at).
     pub fn at(self, priority: usize) -> Self {
         Self { priority, ..self }
+    }
+
+    /// How many workers have something to do: one for each job that is queued, and one for each worker that is at
+    /// work on jobs, however many wait on its stack. For a [`Port`](crate::Port) that starts workers on demand.
+    ///
+    /// Promises want no worker, and neither do callers that run jobs while they block. From any context. Costs
+    /// O(SLOTS), and is out of date at once if others use the pool.
+    pub fn workers_wanted(self) -> usize {
+        self.raw.workers_wanted()
     }
 
     /// See [`StaticPool::submit`](crate::StaticPool::submit).

@@ -40,8 +40,8 @@ where
 ///
 /// # Errors
 ///
-/// How the job ended, if not with a result; [`JobError::ShutDown`] or [`JobError::Broken`] if the
-/// pool did not take it.
+/// How the job ended, if not with a result; [`JobError::ShutDown`], [`JobError::Broken`] or
+/// [`JobError::NoWorker`] if the pool did not take it.
 ///
 /// ```
 /// use corepool_std::{ThreadPool, to_thread};
@@ -64,6 +64,7 @@ where
     match pool.submit_async(job).await {
         Ok(future) => future.cancel_on_drop().await,
         Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
+        Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
         Err(_) => Err(JobError::ShutDown),
     }
 }

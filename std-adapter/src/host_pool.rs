@@ -10,7 +10,7 @@ use std::{
 };
 
 use corepool::{
-    ContextId, LentPool, Panic, Parker, PoolConfig, PoolRef, Port, ShutdownError, Spill,
+    ContextId, LentPool, NoWorker, Panic, Parker, PoolConfig, PoolRef, Port, ShutdownError, Spill,
 };
 
 use crate::{
@@ -127,13 +127,14 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
         port::catch_panic(f)
     }
 
-    fn no_idle_worker(&self) {
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
         // Most often nothing is to be done. All who submit come by here: no count of theirs is touched.
         if !self.has_all_threads()
             && let Some(pool) = self.pool.upgrade()
         {
             pool.start_worker();
         }
+        Ok(())
     }
 
     fn unobserved_failure(&self, panic: Panic) {

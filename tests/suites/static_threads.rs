@@ -18,14 +18,17 @@ mod static_pool_tests {
 
     use corepool::{
         AsCompletedError, BrokenReason, ContextId, FutureSet, InitError, JobError, JobFuture,
-        JobId, LossReason, MapError, MapOptions, OnLoss, Panic, Parker, Port, ReturnWhen, RunError,
-        ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId,
+        JobId, LossReason, MapError, MapOptions, NoWorker, OnLoss, Panic, Parker, Port, ReturnWhen,
+        RunError, ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId,
         as_completed, wait,
     };
-    use corepool_std::{HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with};
-    use corepool_tests::{Drops, Gate, TellsOfParking};
+    use corepool_std::{
+        HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with, to_thread,
+    };
+    use corepool_tests::{Drops, Gate, LONG, TellsOfParking};
     #[cfg(target_os = "linux")]
     use corepool_tests::{is_child, limit_address_space, must_pass_in_child};
+    use futures_lite::future::block_on;
 
     /// CPython: `ExecutorTest.test_max_workers_negative`.
     #[test]
@@ -196,8 +199,9 @@ mod static_pool_tests {
             HostPort.with_parker(f);
         }
 
-        fn no_idle_worker(&self) {
+        fn no_idle_worker(&self) -> Result<(), NoWorker> {
             self.0.shutdown(false, false).unwrap();
+            Ok(())
         }
     }
 
@@ -213,6 +217,121 @@ mod static_pool_tests {
         };
         assert_eq!(job(), 7);
         assert_eq!(POOL.free_slots(), POOL.capacity());
+    }
+
+    /// Has no worker to start.
+    struct StartsNone;
+
+    const NONE: NoWorker = NoWorker("as asked for");
+
+    // SAFETY: contexts are those of the host's port, and no panic is caught.
+    unsafe impl Port for StartsNone {
+        fn context(&self) -> ContextId {
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            HostPort.with_parker(f);
+        }
+
+        fn no_idle_worker(&self) -> Result<(), NoWorker> {
+            Err(NONE)
+        }
+    }
+
+    /// Whatever submits says that no worker can be started, and gives back what it was given.
+    #[test]
+    fn a_submit_for_which_no_worker_can_be_started_fails_with_the_ports_reason() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        assert!(POOL.install(&StartsNone));
+        let (promise, mut unharmed) = POOL.promise().unwrap();
+        let error = POOL.submit(|| 7).map(drop).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the pool has no worker, and could not start one: try again later: as asked for"
+        );
+        assert!(matches!(error, SubmitError::NoWorker(job, NONE) if job() == 7));
+        let error = POOL.submit_blocking(|| 7).map(drop).unwrap_err();
+        assert!(matches!(error, SubmitError::NoWorker(_, NONE)));
+        let error = POOL.submit_timeout(|| 7, LONG).map(drop).unwrap_err();
+        assert!(matches!(error, SubmitError::NoWorker(_, NONE)));
+        let error = block_on(POOL.submit_async(|| 7)).map(drop).unwrap_err();
+        assert!(matches!(error, SubmitError::NoWorker(_, NONE)));
+        let error = POOL.spawn(async { 7 }).map(drop).unwrap_err();
+        assert!(matches!(error, SubmitError::NoWorker(_, NONE)));
+        let error = POOL.scope(|scope| scope.submit(|| 7).map(drop).unwrap_err().map(drop));
+        assert!(matches!(error, SubmitError::NoWorker((), NONE)));
+        let mut results = POOL.map(0..2, |n: u32| n);
+        assert!(matches!(
+            results.next(),
+            Some(Err(JobError::NoWorker(NONE)))
+        ));
+        drop(results);
+        let error = block_on(to_thread(POOL.handle(), || 7)).unwrap_err();
+        assert!(matches!(error, JobError::NoWorker(NONE)));
+        // Nothing else has changed.
+        assert_eq!(POOL.free_slots(), POOL.capacity() - 1);
+        assert_eq!(POOL.broken_reason(), None);
+        assert!(!unharmed.done());
+        promise.set_result(7).unwrap();
+        assert_eq!(unharmed.try_result().unwrap().unwrap(), 7);
+    }
+
+    /// A job that a worker has begun is not taken back, and its submit succeeds.
+    #[test]
+    fn a_job_that_was_begun_meanwhile_is_not_refused() {
+        struct RunsIt(&'static StaticPool<4, 64>);
+        // SAFETY: contexts are those of the host's port, and no panic is caught.
+        unsafe impl Port for RunsIt {
+            fn context(&self) -> ContextId {
+                HostPort.context()
+            }
+
+            fn now(&self) -> Option<Duration> {
+                HostPort.now()
+            }
+
+            fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+                HostPort.with_parker(f);
+            }
+
+            fn no_idle_worker(&self) -> Result<(), NoWorker> {
+                assert_eq!(self.0.run_pending(1), 1);
+                Err(NONE)
+            }
+        }
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        static PORT: RunsIt = RunsIt(&POOL);
+        assert!(POOL.install(&PORT));
+        assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
+    }
+
+    /// What a port goes by that starts workers on demand.
+    #[test]
+    fn a_worker_is_wanted_for_each_queued_job_and_for_each_stack_with_jobs() {
+        static POOL: StaticPool<8, 64> = StaticPool::new();
+        let pool = POOL.handle();
+        let (_promise, _never) = POOL.promise::<()>().unwrap();
+        assert_eq!(pool.workers_wanted(), 0);
+        let jobs = [(); 2].map(|()| POOL.submit(|| ()).unwrap());
+        assert_eq!(pool.workers_wanted(), 2);
+        let [done, cancelled] = jobs;
+        assert!(cancelled.cancel());
+        assert_eq!(pool.workers_wanted(), 1);
+        let workers = run_workers(&POOL, 1).unwrap();
+        done.result().unwrap();
+        // One job waits for another, on the same stack.
+        let wanted = POOL.submit(move || {
+            let inner = POOL.submit(move || pool.workers_wanted()).unwrap();
+            (pool.workers_wanted(), inner.result().unwrap())
+        });
+        assert_eq!(wanted.unwrap().result().unwrap(), (2, 1));
+        drop(workers);
+        assert_eq!(pool.workers_wanted(), 0);
     }
 
     /// A worker for which the pool has no place is told so.

@@ -165,6 +165,10 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
                 Err(SubmitError::Broken(_, reason)) => {
                     self.chunks.push_back((size, Err(JobError::Broken(reason))));
                 }
+                Err(SubmitError::NoWorker(_, reason)) => {
+                    self.chunks
+                        .push_back((size, Err(JobError::NoWorker(reason))));
+                }
                 Err(_) => self.chunks.push_back((size, Err(JobError::ShutDown))),
             }
         }
@@ -217,6 +221,7 @@ fn same(error: &JobError) -> JobError {
         JobError::Broken(reason) => JobError::Broken(*reason),
         JobError::Codec(error) => JobError::Codec(*error),
         JobError::ShutDown => JobError::ShutDown,
+        JobError::NoWorker(reason) => JobError::NoWorker(*reason),
         JobError::Panicked(_) => JobError::Panicked(from_payload(Box::new(
             "encoding or decoding the chunk panicked",
         ))),

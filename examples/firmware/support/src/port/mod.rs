@@ -29,7 +29,7 @@ use core::{
     time::Duration,
 };
 
-use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
+use corepool::{ContextId, NoWorker, Parker, Port, SpinWorker, Worker};
 use portable_atomic::{AtomicBool, Ordering};
 
 pub use self::{
@@ -106,9 +106,10 @@ unsafe impl Port for OneCore {
         self.pend.is_none()
     }
 
-    fn no_idle_worker(&self) {
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
         if let Some(pend) = self.pend {
             pend();
         }
+        Ok(())
     }
 }
