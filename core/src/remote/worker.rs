@@ -193,6 +193,8 @@ pub struct RemoteWorker<'b, L, const WINDOW: usize = 4> {
     inbox: Inbox<'b>,
     /// Of the last session; no two that follow each other are equal.
     session: u8,
+    /// Whether there has been a session.
+    met: bool,
 }
 
 impl<L, const WINDOW: usize> fmt::Debug for RemoteWorker<'_, L, WINDOW> {
@@ -221,7 +223,14 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
             outbox: Outbox::new(buffers.outbox),
             inbox: Inbox::new(buffers.inbox),
             session: 0,
+            met: false,
         }
+    }
+
+    /// Whether the other side has ever answered as one that knows the same jobs. If it has not, what
+    /// is at the other end may be no worker at all.
+    pub fn has_met(&self) -> bool {
+        self.met
     }
 
     /// The link.
@@ -647,6 +656,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 theirs: theirs_key,
             });
         }
+        self.side.met = true;
         self.session = Some(Peer {
             frame: usize::try_from(theirs.frame).unwrap_or(usize::MAX),
             window: usize::from(theirs.window).max(1),

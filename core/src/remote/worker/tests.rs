@@ -100,6 +100,42 @@ fn run<const SLOTS: usize>(
 }
 
 #[test]
+fn it_says_whether_the_other_side_has_ever_answered() {
+    for answers in [false, true] {
+        let pool: &'static Pool = Box::leak(Box::new(Pool::new()));
+        let machine: &'static Machine = Box::leak(Box::new(Machine(AtomicU64::new(0))));
+        assert!(pool.install(machine));
+        let job = pool.submit_remote(Double(4)).unwrap();
+        pool.shutdown(false, false).unwrap();
+        let link = Scripted::new(|message, says: &mut Says| match message {
+            ToServer::Hello(hello) if answers => says.say(ToClient::Welcome(hello)),
+            ToServer::Request { id, .. } => says.say_with(ToClient::Result { id }, 8_u8),
+            _ => {}
+        });
+        let sleeper = Sleeper {
+            machine,
+            sleeps: AtomicU32::new(0),
+            faulty: false,
+        };
+        let buffers = Buffers {
+            outbox: &mut [0; 64],
+            inbox: &mut [0; 64],
+        };
+        let config = RemoteConfig {
+            patience: Some(Duration::from_millis(10)),
+            ..config()
+        };
+        let mut worker = RemoteWorker::<_>::new(link, &JOBS, buffers, config);
+        assert!(!worker.has_met());
+        let end = worker.run(pool.handle(), &sleeper);
+        assert_eq!(end.is_ok(), answers, "{end:?}");
+        assert_eq!(worker.has_met(), answers);
+        drop(worker);
+        assert!(job.cancel() || answers);
+    }
+}
+
+#[test]
 fn patience_ends_even_if_the_other_side_starts_anew_all_the_time() {
     static POOL: Pool = Pool::new();
     let config = RemoteConfig {
