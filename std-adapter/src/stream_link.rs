@@ -4,18 +4,28 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{ErrorKind, Read, Write},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    num::NonZeroUsize,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::Waker,
     thread,
 };
 
 use corepool::{LossReason, remote::Link};
 
+use crate::port;
+
+/// How many bytes a link holds by default: some of the longest frames that boards send.
+const HOLDS: NonZeroUsize = NonZeroUsize::new(64 << 10).unwrap();
+
 /// A [`Link`] over a stream: to a board at a serial port, with which a host shares work or tests it.
 ///
-/// A thread reads what arrives, as long as the stream lasts: also after the link is gone, until the
-/// next byte. Sending waits for a stream that takes nothing; give the pool's threads something else
-/// to do than to be remote workers, if that matters.
+/// A thread reads what arrives, and holds it until the link is asked for it: 64 KiB of it, or
+/// [another number of bytes](Self::holding). When that is full, the thread waits until there is room, so
+/// that a peer that sends without an end is held up by the stream, or loses what the stream drops. The
+/// thread ends with the stream, or after the link is gone: then a read that has begun is its last.
+///
+/// Sending waits for a stream that takes nothing; give the pool's threads something else to do than to
+/// be remote workers, if that matters.
 ///
 /// ```
 /// use std::os::unix::net::UnixStream;
@@ -31,14 +41,25 @@ use corepool::{LossReason, remote::Link};
 /// ```
 pub struct StreamLink<W> {
     writer: W,
-    arrived: Arc<Mutex<Arrived>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    arrived: Mutex<Arrived>,
+    /// Told when bytes are taken out, or the link is gone.
+    room: Condvar,
+    /// How many bytes are held at most.
+    holds: usize,
 }
 
 #[derive(Default)]
 struct Arrived {
     bytes: VecDeque<u8>,
-    waker: Option<Waker>,
+    /// Shared, so that no code of its own is called under the lock.
+    waker: Option<Arc<Waker>>,
     ended: bool,
+    /// Nobody asks any more.
+    dropped: bool,
 }
 
 const ENDED: LossReason = LossReason("the stream has ended");
@@ -50,41 +71,98 @@ impl<W: Write> StreamLink<W> {
     ///
     /// No thread can be started.
     pub fn new(reader: impl Read + Send + 'static, writer: W) -> std::io::Result<Self> {
-        let arrived = Arc::<Mutex<Arrived>>::default();
-        let shared = Arc::clone(&arrived);
+        Self::holding(HOLDS, reader, writer)
+    }
+
+    /// [`new`](Self::new), with another bound than 64 KiB for what has arrived and was not asked for
+    /// yet. A frame may be longer than that.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn holding(
+        bytes: NonZeroUsize,
+        reader: impl Read + Send + 'static,
+        writer: W,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            arrived: Mutex::default(),
+            room: Condvar::new(),
+            holds: bytes.get(),
+        });
+        let readers = Arc::clone(&shared);
         thread::Builder::new()
             .name(String::from("stream-link"))
-            .spawn(move || read_all(reader, &shared))?;
-        Ok(Self { writer, arrived })
+            .spawn(move || {
+                // However it ends, and a reader may panic.
+                let _end = End(&readers);
+                readers.take_in(reader);
+            })?;
+        Ok(Self { writer, shared })
     }
 }
 
-fn lock(arrived: &Mutex<Arrived>) -> MutexGuard<'_, Arrived> {
-    // Bytes have no state that a panic could leave broken.
-    arrived.lock().unwrap_or_else(PoisonError::into_inner)
-}
+impl Shared {
+    fn arrived(&self) -> MutexGuard<'_, Arrived> {
+        // Bytes have no state that a panic could leave broken.
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-fn read_all(mut reader: impl Read, arrived: &Arc<Mutex<Arrived>>) {
-    let mut buffer = [0; 1_024];
-    while Arc::strong_count(arrived) > 1 {
-        let count = match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) => match error.kind() {
-                ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut => continue,
-                _ => break,
-            },
-        };
-        let mut arrived = lock(arrived);
-        arrived.bytes.extend(&buffer[..count]);
-        if let Some(waker) = &arrived.waker {
-            waker.wake_by_ref();
+    /// Reads until the stream or the link has ended.
+    fn take_in(&self, mut reader: impl Read) {
+        let mut buffer = [0; 1_024];
+        while let Some(room) = self.wait_for_room() {
+            let most = room.min(buffer.len());
+            let count = match reader.read(&mut buffer[..most]) {
+                Ok(0) => return,
+                Ok(count) => count,
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        continue;
+                    }
+                    _ => return,
+                },
+            };
+            self.tell(|arrived| arrived.bytes.extend(&buffer[..count]));
         }
     }
-    let mut arrived = lock(arrived);
-    arrived.ended = true;
-    if let Some(waker) = &arrived.waker {
-        waker.wake_by_ref();
+
+    /// Waits until there is room for so many bytes, at least one. `None`: the link is gone.
+    fn wait_for_room(&self) -> Option<usize> {
+        let arrived = self.room.wait_while(self.arrived(), |arrived| {
+            !arrived.dropped && arrived.bytes.len() >= self.holds
+        });
+        let arrived = arrived.unwrap_or_else(PoisonError::into_inner);
+        (!arrived.dropped).then(|| self.holds - arrived.bytes.len())
+    }
+
+    /// Changes what has arrived, and wakes the one who waits for it: not under the lock, since a waker
+    /// may do anything.
+    fn tell(&self, change: impl FnOnce(&mut Arrived)) {
+        let mut arrived = self.arrived();
+        change(&mut arrived);
+        let waker = arrived.waker.clone();
+        drop(arrived);
+        if let Some(waker) = waker {
+            // The thread reads on even if it panics.
+            let _ = port::catch_panic(&mut || waker.wake_by_ref());
+        }
+    }
+}
+
+/// The reading thread's end.
+struct End<'s>(&'s Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.tell(|arrived| arrived.ended = true);
+    }
+}
+
+impl<W> Drop for StreamLink<W> {
+    fn drop(&mut self) {
+        self.shared.arrived().dropped = true;
+        self.shared.room.notify_one();
     }
 }
 
@@ -106,7 +184,7 @@ impl<W: Write> Link for StreamLink<W> {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
-        let mut arrived = lock(&self.arrived);
+        let mut arrived = self.shared.arrived();
         if arrived.bytes.is_empty() && arrived.ended && !buffer.is_empty() {
             return Err(ENDED);
         }
@@ -114,18 +192,157 @@ impl<W: Write> Link for StreamLink<W> {
         for (place, byte) in buffer.iter_mut().zip(arrived.bytes.drain(..count)) {
             *place = byte;
         }
+        drop(arrived);
+        if count > 0 {
+            self.shared.room.notify_one();
+        }
         Ok(count)
     }
 
     fn wake_on_data(&mut self, waker: &Waker) {
-        lock(&self.arrived).waker = Some(waker.clone());
+        let waker = Arc::new(waker.clone());
+        // The old one is dropped after the lock is free.
+        let _old = self.shared.arrived().waker.replace(waker);
     }
 }
 
 impl<W> fmt::Debug for StreamLink<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrived = self.shared.arrived();
+        let (held, ended) = (arrived.bytes.len(), arrived.ended);
+        drop(arrived);
         f.debug_struct("StreamLink")
-            .field("ended", &lock(&self.arrived).ended)
+            .field("held", &held)
+            .field("holds", &self.shared.holds)
+            .field("ended", &ended)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, sink},
+        sync::{
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+            mpsc,
+        },
+    };
+
+    use super::*;
+
+    const FEW: NonZeroUsize = NonZeroUsize::new(100).unwrap();
+
+    /// Sends without an end, and counts what it is asked for.
+    #[derive(Default)]
+    struct Babble {
+        given: AtomicUsize,
+        /// How much of it the test has taken, or is about to.
+        taken: AtomicUsize,
+        /// Whether it was asked for more than the link may hold.
+        too_much: AtomicBool,
+    }
+
+    struct Babbler(Arc<Babble>);
+
+    impl Read for Babbler {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let given = self.0.given.fetch_add(buffer.len(), Ordering::SeqCst) + buffer.len();
+            if given > self.0.taken.load(Ordering::SeqCst) + FEW.get() {
+                self.0.too_much.store(true, Ordering::SeqCst);
+            }
+            buffer.fill(7);
+            Ok(buffer.len())
+        }
+    }
+
+    fn await_true(condition: impl Fn() -> bool) {
+        while !condition() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_peer_that_sends_without_an_end_waits_for_room() {
+        let babble = Arc::new(Babble::default());
+        let reader = Babbler(Arc::clone(&babble));
+        let mut link = StreamLink::holding(FEW, reader, sink()).unwrap();
+        for round in 1..=10 {
+            let full = round * FEW.get();
+            await_true(|| babble.given.load(Ordering::SeqCst) >= full);
+            // A thread that does not wait has its chance to go on.
+            (0..100).for_each(|_| thread::yield_now());
+            babble.taken.fetch_add(FEW.get(), Ordering::SeqCst);
+            let mut rest = FEW.get();
+            while rest > 0 {
+                rest -= link.receive(&mut vec![0; rest]).unwrap();
+            }
+        }
+        assert!(!babble.too_much.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn a_reader_that_waits_for_room_ends_with_the_link() {
+        let babble = Arc::new(Babble::default());
+        let reader = Babbler(Arc::clone(&babble));
+        let link = StreamLink::holding(FEW, reader, sink()).unwrap();
+        await_true(|| babble.given.load(Ordering::SeqCst) >= FEW.get());
+        drop(link);
+        // The reader is gone, and with it its share.
+        await_true(|| Arc::strong_count(&babble) == 1);
+    }
+
+    /// Panics, as a driver might.
+    struct Faulty;
+
+    impl Read for Faulty {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            panic!("the driver fails");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_panics_is_the_end_of_the_link() {
+        let mut link = StreamLink::new(Faulty, sink()).unwrap();
+        let end = loop {
+            match link.receive(&mut [0; 8]) {
+                Ok(_) => thread::yield_now(),
+                Err(reason) => break reason,
+            }
+        };
+        assert_eq!(end, ENDED);
+    }
+
+    /// Gives what it is sent, and ends with the sender.
+    struct Channel(mpsc::Receiver<u8>);
+
+    impl Read for Channel {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Ok(byte) = self.0.recv() else {
+                return Ok(0);
+            };
+            buffer[0] = byte;
+            Ok(1)
+        }
+    }
+
+    /// Asks the link's lock for something, as a waker may that wakes a task in place.
+    struct Curious(Arc<Shared>, mpsc::Sender<usize>);
+
+    impl std::task::Wake for Curious {
+        fn wake(self: Arc<Self>) {
+            let _ = self.1.send(self.0.arrived().bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_waker_is_called_without_the_lock() {
+        let (bytes, reader) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let mut link = StreamLink::new(Channel(reader), sink()).unwrap();
+        let waker = Arc::new(Curious(Arc::clone(&link.shared), tell));
+        link.wake_on_data(&waker.into());
+        bytes.send(1).unwrap();
+        assert_eq!(told.recv(), Ok(1));
     }
 }
