@@ -8,7 +8,7 @@ use std::{
 };
 
 use corepool::{
-    JobError, JobFuture, SubmitError,
+    CodecError, JobError, JobFuture, SubmitError,
     remote::{JobContext, RemoteJob},
 };
 use postcard_schema::{
@@ -197,7 +197,9 @@ impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
             self.submit_ahead();
             let (size, chunk) = self.chunks.pop_front()?;
             self.results = match chunk.and_then(JobFuture::result) {
-                Ok(results) => Results::Ended(results.into_iter()),
+                Ok(results) if results.len() == size => Results::Ended(results.into_iter()),
+                // Nobody knows which of them are of which job.
+                Ok(_) => Results::Lost(size, JobError::Codec(CodecError::ResultRefused)),
                 Err(error) => Results::Lost(size, error),
             };
         }
