@@ -3,16 +3,19 @@
 use std::{
     any::Any,
     cell::Cell,
+    fmt,
     fs::File,
     io::{self, ErrorKind, Read, Write},
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
-    process,
+    process::{self, ExitStatus},
     rc::Rc,
     task::Waker,
     thread,
     time::Duration,
 };
+#[cfg(target_os = "linux")]
+use std::{ffi::CString, path::Path};
 
 use corepool::{
     LossReason, Parker,
@@ -20,18 +23,34 @@ use corepool::{
 };
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    process::{Signal, getpid, kill_process},
+    io::Errno,
+    net::send,
+    process::{Pid, Signal, getpid, kill_process},
 };
 
-use super::ASKED;
+use super::{
+    asked::{self, Asked},
+    system::{WITHOUT_SIGNAL, end_of_process, send_without_signal},
+};
 use crate::panic::message;
 
 /// How the exit status says that the initializer failed.
 const INITIALIZER_FAILED: i32 = 70;
+/// How it says that the program must not be a worker.
+const REFUSED: i32 = 77;
+
+/// Whether a child that ended so has said why there is no worker.
+pub(super) fn says_why(status: Option<ExitStatus>) -> bool {
+    let code = status.and_then(|status| status.code());
+    matches!(code, Some(INITIALIZER_FAILED | REFUSED))
+}
 
 /// If this process was started to be a worker, is one, and exits when there is no more to do;
-/// returns at once if not. To be called first in `main`, with the table that the
-/// [`ProcessPool`](super::ProcessPool) is made with.
+/// returns at once if not. To be called first in `main`, before any other thread is started, with the
+/// table that the [`ProcessPool`](super::ProcessPool) is made with.
+///
+/// A program that has not called it can make no pool of children that run it again: they would make
+/// pools in turn.
 pub fn run_worker_if_asked(jobs: &'static JobTable) {
     run_worker_with(jobs, || Ok(()));
 }
@@ -48,28 +67,39 @@ pub fn run_worker_if_asked(jobs: &'static JobTable) {
 /// });
 /// ```
 pub fn run_worker_with(jobs: &'static JobTable, initializer: impl FnOnce() -> Result<(), String>) {
-    let Some(frame) = std::env::var_os(ASKED) else {
+    let Some(asked) = asked::look() else {
         return;
     };
-    // The children of this process have the variable, too, but no socket as their input.
-    let Some(socket) = socket_on_stdin() else {
-        return;
-    };
-    let frame = frame.to_str().and_then(|frame| frame.parse().ok());
-    let served = serve(jobs, socket, frame.unwrap_or(DEFAULT_FRAME), initializer);
+    let served = asked
+        .map_err(Failed::Refused)
+        .and_then(|asked| serve(jobs, asked, initializer));
     process::exit(match served {
         Ok(()) => 0,
-        Err(Failed::Initializer) => INITIALIZER_FAILED,
+        Err(Failed::Initializer(text)) => {
+            say(format_args!("the initializer failed: {text}"));
+            INITIALIZER_FAILED
+        }
+        Err(Failed::Refused(text)) => {
+            say(format_args!("no worker: {text}"));
+            REFUSED
+        }
         Err(Failed::System(error)) => {
-            eprintln!("a worker could not start: {error}");
+            say(format_args!("a worker could not start: {error}"));
             1
         }
     });
 }
 
+/// Tells the one who reads the standard error, if there is one.
+pub(super) fn say(text: fmt::Arguments<'_>) {
+    // At once, so that it is not mixed with lines of others; if it fails, nobody reads it.
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
 /// Why there is no worker.
 enum Failed {
-    Initializer,
+    Initializer(String),
+    Refused(String),
     System(io::Error),
 }
 
@@ -79,30 +109,28 @@ impl From<io::Error> for Failed {
     }
 }
 
-fn socket_on_stdin() -> Option<UnixStream> {
-    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    socket.local_addr().is_ok().then_some(socket)
-}
-
-/// How many bytes a frame may have if the parent does not say.
+/// How many bytes a frame may have if the application does not say.
 pub(super) const DEFAULT_FRAME: usize = 1 << 20;
 
 fn serve(
     jobs: &'static JobTable,
-    socket: UnixStream,
-    frame: usize,
+    asked: Asked,
     initializer: impl FnOnce() -> Result<(), String>,
 ) -> Result<(), Failed> {
+    let Asked {
+        socket,
+        frame,
+        parent,
+    } = asked;
     // A job that reads standard input is not to read the jobs that come.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
-    end_with_the_parent(&socket)?;
-    let initialized = catch_unwind(AssertUnwindSafe(initializer))
-        .unwrap_or_else(|_| Err(String::from("it panicked")));
-    if let Err(text) = initialized {
-        eprintln!("the initializer failed: {text}");
-        return Err(Failed::Initializer);
-    }
+    take_own_name();
+    end_with_the_parent(&socket, parent)?;
+    catch_unwind(AssertUnwindSafe(initializer))
+        .unwrap_or_else(|payload| Err(format!("it panicked: {}", message(&payload))))
+        .map_err(Failed::Initializer)?;
     socket.set_nonblocking(true)?;
+    send_without_signal(&socket)?;
     let full = Rc::new(Cell::new(false));
     let parker = SocketParker {
         socket: socket.try_clone()?,
@@ -119,17 +147,37 @@ fn serve(
     Ok(())
 }
 
-/// Ends this process when the other end of the socket is closed, whatever it is at.
-fn end_with_the_parent(socket: &UnixStream) -> std::io::Result<()> {
+/// Gives this process the name of its program, which it has not if it was started by another path.
+fn take_own_name() {
+    #[cfg(target_os = "linux")]
+    if let Some(program) = std::env::args_os().next()
+        && let Some(name) = Path::new(&program).file_name()
+        && let Ok(name) = CString::new(name.as_encoded_bytes())
+    {
+        // A process whose name nobody can set works as well.
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+/// Ends this process when the parent ends, whatever it is at: when the other end of the socket is
+/// closed, or, where the system can tell, when the process is gone that made it.
+fn end_with_the_parent(socket: &UnixStream, parent: Option<Pid>) -> io::Result<()> {
     let socket = socket.try_clone()?;
+    let parent = parent.and_then(end_of_process);
     thread::Builder::new()
         .name(String::from("parent-watch"))
         .spawn(move || {
             loop {
                 // Of a hang-up a poll tells even if it is not asked for.
-                let mut fds = [PollFd::new(&socket, PollFlags::empty())];
-                let ended = PollFlags::HUP | PollFlags::ERR;
-                if poll(&mut fds, None).is_ok() && fds[0].revents().intersects(ended) {
+                let mut fds = vec![PollFd::new(&socket, PollFlags::empty())];
+                fds.extend(
+                    parent
+                        .iter()
+                        .map(|parent| PollFd::new(parent, PollFlags::IN)),
+                );
+                let ended = PollFlags::HUP | PollFlags::ERR | PollFlags::IN;
+                let told = poll(&mut fds, None).is_ok();
+                if told && fds.iter().any(|fd| fd.revents().intersects(ended)) {
                     // A job may be at work, and hold any lock: no way out but this one is sure.
                     let _ = kill_process(getpid(), Signal::KILL);
                 }
@@ -161,16 +209,16 @@ const PARENT_GONE: LossReason = LossReason("the parent process is gone");
 
 impl Link for ParentLink {
     fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
-        match self.socket.write(bytes) {
+        match send(&self.socket, bytes, WITHOUT_SIGNAL) {
             Ok(count) => {
                 self.full.set(count < bytes.len());
                 Ok(count)
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(Errno::AGAIN) => {
                 self.full.set(true);
                 Ok(0)
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+            Err(Errno::INTR) => Ok(0),
             Err(_) => Err(PARENT_GONE),
         }
     }

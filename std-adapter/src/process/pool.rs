@@ -4,10 +4,16 @@ use std::{
     ffi::{OsStr, OsString},
     fmt, io,
     num::{NonZeroU32, NonZeroUsize},
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -21,8 +27,9 @@ use corepool::{
 use rustix::process::Signal;
 
 use super::{
-    ASKED,
-    child::DEFAULT_FRAME,
+    asked::{FRAMES, Question, Refusal, refusal},
+    child::{DEFAULT_FRAME, say},
+    descriptors::close_in_child,
     link::{ChildLink, OwnedChild, PollWorker},
     map::{Map, ZeroChunk},
     reason::loss_reason,
@@ -52,6 +59,16 @@ pub enum BuildError {
     FrameBytes(usize),
     /// The program of this process, which the children are to run, is not known.
     NoProgram(io::Error),
+    /// This program has not called [`run_worker_if_asked`](super::run_worker_if_asked). Its children
+    /// would not either: they would make pools in turn, with children that do the same.
+    ///
+    /// Call it first in `main`, or give a [`worker_program`](ProcessPoolBuilder::worker_program) that
+    /// does. The `main` of a binary of tests is libtest's; [the module](super#in-tests) says what to do
+    /// there.
+    NoWorkerEntry,
+    /// This process was started to be a worker, and has not become one: it has not called
+    /// [`run_worker_if_asked`](super::run_worker_if_asked), which is to come first in `main`.
+    IsToBeWorker,
 }
 
 impl fmt::Display for BuildError {
@@ -65,6 +82,14 @@ impl fmt::Display for BuildError {
             Self::NoProgram(error) => write!(
                 f,
                 "the program of this process is not known ({error}): give a worker_program"
+            ),
+            Self::NoWorkerEntry => f.write_str(
+                "this program has not called run_worker_if_asked, so that its children would start \
+                 children in turn: call it first in main, or give a worker_program that does",
+            ),
+            Self::IsToBeWorker => f.write_str(
+                "this process was started to be a worker, and has not called run_worker_if_asked: \
+                 call it first in main, before a pool is made",
             ),
         }
     }
@@ -86,6 +111,7 @@ pub struct ProcessPoolBuilder {
     frame_bytes: usize,
     start_timeout: Duration,
     on_loss: OnLoss,
+    own_process_group: bool,
 }
 
 impl fmt::Debug for ProcessPoolBuilder {
@@ -100,6 +126,7 @@ impl fmt::Debug for ProcessPoolBuilder {
             .field("frame_bytes", &self.frame_bytes)
             .field("start_timeout", &self.start_timeout)
             .field("on_loss", &self.on_loss)
+            .field("own_process_group", &self.own_process_group)
             .finish_non_exhaustive()
     }
 }
@@ -120,6 +147,9 @@ impl ProcessPoolBuilder {
 
     /// The program that the children run, in place of that of this process. Its `main` calls
     /// [`run_worker_if_asked`](super::run_worker_if_asked) with the same table.
+    ///
+    /// By default, on Linux, the children run what this process runs even if its file was replaced or
+    /// removed meanwhile, by an upgrade. Elsewhere they run the file that is there.
     pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
@@ -174,6 +204,17 @@ impl ProcessPoolBuilder {
         self
     }
 
+    /// Puts each child into a process group of its own. False by default.
+    ///
+    /// A terminal sends `SIGINT` for Ctrl-C, and `SIGQUIT`, `SIGTSTP` and `SIGHUP`, to the whole
+    /// foreground group. A program that handles Ctrl-C, to end its work in order, loses its workers to
+    /// it unless they are out of that group: their own action for the signal is to end. Out of it, they
+    /// end when the program does. They also go on when it is stopped by Ctrl-Z.
+    pub fn own_process_group(mut self, own: bool) -> Self {
+        self.own_process_group = own;
+        self
+    }
+
     /// Builds the pool. No child starts before the first job.
     ///
     /// # Errors
@@ -189,7 +230,7 @@ impl ProcessPoolBuilder {
         if !(1..=16).contains(&self.priorities) {
             return Err(BuildError::Priorities(self.priorities));
         }
-        if !(64..=1 << 30).contains(&self.frame_bytes) {
+        if !FRAMES.contains(&self.frame_bytes) {
             return Err(BuildError::FrameBytes(self.frame_bytes));
         }
         let max_jobs = match self.max_tasks_per_child.map(NonZeroU32::new) {
@@ -197,9 +238,19 @@ impl ProcessPoolBuilder {
             Some(some) => some,
             None => None,
         };
+        // With arguments of their own, they may well be led to it.
+        match refusal(self.program.is_none() && self.arguments.is_empty()) {
+            None => {}
+            Some(Refusal::NeverLooks) => return Err(BuildError::NoWorkerEntry),
+            Some(Refusal::IsToBeWorker) => {
+                // Whatever becomes of the error, the parent hears of it.
+                say(format_args!("{}", BuildError::IsToBeWorker));
+                return Err(BuildError::IsToBeWorker);
+            }
+        }
         let program = match self.program {
-            Some(program) => program,
-            None => std::env::current_exe().map_err(BuildError::NoProgram)?,
+            Some(file) => Program { file, name: None },
+            None => Program::own().map_err(BuildError::NoProgram)?,
         };
         let config = PoolConfig {
             slots: self.capacity,
@@ -221,8 +272,11 @@ impl ProcessPoolBuilder {
             arguments: self.arguments,
             environment: self.environment,
             frame_bytes: self.frame_bytes,
+            start_timeout: self.start_timeout,
+            own_process_group: self.own_process_group,
             remote: RemoteConfig {
-                patience: Some(self.start_timeout),
+                // The link's own time is over before, and it has more to say.
+                patience: self.start_timeout.checked_add(Duration::from_secs(1)),
                 on_timeout: OnTimeout::LoseLink,
                 on_loss: self.on_loss,
                 prefetch: Some(Duration::from_millis(1)),
@@ -234,6 +288,7 @@ impl ProcessPoolBuilder {
         };
         Ok(ProcessPool {
             inner: HostPool::new(config, threads, main),
+            forced: AtomicBool::new(false),
         })
     }
 }
@@ -245,6 +300,8 @@ impl ProcessPoolBuilder {
 /// `shutdown(true, false)`.
 pub struct ProcessPool {
     inner: Arc<HostPool<Children>>,
+    /// Whether its children were ended by a call.
+    forced: AtomicBool,
 }
 
 impl ProcessPool {
@@ -252,7 +309,9 @@ impl ProcessPool {
     ///
     /// # Panics
     ///
-    /// If the program of this process is not known: see [`BuildError::NoProgram`].
+    /// If the program of this process is not known, or has not called
+    /// [`run_worker_if_asked`](super::run_worker_if_asked): see [`BuildError::NoProgram`],
+    /// [`BuildError::NoWorkerEntry`] and [`BuildError::IsToBeWorker`].
     pub fn new(jobs: &'static JobTable) -> Self {
         Self::builder(jobs)
             .build()
@@ -273,6 +332,7 @@ impl ProcessPool {
             frame_bytes: DEFAULT_FRAME,
             start_timeout: Duration::from_secs(60),
             on_loss: OnLoss::Break,
+            own_process_group: false,
         }
     }
 
@@ -300,7 +360,8 @@ impl ProcessPool {
     /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the job is in the
     /// error.
     pub fn submit<J: RemoteJob>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
-        self.handle().submit_remote(job)
+        let submitted = self.handle().submit_remote(job);
+        submitted.map_err(|refused| self.refused(refused))
     }
 
     /// [`submit`](Self::submit), but waits for room if the pool is full.
@@ -312,7 +373,8 @@ impl ProcessPool {
         &self,
         job: J,
     ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
-        self.handle().submit_remote_blocking(job)
+        let submitted = self.handle().submit_remote_blocking(job);
+        submitted.map_err(|refused| self.refused(refused))
     }
 
     /// Has all jobs done, and iterates over their results in the jobs' order. They travel in chunks
@@ -321,7 +383,8 @@ impl ProcessPool {
     ///
     /// Chunks are submitted ahead of the result that is asked for, at most four for each worker. A job
     /// that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
-    /// error. Dropping the iterator cancels what does not run yet.
+    /// error; so it is if a chunk comes back with another number of results than it has jobs
+    /// ([`CodecError::ResultRefused`](corepool::CodecError::ResultRefused)). Dropping the iterator cancels what does not run yet.
     ///
     /// # Errors
     ///
@@ -344,7 +407,19 @@ impl ProcessPool {
         priority: usize,
         job: J,
     ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
-        self.handle().at(priority).submit_remote(job)
+        let submitted = self.handle().at(priority).submit_remote(job);
+        submitted.map_err(|refused| self.refused(refused))
+    }
+
+    /// A pool whose children were ended by a call is shut down, and not broken by their end.
+    fn refused<J>(&self, refused: SubmitError<J>) -> SubmitError<J> {
+        match refused {
+            // Acquire: pairs with the store in `signal_workers`, before which the pool was shut down.
+            SubmitError::Broken(job, _) if self.forced.load(Ordering::Acquire) => {
+                SubmitError::ShutDown(job)
+            }
+            refused => refused,
+        }
     }
 
     /// Ends the pool: no new work is taken. With `cancel_futures`, what is queued is cancelled; with
@@ -391,6 +466,10 @@ impl ProcessPool {
     fn signal_workers(&self, signal: Signal) {
         // Without `wait`, it does not fail.
         let _ = self.shutdown(false, true);
+        if self.handle().broken_reason().is_none() {
+            // Release: pairs with the load in `refused`.
+            self.forced.store(true, Ordering::Release);
+        }
         for child in self.inner.main.children().iter().flatten() {
             child.signal(signal);
         }
@@ -418,20 +497,46 @@ impl fmt::Debug for ProcessPool {
 /// What the pool's threads do: each looks after a child at a time.
 struct Children {
     jobs: &'static JobTable,
-    program: PathBuf,
+    program: Program,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     frame_bytes: usize,
+    start_timeout: Duration,
+    own_process_group: bool,
     remote: RemoteConfig,
     /// By the number of the thread.
     children: Mutex<Vec<Option<Arc<OwnedChild>>>>,
+}
+
+/// What the children run.
+struct Program {
+    file: PathBuf,
+    /// What they are told to be called; the file's name if nothing.
+    name: Option<OsString>,
+}
+
+impl Program {
+    /// The program of this process.
+    fn own() -> io::Result<Self> {
+        let file = std::env::current_exe()?;
+        if cfg!(target_os = "linux") {
+            // What this process runs, whatever the file's name stands for by now.
+            let name = std::env::args_os().next().unwrap_or(file.into_os_string());
+            let file = PathBuf::from("/proc/self/exe");
+            return Ok(Self {
+                file,
+                name: Some(name),
+            });
+        }
+        Ok(Self { file, name: None })
+    }
 }
 
 /// Why there is no child.
 enum Failed {
     Start(io::Error),
     Remote(RemoteError),
-    /// Whether it had come so far that it was sent a job.
+    /// Whether it was a worker.
     Lost(LossReason, bool),
 }
 
@@ -453,7 +558,8 @@ impl ThreadMain for Children {
                 Err(Failed::Remote(RemoteError::Run(_))) => return,
                 Err(Failed::Remote(error)) => return break_pool(pool, &error.to_string()),
                 Err(Failed::Start(error)) => {
-                    let text = format!("cannot start a worker process: {error}");
+                    let file = main.program.file.display();
+                    let text = format!("cannot start a worker process ({file}): {error}");
                     return break_pool(pool, &text);
                 }
             }
@@ -488,12 +594,11 @@ impl Children {
         let end = remote
             .run(pool.handle(), &worker)
             .map_err(|error| match error {
-                RemoteError::Lost(reason) => Failed::Lost(reason, worker.has_had_jobs()),
+                RemoteError::Lost(reason) => Failed::Lost(reason, remote.has_met()),
                 error => Failed::Remote(error),
             });
         if end.is_ok() {
-            // It has been said goodbye to.
-            remote.link_mut().why();
+            remote.link_mut().part();
         }
         drop(remote);
         if let Some(place) = self.children().get_mut(number) {
@@ -504,10 +609,19 @@ impl Children {
 
     fn start(&self, worker: &PollWorker, number: usize) -> io::Result<ChildLink> {
         let (ours, theirs) = UnixStream::pair()?;
-        let mut child = Command::new(&self.program)
+        let (variable, question) = Question::new(&theirs, self.frame_bytes)?.variable();
+        let mut command = Command::new(&self.program.file);
+        if let Some(name) = &self.program.name {
+            command.arg0(name);
+        }
+        if self.own_process_group {
+            command.process_group(0);
+        }
+        close_in_child(&mut command);
+        let mut child = command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env(ASKED, self.frame_bytes.to_string())
+            .env(variable, question)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::piped())
             .spawn()?;
@@ -518,7 +632,7 @@ impl Children {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         let link = worker
-            .link(ours, stderr, Arc::clone(&child))
+            .link(ours, stderr, Arc::clone(&child), self.start_timeout)
             .inspect_err(|_| child.kill())?;
         if let Some(place) = self.children().get_mut(number) {
             *place = Some(child);
