@@ -25,9 +25,15 @@
 use std::{
     cell::Cell,
     collections::HashSet,
+    ffi::OsStr,
     fs,
     io::Write,
-    process::{Command, ExitCode, Stdio},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    path::Path,
+    process::{Command, ExitCode, Output, Stdio},
     sync::{OnceLock, mpsc},
     thread,
     time::Duration,
@@ -233,15 +239,16 @@ impl RemoteJob for Hang {
     }
 }
 
-/// What the initializer has left.
+/// What the initializer has left, told when a gate is open.
 #[derive(Serialize, Deserialize, Schema)]
-struct Initialized;
+struct Initialized(String);
 
 impl RemoteJob for Initialized {
     type Output = Option<String>;
     const NAME: &'static str = "initialized";
 
-    fn run(self, _context: &mut JobContext<'_>) -> Option<String> {
+    fn run(self, context: &mut JobContext<'_>) -> Option<String> {
+        AtGate(self.0).run(context);
         INITIALIZED.get().cloned()
     }
 }
@@ -272,6 +279,138 @@ impl RemoteJob for Resources {
     }
 }
 
+/// Ends its process, and has had much to carry.
+#[derive(Serialize, Deserialize, Schema)]
+struct EndWithData(Ending, Vec<u8>);
+
+impl RemoteJob for EndWithData {
+    type Output = ();
+    const NAME: &'static str = "end_with_data";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        self.0.come();
+    }
+}
+
+/// Leaves a copy of its process, which has all that it has, notes the copy's number, and ends.
+#[derive(Serialize, Deserialize, Schema)]
+struct LeaveCopy(String);
+
+impl RemoteJob for LeaveCopy {
+    type Output = ();
+    const NAME: &'static str = "leave_copy";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        // SAFETY: the copy does nothing but wait to be killed.
+        let copy = unsafe { libc::fork() };
+        if copy == 0 {
+            loop {
+                // SAFETY: it may be called at any time.
+                unsafe { libc::pause() };
+            }
+        }
+        Note(self.0, copy.try_into().unwrap()).note();
+        Ending::Abort.come();
+    }
+}
+
+/// Whether the process, or one that it starts, has the variable that workers are asked by.
+#[derive(Serialize, Deserialize, Schema)]
+struct HasVariable;
+
+impl RemoteJob for HasVariable {
+    type Output = (bool, bool);
+    const NAME: &'static str = "has_variable";
+
+    fn run(self, _context: &mut JobContext<'_>) -> (bool, bool) {
+        let here = std::env::vars().any(|(name, _)| name == "COREPOOL_WORKER");
+        let output = Command::new("env").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("PATH="), "{text}");
+        (here, text.contains("COREPOOL_WORKER"))
+    }
+}
+
+/// The number of its process group, and what its process is called.
+#[derive(Serialize, Deserialize, Schema)]
+struct Names;
+
+impl RemoteJob for Names {
+    type Output = (i32, String);
+    const NAME: &'static str = "names";
+
+    fn run(self, _context: &mut JobContext<'_>) -> (i32, String) {
+        let name = fs::read_to_string("/proc/self/comm").unwrap();
+        // SAFETY: it has no preconditions.
+        (unsafe { libc::getpgrp() }, name.trim_end().to_owned())
+    }
+}
+
+/// Whether its process has this descriptor.
+#[derive(Serialize, Deserialize, Schema)]
+struct HasDescriptor(i32);
+
+impl RemoteJob for HasDescriptor {
+    type Output = bool;
+    const NAME: &'static str = "has_descriptor";
+
+    fn run(self, _context: &mut JobContext<'_>) -> bool {
+        // SAFETY: it reads a flag, if there is such a descriptor.
+        unsafe { libc::fcntl(self.0, libc::F_GETFD) != -1 }
+    }
+}
+
+/// Takes nothing more from its socket, and waits to be killed.
+#[derive(Serialize, Deserialize, Schema)]
+struct Deafen(String);
+
+impl RemoteJob for Deafen {
+    type Output = ();
+    const NAME: &'static str = "deafen";
+
+    fn run(self, context: &mut JobContext<'_>) {
+        for fd in 3..64 {
+            // SAFETY: of a socket, its end is told; of anything else, there is an error.
+            unsafe { libc::shutdown(fd, libc::SHUT_RD) };
+        }
+        AtGate(self.0).run(context);
+    }
+}
+
+/// A kind of job of which another program says that it knows it, and gives any number of results.
+#[derive(Debug, Serialize, Deserialize, Schema)]
+struct Double(u32);
+
+impl RemoteJob for Double {
+    type Output = u32;
+    const NAME: &'static str = "double";
+
+    fn run(self, _context: &mut JobContext<'_>) -> u32 {
+        self.0 * 2
+    }
+}
+
+/// What the other program takes for a chunk of [`Double`]: with the same key, and five results.
+#[derive(Serialize, Deserialize)]
+struct FiveOf(Vec<Double>);
+
+impl Schema for FiveOf {
+    const SCHEMA: &'static postcard_schema::schema::NamedType = <Chunk<Double> as Schema>::SCHEMA;
+}
+
+impl RemoteJob for FiveOf {
+    type Output = Vec<Result<u32, String>>;
+    const NAME: &'static str = "double";
+
+    fn run(self, _context: &mut JobContext<'_>) -> Self::Output {
+        (0..5).map(Ok).collect()
+    }
+}
+
+static DOUBLES: JobTable =
+    JobTable::new(&[JobEntry::of::<Double>(), JobEntry::of::<Chunk<Double>>()]);
+static FIVES: JobTable = JobTable::new(&[JobEntry::of::<Double>(), JobEntry::of::<FiveOf>()]);
+
 static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<Pow>(),
     JobEntry::of::<Chunk<Pow>>(),
@@ -288,6 +427,13 @@ static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<Note>(),
     JobEntry::of::<Chunk<Note>>(),
     JobEntry::of::<Resources>(),
+    JobEntry::of::<EndWithData>(),
+    JobEntry::of::<Chunk<EndWithData>>(),
+    JobEntry::of::<LeaveCopy>(),
+    JobEntry::of::<HasVariable>(),
+    JobEntry::of::<Names>(),
+    JobEntry::of::<HasDescriptor>(),
+    JobEntry::of::<Deafen>(),
 ]);
 
 // What the tests have in common.
@@ -317,8 +463,12 @@ fn wait_until_gone(id: u32) {
 }
 
 fn kill(id: u32) {
-    // SAFETY: to a child of this process that has not been waited for.
-    unsafe { libc::kill(id.try_into().unwrap(), libc::SIGKILL) };
+    signal(id, libc::SIGKILL);
+}
+
+fn signal(id: u32, signal: libc::c_int) {
+    // SAFETY: it has no preconditions. It goes to a child of this process, or a child's copy.
+    unsafe { libc::kill(id.try_into().unwrap(), signal) };
 }
 
 /// The text of the reason for which a worker was lost.
@@ -329,6 +479,30 @@ fn loss(error: JobError) -> &'static str {
         JobError::Broken(BrokenReason::Application(text)) => text,
         other => panic!("{other}"),
     }
+}
+
+/// Runs this program again, to do what `name` stands for in `main`, and gives what it has written.
+fn run_program(name: &str, value: impl AsRef<OsStr>) -> Output {
+    let program = std::env::current_exe().unwrap();
+    run_program_at(&program, name, value)
+}
+
+fn run_program_at(program: &Path, name: &str, value: impl AsRef<OsStr>) -> Output {
+    Command::new(program)
+        .env(name, value)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// What it has written to its standard output, if it has ended well.
+fn output_of(name: &str, value: impl AsRef<OsStr>) -> String {
+    written(&run_program(name, value))
+}
+
+fn written(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 fn assert_mentions(text: &str, what: &str) {
@@ -641,20 +815,37 @@ fn shutdown_no_wait() {
     assert_eq!(future.result().unwrap(), 49);
 }
 
-/// `test_shutdown_gh_132969_case_1`: a shutdown, not waited for, while a job cannot be encoded.
+/// `test_shutdown_gh_132969_case_1`: children of one task each, a job that fails between others, and a
+/// shutdown that is not waited for.
 fn shutdown_gh_132969_case_1() {
-    let pool = one_worker();
-    let bad = pool.submit(TroubleThere(Troublesome(IN_ENCODE))).unwrap();
-    pool.shutdown(false, false).unwrap();
-    assert!(matches!(
-        bad.result(),
-        Err(JobError::Codec(CodecError::Arguments))
-    ));
-    pool.shutdown(true, false).unwrap();
+    run_test_issue_gh_132969(2);
 }
 
-/// `test_shutdown_gh_132969_case_2`: likewise, with one that runs before it.
+/// `test_shutdown_gh_132969_case_2`: likewise, with more children than jobs.
 fn shutdown_gh_132969_case_2() {
+    run_test_issue_gh_132969(4);
+}
+
+fn run_test_issue_gh_132969(max_workers: usize) {
+    let pool = builder()
+        .max_workers(max_workers)
+        .max_tasks_per_child(1)
+        .build()
+        .unwrap();
+    let first = pool.submit(Pow(1, 1)).unwrap();
+    let fails = pool.submit(End(Ending::Panic)).unwrap();
+    let third = pool.submit(Pow(3, 1)).unwrap();
+    assert_eq!(first.result().unwrap(), 1);
+    assert!(matches!(fails.result(), Err(JobError::Panicked(_))));
+    pool.shutdown(false, false).unwrap();
+    // Here it is done even if nobody asks for it; Python's test stops at the failure.
+    assert_eq!(third.result().unwrap(), 3);
+    pool.shutdown(true, false).unwrap();
+    assert!(pool.worker_ids().is_empty());
+}
+
+/// A shutdown, not waited for, while a job cannot be encoded.
+fn shutdown_while_a_job_cannot_be_encoded() {
     let gate = FileGate::new();
     let pool = one_worker();
     let good = pool.submit(gate.job()).unwrap();
@@ -684,6 +875,21 @@ fn killed_child() {
         let reason = loss(error);
         assert_mentions(reason, "SIGKILL");
         assert_mentions(reason, &id.to_string());
+    }
+    assert_broken(&pool);
+}
+
+/// `test_broken_process_pool_traceback`: each future has an error of its own, which names the cause, the
+/// jobs included that did not run.
+fn broken_process_pool_traceback() {
+    let gates = [(); 3].map(|()| FileGate::new());
+    let pool = pool();
+    let futures = gates
+        .each_ref()
+        .map(|gate| pool.submit(gate.job()).unwrap());
+    kill(gates[0].wait_until_begun());
+    for future in futures {
+        assert_mentions(loss(future.result().unwrap_err()), "SIGKILL");
     }
     assert_broken(&pool);
 }
@@ -786,8 +992,25 @@ fn max_tasks_per_child() {
     wait_until_gone(ids[0]);
 }
 
-/// `test_max_tasks_per_child_pending_tasks_gh115634`: what is queued goes to the next child.
+/// `test_max_tasks_per_child_pending_tasks_gh115634`: what is queued goes to the next children, also when
+/// two retire at once.
 fn max_tasks_per_child_pending_tasks_gh115634() {
+    for (max_workers, max_tasks, jobs) in [(1, 2, 6), (2, 2, 8)] {
+        let pool = builder()
+            .max_workers(max_workers)
+            .max_tasks_per_child(max_tasks)
+            .build()
+            .unwrap();
+        let futures: Vec<_> = (0..jobs).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
+        for (n, future) in (0..).zip(futures) {
+            assert_eq!(future.result().unwrap(), n);
+        }
+        pool.shutdown(true, true).unwrap();
+    }
+}
+
+/// Each of several jobs has a child of its own, where a child has one task.
+fn one_task_per_child() {
     let pool = builder()
         .max_workers(1)
         .max_tasks_per_child(1)
@@ -832,20 +1055,30 @@ fn max_tasks_early_shutdown() {
     }
 }
 
-/// `test_force_shutdown_during_max_tasks_worker_exit`.
+/// `test_force_shutdown_during_max_tasks_worker_exit`: a child that ends at its limit of tasks is not
+/// replaced then, and what is queued fails. Python's queued jobs end as broken; here they are cancelled, as
+/// by any shutdown that cancels.
 fn force_shutdown_during_max_tasks_worker_exit() {
-    let pool = builder().max_tasks_per_child(1).build().unwrap();
-    let futures: Vec<_> = (0..6).map(|n| pool.submit(Pow(n, 1)).unwrap()).collect();
-    pool.kill_workers();
-    pool.shutdown(true, false).unwrap();
-    for (n, future) in (0..).zip(futures) {
-        match future.result() {
-            Ok(result) => assert_eq!(result, n),
-            Err(JobError::Cancelled | JobError::Broken(_) | JobError::WorkerLost(_)) => {}
-            Err(error) => panic!("{error}"),
+    for (force, signal) in FORCES {
+        let (gate, starts) = (FileGate::new(), Notes::new());
+        let pool = builder()
+            .max_workers(1)
+            .max_tasks_per_child(1)
+            .env("STARTS", starts.path())
+            .build()
+            .unwrap();
+        let running = pool.submit(gate.job()).unwrap();
+        let queued = [1, 2].map(|n| pool.submit(Pow(n, 1)).unwrap());
+        let id = gate.wait_until_begun();
+        force(&pool);
+        assert_mentions(loss(running.result().unwrap_err()), signal);
+        for future in queued {
+            assert!(matches!(future.result(), Err(JobError::Cancelled)));
         }
+        pool.shutdown(true, false).unwrap();
+        assert!(pool.worker_ids().is_empty());
+        assert_eq!(starts.read(), [id]);
     }
-    assert!(pool.worker_ids().is_empty());
 }
 
 /// `test_failed_worker_replacement_breaks_pool`.
@@ -867,10 +1100,9 @@ fn failed_worker_replacement_breaks_pool() {
     fs::remove_file(&program).unwrap();
     gate.open();
     first.result().unwrap();
-    assert_mentions(
-        loss(second.result().unwrap_err()),
-        "cannot start a worker process",
-    );
+    let reason = loss(second.result().unwrap_err());
+    assert_mentions(reason, "cannot start a worker process");
+    assert_mentions(reason, program.to_str().unwrap());
     assert_broken(&pool);
 }
 
@@ -892,12 +1124,35 @@ fn a_shutdown_whose_time_is_over_says_what_still_runs() {
     assert!(!exists(id));
 }
 
+/// What is queued is cancelled if that is asked for, and only then, whether there is time or not.
+fn a_shutdown_with_a_time_out_cancels_what_is_queued() {
+    for cancel in [true, false] {
+        let gate = FileGate::new();
+        let pool = one_worker();
+        let running = pool.submit(gate.job()).unwrap();
+        gate.wait_until_begun();
+        let queued = [1, 2].map(|n| pool.submit(Pow(n, 1)).unwrap());
+        pool.shutdown_timeout(Duration::ZERO, cancel).unwrap_err();
+        gate.open();
+        running.result().unwrap();
+        for (n, future) in (1..).zip(queued) {
+            match future.result() {
+                Ok(result) => assert_eq!((result, cancel), (n, false)),
+                Err(error) => assert!(matches!(error, JobError::Cancelled) && cancel),
+            }
+        }
+    }
+}
+
+/// `FORCE_SHUTDOWN_PARAMS`.
+const FORCES: [(fn(&ProcessPool), &str); 2] = [
+    (ProcessPool::kill_workers, "SIGKILL"),
+    (ProcessPool::terminate_workers, "SIGTERM"),
+];
+
 /// `test_force_shutdown_workers`, for both signals.
 fn force_shutdown_workers() {
-    for (force, signal) in [
-        (ProcessPool::kill_workers as fn(&ProcessPool), "SIGKILL"),
-        (ProcessPool::terminate_workers, "SIGTERM"),
-    ] {
+    for (force, signal) in FORCES {
         let gate = FileGate::new();
         let pool = one_worker();
         let running = pool.submit(gate.job()).unwrap();
@@ -931,18 +1186,24 @@ fn force_shutdown_workers_not_started_yet() {
     assert!(matches!(refused, SubmitError::ShutDown(_)));
 }
 
-/// `test_force_shutdown_workers_stops_pool`.
+/// `test_force_shutdown_workers_stops_pool`: it takes no work, since it is shut down.
 fn force_shutdown_workers_stops_pool() {
-    let pool = one_worker();
-    let id = pool.submit(ProcessId).unwrap().result().unwrap();
-    pool.terminate_workers();
-    let refused = pool.submit(Pow(1, 1)).map(drop).unwrap_err();
-    assert!(matches!(
-        refused,
-        SubmitError::ShutDown(_) | SubmitError::Broken(..)
-    ));
-    pool.shutdown(true, false).unwrap();
-    assert!(!exists(id));
+    for (force, _) in FORCES {
+        let pool = one_worker();
+        let id = pool.submit(ProcessId).unwrap().result().unwrap();
+        force(&pool);
+        for _ in 0..2 {
+            let refused = pool.submit(Pow(1, 1)).map(drop).unwrap_err();
+            assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused}");
+            let refused = pool.submit_blocking(Pow(1, 1)).map(drop).unwrap_err();
+            assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused}");
+            let refused = pool.submit_at(0, Pow(1, 1)).map(drop).unwrap_err();
+            assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused}");
+            // Nor does the children's end change it.
+            pool.shutdown(true, false).unwrap();
+        }
+        assert!(!exists(id));
+    }
 }
 
 /// A lost child costs its own jobs only, where the application says so.
@@ -958,6 +1219,45 @@ fn a_lost_child_is_replaced_if_that_is_asked_for() {
     assert_eq!(next.result().unwrap(), 27);
 }
 
+/// An idle child that is lost is replaced, as often as it is lost: it was a worker, if it had a job or not.
+fn an_idle_child_is_replaced_each_time_it_is_lost() {
+    let pool = builder()
+        .max_workers(1)
+        .on_loss(OnLoss::Continue)
+        .build()
+        .unwrap();
+    assert_eq!(pool.submit(Pow(3, 3)).unwrap().result().unwrap(), 27);
+    let mut ids = HashSet::new();
+    for _ in 0..4 {
+        let id = wait_for_worker_beside(&pool, &ids);
+        ids.insert(id);
+        kill(id);
+        wait_until_gone(id);
+    }
+    assert_eq!(pool.submit(Pow(3, 3)).unwrap().result().unwrap(), 27);
+}
+
+/// Waits until there is a child that was not there before and has become a worker.
+fn wait_for_worker_beside(pool: &ProcessPool, before: &HashSet<u32>) -> u32 {
+    loop {
+        if let [id] = pool.worker_ids()[..]
+            && !before.contains(&id)
+            && is_asleep(id)
+        {
+            return id;
+        }
+        thread::yield_now();
+    }
+}
+
+/// Whether a child waits for jobs: it has taken a name by which nobody calls it before.
+fn is_asleep(id: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{id}/task"));
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"));
+    threads.is_ok_and(|threads| threads.count() == 2)
+        && stat.is_ok_and(|stat| stat.contains(") S "))
+}
+
 /// A program that is no worker breaks the pool, whatever is asked for.
 fn a_program_that_is_no_worker_breaks_the_pool() {
     let pool = builder()
@@ -966,7 +1266,9 @@ fn a_program_that_is_no_worker_breaks_the_pool() {
         .build()
         .unwrap();
     let error = pool.submit(Pow(1, 1)).unwrap().result().unwrap_err();
-    assert_mentions(loss(error), "exit status: 1");
+    let reason = loss(error);
+    assert_mentions(reason, "exit status: 1");
+    assert_mentions(reason, "run_worker_if_asked");
     assert_broken(&pool);
 }
 
@@ -1016,11 +1318,7 @@ fn a_child_that_sends_a_malformed_frame_is_lost() {
 /// No descriptor is left when a pool is gone.
 fn no_descriptor_is_leaked() {
     // In a process of its own: other tests have theirs.
-    let output = Command::new(std::env::current_exe().unwrap())
-        .env("COUNT_DESCRIPTORS", "")
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = output_of("COUNT_DESCRIPTORS", "");
     let counts: Vec<_> = text.split_whitespace().collect();
     assert_eq!(counts.len(), 2, "{text}");
     assert_eq!(counts[0], counts[1]);
@@ -1070,21 +1368,350 @@ fn only_submit(path: String) {
     let _ = pool.submit(AtGate(path)).unwrap().result();
 }
 
+/// The start's time is over before the child is a worker: it is killed, and the reason says what was
+/// waited for.
+fn a_child_that_does_not_start_in_time_is_killed() {
+    let gate = FileGate::new();
+    let pool = builder()
+        .max_workers(1)
+        .env("GATE", gate.path())
+        .start_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let future = pool.submit(Pow(1, 1)).unwrap();
+    let reason = loss(future.result().unwrap_err());
+    assert_mentions(reason, "50ms (start_timeout)");
+    assert_broken(&pool);
+    pool.shutdown(true, false).unwrap();
+    assert!(pool.worker_ids().is_empty());
+}
+
+/// A child that is said goodbye to and stays is killed.
+fn a_child_that_does_not_exit_is_killed() {
+    let gate = FileGate::new();
+    let pool = builder()
+        .max_workers(1)
+        .env("STAY_AT", gate.path())
+        .build()
+        .unwrap();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    pool.shutdown(true, false).unwrap();
+    assert_eq!(gate.wait_until_begun(), id, "it was at its exit");
+    assert!(!exists(id));
+}
+
+/// A child has ended when it has, even if a copy of it holds all that it had.
+fn a_copy_of_a_child_does_not_hide_its_end() {
+    let notes = Notes::new();
+    let pool = one_worker();
+    let future = pool.submit(LeaveCopy(notes.path())).unwrap();
+    assert_mentions(loss(future.result().unwrap_err()), "SIGABRT");
+    assert_broken(&pool);
+    pool.shutdown(true, false).unwrap();
+    let [copy] = notes.read()[..] else {
+        panic!("one copy");
+    };
+    assert!(exists(copy));
+    kill(copy);
+}
+
+/// What the children write to their standard error is passed on to this process's.
+fn standard_error_is_passed_on() {
+    let output = run_program("END_A_CHILD", "");
+    assert_mentions(&written(&output), "exit status: 3");
+    assert_mentions(&String::from_utf8_lossy(&output.stderr), "about to exit");
+}
+
+/// Nobody reads the standard error of this process: that is no reason to fail.
+fn a_closed_standard_error_costs_nothing() {
+    let output = Command::new("sh")
+        .args(["-c", "exec \"$0\" 2>&-"])
+        .arg(std::env::current_exe().unwrap())
+        .env("END_A_CHILD", "")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_mentions(&written(&output), "exit status: 3");
+}
+
+fn end_a_child() {
+    let pool = one_worker();
+    let error = pool.submit(End(Ending::Exit)).unwrap().result();
+    println!("{}", loss(error.unwrap_err()));
+}
+
+/// Where `SIGCHLD` is ignored, there is no status to be had. All else is as ever.
+fn ignored_sigchld_costs_the_status_only() {
+    let text = output_of("IGNORE_SIGCHLD", "");
+    assert_mentions(&text, "its process ended: its status is unknown");
+    assert_mentions(&text, "about to exit");
+    assert!(!text.contains("No child processes"), "{text}");
+    assert_mentions(&text, "all gone");
+}
+
+fn ignore_sigchld() {
+    // SAFETY: no handler is set.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    end_a_child();
+    let pool = pool();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    pool.shutdown(true, false).unwrap();
+    assert!(!exists(id));
+    let gate = FileGate::new();
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    let id = gate.wait_until_begun();
+    pool.kill_workers();
+    running.result().unwrap_err();
+    pool.shutdown(true, false).unwrap();
+    assert!(!exists(id));
+    println!("all gone");
+}
+
+/// A program that has `SIGPIPE` end it, as is usual for tools, is not ended by a child that takes
+/// nothing more.
+fn restored_sigpipe_does_not_end_the_program() {
+    let gate = FileGate::new();
+    assert_mentions(&output_of("RESTORE_SIGPIPE", gate.path()), "was lost");
+}
+
+fn restore_sigpipe(path: String) {
+    // SAFETY: no handler is set.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let pool = one_worker();
+    let deaf = pool.submit(Deafen(path.clone())).unwrap();
+    while !Path::new(&path).join("begun").exists() {
+        thread::yield_now();
+    }
+    // What tells the child of it is the first that is sent in vain.
+    deaf.cancel();
+    println!("{}", deaf.result().unwrap_err());
+}
+
+/// A program that never asks whether it is a worker cannot make workers of itself.
+fn a_program_that_does_not_ask_starts_no_workers() {
+    assert_mentions(&output_of("FORGETFUL", "itself"), "run_worker_if_asked");
+}
+
+/// One that was asked to be a worker, and is none, cannot start any; its parent hears why.
+fn a_program_that_is_to_be_a_worker_starts_none() {
+    for on_loss in [OnLoss::Break, OnLoss::Continue] {
+        let pool = builder()
+            .max_workers(1)
+            .env("FORGETFUL", "another")
+            .on_loss(on_loss)
+            .build()
+            .unwrap();
+        let reason = loss(pool.submit(Pow(1, 1)).unwrap().result().unwrap_err());
+        assert_mentions(reason, "before it had become a worker");
+        assert_mentions(reason, "this process was started to be a worker");
+        assert_broken(&pool);
+    }
+}
+
+/// Makes a pool, of children that run this program or another, and has not asked whether it is a worker.
+fn forget_to_ask(what: &str) -> ExitCode {
+    let builder = match what {
+        "itself" => builder(),
+        _ => builder().worker_program(std::env::current_exe().unwrap()),
+    };
+    match builder.build() {
+        Err(error @ (BuildError::NoWorkerEntry | BuildError::IsToBeWorker)) => {
+            println!("{error}");
+            ExitCode::SUCCESS
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The question who is a worker goes to one process: not to what a job starts.
+fn the_variable_is_gone_in_a_worker() {
+    let pool = one_worker();
+    let (here, below) = pool.submit(HasVariable).unwrap().result().unwrap();
+    assert!(!here && !below);
+}
+
+/// The variable with a socket that it does not name makes no worker.
+fn a_socket_that_was_not_asked_for_makes_no_worker() {
+    let id = std::process::id();
+    for value in ["1048576", &format!("{id}:1:1048576")] {
+        let (_ours, theirs) = UnixStream::pair().unwrap();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .env("COREPOOL_WORKER", value)
+            .env("SAY_HELLO", "")
+            .stdin(OwnedFd::from(theirs))
+            .output()
+            .unwrap();
+        assert_mentions(&written(&output), "hello");
+    }
+}
+
+/// A program that acts as another user than the one who started it is no worker.
+fn a_program_of_other_rights_is_no_worker() {
+    let text = output_of("ACT_AS_ANOTHER", "");
+    assert_mentions(&text, "other rights");
+    assert!(!text.contains("run_worker_if_asked"), "{text}");
+}
+
+fn act_as_another() {
+    // SAFETY: it has no preconditions.
+    assert_eq!(unsafe { libc::seteuid(65_534) }, 0);
+    let pool = one_worker();
+    let error = pool.submit(Pow(1, 1)).unwrap().result();
+    println!("{}", loss(error.unwrap_err()));
+}
+
+fn is_root() -> bool {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Ctrl-C is for the program's process group: children have their own if that is asked for.
+fn ctrl_c_does_not_reach_children_of_their_own_group() {
+    assert_mentions(&interrupted("own"), "done");
+}
+
+/// Children of the program's group end by it.
+fn ctrl_c_reaches_children_of_the_same_group() {
+    assert_mentions(&interrupted("same"), "SIGINT");
+}
+
+/// What becomes of a job of a program whose process group is sent what Ctrl-C sends.
+fn interrupted(group: &str) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .env("INTERRUPT", group)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .output()
+        .unwrap();
+    written(&output)
+}
+
+fn interrupt(group: &str) {
+    extern "C" fn handle(_signal: libc::c_int) {}
+    let handler = handle as extern "C" fn(libc::c_int);
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGINT, handler as libc::sighandler_t) };
+    let gate = FileGate::new();
+    let pool = builder()
+        .max_workers(1)
+        .own_process_group(group == "own")
+        .build()
+        .unwrap();
+    let future = pool.submit(gate.job()).unwrap();
+    let id = gate.wait_until_begun();
+    // SAFETY: it has no preconditions; to the group of this process.
+    unsafe { libc::kill(0, libc::SIGINT) };
+    gate.open();
+    match future.result() {
+        Ok(result) => println!("done: {}", result == id),
+        Err(error) => println!("{}", loss(error)),
+    }
+}
+
+/// A child's process is called as this program is, by whatever path it was started.
+fn a_child_has_the_name_of_its_program() {
+    let (_, name) = one_worker().submit(Names).unwrap().result().unwrap();
+    let ours = fs::read_to_string("/proc/self/comm").unwrap();
+    let program = std::env::current_exe().unwrap();
+    let program = program.file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(program.starts_with(&name), "{name} {program} {ours}");
+}
+
+/// An upgrade may replace the program's file while it runs: the children are of the old.
+fn a_program_whose_file_is_replaced_goes_on() {
+    let program = std::env::current_exe().unwrap();
+    // In the same file system, for a link.
+    let directory = tempfile::tempdir_in(program.parent().unwrap()).unwrap();
+    let link = directory.path().join("program");
+    fs::hard_link(&program, &link).unwrap();
+    let output = run_program_at(&link, "REPLACED", &link);
+    assert_mentions(&written(&output), "Ok(");
+}
+
+fn replaced(path: &str) {
+    let pool = one_worker();
+    fs::remove_file(path).unwrap();
+    fs::write(path, "another program").unwrap();
+    println!("{:?}", pool.submit(ProcessId).unwrap().result());
+}
+
+/// A descriptor that is open to all programs that are started is not open to children.
+fn children_have_no_descriptor_of_others() {
+    let (one, _other) = UnixStream::pair().unwrap();
+    // By dup(2), as a C library does: without CLOEXEC.
+    // SAFETY: a copy of a descriptor that is there.
+    let fd = unsafe { libc::fcntl(one.as_raw_fd(), libc::F_DUPFD, 700) };
+    assert!(fd >= 700);
+    let has = one_worker().submit(HasDescriptor(fd)).unwrap().result();
+    // SAFETY: it is the test's own.
+    unsafe { libc::close(fd) };
+    assert!(!has.unwrap());
+}
+
+/// Answers of another number than the questions are none: each job of the chunk has an error, and the
+/// child goes on.
+fn a_chunk_with_another_number_of_results_is_refused() {
+    let pool = ProcessPool::builder(&DOUBLES)
+        .max_workers(1)
+        .env("LIAR", "")
+        .build()
+        .unwrap();
+    for chunk_size in [1, 3, 7] {
+        let results: Vec<_> = pool.map((0..7).map(Double), chunk_size).unwrap().collect();
+        assert_eq!(results.len(), 7);
+        for result in results {
+            let expected = CodecError::ResultRefused;
+            assert!(matches!(result, Err(JobError::Codec(why)) if why == expected));
+        }
+    }
+    let right: Result<Vec<_>, _> = pool.map((0..5).map(Double), 5).unwrap().collect();
+    assert_eq!(right.unwrap(), [0, 1, 2, 3, 4], "five of five");
+    assert_eq!(pool.submit(Double(4)).unwrap().result().unwrap(), 8);
+}
+
+/// Each job of a chunk that is lost has the error of the loss.
+fn each_job_of_a_lost_chunk_has_its_error() {
+    let pool = one_worker();
+    let jobs = [(); 3].map(|()| EndWithData(Ending::Exit, Vec::new()));
+    let results: Vec<_> = pool.map(jobs, 3).unwrap().collect();
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let error = result.unwrap_err();
+        assert!(matches!(error, JobError::WorkerLost(_)), "{error}");
+        assert_mentions(loss(error), "exit status: 3");
+    }
+}
+
 // Initializer.
 
-/// `test_initializer`.
+/// `test_initializer`: in each of the children.
 fn initializer() {
+    let gates = [(); 2].map(|()| FileGate::new());
     let pool = builder().env("INITIALIZER", "done").build().unwrap();
-    let initialized = pool.submit(Initialized).unwrap().result().unwrap();
-    assert_eq!(initialized.as_deref(), Some("done"));
+    let futures = gates
+        .each_ref()
+        .map(|gate| pool.submit(Initialized(gate.path())).unwrap());
+    let ids: HashSet<_> = gates.iter().map(FileGate::wait_until_begun).collect();
+    assert_eq!(ids.len(), 2);
+    gates.iter().for_each(FileGate::open);
+    for future in futures {
+        assert_eq!(future.result().unwrap().as_deref(), Some("done"));
+    }
 }
 
 /// `test_initializer` of `FailingInitializerMixin`.
 fn failing_initializer() {
-    let pool = builder().env("INITIALIZER", "fail").build().unwrap();
-    let error = pool.submit(Initialized).unwrap().result().unwrap_err();
-    assert_mentions(loss(error), "the initializer failed: as asked for");
-    assert_broken(&pool);
+    for (what, text) in [
+        ("fail", "as asked for"),
+        ("panic", "it panicked: as asked for"),
+    ] {
+        let pool = builder().env("INITIALIZER", what).build().unwrap();
+        let reason = loss(pool.submit(ProcessId).unwrap().result().unwrap_err());
+        assert_mentions(reason, &format!("the initializer failed: {text}"));
+        assert!(!reason.contains("run_worker_if_asked"), "{reason}");
+        assert_broken(&pool);
+    }
 }
 
 // ExecutorDeadlockTest.
@@ -1247,17 +1874,38 @@ fn shutdown_deadlock_encode() {
     assert!(matches!(bad.result(), Err(JobError::Codec(_))));
 }
 
-/// `test_crash_big_data`: a crash while more is to be sent than a pipe holds.
+/// `test_crash_big_data`: each child that comes to such a job crashes, while more is to be sent than a pipe
+/// holds. There is an error for each of the jobs.
 fn crash_big_data() {
     let pool = builder().frame_bytes(8 << 20).build().unwrap();
-    let big: Vec<_> = (0..4)
+    let jobs = (0..10).map(|_| EndWithData(Ending::Abort, vec![1; 4 << 20]));
+    let results: Vec<_> = pool.map(jobs, 1).unwrap().collect();
+    assert_eq!(results.len(), 10);
+    for result in results {
+        assert_mentions(loss(result.unwrap_err()), "SIGABRT");
+    }
+    assert_broken(&pool);
+}
+
+/// A child that crashes when its pipe is full: what is half sent ends as lost, and what waits for it too.
+fn a_crash_while_data_is_written() {
+    let pool = builder()
+        .max_workers(1)
+        .frame_bytes(8 << 20)
+        .build()
+        .unwrap();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    // Now it takes in no more than its pipe holds.
+    signal(id, libc::SIGSTOP);
+    let mut big: Vec<_> = (0..3)
         .map(|_| pool.submit(Echo(vec![1; 4 << 20])).unwrap())
         .collect();
-    let crash = pool.submit(End(Ending::Abort)).unwrap();
-    crash.result().unwrap_err();
-    // Done, lost, or broken: each has an end.
-    for future in big {
-        let _ = future.result();
+    while !big.iter().any(|future| future.running()) {
+        thread::yield_now();
+    }
+    kill(id);
+    for future in big.drain(..) {
+        assert_mentions(loss(future.result().unwrap_err()), "SIGKILL");
     }
     assert_broken(&pool);
 }
@@ -1306,6 +1954,13 @@ macro_rules! trials {
 
 /// What a child does first, as its environment says.
 fn initialize() -> Result<(), String> {
+    if let Ok(starts) = std::env::var("STARTS") {
+        Note(starts, std::process::id()).note();
+    }
+    if std::env::var_os("STAY_AT").is_some() {
+        // SAFETY: the function is there as long as the program.
+        unsafe { libc::atexit(stay) };
+    }
     if let Ok(gate) = std::env::var("GATE") {
         // SAFETY: the function is there as long as the program.
         unsafe { libc::atexit(note_exit) };
@@ -1314,8 +1969,16 @@ fn initialize() -> Result<(), String> {
     }
     match std::env::var("INITIALIZER") {
         Ok(what) if what == "fail" => Err(String::from("as asked for")),
+        Ok(what) if what == "panic" => panic!("as asked for"),
         Ok(what) => INITIALIZED.set(what),
         Err(_) => Ok(()),
+    }
+}
+
+extern "C" fn stay() {
+    if let Ok(gate) = std::env::var("STAY_AT") {
+        FileGate::begin(&gate);
+        FileGate::wait_until_open(&gate);
     }
 }
 
@@ -1325,21 +1988,47 @@ extern "C" fn note_exit() {
     }
 }
 
-fn main() -> ExitCode {
-    run_worker_with(&JOBS, initialize);
-    if std::env::var_os("COUNT_DESCRIPTORS").is_some() {
+/// What this program does if it is run again by a test.
+fn do_as_told() -> Option<()> {
+    let told = |name| std::env::var(name).ok();
+    if told("COUNT_DESCRIPTORS").is_some() {
         count_descriptors();
-        return ExitCode::SUCCESS;
-    }
-    if let Ok(path) = std::env::var("SUBMIT_AND_END") {
+    } else if let Some(path) = told("SUBMIT_AND_END") {
         submit_and_end(path);
-        return ExitCode::SUCCESS;
-    }
-    if let Ok(path) = std::env::var("ONLY_SUBMIT") {
+    } else if let Some(path) = told("ONLY_SUBMIT") {
         only_submit(path);
+    } else if told("END_A_CHILD").is_some() {
+        end_a_child();
+    } else if told("IGNORE_SIGCHLD").is_some() {
+        ignore_sigchld();
+    } else if let Some(path) = told("RESTORE_SIGPIPE") {
+        restore_sigpipe(path);
+    } else if told("SAY_HELLO").is_some() {
+        println!("hello");
+    } else if told("ACT_AS_ANOTHER").is_some() {
+        act_as_another();
+    } else if let Some(group) = told("INTERRUPT") {
+        interrupt(&group);
+    } else if let Some(path) = told("REPLACED") {
+        replaced(&path);
+    } else {
+        return None;
+    }
+    Some(())
+}
+
+fn main() -> ExitCode {
+    if let Ok(what) = std::env::var("FORGETFUL") {
+        return forget_to_ask(&what);
+    }
+    if std::env::var_os("LIAR").is_some() {
+        run_worker_with(&FIVES, initialize);
+    }
+    run_worker_with(&JOBS, initialize);
+    if do_as_told().is_some() {
         return ExitCode::SUCCESS;
     }
-    let trials = trials![
+    let mut trials = trials![
         submit,
         map,
         map_exception,
@@ -1370,7 +2059,9 @@ fn main() -> ExitCode {
         shutdown_no_wait,
         shutdown_gh_132969_case_1,
         shutdown_gh_132969_case_2,
+        shutdown_while_a_job_cannot_be_encoded,
         killed_child,
+        broken_process_pool_traceback,
         traceback_when_child_process_terminates_abruptly,
         resources_gced_in_workers,
         saturation,
@@ -1378,17 +2069,20 @@ fn main() -> ExitCode {
         idle_process_reuse_multiple,
         max_tasks_per_child,
         max_tasks_per_child_pending_tasks_gh115634,
+        one_task_per_child,
         shutdown_no_wait_max_tasks_gh119592,
         gc_during_max_tasks_worker_exit_gh152967,
         max_tasks_early_shutdown,
         force_shutdown_during_max_tasks_worker_exit,
         failed_worker_replacement_breaks_pool,
         a_shutdown_whose_time_is_over_says_what_still_runs,
+        a_shutdown_with_a_time_out_cancels_what_is_queued,
         force_shutdown_workers,
         force_shutdown_workers_dead_workers,
         force_shutdown_workers_not_started_yet,
         force_shutdown_workers_stops_pool,
         a_lost_child_is_replaced_if_that_is_asked_for,
+        an_idle_child_is_replaced_each_time_it_is_lost,
         a_program_that_is_no_worker_breaks_the_pool,
         a_child_that_hangs_is_killed,
         a_child_that_was_not_met_exits_by_itself,
@@ -1396,6 +2090,24 @@ fn main() -> ExitCode {
         a_child_that_sends_a_malformed_frame_is_lost,
         no_descriptor_is_leaked,
         no_orphan_when_the_parent_is_killed,
+        a_child_that_does_not_start_in_time_is_killed,
+        a_child_that_does_not_exit_is_killed,
+        a_copy_of_a_child_does_not_hide_its_end,
+        standard_error_is_passed_on,
+        a_closed_standard_error_costs_nothing,
+        ignored_sigchld_costs_the_status_only,
+        restored_sigpipe_does_not_end_the_program,
+        a_program_that_does_not_ask_starts_no_workers,
+        a_program_that_is_to_be_a_worker_starts_none,
+        the_variable_is_gone_in_a_worker,
+        a_socket_that_was_not_asked_for_makes_no_worker,
+        ctrl_c_does_not_reach_children_of_their_own_group,
+        ctrl_c_reaches_children_of_the_same_group,
+        a_child_has_the_name_of_its_program,
+        a_program_whose_file_is_replaced_goes_on,
+        children_have_no_descriptor_of_others,
+        a_chunk_with_another_number_of_results_is_refused,
+        each_job_of_a_lost_chunk_has_its_error,
         initializer,
         failing_initializer,
         error_during_func_exec_on_worker,
@@ -1412,8 +2124,15 @@ fn main() -> ExitCode {
         shutdown_deadlock,
         shutdown_deadlock_encode,
         crash_big_data,
+        a_crash_while_data_is_written,
         gh105829_should_not_deadlock_if_wakeup_pipe_full,
         arguments_too_large_for_a_frame,
     ];
+    // Only root can act as another user.
+    trials.extend(
+        trials![a_program_of_other_rights_is_no_worker]
+            .into_iter()
+            .map(|trial| trial.with_ignored_flag(!is_root())),
+    );
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
