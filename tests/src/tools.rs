@@ -18,11 +18,11 @@ use corepool::{JobFuture, PoolRef, ReturnWhen, Spill, wait};
 
 use crate::fixture::{Fixture, Pool, keep};
 
-/// A time that is long enough for what must happen, on any machine.
-pub const LONG: Duration = Duration::from_secs(40);
-
 /// When a test that hangs fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A time that is never over. A wait that long which no wake-up ends makes the test hang, and so fail.
+pub const LONG: Duration = Duration::from_secs(60 * PATIENCE.as_secs());
 
 /// Runs a test of the generic suite: on each of the fixture's schedules, and not for ever.
 ///

@@ -14,7 +14,7 @@ use std::{
 
 use corepool::{JobError, SubmitError};
 use corepool_std::{ThreadPool, run_in_executor, to_thread};
-use corepool_tests::{CountingWaker, Drops, Gate, LONG, Recorder, run_for};
+use corepool_tests::{CountingWaker, Drops, Gate, PATIENCE, Recorder, run_for};
 use futures_lite::future::{poll_once, yield_now, zip};
 
 type Test = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -254,7 +254,7 @@ macro_rules! on_each_loop {
         mod $module {
             $(#[test]
             fn $name() {
-                super::run_for(super::LONG, || super::$run(Box::pin(super::$test())));
+                super::run_for(super::PATIENCE, || super::$run(Box::pin(super::$test())));
             })*
         }
     };
@@ -283,7 +283,7 @@ on_each_loop! {
 /// `EventLoopTestsMixin.test_run_in_executor_cancel`.
 #[test]
 fn run_in_executor_cancel() {
-    run_for(LONG, || {
+    run_for(PATIENCE, || {
         let pool = pool(1);
         let drops = Drops::new();
         let (started, release) = (Gate::new(), Gate::new());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use corepool::{SpinWorker, StaticPool};
-use corepool_tests::{LONG, run_for};
+use corepool_tests::{PATIENCE, run_for};
 
 static POOL: StaticPool<64, 32> = StaticPool::new();
 static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
@@ -44,7 +44,7 @@ extern "C" fn handler(_signal: libc::c_int) {
 /// is lost: each job that was accepted runs once, and all slots come back.
 #[test]
 fn submit_from_a_signal_handler() {
-    run_for(LONG, || {
+    run_for(PATIENCE, || {
         // SAFETY: the handler uses atomics and the pool, which has no lock and no port.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();

@@ -16,7 +16,7 @@ mod thread_pool_tests {
 
     use corepool::{BrokenReason, InitError, JobError, ShutdownError, SubmitError};
     use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool};
-    use corepool_tests::{Drops, Gate, LONG, Recorder, Token, is_child, run_for, run_in_child};
+    use corepool_tests::{Drops, Gate, LONG, PATIENCE, Recorder, Token, is_child, run_for, run_in_child};
 
     fn pool(max_workers: usize) -> ThreadPool {
         ThreadPool::builder()
@@ -247,7 +247,7 @@ mod thread_pool_tests {
     /// A pool that is dropped by one of its own jobs ends by itself, and does its work before.
     #[test]
     fn dropped_by_its_own_job() {
-        run_for(LONG, || {
+        run_for(PATIENCE, || {
             let initializer = Arc::new(());
             let by_threads = Arc::clone(&initializer);
             let pool = ThreadPool::builder().max_workers(1).initializer(move || {
@@ -361,7 +361,7 @@ mod thread_pool_tests {
     /// A thread of the pool does not wait for its own end, nor for that of another one, which may wait for it.
     #[test]
     fn a_pools_thread_is_told_that_it_would_wait_for_itself() {
-        run_for(LONG, || {
+        run_for(PATIENCE, || {
             let pool: &'static ThreadPool = Box::leak(Box::new(pool(2)));
             let told = Recorder::new();
             let notes = told.clone();
@@ -380,7 +380,7 @@ mod thread_pool_tests {
     /// A pool whose last owner is a thread-local of its own thread is dropped there, when the thread ends.
     #[test]
     fn dropped_by_a_thread_local_of_its_own_thread() {
-        run_for(LONG, || {
+        run_for(PATIENCE, || {
             let pool = Arc::new(pool(1));
             let dropped = Gate::new();
             let (own, end) = (Arc::downgrade(&pool), dropped.clone());
