@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     cell::Cell,
-    marker::PhantomData,
+    fmt::Debug,
     mem::MaybeUninit,
     panic::resume_unwind,
     sync::{
@@ -16,12 +16,15 @@ use std::{
 };
 
 use corepool::{
-    BuildError, ContextId, InitError, LentPool, Panic, Parker, PoolConfig, PoolRef, Port, Spill,
+    BuildError, ContextId, InitError, LentPool, Panic, Parker, PoolConfig, PoolRef, Port,
     SpinWorker, StaticPool, Worker, WorkerId,
 };
-use corepool_std::{Boxed, HostPort, SLOT_BYTES, ThreadPool, Workers, run_workers_with};
+use corepool_std::{HostPort, SLOT_BYTES, ThreadPool, Workers, run_workers_with};
 
-use crate::tools::{Gate, undefine_next_slot};
+use crate::{
+    methods::Methods,
+    tools::{Gate, undefine_next_slot},
+};
 
 /// How large a job can be, in all pools under test.
 pub const BYTES: usize = SLOT_BYTES;
@@ -33,10 +36,10 @@ pub const SLOTS: usize = 128;
 pub const SMALL: usize = 4;
 
 /// How many waits can be under way, and how many workers there can be, in static and lent pools.
-const PLACES: usize = 8;
+pub(crate) const PLACES: usize = 8;
 
-/// The view of a fixture's pool.
-pub type Pool<F> = PoolRef<'static, BYTES, <F as Fixture>::Spill>;
+/// A fixture's pool.
+pub type Pool<F> = <F as Fixture>::Pool;
 
 /// What each worker calls before its first job.
 pub type Init = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
@@ -45,11 +48,11 @@ pub type Init = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
 ///
 /// Its pool lives for ever, so that jobs can hold it, and has two priorities.
 pub trait Fixture: Sized + 'static {
-    /// How the pool stores what does not fit.
-    type Spill: Spill + 'static;
+    /// The pool's own type.
+    type Pool: Methods;
 
     /// The same executor with only [`SMALL`] slots.
-    type Small: Fixture<Spill = Self::Spill>;
+    type Small: Fixture;
 
     /// On how many different schedules a test is to run.
     const SCHEDULES: u64 = 1;
@@ -96,7 +99,7 @@ impl Drop for Hold {
 }
 
 /// Gives each worker a job that waits.
-fn hold_threads<S: Spill>(pool: PoolRef<'static, BYTES, S>, workers: usize) -> Hold {
+fn hold_threads(pool: impl Methods, workers: usize) -> Hold {
     let (release, started) = (Gate::new(), Gate::new());
     for _ in 0..workers {
         let (release, started) = (release.clone(), started.clone());
@@ -114,7 +117,7 @@ fn hold_threads<S: Spill>(pool: PoolRef<'static, BYTES, S>, workers: usize) -> H
 }
 
 /// Waits for a pool's end, unless a test has failed and its jobs may wait for ever.
-fn finish<S: Spill>(pool: PoolRef<'static, BYTES, S>) -> bool {
+fn finish(pool: impl Methods) -> bool {
     let failing = thread::panicking();
     let _ = pool.shutdown(!failing, failing);
     !failing
@@ -135,8 +138,11 @@ type Static<const N: usize> = StaticPool<N, BYTES, 2, PLACES, PLACES>;
 
 /// Where a pool of so many slots has its memory.
 pub trait Memory: 'static {
+    /// The pool's own type.
+    type Pool<const N: usize>: Methods<Spill = BuildError> + Debug;
+
     /// Makes a pool.
-    fn pool<const N: usize>() -> PoolRef<'static, BYTES>;
+    fn pool<const N: usize>() -> Self::Pool<N>;
 }
 
 /// In itself.
@@ -144,8 +150,10 @@ pub trait Memory: 'static {
 pub struct OfItsOwn;
 
 impl Memory for OfItsOwn {
-    fn pool<const N: usize>() -> PoolRef<'static, BYTES> {
-        keep(Static::<N>::new()).handle()
+    type Pool<const N: usize> = &'static Static<N>;
+
+    fn pool<const N: usize>() -> Self::Pool<N> {
+        keep(Static::new())
     }
 }
 
@@ -154,7 +162,9 @@ impl Memory for OfItsOwn {
 pub struct Lent;
 
 impl Memory for Lent {
-    fn pool<const N: usize>() -> PoolRef<'static, BYTES> {
+    type Pool<const N: usize> = PoolRef<'static, BYTES>;
+
+    fn pool<const N: usize>() -> Self::Pool<N> {
         let config = PoolConfig {
             slots: N,
             priorities: 2,
@@ -170,9 +180,8 @@ impl Memory for Lent {
 /// A pool on threads that park.
 #[derive(Debug)]
 pub struct ParkingThreads<M: Memory, const N: usize = SLOTS> {
-    pool: PoolRef<'static, BYTES>,
+    pool: M::Pool<N>,
     workers: Option<Workers>,
-    memory: PhantomData<M>,
 }
 
 /// A static pool on threads that park.
@@ -182,16 +191,15 @@ pub type StaticThreads<const N: usize = SLOTS> = ParkingThreads<OfItsOwn, N>;
 pub type LentThreads<const N: usize = SLOTS> = ParkingThreads<Lent, N>;
 
 impl<M: Memory, const N: usize> Fixture for ParkingThreads<M, N> {
-    type Spill = BuildError;
+    type Pool = M::Pool<N>;
     type Small = ParkingThreads<M, SMALL>;
 
     fn start_with(workers: usize, init: Init) -> Self {
         let pool = M::pool::<N>();
-        let workers = run_workers_with(pool, "corepool", workers, move |_| init()).unwrap();
+        let workers = run_workers_with(pool.view(), "corepool", workers, move |_| init()).unwrap();
         Self {
             pool,
             workers: Some(workers),
-            memory: PhantomData,
         }
     }
 
@@ -215,7 +223,7 @@ impl<M: Memory, const N: usize> Drop for ParkingThreads<M, N> {
 /// A static pool on threads that never sleep, as a second core does not.
 #[derive(Debug)]
 pub struct StaticSpin<const N: usize = SLOTS> {
-    pool: PoolRef<'static, BYTES>,
+    pool: &'static Static<N>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -247,11 +255,11 @@ impl Worker for Spinner {
 }
 
 impl<const N: usize> Fixture for StaticSpin<N> {
-    type Spill = BuildError;
+    type Pool = &'static Static<N>;
     type Small = StaticSpin<SMALL>;
 
     fn start_with(workers: usize, init: Init) -> Self {
-        let pool = keep(Static::<N>::new()).handle();
+        let pool = keep(Static::<N>::new());
         pool.install(&HostPort);
         let threads = (0..workers)
             .map(|_| {
@@ -299,7 +307,7 @@ impl<const N: usize> HostThreads<N> {
 }
 
 impl<const N: usize> Fixture for HostThreads<N> {
-    type Spill = Boxed;
+    type Pool = &'static ThreadPool;
     type Small = HostThreads<SMALL>;
 
     fn start_with(workers: usize, init: Init) -> Self {
@@ -314,18 +322,17 @@ impl<const N: usize> Fixture for HostThreads<N> {
     }
 
     fn pool(&self) -> Pool<Self> {
-        self.pool.handle()
+        self.pool
     }
 
     fn hold_workers(&self) -> Hold {
-        hold_threads(self.pool.handle(), self.pool.max_workers())
+        hold_threads(self.pool, self.pool.max_workers())
     }
 }
 
 impl<const N: usize> Drop for HostThreads<N> {
     fn drop(&mut self) {
-        let failing = thread::panicking();
-        let _ = self.pool.shutdown(!failing, failing);
+        finish(self.pool);
     }
 }
 
@@ -333,7 +340,7 @@ impl<const N: usize> Drop for HostThreads<N> {
 /// moments that a seeded schedule chooses. Time passes only when nothing else can happen.
 #[derive(Debug)]
 pub struct Simulated<const N: usize = SLOTS> {
-    pool: PoolRef<'static, BYTES>,
+    pool: &'static Static<N>,
     machine: &'static Machine,
     workers: usize,
 }
@@ -343,7 +350,7 @@ thread_local! {
 }
 
 impl<const N: usize> Fixture for Simulated<N> {
-    type Spill = BuildError;
+    type Pool = &'static Static<N>;
     type Small = Simulated<SMALL>;
 
     const SCHEDULES: u64 = 25;
@@ -353,9 +360,9 @@ impl<const N: usize> Fixture for Simulated<N> {
     }
 
     fn start_with(workers: usize, _init: Init) -> Self {
-        let pool = keep(Static::<N>::new()).handle();
+        let pool = keep(Static::<N>::new());
         let machine = keep(Machine {
-            pool,
+            pool: pool.handle(),
             nanos: AtomicU64::new(0),
             random: AtomicU64::new(SCHEDULE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             holds: OnceLock::new(),
@@ -372,7 +379,7 @@ impl<const N: usize> Fixture for Simulated<N> {
     /// A moment at which jobs may run.
     fn pool(&self) -> Pool<Self> {
         self.machine.step();
-        undefine_next_slot(self.pool);
+        undefine_next_slot(self.pool.handle());
         self.pool
     }
 

@@ -12,6 +12,7 @@ mod allocations;
 mod child;
 mod fixture;
 mod list;
+mod methods;
 mod port;
 pub mod suite;
 mod tools;
@@ -27,6 +28,7 @@ pub use crate::{
         BYTES, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory, OfItsOwn,
         ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin, StaticThreads,
     },
+    methods::{Methods, View},
     port::TellsOfParking,
     tools::{
         CountingWaker, Drops, Gate, LONG, PATIENCE, Recorder, Token, all_slots_come_back,

@@ -16,7 +16,10 @@ use std::{
 
 use corepool::{JobFuture, PoolRef, ReturnWhen, Spill, wait};
 
-use crate::fixture::{Fixture, Pool, keep};
+use crate::{
+    fixture::{Fixture, Pool, keep},
+    methods::Methods,
+};
 
 /// When a test that hangs fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,7 +9,8 @@ use std::{
 use corepool::{AsCompletedError, FutureSet, JobError, JobState, as_completed};
 
 use crate::{
-    CountingWaker, Fixture, all_slots_come_back, cancelled_future, done_future, failed_future,
+    CountingWaker, Fixture, Methods, all_slots_come_back, cancelled_future, done_future,
+    failed_future,
 };
 
 const TINY: Duration = Duration::from_millis(2);

@@ -7,7 +7,7 @@ use std::{panic::resume_unwind, time::Duration};
 use corepool::{JobError, JobFuture};
 use futures_lite::future::{or, yield_now};
 
-use crate::{Drops, Fixture, LONG, Pool};
+use crate::{Drops, Fixture, LONG, Methods, Pool};
 
 const TINY: Duration = Duration::from_millis(2);
 

@@ -1,8 +1,8 @@
 //! Work may be handed in from anywhere: a job, a callback, a task, a destructor.
 
-use corepool::{PoolRef, Spill, SubmitError};
+use corepool::SubmitError;
 
-use crate::{BYTES, Fixture, Recorder, SMALL, drain};
+use crate::{Fixture, Methods, Recorder, SMALL, drain};
 
 /// A job submits a job that submits a job.
 pub fn submit_from_a_job<F: Fixture>() {
@@ -59,8 +59,8 @@ pub fn submit_from_a_task<F: Fixture>() {
 
 /// A destructor of a job's closure submits a job.
 pub fn submit_from_a_destructor<F: Fixture>() {
-    struct OnDrop<S: Spill + 'static>(PoolRef<'static, BYTES, S>, Recorder<&'static str>);
-    impl<S: Spill + 'static> Drop for OnDrop<S> {
+    struct OnDrop<P: Methods>(P, Recorder<&'static str>);
+    impl<P: Methods> Drop for OnDrop<P> {
         fn drop(&mut self) {
             let note = self.1.clone();
             self.0

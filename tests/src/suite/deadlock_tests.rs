@@ -13,7 +13,7 @@ use corepool::{
     WaitError, as_completed, wait,
 };
 
-use crate::{Drops, Fixture, Gate, Recorder, SMALL, drain};
+use crate::{Drops, Fixture, Gate, Methods, Recorder, SMALL, drain};
 
 const REASON: BrokenReason = BrokenReason::Application("out of power");
 

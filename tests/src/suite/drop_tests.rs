@@ -9,7 +9,7 @@ use std::{
 
 use corepool::{SubmitError, as_completed};
 
-use crate::{CountingWaker, Drops, Fixture, Gate, SMALL, all_slots_come_back, drain};
+use crate::{CountingWaker, Drops, Fixture, Gate, Methods, SMALL, all_slots_come_back, drain};
 
 /// Every slot comes back, and each token was dropped, once.
 #[track_caller]

@@ -12,7 +12,7 @@ use std::{
 
 use corepool::{DEFAULT_WINDOW, Executor, JobError, MapError, MapOptions, SubmitError};
 
-use crate::{Drops, Fixture, Gate, LONG, Recorder, SMALL, drain};
+use crate::{Drops, Fixture, Gate, LONG, Methods, Recorder, SMALL, drain};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -60,7 +60,76 @@ pub fn through_the_trait<F: Fixture>() {
         one + more.unwrap()
     }
     let fx = F::start(1);
-    assert_eq!(work(&fx.pool()), 6);
+    assert_eq!(work(fx.pool().executor()), 6);
+}
+
+/// The trait's `shutdown` takes the executor's own arguments: not to wait, and to cancel.
+pub fn through_the_trait_cancel_without_wait<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let hold = fx.hold_workers();
+    let queued = pool.executor().submit(|| 1).unwrap();
+    pool.executor().shutdown(false, true).unwrap();
+    assert!(queued.cancelled());
+    drop(hold);
+}
+
+/// And to wait, and not to cancel.
+pub fn through_the_trait_wait_without_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let mut jobs: Vec<_> = (0..20)
+        .map(|n| pool.executor().submit(move || n).unwrap())
+        .collect();
+    pool.executor().shutdown(true, false).unwrap();
+    let results = jobs.iter_mut().map(|job| job.try_result().unwrap());
+    let results: Result<Vec<_>, _> = results.collect();
+    assert_eq!(results.unwrap(), (0..20).collect::<Vec<_>>());
+}
+
+/// Work that is handed in at a priority has it, however it is handed in.
+pub fn every_way_to_hand_work_in_keeps_the_priority<F: Fixture>() {
+    let fx = F::start(1);
+    let order = Recorder::new();
+    let note = |what| {
+        let order = order.clone();
+        move || order.note(what)
+    };
+    let hold = fx.hold_workers();
+    fx.pool().submit_detached(note("not urgent")).unwrap();
+    let urgent = fx.pool().at(1);
+    drop(urgent.submit(note("submit")).unwrap());
+    urgent.submit_detached(note("detached")).unwrap();
+    let job = note("cancellable");
+    drop(urgent.submit_cancellable(move |_| job()).unwrap());
+    drop(urgent.submit_blocking(note("blocking")).unwrap());
+    drop(urgent.submit_timeout(note("timeout"), TINY).unwrap());
+    let submitted = futures_lite::future::block_on(urgent.submit_async(note("async")));
+    drop(submitted.unwrap());
+    let task = note("task");
+    drop(urgent.spawn(async move { task() }).unwrap());
+    let each = order.clone();
+    let map = urgent.map(["map"], move |what| each.note(what));
+    let each = order.clone();
+    let map_with = urgent.map_with(options::<1>(1), ["map_with"], move |what| each.note(what));
+    drop(hold);
+    drain(&fx);
+    assert_eq!(
+        order.take(),
+        [
+            "submit",
+            "detached",
+            "cancellable",
+            "blocking",
+            "timeout",
+            "async",
+            "task",
+            "map",
+            "map_with",
+            "not urgent"
+        ]
+    );
+    drop((map, map_with));
 }
 
 /// Results come in the items' order. CPython: `ExecutorTest.test_map`.
@@ -529,6 +598,9 @@ crate::suite!(executor_tests:
         submit,
         first_in_first_out,
         through_the_trait,
+        through_the_trait_cancel_without_wait,
+        through_the_trait_wait_without_cancel,
+        every_way_to_hand_work_in_keeps_the_priority,
         map,
         map_exception,
         map_timeout,

@@ -14,7 +14,7 @@ use std::{
 use corepool::{CallbackError, JobError, JobState, LossReason, ReturnWhen, wait};
 
 use crate::{
-    BYTES, CountingWaker, Drops, Fixture, Gate, LONG, Recorder, all_slots_come_back,
+    BYTES, CountingWaker, Drops, Fixture, Gate, LONG, Methods, Recorder, all_slots_come_back,
     cancelled_future, done_future, drain, failed_future, while_running,
 };
 

@@ -10,7 +10,7 @@ use std::{
 
 use corepool::{BrokenReason, InitError, JobError, SubmitError};
 
-use crate::{Fixture, Gate, drain};
+use crate::{Fixture, Gate, Methods, drain};
 
 thread_local! {
     static STATUS: Cell<&'static str> = const { Cell::new("uninitialized") };

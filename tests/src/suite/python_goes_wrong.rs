@@ -14,18 +14,18 @@ use std::{
 };
 
 use corepool::{
-    BrokenReason, FutureSet, InitError, JobError, PoolRef, ReturnWhen, ShutdownError, Spill,
-    SubmitError, as_completed, wait,
+    BrokenReason, FutureSet, InitError, JobError, ReturnWhen, ShutdownError, SubmitError,
+    as_completed, wait,
 };
 
-use crate::{BYTES, CountingWaker, Fixture, Gate, LONG, Recorder, SMALL, drain};
+use crate::{CountingWaker, Fixture, Gate, LONG, Methods, Recorder, SMALL, drain};
 
 const TINY: Duration = Duration::from_millis(2);
 
 /// Python: nested submit and result on a full pool deadlocks (cpython #141617). Here the job that
 /// waits runs queued work meanwhile.
 pub fn nested_submit_and_result<F: Fixture>() {
-    fn nest<S: Spill + 'static>(pool: PoolRef<'static, BYTES, S>, depth: u32) -> u32 {
+    fn nest(pool: impl Methods, depth: u32) -> u32 {
         if depth == 0 {
             return 0;
         }

@@ -8,7 +8,7 @@ use std::{
 
 use corepool::{BrokenReason, JobError, JobState, ShutdownError, SubmitError};
 
-use crate::{Fixture, Gate, LONG, Pool, Recorder, drain};
+use crate::{Fixture, Gate, LONG, Methods, Pool, Recorder, drain};
 
 const TINY: Duration = Duration::from_millis(2);
 

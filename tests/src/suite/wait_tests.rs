@@ -6,7 +6,7 @@ use std::{panic::resume_unwind, thread, time::Duration};
 
 use corepool::{JobError, JobFuture, JobState, ReturnWhen, WaitError, wait};
 
-use crate::{Fixture, Gate, LONG, cancelled_future, done_future, drain, failed_future};
+use crate::{Fixture, Gate, LONG, Methods, cancelled_future, done_future, drain, failed_future};
 
 const TINY: Duration = Duration::from_millis(2);
 

@@ -1,0 +1,386 @@
+//! The methods that the pools under test have in common, each the executor's own.
+
+use std::time::Duration;
+
+use corepool::{
+    BrokenReason, CancelToken, Executor, JobFuture, Map, MapError, MapOptions, PoolRef, Promise,
+    Scope, ShutdownError, Spill, StaticPool, SubmitAsync, SubmitError,
+};
+use corepool_std::{Boxed, ThreadPool};
+
+use crate::{BYTES, fixture::PLACES};
+
+/// The view of a pool under test.
+pub type View<S> = PoolRef<'static, BYTES, S>;
+
+/// A pool under test, as its users have it.
+///
+/// Each method calls the one of that name of the executor's own type, so that a test of the generic
+/// suite tests what users call. What the type has not got is its view's.
+pub trait Methods: Copy + Send + Sync + 'static {
+    /// How the pool stores what does not fit.
+    type Spill: Spill + 'static;
+
+    /// The pool's view.
+    fn view(self) -> View<Self::Spill>;
+
+    /// The pool as what all executors are.
+    fn executor(&self) -> &impl Executor;
+
+    /// As of [`StaticPool`].
+    fn at(self, priority: usize) -> View<Self::Spill>;
+
+    /// As of [`StaticPool`].
+    fn submit<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn submit_detached<F>(self, job: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn submit_cancellable<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
+    where
+        F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn submit_blocking<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn submit_timeout<F, T>(
+        self,
+        job: F,
+        timeout: Duration,
+    ) -> Result<JobFuture<'static, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn submit_async<F, T>(self, job: F) -> SubmitAsync<'static, F, T, BYTES, Self::Spill>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn spawn<Fut>(self, task: Fut) -> Result<JobFuture<'static, Fut::Output>, SubmitError<Fut>>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static;
+
+    /// As of [`StaticPool`].
+    #[allow(clippy::type_complexity)]
+    fn promise<T>(self) -> Result<(Promise<'static, T>, JobFuture<'static, T>), SubmitError<()>>
+    where
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn map<I, F, T>(
+        self,
+        items: I,
+        function: F,
+    ) -> Map<'static, I::IntoIter, F, T, View<Self::Spill>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    #[allow(clippy::type_complexity)]
+    fn map_with<I, F, T, const WINDOW: usize>(
+        self,
+        options: MapOptions<WINDOW>,
+        items: I,
+        function: F,
+    ) -> Result<Map<'static, I::IntoIter, F, T, View<Self::Spill>, WINDOW>, MapError>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn scope<'env, F, R>(self, f: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, Self::Spill>) -> R;
+
+    /// As of [`StaticPool`].
+    fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
+
+    /// As of [`StaticPool`].
+    fn shutdown_timeout(self, timeout: Duration, cancel_futures: bool)
+    -> Result<(), ShutdownError>;
+
+    /// As of [`StaticPool`].
+    fn break_pool(self, reason: &'static str);
+
+    /// As of [`StaticPool`].
+    fn run_pending(self, max: usize) -> usize;
+
+    /// As of [`StaticPool`].
+    fn capacity(self) -> usize;
+
+    /// As of [`StaticPool`].
+    fn free_slots(self) -> usize;
+
+    /// As of [`StaticPool`].
+    fn workers(self) -> usize;
+
+    /// As of [`StaticPool`].
+    fn idle_workers(self) -> usize;
+
+    /// As of [`StaticPool`].
+    fn broken_reason(self) -> Option<BrokenReason>;
+
+    /// As of [`StaticPool`].
+    fn is_shut_down(self) -> bool;
+
+    /// As of [`PoolRef`], the only one that says so.
+    fn unfinished(self) -> usize {
+        PoolRef::unfinished(self.view())
+    }
+}
+
+/// What all three types of pools have.
+macro_rules! work {
+    ($own:ident) => {
+        fn at(self, priority: usize) -> View<Self::Spill> {
+            $own::at(self, priority)
+        }
+
+        fn submit<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::submit(self, job)
+        }
+
+        fn submit_detached<F>(self, job: F) -> Result<(), SubmitError<F>>
+        where
+            F: FnOnce() + Send + 'static,
+        {
+            $own::submit_detached(self, job)
+        }
+
+        fn submit_cancellable<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
+        where
+            F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::submit_cancellable(self, job)
+        }
+
+        fn submit_blocking<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::submit_blocking(self, job)
+        }
+
+        fn submit_timeout<F, T>(
+            self,
+            job: F,
+            timeout: Duration,
+        ) -> Result<JobFuture<'static, T>, SubmitError<F>>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::submit_timeout(self, job, timeout)
+        }
+
+        fn submit_async<F, T>(self, job: F) -> SubmitAsync<'static, F, T, BYTES, Self::Spill>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::submit_async(self, job)
+        }
+
+        fn spawn<Fut>(self, task: Fut) -> Result<JobFuture<'static, Fut::Output>, SubmitError<Fut>>
+        where
+            Fut: Future + Send + 'static,
+            Fut::Output: Send + 'static,
+        {
+            $own::spawn(self, task)
+        }
+
+        fn promise<T>(self) -> Result<(Promise<'static, T>, JobFuture<'static, T>), SubmitError<()>>
+        where
+            T: Send + 'static,
+        {
+            $own::promise(self)
+        }
+
+        fn map<I, F, T>(
+            self,
+            items: I,
+            function: F,
+        ) -> Map<'static, I::IntoIter, F, T, View<Self::Spill>>
+        where
+            I: IntoIterator,
+            I::Item: Send + 'static,
+            F: Fn(I::Item) -> T + Clone + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::map(self, items, function)
+        }
+
+        fn map_with<I, F, T, const WINDOW: usize>(
+            self,
+            options: MapOptions<WINDOW>,
+            items: I,
+            function: F,
+        ) -> Result<Map<'static, I::IntoIter, F, T, View<Self::Spill>, WINDOW>, MapError>
+        where
+            I: IntoIterator,
+            I::Item: Send + 'static,
+            F: Fn(I::Item) -> T + Clone + Send + 'static,
+            T: Send + 'static,
+        {
+            $own::map_with(self, options, items, function)
+        }
+
+        fn scope<'env, F, R>(self, f: F) -> R
+        where
+            F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, Self::Spill>) -> R,
+        {
+            $own::scope(self, f)
+        }
+
+        fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+            $own::shutdown(self, wait, cancel_futures)
+        }
+
+        fn shutdown_timeout(
+            self,
+            timeout: Duration,
+            cancel_futures: bool,
+        ) -> Result<(), ShutdownError> {
+            $own::shutdown_timeout(self, timeout, cancel_futures)
+        }
+    };
+}
+
+/// What only the core's pools have.
+macro_rules! looks {
+    ($own:ident) => {
+        fn break_pool(self, reason: &'static str) {
+            $own::break_pool(self, reason);
+        }
+
+        fn run_pending(self, max: usize) -> usize {
+            $own::run_pending(self, max)
+        }
+
+        fn capacity(self) -> usize {
+            $own::capacity(self)
+        }
+
+        fn free_slots(self) -> usize {
+            $own::free_slots(self)
+        }
+
+        fn workers(self) -> usize {
+            $own::workers(self)
+        }
+
+        fn idle_workers(self) -> usize {
+            $own::idle_workers(self)
+        }
+
+        fn broken_reason(self) -> Option<BrokenReason> {
+            $own::broken_reason(self)
+        }
+
+        fn is_shut_down(self) -> bool {
+            $own::is_shut_down(self)
+        }
+    };
+}
+
+impl<S: Spill + 'static> Methods for View<S> {
+    type Spill = S;
+
+    fn view(self) -> View<S> {
+        self
+    }
+
+    fn executor(&self) -> &impl Executor {
+        self
+    }
+
+    work!(PoolRef);
+    looks!(PoolRef);
+}
+
+impl<const N: usize> Methods for &'static StaticPool<N, BYTES, 2, PLACES, PLACES> {
+    type Spill = corepool::BuildError;
+
+    fn view(self) -> View<Self::Spill> {
+        self.handle()
+    }
+
+    fn executor(&self) -> &impl Executor {
+        *self
+    }
+
+    work!(StaticPool);
+    looks!(StaticPool);
+}
+
+impl Methods for &'static ThreadPool {
+    type Spill = Boxed;
+
+    fn view(self) -> View<Boxed> {
+        self.handle()
+    }
+
+    fn executor(&self) -> &impl Executor {
+        *self
+    }
+
+    work!(ThreadPool);
+
+    fn break_pool(self, reason: &'static str) {
+        self.view().break_pool(reason);
+    }
+
+    fn run_pending(self, max: usize) -> usize {
+        self.view().run_pending(max)
+    }
+
+    fn capacity(self) -> usize {
+        self.view().capacity()
+    }
+
+    fn free_slots(self) -> usize {
+        self.view().free_slots()
+    }
+
+    fn workers(self) -> usize {
+        self.view().workers()
+    }
+
+    fn idle_workers(self) -> usize {
+        self.view().idle_workers()
+    }
+
+    fn broken_reason(self) -> Option<BrokenReason> {
+        self.view().broken_reason()
+    }
+
+    fn is_shut_down(self) -> bool {
+        self.view().is_shut_down()
+    }
+}
