@@ -16,13 +16,15 @@ use std::{
 };
 
 use corepool::{
-    BuildError, ContextId, InitError, LentPool, Panic, Parker, PoolConfig, PoolRef, Port,
-    SpinWorker, StaticPool, Worker, WorkerId,
+    BuildError, ContextId, Executor, InitError, JobError, JobFuture, LentPool, Panic, Parker,
+    PoolConfig, PoolRef, Port, ShutdownError, SpinWorker, StaticPool, SubmitError, Worker,
+    WorkerId,
 };
-use corepool_std::{HostPort, SLOT_BYTES, ThreadPool, Workers, run_workers_with};
+use corepool_std::{SLOT_BYTES, ThreadPool, Workers, run_workers_with};
 
 use crate::{
     methods::Methods,
+    port::{Clock, TestPort},
     tools::{Gate, undefine_next_slot},
 };
 
@@ -44,7 +46,8 @@ pub type Pool<F> = <F as Fixture>::Pool;
 /// What each worker calls before its first job.
 pub type Init = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
 
-/// An executor under test. Dropped, it shuts down, and waits for all work and all workers.
+/// An executor under test. Dropped, it shuts down, and waits for all work and all workers; a test of
+/// what the executor's own drop does needs one that [`EndsWhenDropped`].
 ///
 /// Its pool lives for ever, so that jobs can hold it, and has two priorities.
 pub trait Fixture: Sized + 'static {
@@ -76,6 +79,28 @@ pub trait Fixture: Sized + 'static {
     /// Keeps every worker busy: what is submitted from now on does not begin before the hold is
     /// dropped. Takes one slot for each worker.
     fn hold_workers(&self) -> Hold;
+
+    /// The clock that the pool's time limits go by, if it is the fixture's own, and not the host's.
+    fn clock(&self) -> Option<&Clock>;
+
+    /// The pool's port, if it is the fixture's own: then it can be asked what it was told.
+    fn port(&self) -> Option<&TestPort>;
+
+    /// Waits until so many workers have nothing to do, and sleep or are about to.
+    fn until_idle(&self, workers: usize) {
+        while self.pool().idle_workers() < workers {
+            thread::yield_now();
+        }
+    }
+}
+
+/// A fixture whose executor ends when it is dropped, by itself.
+pub trait EndsWhenDropped: Fixture {
+    /// The executor.
+    type Owned: Executor;
+
+    /// An executor with so many workers, that nothing ends but its own drop.
+    fn start_owned(workers: usize) -> Self::Owned;
 }
 
 /// See [`Fixture::hold_workers`].
@@ -181,6 +206,7 @@ impl Memory for Lent {
 #[derive(Debug)]
 pub struct ParkingThreads<M: Memory, const N: usize = SLOTS> {
     pool: M::Pool<N>,
+    port: &'static TestPort,
     workers: Option<Workers>,
 }
 
@@ -196,9 +222,12 @@ impl<M: Memory, const N: usize> Fixture for ParkingThreads<M, N> {
 
     fn start_with(workers: usize, init: Init) -> Self {
         let pool = M::pool::<N>();
+        let port = keep(TestPort::new(None));
+        assert!(pool.view().install(port));
         let workers = run_workers_with(pool.view(), "corepool", workers, move |_| init()).unwrap();
         Self {
             pool,
+            port,
             workers: Some(workers),
         }
     }
@@ -210,6 +239,57 @@ impl<M: Memory, const N: usize> Fixture for ParkingThreads<M, N> {
     fn hold_workers(&self) -> Hold {
         hold_threads(self.pool, self.workers.as_ref().map_or(0, Workers::count))
     }
+
+    fn clock(&self) -> Option<&Clock> {
+        None
+    }
+
+    fn port(&self) -> Option<&TestPort> {
+        Some(self.port)
+    }
+}
+
+/// A pool and the threads that are its workers, which leave when they are dropped.
+#[derive(Debug)]
+pub struct OwnedThreads<P> {
+    pool: P,
+    _workers: Workers,
+}
+
+impl<P: Methods> Executor for OwnedThreads<P> {
+    fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.pool.executor().submit(job)
+    }
+
+    fn map<I, F, T>(&self, items: I, function: F) -> impl Iterator<Item = Result<T, JobError>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.pool.executor().map(items, function)
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.pool.executor().shutdown(wait, cancel_futures)
+    }
+}
+
+impl<M: Memory, const N: usize> EndsWhenDropped for ParkingThreads<M, N> {
+    type Owned = OwnedThreads<M::Pool<N>>;
+
+    fn start_owned(workers: usize) -> Self::Owned {
+        let pool = M::pool::<N>();
+        OwnedThreads {
+            pool,
+            _workers: run_workers_with(pool.view(), "corepool", workers, |_| Ok(())).unwrap(),
+        }
+    }
 }
 
 impl<M: Memory, const N: usize> Drop for ParkingThreads<M, N> {
@@ -220,15 +300,20 @@ impl<M: Memory, const N: usize> Drop for ParkingThreads<M, N> {
     }
 }
 
-/// A static pool on threads that never sleep, as a second core does not.
+/// A static pool on threads that never sleep, as a second core does not. It has a clock of its own.
 #[derive(Debug)]
 pub struct StaticSpin<const N: usize = SLOTS> {
     pool: &'static Static<N>,
+    clock: &'static Clock,
+    port: &'static TestPort,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
-/// [`SpinWorker`] with a start hook.
-struct Spinner(Init);
+/// [`SpinWorker`] with a start hook, and a clock to wait for.
+struct Spinner {
+    init: Init,
+    clock: &'static Clock,
+}
 
 impl Parker for Spinner {
     fn waker(&self) -> Waker {
@@ -236,7 +321,10 @@ impl Parker for Spinner {
     }
 
     fn park(&self, deadline: Option<Duration>) {
-        SpinWorker.park(deadline);
+        match deadline {
+            Some(deadline) if self.clock.reach(deadline) => {}
+            _ => SpinWorker.park(None),
+        }
     }
 }
 
@@ -250,7 +338,7 @@ impl Worker for Spinner {
     }
 
     fn on_start(&self, _worker: WorkerId) -> Result<(), InitError> {
-        (self.0)()
+        (self.init)()
     }
 }
 
@@ -260,16 +348,24 @@ impl<const N: usize> Fixture for StaticSpin<N> {
 
     fn start_with(workers: usize, init: Init) -> Self {
         let pool = keep(Static::<N>::new());
-        pool.install(&HostPort);
+        let clock = keep(Clock::default());
+        let port = keep(TestPort::new(Some(clock)));
+        pool.install(port);
         let threads = (0..workers)
             .map(|_| {
-                let worker = Spinner(Arc::clone(&init));
+                let init = Arc::clone(&init);
+                let worker = Spinner { init, clock };
                 thread::spawn(move || {
                     let _ = pool.run(&worker);
                 })
             })
             .collect();
-        Self { pool, threads }
+        Self {
+            pool,
+            clock,
+            port,
+            threads,
+        }
     }
 
     fn pool(&self) -> Pool<Self> {
@@ -279,6 +375,17 @@ impl<const N: usize> Fixture for StaticSpin<N> {
     fn hold_workers(&self) -> Hold {
         hold_threads(self.pool, self.threads.len())
     }
+
+    fn clock(&self) -> Option<&Clock> {
+        Some(self.clock)
+    }
+
+    fn port(&self) -> Option<&TestPort> {
+        Some(self.port)
+    }
+
+    /// They never sleep.
+    fn until_idle(&self, _workers: usize) {}
 }
 
 impl<const N: usize> Drop for StaticSpin<N> {
@@ -328,6 +435,23 @@ impl<const N: usize> Fixture for HostThreads<N> {
     fn hold_workers(&self) -> Hold {
         hold_threads(self.pool, self.pool.max_workers())
     }
+
+    fn clock(&self) -> Option<&Clock> {
+        None
+    }
+
+    fn port(&self) -> Option<&TestPort> {
+        None
+    }
+}
+
+impl<const N: usize> EndsWhenDropped for HostThreads<N> {
+    type Owned = ThreadPool;
+
+    fn start_owned(workers: usize) -> ThreadPool {
+        let builder = ThreadPool::builder().max_workers(workers).capacity(N);
+        builder.build().unwrap()
+    }
 }
 
 impl<const N: usize> Drop for HostThreads<N> {
@@ -363,7 +487,8 @@ impl<const N: usize> Fixture for Simulated<N> {
         let pool = keep(Static::<N>::new());
         let machine = keep(Machine {
             pool: pool.handle(),
-            nanos: AtomicU64::new(0),
+            clock: Clock::default(),
+            port: TestPort::new(None),
             random: AtomicU64::new(SCHEDULE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             holds: OnceLock::new(),
             held: AtomicUsize::new(0),
@@ -394,6 +519,17 @@ impl<const N: usize> Fixture for Simulated<N> {
             _ballast: Box::new(ballast),
         }
     }
+
+    fn clock(&self) -> Option<&Clock> {
+        Some(&self.machine.clock)
+    }
+
+    fn port(&self) -> Option<&TestPort> {
+        Some(&self.machine.port)
+    }
+
+    /// There are none.
+    fn until_idle(&self, _workers: usize) {}
 }
 
 impl<const N: usize> Drop for Simulated<N> {
@@ -409,7 +545,9 @@ impl<const N: usize> Drop for Simulated<N> {
 #[derive(Debug)]
 struct Machine {
     pool: PoolRef<'static, BYTES>,
-    nanos: AtomicU64,
+    clock: Clock,
+    /// What is not the machine's own.
+    port: TestPort,
     random: AtomicU64,
     holds: OnceLock<Mutex<Vec<Gate>>>,
     held: AtomicUsize,
@@ -453,14 +591,14 @@ impl Machine {
     }
 }
 
-// SAFETY: contexts are those of the host's port.
+// SAFETY: contexts and panics are those of the host's port.
 unsafe impl Port for Machine {
     fn context(&self) -> ContextId {
-        HostPort.context()
+        self.port.context()
     }
 
     fn now(&self) -> Option<Duration> {
-        Some(Duration::from_nanos(self.nanos.load(Ordering::Relaxed)))
+        Some(self.clock.now())
     }
 
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
@@ -472,11 +610,11 @@ unsafe impl Port for Machine {
     }
 
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
-        HostPort.catch_panic(f)
+        self.port.catch_panic(f)
     }
 
     fn unobserved_failure(&self, panic: Panic) {
-        HostPort.unobserved_failure(panic);
+        self.port.unobserved_failure(panic);
     }
 }
 
@@ -493,10 +631,9 @@ impl Parker for MachineParker<'_> {
         if !machine.is_held() && machine.pool.run_pending(1) > 0 {
             return;
         }
-        let Some(deadline) = deadline else {
-            panic!("the simulated machine stands still: nothing can end this wait");
-        };
-        let nanos = u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX);
-        machine.nanos.fetch_max(nanos, Ordering::Relaxed);
+        assert!(
+            deadline.is_some_and(|deadline| machine.clock.reach(deadline)),
+            "the simulated machine stands still: nothing can end this wait"
+        );
     }
 }

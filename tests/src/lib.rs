@@ -25,11 +25,12 @@ pub use crate::{
     allocations::{CountingAllocator, allocations_of},
     child::{is_child, must_pass_in_child, run_in_child},
     fixture::{
-        BYTES, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory, OfItsOwn,
-        ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin, StaticThreads,
+        BYTES, EndsWhenDropped, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory,
+        OfItsOwn, OwnedThreads, ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin,
+        StaticThreads,
     },
     methods::{Methods, View},
-    port::TellsOfParking,
+    port::{Clock, TellsOfParking, TestPort},
     tools::{
         CountingWaker, Drops, Gate, LONG, PATIENCE, Recorder, Token, all_slots_come_back,
         cancelled_future, done_future, drain, failed_future, run, run_for, undefine_next_slot,

@@ -1,15 +1,17 @@
 //! From generic tests to test functions.
 
-/// Names the tests of a module of [`suite`](mod@crate::suite): those that run `everywhere`, and those
-/// that need workers `in_parallel` with the test itself. Makes a macro of the module's name, which
-/// makes test functions of them for one fixture.
+/// Names the tests of a module of [`suite`](mod@crate::suite): those that run `everywhere`, those
+/// that need workers `in_parallel` with the test itself, and those that are about what is
+/// `dropped`, an [executor that ends then](crate::EndsWhenDropped). Makes a macro of the module's name,
+/// which makes test functions of them for one fixture.
 #[macro_export]
 macro_rules! suite {
     ($module:ident: everywhere [$($everywhere:ident),* $(,)?]
-        in_parallel [$($in_parallel:ident),* $(,)?]) => {
-        $crate::suite!(@($) $module [$($everywhere)*] [$($in_parallel)*]);
+        in_parallel [$($in_parallel:ident),* $(,)?]
+        $(dropped [$($dropped:ident),* $(,)?])?) => {
+        $crate::suite!(@($) $module [$($everywhere)*] [$($in_parallel)*] [$($($dropped)*)?]);
     };
-    (@($d:tt) $module:ident [$($everywhere:ident)*] [$($in_parallel:ident)*]) => {
+    (@($d:tt) $module:ident [$($everywhere:ident)*] [$($in_parallel:ident)*] [$($dropped:ident)*]) => {
         #[doc(hidden)]
         #[macro_export]
         macro_rules! $module {
@@ -26,12 +28,19 @@ macro_rules! suite {
                     $crate::run::<$d fixture>($crate::suite::$module::$in_parallel::<$d fixture>);
                 })*
             };
+            (dropped $d fixture:ty) => {
+                $crate::$module!(in_parallel $d fixture);
+                $(#[test]
+                fn $dropped() {
+                    $crate::run::<$d fixture>($crate::suite::$module::$dropped::<$d fixture>);
+                })*
+            };
         }
     };
 }
 
-/// The whole suite for one fixture: `everywhere` the tests that need no parallel workers,
-/// `in_parallel` all of them.
+/// The suite for one fixture: `everywhere` the tests that need no parallel workers, `in_parallel`
+/// those that do as well, `dropped` all of them.
 #[macro_export]
 macro_rules! suites {
     ($which:ident $fixture:ty) => {

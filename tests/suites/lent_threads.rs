@@ -1,6 +1,6 @@
 //! A pool in lent memory, on threads that park.
 
-corepool_tests::suites!(in_parallel corepool_tests::LentThreads);
+corepool_tests::suites!(dropped corepool_tests::LentThreads);
 
 /// What concerns the memory itself.
 mod lent_pool_tests {

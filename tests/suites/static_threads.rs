@@ -1,6 +1,6 @@
 //! A static pool, on threads that park.
 
-corepool_tests::suites!(in_parallel corepool_tests::StaticThreads);
+corepool_tests::suites!(dropped corepool_tests::StaticThreads);
 
 /// What concerns a static pool's own workers, port and memory.
 mod static_pool_tests {

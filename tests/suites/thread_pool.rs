@@ -1,6 +1,6 @@
 //! The thread pool of the host.
 
-corepool_tests::suites!(in_parallel corepool_tests::HostThreads);
+corepool_tests::suites!(dropped corepool_tests::HostThreads);
 
 /// What only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
 mod thread_pool_tests {

@@ -1,14 +1,20 @@
 //! `shutdown`, and what dropping an executor does. CPython: `test_shutdown.py`.
 
 use std::{
-    future::poll_fn,
-    task::{Context, Poll},
+    cell::RefCell,
+    future::{Future as _, poll_fn},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
-use corepool::{BrokenReason, JobError, JobState, ShutdownError, SubmitError};
+use corepool::{BrokenReason, Executor, JobError, JobState, ShutdownError, SubmitError};
 
-use crate::{Fixture, Gate, LONG, Methods, Pool, Recorder, drain};
+use crate::{
+    CountingWaker, Drops, EndsWhenDropped, Fixture, Gate, LONG, Methods, Pool, Recorder, SMALL,
+    Token, drain,
+};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -199,14 +205,29 @@ pub fn threads_terminate<F: Fixture>() {
     assert_eq!(fx.pool().workers(), 0);
 }
 
-/// Without waiting, all that was queued is done all the same. CPython:
-/// `ThreadPoolShutdownTest.test_shutdown_no_wait`.
+/// Without waiting, all that was queued is done all the same, before the workers leave, and whether
+/// or not somebody asks for it. CPython: `ThreadPoolShutdownTest.test_shutdown_no_wait`.
 pub fn shutdown_no_wait<F: Fixture>() {
     let fx = F::start(5);
     let map = fx.pool().map(-5..5, |n: i32| n.abs());
     fx.pool().shutdown(false, false).unwrap();
+    while fx.pool().workers() > 0 {
+        thread::yield_now();
+    }
     let results: Result<Vec<_>, _> = map.collect();
     assert_eq!(results.unwrap(), [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]);
+}
+
+/// Workers that sleep are told, though nobody waits for them.
+pub fn shutdown_no_wait_sends_idle_workers_away<F: Fixture>() {
+    let fx = F::start(3);
+    drop(fx.hold_workers());
+    drain(&fx);
+    fx.until_idle(3);
+    fx.pool().shutdown(false, false).unwrap();
+    while fx.pool().workers() > 0 {
+        thread::yield_now();
+    }
 }
 
 /// Cancelling and not waiting: each job has run or was cancelled, none is left. CPython:
@@ -225,59 +246,104 @@ pub fn cancel_futures_wait_false<F: Fixture>() {
     }
 }
 
-/// The program's end, which drops the executor, waits for its work. CPython:
-/// `ExecutorShutdownTest.test_interpreter_shutdown`.
-pub fn interpreter_shutdown<F: Fixture>() {
-    let ran = Recorder::new();
-    let fx = F::start(5);
-    let hold = fx.hold_workers();
-    let note = ran.clone();
-    fx.pool()
-        .submit_detached(move || note.note("apple"))
-        .unwrap();
-    drop(hold);
-    drop(fx);
-    assert_eq!(ran.take(), ["apple"]);
+thread_local! {
+    /// Dropped when the thread ends.
+    static OF_THREAD: RefCell<Option<Token>> = const { RefCell::new(None) };
+}
+
+/// What has become of the jobs of an executor that is dropped, and of its threads.
+struct Traces {
+    ran: Recorder<i32>,
+    threads: Drops,
+}
+
+impl Traces {
+    fn new() -> Self {
+        Self {
+            ran: Recorder::new(),
+            threads: Drops::new(),
+        }
+    }
+
+    /// A function for jobs that take long enough to be unfinished when the executor is dropped.
+    fn abs(&self) -> impl Fn(i32) -> i32 + Clone + Send + 'static {
+        let (ran, threads) = (self.ran.clone(), self.threads);
+        move |n| {
+            OF_THREAD.with_borrow_mut(|token| {
+                token.get_or_insert_with(|| threads.token());
+            });
+            (0..100).for_each(|_| thread::yield_now());
+            ran.note(n.abs());
+            n.abs()
+        }
+    }
+
+    /// Has the executor call it ten times, and lets go of the futures.
+    fn submit_to(&self, executor: &impl Executor) {
+        for number in -5..5 {
+            let abs = self.abs();
+            drop(executor.submit(move || abs(number)).unwrap());
+        }
+    }
+
+    /// Each job has run, once, and no thread that has run one is left.
+    fn assert_all_over(&self) {
+        let mut ran = self.ran.take();
+        ran.sort_unstable();
+        assert_eq!(ran, [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]);
+        assert!(self.threads.made() > 0);
+        assert_eq!(self.threads.dropped(), self.threads.made());
+    }
+}
+
+/// The program's end, which drops the executor, waits for its work: here what is printed in CPython
+/// is noted. CPython: `ExecutorShutdownTest.test_interpreter_shutdown`.
+pub fn interpreter_shutdown<F: EndsWhenDropped>() {
+    let traces = Traces::new();
+    let executor = F::start_owned(5);
+    traces.submit_to(&executor);
+    drop(executor);
+    traces.assert_all_over();
 }
 
 /// So it does after a shutdown that did not wait. CPython:
 /// `ExecutorShutdownTest.test_hang_gh83386`.
-pub fn hang_gh83386<F: Fixture>() {
-    let ran = Recorder::new();
-    let fx = F::start(3);
-    let hold = fx.hold_workers();
-    let note = ran.clone();
-    fx.pool()
-        .submit_detached(move || note.note("apple"))
-        .unwrap();
-    fx.pool().shutdown(false, false).unwrap();
-    drop(hold);
-    drop(fx);
-    assert_eq!(ran.take(), ["apple"]);
+pub fn hang_gh83386<F: EndsWhenDropped>() {
+    let traces = Traces::new();
+    let executor = F::start_owned(3);
+    traces.submit_to(&executor);
+    executor.shutdown(false, false).unwrap();
+    drop(executor);
+    traces.assert_all_over();
 }
 
-/// At the end of the executor's scope, all is done and no worker is left. CPython:
+/// At the end of the executor's scope, all is done and no thread is left. CPython:
 /// `ThreadPoolShutdownTest.test_context_manager_shutdown`.
-pub fn context_manager_shutdown<F: Fixture>() {
-    let pool = {
-        let fx = F::start(5);
-        let pool = fx.pool();
-        let results: Result<Vec<_>, _> = pool.map(-5..5, |n: i32| n.abs()).collect();
+pub fn context_manager_shutdown<F: EndsWhenDropped>() {
+    let traces = Traces::new();
+    {
+        let executor = F::start_owned(5);
+        let results: Result<Vec<_>, _> = executor.map(-5..5, traces.abs()).collect();
         assert_eq!(results.unwrap(), [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]);
-        pool
-    };
-    assert!(pool.is_shut_down());
-    assert_eq!(pool.workers(), 0);
+    }
+    traces.assert_all_over();
 }
 
-/// Results that were computed before the executor was dropped can be had after. CPython:
-/// `ThreadPoolShutdownTest.test_del_shutdown`.
-pub fn del_shutdown<F: Fixture>() {
-    let fx = F::start(5);
-    let map = fx.pool().map(-5..5, |n: i32| n.abs());
-    drop(fx);
-    let results: Result<Vec<_>, _> = map.collect();
-    assert_eq!(results.unwrap(), [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]);
+/// Dropped, the executor computes what is queued before its threads end. CPython takes the results
+/// after that, from the `map`; here futures do not outlive their executor, so the jobs leave them.
+/// CPython: `ThreadPoolShutdownTest.test_del_shutdown`.
+pub fn del_shutdown<F: EndsWhenDropped>() {
+    let traces = Traces::new();
+    let executor = F::start_owned(1);
+    traces.submit_to(&executor);
+    drop(executor);
+    assert_eq!(traces.ran.take(), [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]);
+    assert_eq!((traces.threads.made(), traces.threads.dropped()), (1, 1));
+}
+
+/// An executor that never had any work ends, too.
+pub fn dropped_without_work<F: EndsWhenDropped>() {
+    drop(F::start_owned(3));
 }
 
 /// A job that waits for its own pool's end gets an error, and the pool is shut down.
@@ -314,18 +380,46 @@ pub fn shutdown_from_a_job_without_wait<F: Fixture>() {
     fx.pool().shutdown(true, false).unwrap();
 }
 
-/// Submits that wait for room are told of the shutdown, though there is none.
+/// A submit that waits for room is told of the shutdown, though there is none.
+///
+/// Of a fixture whose port does not tell when the submitter sleeps, it may be told before;
+/// `awaited_submit_is_told_of_the_shutdown` is sure that it waits.
 pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     let fx = F::Small::start(1);
     let pool = fx.pool();
     let hold = fx.hold_workers();
     while pool.submit_detached(|| ()).is_ok() {}
-    let blocked = std::thread::spawn(move || {
-        matches!(pool.submit_blocking(|| ()), Err(SubmitError::ShutDown(_)))
+    let blocked = thread::spawn(move || {
+        let Err(SubmitError::ShutDown(job)) = pool.submit_blocking(|| 7) else {
+            panic!("a full pool that was shut down took a job");
+        };
+        job()
     });
+    if let Some(port) = fx.port() {
+        port.parking().wait();
+    }
     pool.shutdown(false, false).unwrap();
-    assert!(blocked.join().unwrap());
+    assert_eq!(blocked.join().unwrap(), 7);
     drop(hold);
+}
+
+/// So is one that is awaited: it is woken once, and has its closure back.
+pub fn awaited_submit_is_told_of_the_shutdown<F: Fixture>() {
+    let fx = F::Small::start(1);
+    let pool = fx.pool();
+    let kept: Vec<_> = (0..SMALL).map(|_| pool.promise::<()>().unwrap()).collect();
+    let waker = Arc::new(CountingWaker::default());
+    let as_waker = Waker::from(Arc::clone(&waker));
+    let mut cx = Context::from_waker(&as_waker);
+    let mut submit = std::pin::pin!(pool.submit_async(|| 7));
+    assert!(submit.as_mut().poll(&mut cx).is_pending());
+    pool.shutdown(false, false).unwrap();
+    assert_eq!(waker.count(), 1);
+    let Poll::Ready(Err(SubmitError::ShutDown(job))) = submit.poll(&mut cx) else {
+        panic!("a pool that was shut down has room");
+    };
+    assert_eq!(job(), 7);
+    drop(kept);
 }
 
 /// A task ends its own pool in its first poll, and is pending: how it ends, and that it is not polled
@@ -396,10 +490,7 @@ crate::suite!(shutdown_tests:
         cancel_after_shutdown,
         shutdown_no_wait,
         cancel_futures_wait_false,
-        interpreter_shutdown,
-        hang_gh83386,
-        context_manager_shutdown,
-        del_shutdown,
+        awaited_submit_is_told_of_the_shutdown,
         shutdown_from_a_job_would_deadlock,
         shutdown_from_a_callback_would_deadlock,
         shutdown_from_a_job_without_wait,
@@ -407,6 +498,14 @@ crate::suite!(shutdown_tests:
     in_parallel [
         cancel_futures_leaves_running_jobs,
         threads_terminate,
+        shutdown_no_wait_sends_idle_workers_away,
         blocked_submit_is_told_of_the_shutdown,
+    ]
+    dropped [
+        interpreter_shutdown,
+        hang_gh83386,
+        context_manager_shutdown,
+        del_shutdown,
+        dropped_without_work,
     ]
 );

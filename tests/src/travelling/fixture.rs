@@ -10,11 +10,11 @@ use corepool::{
     JobFuture, PoolRef, ShutdownError, Spill, StaticPool, SubmitError,
     remote::{Buffers, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker, serve_catching},
 };
-use corepool_std::{Boxed, HostPort, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool};
+use corepool_std::{Boxed, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool};
 
 use super::jobs::JOBS;
 use crate::{
-    BYTES, SLOTS, SMALL,
+    BYTES, SLOTS, SMALL, TestPort,
     fixture::keep,
     wire::{End, Wire, catch_panic, to_panic},
 };
@@ -87,6 +87,11 @@ pub trait Fixture: Sized + 'static {
 
     /// The pool.
     fn pool(&self) -> Self::Pool;
+
+    /// The pool's port, if it is the fixture's own: then it can be asked what it was told.
+    fn port(&self) -> Option<&TestPort> {
+        None
+    }
 }
 
 /// Waits for a pool's end, unless a test has failed and its jobs may wait for ever.
@@ -148,6 +153,7 @@ impl Drop for LocalThreads {
 #[derive(Debug)]
 pub struct RemoteThreads {
     pool: PoolRef<'static, BYTES>,
+    port: &'static TestPort,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -166,7 +172,8 @@ impl Fixture for RemoteThreads {
         } else {
             keep(StaticPool::<SLOTS, BYTES, 2, PLACES, PLACES>::new()).handle()
         };
-        pool.install(&HostPort);
+        let port = keep(TestPort::new(None));
+        pool.install(port);
         let threads = (0..workers).flat_map(|_| {
             let wire = Wire::new(true);
             let server = wire.server.clone();
@@ -176,11 +183,19 @@ impl Fixture for RemoteThreads {
             ]
         });
         let threads = threads.collect();
-        Self { pool, threads }
+        Self {
+            pool,
+            port,
+            threads,
+        }
     }
 
     fn pool(&self) -> Self::Pool {
         self.pool
+    }
+
+    fn port(&self) -> Option<&TestPort> {
+        Some(self.port)
     }
 }
 

@@ -168,6 +168,8 @@ pub fn shutdown_from_a_callback_without_wait<F: Fixture>() {
 }
 
 /// A submit that waits for room is told of the shutdown, though there is none, and has its job back.
+///
+/// Of a fixture whose port does not tell when the submitter sleeps, it may be told before.
 pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     let fx = F::start_small();
     let pool = fx.pool();
@@ -176,6 +178,9 @@ pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
         pool.submit(Number(0)).map(drop).unwrap();
     }
     let blocked = thread::spawn(move || pool.submit_blocking(Number(7)));
+    if let Some(port) = fx.port() {
+        port.parking().wait();
+    }
     pool.shutdown(false, false).unwrap();
     let refused = blocked.join().unwrap();
     assert!(matches!(refused, Err(SubmitError::ShutDown(Number(7)))));
