@@ -313,6 +313,7 @@ pub struct StaticSpin<const N: usize = SLOTS> {
 struct Spinner {
     init: Init,
     clock: &'static Clock,
+    looks: Cell<u32>,
 }
 
 impl Parker for Spinner {
@@ -334,7 +335,9 @@ impl Worker for Spinner {
             // The machine may have fewer cores than the test has spinning threads.
             thread::yield_now();
         }
-        SpinWorker.spin(round)
+        // Once in a while it parks, for the clock: a job on it may wait for that.
+        self.looks.set(self.looks.get().wrapping_add(1));
+        !self.looks.get().is_multiple_of(10_000) && SpinWorker.spin(round)
     }
 
     fn on_start(&self, _worker: WorkerId) -> Result<(), InitError> {
@@ -354,8 +357,9 @@ impl<const N: usize> Fixture for StaticSpin<N> {
         let threads = (0..workers)
             .map(|_| {
                 let init = Arc::clone(&init);
-                let worker = Spinner { init, clock };
                 thread::spawn(move || {
+                    let looks = Cell::new(0);
+                    let worker = Spinner { init, clock, looks };
                     let _ = pool.run(&worker);
                 })
             })

@@ -10,4 +10,5 @@ pub mod future_tests;
 pub mod initializer_tests;
 pub mod python_goes_wrong;
 pub mod shutdown_tests;
+pub mod time_tests;
 pub mod wait_tests;
