@@ -7,6 +7,8 @@ mod machine;
 mod ring_pool;
 mod stop;
 mod stopped;
+mod strict;
+mod urgent;
 
 // What the core's source, compiled once more for `core_source`, is made of.
 mod sync;
@@ -18,10 +20,12 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: steps stopped [--seeds N]
        steps linear [--seed FIRST] [--count N]
+       steps urgent [NAME]
 
   --seeds   random orders for each step in which a thread is stopped, besides none [3]
   --seed    the first seed [a new one]
-  --count   histories of the queue, and as many of the pool [5000]";
+  --count   histories of the queue, and as many of the pool [5000]
+  NAME      only the calls that have it in their names";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +40,13 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<(), String> {
     let (verb, mut options) = args.split_first().ok_or(USAGE)?;
+    if verb == "urgent" {
+        return match options {
+            [] => urgent::check(""),
+            [name] => urgent::check(name),
+            _ => Err(USAGE.into()),
+        };
+    }
     let mut values = [
         ("--seeds", 3),
         ("--seed", fastrand::u64(..1 << 32)),

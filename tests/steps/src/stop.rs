@@ -19,6 +19,8 @@ use shuttle::{
     scheduler::{Schedule, Scheduler, Task, TaskId},
 };
 
+use crate::machine;
+
 /// Questions without any progress after which the threads count as stuck. Each of them takes some
 /// hundreds for a job.
 const PATIENCE: usize = 50_000;
@@ -125,6 +127,7 @@ impl StopAt {
 
 impl Scheduler for StopAt {
     fn new_execution(&mut self) -> Option<Schedule> {
+        machine::start();
         (!std::mem::replace(&mut self.done, true)).then(|| Schedule::new(0))
     }
 
@@ -141,15 +144,18 @@ impl Scheduler for StopAt {
         }
         let victim = control.victim.load(SeqCst);
         let alone = self.company == Company::Alone && control.is_counting();
-        let mut candidates: Vec<TaskId> = runnable
-            .iter()
-            .map(|task| task.id())
-            .filter(|&task| !control.holds_back(task))
-            .collect();
-        if candidates.is_empty() {
-            control.give_up("they all sleep");
-            candidates.extend(runnable.iter().map(|task| task.id()));
+        let awake = || {
+            let tasks = runnable.iter().map(|task| task.id());
+            let awake = tasks.filter(|&task| !machine::sleeps(task.into()));
+            awake.filter(|&task| !control.holds_back(task))
+        };
+        while awake().next().is_none() {
+            if !machine::pass_time() {
+                control.give_up("they all sleep");
+                machine::wake_all();
+            }
         }
+        let candidates: Vec<TaskId> = awake().collect();
         if alone && let Some(&task) = candidates.iter().find(|&&task| victim == task.into()) {
             return Some(task);
         }

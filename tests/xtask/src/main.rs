@@ -97,6 +97,11 @@ const VERBS: &[Verb] = &[
         run: steps::stopped,
     },
     Verb {
+        name: "urgent",
+        help: "[NAME]    one core, strict priorities: each call of the more urgent ends or sleeps, wherever the others are",
+        run: steps::urgent,
+    },
+    Verb {
         name: "tsan",
         help: "[OPTIONS]  soak and conformance suites under ThreadSanitizer; options as for soak",
         run: sanitizers::tsan,

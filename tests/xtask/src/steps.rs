@@ -1,9 +1,13 @@
-//! `cargo xtask stopped` and `cargo xtask linear`: the pool under a scheduler, in `tests/steps`.
+//! `cargo xtask stopped`, `urgent` and `linear`: the pool under a scheduler, in `tests/steps`.
 
 use crate::{Outcome, cargo, run_command};
 
 pub fn stopped(args: &[String]) -> Outcome {
     run("stopped", args)
+}
+
+pub fn urgent(args: &[String]) -> Outcome {
+    run("urgent", args)
 }
 
 pub fn linear(args: &[String]) -> Outcome {
