@@ -112,6 +112,11 @@ pub fn wake_all() {
     });
 }
 
+/// Whether a thread's waker was woken since it last came back from its park.
+pub fn is_woken(thread: usize) -> bool {
+    with_bed(thread, |bed| bed.woken)
+}
+
 /// Wakes a thread.
 struct Unpark(usize);
 

@@ -4,6 +4,8 @@ mod core_source;
 mod history;
 mod linear;
 mod machine;
+mod one_by_one;
+mod operations;
 mod ring_pool;
 mod stop;
 mod stopped;
@@ -18,14 +20,14 @@ mod tagged;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: steps stopped [--seeds N]
+const USAGE: &str = "usage: steps stopped [--seeds N] [NAME]
        steps linear [--seed FIRST] [--count N]
        steps urgent [NAME]
 
   --seeds   random orders for each step in which a thread is stopped, besides none [3]
   --seed    the first seed [a new one]
   --count   histories of the queue, and as many of the pool [5000]
-  NAME      only the calls that have it in their names";
+  NAME      only the rows that have it in their names";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -64,7 +66,8 @@ fn run(args: &[String]) -> Result<(), String> {
     }
     let [(_, seeds), (_, seed), (_, count)] = values;
     match (verb.as_str(), options) {
-        ("stopped", []) => stopped::check(seeds),
+        ("stopped", []) => stopped::check(seeds, ""),
+        ("stopped", [only]) => stopped::check(seeds, only),
         ("linear", []) => {
             println!("seeds from {seed}");
             linear::check(seed, count)

@@ -19,11 +19,14 @@ use shuttle::{
     scheduler::{Schedule, Scheduler, Task, TaskId},
 };
 
-use crate::machine;
+use crate::machine::{self, Gate};
 
 /// Questions without any progress after which the threads count as stuck. Each of them takes some
 /// hundreds for a job.
 const PATIENCE: usize = 50_000;
+
+/// How often all are woken for no reason, if that is what they need to come to the end of an execution.
+const MOST_TIMES: usize = 50;
 
 /// What scheduler and threads know of each other.
 #[derive(Default)]
@@ -37,7 +40,14 @@ pub struct Control {
     stopped: AtomicBool,
     released: AtomicBool,
     idle_questions: AtomicUsize,
-    stuck: Mutex<Option<&'static str>>,
+    stuck: Mutex<Option<String>>,
+    given_up: AtomicUsize,
+    delayed: AtomicBool,
+    /// Open from the moment when the steps count. Until then only the main thread goes on, and, when
+    /// that is at this gate, the victim.
+    begun: Gate,
+    /// Whether anybody waits for that.
+    prepares: AtomicBool,
 }
 
 impl Control {
@@ -45,10 +55,22 @@ impl Control {
     pub fn counted<T>(&self, operation: impl FnOnce() -> T) -> T {
         self.victim.store(me().into(), SeqCst);
         self.counting.store(true, SeqCst);
+        self.prepares.store(false, SeqCst);
+        self.begun.open();
         let result = operation();
         self.counting.store(false, SeqCst);
         self.ended.store(true, SeqCst);
         result
+    }
+
+    /// From now on nobody goes on but the main thread: what it prepares, the victim finds.
+    pub fn prepare(&self) {
+        self.prepares.store(true, SeqCst);
+    }
+
+    /// The victim is the thread that was started last. It begins, and after that anybody goes on.
+    pub fn let_it_begin(&self) {
+        self.begun.pass();
     }
 
     /// Says that something was achieved.
@@ -76,21 +98,51 @@ impl Control {
     }
 
     /// Why the others could not go on without the victim, if they could not.
-    pub fn stuck(&self) -> Option<&'static str> {
-        *self.stuck.lock().unwrap()
+    pub fn stuck(&self) -> Option<String> {
+        self.stuck.lock().unwrap().clone()
     }
 
-    fn give_up(&self, why: &'static str) {
-        assert!(
-            self.stuck.lock().unwrap().replace(why).is_none(),
-            "stuck even with the victim: {why}"
-        );
+    /// Notes why the others need the victim; the first reason counts. Lets it go on.
+    pub fn find(&self, why: impl Into<String>) {
+        self.stuck.lock().unwrap().get_or_insert(why.into());
         self.progress();
         self.release();
     }
 
+    /// Notes that a job was late because the victim owed a look.
+    pub fn note_delay(&self) {
+        self.delayed.store(true, SeqCst);
+    }
+
+    /// Whether that was so.
+    pub fn is_delayed(&self) -> bool {
+        self.delayed.load(SeqCst)
+    }
+
+    /// Nobody goes on, or all do and get nowhere.
+    fn give_up(&self, why: &'static str) {
+        let times = self.given_up.fetch_add(1, SeqCst);
+        assert!(times < MOST_TIMES, "{why}, after {:?}", self.stuck());
+        if self.is_released() {
+            self.find(format!("even with the victim {why}"));
+        } else {
+            self.find(format!("the others need the stopped thread: {why}"));
+        }
+        machine::wake_all();
+    }
+
+    fn is_released(&self) -> bool {
+        self.released.load(SeqCst)
+    }
+
+    /// Whether the victim was stopped after its waker had been woken, and has not come back from its
+    /// park.
+    pub fn is_victim_woken(&self) -> bool {
+        self.is_stopped() && machine::is_woken(self.victim.load(SeqCst))
+    }
+
     fn holds_back(&self, task: TaskId) -> bool {
-        self.is_stopped() && !self.released.load(SeqCst) && self.victim.load(SeqCst) == task.into()
+        self.is_stopped() && !self.is_released() && self.victim.load(SeqCst) == task.into()
     }
 }
 
@@ -144,6 +196,15 @@ impl Scheduler for StopAt {
         }
         let victim = control.victim.load(SeqCst);
         let alone = self.company == Company::Alone && control.is_counting();
+        if control.prepares.load(SeqCst) {
+            let tasks = || runnable.iter().map(|task| task.id());
+            let awake = |task: &TaskId| !machine::sleeps((*task).into());
+            // The main thread is the first.
+            return tasks()
+                .find(awake)
+                .filter(|&task| task == 0.into())
+                .or(tasks().filter(awake).last());
+        }
         let awake = || {
             let tasks = runnable.iter().map(|task| task.id());
             let awake = tasks.filter(|&task| !machine::sleeps(task.into()));
@@ -152,7 +213,6 @@ impl Scheduler for StopAt {
         while awake().next().is_none() {
             if !machine::pass_time() {
                 control.give_up("they all sleep");
-                machine::wake_all();
             }
         }
         let candidates: Vec<TaskId> = awake().collect();

@@ -6,15 +6,20 @@
 
 use std::{
     sync::{Arc, Mutex},
-    task::{Poll, Waker},
+    task::Waker,
     time::{Duration, Instant},
 };
 
-use corepool::{InitError, JobId, OnLoss, Parker, ReturnWhen, StaticPool, Worker, WorkerId};
+use corepool::{
+    InitError, JobId, OnLoss, Parker, PoolRef, ReturnWhen, RunError, ShutdownError, StaticPool,
+    Worker, WorkerId,
+};
 use shuttle::thread;
 
 use crate::{
     machine::{Machine, Sleeper},
+    one_by_one::one_by_one,
+    operations::{Act, Around, BYTES, OPERATIONS, SOON},
     ring_pool::RingPool,
     stop::{self, Company, Control},
 };
@@ -46,7 +51,7 @@ pub trait Pool: Sync + 'static {
     fn free_slots(&'static self) -> usize;
 }
 
-type CorePool = StaticPool<SLOTS, 32, 1, 4, 4>;
+type CorePool = StaticPool<SLOTS, BYTES, 1, 4, 4>;
 
 impl Pool for CorePool {
     type Future = corepool::JobFuture<'static, usize>;
@@ -81,8 +86,8 @@ impl Pool for CorePool {
     }
 }
 
-fn core_pool<const S: usize>() -> &'static StaticPool<S, 32, 1, 4, 4> {
-    let pool: &StaticPool<S, 32, 1, 4, 4> = Box::leak(Box::new(StaticPool::new()));
+fn core_pool<const S: usize>() -> &'static StaticPool<S, BYTES, 1, 4, 4> {
+    let pool: &StaticPool<S, BYTES, 1, 4, 4> = Box::leak(Box::new(StaticPool::new()));
     pool.install(&Machine);
     pool
 }
@@ -117,13 +122,13 @@ fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
     futures.pop().expect("one more was submitted")
 }
 
-/// What a victim does, prepared.
-type Act = Box<dyn FnOnce() + Send>;
-
-/// A victim's operation on a pool, and a future of its job that another party holds.
+/// A victim's operation on the rival.
 struct Prepared<P: Pool> {
     act: Act,
+    /// The future of its job, if another party holds it.
     held: Option<P::Future>,
+    /// How many slots are its own.
+    slots: usize,
 }
 
 impl<P: Pool> Prepared<P> {
@@ -131,20 +136,21 @@ impl<P: Pool> Prepared<P> {
         Self {
             act: Box::new(act),
             held: None,
+            slots: 1,
         }
     }
 }
 
 /// A pool, a worker, a submitter, and a victim that is stopped.
 fn others_finish<P: Pool>(pool: &'static P, prepared: Prepared<P>, control: &Arc<Control>) {
-    let Prepared { act, held } = prepared;
+    let Prepared { act, held, slots } = prepared;
     let worker = thread::spawn(move || pool.work());
     let inner = control.clone();
     let victim = thread::spawn(move || inner.counted(act));
     let mut last = vec![finish_jobs(pool, control)];
     drop(held);
     // The last jobs' worker may still be about to free their slots.
-    while pool.free_slots() + 1 < SLOTS && control.stuck().is_none() {
+    while pool.free_slots() + slots < SLOTS && control.stuck().is_none() {
         if last.iter().any(|last| pool.is_done(last)) {
             pool.first_result(&mut last);
         }
@@ -160,65 +166,7 @@ fn others_finish<P: Pool>(pool: &'static P, prepared: Prepared<P>, control: &Arc
     assert_eq!(pool.free_slots(), SLOTS, "a late thread has lost a slot");
 }
 
-/// An operation of the core, prepared on a fresh pool.
-type Prepare = fn(&'static CorePool) -> Prepared<CorePool>;
-
-const OPERATIONS: &[(&str, Prepare)] = &[
-    ("submit, then drop", |pool| {
-        Prepared::new(move || drop(StaticPool::submit(pool, || ())))
-    }),
-    ("run one", |pool| {
-        let held = Pool::submit(pool, 1);
-        let act = Box::new(move || {
-            pool.run_pending(1);
-        });
-        Prepared { act, held }
-    }),
-    ("run one that nobody waits for", |pool| {
-        let _ = pool.submit_detached(|| ());
-        Prepared::new(move || {
-            pool.run_pending(1);
-        })
-    }),
-    ("work", |pool| Prepared::new(move || pool.work())),
-    ("cancel", |pool| {
-        let job = StaticPool::submit(pool, || 1);
-        Prepared::new(move || {
-            let _ = job.map(|job| job.cancel());
-        })
-    }),
-    ("result of a job that has ended", |pool| {
-        let job = StaticPool::submit(pool, || 1);
-        pool.run_pending(1);
-        Prepared::new(move || {
-            let _ = job.map(|job| job.result());
-        })
-    }),
-    ("result of a job that is to come", |pool| {
-        let job = StaticPool::submit(pool, || 1);
-        Prepared::new(move || {
-            let _ = job.map(|job| job.result());
-        })
-    }),
-    ("wake a task", |pool| {
-        let left = Arc::new(Mutex::new(None));
-        let inner = left.clone();
-        let task = pool.spawn(std::future::poll_fn(move |cx| {
-            match inner.lock().unwrap().replace(cx.waker().clone()) {
-                None => Poll::Pending,
-                Some(_) => Poll::Ready(()),
-            }
-        }));
-        pool.run_pending(1);
-        Prepared::new(move || {
-            let waker: Waker = left.lock().unwrap().clone().expect("it was polled");
-            waker.wake();
-            drop(task);
-        })
-    }),
-];
-
-/// An operation of the rival, likewise.
+/// An operation of the rival, prepared on a fresh pool.
 type PrepareRival = fn(&'static RingPool) -> Prepared<RingPool>;
 
 /// The rival: the parts that its operations have in common with the core's.
@@ -270,8 +218,13 @@ impl Worker for Reporting<'_> {
     }
 }
 
-/// A victim shuts down a pool with so many jobs in its queue. The others end them, and the pool.
-fn others_leave<const S: usize>(jobs: usize, cancel: bool, control: &Arc<Control>) {
+/// A victim brings a pool to its end, with so many jobs in its queue. The others end them, and the
+/// pool.
+fn others_leave<const S: usize>(
+    jobs: usize,
+    end: fn(PoolRef<'static, BYTES>, bool) -> Result<(), ShutdownError>,
+    control: &Arc<Control>,
+) {
     let pool = core_pool::<S>();
     let left = Arc::new(());
     for _ in 0..jobs {
@@ -289,18 +242,19 @@ fn others_leave<const S: usize>(jobs: usize, cancel: bool, control: &Arc<Control
         })
     });
     let inner = control.clone();
-    let victim = thread::spawn(move || inner.counted(|| pool.shutdown(false, cancel)));
+    let victim = thread::spawn(move || inner.counted(|| end(pool.handle(), false)));
     while control.is_ahead() {
         thread::yield_now();
     }
-    assert_eq!(pool.shutdown(true, cancel), Ok(()));
+    assert_eq!(end(pool.handle(), true), Ok(()));
     for worker in workers {
-        assert_eq!(worker.join().unwrap(), Ok(()));
+        let ended = worker.join().unwrap();
+        assert!(matches!(ended, Ok(()) | Err(RunError::Broken(_))));
     }
     assert!(Arc::strong_count(&left) <= 2, "jobs are left");
     assert!(pool.free_slots() + 1 >= S, "slots are lost");
     control.release();
-    assert_eq!(victim.join().unwrap(), Ok(()));
+    let _ = victim.join().unwrap();
     assert_eq!(Arc::strong_count(&left), 1, "a late thread has kept a job");
     assert_eq!(pool.free_slots(), S, "a late thread has lost a slot");
 }
@@ -347,6 +301,8 @@ fn lost_worker(control: &Arc<Control>) {
 struct Swept {
     steps: usize,
     runs: usize,
+    /// Executions in which a job was late, as it may be after a worker that was woken.
+    delayed: usize,
     failed: usize,
     /// The first failure: why, and how to see it again.
     first: Option<String>,
@@ -376,6 +332,7 @@ fn sweep(
     let mut swept = Swept {
         steps: 0,
         runs: 0,
+        delayed: 0,
         failed: 0,
         first: None,
     };
@@ -394,31 +351,37 @@ fn sweep(
             }
             swept.runs += 1;
             swept.steps = swept.steps.max(step);
+            swept.delayed += usize::from(control.is_delayed());
             if let Some(why) = control.stuck() {
                 swept.failed += 1;
-                swept.first.get_or_insert_with(|| {
-                    format!("step {step}, seed {seed}: the others need the stopped thread: {why}")
-                });
+                swept
+                    .first
+                    .get_or_insert_with(|| format!("step {step}, seed {seed}: {why}"));
             }
         }
     }
     swept
 }
 
-/// Runs the whole check with so many random orders for each step.
-pub fn check(seeds: u64) -> Result<(), String> {
+/// Runs the whole check, or the rows that have `only` in their name, with so many random orders for
+/// each step.
+pub fn check(seeds: u64, only: &str) -> Result<(), String> {
     println!(
-        "{:<44} {:>6} {:>6} {:>7} {:>7}",
-        "stopped in", "steps", "runs", "stuck", "seconds"
+        "{:<44} {:>6} {:>6} {:>7} {:>6} {:>7}",
+        "stopped in", "steps", "runs", "delayed", "stuck", "seconds"
     );
     let mut errors = Vec::new();
     let mut row = |name: &str, must_hold: bool, sweep: &dyn Fn() -> Swept| {
+        if !name.contains(only) {
+            return;
+        }
         let start = Instant::now();
         let swept = sweep();
         println!(
-            "{name:<44} {:>6} {:>6} {:>7} {:>7.1}",
+            "{name:<44} {:>6} {:>6} {:>7} {:>6} {:>7.1}",
             swept.steps,
             swept.runs,
+            swept.delayed,
             swept.failed,
             start.elapsed().as_secs_f32()
         );
@@ -433,11 +396,25 @@ pub fn check(seeds: u64) -> Result<(), String> {
             _ => {}
         }
     };
-    for &(name, prepare) in OPERATIONS {
-        row(name, true, &|| {
+    for operation in OPERATIONS {
+        row(operation.name, true, &|| {
+            sweep(WORKER_STEPS, seeds, move |control| {
+                one_by_one(operation, control);
+            })
+        });
+    }
+    for operation in OPERATIONS.iter().filter(|operation| operation.crowd) {
+        row(&format!("{}, {JOBS} jobs", operation.name), true, &|| {
             sweep(WORKER_STEPS, seeds, move |control| {
                 let pool = core_pool();
-                others_finish(pool, prepare(pool), control);
+                let around = Around::default();
+                let victim = (operation.prepare)(pool.handle(), &around);
+                let prepared = Prepared {
+                    act: victim.act,
+                    held: victim.held,
+                    slots: operation.slots,
+                };
+                others_finish(pool, prepared, control);
             })
         });
     }
@@ -446,12 +423,35 @@ pub fn check(seeds: u64) -> Result<(), String> {
     });
     row("shutdown that lets 1,000 jobs run", true, &|| {
         sweep(WORKER_STEPS, seeds, |control| {
-            others_leave::<1_024>(JOBS, false, control)
+            others_leave::<1_024>(JOBS, |pool, wait| pool.shutdown(wait, false), control)
         })
     });
-    row("shutdown that cancels jobs", true, &|| {
+    row("shutdown that cancels", true, &|| {
         sweep(WORKER_STEPS, seeds, |control| {
-            others_leave::<SLOTS>(SLOTS, true, control)
+            others_leave::<SLOTS>(SLOTS, |pool, wait| pool.shutdown(wait, true), control)
+        })
+    });
+    row("shutdown that waits", true, &|| {
+        sweep(WORKER_STEPS, seeds, |control| {
+            others_leave::<SLOTS>(SLOTS, |pool, _| pool.shutdown(true, false), control)
+        })
+    });
+    row("shutdown_timeout", true, &|| {
+        sweep(WORKER_STEPS, seeds, |control| {
+            let end = |pool: PoolRef<'static, BYTES>, waits| match waits {
+                true => pool.shutdown(true, true),
+                false => pool.shutdown_timeout(SOON, true),
+            };
+            others_leave::<SLOTS>(SLOTS, end, control)
+        })
+    });
+    row("break_pool", true, &|| {
+        sweep(WORKER_STEPS, seeds, |control| {
+            let end = |pool: PoolRef<'static, BYTES>, waits| {
+                pool.break_pool("as asked for");
+                pool.shutdown(waits, true)
+            };
+            others_leave::<SLOTS>(SLOTS, end, control)
         })
     });
     for &(name, prepare) in RIVAL {

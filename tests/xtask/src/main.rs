@@ -93,7 +93,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "stopped",
-        help: "[--seeds N]  one thread is stopped for ever before each of its steps; the others go on",
+        help: "[--seeds N] [NAME]  one thread is stopped for ever before each of its steps; the others go on",
         run: steps::stopped,
     },
     Verb {
