@@ -1,5 +1,6 @@
 //! The pool under a scheduler that picks, and stops, who takes the next step.
 
+mod calls;
 mod core_source;
 mod history;
 mod linear;

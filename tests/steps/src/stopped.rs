@@ -17,6 +17,7 @@ use corepool::{
 use shuttle::thread;
 
 use crate::{
+    calls::{self, Check},
     machine::{Machine, Sleeper},
     one_by_one::one_by_one,
     operations::{Act, Around, BYTES, OPERATIONS, SOON},
@@ -218,13 +219,28 @@ impl Worker for Reporting<'_> {
     }
 }
 
+/// A way to bring a pool to its end. True: and to wait for it, as one must who is not stopped.
+type End = fn(PoolRef<'static, BYTES>, bool) -> Result<(), ShutdownError>;
+
+/// The ways, by name.
+pub const ENDS: &[(&str, End)] = &[
+    ("shutdown that cancels", |pool, waits| {
+        pool.shutdown(waits, true)
+    }),
+    ("shutdown that waits", |pool, _| pool.shutdown(true, false)),
+    ("shutdown_timeout", |pool, waits| match waits {
+        true => pool.shutdown(true, true),
+        false => pool.shutdown_timeout(SOON, true),
+    }),
+    ("break_pool", |pool, waits| {
+        pool.break_pool("as asked for");
+        pool.shutdown(waits, true)
+    }),
+];
+
 /// A victim brings a pool to its end, with so many jobs in its queue. The others end them, and the
 /// pool.
-fn others_leave<const S: usize>(
-    jobs: usize,
-    end: fn(PoolRef<'static, BYTES>, bool) -> Result<(), ShutdownError>,
-    control: &Arc<Control>,
-) {
+fn others_leave<const S: usize>(jobs: usize, end: End, control: &Arc<Control>) {
     let pool = core_pool::<S>();
     let left = Arc::new(());
     for _ in 0..jobs {
@@ -366,6 +382,7 @@ fn sweep(
 /// Runs the whole check, or the rows that have `only` in their name, with so many random orders for
 /// each step.
 pub fn check(seeds: u64, only: &str) -> Result<(), String> {
+    println!("{}\n", calls::check(Check::Stopped)?);
     println!(
         "{:<44} {:>6} {:>6} {:>7} {:>6} {:>7}",
         "stopped in", "steps", "runs", "delayed", "stuck", "seconds"
@@ -423,37 +440,16 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
     });
     row("shutdown that lets 1,000 jobs run", true, &|| {
         sweep(WORKER_STEPS, seeds, |control| {
-            others_leave::<1_024>(JOBS, |pool, wait| pool.shutdown(wait, false), control)
+            others_leave::<1_024>(JOBS, |pool, waits| pool.shutdown(waits, false), control)
         })
     });
-    row("shutdown that cancels", true, &|| {
-        sweep(WORKER_STEPS, seeds, |control| {
-            others_leave::<SLOTS>(SLOTS, |pool, wait| pool.shutdown(wait, true), control)
-        })
-    });
-    row("shutdown that waits", true, &|| {
-        sweep(WORKER_STEPS, seeds, |control| {
-            others_leave::<SLOTS>(SLOTS, |pool, _| pool.shutdown(true, false), control)
-        })
-    });
-    row("shutdown_timeout", true, &|| {
-        sweep(WORKER_STEPS, seeds, |control| {
-            let end = |pool: PoolRef<'static, BYTES>, waits| match waits {
-                true => pool.shutdown(true, true),
-                false => pool.shutdown_timeout(SOON, true),
-            };
-            others_leave::<SLOTS>(SLOTS, end, control)
-        })
-    });
-    row("break_pool", true, &|| {
-        sweep(WORKER_STEPS, seeds, |control| {
-            let end = |pool: PoolRef<'static, BYTES>, waits| {
-                pool.break_pool("as asked for");
-                pool.shutdown(waits, true)
-            };
-            others_leave::<SLOTS>(SLOTS, end, control)
-        })
-    });
+    for &(name, end) in ENDS {
+        row(name, true, &|| {
+            sweep(WORKER_STEPS, seeds, move |control| {
+                others_leave::<SLOTS>(SLOTS, end, control)
+            })
+        });
+    }
     for &(name, prepare) in RIVAL {
         row(&format!("control, heapless::mpmc: {name}"), false, &|| {
             sweep(WORKER_STEPS, seeds, move |control| {

@@ -23,6 +23,7 @@ use corepool::{
 };
 
 use crate::{
+    calls::{self, Check},
     machine::{Gate, LendingMachine, Machine, Sleeper, sleep_until},
     strict::{self, MOMENT, Stage, Urgency},
 };
@@ -310,7 +311,7 @@ struct Caller {
 }
 
 /// What urgent callers do.
-struct Call {
+pub struct Call {
     name: &'static str,
     callers: usize,
     /// It begins at [`MOMENT`]. If not, it begins before the victim does, and sleeps until then.
@@ -386,7 +387,8 @@ fn set<const N: usize>(jobs: Vec<Job>) -> FutureSet<'static, usize, N> {
     jobs.into_iter().collect()
 }
 
-const CALLS: &[Call] = &[
+/// All calls.
+pub const CALLS: &[Call] = &[
     Call::at_moment("submit", |caller| drop(caller.pool.submit(|| 1))),
     Call::at_moment("submit_detached", |caller| {
         let _ = caller.pool.submit_detached(|| ());
@@ -705,6 +707,11 @@ const CONTROLS: &[Call] = &[
 ];
 
 impl Call {
+    /// How its row is named.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     const fn new(name: &'static str, act: fn(Caller)) -> Self {
         Self {
             name,
@@ -902,6 +909,7 @@ fn print_row(name: &str, swept: &Swept, start: Instant) {
 
 /// Runs the whole check, or the calls that have `only` in their name.
 pub fn check(only: &str) -> Result<(), String> {
+    println!("{}\n", calls::check(Check::Urgent)?);
     println!(
         "{:<50} {:>7} {:>6} {:>6} {:>7}",
         "called by the more urgent", "parties", "stops", "found", "seconds"
