@@ -14,6 +14,7 @@ mod sanitizers;
 mod size;
 mod soak;
 mod steps;
+mod unwinds;
 
 use std::{
     path::Path,
@@ -110,6 +111,11 @@ const VERBS: &[Verb] = &[
         name: "asan",
         help: "[OPTIONS]  the same under AddressSanitizer",
         run: sanitizers::asan,
+    },
+    Verb {
+        name: "unwinds",
+        help: "[FILTER...]  each call into foreign code panics once, and the laws of conservation are checked; or in the scenes whose name has FILTER in it",
+        run: unwinds::run,
     },
 ];
 
