@@ -6,7 +6,7 @@
 //! of them drops the waker, and only then can another owner open it. Nobody waits for anybody: a
 //! ringer that is stopped for ever costs one bell.
 
-use core::task::Waker;
+use core::{mem, task::Waker};
 
 use crate::{
     sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom},
@@ -74,14 +74,19 @@ impl Bell {
         self.word.load(Ordering::Relaxed) != 0
     }
 
-    /// Wakes the owner, if there is one.
-    pub(crate) fn ring(&self) {
-        if self.try_hold() {
-            // Even if the waker unwinds.
-            let _release = Defer(|| self.release());
-            // SAFETY: held, and open when it was.
-            unsafe { self.ring_held() };
+    /// Wakes the owner, if there is one. True if it has left meanwhile, and the bell can be taken from now on.
+    pub(crate) fn ring(&self) -> bool {
+        if !self.try_hold() {
+            return false;
         }
+        // Even if the waker unwinds.
+        let release = Defer(|| {
+            self.release();
+        });
+        // SAFETY: held, and open when it was.
+        unsafe { self.ring_held() };
+        mem::forget(release);
+        self.release()
     }
 
     /// Adds a holder, who will `release`, if the owner is there.
@@ -137,8 +142,8 @@ impl Bell {
         self.release();
     }
 
-    /// A holder leaves. The last one drops the waker.
-    pub(crate) fn release(&self) {
+    /// A holder leaves. The last one drops the waker; true if that is the caller, and the bell can be taken.
+    pub(crate) fn release(&self) -> bool {
         // Acquire, here and on failure: pairs with the Releases of those who left before.
         let mut word = self.word.load(Ordering::Acquire);
         loop {
@@ -151,7 +156,7 @@ impl Bell {
                 // Release: pairs with the Acquire of `take`.
                 self.word.store(0, Ordering::Release);
                 drop(waker);
-                return;
+                return true;
             }
             // Release: what this holder read of the cell comes before the last one's write.
             match self.word.compare_exchange_weak(
@@ -160,7 +165,7 @@ impl Bell {
                 Ordering::Release,
                 Ordering::Acquire,
             ) {
-                Ok(_) => return,
+                Ok(_) => return false,
                 Err(now) => word = now,
             }
         }

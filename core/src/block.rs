@@ -1,46 +1,71 @@
 //! Blocking: one engine for every call that waits.
 //!
-//! What is waited for is a poll function, as in a future: it leaves the given waker where it will be
-//! woken and says whether it is ready. Without a waker it only looks, which is cheap enough to do
-//! some hundreds of times before a caller goes to sleep. The engine decides what the caller does
-//! meanwhile.
+//! What a caller waits for is an [`Awaited`]: it leaves the given waker where it will be woken and says
+//! whether it is over. Without a waker it only looks, which is cheap enough to do some hundreds of times
+//! before a caller goes to sleep. The engine decides what the caller does meanwhile.
 //!
 //! | caller | meanwhile |
 //! |---|---|
-//! | a job on a worker of this pool | runs queued work, so that waiting never starves the pool; sleeps like an idle worker when there is none |
-//! | anybody else | sleeps; runs queued work, in a worker's seat, if the pool has no worker and the port agrees |
+//! | a job on a worker of this pool | runs the job that it waits for, if nobody has begun it; sleeps while another worker is not blocked; else runs the oldest queued job |
+//! | anybody else | sleeps; runs the queue in order, in a worker's seat, if the pool has no worker and the port agrees |
 //! | in a context that may not block, says the port | gets `WouldDeadlock` |
-//! | unknown, since there is no port | spins, and runs queued work |
+//! | unknown, since there is no port | spins; runs the job that it waits for, and the queue if the pool has no worker |
 //!
-//! A job that waits for another buries the stack below it: the job it helps with runs on top of it
-//! and must end first. So circles can come about in which nobody can go on, even where the jobs'
-//! own dependencies have none. Before a worker goes to sleep in a wait without time limit it follows
-//! the chain "job, its worker, the job which that worker waits for"; if the chain leads back to
-//! itself, the wait ends as `WouldDeadlock`. Fork and join, where a job waits only for jobs that it
-//! submitted itself, cannot get there: on each stack, the job on top was begun last.
+//! So a job that waits runs nothing on its stack that it does not wait for: what it holds, a lock or a
+//! borrow, is not in the way of an unrelated job, and the depth of its stack is that of its dependencies.
+//! The one exception keeps the pool going: where *every* worker is blocked and no further one can be
+//! started, the last one runs the oldest queued job. It may be what a task needs, or who keeps a promise.
+//! (.NET's `Task.Wait` runs its own task, and nothing else, in the same way.)
+//!
+//! A wait without a time limit that could never end gets `WouldDeadlock`: see [`circle`](crate::circle).
 
 use core::{task::Waker, time::Duration};
 
+#[cfg(feature = "remote")]
+use crate::pool::REMOTE;
 use crate::{
     error::Blocked,
     idle::Seated,
-    pool::{LEAVING, Raw},
+    pool::{LEAVING, LOST, Raw, SLEEPLESS},
     port::{Parker, Port},
     slot::SlotRef,
-    state,
+    state::Snapshot,
     sync::{Ordering, fence, spin_loop},
     wait::Waiting,
     worker::{LentCaller, Worker},
 };
 
 /// What a blocked caller waits for.
-pub(crate) struct Wait<'a> {
-    /// Leaves the waker, if one is given, and says whether it is over.
-    pub(crate) poll: &'a mut dyn FnMut(Option<&Waker>) -> bool,
-    /// Until when at most, by the port's clock. `None` is without limit.
-    pub(crate) deadline: Option<Duration>,
-    /// The slot whose job must end before this is over, if there is just one.
-    pub(crate) target: Option<u16>,
+pub(crate) trait Awaited<'p> {
+    /// Leaves the waker, if one is given, and says whether the wait is over.
+    fn poll(&mut self, waker: Option<&Waker>) -> bool;
+
+    /// On which jobs it depends whether the wait ever ends.
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Others
+    }
+
+    /// Begins a job that the wait is for, and that nobody has begun. `runner` as for
+    /// [`State::begin`](crate::state::State::begin).
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let _ = runner;
+        None
+    }
+}
+
+/// On which jobs it depends whether a wait ever ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DependsOn {
+    /// Not on any jobs that the pool knows.
+    Others,
+    /// On the one in this slot.
+    Job(u16),
+    /// On all that report to this waiter's place.
+    AllOf(u16),
+    /// On any that reports to this waiter's place.
+    AnyOf(u16),
+    /// On all of the worker's scope.
+    Scope,
 }
 
 impl<'p> Raw<'p> {
@@ -57,47 +82,47 @@ impl<'p> Raw<'p> {
         Ok(now.checked_add(timeout))
     }
 
-    /// Waits.
-    pub(crate) fn block_on(self, mut wait: Wait<'_>) -> Result<(), Blocked> {
+    /// Waits, until `deadline` at most, by the port's clock. `None` is without limit.
+    pub(crate) fn block_on(
+        self,
+        wait: &mut dyn Awaited<'p>,
+        deadline: Option<Duration>,
+    ) -> Result<(), Blocked> {
+        if wait.poll(None) {
+            return Ok(());
+        }
         let Some(port) = self.port() else {
             self.block_unknown(wait);
             return Ok(());
         };
-        if (wait.poll)(None) {
-            return Ok(());
-        }
         if let Some(seat) = self.current_worker() {
-            #[cfg(feature = "remote")]
-            if seat.is_remote() {
-                // While it waits here, nobody looks after its link.
-                return if (wait.poll)(None) {
-                    Ok(())
-                } else {
-                    Err(Blocked::WouldDeadlock)
-                };
-            }
             // SAFETY: the port says that this is the context of that worker, and a worker's context
             // runs other code than the worker's only inside the run loop.
             if let Some(worker) = unsafe { seat.worker() }
-                && let Some(result) = self.block_worker(port, &mut wait, seat, worker, false)
+                && let Some(result) = self.block_worker(port, wait, deadline, seat, worker)
             {
                 return result;
             }
         }
-        let mut wait = Some(&mut wait);
+        let mut wait = Some(wait);
         // A port that has no parker for this context does not call.
         let mut result = Err(Blocked::WouldDeadlock);
         port.with_parker(&mut |parker| {
             if let Some(wait) = wait.take() {
-                result = self.block_outsider(port, wait, parker);
+                result = self.block_outsider(port, wait, deadline, parker);
             }
         });
         result
     }
 
-    fn block_unknown(self, wait: Wait<'_>) {
-        while !(wait.poll)(None) {
-            if !self.has_queued() || self.run_unseated(1) == 0 {
+    fn block_unknown(self, wait: &mut dyn Awaited<'p>) {
+        while !wait.poll(None) {
+            let ran = if self.has_no_worker() {
+                self.has_queued() && self.run_unseated(1) > 0
+            } else {
+                self.run_awaited(wait, None, None)
+            };
+            if !ran {
                 spin_loop();
             }
         }
@@ -106,30 +131,36 @@ impl<'p> Raw<'p> {
     fn block_outsider(
         self,
         port: &dyn Port,
-        wait: &mut Wait<'_>,
+        wait: &mut dyn Awaited<'p>,
+        deadline: Option<Duration>,
         parker: &dyn Parker,
     ) -> Result<(), Blocked> {
         let waker = parker.waker();
         let mut round = 0;
-        let deadline = wait.deadline;
         let queued = || deadline.map_or_else(|| self.queued(), |_| 0);
         while port.spin(round, &queued) {
-            if (wait.poll)(None) {
+            if wait.poll(None) {
                 return Ok(());
+            }
+            if is_over(port, deadline) {
+                return Err(Blocked::TimedOut);
             }
             round = round.saturating_add(1);
         }
         let mut turn = None;
         loop {
-            if (wait.poll)(Some(&waker)) {
+            if wait.poll(Some(&waker)) {
                 return Ok(());
+            }
+            if is_over(port, deadline) {
+                return Err(Blocked::TimedOut);
             }
             if self.has_no_worker() && port.lends_blocked_callers() && !self.is_over() {
                 let caller = LentCaller(parker);
                 // SAFETY: left below, in this same context, while `caller` is alive.
                 if let Some(seat) = unsafe { self.join(&caller, true) } {
                     let leave = Leave(seat);
-                    let result = self.block_worker(port, wait, seat, &caller, true);
+                    let result = self.run_until(port, wait, deadline, seat, &caller);
                     drop(leave);
                     match result {
                         Some(result) => return result,
@@ -142,122 +173,190 @@ impl<'p> Raw<'p> {
                     turn = Waiting::begin(self, &waker, LEAVING);
                     // Pairs with the fence of `Raw::tell_of_leaving`.
                     fence(Ordering::SeqCst);
-                    if turn.is_some() {
-                        continue;
+                    if turn.is_none() {
+                        return Err(Blocked::TooManyWaiters);
                     }
-                }
-                if turn.is_none() || self.seats().iter().any(|seat| !seat.bell.is_open()) {
-                    // Nobody will tell, or somebody has already.
-                    waker.wake_by_ref();
+                    // Who leaves from now on tells.
+                    continue;
                 }
             }
-            if is_over(port, wait.deadline) {
-                return Err(Blocked::TimedOut);
-            }
-            parker.park(wait.deadline);
+            parker.park(deadline);
         }
     }
 
-    /// Waits as the worker in `seat`. `None`: it takes no other job, since it was declared lost, or it `lends`
-    /// itself, for no longer than this wait, and there is none any more; it waits on like anybody else.
-    fn block_worker(
+    /// A caller that lends itself, since the pool has no worker, runs the queue in order until its wait is
+    /// over. `None`: it takes no other job, since it was declared lost, or since there is none any more; it
+    /// waits on like anybody else.
+    fn run_until(
         self,
         port: &dyn Port,
-        wait: &mut Wait<'_>,
+        wait: &mut dyn Awaited<'p>,
+        deadline: Option<Duration>,
         seat: Seated<'p>,
         worker: &dyn Worker,
-        lends: bool,
     ) -> Option<Result<(), Blocked>> {
         let waker = worker.waker();
-        let waits_for = &seat.seat().waits_for;
-        let endless_for = match wait.deadline {
-            None => wait.target.map_or(0, |slot| slot + 1),
-            Some(_) => 0,
-        };
-        // Others may wait for the pool's end, and that is when all have gone.
-        let is_in_the_way = || lends && self.is_over();
-        let mut round = 0;
         // Woken for some work and has not taken any since.
         let mut owes_work = false;
         let result = loop {
-            if (wait.poll)(None) {
+            if wait.poll(None) {
                 break Some(Ok(()));
             }
-            if seat.is_lost() || is_in_the_way() {
+            // Others may wait for the pool's end, and that is when all have gone.
+            if seat.is_lost() || self.is_over() {
                 break None;
             }
-            if is_over(port, wait.deadline) {
+            if is_over(port, deadline) {
                 break Some(Err(Blocked::TimedOut));
             }
-            // The job on top can go on, unless it waits itself.
-            waits_for.store(0, Ordering::Relaxed);
             if self.run_one(Some(seat), Some(worker)) {
-                round = 0;
                 owes_work = false;
                 // It may have been the last task, and the caller stays.
                 self.wake_all_at_the_end();
                 continue;
             }
-            // Relaxed: after each job that ran on top came the fence of `wake_all_at_the_end`, which pairs with
-            // the Acquire of `waits_in_a_circle`; those jobs are done.
-            waits_for.store(endless_for, Ordering::Relaxed);
-            if self.waits_in_a_circle(seat, endless_for) {
-                break Some(Err(Blocked::WouldDeadlock));
-            }
-            if worker.spin(round) {
-                round = round.saturating_add(1);
-                continue;
-            }
             seat.announce();
-            if !self.has_queued() && !(wait.poll)(Some(&waker)) && !is_in_the_way() {
-                worker.park(wait.deadline);
+            if !self.has_queued() && !wait.poll(Some(&waker)) && !self.is_over() {
+                worker.park(deadline);
             }
             owes_work |= seat.retract();
         };
-        waits_for.store(0, Ordering::Relaxed);
         if owes_work && self.has_queued() {
             self.wake_worker();
         }
         result
     }
 
-    /// Whether the job in slot `target` (plus one; 0 for none) cannot go on before the worker in
-    /// `seat` does.
-    fn waits_in_a_circle(self, seat: Seated<'p>, target: u16) -> bool {
-        // Of two workers that close a circle at the same time, one sees the other's `waits_for`.
-        fence(Ordering::SeqCst);
-        let mut target = target;
-        for _ in 0..=self.dims().workers {
-            let Some(slot) = target.checked_sub(1).map(|index| self.slot(index)) else {
-                return false;
-            };
-            let Some(runner) = runner_of(slot) else {
-                return false;
-            };
-            if usize::from(runner) == seat.id().index() {
-                return true;
+    /// Waits as the worker in `seat`, on which a job waits. `None`: it was declared lost; it waits on like
+    /// anybody else.
+    fn block_worker(
+        self,
+        port: &dyn Port,
+        wait: &mut dyn Awaited<'p>,
+        deadline: Option<Duration>,
+        seat: Seated<'p>,
+        worker: &dyn Worker,
+    ) -> Option<Result<(), Blocked>> {
+        let waker = worker.waker();
+        let mut round = 0;
+        // Woken for some work and has not taken any since. Handed on even if a job or the worker unwinds.
+        let mut owed = Owed {
+            pool: self,
+            seat,
+            work: false,
+        };
+        loop {
+            if wait.poll(None) {
+                return Some(Ok(()));
             }
-            let Some(next) = self.seats().get(usize::from(runner)) else {
-                return false;
+            if seat.is_lost() {
+                return None;
+            }
+            if is_over(port, deadline) {
+                return Some(Err(Blocked::TimedOut));
+            }
+            // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
+            // what travels is not for this side to run.
+            #[cfg(feature = "remote")]
+            if seat.is(REMOTE) && wait.depends_on() != DependsOn::Scope {
+                return Some(Err(Blocked::WouldDeadlock));
+            }
+            if self.run_awaited(wait, Some(seat), Some(worker)) {
+                round = 0;
+                continue;
+            }
+            if seat.is(SLEEPLESS) {
+                return Some(Err(Blocked::WouldDeadlock));
+            }
+            if worker.spin(round) {
+                round = round.saturating_add(1);
+                continue;
+            }
+            // With the waker left, a set's members can be seen by all.
+            if wait.poll(Some(&waker)) {
+                return Some(Ok(()));
+            }
+            let depends_on = match deadline {
+                None => wait.depends_on(),
+                Some(_) => DependsOn::Others,
             };
-            // Acquire: pairs with the fence in `block_worker`. If the job was on top of that worker's
-            // wait, and not below, it is done by now.
-            target = next.waits_for.load(Ordering::Acquire);
-            if runner_of(slot) != Some(runner) {
-                return false;
+            let blocked = seat.block(depends_on);
+            // Pairs with itself, in another worker that blocks: one of two sees that the other is blocked.
+            fence(Ordering::SeqCst);
+            if self.is_in_a_circle(seat, depends_on) {
+                return Some(Err(Blocked::WouldDeadlock));
+            }
+            if self.has_queued() {
+                // Whether or not it can: nobody is to be told, since the job that waits goes on.
+                let _ = port.no_idle_worker();
+            }
+            let is_last = !port.worker_is_coming() && self.all_are_blocked();
+            if is_last {
+                seat.announce();
+                if self.has_queued() {
+                    owed.work |= seat.retract();
+                    drop(blocked);
+                    owed.work &= !self.run_one(Some(seat), Some(worker));
+                    round = 0;
+                    // It may have been the last task, and the caller stays.
+                    self.wake_all_at_the_end();
+                    continue;
+                }
+            } else if owed.work && self.has_queued() {
+                owed.work = false;
+                self.wake_worker();
+            }
+            worker.park(deadline);
+            if is_last {
+                owed.work |= seat.retract();
             }
         }
-        false
+    }
+
+    /// Runs a job that `wait` is for and that nobody has begun. False if there is none.
+    fn run_awaited(
+        self,
+        wait: &mut dyn Awaited<'p>,
+        seat: Option<Seated<'p>>,
+        worker: Option<&dyn Worker>,
+    ) -> bool {
+        let runner = seat.map_or(0, |seat| seat.id().0 + 1);
+        let Some((slot, begun)) = wait.begin(runner) else {
+            return false;
+        };
+        let _counted = seat.is_none().then(|| self.lend_unseated());
+        self.run_or_end(slot, begun, worker);
+        // It may have been the last task, and the caller stays.
+        self.wake_all_at_the_end();
+        true
+    }
+
+    /// Whether every worker is blocked, so that nobody would run what is queued.
+    fn all_are_blocked(self) -> bool {
+        let mut seats = self.seats().iter();
+        seats.all(|seat| {
+            !seat.bell.is_open()
+                || seat.flags.load(Ordering::Relaxed) & LOST != 0
+                || seat.is_blocked()
+        })
     }
 }
 
-/// The worker on whose stack the job in `slot` is, by its number.
-fn runner_of(slot: SlotRef<'_>) -> Option<u16> {
-    let state = slot.state.load();
-    if state.lacks(state::BUSY) || state.has(state::DONE) {
-        return None;
+/// A wake-up for work that a blocked worker has got.
+struct Owed<'p> {
+    pool: Raw<'p>,
+    seat: Seated<'p>,
+    work: bool,
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        // If the worker has unwound while it slept, it is still announced.
+        self.work |= self.seat.retract();
+        if self.work && self.pool.has_queued() {
+            self.pool.wake_worker();
+        }
     }
-    state.runner().checked_sub(1)
 }
 
 fn is_over(port: &dyn Port, deadline: Option<Duration>) -> bool {

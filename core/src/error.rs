@@ -7,6 +7,11 @@ use core::{any::TypeId, fmt, mem::MaybeUninit};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InitError(pub &'static str);
 
+impl InitError {
+    /// The start hook panicked.
+    pub const PANICKED: Self = Self("its start hook panicked");
+}
+
 impl fmt::Display for InitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
@@ -25,6 +30,8 @@ impl LossReason {
     pub const DECLARED: Self = Self("the application declared it lost");
     /// A [`Promise`](crate::Promise) was dropped, and there is nobody else to set the result.
     pub const PROMISE_DROPPED: Self = Self("its promise was dropped");
+    /// The pool's last worker panicked outside of a job: in one of its own methods.
+    pub const UNWOUND: Self = Self("the last worker panicked outside of its jobs");
 }
 
 /// Of workers behind a link.
@@ -157,6 +164,8 @@ pub enum SubmitError<F> {
     NoSuchPriority(F),
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock(F),
+    /// As many callers as the pool has WAITERS are waiting already. Try again later, or raise WAITERS.
+    TooManyWaiters(F),
     /// The call would wait, and the caller's context may not block: it is an interrupt handler, say. Or
     /// waiting there could never end.
     WouldDeadlock(F),
@@ -182,6 +191,7 @@ impl<F> SubmitError<F> {
             | Self::NoWorker(job, _)
             | Self::NoSuchPriority(job)
             | Self::NoClock(job)
+            | Self::TooManyWaiters(job)
             | Self::WouldDeadlock(job) => job,
         }
     }
@@ -205,6 +215,7 @@ impl<F> SubmitError<F> {
             Self::NoWorker(job, reason) => SubmitError::NoWorker(f(job), reason),
             Self::NoSuchPriority(job) => SubmitError::NoSuchPriority(f(job)),
             Self::NoClock(job) => SubmitError::NoClock(f(job)),
+            Self::TooManyWaiters(job) => SubmitError::TooManyWaiters(f(job)),
             Self::WouldDeadlock(job) => SubmitError::WouldDeadlock(f(job)),
         }
     }
@@ -223,10 +234,14 @@ impl<F> SubmitError<F> {
                 "the pool has no such priority: raise the pool's PRIORITIES or use a lower one"
             }
             Self::NoClock(_) => "the pool has no clock for a timeout: install a port",
+            Self::TooManyWaiters(_) => TOO_MANY_WAITERS,
             Self::WouldDeadlock(_) => MAY_NOT_BLOCK,
         }
     }
 }
+
+/// What every call says that would have to wait, and finds no place to.
+pub(crate) const TOO_MANY_WAITERS: &str = "too many waits are under way: raise the pool's WAITERS";
 
 /// What every call says that would have to wait where that is not possible.
 const MAY_NOT_BLOCK: &str = "waiting here could never end: the caller's context may not block, or what it \
@@ -241,6 +256,7 @@ impl<F> fmt::Debug for SubmitError<F> {
             Self::NoWorker(_, reason) => write!(f, "NoWorker(.., {reason:?})"),
             Self::NoSuchPriority(_) => f.write_str("NoSuchPriority(..)"),
             Self::NoClock(_) => f.write_str("NoClock(..)"),
+            Self::TooManyWaiters(_) => f.write_str("TooManyWaiters(..)"),
             Self::WouldDeadlock(_) => f.write_str("WouldDeadlock(..)"),
         }
     }
@@ -348,6 +364,9 @@ pub enum JobError {
     NoWorker(NoWorker),
     /// The time was over before the job was done.
     TimedOut,
+    /// As many callers as the pool has WAITERS are waiting already, and this one would have to wait for a place:
+    /// raise WAITERS.
+    TooManyWaiters,
     /// Waiting here could never end: the caller's context may not block, as the pool's
     /// [`Port`](crate::Port) says of an interrupt handler; or the caller is a job of the same pool, and
     /// the job that it waits for cannot go on before the caller does.
@@ -377,6 +396,7 @@ impl fmt::Display for JobError {
                 )
             }
             Self::TimedOut => f.write_str("the job was not done in time"),
+            Self::TooManyWaiters => f.write_str(TOO_MANY_WAITERS),
             Self::WouldDeadlock => f.write_str(MAY_NOT_BLOCK),
             Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
             Self::AlreadyTaken => f.write_str("the job's result was taken before"),
@@ -410,6 +430,7 @@ pub(crate) enum Blocked {
     TimedOut,
     WouldDeadlock,
     NoClock,
+    TooManyWaiters,
 }
 
 impl From<Blocked> for JobError {
@@ -418,6 +439,7 @@ impl From<Blocked> for JobError {
             Blocked::TimedOut => Self::TimedOut,
             Blocked::WouldDeadlock => Self::WouldDeadlock,
             Blocked::NoClock => Self::NoClock,
+            Blocked::TooManyWaiters => Self::TooManyWaiters,
         }
     }
 }
@@ -435,6 +457,8 @@ pub enum ShutdownError {
         /// Workers that had not left.
         workers: usize,
     },
+    /// As many callers as the pool has WAITERS are waiting already: raise WAITERS.
+    TooManyWaiters,
     /// Called with `wait` from a job or callback of the pool itself, or from a context that may not
     /// block.
     WouldDeadlock,
@@ -449,6 +473,7 @@ impl fmt::Display for ShutdownError {
                 f,
                 "time was over with {jobs} jobs still running on {workers} workers"
             ),
+            Self::TooManyWaiters => f.write_str(TOO_MANY_WAITERS),
             Self::WouldDeadlock => f.write_str(
                 "a job cannot wait for the shutdown of its own pool, nor can a context that may not block: \
                  call shutdown without wait",
@@ -467,6 +492,8 @@ impl core::error::Error for ShutdownError {}
 pub enum RunError {
     /// The pool has its WORKERS workers already.
     TooManyWorkers,
+    /// The caller is a worker of this pool already: a job of the pool called it.
+    AlreadyWorker,
     /// The pool is broken, by this worker's start hook or before.
     Broken(BrokenReason),
     /// This worker had been declared lost, and came back. It may join again.
@@ -479,6 +506,9 @@ impl fmt::Display for RunError {
             Self::TooManyWorkers => {
                 f.write_str("all places for workers are taken: raise the pool's WORKERS")
             }
+            Self::AlreadyWorker => f.write_str(
+                "the caller is a worker of this pool already: a job of the pool cannot lend its context again",
+            ),
             Self::Broken(reason) => write!(f, "the pool is broken: {reason}"),
             Self::DeclaredLost => f.write_str("this worker was declared lost meanwhile"),
         }

@@ -9,10 +9,8 @@ use core::{
     time::Duration,
 };
 
-#[cfg(feature = "remote")]
-use crate::worker::WorkerId;
 use crate::{
-    block::Wait,
+    block::{Awaited, DependsOn},
     error::{Blocked, CallbackError, JobError},
     job::{BuildError, Callback, Stored, VTableOf},
     pool::{PoolInUse, Raw},
@@ -22,6 +20,8 @@ use crate::{
     work::{Defer, PANICS},
     worker::JobId,
 };
+#[cfg(feature = "remote")]
+use crate::{pool::REMOTE, worker::WorkerId};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,7 +149,7 @@ impl<'p> Raw<'p> {
         let runner = slot.state.load().runner();
         if let Some(runner) = runner.checked_sub(1)
             && let Some(seat) = self.seat_of(WorkerId(runner))
-            && seat.is_remote()
+            && seat.is(REMOTE)
         {
             seat.ring();
         }
@@ -168,10 +168,10 @@ impl<'p> Raw<'p> {
                 Waiting::Task(old) if old.will_wake(waker) => old,
                 other => {
                     self.forget_waiting(other);
-                    waker.clone()
+                    self.clone_for(slot, waker)
                 }
             },
-            TakenBack::Empty => waker.clone(),
+            TakenBack::Empty => self.clone_for(slot, waker),
         };
         // SAFETY: the cell is this handle's, and empty.
         !unsafe { self.leave_waiting(slot, Waiting::Task(waker)) }
@@ -221,7 +221,7 @@ impl<'p> Raw<'p> {
     }
 
     /// The handle goes away before its result was taken.
-    fn drop_handle(self, slot: SlotRef<'p>) {
+    pub(crate) fn drop_handle(self, slot: SlotRef<'p>) {
         // SAFETY: this is the handle.
         let waiting = unsafe { slot.waiting() };
         match slot.state.detach() {
@@ -271,14 +271,25 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Waits for the job to end and returns its result.
     ///
-    /// Called from a job of the same pool, it runs other queued jobs meanwhile, on top of the
-    /// caller's stack. Not for interrupt handlers, since it waits: use
-    /// [`try_result`](Self::try_result) or a callback there.
+    /// Called from a job of the same pool, it runs the job itself if nobody has begun it, on top of the
+    /// caller's stack, and nothing else: a lock, a borrow or a barrier may be held across it. Else it
+    /// sleeps. Only if every worker is blocked so, and no further one can be started, does the last one
+    /// run the oldest queued job on its stack, so that the pool does not stand still: what that job needs
+    /// must not be held then. A pool whose jobs wait has more workers than jobs that wait at a time, or jobs
+    /// that wait for those only that they submitted themselves.
+    ///
+    /// Called by somebody else, it sleeps. If the pool has no worker and the port lends its callers, as on a
+    /// chip whose main loop is all there is, the caller runs the queue in order until its own job has ended.
+    ///
+    /// Jobs of two pools that wait for each other are not found out: neither pool knows that the other's worker
+    /// is blocked. Not for interrupt handlers, since it waits: use [`try_result`](Self::try_result) or a
+    /// callback there. A [`Port`](crate::Port) can refuse to block them, and then it is an error.
     ///
     /// # Errors
     ///
     /// How the job ended, if not with a result. [`JobError::WouldDeadlock`] if the wait could never
-    /// end; the job is detached then.
+    /// end, or the caller's context may not block; [`JobError::TooManyWaiters`] if the caller would have to
+    /// wait for its turn to run the queue, and there is no place to. The job is detached then.
     ///
     /// ```
     /// # use corepool::{JobError, StaticPool};
@@ -298,9 +309,9 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Waits for the job to end, but no longer than `timeout`, and returns its result.
     ///
-    /// A time-out changes nothing: the job goes on, and a later call can get its result. A job of
-    /// the same pool that calls this runs queued work meanwhile; if that takes longer than
-    /// `timeout`, so does the call.
+    /// A time-out changes nothing: the job goes on, and a later call can get its result. With a `timeout` of
+    /// zero it looks, and returns. What the caller runs meanwhile, as for [`result`](Self::result), is not
+    /// broken off: if that takes longer than `timeout`, so does the call.
     ///
     /// # Errors
     ///
@@ -547,7 +558,11 @@ impl<'p, T> JobFuture<'p, T> {
         if self.is_ready() {
             return Ok(());
         }
-        self.wait_until(self.pool().deadline_in(timeout)?)
+        let deadline = self.pool().deadline_in(timeout)?;
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Blocked::TimedOut);
+        }
+        self.wait_until(deadline)
     }
 
     #[cfg_attr(not(target_os = "none"), inline)]
@@ -560,15 +575,8 @@ impl<'p, T> JobFuture<'p, T> {
 
     #[cfg_attr(not(target_os = "none"), inline(never))]
     fn block_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
-        let (pool, target) = (self.pool(), Some(self.slot().index()));
-        pool.block_on(Wait {
-            poll: &mut |waker| match waker {
-                Some(waker) => self.poll_ready(waker),
-                None => self.is_ready(),
-            },
-            deadline,
-            target,
-        })
+        let (pool, slot) = (self.pool(), self.slot());
+        pool.block_on(&mut AwaitedJob { pool, slot }, deadline)
     }
 
     /// Leaves the waker; true if the job is done instead.
@@ -629,6 +637,30 @@ impl<'p, T> JobFuture<'p, T> {
     fn take_error(&mut self) -> Option<JobError> {
         // SAFETY: ready, and this is the handle.
         unsafe { self.pool().take_error(self.slot()) }
+    }
+}
+
+/// A wait for one job.
+struct AwaitedJob<'p> {
+    pool: Raw<'p>,
+    /// The caller is its handle.
+    slot: SlotRef<'p>,
+}
+
+impl<'p> Awaited<'p> for AwaitedJob<'p> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.slot.state.load().is_ready()
+            // SAFETY: this is the handle.
+            || waker.is_some_and(|waker| unsafe { self.pool.leave_waker(self.slot, waker) })
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Job(self.slot.index())
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let begun = self.slot.state.begin_in_queue(runner)?;
+        Some((self.slot, begun))
     }
 }
 

@@ -23,9 +23,8 @@
 
 use core::{num::NonZeroUsize, ptr::NonNull};
 
-#[cfg(feature = "remote")]
-use crate::pool::REMOTE;
 use crate::{
+    block::DependsOn,
     error::NoWorker,
     pool::{LEAVING, LENT, LOST, ROOM, Raw, Seat},
     state::{BUSY, DONE, PROMISED, QUEUED, RUNNER_BITS},
@@ -149,7 +148,7 @@ impl<'p> Raw<'p> {
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
-                        ring(group, bit);
+                        self.ring_lowest(group, bit);
                         return true;
                     }
                     Err(other) => now = other,
@@ -165,9 +164,16 @@ impl<'p> Raw<'p> {
         for (word, group) in self.groups() {
             let mut idle = word.load(Ordering::Relaxed) & IDLE;
             while idle != 0 {
-                ring(group, idle);
+                self.ring_lowest(group, idle);
                 idle &= idle - 1;
             }
+        }
+    }
+
+    /// Rings the worker of the lowest idle bit.
+    fn ring_lowest(self, group: &[Seat], idle: usize) {
+        if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
+            self.ring(seat);
         }
     }
 
@@ -177,10 +183,27 @@ impl<'p> Raw<'p> {
         // Pairs with the fences of `announce` and of those who begin to wait: either they see what the
         // caller has just ended, or they are seen here.
         fence(Ordering::SeqCst);
-        for seat in self.seats() {
-            seat.bell.ring();
+        let _waiters = Defer(|| {
+            self.ring_waiters(LEAVING | ROOM);
+        });
+        each(self.seats().iter(), |seat| self.ring(seat));
+    }
+
+    /// Wakes the worker in a seat, whatever it does. A waker that panics is reported.
+    pub(crate) fn ring(self, seat: &Seat) {
+        let mut is_free = true;
+        self.guarded(&mut || is_free = seat.bell.ring());
+        if is_free {
+            // Its place could not be taken when it left.
+            self.tell_of_leaving();
         }
-        self.ring_waiters(LEAVING | ROOM);
+    }
+
+    /// Wakes the workers that are blocked.
+    #[cold]
+    pub(crate) fn rouse_blocked(self) {
+        let blocked = self.seats().iter().filter(|seat| seat.is_blocked());
+        each(blocked, |seat| self.ring(seat));
     }
 
     /// How many workers sleep or are about to.
@@ -213,7 +236,6 @@ impl<'p> Raw<'p> {
             // SAFETY: the place was taken just now; others find it only by the context below.
             unsafe { *cell = Some(erased) };
         });
-        seat.waits_for.store(0, Ordering::Relaxed);
         seat.flags
             .store(if lent { LENT } else { 0 }, Ordering::Relaxed);
         // Relaxed: only this context finds itself by it. The bell, next, publishes the others.
@@ -240,10 +262,58 @@ impl<'p> Raw<'p> {
     }
 }
 
-/// Rings the worker of the lowest idle bit.
-fn ring(group: &[Seat], idle: usize) {
-    if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
-        seat.bell.ring();
+/// Calls `f` with each, even if one of the calls unwinds.
+pub(crate) fn each<I: Iterator>(items: I, f: impl FnMut(I::Item)) {
+    struct Rest<I: Iterator, F: FnMut(I::Item)>(I, F);
+    impl<I: Iterator, F: FnMut(I::Item)> Drop for Rest<I, F> {
+        fn drop(&mut self) {
+            for item in self.0.by_ref() {
+                (self.1)(item);
+            }
+        }
+    }
+    // Two rounds, if one is broken off.
+    let mut rest = Rest(items, f);
+    for item in rest.0.by_ref() {
+        (rest.1)(item);
+    }
+}
+
+/// A worker is blocked while this is there.
+pub(crate) struct IsBlocked<'p>(&'p Seat);
+
+impl Drop for IsBlocked<'_> {
+    fn drop(&mut self) {
+        let blocked = &self.0.blocked;
+        // Relaxed: only this context writes the word. Release: who sees that the worker goes on sees what it saw.
+        let times = blocked.load(Ordering::Relaxed) & !KIND;
+        blocked.store(times, Ordering::Release);
+    }
+}
+
+/// The bits of [`Seat::blocked`] that say on what the worker depends; 0 if it is not blocked. The others count.
+const KIND: u32 = 7;
+
+impl Seat {
+    /// Whether the worker is blocked, with or without a time limit.
+    pub(crate) fn is_blocked(&self) -> bool {
+        // Relaxed: who must see it has come by a fence.
+        self.blocked.load(Ordering::Relaxed) & KIND != 0
+    }
+
+    /// On what the worker depends, if it is blocked without a time limit; and how often it has been blocked.
+    pub(crate) fn depends_on(&self) -> (Option<DependsOn>, u32) {
+        // Acquire: pairs with the Release of `Seated::block`; what it waits for is there.
+        let word = self.blocked.load(Ordering::Acquire);
+        let waits_for = self.waits_for.load(Ordering::Relaxed);
+        let depends_on = match word & KIND {
+            2 => Some(DependsOn::Job(waits_for)),
+            3 => Some(DependsOn::AllOf(waits_for)),
+            4 => Some(DependsOn::AnyOf(waits_for)),
+            5 => Some(DependsOn::Scope),
+            _ => None,
+        };
+        (depends_on, word / (KIND + 1))
     }
 }
 
@@ -273,6 +343,25 @@ impl<'p> Seated<'p> {
         })
     }
 
+    /// Says that the worker blocks, until what is returned is dropped.
+    pub(crate) fn block(self, depends_on: DependsOn) -> IsBlocked<'p> {
+        let (kind, waits_for) = match depends_on {
+            DependsOn::Others => (1, 0),
+            DependsOn::Job(slot) => (2, slot),
+            DependsOn::AllOf(place) => (3, place),
+            DependsOn::AnyOf(place) => (4, place),
+            DependsOn::Scope => (5, 0),
+        };
+        self.pool.set_has_blocked();
+        let blocked = &self.seat.blocked;
+        // Relaxed: only this context writes the two.
+        self.seat.waits_for.store(waits_for, Ordering::Relaxed);
+        let times = blocked.load(Ordering::Relaxed).wrapping_add(KIND + 1) & !KIND;
+        // Release: pairs with the Acquire of `Seat::depends_on`.
+        blocked.store(times | kind, Ordering::Release);
+        IsBlocked(self.seat)
+    }
+
     /// Says that the worker is going to sleep. The caller looks at the queue after this.
     pub(crate) fn announce(self) {
         self.word.fetch_or(self.bit(), Ordering::Relaxed);
@@ -295,7 +384,9 @@ impl<'p> Seated<'p> {
     ///
     /// Called once, by the one who joined.
     pub(crate) unsafe fn leave(self) {
-        let seat = self.seat();
+        let (pool, seat) = (self.pool, self.seat());
+        // It may have unwound while it slept.
+        let was_claimed = self.retract();
         // Relaxed: decides who counts the worker out. What the seat holds goes by way of the bell.
         let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
         seat.context.store(0, Ordering::Relaxed);
@@ -303,16 +394,19 @@ impl<'p> Seated<'p> {
             // SAFETY: only this context looks at the cell until the bell is closed.
             unsafe { *cell = None };
         });
+        if flags & LOST == 0 {
+            pool.count_out(flags & LENT != 0);
+        }
+        // Even if the waker unwinds as it is dropped. One that was lost may still have had a task, and may have
+        // been woken for work, once more, since; and its place is free from now on.
+        let _told = Defer(|| pool.tell_of_leaving());
+        let _handed_on = Defer(|| {
+            if (was_claimed || flags & LOST != 0) && pool.has_queued() {
+                pool.wake_worker();
+            }
+        });
         // SAFETY: opened in `join`.
         unsafe { seat.bell.close() };
-        if flags & LOST == 0 {
-            self.pool.count_out(flags & LENT != 0);
-        } else if self.pool.has_queued() {
-            // It may have been woken for work, once more, since it was declared lost.
-            self.pool.wake_worker();
-        }
-        // One that was lost may still have had a task, and its place is free from now on.
-        self.pool.tell_of_leaving();
     }
 
     /// Declares the worker lost; `None` if it was before, or has left. The seat is given to no other worker
@@ -322,7 +416,9 @@ impl<'p> Seated<'p> {
         if !seat.bell.try_hold() {
             return None;
         }
-        let hold = Defer(|| seat.bell.release());
+        let hold = Defer(move || {
+            seat.bell.release();
+        });
         // Relaxed: as in `leave`.
         let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
         if flags & LOST != 0 {
@@ -332,35 +428,35 @@ impl<'p> Seated<'p> {
         seat.context.store(0, Ordering::Relaxed);
         self.retract();
         self.pool.count_out(flags & LENT != 0);
+        self.pool.guarded(&mut || {
+            // It may be asleep and well: one with jobs elsewhere that do not come back.
+            // SAFETY: held, and open when it was.
+            unsafe { seat.bell.ring_held() };
+        });
         self.pool.tell_of_leaving();
-        // It may be asleep and well: one with jobs elsewhere that do not come back.
-        // SAFETY: held, and open when it was.
-        unsafe { seat.bell.ring_held() };
         Some(hold)
     }
 
-    /// Says that the worker has its jobs done elsewhere. Before it takes any.
-    #[cfg(feature = "remote")]
-    pub(crate) fn set_remote(self) {
+    /// Says that the worker is of this kind. Before it takes any job.
+    pub(crate) fn set(self, flag: u16) {
         // Relaxed: who finds a job with this worker has seen it begin, by way of the job's state.
-        self.seat().flags.fetch_or(REMOTE, Ordering::Relaxed);
+        self.seat().flags.fetch_or(flag, Ordering::Relaxed);
     }
 
-    /// Whether the worker has its jobs done elsewhere.
-    #[cfg(feature = "remote")]
-    pub(crate) fn is_remote(self) -> bool {
-        self.seat().flags.load(Ordering::Relaxed) & REMOTE != 0
+    /// Whether the worker is of this kind.
+    pub(crate) fn is(self, flag: u16) -> bool {
+        self.seat().flags.load(Ordering::Relaxed) & flag != 0
     }
 
     /// Wakes the worker, whatever it does.
     #[cfg(feature = "remote")]
     pub(crate) fn ring(self) {
-        self.seat().bell.ring();
+        self.pool.ring(self.seat());
     }
 
     /// Whether the worker was declared lost.
     pub(crate) fn is_lost(self) -> bool {
-        self.seat().flags.load(Ordering::Relaxed) & LOST != 0
+        self.is(LOST)
     }
 }
 

@@ -127,6 +127,7 @@
 
 mod bell;
 mod block;
+mod circle;
 mod error;
 mod executor;
 mod free_list;

@@ -1,15 +1,15 @@
 //! A pool's life: workers come and go, the pool is shut down, or breaks.
 
-use core::{cell::Cell, task::Waker, time::Duration};
+use core::{mem, task::Waker, time::Duration};
 
 use crate::{
     Parker,
-    block::{Leave, Wait},
-    error::{Blocked, BrokenReason, LossReason, RunError, ShutdownError},
-    idle::Seated,
+    block::{Awaited, Leave},
+    error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
+    idle::{Seated, each},
     job::Spill,
     log::{trace, warning},
-    pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN},
+    pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN, SLEEPLESS},
     scope::ScopeState,
     slot::PAYLOAD_ALIGN,
     state::{BUSY, Outcome, QUEUED, SUSPENDED, TASK},
@@ -17,7 +17,7 @@ use crate::{
     sync::{Ordering, fence},
     wait::Waiting,
     work::Defer,
-    worker::{LentCaller, Worker, WorkerId},
+    worker::{LentCaller, Sleepless, Worker, WorkerId},
 };
 
 /// What a lost worker means for the rest of the pool.
@@ -37,7 +37,7 @@ impl<'p> Raw<'p> {
         if let Some(seat) = self.current_worker() {
             // SAFETY: the port says that this is the context of that worker.
             if let Some(worker) = unsafe { seat.worker() } {
-                return Some(worker.waker());
+                return (!seat.is(SLEEPLESS)).then(|| worker.waker());
             }
         }
         let Some(port) = self.port() else {
@@ -75,16 +75,31 @@ impl<'p> Raw<'p> {
         if let Some(reason) = self.broken_reason() {
             return Err(RunError::Broken(reason));
         }
+        if self.current_worker().is_some() {
+            return Err(RunError::AlreadyWorker);
+        }
         // SAFETY: `Leave` leaves before `worker` goes away.
         let seat = unsafe { self.join(worker, false) }.ok_or(RunError::TooManyWorkers)?;
+        // One that panics outside of its jobs does not come back. If it was the last, nobody is to wait for another.
+        let unwound = Defer(|| {
+            if self.has_no_worker() {
+                self.break_with(BrokenReason::WorkerLost(LossReason::UNWOUND));
+            }
+        });
         let leave = Leave(seat);
-        if let Err(error) = worker.on_start(seat.id()) {
+        let started = self.catch_panic(|| worker.on_start(seat.id()));
+        let started = started.unwrap_or_else(|panic| {
+            self.report(panic);
+            Err(InitError::PANICKED)
+        });
+        if let Err(error) = started {
             warning!("worker {} could not start", seat.id().0);
             self.break_with(BrokenReason::Initializer(error));
         }
         work(seat);
         let lost = seat.is_lost();
         drop(leave);
+        mem::forget(unwound);
         if lost {
             return Err(RunError::DeclaredLost);
         }
@@ -96,8 +111,17 @@ impl<'p> Raw<'p> {
 
     fn work<W: Worker>(self, worker: &W, seat: Seated<'p>) {
         let mut round = 0;
+        // For work, and has not taken any since.
+        let mut woken = false;
         loop {
-            if !seat.is_lost() && self.run_one(Some(seat), Some(worker)) {
+            if !seat.is_lost()
+                && let Some(index) = self.dequeue()
+            {
+                if mem::take(&mut woken) && self.has_queued() {
+                    // Who queued that may have been stopped before it woke another.
+                    self.wake_worker();
+                }
+                self.run_popped(index, Some(seat), Some(worker));
                 round = 0;
                 continue;
             }
@@ -112,7 +136,9 @@ impl<'p> Raw<'p> {
             if !self.has_queued() && !self.is_over() {
                 worker.park(None);
             }
-            seat.retract();
+            if seat.retract() {
+                woken = true;
+            }
         }
     }
 
@@ -128,12 +154,18 @@ impl<'p> Raw<'p> {
     /// It is only counted.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn run_unseated(self, max: usize) -> usize {
+        let _counted = self.lend_unseated();
+        self.run_some(None, max)
+    }
+
+    /// Counts the caller in, until what is returned is dropped.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn lend_unseated(self) -> Defer<impl FnMut()> {
         self.count_in(true);
-        let _leave = Defer(|| {
+        Defer(move || {
             self.count_out(true);
             self.wake_all_at_the_end();
-        });
-        self.run_some(None, max)
+        })
     }
 
     #[cfg_attr(not(target_os = "none"), inline(always))]
@@ -159,18 +191,19 @@ impl<'p> Raw<'p> {
 
     /// Ends every job that nobody is at work on.
     fn end_all(self, outcome: Outcome) {
-        for index in self.used_slots() {
+        // Even if a job or a callback unwinds.
+        let _reaped = Defer(|| self.reap(usize::MAX));
+        each(self.used_slots(), |index| {
             self.cancel(self.slot(index), outcome);
-        }
-        self.reap();
+        });
     }
 
     pub(crate) fn break_with(self, reason: BrokenReason) {
+        let _told = Defer(|| self.wake_all_workers());
         if self.set_broken(reason) {
+            let _ended = Defer(|| self.end_all(Outcome::Broken));
             warning!("pool broken");
-            self.end_all(Outcome::Broken);
         }
-        self.wake_all_workers();
     }
 
     fn shutdown(
@@ -187,48 +220,30 @@ impl<'p> Raw<'p> {
         } else {
             SHUT_DOWN
         });
+        let told = Defer(|| self.wake_all_workers());
         if cancel_futures {
             self.end_all(Outcome::Cancelled);
         }
-        self.wake_all_workers();
+        drop(told);
         if !wait {
             return Ok(());
         }
         if self.current_worker().is_some() {
             return Err(ShutdownError::WouldDeadlock);
         }
-        let mut place: Option<Waiting<'p>> = None;
-        let waited = self.block_on(Wait {
-            poll: &mut |waker| {
-                if let Some(waker) = waker
-                    && place.as_ref().is_none_or(|place| !place.is_for(waker))
-                {
-                    place = None;
-                    place = Waiting::begin(self, waker, LEAVING);
-                }
-                // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
-                // fence pairs with that of `wake_all_workers`: either their end is seen here, or the place there.
-                fence(Ordering::SeqCst);
-                self.reap();
-                let lent = usize::from(self.current_worker().is_some());
-                // The fence in `is_over` pairs with that of `tell_of_leaving`, too: either the place is seen
-                // there, or here that the worker has left. In this order: whoever took the last job off
-                // the queue was counted in before, and is seen to be by who finds the queue empty.
-                let over = self.is_over() && self.joined() == lent;
-                if let Some(waker) = waker
-                    && !over
-                    && place.is_none()
-                {
-                    waker.wake_by_ref();
-                }
-                over
-            },
-            deadline,
-            target: None,
-        });
+        let mut wait = AwaitedEnd {
+            pool: self,
+            place: None,
+            refused: false,
+        };
+        let waited = self.block_on(&mut wait, deadline);
+        if wait.refused {
+            return Err(ShutdownError::TooManyWaiters);
+        }
         match waited {
             Ok(()) => Ok(()),
             Err(Blocked::WouldDeadlock) => Err(ShutdownError::WouldDeadlock),
+            Err(Blocked::TooManyWaiters) => Err(ShutdownError::TooManyWaiters),
             Err(Blocked::TimedOut | Blocked::NoClock) => Err(ShutdownError::StillRunning {
                 jobs: self.count_unended(BUSY | SUSPENDED),
                 workers: self.joined(),
@@ -244,25 +259,19 @@ impl<'p> Raw<'p> {
         let Some(_hold) = seat.lose() else {
             return;
         };
-        warning!("worker {} lost", worker.0);
         // Others may have stayed for a task of its.
         let _told = Defer(|| self.wake_all_at_the_end());
-        let next = Cell::new(0);
-        let end_jobs = || {
-            while usize::from(next.get()) < self.used_slots().len() {
-                let slot = self.slot(next.replace(next.get() + 1));
-                if slot.state.lose(worker.0 + 1) {
-                    let outcome = Outcome::WorkerLost;
-                    trace!("job {} ends: {:?}", slot.index(), outcome);
-                    // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
-                    unsafe { self.settle(slot, outcome, true) };
-                }
-            }
-        };
+        warning!("worker {} lost", worker.0);
         // If a callback unwinds, the other jobs still end.
-        let rest = Defer(end_jobs);
-        end_jobs();
-        drop(rest);
+        each(self.used_slots(), |index| {
+            let slot = self.slot(index);
+            if slot.state.lose(worker.0 + 1) {
+                let outcome = Outcome::WorkerLost;
+                trace!("job {} ends: {:?}", slot.index(), outcome);
+                // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+                unsafe { self.settle(slot, outcome, true) };
+            }
+        });
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
         } else if self.has_queued() {
@@ -276,6 +285,37 @@ impl<'p> Raw<'p> {
     pub(crate) fn drop_jobs(self) {
         self.enter_phase(SHUT_DOWN | CANCELLING);
         self.end_all(Outcome::Cancelled);
+    }
+}
+
+/// A wait for the end of all work, and of the workers' stay.
+struct AwaitedEnd<'p> {
+    pool: Raw<'p>,
+    place: Option<Waiting<'p>>,
+    /// There was no place.
+    refused: bool,
+}
+
+impl<'p> Awaited<'p> for AwaitedEnd<'p> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        let pool = self.pool;
+        if let Some(waker) = waker
+            && self.place.as_ref().is_none_or(|place| !place.is_for(waker))
+        {
+            self.place = None;
+            self.place = Waiting::begin(pool, waker, LEAVING);
+        }
+        // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
+        // fence pairs with that of `wake_all_workers`: either their end is seen here, or the place there.
+        fence(Ordering::SeqCst);
+        pool.reap(usize::MAX);
+        let lent = usize::from(pool.current_worker().is_some());
+        // The fence in `is_over` pairs with that of `tell_of_leaving`, too: either the place is seen
+        // there, or here that the worker has left. In this order: whoever took the last job off
+        // the queue was counted in before, and is seen to be by who finds the queue empty.
+        let over = pool.is_over() && pool.joined() == lent;
+        self.refused = waker.is_some() && !over && self.place.is_none();
+        over || self.refused
     }
 }
 
@@ -296,8 +336,9 @@ impl Pending<'_> {
             pool.wake_all_at_the_end();
             return count;
         }
-        let mut count = None;
+        let (mut count, mut has_parker) = (None, false);
         with_parker(&mut |parker| {
+            has_parker = true;
             let caller = LentCaller(parker);
             // SAFETY: left at the end of this closure, before `caller` goes away.
             count = unsafe { pool.join(&caller, true) }.map(|seat| {
@@ -305,7 +346,15 @@ impl Pending<'_> {
                 pool.run_some(Some(leave.0), max)
             });
         });
-        // There is no place left, or the context may not block.
+        if count.is_none() && !has_parker {
+            // SAFETY: left at the end of this block, and `Sleepless` is a constant.
+            count = unsafe { pool.join(&Sleepless, true) }.map(|seat| {
+                let leave = Leave(seat);
+                seat.set(SLEEPLESS);
+                pool.run_some(Some(leave.0), max)
+            });
+        }
+        // There may be no place left.
         count.unwrap_or_else(|| pool.run_unseated(max))
     }
 }

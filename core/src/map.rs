@@ -93,7 +93,9 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise; HANDLE is for the future.
         unsafe {
-            let slot = self.raw.put::<J, S, BYTES, 0>(self.priority, |_| (), job)?;
+            let slot = self
+                .raw
+                .put::<J, S, BYTES, 0>(self.priority, |_, _| (), job)?;
             Ok(JobFuture::new(self.raw, slot))
         }
     }

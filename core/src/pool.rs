@@ -18,6 +18,7 @@ use crate::{
     bell::Bell,
     error::BrokenReason,
     free_list::{FreeList, FreeWords},
+    idle::each,
     log::trace,
     port::Port,
     queue::{Cell, Lane, Queue},
@@ -68,9 +69,15 @@ pub(crate) const BROKEN: u32 = 1 << 3;
 const PORT_TAKEN: u32 = 1 << 4;
 /// There is a port.
 const PORT: u32 = 1 << 5;
+/// A worker has been blocked at least once.
+const HAS_BLOCKED: u32 = 1 << 6;
 
 /// One caller that lends itself, in `Shared::joined`.
 const ONE_LENT: u32 = 1 << 16;
+
+/// How many ended jobs a submit takes off the queues that finds no free slot: so its cost does not grow with
+/// their number, and the next submits take the next ones.
+const A_FEW: usize = 8;
 
 /// What there is one of in every pool.
 #[repr(C)]
@@ -123,6 +130,9 @@ pub(crate) const LENT: u16 = 1 << 1;
 #[cfg(feature = "remote")]
 pub(crate) const REMOTE: u16 = 1 << 2;
 
+/// The worker runs jobs in a context that may not block.
+pub(crate) const SLEEPLESS: u16 = 1 << 3;
+
 /// A worker's place in the pool.
 #[repr(C)]
 pub(crate) struct Seat {
@@ -131,9 +141,11 @@ pub(crate) struct Seat {
     pub(crate) bell: Bell,
     /// The context that the worker runs in; 0 if unknown.
     pub(crate) context: AtomicUsize,
-    /// The slot plus one of the job that the worker blocks for without a time limit; 0 if none.
+    /// On what the worker depends while it is blocked, and how often it has been; see [`Seat::depends_on`].
+    pub(crate) blocked: AtomicU32,
+    /// The slot, or the waiter's place, that `blocked` speaks of.
     pub(crate) waits_for: AtomicU16,
-    /// `LENT`, `LOST` and `REMOTE`.
+    /// `LENT`, `LOST`, `REMOTE` and `SLEEPLESS`.
     pub(crate) flags: AtomicU16,
     /// The worker, for jobs that block on it. Only the worker's own context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,
@@ -146,6 +158,7 @@ impl Seat {
                 idle: AtomicUsize::new(0),
                 bell: Bell::new(),
                 context: AtomicUsize::new(0),
+                blocked: AtomicU32::new(0),
                 waits_for: AtomicU16::new(0),
                 flags: AtomicU16::new(0),
                 worker: UnsafeCell::new(None),
@@ -316,6 +329,12 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Whether this is the table of this pool's tasks' wakers.
+    pub(crate) fn are_task_wakers(self, wakers: &'static RawWakerVTable) -> bool {
+        let table = self.shared().task_wakers.load(Ordering::Relaxed);
+        ptr::eq(table, wakers)
+    }
+
     /// The wakers of this pool's tasks.
     ///
     /// # Safety
@@ -391,7 +410,7 @@ impl<'p> Raw<'p> {
                 trace!("pool full");
                 return None;
             }
-            self.reap();
+            self.reap(A_FEW);
             reaped = true;
         }
     }
@@ -419,7 +438,7 @@ impl<'p> Raw<'p> {
     pub(crate) fn has_room(self) -> bool {
         let free = &self.shared().free;
         if free.is_empty(&self.dims.free_words) {
-            self.reap();
+            self.reap(usize::MAX);
         }
         !free.is_empty(&self.dims.free_words)
     }
@@ -475,11 +494,15 @@ impl<'p> Raw<'p> {
             .sum()
     }
 
-    /// Takes indices of ended jobs off the heads of the queues.
+    /// Takes indices of ended jobs off the heads of the queues, so many at most.
     #[cold]
-    pub(crate) fn reap(self) {
+    pub(crate) fn reap(self, most: usize) {
+        let mut left = most;
         for priority in 0..self.dims.priorities {
-            while let Some(index) = self.dequeue_from(priority, true) {
+            while left > 0
+                && let Some(index) = self.dequeue_from(priority, true)
+            {
+                left -= 1;
                 self.leave_slot(self.slot(index), QUEUED);
             }
         }
@@ -569,16 +592,29 @@ impl<'p> Raw<'p> {
         self.shared().joined.fetch_sub(one, Ordering::Release);
     }
 
-    /// A worker has left, or is declared lost; those who wait for that are told. At the pool's end that
-    /// is everybody: the last task may have ended with this worker.
+    /// A worker has left, or is declared lost; those who wait for that are told, and those who are blocked. At
+    /// the pool's end that is everybody: the last task may have ended with this worker.
     pub(crate) fn tell_of_leaving(self) {
-        // Pairs with the fence of `enter_phase`, as in `wake_all_at_the_end`, and with the fences of those
-        // who begin to wait for `LEAVING`.
+        // Pairs with the fence of `enter_phase`, as in `wake_all_at_the_end`, with the fences of those who begin to
+        // wait for `LEAVING`, and with that of `block_worker`: either it is seen there that a worker is gone, or
+        // here that another is blocked.
         fence(Ordering::SeqCst);
-        if self.is_closed() {
-            self.wake_all_workers();
-        } else {
-            self.ring_waiters(LEAVING);
+        let phase = self.phase();
+        if phase & (SHUT_DOWN | BROKEN) != 0 {
+            return self.wake_all_workers();
+        }
+        if phase & HAS_BLOCKED != 0 {
+            // They may be all that there are, and nobody else takes what is queued.
+            self.rouse_blocked();
+        }
+        self.ring_waiters(LEAVING);
+    }
+
+    /// A worker is about to block, for the first time or once more.
+    pub(crate) fn set_has_blocked(self) {
+        if self.phase() & HAS_BLOCKED == 0 {
+            // Relaxed: the fence of `block_worker` follows.
+            self.shared().phase.fetch_or(HAS_BLOCKED, Ordering::Relaxed);
         }
     }
 
@@ -586,14 +622,17 @@ impl<'p> Raw<'p> {
     #[cold]
     pub(crate) fn ring_waiters(self, what: u16) -> bool {
         let mut is_any = false;
-        for waiter in self.waiters() {
-            // Relaxed: a waiter that must be told has been seen by way of the free list's mark or
-            // of a fence; the bell guards the waker.
-            if waiter.interest.load(Ordering::Relaxed) & what != 0 {
+        // Relaxed: a waiter that must be told has been seen by way of the free list's mark or
+        // of a fence; the bell guards the waker.
+        let waiters = self.waiters().iter();
+        let interested =
+            waiters.filter(|waiter| waiter.interest.load(Ordering::Relaxed) & what != 0);
+        each(interested, |waiter| {
+            is_any = true;
+            self.guarded(&mut || {
                 waiter.bell.ring();
-                is_any = true;
-            }
-        }
+            });
+        });
         is_any
     }
 

@@ -133,6 +133,13 @@ pub unsafe trait Port: Sync {
         Ok(())
     }
 
+    /// Whether a worker has been started, by [`no_idle_worker`](Self::no_idle_worker), that has not joined yet and
+    /// will. A worker that blocks while work is queued asks: if none is coming, and every other worker is blocked
+    /// too, it runs the oldest queued job on its own stack. The default is no.
+    fn worker_is_coming(&self) -> bool {
+        false
+    }
+
     /// What [`run_pending`](crate::StaticPool::run_pending) does only where there is a port, so that a
     /// program without one has no code for it. Neither to be defined nor called.
     #[doc(hidden)]

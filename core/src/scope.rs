@@ -7,59 +7,66 @@
 //!
 //! The scope's state is on the stack of its caller. Each scoped job's payload ends with its
 //! address; the completer counts the job out, as the very last thing it does with it. The waker is
-//! there from the beginning and is cloned before the count reaches zero, since with that the frame
-//! may be gone.
+//! there from the beginning, and belongs to whoever brings the count to zero, since with that the frame
+//! may be gone. The caller counts, too, until its closure is over.
 
-use core::{fmt, marker::PhantomData, ptr, task::Waker};
+use core::{
+    fmt,
+    marker::PhantomData,
+    mem::{self, ManuallyDrop},
+    ptr,
+    task::Waker,
+};
 
 use crate::{
-    block::Wait,
+    block::{Awaited, DependsOn},
     error::SubmitError,
     future::JobFuture,
     job::{BuildError, Closure, Job, LEAST, Spill, capacity},
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
     pool::Raw,
-    slot::PAYLOAD_ALIGN,
+    slot::{PAYLOAD_ALIGN, SlotRef},
+    state::{BUSY, DONE, SCOPED, Snapshot},
     submit::PoolRef,
-    sync::{AtomicUsize, Ordering},
+    sync::{AtomicUsize, Ordering, spin_loop},
     work::Defer,
 };
 
 /// How many of a scope's jobs have not ended, and whom to wake when none is left.
 pub(crate) struct ScopeState {
+    /// One more while the scope's closure runs, so that the count comes to zero once.
     pending: AtomicUsize,
-    waker: Waker,
+    /// Belongs to whoever brings the count to zero.
+    waker: ManuallyDrop<Waker>,
+    /// The number plus one of the worker that has the scope; 0 if it is none.
+    owner: u16,
 }
 
 impl ScopeState {
-    /// A job of the scope has ended, and nothing that it borrows is used any more.
+    /// Something of the scope has ended, and nothing that it borrows is used any more. The waker, if nothing is left.
     ///
     /// # Safety
     ///
-    /// `scope` is the address of a scope that counted the caller's job in. It is called once for
-    /// each such job, and `scope` is not used after.
+    /// `scope` is the address of a scope that counted the caller's job in, or that the caller has. It is called once
+    /// for each such job and for the closure, and `scope` is not used after, unless the waker comes back.
+    unsafe fn count_out(scope: *const Self) -> Option<Waker> {
+        // SAFETY: the frame is there until the count is zero, and the caller is still counted. This copy of the waker
+        // is one too many until the count is zero, and forgotten before.
+        let (pending, waker) = unsafe { (&(*scope).pending, (&raw const (*scope).waker).read()) };
+        // Release: what the job did comes before the scope's end, which reads with Acquire.
+        let before = pending.fetch_sub(1, Ordering::Release);
+        (before == 1).then(|| ManuallyDrop::into_inner(waker))
+    }
+
+    /// A job of the scope has ended: wakes the owner if it was the last.
+    ///
+    /// # Safety
+    ///
+    /// As for [`count_out`](Self::count_out).
     pub(crate) unsafe fn leave(scope: *const Self) {
-        // SAFETY: the frame is there until the count is zero, and this job is still counted.
-        let pending = unsafe { &(*scope).pending };
-        let mut now = pending.load(Ordering::Relaxed);
-        loop {
-            let waker = if now == 1 {
-                // SAFETY: as above; the waker is never written.
-                Some(unsafe { (*scope).waker.clone() })
-            } else {
-                None
-            };
-            // Release: what the job did comes before the scope's end, which reads with Acquire.
-            match pending.compare_exchange_weak(now, now - 1, Ordering::Release, Ordering::Relaxed)
-            {
-                Ok(_) => {
-                    if let Some(waker) = waker {
-                        waker.wake();
-                    }
-                    return;
-                }
-                Err(other) => now = other,
-            }
+        // SAFETY: the caller's promise.
+        if let Some(waker) = unsafe { Self::count_out(scope) } {
+            waker.wake();
         }
     }
 }
@@ -172,7 +179,13 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         }
         self.state.pending.fetch_add(1, Ordering::Relaxed);
         let state = ptr::from_ref(self.state);
-        let keep = |end: *mut u8| {
+        // Whether the job got nowhere, or storing it unwinds.
+        let refused = Defer(|| {
+            // SAFETY: counted in above; the job did not get anywhere.
+            unsafe { ScopeState::leave(state) };
+        });
+        let keep = |slot: SlotRef<'scope>, end: *mut u8| {
+            slot.set_depends(self.state.owner);
             // SAFETY: PAYLOAD_ALIGN bytes are kept here, which have room for a pointer and are aligned.
             unsafe { end.cast::<*const ScopeState>().write(state) };
         };
@@ -182,15 +195,10 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
                 .raw
                 .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, keep, job)
         };
-        match put {
-            // SAFETY: `put` set HANDLE for this.
-            Ok(slot) => Ok(unsafe { JobFuture::new(self.pool.raw, slot) }),
-            Err(error) => {
-                // SAFETY: counted in above; the job did not get anywhere.
-                unsafe { ScopeState::leave(self.state) };
-                Err(error)
-            }
-        }
+        let slot = put?;
+        mem::forget(refused);
+        // SAFETY: `put` set HANDLE for this.
+        Ok(unsafe { JobFuture::new(self.pool.raw, slot) })
     }
 }
 
@@ -211,6 +219,61 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'scope, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise.
         unsafe { self.put_scoped(job) }
+    }
+}
+
+/// A wait for a scope's jobs.
+struct AwaitedScope<'a, 'p> {
+    pool: Raw<'p>,
+    state: &'a ScopeState,
+}
+
+impl<'p> AwaitedScope<'_, 'p> {
+    fn wait(&mut self) {
+        // Acquire: pairs with the Release of `count_out`.
+        while self.state.pending.load(Ordering::Acquire) != 0 {
+            // There is no way out but the jobs' end. The wait is refused if the caller is to have its turn to run
+            // the queue, and there is no place to wait for it; then it runs it like this.
+            if self.pool.block_on(self, None).is_err() && self.pool.run_unseated(1) == 0 {
+                spin_loop();
+            }
+        }
+    }
+}
+
+impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
+    /// The scope has a waker of this context already.
+    fn poll(&mut self, _waker: Option<&Waker>) -> bool {
+        // Relaxed: `wait` looks again.
+        self.state.pending.load(Ordering::Relaxed) == 0
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Scope
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let owner = usize::from(self.state.owner.checked_sub(1)?);
+        let is_own = |slot: SlotRef<'_>| {
+            let state = slot.state.load();
+            state.has(SCOPED) && state.lacks(DONE | BUSY) && slot.scope_owner() == Some(owner)
+        };
+        self.pool.used_slots().find_map(|index| {
+            let slot = self.pool.slot(index);
+            if !is_own(slot) {
+                return None;
+            }
+            let begun = slot.state.begin_in_queue(runner)?;
+            if begun.has(SCOPED) && slot.scope_owner() == Some(owner) {
+                return Some((slot, begun));
+            }
+            // Another's, which has just come into the slot.
+            if slot.state.unbegin() {
+                self.pool.enqueue(index, begun.priority());
+                self.pool.wake_worker();
+            }
+            None
+        })
     }
 }
 
@@ -239,44 +302,36 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, S>) -> R,
     {
-        /// Waits for the jobs, however the closure ends.
-        struct WaitForJobs<'a, 'p> {
-            pool: Raw<'p>,
-            state: &'a ScopeState,
-        }
-        impl WaitForJobs<'_, '_> {
-            fn wait(&self) {
-                // Acquire: pairs with the Release of `leave`.
-                while self.state.pending.load(Ordering::Acquire) != 0 {
-                    // The state has the waker of this context already. There is no way out but the
-                    // jobs' end, so whatever the wait says, it is not over before.
-                    let _ = self.pool.block_on(Wait {
-                        // Relaxed: the loop looks again.
-                        poll: &mut |_| self.state.pending.load(Ordering::Relaxed) == 0,
-                        deadline: None,
-                        target: None,
-                    });
-                }
-            }
-        }
-        impl Drop for WaitForJobs<'_, '_> {
-            fn drop(&mut self) {
-                // A job that is run here meanwhile may unwind, if no port catches it. The frame must
-                // not go before the others' end all the same.
-                let _others = Defer(|| self.wait());
-                self.wait();
-            }
-        }
-        let waker = self.raw.own_waker();
+        let raw = self.raw;
+        let waker = raw.own_waker();
         let may_block = waker.is_some();
+        let owner = raw.current_worker().map_or(0, |seat| seat.id().0 + 1);
         let state = ScopeState {
-            pending: AtomicUsize::new(0),
-            waker: waker.unwrap_or(Waker::noop().clone()),
+            pending: AtomicUsize::new(1),
+            waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),
+            owner,
         };
-        let wait = WaitForJobs {
-            pool: self.raw,
-            state: &state,
-        };
+        // However the closure ends.
+        let wait = Defer(|| {
+            // SAFETY: this is the scope's frame; for the closure, once.
+            if let Some(waker) = unsafe { ScopeState::count_out(&raw const state) } {
+                return drop(waker);
+            }
+            // A job that is run here meanwhile may unwind, if no port catches it. The frame must
+            // not go before the others' end all the same.
+            let _others = Defer(|| {
+                AwaitedScope {
+                    pool: raw,
+                    state: &state,
+                }
+                .wait()
+            });
+            AwaitedScope {
+                pool: raw,
+                state: &state,
+            }
+            .wait();
+        });
         let scope = Scope {
             pool: self,
             state: &state,

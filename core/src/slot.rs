@@ -197,12 +197,15 @@ impl WaitCell {
 pub(crate) struct Header {
     pub(crate) state: State,
     /// The next slot's index plus one: in the free list while free, in a chain of callbacks, or in
-    /// a set's list of completions.
+    /// a set's list of completions. Before that, of a set's member: the number plus one of the set's place.
     pub(crate) link: AtomicU16,
     /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
     pub(crate) callbacks: AtomicU16,
     /// The slot's own index. Written before the slot is used for the first time, and not again.
     index: AtomicU16,
+    /// Of a task: the slot plus one of the job that it awaits, or `SEVERAL`; of a job of a scope: the number plus
+    /// one of the worker that has the scope; 0 if there is none. For who looks for circles.
+    depends: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
     /// Follows the `WAITING` protocol.
@@ -210,6 +213,9 @@ pub(crate) struct Header {
     /// Stands for the payload in the eyes of the model checker; of no size otherwise.
     payload: UnsafeCell<()>,
 }
+
+/// A task awaits more than one job.
+const SEVERAL: u16 = u16::MAX;
 
 /// The bytes that hold job and result, aligned as `PAYLOAD_ALIGN` says.
 #[repr(C, align(8))]
@@ -241,6 +247,7 @@ impl<const BYTES: usize> Slot<BYTES> {
                     link: AtomicU16::new(0),
                     callbacks: AtomicU16::new(0),
                     index: AtomicU16::new(0),
+                    depends: AtomicU16::new(0),
                     vtable: UnsafeCell::new(MaybeUninit::uninit()),
                     waiting: UnsafeCell::new(MaybeUninit::uninit()),
                     payload: UnsafeCell::new(()),
@@ -328,6 +335,44 @@ impl<'p> SlotRef<'p> {
         self.header().index.load(Ordering::Relaxed)
     }
 
+    /// Says on whom the slot's next tenant depends, or who on it. Before it is published.
+    pub(crate) fn set_depends(self, depends: u16) {
+        // Relaxed, here and below: with other words of the tenant's it makes a picture that is held against the
+        // workers' own words before anybody believes it.
+        self.header().depends.store(depends, Ordering::Relaxed);
+    }
+
+    /// The task in this slot awaits the job in another.
+    pub(crate) fn set_awaits(self, slot: u16, is_over: impl FnOnce(u16) -> bool) {
+        let depends = &self.header().depends;
+        let now = depends.load(Ordering::Relaxed);
+        let awaits = match now.checked_sub(1) {
+            Some(before) if now == SEVERAL || before != slot && !is_over(before) => SEVERAL,
+            _ => slot + 1,
+        };
+        if awaits != now {
+            depends.store(awaits, Ordering::Relaxed);
+        }
+    }
+
+    /// The slot of the job that the task in this slot awaits, if it is one.
+    pub(crate) fn awaits(self) -> Option<u16> {
+        let depends = self.header().depends.load(Ordering::Relaxed);
+        depends.checked_sub(1).filter(|_| depends != SEVERAL)
+    }
+
+    /// The number of the worker that has the scope of the job in this slot.
+    pub(crate) fn scope_owner(self) -> Option<usize> {
+        let depends = self.header().depends.load(Ordering::Relaxed);
+        depends.checked_sub(1).map(usize::from)
+    }
+
+    /// The number of the place to which the set reports of which this slot's job, which waits to end, is a
+    /// member.
+    pub(crate) fn reports_to(self) -> Option<u16> {
+        self.header().link.load(Ordering::Relaxed).checked_sub(1)
+    }
+
     /// Where the payload begins, for its owner to write to.
     #[inline(always)]
     pub(crate) fn payload(self) -> *mut u8 {
@@ -398,6 +443,12 @@ impl<'p> SlotRef<'p> {
     ///
     /// The cell belongs to the caller by the `WAITING` protocol.
     pub(crate) unsafe fn put_waiting(self, waiting: Waiting) {
+        let place = match &waiting {
+            Waiting::Task(_) => 0,
+            Waiting::Set(member, _) => member.waiter + 1,
+        };
+        // Relaxed: as in `set_depends`. The completer writes the link only after it has taken the waiter.
+        self.header().link.store(place, Ordering::Relaxed);
         self.header().waiting.with_mut(|cell| {
             // SAFETY: the caller's promise.
             unsafe { (*cell).write(WaitCell::of(waiting)) };

@@ -47,6 +47,7 @@
 //! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer leaves it at last |
 //! | `TASK` | submit of a task | until `DONE`, the pool's end waits for it: whoever polls it may queue it again |
 //! | `PROMISED` | submit of a promise | whoever holds the promise ends it, and `QUEUED` stands for that holder: the index is in no queue |
+//! | `CLONED` | somebody clones the waker of a task | the pool does not know who may wake it |
 //! | `LOST` | the worker that is `BUSY` was declared lost | the payload is that worker's; the slot is kept until it comes back, if it ever does |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
@@ -81,6 +82,7 @@ pub(crate) const TELLING: u32 = 1 << 27;
 pub(crate) const TASK: u32 = 1 << 28;
 pub(crate) const LOST: u32 = 1 << 29;
 pub(crate) const PROMISED: u32 = 1 << 30;
+pub(crate) const CLONED: u32 = 1 << 31;
 
 /// Who may need a slot.
 const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
@@ -338,10 +340,10 @@ impl State {
     }
 
     /// Who waits for a job takes it, to run it, though its index stays in the queue. `runner` as for
-    /// [`begin`](Self::begin). `None` if somebody has begun it.
+    /// [`begin`](Self::begin). `None` if somebody has begun it: a task that was polled is for the queue.
     pub(crate) fn begin_in_queue(&self, runner: u16) -> Option<Snapshot> {
         self.rare_transition(|s| {
-            if s.has(QUEUED) && s.lacks(BUSY | DONE | PROMISED) {
+            if s.has(QUEUED) && s.lacks(SUSPENDED | BUSY | DONE | PROMISED) {
                 let to = s.begun_by(runner);
                 Ok((to, Some(Snapshot(to))))
             } else {
@@ -414,6 +416,24 @@ impl State {
             } else {
                 Err(None)
             }
+        })
+    }
+
+    /// Somebody has a waker of the task.
+    pub(crate) fn set_cloned(&self) {
+        if self.load().lacks(CLONED) {
+            // Relaxed: a hint of who may wake the task, which hands nothing over. Of a task that has ended, it
+            // marks the slot's next tenant: of that one less is known then.
+            self.0.fetch_or(CLONED, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives a job back that the caller has just begun by [`begin_in_queue`](Self::begin_in_queue), and that was
+    /// another than it took it for. True: the caller queues it, since its index has been popped meanwhile.
+    pub(crate) fn unbegin(&self) -> bool {
+        self.rare_transition(|s| {
+            let to = s.0 & !(BUSY | RUNNER);
+            Ok((to | QUEUED, s.lacks(QUEUED)))
         })
     }
 

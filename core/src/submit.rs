@@ -4,13 +4,14 @@ use core::{
     fmt,
     future::Future,
     marker::PhantomData,
+    mem,
     pin::Pin,
     task::{Context, Poll, RawWakerVTable, Waker},
     time::Duration,
 };
 
 use crate::{
-    block::Wait,
+    block::Awaited,
     error::{Blocked, NoWorker, SubmitError},
     future::JobFuture,
     job::{
@@ -23,6 +24,7 @@ use crate::{
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
+    work::Defer,
 };
 
 /// A pool of any size, with a priority to submit at: what all of a pool's methods work on.
@@ -106,7 +108,7 @@ impl<'p> Raw<'p> {
     pub(crate) unsafe fn put<J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
         self,
         priority: usize,
-        keep: impl FnOnce(*mut u8),
+        keep: impl FnOnce(SlotRef<'p>, *mut u8),
         job: J,
     ) -> Result<SlotRef<'p>, SubmitError<J>> {
         const { VTableOf::<J, S, BYTES, KEPT>::FITS };
@@ -119,8 +121,14 @@ impl<'p> Raw<'p> {
         unsafe {
             slot.set_vtable(&VTableOf::<J, S, BYTES, KEPT>::TABLE);
             let payload = slot.payload();
-            keep(payload.add(capacity(BYTES) - KEPT));
+            keep(slot, payload.add(capacity(BYTES) - KEPT));
+            // What spills it may unwind.
+            let unwound = Defer(|| self.free_slot(slot));
             Stored::<J, S, BYTES, KEPT>::put(payload, job);
+            mem::forget(unwound);
+        }
+        if J::SUSPEND.is_some() {
+            slot.set_depends(0);
         }
         let scoped = if KEPT > 0 { SCOPED } else { 0 };
         let task = if J::SUSPEND.is_some() { TASK } else { 0 };
@@ -134,7 +142,7 @@ impl<'p> Raw<'p> {
         // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
         // who come here at the same time, one takes both out.
         self.wake_all_workers();
-        self.reap();
+        self.reap(usize::MAX);
         Err(match refused {
             Some(reason) => SubmitError::NoWorker(job, reason),
             None => self.refusal(priority).map(|()| job),
@@ -153,13 +161,19 @@ impl<'p> Raw<'p> {
     ) -> Result<(), Option<NoWorker>> {
         slot.state.occupy(priority, bits);
         self.enqueue(index, priority);
+        // A port that unwinds has the job go on without its future.
+        let unwound = Defer(|| self.drop_handle(slot));
         // After the fence in `call_worker`: if the pool's end began before the push, it is seen
         // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
         let refused = match self.call_worker() {
-            Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => return Ok(()),
+            Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => {
+                mem::forget(unwound);
+                return Ok(());
+            }
             Ok(_) => None,
             Err(reason) => Some(reason),
         };
+        mem::forget(unwound);
         if slot.state.take_back() {
             Err(refused)
         } else {
@@ -169,15 +183,32 @@ impl<'p> Raw<'p> {
 
     /// Waits until a slot is free, or was for a moment, or the pool takes no more work.
     pub(crate) fn wait_for_room(self, deadline: Option<Duration>) -> Result<(), Blocked> {
-        let mut room = RoomWait::default();
-        self.block_on(Wait {
-            poll: &mut |waker| match waker {
-                Some(waker) => room.poll(self, waker),
-                None => self.has_room() || self.is_closed(),
-            },
-            deadline,
-            target: None,
-        })
+        struct AwaitedRoom<'p> {
+            pool: Raw<'p>,
+            room: RoomWait<'p>,
+            refused: bool,
+        }
+        impl<'p> Awaited<'p> for AwaitedRoom<'p> {
+            fn poll(&mut self, waker: Option<&Waker>) -> bool {
+                let Some(waker) = waker else {
+                    return self.pool.has_room() || self.pool.is_closed();
+                };
+                self.room.poll(self.pool, waker).unwrap_or_else(|| {
+                    self.refused = true;
+                    true
+                })
+            }
+        }
+        let mut wait = AwaitedRoom {
+            pool: self,
+            room: RoomWait::default(),
+            refused: false,
+        };
+        self.block_on(&mut wait, deadline)?;
+        if wait.refused {
+            return Err(Blocked::TooManyWaiters);
+        }
+        Ok(())
     }
 }
 
@@ -245,7 +276,10 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J::Output: Send + 'static,
     {
         // SAFETY: `Send` and `'static`.
-        let slot = unsafe { self.raw.put::<J, S, BYTES, 0>(self.priority, |_| (), job)? };
+        let slot = unsafe {
+            self.raw
+                .put::<J, S, BYTES, 0>(self.priority, |_, _| (), job)?
+        };
         // SAFETY: `put` set HANDLE, for this.
         Ok(unsafe { JobFuture::new(self.raw, slot) })
     }
@@ -324,6 +358,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                 Ok(()) => {}
                 Err(Blocked::NoClock) => return Err(SubmitError::NoClock(job)),
                 Err(Blocked::WouldDeadlock) => return Err(SubmitError::WouldDeadlock(job)),
+                Err(Blocked::TooManyWaiters) => return Err(SubmitError::TooManyWaiters(job)),
                 Err(Blocked::TimedOut) => return Err(SubmitError::Full(job)),
             }
         }
@@ -389,8 +424,9 @@ struct RoomWait<'p> {
 }
 
 impl<'p> RoomWait<'p> {
-    /// Leaves the waker; true if there may be room instead, or the pool takes no more work.
-    fn poll(&mut self, pool: Raw<'p>, waker: &Waker) -> bool {
+    /// Leaves the waker; true if there may be room instead, or the pool takes no more work. `None` if there is no
+    /// place to leave it.
+    fn poll(&mut self, pool: Raw<'p>, waker: &Waker) -> Option<bool> {
         if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
             self.place = None;
             self.place = Waiting::begin(pool, waker, ROOM);
@@ -402,10 +438,9 @@ impl<'p> RoomWait<'p> {
         fence(Ordering::SeqCst);
         let waits = full && !pool.is_closed() && !pool.has_room();
         if waits && self.place.is_none() {
-            // No place to leave the waker: come again.
-            waker.wake_by_ref();
+            return None;
         }
-        !waits
+        Some(!waits)
     }
 }
 
@@ -414,7 +449,7 @@ impl<'p> RoomWait<'p> {
 ///
 /// Nothing is submitted before it is polled. Dropping it before it is ready drops the closure.
 /// Polled again after it was ready, it stays pending. The pool can hold the wakers of WAITERS such
-/// waits at a time; one that finds no place wakes itself, to try again.
+/// waits at a time; one more ends with [`SubmitError::TooManyWaiters`].
 #[must_use = "nothing is submitted until it is awaited"]
 pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = BuildError> {
     pool: PoolRef<'p, BYTES, S>,
@@ -445,8 +480,13 @@ where
                 }
             }
             let pool = self.pool.raw;
-            if !self.room.poll(pool, cx.waker()) {
-                return Poll::Pending;
+            match self.room.poll(pool, cx.waker()) {
+                Some(true) => {}
+                Some(false) => return Poll::Pending,
+                None => {
+                    let refused = self.job.take().map(SubmitError::TooManyWaiters);
+                    return refused.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
             }
         }
     }

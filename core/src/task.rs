@@ -18,6 +18,7 @@ use core::{
 use crate::{
     pool::{BROKEN, Dims, Raw, SHUT_DOWN, Shared},
     slot::{Header, SlotRef},
+    state::DONE,
 };
 
 /// How to get from a pool's address to its dimensions.
@@ -43,6 +44,10 @@ impl<L: Layout> TaskWakers<L> {
         RawWakerVTable::new(Self::clone, Self::wake, Self::wake, Self::drop);
 
     unsafe fn clone(address: *const ()) -> RawWaker {
+        if let Some(header) = NonNull::new(address.cast_mut().cast::<Header>()) {
+            // SAFETY: a task's waker carries the address of a slot of a pool that lives for ever.
+            unsafe { SlotRef::new(header) }.state.set_cloned();
+        }
         RawWaker::new(address, &Self::TABLE)
     }
 
@@ -65,7 +70,7 @@ impl<L: Layout> TaskWakers<L> {
         pool.enqueue(index, state.priority());
         if pool.wake_worker() & (SHUT_DOWN | BROKEN) != 0 {
             // The task may have been ended before it was queued.
-            pool.reap();
+            pool.reap(usize::MAX);
         }
     }
 
@@ -85,4 +90,30 @@ pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: SlotRef<'_>) -> ManuallyDro
     // caller's promise) and keep the contract of `RawWaker`: they are thread-safe, and cloning and
     // dropping manage nothing.
     ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, wakers)) })
+}
+
+impl<'p> Raw<'p> {
+    /// A waker of the same, to be left for the job in `slot`. If it is that of a task of this pool, the task
+    /// awaits the job, and nobody else has got the waker by this.
+    pub(crate) fn clone_for(self, slot: SlotRef<'p>, waker: &Waker) -> Waker {
+        if let Some(task) = self.task_of(waker) {
+            let is_over = |before| self.slot(before).state.load().has(DONE);
+            task.set_awaits(slot.index(), is_over);
+            // SAFETY: a waker of this table owns nothing, and its clone is of the same parts.
+            return unsafe { Waker::new(waker.data(), waker.vtable()) };
+        }
+        waker.clone()
+    }
+
+    /// The slot of the task of this pool whose waker it is.
+    fn task_of(self, waker: &Waker) -> Option<SlotRef<'p>> {
+        if !self.are_task_wakers(waker.vtable()) {
+            return None;
+        }
+        // Another pool of the same type has the same table.
+        let first = self.slot(0).address();
+        let offset = waker.data().addr().checked_sub(first.addr())?;
+        let index = u16::try_from(offset / self.dims().slot_size).ok()?;
+        (usize::from(index) < self.dims().slots()).then(|| self.slot(index))
+    }
 }

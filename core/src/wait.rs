@@ -27,11 +27,12 @@ use core::{
 };
 
 use crate::{
-    block::Wait,
+    block::{Awaited, DependsOn},
     error::Blocked,
     future::JobFuture,
     pool::{Raw, Waiter},
     slot::{Member, Membership, SlotRef},
+    state::Snapshot,
     sync::Ordering,
     work::Defer,
 };
@@ -72,7 +73,7 @@ pub enum WaitError {
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TooManyWaiters => "too many waits are under way: raise the pool's WAITERS",
+            Self::TooManyWaiters => crate::error::TOO_MANY_WAITERS,
             Self::MixedPools => "the futures are of more than one pool: wait for each pool's own",
             Self::WouldDeadlock => {
                 "waiting here could never end: the caller's context may not block, or an awaited job \
@@ -89,6 +90,7 @@ impl From<Blocked> for WaitError {
     fn from(blocked: Blocked) -> Self {
         match blocked {
             Blocked::NoClock => Self::NoClock,
+            Blocked::TooManyWaiters => Self::TooManyWaiters,
             Blocked::TimedOut | Blocked::WouldDeadlock => Self::WouldDeadlock,
         }
     }
@@ -145,9 +147,11 @@ impl<'p> Waiting<'p> {
         tell: |pool, member| {
             if let Some(place) = pool.waiters().get(usize::from(member.waiter)) {
                 // Even if the waker unwinds.
-                let _release = Defer(|| place.bell.release());
+                let _release = Defer(|| {
+                    place.bell.release();
+                });
                 // SAFETY: each member of a set holds the set's bell, which is open or was.
-                unsafe { place.bell.ring_held() };
+                pool.guarded(&mut || unsafe { place.bell.ring_held() });
             }
         },
         forget: |pool, member| {
@@ -223,8 +227,8 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
 /// Puts the futures that are done in front and returns both parts. A time-out is no error: the
 /// parts then are as they are. An empty slice returns at once.
 ///
-/// Called from a job of the same pool, it runs other queued jobs meanwhile. Not for interrupt
-/// handlers. Costs O(futures) in all: one registration and at most one notification for each.
+/// Called from a job of the same pool, it runs those of the futures' jobs that nobody has begun, and
+/// nothing else, as [`JobFuture::result`] does. Not for interrupt handlers. Costs O(futures) in all: one registration and at most one notification for each.
 ///
 /// # Errors
 ///
@@ -251,81 +255,130 @@ pub fn wait<'a, 'p, T>(
         return Err(WaitError::MixedPools);
     }
     let deadline = pool.deadline_in(timeout)?;
-    let is_over = |futures: &[JobFuture<'p, T>]| match when {
-        ReturnWhen::FirstCompleted => futures.iter().any(JobFuture::is_ready),
-        ReturnWhen::FirstException => {
-            futures
-                .iter()
-                .any(|future| future.is_ready() && future.failed())
-                || futures.iter().all(JobFuture::is_ready)
-        }
-        ReturnWhen::AllCompleted => futures.iter().all(JobFuture::is_ready),
+    let mut set = AwaitedSet {
+        pool,
+        futures,
+        when,
+        place: None,
+        reported: 0,
+        failed: false,
+        refused: false,
     };
-    if is_over(futures) {
-        return Ok(partition(futures));
-    }
-    let mut unready = futures
-        .iter()
-        .filter(|future| !future.is_ready())
-        .map(|future| future.slot().index());
-    // Each must end, or, where any may be the one that ends the wait, the only one that is left.
-    let target = unready
-        .next()
-        .filter(|_| when == ReturnWhen::AllCompleted || unready.next().is_none());
-    let mut place: Option<Waiting<'p>> = None;
-    let mut reported = 0;
-    let mut failed = false;
-    let mut no_place = false;
-    let waited = pool.block_on(Wait {
-        poll: &mut |waker| {
-            let is_told = |place: &Waiting<'p>| waker.is_none_or(|waker| place.is_for(waker));
-            if !place.as_ref().is_some_and(is_told) {
-                for future in futures.iter_mut() {
-                    future.delist();
-                }
-                place = None;
-                place = Waiting::begin(pool, waker.unwrap_or(Waker::noop()), 0);
-                (reported, failed) = (0, false);
-                for (position, future) in futures.iter_mut().enumerate() {
-                    if let Some(place) = &place
-                        && !place.enlist(future, position)
-                    {
-                        reported += 1;
-                        failed |= future.failed();
-                    }
-                }
-            }
-            let Some(place) = &place else {
-                no_place = true;
-                return true;
-            };
-            let mut next = place.take_completed();
-            while let Some(index) = next.checked_sub(1) {
-                let slot = pool.slot(index);
-                next = slot.link().load(Ordering::Relaxed);
-                reported += 1;
-                failed |= slot.state.load().failed();
-            }
-            // Who has reported is ready.
-            match when {
-                ReturnWhen::FirstCompleted => reported > 0,
-                ReturnWhen::FirstException => failed || reported == futures.len(),
-                ReturnWhen::AllCompleted => reported == futures.len(),
-            }
-        },
-        deadline,
-        target,
-    });
+    let waited = if set.is_over() || timeout.is_some_and(|timeout| timeout.is_zero()) {
+        Ok(())
+    } else {
+        pool.block_on(&mut set, deadline)
+    };
+    let AwaitedSet {
+        futures, refused, ..
+    } = set;
     for future in futures.iter_mut() {
         future.delist();
     }
-    if no_place {
+    if refused {
         return Err(WaitError::TooManyWaiters);
     }
     match waited {
         Ok(()) | Err(Blocked::TimedOut) => Ok(partition(futures)),
         Err(blocked) => Err(blocked.into()),
     }
+}
+
+/// A wait for futures of one pool.
+struct AwaitedSet<'a, 'p, T> {
+    pool: Raw<'p>,
+    futures: &'a mut [JobFuture<'p, T>],
+    when: ReturnWhen,
+    place: Option<Waiting<'p>>,
+    /// How many have completed since the place was taken, or had before, and whether one has failed.
+    reported: usize,
+    failed: bool,
+    /// There was no place.
+    refused: bool,
+}
+
+impl<'p, T> AwaitedSet<'_, 'p, T> {
+    /// Looks at each future.
+    fn is_over(&self) -> bool {
+        let mut futures = self.futures.iter();
+        match self.when {
+            ReturnWhen::FirstCompleted => futures.any(JobFuture::is_ready),
+            ReturnWhen::FirstException => {
+                futures.any(|future| future.is_ready() && future.failed())
+                    || self.futures.iter().all(JobFuture::is_ready)
+            }
+            ReturnWhen::AllCompleted => futures.all(JobFuture::is_ready),
+        }
+    }
+
+    /// Takes a place for this waker, or for none, and has the futures report there.
+    fn register(&mut self, waker: &Waker) {
+        for future in self.futures.iter_mut() {
+            future.delist();
+        }
+        self.place = None;
+        self.place = Waiting::begin(self.pool, waker, 0);
+        (self.reported, self.failed) = (0, false);
+        let Some(place) = &self.place else {
+            return;
+        };
+        for (position, future) in self.futures.iter_mut().enumerate() {
+            if !place.enlist(future, position) {
+                self.reported += 1;
+                self.failed |= future.failed();
+            }
+        }
+    }
+}
+
+impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        let is_told = |place: &Waiting<'p>| waker.is_none_or(|waker| place.is_for(waker));
+        if !self.place.as_ref().is_some_and(is_told) {
+            self.register(waker.unwrap_or(Waker::noop()));
+        }
+        let Some(place) = &self.place else {
+            self.refused = true;
+            return true;
+        };
+        let mut next = place.take_completed();
+        while let Some(index) = next.checked_sub(1) {
+            let slot = self.pool.slot(index);
+            next = slot.link().load(Ordering::Relaxed);
+            self.reported += 1;
+            self.failed |= slot.state.load().failed();
+        }
+        // Who has reported is ready.
+        match self.when {
+            ReturnWhen::FirstCompleted => self.reported > 0,
+            ReturnWhen::FirstException => self.failed || self.reported == self.futures.len(),
+            ReturnWhen::AllCompleted => self.reported == self.futures.len(),
+        }
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        match (&self.place, self.when) {
+            (None, _) => DependsOn::Others,
+            (Some(place), ReturnWhen::AllCompleted) => DependsOn::AllOf(place.number),
+            // Any of them may be the one that ends the wait, be it by a failure.
+            (Some(place), _) => DependsOn::AnyOf(place.number),
+        }
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        begin_one_of(self.futures.iter(), runner)
+    }
+}
+
+/// Begins a job of these futures that nobody has begun.
+pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
+    mut futures: impl Iterator<Item = &'a JobFuture<'p, T>>,
+    runner: u16,
+) -> Option<(SlotRef<'p>, Snapshot)> {
+    futures.find_map(|future| {
+        let slot = future.slot();
+        Some((slot, slot.state.begin_in_queue(runner)?))
+    })
 }
 
 /// Swaps the futures that are done to the front.
@@ -550,21 +603,15 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
             return None;
         }
         let pool = self.pool?;
-        let target = (self.left == 1)
-            .then(|| self.members.iter().flatten().next())
-            .flatten()
-            .map(|member| member.slot().index());
-        let mut next = Ok(Poll::Pending);
-        let waited = self.deadline.and_then(|deadline| {
-            pool.block_on(Wait {
-                poll: &mut |waker| {
-                    next = self.poll_next(waker);
-                    !matches!(next, Ok(Poll::Pending))
-                },
-                deadline,
-                target,
-            })
-        });
+        let mut wait = AwaitedNext {
+            set: self,
+            next: Ok(Poll::Pending),
+        };
+        let waited = match wait.set.deadline {
+            Ok(deadline) => pool.block_on(&mut wait, deadline),
+            Err(blocked) => Err(blocked),
+        };
+        let next = wait.next;
         let error = match (waited, next) {
             (Ok(()), Ok(Poll::Ready(next))) => return next.map(Ok),
             (_, Err(error)) => AsCompletedError::Wait(error),
@@ -582,6 +629,28 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.left + 1))
+    }
+}
+
+/// A wait for the next of a set.
+struct AwaitedNext<'a, 'p, T, const N: usize> {
+    set: &'a mut AsCompleted<'p, T, N>,
+    next: Result<Poll<Option<JobFuture<'p, T>>>, WaitError>,
+}
+
+impl<'p, T, const N: usize> Awaited<'p> for AwaitedNext<'_, 'p, T, N> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.next = self.set.poll_next(waker);
+        !matches!(self.next, Ok(Poll::Pending))
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        let place = self.set.place.as_ref();
+        place.map_or(DependsOn::Others, |place| DependsOn::AnyOf(place.number))
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        begin_one_of(self.set.members.iter().flatten(), runner)
     }
 }
 

@@ -86,19 +86,38 @@ impl<'p> Raw<'p> {
     pub(crate) fn run_one(self, seat: Option<Seated<'p>>, worker: Option<&dyn Worker>) -> bool {
         match self.dequeue() {
             Some(index) => {
-                let runner = seat.map_or(0, |seat| seat.id().0 + 1);
-                self.execute(self.slot(index), runner, worker);
+                self.run_popped(index, seat, worker);
                 true
             }
             None => false,
         }
     }
 
-    /// Runs the job whose index was just taken out of the queue. `runner`: the number plus one of
-    /// the worker that runs it, or 0.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn execute(self, slot: SlotRef<'p>, runner: u16, worker: Option<&dyn Worker>) {
+    /// Runs the work item whose index was just taken out of the queue.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn run_popped(
+        self,
+        index: u16,
+        seat: Option<Seated<'p>>,
+        worker: Option<&dyn Worker>,
+    ) {
+        let runner = seat.map_or(0, |seat| seat.id().0 + 1);
+        let slot = self.slot(index);
         if let Some(begun) = self.begin(slot, runner) {
+            self.run_begun(slot, begun, worker);
+        }
+    }
+
+    /// Runs the job that the caller has begun, or ends it if the pool has come to its end.
+    pub(crate) fn run_or_end(
+        self,
+        slot: SlotRef<'p>,
+        begun: Snapshot,
+        worker: Option<&dyn Worker>,
+    ) {
+        if self.ends_unrun() {
+            self.end_begun(slot);
+        } else {
             self.run_begun(slot, begun, worker);
         }
     }
@@ -376,7 +395,7 @@ impl<'p> Raw<'p> {
 
     /// A failure that nobody asked for.
     #[cold]
-    fn report(self, panic: Panic) {
+    pub(crate) fn report(self, panic: Panic) {
         let Some(port) = self.port() else {
             return;
         };
@@ -542,7 +561,12 @@ impl Drop for Settling<'_> {
 /// A task, which the caller is `BUSY` with, returned `Pending`. `begun`: its state then.
 pub(crate) fn suspend<'p>(pool: Raw<'p>, slot: SlotRef<'p>, begun: Snapshot) {
     match slot.state.suspend() {
-        Suspension::Suspended => pool.end_if_over(slot),
+        Suspension::Suspended => {
+            if slot.awaits().is_some() {
+                pool.look_for_circles(slot);
+            }
+            pool.end_if_over(slot);
+        }
         Suspension::Requeue => {
             pool.enqueue(slot.index(), begun.priority());
             pool.wake_worker();

@@ -141,6 +141,19 @@ impl Parker for LentCaller<'_> {
 
 impl Worker for LentCaller<'_> {}
 
+/// A context that may not block, while it runs jobs. It never comes to park.
+pub(crate) struct Sleepless;
+
+impl Parker for Sleepless {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {}
+}
+
+impl Worker for Sleepless {}
+
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests {

@@ -4,7 +4,10 @@
 use std::{
     mem::MaybeUninit,
     ptr::NonNull,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -45,7 +48,8 @@ unsafe impl Spill for Boxed {
 /// What the threads of a pool do.
 pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
     /// The whole life of the pool's thread with this number, from 0 on.
-    fn run(pool: &HostPool<Self>, number: usize);
+    /// `coming` is to be dropped when it has joined the pool.
+    fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>);
 }
 
 /// How a pool's threads are made.
@@ -93,6 +97,8 @@ struct PoolPort<M> {
     pool: Weak<HostPool<M>>,
     options: Threads,
     threads: Arc<ThreadList>,
+    /// How many threads have been started that have not joined the pool yet.
+    coming: AtomicUsize,
 }
 
 impl<M> PoolPort<M> {
@@ -137,8 +143,22 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
         Ok(())
     }
 
+    fn worker_is_coming(&self) -> bool {
+        self.coming.load(Ordering::SeqCst) > 0
+    }
+
     fn unobserved_failure(&self, panic: Panic) {
         port::report(panic);
+    }
+}
+
+/// A thread that was started and has not joined the pool yet. Until this is dropped, a worker that blocks counts on
+/// it.
+pub(crate) struct Coming<M>(Arc<HostPool<M>>);
+
+impl<M> Drop for Coming<M> {
+    fn drop(&mut self) {
+        self.0.port.coming.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -156,6 +176,7 @@ impl<M: ThreadMain> HostPool<M> {
                 pool: weak.clone(),
                 options,
                 threads: Arc::default(),
+                coming: AtomicUsize::new(0),
             },
             main,
         });
@@ -222,7 +243,7 @@ impl<M: ThreadMain> HostPool<M> {
         let options = self.options();
         let started = self.port.threads.start(|number| {
             // A thread that has nothing to do, or has not come to its queue yet, will take the job.
-            if number >= options.max || number >= self.handle().unfinished() {
+            if number >= options.max || number >= self.handle().workers_wanted() {
                 return None;
             }
             let mut builder = thread::Builder::new();
@@ -231,7 +252,9 @@ impl<M: ThreadMain> HostPool<M> {
                 builder = builder.stack_size(bytes);
             }
             let pool = Arc::clone(self);
-            Some((builder, move || M::run(&pool, number)))
+            self.port.coming.fetch_add(1, Ordering::SeqCst);
+            let coming = Coming(Arc::clone(self));
+            Some((builder, move || M::run(&pool, number, coming)))
         });
         // If there are others, they do the work.
         if started.is_err() && self.threads_started() == 0 {

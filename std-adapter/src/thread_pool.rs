@@ -9,7 +9,7 @@ use corepool::{
 
 use crate::{
     crew::Crew,
-    host_pool::{Boxed, HostPool, SLOT_BYTES, ThreadMain, Threads},
+    host_pool::{Boxed, Coming, HostPool, SLOT_BYTES, ThreadMain, Threads},
     panic::{discard, start_by},
     port::{SPINS, now},
     workers::{Hooked, ThreadWorker},
@@ -212,8 +212,13 @@ struct Jobs {
 }
 
 impl ThreadMain for Jobs {
-    fn run(pool: &HostPool<Self>, _number: usize) {
-        let on_start = |_: WorkerId| pool.main.initialize();
+    fn run(pool: &HostPool<Self>, _number: usize, coming: Coming<Self>) {
+        let coming = std::cell::Cell::new(Some(coming));
+        let on_start = |_: WorkerId| {
+            // It has joined.
+            drop(coming.take());
+            pool.main.initialize()
+        };
         let worker = Hooked {
             worker: ThreadWorker::new(pool.options().spins).in_crew(pool.main.crew.clone()),
             on_start: &on_start,

@@ -16,7 +16,9 @@ mod thread_pool_tests {
 
     use corepool::{BrokenReason, InitError, JobError, ShutdownError, SubmitError};
     use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool};
-    use corepool_tests::{Drops, Gate, LONG, PATIENCE, Recorder, Token, is_child, run_for, run_in_child};
+    use corepool_tests::{
+        Drops, Gate, LONG, PATIENCE, Recorder, Token, is_child, run_for, run_in_child,
+    };
 
     fn pool(max_workers: usize) -> ThreadPool {
         ThreadPool::builder()

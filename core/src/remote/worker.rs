@@ -30,7 +30,7 @@ use crate::{
     idle::Seated,
     job::Spill,
     lifecycle::OnLoss,
-    pool::Raw,
+    pool::{REMOTE, Raw},
     port::Port,
     slot::SlotRef,
     state::{CANCEL, Outcome},
@@ -265,7 +265,7 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         self.link.wake_on_data(&worker.waker());
         let mut end = Ok(RemoteEnd::ShutDown);
         let ran = pool.run_seated(worker, |seat| {
-            seat.set_remote();
+            seat.set(REMOTE);
             let mut run: Run<'_, '_, '_, L, W, WINDOW> = Run {
                 pool,
                 port,
@@ -429,7 +429,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     fn is_over(&self) -> bool {
         if self.pool.is_closed() && !self.can_take() {
             // Jobs that have ended in the queue keep the pool from its end until they are taken out.
-            self.pool.reap();
+            self.pool.reap(usize::MAX);
         }
         self.pool.is_over()
     }

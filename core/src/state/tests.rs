@@ -29,7 +29,7 @@ fn check<R: PartialEq + Debug>(from: u32, step: impl FnOnce(&State) -> R, report
 fn no_two_fields_of_the_word_overlap() {
     let fields = [
         QUEUED, BUSY, SUSPENDED, NOTIFIED, CANCEL, HANDLE, WAITING, CALLBACKS, DONE, OUTCOME,
-        PRIORITY, RUNNER, TELLING, SCOPED, TASK, LOST, PROMISED,
+        PRIORITY, RUNNER, TELLING, SCOPED, TASK, LOST, PROMISED, CLONED,
     ];
     let mut seen = 0;
     for field in fields {
@@ -133,9 +133,8 @@ fn who_waits_begins_a_job_that_stays_in_the_queue() {
     let begin = |state: &State| state.begin_in_queue(3);
     let begun = QUEUED | BUSY | RUNNER_3;
     check(QUEUED, begin, Some(Snapshot(begun | FIVE)), begun);
-    let woken = QUEUED | SUSPENDED | NOTIFIED;
-    check(woken, begin, Some(Snapshot(begun | FIVE)), begun);
     for other in [
+        QUEUED | SUSPENDED,
         BUSY | HANDLE,
         QUEUED | BUSY,
         QUEUED | DONE,
@@ -145,6 +144,25 @@ fn who_waits_begins_a_job_that_stays_in_the_queue() {
     ] {
         check(other, begin, None, other);
     }
+}
+
+#[test]
+fn a_job_that_was_begun_by_mistake_is_queued_again_if_it_was_popped() {
+    let begun = QUEUED | BUSY | RUNNER_3 | HANDLE;
+    check(begun, State::unbegin, false, QUEUED | HANDLE);
+    let popped = BUSY | RUNNER_3 | HANDLE | CANCEL;
+    check(popped, State::unbegin, true, QUEUED | HANDLE | CANCEL);
+}
+
+#[test]
+fn a_task_whose_waker_was_cloned_says_so() {
+    check(
+        SUSPENDED | TASK,
+        State::set_cloned,
+        (),
+        SUSPENDED | TASK | CLONED,
+    );
+    check(TASK | CLONED, State::set_cloned, (), TASK | CLONED);
 }
 
 #[test]

@@ -35,7 +35,7 @@ use super::{
     reason::loss_reason,
 };
 use crate::{
-    host_pool::{Handle, HostPool, ThreadMain, Threads},
+    host_pool::{Coming, Handle, HostPool, ThreadMain, Threads},
     panic::from_payload,
     port::SPINS,
 };
@@ -541,7 +541,9 @@ enum Failed {
 }
 
 impl ThreadMain for Children {
-    fn run(pool: &HostPool<Self>, number: usize) {
+    fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>) {
+        // No job runs on these threads that could wait for it.
+        drop(coming);
         let main = &pool.main;
         let (mut outbox, mut inbox) = (vec![0; main.frame_bytes], vec![0; main.frame_bytes]);
         loop {
