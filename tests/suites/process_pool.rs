@@ -32,7 +32,7 @@ use std::{
         fd::{AsRawFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Output, Stdio},
     sync::{OnceLock, mpsc},
     thread,
@@ -301,17 +301,22 @@ impl RemoteJob for LeaveCopy {
     const NAME: &'static str = "leave_copy";
 
     fn run(self, _context: &mut JobContext<'_>) {
-        // SAFETY: the copy does nothing but wait to be killed.
-        let copy = unsafe { libc::fork() };
-        if copy == 0 {
-            loop {
-                // SAFETY: it may be called at any time.
-                unsafe { libc::pause() };
-            }
-        }
-        Note(self.0, copy.try_into().unwrap()).note();
+        Note(self.0, leave_copy()).note();
         Ending::Abort.come();
     }
+}
+
+/// Makes a copy of this process, which has all that it has, and does nothing. Its number.
+fn leave_copy() -> u32 {
+    // SAFETY: the copy does nothing but wait to be killed.
+    let copy = unsafe { libc::fork() };
+    if copy == 0 {
+        loop {
+            // SAFETY: it may be called at any time.
+            unsafe { libc::pause() };
+        }
+    }
+    copy.try_into().unwrap()
 }
 
 /// Whether the process, or one that it starts, has the variable that workers are asked by.
@@ -331,18 +336,17 @@ impl RemoteJob for HasVariable {
     }
 }
 
-/// The number of its process group, and what its process is called.
+/// What its process is called.
 #[derive(Serialize, Deserialize, Schema)]
-struct Names;
+struct ProcessName;
 
-impl RemoteJob for Names {
-    type Output = (i32, String);
-    const NAME: &'static str = "names";
+impl RemoteJob for ProcessName {
+    type Output = String;
+    const NAME: &'static str = "process_name";
 
-    fn run(self, _context: &mut JobContext<'_>) -> (i32, String) {
+    fn run(self, _context: &mut JobContext<'_>) -> String {
         let name = fs::read_to_string("/proc/self/comm").unwrap();
-        // SAFETY: it has no preconditions.
-        (unsafe { libc::getpgrp() }, name.trim_end().to_owned())
+        name.trim_end().to_owned()
     }
 }
 
@@ -431,7 +435,7 @@ static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<Chunk<EndWithData>>(),
     JobEntry::of::<LeaveCopy>(),
     JobEntry::of::<HasVariable>(),
-    JobEntry::of::<Names>(),
+    JobEntry::of::<ProcessName>(),
     JobEntry::of::<HasDescriptor>(),
     JobEntry::of::<Deafen>(),
 ]);
@@ -880,17 +884,24 @@ fn killed_child() {
 }
 
 /// `test_broken_process_pool_traceback`: each future has an error of its own, which names the cause, the
-/// jobs included that did not run.
+/// job included that did not run. Python ends the other children with the first; here what runs in them
+/// goes on, so that the test ends each.
 fn broken_process_pool_traceback() {
     let gates = [(); 3].map(|()| FileGate::new());
     let pool = pool();
-    let futures = gates
+    let [first, second, queued] = gates
         .each_ref()
         .map(|gate| pool.submit(gate.job()).unwrap());
-    kill(gates[0].wait_until_begun());
-    for future in futures {
-        assert_mentions(loss(future.result().unwrap_err()), "SIGKILL");
+    let ids = [&gates[0], &gates[1]].map(FileGate::wait_until_begun);
+    ids.iter().copied().for_each(kill);
+    for (future, id) in [first, second].into_iter().zip(ids) {
+        let error = future.result().unwrap_err();
+        assert!(matches!(error, JobError::WorkerLost(_)), "{error}");
+        assert_mentions(loss(error), &format!("process {id}"));
     }
+    let error = queued.result().unwrap_err();
+    assert!(matches!(error, JobError::Broken(_)), "{error}");
+    assert_mentions(loss(error), "SIGKILL");
     assert_broken(&pool);
 }
 
@@ -1144,8 +1155,11 @@ fn a_shutdown_with_a_time_out_cancels_what_is_queued() {
     }
 }
 
+/// A way to end the children, and the signal that they end by.
+type Force = (fn(&ProcessPool), &'static str);
+
 /// `FORCE_SHUTDOWN_PARAMS`.
-const FORCES: [(fn(&ProcessPool), &str); 2] = [
+const FORCES: [Force; 2] = [
     (ProcessPool::kill_workers, "SIGKILL"),
     (ProcessPool::terminate_workers, "SIGTERM"),
 ];
@@ -1199,6 +1213,8 @@ fn force_shutdown_workers_stops_pool() {
             assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused}");
             let refused = pool.submit_at(0, Pow(1, 1)).map(drop).unwrap_err();
             assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused}");
+            let mut results = pool.map([Pow(1, 1)], 1).unwrap();
+            assert!(matches!(results.next(), Some(Err(JobError::ShutDown))));
             // Nor does the children's end change it.
             pool.shutdown(true, false).unwrap();
         }
@@ -1219,43 +1235,84 @@ fn a_lost_child_is_replaced_if_that_is_asked_for() {
     assert_eq!(next.result().unwrap(), 27);
 }
 
-/// An idle child that is lost is replaced, as often as it is lost: it was a worker, if it had a job or not.
+/// An idle child that is lost is replaced, as often as it is lost: it was a worker, whether it had a job
+/// or not.
 fn an_idle_child_is_replaced_each_time_it_is_lost() {
+    let notes = Notes::new();
+    // In a process of its own, in which one thread looks after children.
+    assert_mentions(&output_of("LOSE_IDLE_CHILDREN", notes.path()), "Ok(27)");
+}
+
+fn lose_idle_children(path: &str) {
     let pool = builder()
         .max_workers(1)
         .on_loss(OnLoss::Continue)
+        .env("ADMIT", path)
         .build()
         .unwrap();
-    assert_eq!(pool.submit(Pow(3, 3)).unwrap().result().unwrap(), 27);
-    let mut ids = HashSet::new();
+    let mut first = Some(pool.submit(Pow(3, 3)).unwrap());
+    let mut children = HashSet::new();
+    let mut admit_next = || {
+        let id = loop {
+            if let Some(id) = noted(path).into_iter().find(|id| !children.contains(id)) {
+                break id;
+            }
+            thread::yield_now();
+        };
+        children.insert(id);
+        // Then it has greeted the child, which answers as soon as it is let in.
+        while !is_asleep(&thread_of_pool()) {
+            thread::yield_now();
+        }
+        Note(path.to_owned(), id).note();
+        id
+    };
     for _ in 0..4 {
-        let id = wait_for_worker_beside(&pool, &ids);
-        ids.insert(id);
+        let id = admit_next();
+        if let Some(first) = first.take() {
+            assert_eq!(first.result().unwrap(), 27);
+        }
+        while !is_asleep(&format!("/proc/{id}")) {
+            thread::yield_now();
+        }
         kill(id);
         wait_until_gone(id);
     }
-    assert_eq!(pool.submit(Pow(3, 3)).unwrap().result().unwrap(), 27);
+    admit_next();
+    println!("{:?}", pool.submit(Pow(3, 3)).unwrap().result());
 }
 
-/// Waits until there is a child that was not there before and has become a worker.
-fn wait_for_worker_beside(pool: &ProcessPool, before: &HashSet<u32>) -> u32 {
-    loop {
-        if let [id] = pool.worker_ids()[..]
-            && !before.contains(&id)
-            && is_asleep(id)
-        {
-            return id;
-        }
+/// A child's start: waits until the test has noted its number, too.
+fn wait_until_admitted(path: &str) {
+    let id = std::process::id();
+    Note(path.to_owned(), id).note();
+    while noted(path).iter().filter(|&&noted| noted == id).count() < 2 {
         thread::yield_now();
     }
 }
 
-/// Whether a child waits for jobs: it has taken a name by which nobody calls it before.
-fn is_asleep(id: u32) -> bool {
-    let threads = fs::read_dir(format!("/proc/{id}/task"));
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"));
-    threads.is_ok_and(|threads| threads.count() == 2)
-        && stat.is_ok_and(|stat| stat.contains(") S "))
+/// What is in a file of [`Notes`].
+fn noted(path: &str) -> Vec<u32> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.split_inclusive('\n');
+    let whole = lines.filter_map(|line| line.strip_suffix('\n'));
+    whole.map(|line| line.parse().unwrap()).collect()
+}
+
+/// Where the system tells of the first of the pool's threads.
+fn thread_of_pool() -> String {
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    let mut paths = threads.map(|thread| thread.unwrap().path());
+    let is_of_pool = |path: &PathBuf| {
+        fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == "ProcessPool-0")
+    };
+    let path = paths.find(is_of_pool).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn is_asleep(path: &str) -> bool {
+    let stat = fs::read_to_string(format!("{path}/stat"));
+    stat.is_ok_and(|stat| stat.contains(") S "))
 }
 
 /// A program that is no worker breaks the pool, whatever is asked for.
@@ -1359,13 +1416,45 @@ fn no_orphan_when_the_parent_is_killed() {
     }
 }
 
+/// Nor when a copy of the parent holds the sockets that it had.
+fn no_orphan_when_a_copy_of_the_parent_stays() {
+    let (gate, notes) = (FileGate::new(), Notes::new());
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .env("LEAVE_COPY", notes.path())
+        .env("ONLY_SUBMIT", gate.path())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let child = gate.wait_until_begun();
+    let copy = loop {
+        if let [copy] = notes.read()[..] {
+            break copy;
+        }
+        thread::yield_now();
+    };
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    while exists(child) && !is_zombie(child) {
+        thread::yield_now();
+    }
+    assert!(exists(copy));
+    kill(copy);
+}
+
 fn is_zombie(id: u32) -> bool {
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }
 
 fn only_submit(path: String) {
     let pool = one_worker();
-    let _ = pool.submit(AtGate(path)).unwrap().result();
+    let future = pool.submit(AtGate(path.clone())).unwrap();
+    if let Ok(notes) = std::env::var("LEAVE_COPY") {
+        while !Path::new(&path).join("begun").exists() {
+            thread::yield_now();
+        }
+        Note(notes, leave_copy()).note();
+    }
+    let _ = future.result();
 }
 
 /// The start's time is over before the child is a worker: it is killed, and the reason says what was
@@ -1611,11 +1700,11 @@ fn interrupt(group: &str) {
 
 /// A child's process is called as this program is, by whatever path it was started.
 fn a_child_has_the_name_of_its_program() {
-    let (_, name) = one_worker().submit(Names).unwrap().result().unwrap();
-    let ours = fs::read_to_string("/proc/self/comm").unwrap();
+    let name = one_worker().submit(ProcessName).unwrap().result().unwrap();
     let program = std::env::current_exe().unwrap();
-    let program = program.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(program.starts_with(&name), "{name} {program} {ours}");
+    let program = program.file_name().unwrap().to_str().unwrap();
+    // The system cuts it.
+    assert!(!name.is_empty() && program.starts_with(&name), "{name}");
 }
 
 /// An upgrade may replace the program's file while it runs: the children are of the old.
@@ -1957,6 +2046,9 @@ fn initialize() -> Result<(), String> {
     if let Ok(starts) = std::env::var("STARTS") {
         Note(starts, std::process::id()).note();
     }
+    if let Ok(path) = std::env::var("ADMIT") {
+        wait_until_admitted(&path);
+    }
     if std::env::var_os("STAY_AT").is_some() {
         // SAFETY: the function is there as long as the program.
         unsafe { libc::atexit(stay) };
@@ -2009,6 +2101,8 @@ fn do_as_told() -> Option<()> {
         act_as_another();
     } else if let Some(group) = told("INTERRUPT") {
         interrupt(&group);
+    } else if let Some(path) = told("LOSE_IDLE_CHILDREN") {
+        lose_idle_children(&path);
     } else if let Some(path) = told("REPLACED") {
         replaced(&path);
     } else {
@@ -2090,6 +2184,7 @@ fn main() -> ExitCode {
         a_child_that_sends_a_malformed_frame_is_lost,
         no_descriptor_is_leaked,
         no_orphan_when_the_parent_is_killed,
+        no_orphan_when_a_copy_of_the_parent_stays,
         a_child_that_does_not_start_in_time_is_killed,
         a_child_that_does_not_exit_is_killed,
         a_copy_of_a_child_does_not_hide_its_end,

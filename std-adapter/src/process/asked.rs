@@ -4,12 +4,11 @@
 //! input, so that it means nothing to any other process: not to one that inherits the variable, and
 //! not to one that has another socket there.
 
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::{
-    io, mem,
-    os::{
-        fd::{AsFd, AsRawFd},
-        unix::net::UnixStream,
-    },
+    io,
+    os::{fd::AsFd, unix::net::UnixStream},
     process,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -164,7 +163,7 @@ fn peer(socket: &UnixStream) -> io::Result<(Option<Pid>, Option<u32>)> {
         uid: 0,
         gid: 0,
     };
-    let mut length = mem::size_of_val(&peer) as libc::socklen_t;
+    let mut length = size_of_val(&peer) as libc::socklen_t;
     // SAFETY: `peer` is as long as `length` says, and of the type that the option has.
     let failed = unsafe {
         libc::getsockopt(

@@ -52,6 +52,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// socket does, sooner.
 const LOOK_FOR_END: Duration = Duration::from_millis(250);
 
+/// After how many reads the child's end is looked for, where there is always more to read, so that the
+/// thread does not sleep: the child may have left its socket to a process that sends without an end.
+const LOOK_AMONG: u32 = 256;
+
 /// Nobody has woken the thread, and it is up.
 const UP: u8 = 0;
 /// It sleeps, or is about to.
@@ -157,6 +161,7 @@ impl PollWorker {
             waker: Arc::clone(&self.waker),
             last: Vec::new(),
             left: None,
+            received: 0,
             start_timeout,
             child,
         })
@@ -341,6 +346,8 @@ pub(super) struct ChildLink {
     last: Vec<u8>,
     /// Once nothing more is to come: how many bytes there are to be read.
     left: Option<u64>,
+    /// How often something was there to be read.
+    received: u32,
     start_timeout: Duration,
     child: Arc<OwnedChild>,
 }
@@ -454,6 +461,10 @@ impl Link for ChildLink {
             match self.socket.read(&mut buffer[..most]) {
                 Ok(count @ 1..) => {
                     self.left = self.left.map(|left| left.saturating_sub(count as u64));
+                    self.received = self.received.wrapping_add(1);
+                    if self.received.is_multiple_of(LOOK_AMONG) {
+                        self.seen.end.set(true);
+                    }
                     self.seen.start_by.set(None);
                     return Ok(count);
                 }
@@ -493,12 +504,12 @@ mod tests {
 
     use super::*;
 
-    /// How a link ends whose child leaves its socket and standard error to another process.
-    fn end_beside_an_heir(watched: bool) -> LossReason {
+    /// How a link ends whose child leaves its socket and standard error to another process, which does
+    /// this and ends with the socket.
+    fn end_beside_an_heir(does: &str, watched: bool) -> LossReason {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut child = Command::new("sh")
-            // The other process ends when the socket does.
-            .args(["-c", "exec 5<&0; cat <&5 & exit 3"])
+            .args(["-c", &format!("exec 5<&0; {does} & exit 3")])
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -514,7 +525,8 @@ mod tests {
         let mut link = worker.link(ours, stderr, Arc::new(child), hour).unwrap();
         loop {
             match link.receive(&mut [0; 8]) {
-                Ok(_) => worker.park(None),
+                Ok(0) => worker.park(None),
+                Ok(_) => {}
                 Err(reason) => return reason,
             }
         }
@@ -523,7 +535,15 @@ mod tests {
     #[test]
     fn a_child_has_ended_when_it_has_and_not_when_its_socket_has() {
         for watched in [true, false] {
-            let reason = end_beside_an_heir(watched).0;
+            let reason = end_beside_an_heir("cat <&5", watched).0;
+            assert!(reason.contains("exit status: 3"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_child_has_ended_even_if_another_sends_by_its_socket_without_an_end() {
+        for watched in [true, false] {
+            let reason = end_beside_an_heir("cat /dev/zero >&5 2>/dev/null", watched).0;
             assert!(reason.contains("exit status: 3"), "{reason}");
         }
     }

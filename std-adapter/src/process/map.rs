@@ -17,10 +17,8 @@ use postcard_schema::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    host_pool::Handle,
-    panic::{from_payload, message},
-};
+use super::ProcessPool;
+use crate::panic::{from_payload, message};
 
 /// Several jobs of a kind that travel together and run one after the other: what
 /// [`ProcessPool::map`](super::ProcessPool::map) sends. To be in the job table beside the job.
@@ -86,7 +84,7 @@ impl std::error::Error for ZeroChunk {}
 /// The results of jobs, in the jobs' order: what [`ProcessPool::map`](super::ProcessPool::map)
 /// returns.
 pub struct Map<'p, I: Iterator<Item: RemoteJob>> {
-    pool: Handle<'p>,
+    pool: &'p ProcessPool,
     jobs: std::iter::Fuse<I>,
     chunk_size: usize,
     window: usize,
@@ -119,7 +117,7 @@ impl<I: Iterator<Item: RemoteJob>> fmt::Debug for Map<'_, I> {
 
 impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
     pub(super) fn new(
-        pool: Handle<'p>,
+        pool: &'p ProcessPool,
         jobs: I,
         chunk_size: usize,
         window: usize,
@@ -153,8 +151,8 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
             }
             let submitted = match self.chunks.is_empty() {
                 // Nothing of its own would make room.
-                true => self.pool.submit_remote_blocking(chunk),
-                false => self.pool.submit_remote(chunk),
+                true => self.pool.submit_blocking(chunk),
+                false => self.pool.submit(chunk),
             };
             match submitted {
                 Ok(future) => self.chunks.push_back((size, Ok(future))),

@@ -44,7 +44,6 @@ use crate::{
 const WINDOW: usize = 64;
 
 /// Why a process pool could not be built.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {
     /// `max_workers` must be 1 to 1,000.
@@ -69,6 +68,22 @@ pub enum BuildError {
     /// This process was started to be a worker, and has not become one: it has not called
     /// [`run_worker_if_asked`](super::run_worker_if_asked), which is to come first in `main`.
     IsToBeWorker,
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxWorkers(n) => f.debug_tuple("MaxWorkers").field(n).finish(),
+            Self::Capacity(n) => f.debug_tuple("Capacity").field(n).finish(),
+            Self::Priorities(n) => f.debug_tuple("Priorities").field(n).finish(),
+            Self::MaxTasks => f.write_str("MaxTasks"),
+            Self::FrameBytes(n) => f.debug_tuple("FrameBytes").field(n).finish(),
+            Self::NoProgram(error) => f.debug_tuple("NoProgram").field(error).finish(),
+            // An `unwrap` says what is missing.
+            Self::NoWorkerEntry => write!(f, "NoWorkerEntry: {self}"),
+            Self::IsToBeWorker => write!(f, "IsToBeWorker: {self}"),
+        }
+    }
 }
 
 impl fmt::Display for BuildError {
@@ -394,7 +409,7 @@ impl ProcessPool {
         I: IntoIterator<Item: RemoteJob>,
     {
         let window = self.max_workers() * 4;
-        Map::new(self.handle(), jobs.into_iter(), chunk_size, window)
+        Map::new(self, jobs.into_iter(), chunk_size, window)
     }
 
     /// [`submit`](Self::submit) at a priority. See [`StaticPool::at`](corepool::StaticPool::at).
