@@ -18,6 +18,7 @@ use corepool::{
 
 use crate::{
     port,
+    text::kept,
     thread_list::{NotEnded, ThreadList},
 };
 
@@ -50,6 +51,9 @@ pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
     /// The whole life of the pool's thread with this number, from 0 on.
     /// `coming` is to be dropped when it has joined the pool.
     fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>);
+
+    /// How many threads have something to do.
+    fn threads_wanted(pool: &HostPool<Self>) -> usize;
 }
 
 /// How a pool's threads are made.
@@ -138,7 +142,7 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
         if !self.has_all_threads()
             && let Some(pool) = self.pool.upgrade()
         {
-            pool.start_worker();
+            pool.start_worker()?;
         }
         Ok(())
     }
@@ -238,12 +242,13 @@ impl<M: ThreadMain> HostPool<M> {
         self.wait_for_threads(None)
     }
 
-    /// Starts a thread if there are fewer than jobs, and fewer than allowed.
-    fn start_worker(self: &Arc<Self>) {
+    /// Starts a thread if there are fewer than have something to do, and fewer than allowed. If the system refuses,
+    /// the others do the work; an error if there is none.
+    fn start_worker(self: &Arc<Self>) -> Result<(), NoWorker> {
         let options = self.options();
         let started = self.port.threads.start(|number| {
             // A thread that has nothing to do, or has not come to its queue yet, will take the job.
-            if number >= options.max || number >= self.handle().workers_wanted() {
+            if number >= options.max || number >= M::threads_wanted(self) {
                 return None;
             }
             let mut builder = thread::Builder::new();
@@ -256,9 +261,12 @@ impl<M: ThreadMain> HostPool<M> {
             let coming = Coming(Arc::clone(self));
             Some((builder, move || M::run(&pool, number, coming)))
         });
-        // If there are others, they do the work.
-        if started.is_err() && self.threads_started() == 0 {
-            self.handle().break_pool("cannot start a worker thread");
+        match started {
+            Err(error) if self.threads_started() == 0 => {
+                let text = kept("cannot start a worker thread", &error.to_string());
+                Err(NoWorker(text))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -212,6 +212,10 @@ struct Jobs {
 }
 
 impl ThreadMain for Jobs {
+    fn threads_wanted(pool: &HostPool<Self>) -> usize {
+        pool.handle().workers_wanted()
+    }
+
     fn run(pool: &HostPool<Self>, _number: usize, coming: Coming<Self>) {
         let coming = std::cell::Cell::new(Some(coming));
         let on_start = |_: WorkerId| {
@@ -313,8 +317,8 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the closure is in
-    /// the error.
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; [`SubmitError::NoWorker`] with the
+    /// system's reason, if there is no thread and the system refuses one. The closure is in the error.
     #[inline(always)]
     pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where

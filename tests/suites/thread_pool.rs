@@ -14,11 +14,13 @@ mod thread_pool_tests {
         time::Duration,
     };
 
-    use corepool::{BrokenReason, InitError, JobError, ShutdownError, SubmitError};
+    use corepool::{BrokenReason, InitError, JobError, NoWorker, ShutdownError, SubmitError};
     use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool};
     use corepool_tests::{
         Drops, Gate, LONG, PATIENCE, Recorder, Token, is_child, run_for, run_in_child,
     };
+    #[cfg(target_os = "linux")]
+    use corepool_tests::{limit_address_space, must_pass_in_child};
 
     fn pool(max_workers: usize) -> ThreadPool {
         ThreadPool::builder()
@@ -326,6 +328,122 @@ mod thread_pool_tests {
 
     thread_local! {
         static LAST_ACT: RefCell<Option<LastAct>> = const { RefCell::new(None) };
+    }
+
+    /// No system has room for such a stack, so each thread is refused.
+    fn pool_without_threads() -> ThreadPool {
+        let pool = ThreadPool::builder().stack_size(MAX_STACK_SIZE);
+        pool.build().unwrap()
+    }
+
+    /// The submit that wanted the thread fails with the system's text, and the pool is as before.
+    #[test]
+    fn a_refused_thread_fails_the_submit_with_the_systems_text() {
+        let pool = pool_without_threads();
+        let called = Gate::new();
+        let (_promise, mut unharmed) = pool.promise::<()>().unwrap();
+        let call = called.clone();
+        unharmed.add_done_callback(move |_| call.open()).unwrap();
+        let error = pool.submit(|| 7).map(drop).unwrap_err();
+        let SubmitError::NoWorker(job, NoWorker(reason)) = error else {
+            panic!("not refused for its thread: {error}");
+        };
+        let beginning = "cannot start a worker thread: ";
+        assert!(reason.starts_with(beginning) && reason.len() > beginning.len());
+        assert_eq!(job(), 7);
+        let again = pool.submit(|| 7).map(drop).unwrap_err();
+        assert!(matches!(again, SubmitError::NoWorker(..)));
+        assert_eq!((pool.threads_started(), called.times()), (0, 0));
+        assert_eq!(pool.handle().broken_reason(), None);
+        // One of the promise, one of its callback.
+        assert_eq!(pool.handle().free_slots(), pool.handle().capacity() - 2);
+    }
+
+    /// A destructor of what is refused may use the pool, and end it.
+    #[test]
+    fn what_is_refused_may_end_the_pool() {
+        struct Ends(&'static ThreadPool);
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                self.0.submit(|| ()).map(drop).unwrap_err();
+                self.0.shutdown(true, false).unwrap();
+            }
+        }
+        run_for(LONG, || {
+            let pool: &'static ThreadPool = Box::leak(Box::new(pool_without_threads()));
+            let ends = Ends(pool);
+            assert!(pool.submit_detached(move || drop(ends)).is_err());
+            let ended = pool.submit(|| ()).map(drop).unwrap_err();
+            assert!(matches!(ended, SubmitError::ShutDown(_)));
+        });
+    }
+
+    /// Where threads are refused for a while: the first submit fails, the next ones try again. A job for which no
+    /// second thread comes waits for the first.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn each_submit_tries_again_to_start_a_thread() {
+        const NAME: &str = "thread_pool_tests::each_submit_tries_again_to_start_a_thread";
+        if !is_child() {
+            return must_pass_in_child(NAME);
+        }
+        let pool = ThreadPool::builder().stack_size(64 << 20).build().unwrap();
+        limit_address_space(Some(16 << 20));
+        let refused = pool.submit(|| 1).map(drop);
+        limit_address_space(None);
+        assert!(matches!(refused, Err(SubmitError::NoWorker(..))));
+        assert_eq!(pool.submit(|| 2).unwrap().result().unwrap(), 2);
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        let busy = pool.submit(move || {
+            start.open();
+            held.wait();
+        });
+        started.wait();
+        limit_address_space(Some(16 << 20));
+        let waits = pool.submit(|| 3).unwrap();
+        assert_eq!(pool.threads_started(), 1);
+        limit_address_space(None);
+        assert_eq!(pool.submit(|| 4).unwrap().result().unwrap(), 4);
+        assert_eq!(pool.threads_started(), 2);
+        release.open();
+        assert_eq!(waits.result().unwrap(), 3);
+        busy.unwrap().result().unwrap();
+    }
+
+    /// A promise is no work: no thread is started for it.
+    #[test]
+    fn outstanding_promises_start_no_thread() {
+        let pool = ThreadPool::new();
+        let promises = [(); 6].map(|()| pool.promise::<()>().unwrap());
+        for number in 0..20 {
+            let job = pool.submit(move || number).unwrap();
+            assert_eq!(job.result().unwrap(), number);
+        }
+        assert_eq!(pool.threads_started(), 1);
+        drop(promises);
+    }
+
+    /// A thread whose job waits does not count as one that will take the next, and the one beside it does.
+    #[test]
+    fn one_thread_is_started_beside_one_that_waits() {
+        let pool: &'static ThreadPool = Box::leak(Box::new(ThreadPool::new()));
+        let (promise, awaited) = pool.promise::<u32>().unwrap();
+        let started = Gate::new();
+        let start = started.clone();
+        let waits = pool.submit(move || {
+            start.open();
+            awaited.result().unwrap()
+        });
+        started.wait();
+        for number in 0..20 {
+            let job = pool.submit(move || number).unwrap();
+            assert_eq!(job.result().unwrap(), number);
+        }
+        assert_eq!(pool.threads_started(), 2);
+        promise.set_result(7).unwrap();
+        assert_eq!(waits.unwrap().result().unwrap(), 7);
+        pool.shutdown(true, false).unwrap();
     }
 
     /// The threads have ended with the destructors of their locals, for each of those who wait.

@@ -556,6 +556,11 @@ enum Failed {
 }
 
 impl ThreadMain for Children {
+    /// A child has several jobs at a time, but does one after the other.
+    fn threads_wanted(pool: &HostPool<Self>) -> usize {
+        pool.handle().unfinished()
+    }
+
     fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>) {
         // No job runs on these threads that could wait for it.
         drop(coming);
