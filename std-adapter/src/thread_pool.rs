@@ -1,6 +1,16 @@
 //! The host's thread pool.
 
-use std::{fmt, future::Future, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use corepool::{
     CancelToken, Executor, InitError, JobError, JobFuture, Map, MapError, MapOptions, PoolConfig,
@@ -73,7 +83,7 @@ type Initializer = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
 #[derive(Clone)]
 pub struct ThreadPoolBuilder {
     max_workers: usize,
-    thread_name_prefix: String,
+    thread_name_prefix: Option<String>,
     stack_size: Option<usize>,
     initializer: Option<Initializer>,
     capacity: usize,
@@ -89,9 +99,10 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// What the threads' names begin with; `-` and a number follow. By default `ThreadPool`.
+    /// What the threads' names begin with; `-` and a number follow. By default `ThreadPool-` and a number that
+    /// no other pool of the process has, as in `ThreadPool-0-1`.
     pub fn thread_name_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.thread_name_prefix = prefix.into();
+        self.thread_name_prefix = Some(prefix.into());
         self
     }
 
@@ -159,8 +170,10 @@ impl ThreadPoolBuilder {
         if !(1..=16).contains(&self.priorities) {
             return Err(BuildError::Priorities(self.priorities));
         }
-        if self.thread_name_prefix.contains('\0') {
-            return Err(BuildError::ThreadName(self.thread_name_prefix));
+        if let Some(prefix) = &self.thread_name_prefix
+            && prefix.contains('\0')
+        {
+            return Err(BuildError::ThreadName(prefix.clone()));
         }
         if let Some(bytes) = self.stack_size
             && !(1..=MAX_STACK_SIZE).contains(&bytes)
@@ -203,6 +216,17 @@ impl fmt::Debug for ThreadPoolBuilder {
 /// ```
 pub struct ThreadPool {
     inner: Arc<HostPool<Jobs>>,
+}
+
+/// How many workers a pool has on a machine with so many cores, if nobody says.
+fn default_workers(cores: usize) -> usize {
+    cores.saturating_add(4).min(32)
+}
+
+/// What the names of a pool's threads begin with, if nobody says. Each pool has another.
+fn default_prefix() -> String {
+    static POOLS: AtomicUsize = AtomicUsize::new(0);
+    format!("ThreadPool-{}", POOLS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What the pool's threads do: jobs, after the initializer.
@@ -258,8 +282,8 @@ impl ThreadPool {
     pub fn builder() -> ThreadPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         ThreadPoolBuilder {
-            max_workers: (cores + 4).min(32),
-            thread_name_prefix: String::from("ThreadPool"),
+            max_workers: default_workers(cores),
+            thread_name_prefix: None,
             stack_size: None,
             initializer: None,
             capacity: 1_024,
@@ -279,7 +303,7 @@ impl ThreadPool {
         };
         let threads = Threads {
             max: builder.max_workers,
-            name_prefix: builder.thread_name_prefix,
+            name_prefix: builder.thread_name_prefix.unwrap_or_else(default_prefix),
             stack_size: builder.stack_size,
             spins: builder.spins,
         };
@@ -548,5 +572,17 @@ impl Executor for ThreadPool {
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         self.shutdown(wait, cancel_futures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CPython: `ThreadPoolExecutorTest.test_default_workers`, on any machine.
+    #[test]
+    fn there_are_four_workers_more_than_cores_and_32_at_most() {
+        let workers = [1, 2, 27, 28, 29, usize::MAX].map(default_workers);
+        assert_eq!(workers, [5, 6, 31, 32, 32, 32]);
     }
 }

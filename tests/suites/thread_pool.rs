@@ -6,21 +6,28 @@ corepool_tests::suites!(dropped corepool_tests::HostThreads);
 mod thread_pool_tests {
     use std::{
         cell::RefCell,
+        future::Future,
         hint::black_box,
         panic::resume_unwind,
+        pin::Pin,
         process::Stdio,
-        sync::{Arc, Barrier, Mutex},
+        sync::{Arc, Barrier, Mutex, mpsc::channel},
+        task::{Context, Waker},
         thread,
         time::Duration,
     };
 
-    use corepool::{BrokenReason, InitError, JobError, NoWorker, ShutdownError, SubmitError};
-    use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool};
+    use corepool::{
+        BrokenReason, Executor, InitError, JobError, MapOptions, NoWorker, ShutdownError,
+        SubmitError,
+    };
+    use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool, ThreadPoolBuilder};
     use corepool_tests::{
         Drops, Gate, LONG, PATIENCE, Recorder, Token, is_child, run_for, run_in_child,
     };
     #[cfg(target_os = "linux")]
     use corepool_tests::{limit_address_space, must_pass_in_child};
+    use futures_lite::future::block_on;
 
     fn pool(max_workers: usize) -> ThreadPool {
         ThreadPool::builder()
@@ -223,11 +230,20 @@ mod thread_pool_tests {
         assert_eq!(names, ["SpecialPool-0", "SpecialPool-1", "SpecialPool-2"]);
     }
 
-    /// CPython: `ThreadPoolShutdownTest.test_thread_names_default`.
+    /// The names are those of no other pool. CPython: `ThreadPoolShutdownTest.test_thread_names_default`, whose
+    /// names have the number of the pool in them.
     #[test]
     fn thread_names_default() {
-        let names = names_of_three(&pool(5));
-        assert_eq!(names, ["ThreadPool-0", "ThreadPool-1", "ThreadPool-2"]);
+        let pools = [pool(5), pool(5)];
+        let [one, other] = pools.each_ref().map(|pool| {
+            let names = names_of_three(pool);
+            let prefix = names[0].strip_suffix("-0").unwrap();
+            let number = prefix.strip_prefix("ThreadPool-").unwrap();
+            number.parse::<usize>().unwrap();
+            assert_eq!(names, [0, 1, 2].map(|thread| format!("{prefix}-{thread}")));
+            String::from(prefix)
+        });
+        assert_ne!(one, other);
     }
 
     /// Dropping the pool waits for its work, all of which is done. CPython:
@@ -330,6 +346,244 @@ mod thread_pool_tests {
         static LAST_ACT: RefCell<Option<LastAct>> = const { RefCell::new(None) };
     }
 
+    /// A pool with one thread, which a job holds until the gate is opened.
+    fn held_pool(builder: ThreadPoolBuilder) -> (ThreadPool, Gate) {
+        let pool = builder.max_workers(1).build().unwrap();
+        let (started, release) = (Gate::new(), Gate::new());
+        let (start, held) = (started.clone(), release.clone());
+        pool.submit_detached(move || {
+            start.open();
+            held.wait();
+        })
+        .unwrap();
+        started.wait();
+        (pool, release)
+    }
+
+    /// With `cancel_futures`, what is queued is cancelled at once; without, it is done.
+    #[test]
+    fn shutdown_cancels_what_is_queued_only_if_it_is_to() {
+        run_for(PATIENCE, || {
+            let (pool, release) = held_pool(ThreadPool::builder());
+            let job = pool.submit(|| 7).unwrap();
+            pool.shutdown(false, false).unwrap();
+            assert!(!job.done());
+            release.open();
+            assert_eq!(job.result().unwrap(), 7);
+
+            let (pool, release) = held_pool(ThreadPool::builder());
+            let job = pool.submit(|| 7).unwrap();
+            pool.shutdown(false, true).unwrap();
+            assert!(job.cancelled());
+            release.open();
+        });
+    }
+
+    /// With `wait`, what runs comes to its end. CPython: `ExecutorShutdownTest.test_cancel_futures`.
+    #[test]
+    fn shutdown_with_wait_cancels_what_is_queued_if_it_is_to() {
+        run_for(PATIENCE, || {
+            let (pool, release) = held_pool(ThreadPool::builder());
+            let cancelled = pool.submit(|| ()).unwrap();
+            thread::scope(|scope| {
+                let shutdown = scope.spawn(|| pool.shutdown(true, true));
+                // The pool's only thread does not run it: it waits for the gate.
+                assert!(matches!(cancelled.result(), Err(JobError::Cancelled)));
+                assert!(!shutdown.is_finished());
+                release.open();
+                assert_eq!(shutdown.join().unwrap(), Ok(()));
+            });
+        });
+    }
+
+    /// It says what still runs, it cancels what is queued if it is to, and another call waits for the rest.
+    #[test]
+    fn shutdown_timeout_cancels_what_is_queued_only_if_it_is_to() {
+        const SOON: Duration = Duration::from_millis(1);
+        let still_running = Err(ShutdownError::StillRunning {
+            jobs: 1,
+            workers: 1,
+        });
+        run_for(PATIENCE, move || {
+            let (pool, release) = held_pool(ThreadPool::builder());
+            let job = pool.submit(|| 7).unwrap();
+            assert_eq!(pool.shutdown_timeout(SOON, false), still_running);
+            assert!(!job.done());
+            assert!(matches!(pool.submit(|| ()), Err(SubmitError::ShutDown(_))));
+            release.open();
+            assert_eq!(pool.shutdown_timeout(LONG, false), Ok(()));
+            assert_eq!(job.result().unwrap(), 7);
+
+            let (pool, release) = held_pool(ThreadPool::builder());
+            let job = pool.submit(|| 7).unwrap();
+            assert_eq!(pool.shutdown_timeout(SOON, true), still_running);
+            assert!(job.cancelled());
+            release.open();
+        });
+    }
+
+    /// The trait's methods are those of the pool: its shutdown takes the same arguments in the same order.
+    #[test]
+    fn the_trait_executor_is_the_pools_own_methods() {
+        fn shut_down(executor: &impl Executor, wait: bool, cancel_futures: bool) {
+            executor.shutdown(wait, cancel_futures).unwrap();
+        }
+        run_for(PATIENCE, || {
+            let (pool, release) = held_pool(ThreadPool::builder());
+            let job = Executor::submit(&pool, || 7).unwrap();
+            shut_down(&pool, false, true);
+            assert!(job.cancelled());
+            release.open();
+
+            let pool = ThreadPool::new();
+            let job = Executor::submit(&pool, || 7).unwrap();
+            let squares = Executor::map(&pool, 1..5_u32, |n| n * n);
+            assert_eq!(squares.map(Result::unwrap).sum::<u32>(), 30);
+            shut_down(&pool, true, false);
+            assert_eq!(job.result().unwrap(), 7);
+            assert_eq!(pool.handle().workers(), 0);
+        });
+    }
+
+    /// Calls `submit` in a job of a pool that is full then, and whose only thread waits there: the job that is queued
+    /// makes room.
+    fn in_a_full_pool<R: Send + 'static>(
+        submit: impl FnOnce(&'static ThreadPool) -> R + Send + 'static,
+    ) -> R {
+        let pool = ThreadPool::builder().max_workers(1).capacity(2);
+        let pool: &'static ThreadPool = Box::leak(Box::new(pool.build().unwrap()));
+        let (sender, returned) = channel();
+        pool.submit_detached(move || {
+            pool.submit_detached(|| ()).unwrap();
+            assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
+            sender.send(submit(pool)).unwrap();
+        })
+        .unwrap();
+        returned.recv_timeout(LONG).unwrap()
+    }
+
+    #[test]
+    fn submit_blocking_waits_for_room() {
+        let submitted = in_a_full_pool(|pool| {
+            let job = pool.submit_blocking(|| 7);
+            job.map_err(|error| error.map(drop))
+        });
+        assert_eq!(submitted.unwrap().result().unwrap(), 7);
+    }
+
+    #[test]
+    fn submit_timeout_waits_for_room() {
+        let submitted = in_a_full_pool(|pool| {
+            let job = pool.submit_timeout(|| 7, LONG);
+            job.map_err(|error| error.map(drop))
+        });
+        assert_eq!(submitted.unwrap().result().unwrap(), 7);
+    }
+
+    /// The job comes back.
+    #[test]
+    fn submit_timeout_gives_up_when_its_time_is_over() {
+        run_for(PATIENCE, || {
+            let (pool, release) = held_pool(ThreadPool::builder().capacity(1));
+            let refused = pool.submit_timeout(|| 7, Duration::from_millis(1));
+            assert!(matches!(refused, Err(SubmitError::Full(job)) if job() == 7));
+            release.open();
+        });
+    }
+
+    /// It submits nothing before there is room, and then it does.
+    #[test]
+    fn submit_async_waits_for_room() {
+        run_for(PATIENCE, || {
+            let (pool, release) = held_pool(ThreadPool::builder().capacity(1));
+            let mut submit = pool.submit_async(|| 7);
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut submit).poll(&mut cx).is_pending());
+            release.open();
+            assert_eq!(block_on(submit).unwrap().result().unwrap(), 7);
+        });
+    }
+
+    /// The most urgent job is done first, and there are no more priorities than were asked for.
+    #[test]
+    fn at_submits_with_a_priority() {
+        let (pool, release) = held_pool(ThreadPool::builder().priorities(3));
+        let runs = Recorder::new();
+        for priority in [1, 0, 2] {
+            let runs = runs.clone();
+            let job = move || runs.note(priority);
+            pool.at(priority).submit_detached(job).unwrap();
+        }
+        let refused = pool.at(3).submit_detached(|| ());
+        assert!(matches!(refused, Err(SubmitError::NoSuchPriority(_))));
+        release.open();
+        pool.shutdown(true, false).unwrap();
+        assert_eq!(runs.take(), [2, 1, 0]);
+    }
+
+    /// The job is asked to stop where it runs.
+    #[test]
+    fn submit_cancellable_gives_the_job_its_token() {
+        run_for(PATIENCE, || {
+            let pool = pool(1);
+            let started = Gate::new();
+            let start = started.clone();
+            let job = pool.submit_cancellable(move |token| {
+                start.open();
+                while !token.is_cancelled() {
+                    thread::yield_now();
+                }
+                7
+            });
+            let job = job.unwrap();
+            started.wait();
+            assert!(!job.cancel(), "it runs");
+            assert_eq!(job.result().unwrap(), 7);
+        });
+    }
+
+    /// The task awaits what somebody promised.
+    #[test]
+    fn spawn_runs_a_task() {
+        let pool: &'static ThreadPool = Box::leak(Box::new(pool(1)));
+        let (promise, awaited) = pool.promise::<u32>().unwrap();
+        let task = pool.spawn(async { awaited.await.unwrap() + 1 }).unwrap();
+        promise.set_result(6).unwrap();
+        assert_eq!(task.result().unwrap(), 7);
+    }
+
+    /// Each call is made by one of the pool's threads, and no more of them ahead than the buffer's size.
+    #[test]
+    fn map_calls_the_function_in_the_pools_threads() {
+        let pool = pool(2);
+        let here = thread::current().id();
+        let squares = pool.map(1..5_u32, move |n| (n * n, thread::current().id() == here));
+        let squares: Vec<_> = squares.map(Result::unwrap).collect();
+        assert_eq!(squares, [1, 4, 9, 16].map(|square| (square, false)));
+        let taken = Gate::new();
+        let items = (0..9).inspect(|_| taken.open());
+        let options = MapOptions::<4> {
+            buffer_size: 3,
+            timeout: None,
+        };
+        let map = pool.map_with(options, items, |n: u32| n).unwrap();
+        assert_eq!(taken.times(), 3);
+        assert_eq!(map.map(Result::unwrap).sum::<u32>(), 36);
+    }
+
+    /// Its jobs borrow, and have ended when it returns.
+    #[test]
+    fn scope_waits_for_its_jobs() {
+        let pool = pool(2);
+        let runs = Gate::new();
+        pool.scope(|scope| {
+            for _ in 0..10 {
+                drop(scope.submit(|| runs.open()).unwrap());
+            }
+        });
+        assert_eq!(runs.times(), 10);
+    }
+
     /// No system has room for such a stack, so each thread is refused.
     fn pool_without_threads() -> ThreadPool {
         let pool = ThreadPool::builder().stack_size(MAX_STACK_SIZE);
@@ -369,7 +623,7 @@ mod thread_pool_tests {
                 self.0.shutdown(true, false).unwrap();
             }
         }
-        run_for(LONG, || {
+        run_for(PATIENCE, || {
             let pool: &'static ThreadPool = Box::leak(Box::new(pool_without_threads()));
             let ends = Ends(pool);
             assert!(pool.submit_detached(move || drop(ends)).is_err());
