@@ -56,12 +56,10 @@ mod static_pool_tests {
     fn workers_dropped_by_a_job_end_by_themselves() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
         let workers = run_workers(&POOL, 2).unwrap();
-        POOL.submit(move || drop(workers))
-            .unwrap()
-            .result()
-            .unwrap();
+        let mut job = POOL.submit(move || drop(workers)).unwrap();
+        job.result_timeout(LONG).unwrap();
         assert!(POOL.is_shut_down());
-        POOL.shutdown(true, false).unwrap();
+        assert_eq!(POOL.shutdown_timeout(LONG, false), Ok(()));
         assert_eq!(POOL.workers(), 0);
     }
 
@@ -453,7 +451,8 @@ mod static_pool_tests {
         static POOL: StaticPool<4, 64> = StaticPool::new();
         let hook = |_| resume_unwind(Box::new("doh!"));
         let workers = run_workers_with(POOL.handle(), "broken", 2, hook).unwrap();
-        let reason = match POOL.submit(|| 7).map(JobFuture::result) {
+        let outcome = POOL.submit(|| 7).map(|mut job| job.result_timeout(LONG));
+        let reason = match outcome {
             Ok(Err(JobError::Broken(reason))) | Err(SubmitError::Broken(_, reason)) => reason,
             other => panic!("the pool is not broken: {other:?}"),
         };
