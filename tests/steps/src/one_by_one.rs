@@ -131,7 +131,7 @@ impl Caller<'_> {
         };
         let before = machine::now();
         let mut jobs = [job];
-        if number % 2 == 0
+        if number.is_multiple_of(2)
             && let Err(error) = wait(&mut jobs, Some(NEVER), ReturnWhen::AllCompleted)
         {
             self.control.find(format!("wait for job {number}: {error}"));
@@ -227,6 +227,11 @@ pub fn one_by_one(operation: &'static Operation, control: &Arc<Control>) {
     let (inner, act) = (control.clone(), prepared.act);
     let victim = thread::spawn(move || inner.counted(act));
     control.let_it_begin();
+    if let Some(waits) = prepared.waits {
+        let stopped = || !control.is_ahead();
+        await_others(control, stopped, "the victim does not end");
+        drop(waits);
+    }
     if operation.works {
         hired.resize_with(WORKERS, || hire(pool));
         let idle = || pool.idle_workers() >= WORKERS;
@@ -269,7 +274,10 @@ pub fn one_by_one(operation: &'static Operation, control: &Arc<Control>) {
     drop(prepared.held);
     let mut victim = Some(victim);
     if !operation.works {
-        victim.take().map(|victim| victim.join().unwrap());
+        victim
+            .take()
+            .into_iter()
+            .for_each(|victim| victim.join().unwrap());
     }
     let at_rest = || pool.idle_workers() == pool.workers();
     await_others(

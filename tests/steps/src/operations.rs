@@ -12,8 +12,8 @@ use std::{
 };
 
 use corepool::{
-    FutureSet, JobFuture, JobId, MapOptions, OnLoss, Parker, PoolRef, ReturnWhen, Worker, WorkerId,
-    as_completed, wait,
+    AsCompleted, FutureSet, JobFuture, JobId, MapOptions, OnLoss, Parker, PoolRef, ReturnWhen,
+    Worker, WorkerId, as_completed, wait,
 };
 
 use crate::machine::{Gate, Sleeper};
@@ -85,6 +85,8 @@ pub struct Prepared {
     pub act: Act,
     /// The future of its job, if another party holds it.
     pub held: Option<Job>,
+    /// Who waits for its job, by one of the places for waiters, and gives up when the victim stops.
+    pub waits: Option<AsCompleted<'static, usize, 1>>,
     /// Its job, which keeps a worker until this is open.
     pub lasts: Option<Gate>,
 }
@@ -94,6 +96,7 @@ impl Prepared {
         Self {
             act: Box::new(act),
             held: None,
+            waits: None,
             lasts: None,
         }
     }
@@ -267,6 +270,17 @@ pub const OPERATIONS: &[Operation] = &[
         prepared.held = Some(future);
         prepared
     }),
+    Operation::new("set_result for one who waits", |pool, _| {
+        let (promise, future) = pool.promise().expect("there is room");
+        let mut waits = as_completed(FutureSet::from_iter([future]), None);
+        let polled = poll_once(pin!(waits.next_done()), Waker::noop());
+        assert!(polled.is_pending());
+        let mut prepared = Prepared::new(move || {
+            let _ = promise.set_result(1);
+        });
+        prepared.waits = Some(waits);
+        prepared
+    }),
     Operation::new("drop of a promise", |pool, _| {
         let (promise, future) = pool.promise().expect("there is room");
         let mut prepared = Prepared::new(move || drop(promise));
@@ -310,6 +324,7 @@ pub const OPERATIONS: &[Operation] = &[
         })
     })
     .that_works()
+    .that_keeps_workers()
     .with_slots(3),
     Operation::new("cancel", |pool, _| {
         let job = queued(pool);

@@ -203,7 +203,7 @@ impl Scheduler for StopAt {
             return tasks()
                 .find(awake)
                 .filter(|&task| task == 0.into())
-                .or(tasks().filter(awake).last());
+                .or(tasks().rfind(awake));
         }
         let awake = || {
             let tasks = runnable.iter().map(|task| task.id());

@@ -1,8 +1,10 @@
 //! Stopped for ever: whichever thread stops, before whichever step, the others go on.
 //!
 //! For each operation, and each k, a thread is stopped for good before the k-th step of the
-//! operation, and a submitter and a worker must then finish [`JOBS`] further jobs, with at most one
-//! slot lost to the stopped thread. After that the thread is let go, and all accounts must balance.
+//! operation. The others have one job at a time then, beside two workers that sleep ([`one_by_one`]);
+//! or a submitter and a worker finish [`JOBS`] further jobs, several at a time. At most the slots of
+//! the stopped thread are lost, and the place of whom it was waking. After that the thread is let go,
+//! and all accounts must balance.
 
 use std::{
     sync::{Arc, Mutex},
