@@ -1,6 +1,6 @@
 //! `map`: a job for each item of an iterator, results in the items' order.
 
-use core::{fmt, task::Poll, time::Duration};
+use core::{cell::Cell, fmt, task::Poll, time::Duration};
 
 use crate::{
     error::{JobError, SubmitError},
@@ -9,6 +9,7 @@ use crate::{
     pool::Raw,
     slot::SlotRef,
     submit::PoolRef,
+    work::Defer,
 };
 
 /// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.
@@ -112,7 +113,10 @@ impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
 
     fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         let Self { function, item } = this.take();
-        Poll::Ready(function(item))
+        let result = function(item);
+        // Before the result is on its way out: if the function's destructor panics, that one is dropped, too.
+        drop(function);
+        Poll::Ready(result)
     }
 }
 
@@ -126,8 +130,12 @@ pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     submitter: P,
     items: core::iter::Fuse<I>,
     function: F,
-    /// An item for which there was no room.
+    /// The last item of the source, until the function has been cloned for it.
+    item: Option<I::Item>,
+    /// A job for which there was no room.
     in_hand: Option<Call<F, I::Item>>,
+    /// What the caller is to get next. If the source panics meanwhile, the caller gets it after that.
+    asked_for: Option<Result<JobFuture<'p, T>, JobError>>,
     in_flight: heapless::Deque<Result<JobFuture<'p, T>, JobError>, WINDOW>,
     buffer_size: usize,
     deadline: Option<Duration>,
@@ -201,7 +209,9 @@ where
             submitter,
             items: items.fuse(),
             function,
+            item: None,
             in_hand: None,
+            asked_for: None,
             in_flight: heapless::Deque::new(),
             buffer_size,
             deadline,
@@ -216,13 +226,20 @@ where
         while self.in_flight.len() < self.buffer_size {
             let job = match self.in_hand.take() {
                 Some(job) => job,
-                None => match self.items.next() {
-                    Some(item) => Call {
-                        function: self.function.clone(),
-                        item,
-                    },
-                    None => return,
-                },
+                None => {
+                    // Source and function are the caller's, and may panic: what there is stays here until then.
+                    if self.item.is_none() {
+                        self.item = self.items.next();
+                    }
+                    if self.item.is_none() {
+                        return;
+                    }
+                    let function = self.function.clone();
+                    let Some(item) = self.item.take() else {
+                        return;
+                    };
+                    Call { function, item }
+                }
             };
             // SAFETY: the promise of `new`.
             let entry = match unsafe { self.submitter.put(job) } {
@@ -251,12 +268,30 @@ where
 
     fn end(&mut self) {
         self.ended = true;
+        self.cancel_all();
+        self.in_flight.clear();
+        self.item = None;
         self.in_hand = None;
-        while let Some(entry) = self.in_flight.pop_front() {
-            if let Ok(future) = entry {
-                future.cancel();
+    }
+}
+
+impl<I: Iterator, F, T, P, const WINDOW: usize> Map<'_, I, F, T, P, WINDOW> {
+    /// Cancels the jobs that have not begun.
+    fn cancel_all(&self) {
+        let next = Cell::new(0);
+        let cancel = || {
+            while let Some(entry) = self.in_flight.get(next.replace(next.get() + 1)) {
+                if let Ok(future) = entry {
+                    future.cancel();
+                }
             }
+        };
+        // If a job's destructor unwinds, the others are still cancelled.
+        let _rest = Defer(cancel);
+        if let Some(Ok(future)) = &self.asked_for {
+            future.cancel();
         }
+        cancel();
     }
 }
 
@@ -272,33 +307,36 @@ where
         if self.ended {
             return None;
         }
-        if self.in_flight.is_empty() {
-            self.fill();
-            if let Err(error) = self.fill_waiting() {
-                self.end();
-                return Some(Err(error));
+        if self.asked_for.is_none() {
+            if self.in_flight.is_empty() {
+                self.fill();
+                if let Err(error) = self.fill_waiting() {
+                    self.end();
+                    return Some(Err(error));
+                }
             }
+            self.asked_for = Some(self.in_flight.pop_front()?);
+            self.fill();
         }
-        let first = self.in_flight.pop_front()?;
-        self.fill();
-        let mut future = match first {
-            Ok(future) => future,
-            Err(error) => return Some(Err(error)),
+        let deadline = self.deadline;
+        let result = match self.asked_for.as_mut()? {
+            Ok(future) => future.result_until(deadline),
+            Err(_) => match self.asked_for.take()? {
+                Ok(_) => return None,
+                Err(error) => return Some(Err(error)),
+            },
         };
-        let result = future.result_until(self.deadline);
         if matches!(result, Err(JobError::TimedOut)) {
-            future.cancel();
             self.end();
         }
+        self.asked_for = None;
         Some(result)
     }
 }
 
 impl<I: Iterator, F, T, P, const WINDOW: usize> Drop for Map<'_, I, F, T, P, WINDOW> {
     fn drop(&mut self) {
-        for future in self.in_flight.iter().flatten() {
-            future.cancel();
-        }
+        self.cancel_all();
     }
 }
 

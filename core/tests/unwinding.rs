@@ -78,3 +78,46 @@ fn callbacks_after_one_that_unwinds_are_called() {
     assert_eq!(job.result().unwrap(), 42);
     assert_eq!(POOL.free_slots(), POOL.capacity());
 }
+
+#[test]
+fn a_map_whose_function_panics_when_dropped_drops_the_result() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    static DROPPED: AtomicBool = AtomicBool::new(false);
+    struct Result;
+    impl Drop for Result {
+        fn drop(&mut self) {
+            DROPPED.store(true, Relaxed);
+        }
+    }
+    /// The clone, which the job has, panics when it is dropped.
+    struct Function(Option<Grenade>);
+    impl Clone for Function {
+        fn clone(&self) -> Self {
+            Self(Some(Grenade))
+        }
+    }
+    impl Function {
+        fn call(&self) -> Result {
+            assert!(self.0.is_some());
+            Result
+        }
+    }
+    let function = Function(None);
+    let results = POOL.map(0..1, move |_: u32| function.call());
+    assert!(catch_unwind(|| POOL.run_pending(1)).is_err());
+    assert!(DROPPED.load(Relaxed));
+    drop(results);
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+#[test]
+fn a_map_cancels_all_its_jobs_even_if_one_unwinds() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    let items = [Some(Grenade), None, None];
+    let results = POOL.map(items, |_| CALLED.store(true, Relaxed));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(results))).is_err());
+    POOL.run_pending(4);
+    assert!(!CALLED.load(Relaxed));
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}

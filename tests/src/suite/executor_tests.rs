@@ -1,7 +1,7 @@
 //! `submit` and `map`. CPython: `executor.py`, `test_thread_pool.py`.
 
 use std::{
-    panic::resume_unwind,
+    panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +12,7 @@ use std::{
 
 use corepool::{DEFAULT_WINDOW, Executor, JobError, MapError, MapOptions, SubmitError};
 
-use crate::{Drops, Fixture, Gate, LONG, Methods, Recorder, SMALL, drain};
+use crate::{Drops, Fixture, Gate, LONG, Methods, Recorder, SMALL, Token, drain};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -352,6 +352,67 @@ pub fn map_close<F: Fixture>() {
     assert_eq!(ran.take(), []);
 }
 
+/// A source that panics takes no result with it: what was asked for comes after the panic, and so does the rest.
+pub fn map_gives_every_result_though_its_source_panics<F: Fixture>() {
+    let fx = F::start(1);
+    let mut panicked = false;
+    let items = (0..4).inspect(|&n| {
+        if n == 2 {
+            panic_any("the source");
+        }
+    });
+    let mut results = fx
+        .pool()
+        .map_with(options::<2>(1), items, |n: u32| n)
+        .unwrap();
+    let mut got = Vec::new();
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| results.next())) {
+            Ok(Some(result)) => got.push(result.unwrap()),
+            Ok(None) => break,
+            Err(_) => panicked = true,
+        }
+    }
+    assert!(panicked);
+    // The source's third item was lost by the source.
+    assert_eq!(got, [0, 1, 3]);
+}
+
+/// A function whose clone panics takes no item with it.
+pub fn map_calls_its_function_with_every_item_though_a_clone_panics<F: Fixture>() {
+    struct Once(Drops, Token);
+    impl Clone for Once {
+        fn clone(&self) -> Self {
+            if self.0.made() == 2 {
+                drop(self.0.token());
+                panic_any("the clone");
+            }
+            Self(self.0, self.0.token())
+        }
+    }
+    impl Once {
+        fn call(&self, n: u32) -> u32 {
+            let Self(_, _token) = self;
+            n
+        }
+    }
+    let fx = F::start(1);
+    let clones = Drops::new();
+    let function = Once(clones, clones.token());
+    let function = move |n: u32| function.call(n);
+    let mut results = fx.pool().map_with(options::<2>(1), 0..4, function).unwrap();
+    let mut got = Vec::new();
+    let mut panics = 0;
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| results.next())) {
+            Ok(Some(result)) => got.push(result.unwrap()),
+            Ok(None) => break,
+            Err(_) => panics += 1,
+        }
+    }
+    assert_eq!((got, panics), (vec![0, 1, 2, 3], 1));
+}
+
 /// Jobs run without the iterator being asked. CPython:
 /// `ThreadPoolExecutorTest.test_map_submits_without_iteration`.
 pub fn map_submits_without_iteration<F: Fixture>() {
@@ -616,6 +677,8 @@ crate::suite!(executor_tests:
         map_larger_than_the_pool,
         map_waits_for_room_until_its_time_is_over,
         map_close,
+        map_gives_every_result_though_its_source_panics,
+        map_calls_its_function_with_every_item_though_a_clone_panics,
         map_submits_without_iteration,
         executor_map_current_future_cancel,
         map_after_shutdown,
