@@ -1,6 +1,6 @@
 //! A future whose result is set by hand.
 
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, mem};
 
 use crate::{
     error::{Failure, LossReason},
@@ -8,6 +8,7 @@ use crate::{
     pool::{PoolInUse, Raw},
     slot::SlotRef,
     state::{DONE, Outcome},
+    work::Defer,
 };
 
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
@@ -65,13 +66,20 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// The result comes back if the future was cancelled, or broken with its pool, before.
     pub fn set_result(self, result: T) -> Result<(), T> {
-        let this = core::mem::ManuallyDrop::new(self);
+        let this = mem::ManuallyDrop::new(self);
         let (pool, slot) = (this.pool.raw(), this.slot);
         if pool.take_up(slot, 0).is_none() {
             return Err(result);
         }
+        // What does not fit the slot is stored by code of the user's, which may unwind.
+        let unwound = Defer(|| {
+            let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
+            // SAFETY: BUSY, and nothing was put into the payload.
+            unsafe { pool.fail(slot, failure) };
+        });
         // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
         unsafe { (this.put)(slot.payload(), result) };
+        mem::forget(unwound);
         pool.complete(slot, Outcome::Returned);
         Ok(())
     }

@@ -3,10 +3,11 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    ptr::NonNull,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use corepool::{JobError, StaticPool};
+use corepool::{JobError, LossReason, Spill, StaticPool};
 
 /// Panics when it is dropped.
 struct Grenade;
@@ -119,5 +120,28 @@ fn a_map_cancels_all_its_jobs_even_if_one_unwinds() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(results))).is_err());
     POOL.run_pending(4);
     assert!(!CALLED.load(Relaxed));
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+/// No memory is left for what does not fit a slot.
+#[test]
+fn a_promise_whose_result_cannot_be_stored_ends_its_future() {
+    struct NoMemory;
+    // SAFETY: it stores nothing.
+    unsafe impl Spill for NoMemory {
+        const CAN_SPILL: bool = true;
+        fn store<V>(_value: V) -> NonNull<V> {
+            panic!("no memory");
+        }
+        unsafe fn release<V>(_place: NonNull<V>) {}
+    }
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let pool = POOL.handle().spill_to::<NoMemory>();
+    let (promise, future) = pool.promise::<[u64; 16]>().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| promise.set_result([0; 16]))).is_err());
+    assert!(matches!(
+        future.result(),
+        Err(JobError::WorkerLost(LossReason::PROMISE_DROPPED))
+    ));
     assert_eq!(POOL.free_slots(), POOL.capacity());
 }
