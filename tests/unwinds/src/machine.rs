@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use corepool::{ContextId, InitError, JobId, Panic, Parker, Port, Spill, Worker, WorkerId};
+use corepool::{
+    ContextId, InitError, JobId, NoWorker, Panic, Parker, Port, Spill, Worker, WorkerId,
+};
 use corepool_std::HostPort;
 
 use crate::{bomb::foreign, lockstep::Lockstep};
@@ -56,8 +58,9 @@ unsafe impl Port for StepPort {
         result
     }
 
-    fn no_idle_worker(&self) {
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
         foreign("Port: no_idle_worker");
+        Ok(())
     }
 
     fn unobserved_failure(&self, panic: Panic) {
