@@ -12,7 +12,7 @@
 //! flight that has ended early, by its time or by the link's silence, is waited for all the same: the
 //! other side may still be at work on it, so its place in the window is taken.
 
-use core::{fmt, mem, num::NonZeroU32, ops::Range, time::Duration};
+use core::{cell::Cell, fmt, mem, num::NonZeroU32, ops::Range, time::Duration};
 
 use heapless::Vec;
 
@@ -343,8 +343,9 @@ struct Run<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
 impl<L: Link, W: Worker, const WINDOW: usize> Drop for Run<'_, '_, '_, L, W, WINDOW> {
     /// Even if a hook or a destructor unwinds, no future is left without an end.
     fn drop(&mut self) {
+        let pool = self.pool;
+        let _told = Defer(|| pool.wake_all_workers());
         self.lose_all(LossReason::WORKER_LEFT);
-        self.pool.wake_all_workers();
     }
 }
 
@@ -762,9 +763,19 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     /// All that is in flight is lost.
     fn lose_all(&mut self, reason: LossReason) {
-        while let Some(flight) = self.flights.pop() {
-            self.fail(flight.slot, Failure::Lost(reason));
-        }
+        let flights = mem::take(&mut self.flights);
+        let left = Cell::new(flights.len());
+        let lose = || {
+            while let Some(at) = left.get().checked_sub(1) {
+                left.set(at);
+                let slot = flights.get(at).and_then(|flight| flight.slot);
+                self.fail(slot, Failure::Lost(reason));
+            }
+        };
+        // If somebody who is told unwinds, the others still end.
+        let rest = Defer(lose);
+        lose();
+        drop(rest);
     }
 
     fn lose_link(&mut self, reason: LossReason) {
@@ -805,11 +816,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         let Some(travel) = (unsafe { slot.vtable().travel.as_ref() }) else {
             return self.pool.run_begun(slot, begun, Some(self.worker));
         };
-        if self.flights.is_empty() {
-            self.heard = self.now();
-            self.answered = self.heard;
-            self.ask_at = self.heard.saturating_add(self.side.config.probe);
-        }
+        let is_first = self.flights.is_empty();
         self.taken = self.taken.saturating_add(1);
         let flight = Flight {
             id: self.fresh_id(),
@@ -827,7 +834,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         if self.flights.push(flight).is_err() {
             self.fail(Some(index), Failure::Lost(LossReason::WORKER_LEFT));
         }
-        // In flight first, so that it ends even if the hook unwinds.
+        // In flight first, so that it ends even if the clock or the hook unwinds.
+        if is_first {
+            self.heard = self.now();
+            self.answered = self.heard;
+            self.ask_at = self.heard.saturating_add(self.side.config.probe);
+        }
         self.worker.on_job_start(JobId(index));
     }
 
@@ -875,11 +887,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 }),
                 Err(panic) => self.end(flight.id, |run, index| {
                     let slot = run.pool.slot(index);
+                    let unwound = unless_forgotten(run.pool, slot);
                     // SAFETY: in flight: BUSY with the slot, which holds the job, and is empty then.
-                    unsafe {
-                        run.pool.drop_job(slot);
-                        run.pool.end_panicked(slot, panic);
-                    }
+                    unsafe { run.pool.drop_job(slot) };
+                    mem::forget(unwound);
+                    // SAFETY: still BUSY with the slot, which is empty now.
+                    unsafe { run.pool.end_panicked(slot, panic) };
                 }),
             }
             // Another has taken its place.
