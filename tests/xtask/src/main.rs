@@ -5,6 +5,8 @@ mod bench;
 mod cost;
 mod debian;
 mod firmware;
+#[cfg(test)]
+mod foreign;
 mod fuzz;
 mod loom;
 mod memcheck;
