@@ -65,7 +65,7 @@ pub(crate) fn back_off() {
 #[inline(always)]
 pub(crate) fn fetch_for_writing<T>(address: *const T) {
     // The standard library's `_mm_prefetch` fetches for reading, unless the target has the feature `prfchw`.
-    #[cfg(all(target_arch = "x86_64", not(target_os = "none"), not(loom)))]
+    #[cfg(all(target_arch = "x86_64", not(target_os = "none"), not(loom), not(miri)))]
     // SAFETY: a hint, which accesses no memory in the sense of the language, and faults for no address; a
     // processor that does not know it does nothing (Intel's manual, PREFETCHW).
     unsafe {
@@ -75,7 +75,7 @@ pub(crate) fn fetch_for_writing<T>(address: *const T) {
             options(readonly, nostack, preserves_flags)
         );
     }
-    #[cfg(not(all(target_arch = "x86_64", not(target_os = "none"), not(loom))))]
+    #[cfg(not(all(target_arch = "x86_64", not(target_os = "none"), not(loom), not(miri))))]
     let _ = address;
 }
 
