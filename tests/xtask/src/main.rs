@@ -17,6 +17,8 @@ mod size;
 mod soak;
 mod steps;
 mod unwinds;
+#[cfg(test)]
+mod versions;
 
 use std::{
     path::Path,
