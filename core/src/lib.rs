@@ -55,7 +55,8 @@
 //!
 //! * **Lock-free in the strict sense.** A thread, core or interrupt that is stopped for ever between
 //!   any two instructions of submit, run, cancel or result makes nobody else fail or wait; at most
-//!   its own slot is lost. No interrupt is masked on targets with compare-and-swap. On targets
+//!   its own slot is lost. One that is stopped and goes on later relies on [tags](#tags), which are of
+//!   a finite size. No interrupt is masked on targets with compare-and-swap. On targets
 //!   without, each atomic access is a critical section of a few instructions, and a core that is
 //!   stopped inside of one makes the other cores wait.
 //! * **Strict FIFO** within a priority.
@@ -68,6 +69,28 @@
 //!   says who is calling; without one, a blocked caller spins.
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
 //!   4,000.
+//!
+//! # Tags
+//!
+//! A word that parties compare and swap carries a tag beside the index. One that is stopped between reading a
+//! word and swapping it, and goes on later, sees by the tag that others were there meanwhile. A tag has the bits
+//! that the index leaves, and counts round: only a party that is stopped for exactly a multiple of this many steps,
+//! and finds the same index again, would take the word for the old one. A step is a slot taken or given back in
+//! the free list, and a lap, of as many jobs as there are SLOTS, in the queue.
+//!
+//! | SLOTS | free list, 16-bit | queue, 16-bit | free list, 32-bit | queue, 32-bit | free list, 64-bit | queue, 64-bit |
+//! |---:|---:|---:|---:|---:|---:|---:|
+//! | 4 | 12 | 14 | 28 | 30 | 60 | 62 |
+//! | 16 | 10 | 12 | 26 | 28 | 58 | 60 |
+//! | 255 | 7 | 8 | 23 | 24 | 55 | 56 |
+//! | 256 | 6 | 8 | 22 | 24 | 54 | 56 |
+//! | 1,024 | 4 | 6 | 20 | 22 | 52 | 54 |
+//! | 4,096 | 2 | 4 | 18 | 20 | 50 | 52 |
+//! | 65,000 | - | - | 15 | 16 | 47 | 48 |
+//!
+//! In bits. With 16 slots on a 32-bit chip the free list's tag repeats after 67 million steps, and the queue's after
+//! four thousand million jobs; with 65,000 slots the free list's repeats after 32,768 steps. On a target whose `usize`
+//! has 16 bits, 16 slots leave the free list 1,024 steps: stop no party there for as long as others take for them.
 //!
 //! # RAM
 //!
