@@ -1,7 +1,8 @@
 //! `cargo xtask cost`: submit, run, cancel and result cost the same with 4 slots and with 4,096,
-//! down to the instruction.
+//! down to the instruction; and so does the worst case of each, with 64 slots and with 4,096.
 //!
-//! The program `cost` of `tests/valgrind` makes one call in a function of its own, and callgrind
+//! A worst case is one of the queue: a call that finds jobs there which have ended takes some of them out, and with
+//! 4 slots there may be fewer than that. The program `cost` of `tests/valgrind` makes one call in a function of its own, and callgrind
 //! counts the instructions of that function with all that it calls. One of the calls is a control:
 //! its cost is documented to grow with the slots, and so it must be seen to.
 
@@ -22,16 +23,18 @@ pub fn run(_args: &[String]) -> Outcome {
     )?;
     let program = root().join("target/cost/release/cost");
     println!(
-        "{:<40} {:>10} {:>12}",
-        "instructions", "4 slots", "4,096 slots"
+        "{:<64} {:>8} {:>9} {:>12}",
+        "instructions", "4 slots", "64 slots", "4,096 slots"
     );
     let mut wrong = Vec::new();
     for call in calls(&program)? {
         let few = count(&program, &call, "4")?;
+        let some = count(&program, &call, "64")?;
         let many = count(&program, &call, "4096")?;
-        println!("{call:<40} {few:>10} {many:>12}");
+        println!("{call:<64} {few:>8} {some:>9} {many:>12}");
         let should_grow = call.starts_with("control: ");
-        if should_grow != (few != many) {
+        let is_worst = call.starts_with("worst: ");
+        if should_grow != (some != many || !is_worst && few != some) {
             wrong.push(call);
         }
     }

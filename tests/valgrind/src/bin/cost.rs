@@ -1,7 +1,12 @@
 //! `cost CALL SLOTS` makes one call of a pool in a function of its own, for callgrind to count its
 //! instructions. Without arguments, lists the calls.
 
-use std::hint::black_box;
+use std::{
+    future::Future as _,
+    hint::black_box,
+    pin::pin,
+    task::{Context, Waker},
+};
 
 use corepool::{JobFuture, PoolRef, StaticPool};
 
@@ -9,6 +14,7 @@ use corepool::{JobFuture, PoolRef, StaticPool};
 type Pool = PoolRef<'static, 64>;
 
 static FEW: StaticPool<4, 64> = StaticPool::new();
+static SOME: StaticPool<64, 64> = StaticPool::new();
 static MANY: StaticPool<4096, 64> = StaticPool::new();
 
 /// What callgrind counts, with all that is called in it.
@@ -87,6 +93,72 @@ const CALLS: &[Call] = &[
         let newest = &jobs[jobs.len() - 1];
         assert!(measure(|| newest.cancel()));
     }),
+    // The worst case of each call, by slots: a queue of nothing but jobs that were cancelled.
+    ("worst: submit, to a pool full of cancelled jobs", |pool| {
+        cancel_all(pool);
+        let job = measure(|| submit(pool));
+        assert!(job.is_some());
+    }),
+    ("worst: submit, refused: room only behind one job", |pool| {
+        let mut jobs = fill(pool);
+        for job in &jobs[1..] {
+            job.cancel();
+        }
+        jobs.truncate(1);
+        let job = measure(|| submit(pool));
+        assert!(job.is_none());
+    }),
+    (
+        "worst: run, the oldest of a queue of cancelled jobs",
+        |pool| {
+            cancel_all(pool);
+            assert_eq!(measure(|| pool.run_pending(1)), 1);
+        },
+    ),
+    (
+        "worst: cancel, the oldest while somebody waits for room",
+        |pool| {
+            let jobs = fill(pool);
+            let mut waits = pin!(pool.submit_async(|| 42));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(waits.as_mut().poll(&mut context).is_pending());
+            assert!(measure(|| jobs[0].cancel()));
+        },
+    ),
+    (
+        "worst: drop of a job that was not begun, all others cancelled",
+        |pool| {
+            let mut jobs = fill(pool);
+            let last = jobs.pop();
+            for job in &jobs {
+                job.cancel();
+            }
+            measure(|| drop(last));
+        },
+    ),
+    (
+        "worst: result, of the newest job when all have ended",
+        |pool| {
+            let mut jobs = fill(pool);
+            while pool.run_pending(1) != 0 {}
+            let newest = jobs.pop().expect("one of the jobs");
+            assert_eq!(measure(|| newest.result()).ok(), Some(42));
+        },
+    ),
+    ("worst: promise, in a pool full of cancelled jobs", |pool| {
+        cancel_all(pool);
+        assert!(measure(|| pool.promise::<u32>()).is_ok());
+    }),
+    (
+        "worst: a callback, in a pool full of cancelled jobs",
+        |pool| {
+            let mut jobs = fill(pool);
+            pool.run_pending(1);
+            let mut held = jobs.remove(0);
+            drop(jobs.drain(..).inspect(|job| assert!(job.cancel())));
+            measure(|| held.add_done_callback(|_| ())).expect("it is called at once");
+        },
+    ),
     // Not constant, and says so: that such a thing is noticed.
     ("control: free_slots", |pool| {
         use_all(pool);
@@ -103,6 +175,13 @@ fn submit(pool: Pool) -> Option<JobFuture<'static, u32>> {
 fn fill(pool: Pool) -> Vec<JobFuture<'static, u32>> {
     use_all(pool);
     (0..pool.capacity()).filter_map(|_| submit(pool)).collect()
+}
+
+/// Nothing is left in the pool but the places of cancelled jobs in its queue.
+fn cancel_all(pool: Pool) {
+    for job in fill(pool) {
+        assert!(job.cancel());
+    }
 }
 
 fn fill_but_one(pool: Pool) -> Vec<JobFuture<'static, u32>> {
@@ -130,6 +209,7 @@ fn main() {
     };
     let pool = match slots {
         "4" => FEW.handle(),
+        "64" => SOME.handle(),
         "4096" => MANY.handle(),
         _ => panic!("there is no pool of {slots} slots"),
     };
