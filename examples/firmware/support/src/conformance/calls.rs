@@ -3,13 +3,15 @@
 use core::{
     future::poll_fn,
     hint::spin_loop,
+    mem::MaybeUninit,
     task::{Poll, Waker},
     time::Duration,
 };
 
 use corepool::{
-    BrokenReason, FutureSet, InitError, JobError, JobState, Parker, ReturnWhen, RunError,
-    ShutdownError, SpinWorker, SubmitError, Worker, WorkerId, as_completed, wait,
+    BrokenReason, FutureSet, InitError, JobError, JobState, LentPool, MemoryTooSmall, Parker,
+    PoolConfig, ReturnWhen, RunError, ShutdownError, SpinWorker, SubmitError, Worker, WorkerId,
+    as_completed, wait,
 };
 
 use super::{BOTH, Bench, NOTES, NoteOnDrop, Outcome, THREAD, Test, failed, until};
@@ -55,6 +57,7 @@ pub(super) const TESTS: &[Test] = tests![
     BOTH: a_broken_pool_fails_what_is_queued,
     BOTH: a_broken_pool_gives_the_job_back,
     THREAD: a_worker_that_cannot_start_breaks_the_pool,
+    THREAD: a_lent_pool_larger_than_the_address_space_is_refused,
 ];
 
 fn a_result_is_waited_for(bench: &Bench<'_>) -> Outcome {
@@ -525,5 +528,23 @@ fn a_worker_that_cannot_start_breaks_the_pool(bench: &Bench<'_>) -> Outcome {
     check!(bench.pool.run(&Unwilling) == Err(RunError::Broken(reason)));
     let refused = bench.pool.submit(|| ());
     check!(matches!(refused, Err(SubmitError::Broken(_, why)) if why == reason));
+    Ok(())
+}
+
+/// Its size, if it went round at the end of `usize`, would be less than the memory that is lent.
+fn a_lent_pool_larger_than_the_address_space_is_refused(_bench: &Bench<'_>) -> Outcome {
+    const BYTES: usize = 1 << (usize::BITS - 4);
+    let config = PoolConfig {
+        slots: 16,
+        priorities: 1,
+        workers: 1,
+        waiters: 1,
+    };
+    let mut memory = [MaybeUninit::uninit(); 256];
+    let refused = LentPool::<BYTES>::new(&mut memory, config).map(drop);
+    let Err(MemoryTooSmall { needed, lent }) = refused else {
+        return failed("the pool is refused");
+    };
+    check!(lent == 256 && needed >= usize::MAX / 8);
     Ok(())
 }
