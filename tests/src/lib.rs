@@ -33,7 +33,7 @@ pub use crate::{
     port::{Clock, TellsOfParking, TestPort},
     tools::{
         CountingWaker, Drops, Gate, LONG, PATIENCE, Recorder, Token, all_slots_come_back,
-        cancelled_future, done_future, drain, failed_future, run, run_for, undefine_next_slot,
-        while_running,
+        cancelled_future, done_future, drain, failed_future, passed_future, run, run_for, text_of,
+        undefine_next_slot, while_running,
     },
 };

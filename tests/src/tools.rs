@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use corepool::{JobFuture, PoolRef, ReturnWhen, Spill, wait};
+use corepool::{JobError, JobFuture, PoolRef, ReturnWhen, Spill, wait};
 
 use crate::{
     fixture::{Fixture, Pool, keep},
@@ -258,6 +258,31 @@ pub fn cancelled_future<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture
     assert!(future.cancel());
     drop(promise);
     future
+}
+
+/// A future that was cancelled while its job was queued, which a worker has passed since. In CPython
+/// its state is `CANCELLED_AND_NOTIFIED`; here it is told from others by nothing.
+pub fn passed_future<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'static, T> {
+    let hold = fixture.hold_workers();
+    let job = || -> T { unreachable!("it is cancelled") };
+    let future = fixture.pool().submit(job).unwrap();
+    assert!(future.cancel());
+    drop(hold);
+    // The next job of a pool's only worker runs after it has passed the one before.
+    fixture.pool().submit(|| ()).unwrap().result().unwrap();
+    future
+}
+
+/// What a job has panicked with.
+///
+/// # Panics
+///
+/// If it has not, or not with a text.
+pub fn text_of(error: JobError) -> String {
+    let JobError::Panicked(panic) = error else {
+        panic!("{error}");
+    };
+    crate::port::text_of(panic)
 }
 
 fn promise<F: Fixture, T: Send + 'static>(

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use corepool::{AsCompletedError, FutureSet, JobError, JobState, as_completed};
+use corepool::{AsCompletedError, FutureSet, JobState, as_completed};
 
 use crate::{
     CountingWaker, Fixture, Methods, all_slots_come_back, cancelled_future, done_future,
-    failed_future,
+    failed_future, text_of,
 };
 
 const TINY: Duration = Duration::from_millis(2);
@@ -55,10 +55,10 @@ pub fn no_timeout<F: Fixture>() {
 pub fn failures_come_like_results<F: Fixture>() {
     let fx = F::start(1);
     let futures = FutureSet::<'_, u32, 2>::from_iter([failed_future(&fx), done_future(&fx, 5)]);
-    let results: Vec<_> = as_completed(futures, None)
-        .map(|future| future.unwrap().result())
-        .collect();
-    assert!(matches!(results[..], [Err(JobError::Panicked(_)), Ok(5)]));
+    let mut completed = as_completed(futures, None);
+    let mut next = || completed.next().unwrap().unwrap().result();
+    assert_eq!(text_of(next().unwrap_err()), "doh!");
+    assert_eq!(next().unwrap(), 5);
 }
 
 /// Futures come in the order of their completion.
@@ -125,14 +125,31 @@ pub fn duplicate_futures<F: Fixture>() {
     assert_eq!(results, [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
-/// A future that was handed out and dropped has freed its slot, while the iteration goes on.
-/// CPython: `AsCompletedTests.test_free_reference_yielded_future`.
+/// A future that was handed out and dropped has freed its slot, while the iteration goes on: up to a
+/// time-out, and where each result is set when the one before has come. CPython:
+/// `AsCompletedTests.test_free_reference_yielded_future`.
 pub fn free_reference_yielded_future<F: Fixture>() {
     let fx = F::start(1);
-    let futures: FutureSet<'_, u32, 8> = (0..8).map(|n| done_future(&fx, n)).collect();
     let capacity = fx.pool().capacity();
-    let mut completed = as_completed(futures, None);
+    let (mut promises, nevers): (Vec<_>, Vec<_>) =
+        (0..8).map(|_| fx.pool().promise::<u32>().unwrap()).unzip();
+    let done = [cancelled_future(&fx), done_future(&fx, 42)];
+    let futures: FutureSet<'_, u32, 10> = nevers.into_iter().chain(done).collect();
+    let mut completed = as_completed(futures, Some(Duration::ZERO));
+    for left in [9, 8] {
+        drop(completed.next().unwrap().unwrap());
+        assert_eq!(fx.pool().free_slots(), capacity - left);
+    }
+    assert_eq!(
+        completed.next().unwrap().unwrap_err(),
+        AsCompletedError::TimedOut {
+            unfinished: 8,
+            total: 10
+        }
+    );
+    let mut completed = as_completed(completed.into_unfinished(), None);
     for left in (0..8).rev() {
+        promises.pop().unwrap().set_result(1).unwrap();
         drop(completed.next().unwrap().unwrap());
         assert_eq!(fx.pool().free_slots(), capacity - left);
     }

@@ -2,12 +2,16 @@
 //! the event loop. CPython: `test_asyncio/test_tasks.py`. What other event loops have to do with a
 //! pool is in the test binary `bridges`.
 
-use std::{panic::resume_unwind, time::Duration};
+use std::{
+    panic::resume_unwind,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use corepool::{JobError, JobFuture};
 use futures_lite::future::{or, yield_now};
 
-use crate::{Drops, Fixture, LONG, Methods, Pool};
+use crate::{Drops, Fixture, LONG, Methods, Pool, cancelled_future, text_of};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -40,11 +44,12 @@ pub fn run_coroutine_threadsafe<F: Fixture>() {
     assert_eq!(future.result().unwrap(), 3);
 }
 
-/// So does its failure. CPython: `test_run_coroutine_threadsafe_with_exception`.
+/// So does its failure, with what it says. CPython:
+/// `test_run_coroutine_threadsafe_with_exception`.
 pub fn run_coroutine_threadsafe_with_exception<F: Fixture>() {
     let fx = F::start(1);
     let future = add::<F>(fx.pool(), 1, 2, true, None);
-    assert!(matches!(future.result(), Err(JobError::Panicked(_))));
+    assert_eq!(text_of(future.result().unwrap_err()), "fail");
 }
 
 /// The thread gives up waiting; the task goes on, and ends if it is cancelled. CPython:
@@ -62,22 +67,37 @@ pub fn run_coroutine_threadsafe_with_timeout<F: Fixture>() {
     assert_eq!(future.result_timeout(LONG).unwrap(), 3);
 }
 
-/// What the task awaits is cancelled on its side: the thread is told by the task. CPython:
+/// The task cancels itself, and suspends: the thread is told that it was cancelled. CPython:
 /// `test_run_coroutine_threadsafe_task_cancelled`.
 pub fn run_coroutine_threadsafe_task_cancelled<F: Fixture>() {
     let fx = F::start(1);
-    let pool = fx.pool();
-    let inner = cancelled_soon::<F>(pool);
-    let task = pool.spawn(async move { matches!(inner.await, Err(JobError::Cancelled)) });
-    assert!(task.unwrap().result().unwrap());
+    let own = Arc::new(Mutex::new(None::<JobFuture<'static, u32>>));
+    let inside = Arc::clone(&own);
+    let hold = fx.hold_workers();
+    let task = fx.pool().spawn(async move {
+        assert!(!inside.lock().unwrap().as_ref().unwrap().cancel());
+        yield_now().await;
+        unreachable!("it was cancelled")
+    });
+    *own.lock().unwrap() = Some(task.unwrap());
+    drop(hold);
+    // Not with the lock, which the task takes, too.
+    while !own.lock().unwrap().as_ref().unwrap().done() {
+        fx.pool();
+        std::thread::yield_now();
+    }
+    let task = own.lock().unwrap().take().unwrap();
+    assert!(matches!(task.result(), Err(JobError::Cancelled)));
 }
 
-/// A job that the only worker cancels before it can begin.
-fn cancelled_soon<F: Fixture>(pool: Pool<F>) -> JobFuture<'static, ()> {
-    let (promise, future) = pool.promise().unwrap();
-    assert!(future.cancel());
-    drop(promise);
-    future
+/// What the task awaits is cancelled: the task is told, and goes on.
+pub fn task_is_told_that_what_it_awaits_was_cancelled<F: Fixture>() {
+    let fx = F::start(1);
+    let inner = cancelled_future::<F, ()>(&fx);
+    let task = fx
+        .pool()
+        .spawn(async move { matches!(inner.await, Err(JobError::Cancelled)) });
+    assert!(task.unwrap().result().unwrap());
 }
 
 /// The thread cancels the task: it is dropped where it is suspended. CPython:
@@ -115,6 +135,7 @@ crate::suite!(bridge_tests:
         run_coroutine_threadsafe_with_exception,
         run_coroutine_threadsafe_with_timeout,
         run_coroutine_threadsafe_task_cancelled,
+        task_is_told_that_what_it_awaits_was_cancelled,
         run_coroutine_threadsafe_and_cancel,
         task_gives_up_a_job,
     ]

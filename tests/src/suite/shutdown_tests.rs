@@ -173,6 +173,22 @@ pub fn shutdown_is_idempotent<F: Fixture>() {
     fx.pool().shutdown(true, true).unwrap();
 }
 
+/// With a deadline, too, what is queued is cancelled if that is asked for, and only then.
+pub fn shutdown_with_a_deadline_cancels_only_if_told_so<F: Fixture>() {
+    let fx = F::start(1);
+    let hold = fx.hold_workers();
+    let future = fx.pool().submit(|| 1).unwrap();
+    for (cancel_futures, state) in [(false, JobState::Pending), (true, JobState::Cancelled)] {
+        let ended = fx.pool().shutdown_timeout(TINY, cancel_futures);
+        let still_runs = matches!(ended, Err(ShutdownError::StillRunning { .. }));
+        // Where there is no worker to hold, nothing is left of what was cancelled.
+        assert!(still_runs || cancel_futures);
+        assert_eq!(future.state(), state);
+    }
+    drop(hold);
+    fx.pool().shutdown_timeout(LONG, false).unwrap();
+}
+
 /// A cancel just before the shutdown does not make it hang. CPython:
 /// `ExecutorShutdownTest.test_hang_gh94440`.
 pub fn hang_gh94440<F: Fixture>() {
@@ -486,6 +502,7 @@ crate::suite!(shutdown_tests:
         task_that_is_woken_after_the_end_is_not_polled_again,
         a_waiting_callback_is_no_job,
         shutdown_is_idempotent,
+        shutdown_with_a_deadline_cancels_only_if_told_so,
         hang_gh94440,
         cancel_after_shutdown,
         shutdown_no_wait,
