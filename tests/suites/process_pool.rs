@@ -543,7 +543,7 @@ fn map() {
 fn map_exception() {
     let pool = pool();
     let jobs = [Pow(2, 2), Pow(10, 30), Pow(3, 2)];
-    let results: Vec<_> = pool.map(jobs, 3).unwrap().collect();
+    let results: Vec<_> = ProcessPool::map(&pool, jobs, 3).unwrap().collect();
     assert_eq!(*results[0].as_ref().unwrap(), 4);
     assert!(matches!(results[1], Err(JobError::Panicked(_))));
     assert_eq!(*results[2].as_ref().unwrap(), 9);

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use corepool_std::process::run_worker_if_asked;
+use corepool_std::process::{ProcessPool, run_worker_if_asked};
 use corepool_tests::travelling::{Fixture, JOBS, LocalThreads, Processes, RemoteThreads, trials};
 use libtest_mimic::{Arguments, Trial};
 
@@ -16,10 +16,20 @@ fn trials_of<F: Fixture>(executor: &'static str) -> impl Iterator<Item = Trial> 
     })
 }
 
+/// A process pool has a worker for each core, unless it is told otherwise.
+fn default_workers() -> Trial {
+    Trial::test("process_pool::default_workers", || {
+        let cores = std::thread::available_parallelism()?.get();
+        assert_eq!(ProcessPool::new(&JOBS).max_workers(), cores);
+        Ok(())
+    })
+}
+
 fn main() -> ExitCode {
     run_worker_if_asked(&JOBS);
     let trials = trials_of::<Processes>("process_pool")
         .chain(trials_of::<LocalThreads>("thread_pool"))
-        .chain(trials_of::<RemoteThreads>("remote_workers"));
+        .chain(trials_of::<RemoteThreads>("remote_workers"))
+        .chain([default_workers()]);
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }

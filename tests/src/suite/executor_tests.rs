@@ -51,7 +51,7 @@ pub fn first_in_first_out<F: Fixture>() {
 pub fn through_the_trait<F: Fixture>() {
     fn work(executor: &impl Executor) -> u32 {
         let one = executor.submit(|| 1).unwrap().result().unwrap();
-        let more: Result<u32, _> = executor.map([2, 3], |n: u32| n).sum();
+        let more: Result<u32, _> = Executor::map(executor, [2, 3], |n: u32| n).sum();
         executor.shutdown(true, false).unwrap();
         assert!(matches!(
             executor.submit(|| 4),

@@ -225,7 +225,7 @@ fn work(pool: PoolRef<'static, BYTES>, wire: &Wire) {
         ..RemoteConfig::default()
     };
     let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
-    let end = worker.run(pool, &ThreadWorker::default());
+    let end = RemoteWorker::run(&mut worker, pool, &ThreadWorker::default());
     assert_eq!(end, Ok(RemoteEnd::ShutDown));
 }
 

@@ -1,0 +1,192 @@
+//! Methods that the generic suite has no use for: each of the type that it is called on by name.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::channel,
+};
+
+use corepool::{
+    CallbackError, JobError, LossReason, MapOptions, OnLoss, PoolRef, RunError, Scope, SpinWorker,
+    StaticPool, Worker, WorkerId,
+    remote::{Buffers, Link, RemoteConfig, RemoteWorker},
+};
+use corepool_std::{
+    Boxed, HostPort, PanicExt, StreamLink, ThreadPool, ThreadWorker, run_workers_with,
+};
+use corepool_tests::{
+    Gate,
+    travelling::{JOBS, Number},
+    wire::Wire,
+};
+
+/// Jobs of a scope, and of its maps, borrow.
+#[test]
+fn a_scope_submits_and_maps() {
+    let pool = StaticPool::<8, 64>::new();
+    let (tens, ones) = (vec![10, 20, 30], 5);
+    let sums = pool.scope(|scope| {
+        let one = Scope::submit(scope, || tens[0] + ones).unwrap();
+        let map = Scope::map(scope, &tens, |ten| ten + ones);
+        let options = MapOptions::<2> {
+            buffer_size: 1,
+            timeout: None,
+        };
+        let map_with = Scope::map_with(scope, options, &tens, |ten| ten - ones).unwrap();
+        let mut sums = vec![one.result().unwrap()];
+        sums.extend(map.chain(map_with).map(Result::unwrap));
+        sums
+    });
+    assert_eq!(sums, [15, 15, 25, 35, 5, 15, 25]);
+}
+
+/// A job that travels runs where it is, if it can go nowhere; and waits for room.
+#[test]
+fn a_pool_takes_jobs_that_travel() {
+    static POOL: StaticPool<1, 64> = StaticPool::new();
+    let first = StaticPool::submit_remote(&POOL, Number(1)).unwrap();
+    let full = StaticPool::submit_remote(&POOL, Number(2)).unwrap_err();
+    assert_eq!(full.into_inner(), Number(2));
+    drop(first);
+    let second = StaticPool::submit_remote_blocking(&POOL, Number(3)).unwrap();
+    assert_eq!(second.result().unwrap(), 3);
+}
+
+/// So does its view.
+#[test]
+fn a_view_takes_jobs_that_travel() {
+    static POOL: StaticPool<1, 64> = StaticPool::new();
+    let view = POOL.handle();
+    let first = PoolRef::submit_remote(view, Number(1)).unwrap();
+    assert!(PoolRef::submit_remote(view, Number(2)).is_err());
+    drop(first);
+    let second = PoolRef::submit_remote_blocking(view, Number(3)).unwrap();
+    assert_eq!(second.result().unwrap(), 3);
+}
+
+/// A view can store what does not fit elsewhere.
+#[test]
+fn a_view_that_spills_takes_what_does_not_fit() {
+    static POOL: StaticPool<1, 64> = StaticPool::new();
+    let large = [7_u8; 200];
+    let job = PoolRef::spill_to::<Boxed>(POOL.handle()).submit(move || large);
+    assert_eq!(job.unwrap().result().unwrap(), large);
+}
+
+/// A view lends its pool a port, once, and a worker.
+#[test]
+fn a_view_installs_and_runs() {
+    static POOL: StaticPool<2, 64> = StaticPool::new();
+    let view = POOL.handle();
+    assert!(PoolRef::install(view, &HostPort));
+    assert!(!PoolRef::install(view, &HostPort));
+    let job = view.submit(|| 42).unwrap();
+    view.shutdown(false, false).unwrap();
+    assert_eq!(PoolRef::run(view, &SpinWorker), Ok::<(), RunError>(()));
+    assert_eq!(job.result().unwrap(), 42);
+}
+
+/// A view declares a worker lost.
+#[test]
+fn a_view_declares_a_worker_lost() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let (sender, ids) = channel();
+    let workers = run_workers_with(POOL.handle(), "corepool", 1, move |id| {
+        sender.send(id).unwrap();
+        Ok(())
+    });
+    let (started, release) = (Gate::new(), Gate::new());
+    let (start, held) = (started.clone(), release.clone());
+    let stuck = POOL.submit(move || {
+        start.open();
+        held.wait();
+    });
+    started.wait();
+    let id: WorkerId = ids.recv().unwrap();
+    assert_eq!(WorkerId::index(id), 0);
+    // SAFETY: the worker runs no job of a scope.
+    unsafe { PoolRef::worker_lost(POOL.handle(), id, OnLoss::Continue) };
+    assert!(matches!(
+        stuck.unwrap().result(),
+        Err(JobError::WorkerLost(LossReason::DECLARED))
+    ));
+    release.open();
+    drop(workers.unwrap());
+}
+
+/// A callback that is refused comes out of its error.
+#[test]
+fn a_refused_callback_is_in_its_error() {
+    let pool = StaticPool::<1, 64>::new();
+    let (promise, mut future) = pool.promise::<u32>().unwrap();
+    let refused = future.add_done_callback(|outcome| assert_eq!(*outcome.unwrap(), 5));
+    CallbackError::into_inner(refused.unwrap_err())(Ok(&5));
+    promise.set_result(5).unwrap();
+}
+
+/// A job's panic goes on in who has its error, with the payload if that is there.
+#[test]
+fn a_panic_is_resumed() {
+    let resumed = |panic: corepool::Panic| {
+        let caught = catch_unwind(AssertUnwindSafe(|| PanicExt::resume(panic)));
+        *caught.unwrap_err().downcast::<&str>().unwrap()
+    };
+    let pool = ThreadPool::new();
+    let job = || -> u32 { std::panic::resume_unwind(Box::new("doh!")) };
+    let mut failed = pool.submit(job).unwrap();
+    let Some(JobError::Panicked(panic)) = failed.error() else {
+        panic!("the job has not failed");
+    };
+    assert_eq!(resumed(panic), "doh!");
+    let Err(JobError::Panicked(panic)) = failed.result() else {
+        panic!("the job has not failed");
+    };
+    assert_eq!(resumed(panic), "a job panicked");
+}
+
+/// A thread that never looks again before it sleeps does its work all the same.
+#[test]
+fn threads_need_not_spin() {
+    assert!(!ThreadWorker::new(0).spin(0));
+    assert!(ThreadWorker::new(2).spin(1));
+    let pool = ThreadPool::builder().spins(0).max_workers(1).build();
+    let pool = pool.unwrap();
+    for number in 0..20 {
+        assert_eq!(
+            pool.submit(move || number).unwrap().result().unwrap(),
+            number
+        );
+    }
+}
+
+/// A remote worker's link can be used while nobody runs it.
+#[test]
+fn a_remote_workers_link_can_be_had() {
+    let wire = Wire::new(true);
+    let (mut outbox, mut inbox) = ([0; 1_024], [0; 1_024]);
+    let buffers = Buffers {
+        outbox: &mut outbox,
+        inbox: &mut inbox,
+    };
+    let config = RemoteConfig::default();
+    let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
+    worker.link_mut().send(b"hello").unwrap();
+    let mut heard = [0; 5];
+    assert_eq!(wire.server.clone().receive(&mut heard), Ok(5));
+    assert_eq!(&heard, b"hello");
+}
+
+/// A stream's bytes arrive as they are.
+#[test]
+fn a_stream_is_a_link() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let [mut ours, mut theirs] =
+        [ours, theirs].map(|end| StreamLink::new(end.try_clone().unwrap(), end).unwrap());
+    ours.send(b"hello").unwrap();
+    let mut heard = [0; 5];
+    let mut count = 0;
+    while count < heard.len() {
+        count += theirs.receive(&mut heard[count..]).unwrap();
+        std::thread::yield_now();
+    }
+    assert_eq!(&heard, b"hello");
+}

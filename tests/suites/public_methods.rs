@@ -1,0 +1,427 @@
+//! Each public function and method of the library is called by a test.
+//!
+//! Which one a call means is read off the source: `Type::method`, `.handle().method(`, or `.method(` in a
+//! file that names the type and no other with a method of that name that takes arguments as this one does,
+//! or none. So a method that several types have, as `submit`, is called by a test of each of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{ImplItem, Item, ItemUse, TraitItem, Type, UseTree, Visibility};
+
+/// The owner of a method, or nothing of a function, and the name.
+type Function = (Option<String>, String);
+
+/// The name of a method, and whether it takes arguments.
+type Method = (String, bool);
+
+/// Traits that are there to be implemented: the library calls their methods.
+const CALLED_BY_THE_LIBRARY: &[&str] = &[
+    "Link",
+    "Parker",
+    "Port",
+    "RemoteJob",
+    "Spill",
+    "Submitter",
+    "Worker",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The Rust files of a folder and of those in it.
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn parsed(path: &Path) -> syn::File {
+    let text = fs::read_to_string(path).unwrap();
+    syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn tokens(text: &str) -> TokenStream {
+    text.parse().unwrap()
+}
+
+/// The names that a `pub use` gives to the world.
+fn exported(tree: &UseTree, into: &mut BTreeSet<String>) {
+    match tree {
+        UseTree::Path(path) => exported(&path.tree, into),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| exported(tree, into)),
+        UseTree::Name(name) => {
+            into.insert(name.ident.to_string());
+        }
+        UseTree::Rename(rename) => {
+            into.insert(rename.rename.to_string());
+        }
+        UseTree::Glob(_) => panic!("a public glob import hides what is public"),
+    }
+}
+
+fn is_public(visibility: &Visibility) -> bool {
+    matches!(visibility, Visibility::Public(_))
+}
+
+/// For tests only, or not meant for users.
+fn is_hidden(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        let said = quote::quote!(#attribute).to_string();
+        said.contains("doc (hidden)") || said.contains("cfg (test)") || said == "# [cfg (loom)]"
+    })
+}
+
+/// What is public in the library.
+#[derive(Default)]
+struct Library {
+    exported: BTreeSet<String>,
+    /// Whether it takes arguments, beside the one that it is called on.
+    functions: BTreeMap<Function, bool>,
+}
+
+impl Library {
+    fn read(sources: &[PathBuf]) -> Self {
+        let mut library = Self::default();
+        let files: Vec<_> = sources.iter().map(|path| parsed(path)).collect();
+        for item in files.iter().flat_map(|file| &file.items) {
+            if let Item::Use(ItemUse { vis, tree, .. }) = item
+                && is_public(vis)
+            {
+                exported(tree, &mut library.exported);
+            }
+        }
+        for item in files.iter().flat_map(|file| &file.items) {
+            library.add(item);
+        }
+        library
+    }
+
+    fn add_method(&mut self, owner: &str, signature: &syn::Signature) {
+        let function = (Some(owner.to_string()), signature.ident.to_string());
+        let arguments = signature.inputs.len() - usize::from(signature.receiver().is_some());
+        self.functions.insert(function, arguments > 0);
+    }
+
+    fn add(&mut self, item: &Item) {
+        match item {
+            Item::Fn(function) if is_public(&function.vis) && !is_hidden(&function.attrs) => {
+                let name = function.sig.ident.to_string();
+                if self.exported.contains(&name) {
+                    self.functions.insert((None, name), true);
+                }
+            }
+            Item::Trait(owner) if is_public(&owner.vis) => {
+                let name = owner.ident.to_string();
+                if !self.exported.contains(&name) || CALLED_BY_THE_LIBRARY.contains(&&*name) {
+                    return;
+                }
+                for item in &owner.items {
+                    if let TraitItem::Fn(method) = item {
+                        self.add_method(&name, &method.sig);
+                    }
+                }
+            }
+            Item::Impl(block) if block.trait_.is_none() && !is_hidden(&block.attrs) => {
+                let Type::Path(path) = &*block.self_ty else {
+                    return;
+                };
+                let owner = path.path.segments.last().unwrap().ident.to_string();
+                if !self.exported.contains(&owner) {
+                    return;
+                }
+                for item in &block.items {
+                    let method = match item {
+                        ImplItem::Fn(method) => method.clone(),
+                        // A method in a macro, which makes it `const` where it can be.
+                        ImplItem::Macro(inside) => {
+                            match syn::parse2::<syn::ImplItemFn>(inside.mac.tokens.clone()) {
+                                Ok(method) => method,
+                                Err(_) => continue,
+                            }
+                        }
+                        _ => continue,
+                    };
+                    if is_public(&method.vis) && !is_hidden(&method.attrs) {
+                        self.add_method(&owner, &method.sig);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The types that have such a method.
+    fn owners<'a>(&'a self, (name, takes): &'a Method) -> impl Iterator<Item = &'a str> {
+        self.functions
+            .iter()
+            .filter(move |((_, method), other)| method == name && *other == takes)
+            .filter_map(|((owner, _), _)| owner.as_deref())
+    }
+}
+
+/// What a file of tests says.
+#[derive(Default)]
+struct Tests {
+    /// All that is named.
+    names: BTreeSet<String>,
+    /// `.method(`
+    methods: BTreeSet<Method>,
+    /// `Type::method`, or `function(`
+    functions: BTreeSet<Function>,
+    /// What each macro of the file calls of the type that it is given: `$type::method`.
+    of_macros: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn is_punct(tree: Option<&TokenTree>, expected: char) -> bool {
+    matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == expected)
+}
+
+fn ident(tree: Option<&TokenTree>) -> Option<String> {
+    match tree {
+        Some(TokenTree::Ident(ident)) => Some(ident.to_string()),
+        _ => None,
+    }
+}
+
+/// Behind `::`, and maybe generic arguments and another `::`, what follows.
+fn behind_colons(trees: &[TokenTree], at: usize) -> Option<String> {
+    if !is_punct(trees.get(at), ':') || !is_punct(trees.get(at + 1), ':') {
+        return None;
+    }
+    if is_punct(trees.get(at + 2), '<') {
+        let end = (at + 3..trees.len()).find(|&end| is_punct(trees.get(end), '>'))?;
+        return behind_colons(trees, end + 1);
+    }
+    ident(trees.get(at + 2))
+}
+
+impl Tests {
+    fn read(&mut self, stream: TokenStream) {
+        let trees: Vec<_> = stream.into_iter().collect();
+        for (at, tree) in trees.iter().enumerate() {
+            match tree {
+                TokenTree::Group(group) => self.read(group.stream()),
+                TokenTree::Ident(name) => self.read_name(&name.to_string(), &trees, at),
+                _ => {}
+            }
+        }
+    }
+
+    fn read_name(&mut self, name: &str, trees: &[TokenTree], at: usize) {
+        self.names.insert(name.to_string());
+        let before = at.checked_sub(1).and_then(|before| trees.get(before));
+        let next = behind_colons(trees, at + 1);
+        let arguments = match trees.get(at + 1) {
+            Some(TokenTree::Group(arguments)) => Some(!arguments.stream().is_empty()),
+            _ => None,
+        };
+        let is_called = arguments.is_some();
+        if is_punct(before, '.') && (is_called || is_punct(trees.get(at + 1), ':')) {
+            // Behind `::<T>`, there are some or none.
+            for takes in [true, false] {
+                if arguments.is_none_or(|arguments| arguments == takes) {
+                    self.methods.insert((name.to_string(), takes));
+                }
+            }
+            let of_handle = at >= 4
+                && ident(trees.get(at - 3)).is_some_and(|name| name == "handle")
+                && is_punct(trees.get(at - 4), '.');
+            if of_handle {
+                let method = (Some(String::from("PoolRef")), name.to_string());
+                self.functions.insert(method);
+            }
+        } else if let Some(method) = next {
+            if method == "builder" {
+                self.names.insert(format!("{name}Builder"));
+            }
+            self.functions.insert((Some(name.to_string()), method));
+        } else if is_called {
+            self.functions.insert((None, name.to_string()));
+        }
+        if name == "macro_rules"
+            && let (Some(name), Some(TokenTree::Group(body))) =
+                (ident(trees.get(at + 2)), trees.get(at + 3))
+        {
+            let calls = self.of_macros.entry(name).or_default();
+            calls_of_parameters(body.stream(), calls);
+        } else if is_punct(trees.get(at + 1), '!')
+            && let Some(calls) = self.of_macros.get(name)
+            && let Some(TokenTree::Group(given)) = trees.get(at + 2)
+            && let Some(owner) = ident(given.stream().into_iter().next().as_ref())
+        {
+            let calls = calls
+                .iter()
+                .map(|method| (Some(owner.clone()), method.clone()));
+            self.functions.extend(calls);
+        }
+    }
+}
+
+/// The methods that a macro calls of its parameters.
+fn calls_of_parameters(stream: TokenStream, into: &mut BTreeSet<String>) {
+    let trees: Vec<_> = stream.into_iter().collect();
+    for (at, tree) in trees.iter().enumerate() {
+        if let TokenTree::Group(group) = tree {
+            calls_of_parameters(group.stream(), into);
+        } else if is_punct(Some(tree), '$') {
+            into.extend(behind_colons(&trees, at + 2));
+        }
+    }
+}
+
+/// Whether a test calls the function.
+fn is_called(function: &Function, takes: bool, library: &Library, tests: &[Tests]) -> bool {
+    let (owner, name) = function;
+    let method = (name.clone(), takes);
+    tests.iter().any(|file| {
+        if file.functions.contains(function) {
+            return true;
+        }
+        let Some(owner) = owner else {
+            return false;
+        };
+        file.methods.contains(&method)
+            && (library.owners(&method).count() == 1 || file.names.contains(owner))
+            && library
+                .owners(&method)
+                .all(|other| other == owner || !file.names.contains(other))
+    })
+}
+
+fn library() -> Library {
+    let mut files = Vec::new();
+    sources(&root().join("core/src"), &mut files);
+    sources(&root().join("std-adapter/src"), &mut files);
+    Library::read(&files)
+}
+
+/// The tests beside the code, and those in folders of their own.
+fn tests() -> Vec<Tests> {
+    let mut tests = Vec::new();
+    let mut files = Vec::new();
+    sources(&root().join("tests/src"), &mut files);
+    sources(&root().join("tests/suites"), &mut files);
+    sources(&root().join("core/tests"), &mut files);
+    for path in files {
+        let mut file = Tests::default();
+        file.read(tokens(&fs::read_to_string(path).unwrap()));
+        tests.push(file);
+    }
+    let mut files = Vec::new();
+    sources(&root().join("core/src"), &mut files);
+    sources(&root().join("std-adapter/src"), &mut files);
+    for path in files {
+        for item in parsed(&path).items {
+            if let Item::Mod(module) = &item
+                && is_hidden(&module.attrs)
+            {
+                let mut file = Tests::default();
+                file.read(quote::quote!(#module));
+                tests.push(file);
+            }
+        }
+    }
+    tests
+}
+
+#[test]
+fn each_public_function_is_called_by_a_test() {
+    let (library, tests) = (library(), tests());
+    let uncalled: Vec<_> = library
+        .functions
+        .iter()
+        .filter(|(function, takes)| !is_called(function, **takes, &library, &tests))
+        .map(|((owner, name), _)| match owner {
+            Some(owner) => format!("{owner}::{name}"),
+            None => name.clone(),
+        })
+        .collect();
+    assert!(uncalled.is_empty(), "no test calls: {uncalled:#?}");
+    for expected in ["submit", "map", "shutdown"] {
+        let method = (String::from(expected), true);
+        let owners: Vec<_> = library.owners(&method).collect();
+        for owner in [
+            "Executor",
+            "PoolRef",
+            "ProcessPool",
+            "StaticPool",
+            "ThreadPool",
+        ] {
+            assert!(
+                owners.contains(&owner),
+                "{owner} has no {expected}: {owners:?}"
+            );
+        }
+    }
+}
+
+/// What forwards to an executor's own method is no test of it, unless a test calls that.
+#[test]
+fn each_method_of_the_pools_under_test_is_called_by_the_suite() {
+    let methods = parsed(&root().join("tests/src/methods.rs"));
+    let mut files = Vec::new();
+    sources(&root().join("tests/src/suite"), &mut files);
+    files.push(root().join("tests/src/fixture.rs"));
+    files.push(root().join("tests/src/tools.rs"));
+    let mut suite = Tests::default();
+    for path in files {
+        suite.read(tokens(&fs::read_to_string(path).unwrap()));
+    }
+    let mut names = Vec::new();
+    for item in methods.items {
+        if let Item::Trait(owner) = item {
+            for item in owner.items {
+                if let TraitItem::Fn(method) = item {
+                    names.push(method.sig.ident.to_string());
+                }
+            }
+        }
+    }
+    assert!(names.len() > 20, "the trait is not where it was");
+    let is_called = |name: &str| {
+        [true, false].map(|takes| suite.methods.contains(&(name.to_string(), takes))) != [false; 2]
+    };
+    names.retain(|name| !is_called(name));
+    assert!(names.is_empty(), "the suite does not call: {names:#?}");
+}
+
+/// A call of one type is none of another type's method of that name.
+#[test]
+fn a_call_counts_for_the_type_that_its_file_names() {
+    let mut library = Library::default();
+    let submit = syn::parse_str("fn submit(self, job: u32)").unwrap();
+    for owner in ["Pool", "Ref", "PoolRef"] {
+        library.add_method(owner, &submit);
+    }
+    let of = |owner: &str| (Some(owner.to_string()), String::from("submit"));
+    let file = |text| {
+        let mut file = Tests::default();
+        file.read(tokens(text));
+        [file]
+    };
+    let calls =
+        |text| ["Pool", "Ref"].map(|owner| is_called(&of(owner), true, &library, &file(text)));
+    assert_eq!(calls("Pool::new().submit(1)"), [true, false]);
+    assert_eq!(calls("Pool::new().submit()"), [false, false]);
+    assert_eq!(calls("f(a: Ref<1>, Pool) { a.submit(1) }"), [false, false]);
+    let of_handle = file("f(a: Pool) { a.handle().submit(1) }");
+    assert!(is_called(&of("PoolRef"), true, &library, &of_handle));
+    assert_eq!(calls("Ref::submit(a, Pool)"), [false, true]);
+    assert_eq!(calls("Ref::<1>::submit(a)"), [false, true]);
+    assert_eq!(
+        calls("macro_rules! m { ($t:ident) => { $t::submit() } } m!(Pool);"),
+        [true, false]
+    );
+    assert_eq!(calls("a.submit"), [false, false]);
+}
