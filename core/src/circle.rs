@@ -26,7 +26,7 @@ use crate::{
     idle::Seated,
     pool::{Raw, Seat},
     slot::SlotRef,
-    state::{BUSY, CLONED, DONE, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, WAITING},
+    state::{BUSY, CLONED, DONE, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING, WAITING},
     sync::{Ordering, fence},
 };
 
@@ -169,8 +169,12 @@ impl<'p> Raw<'p> {
         let (Some(depends_on), _) = seat.depends_on() else {
             return true;
         };
-        if let DependsOn::Job(slot) = depends_on {
-            return self.may_end(slot, stuck);
+        match depends_on {
+            DependsOn::Job(slot) => return self.may_end(slot, stuck),
+            DependsOn::AllOf(place) | DependsOn::AnyOf(place) if self.is_told(place) => {
+                return true;
+            }
+            _ => {}
         }
         let mut members = self.used_slots().filter(|&index| {
             let slot = self.slot(index);
@@ -180,6 +184,17 @@ impl<'p> Raw<'p> {
             DependsOn::AnyOf(_) => members.any(|slot| self.may_end(slot, stuck)),
             _ => members.all(|slot| self.may_end(slot, stuck)),
         }
+    }
+
+    /// Whether a member of the set that reports to this place has ended, and the worker has not looked since. If some
+    /// completer is about to report, it may be to there.
+    fn is_told(self, place: u16) -> bool {
+        let is_telling = |index| self.slot(index).state.load().has(TELLING);
+        let waiter = self.waiters().get(usize::from(place));
+        // In this order: who is not telling any more has reported.
+        self.used_slots().any(is_telling)
+            // Acquire: as the look at the states, which it comes after.
+            || waiter.is_some_and(|waiter| waiter.completed.load(Ordering::Acquire) != 0)
     }
 
     /// Whether a job may end while these workers are stuck.
