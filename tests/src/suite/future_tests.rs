@@ -223,8 +223,8 @@ pub fn callbacks_run_in_the_canceller<F: Fixture>() {
     drop(hold);
 }
 
-/// When a callback runs, the future says that it is done already.
-pub fn callbacks_run_after_the_state_is_published<F: Fixture>() {
+/// While a callback runs, the future says in every way that it is not done yet.
+pub fn the_future_is_not_done_while_its_callbacks_run<F: Fixture>() {
     let fx = F::start(1);
     let (entered, leave) = (Gate::new(), Gate::new());
     let (enter, left) = (entered.clone(), leave.clone());
@@ -238,8 +238,9 @@ pub fn callbacks_run_after_the_state_is_published<F: Fixture>() {
         .unwrap();
     drop(hold);
     entered.wait();
-    assert!(future.done());
-    assert_eq!(future.state(), JobState::Finished);
+    assert!(!future.done());
+    assert_eq!(future.state(), JobState::Running);
+    assert!(future.try_result().is_none());
     leave.open();
     assert_eq!(future.result().unwrap(), 1);
 }
@@ -833,7 +834,7 @@ crate::suite!(future_tests:
     in_parallel [
         state_and_value_agree_while_the_job_ends,
         result_and_exception_with_timeout_of_a_running_job,
-        callbacks_run_after_the_state_is_published,
+        the_future_is_not_done_while_its_callbacks_run,
         running_job_sees_the_cancel_request,
         detached_during_callbacks_leaves_nothing,
         set_given_up_during_callbacks_leaves_nothing,
