@@ -3,20 +3,21 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::channel,
+    thread,
 };
 
 use corepool::{
     CallbackError, JobError, LossReason, MapOptions, OnLoss, PoolRef, RunError, Scope, SpinWorker,
     StaticPool, Worker, WorkerId,
-    remote::{Buffers, Link, RemoteConfig, RemoteWorker},
+    remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
 };
 use corepool_std::{
-    Boxed, HostPort, PanicExt, StreamLink, ThreadPool, ThreadWorker, run_workers_with,
+    Boxed, HostPort, PanicExt, StreamLink, ThreadParker, ThreadPool, ThreadWorker, run_workers_with,
 };
 use corepool_tests::{
     Gate,
     travelling::{JOBS, Number},
-    wire::Wire,
+    wire::{Wire, catch_panic as catch},
 };
 
 /// Jobs of a scope, and of its maps, borrow.
@@ -169,10 +170,44 @@ fn a_remote_workers_link_can_be_had() {
     };
     let config = RemoteConfig::default();
     let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
+    assert!(!RemoteWorker::has_met(&worker));
     worker.link_mut().send(b"hello").unwrap();
     let mut heard = [0; 5];
     assert_eq!(wire.server.clone().receive(&mut heard), Ok(5));
     assert_eq!(&heard, b"hello");
+}
+
+/// A remote worker whose other side has answered says so.
+#[test]
+fn a_remote_worker_has_met_who_answers() {
+    static POOL: StaticPool<2, 64> = StaticPool::new();
+    POOL.install(&HostPort);
+    let wire = Wire::new(true);
+    let mut server = wire.server.clone();
+    let serves = thread::spawn(move || {
+        let (mut outbox, mut inbox) = ([0; 1_024], [0; 1_024]);
+        let buffers = Buffers {
+            outbox: &mut outbox,
+            inbox: &mut inbox,
+        };
+        serve_catching(&mut server, &JOBS, buffers, &ThreadParker::new(), catch)
+    });
+    let works = thread::spawn(move || {
+        let (mut outbox, mut inbox) = ([0; 1_024], [0; 1_024]);
+        let buffers = Buffers {
+            outbox: &mut outbox,
+            inbox: &mut inbox,
+        };
+        let config = RemoteConfig::default();
+        let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
+        worker.run(POOL.handle(), &ThreadWorker::default()).unwrap();
+        RemoteWorker::has_met(&worker)
+    });
+    let job = POOL.submit_remote(Number(5)).unwrap();
+    assert_eq!(job.result().unwrap(), 5);
+    POOL.shutdown(true, false).unwrap();
+    assert!(works.join().unwrap());
+    assert_eq!(serves.join().unwrap(), Ok(()));
 }
 
 /// A stream's bytes arrive as they are.
@@ -186,7 +221,7 @@ fn a_stream_is_a_link() {
     let mut count = 0;
     while count < heard.len() {
         count += theirs.receive(&mut heard[count..]).unwrap();
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert_eq!(&heard, b"hello");
 }
