@@ -169,19 +169,21 @@ impl<'p> Raw<'p> {
         let (Some(depends_on), _) = seat.depends_on() else {
             return true;
         };
-        match depends_on {
-            DependsOn::Job(slot) => return self.may_end(slot, stuck),
-            DependsOn::AllOf(place) | DependsOn::AnyOf(place) if self.is_told(place) => {
-                return true;
-            }
-            _ => {}
+        if let DependsOn::Job(slot) = depends_on {
+            return self.may_end(slot, stuck);
         }
         let mut members = self.used_slots().filter(|&index| {
             let slot = self.slot(index);
             is_member(slot, slot.state.load(), depends_on, number)
         });
+        // After the look at the members: one that was seen to have ended is no member, and has told.
         match depends_on {
-            DependsOn::AnyOf(_) => members.any(|slot| self.may_end(slot, stuck)),
+            DependsOn::AnyOf(place) => {
+                members.any(|slot| self.may_end(slot, stuck)) || self.is_told(place)
+            }
+            DependsOn::AllOf(place) => {
+                members.all(|slot| self.may_end(slot, stuck)) || self.is_told(place)
+            }
             _ => members.all(|slot| self.may_end(slot, stuck)),
         }
     }
