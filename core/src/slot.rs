@@ -370,7 +370,9 @@ impl<'p> SlotRef<'p> {
     /// The number of the place to which the set reports of which this slot's job, which waits to end, is a
     /// member.
     pub(crate) fn reports_to(self) -> Option<u16> {
-        self.header().link.load(Ordering::Relaxed).checked_sub(1)
+        // Acquire: pairs with the Release in `push_completed`. Who finds that the link is a list's by now sees
+        // from then on that the job has ended.
+        self.header().link.load(Ordering::Acquire).checked_sub(1)
     }
 
     /// Where the payload begins, for its owner to write to.

@@ -178,7 +178,8 @@ fn push_completed<'p>(pool: Raw<'p>, member: Member, slot: SlotRef<'p>) {
     let link = slot.link();
     let mut last = place.completed.load(Ordering::Relaxed);
     loop {
-        link.store(last, Ordering::Relaxed);
+        // Release: pairs with the Acquire of `SlotRef::reports_to`; the job has ended.
+        link.store(last, Ordering::Release);
         // Release: pairs with the Acquire of `take_completed`; publishes the link.
         match place.completed.compare_exchange_weak(
             last,

@@ -365,9 +365,10 @@ fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
     keeper.join().unwrap();
 }
 
-/// One caller does the work, one waits for its turn, and there is no place for a third to wait.
+/// One caller does the work, one waits for its turn, and there is no place for a third to wait: that is an error,
+/// and no wait that wakes itself.
 #[test]
-fn callers_take_turns_if_there_is_one_place() {
+fn callers_take_turns_and_one_that_finds_no_place_to_wait_is_told() {
     static PORT: TellsOfParking = TellsOfParking::new(true);
     static POOL: StaticPool<8, 64, 1, 1, 1> = StaticPool::new();
     POOL.install(&PORT);
@@ -385,13 +386,9 @@ fn callers_take_turns_if_there_is_one_place() {
     started.wait();
     let second = result(second);
     PORT.parking().wait_for(1);
-    let third = result(third);
-    PORT.parking().wait_for(2);
+    assert!(matches!(third.result(), Err(JobError::TooManyWaiters)));
     release.open();
-    assert_eq!(
-        [first, second, third].map(|caller| caller.join().unwrap()),
-        [1, 2, 3]
-    );
+    assert_eq!([first, second].map(|caller| caller.join().unwrap()), [1, 2]);
 }
 
 /// Has something done when it is woken, the first time.
