@@ -150,12 +150,10 @@ mod static_pool_tests {
         drop(promise);
     }
 
-    /// It ends, too, where every place for those who wait is taken.
+    /// Where every place for those who wait is taken, it says so, and wakes itself no more than others do.
     #[test]
-    fn shutdown_without_a_place_to_wait_ends_with_the_last_worker() {
-        static PORT: TellsOfParking = TellsOfParking::new(false);
+    fn shutdown_without_a_place_to_wait_is_an_error() {
         static POOL: StaticPool<4, 64, 1, 1, 1> = StaticPool::new();
-        POOL.install(&PORT);
         let (promise, never) = POOL.promise::<()>().unwrap();
         let mut set = as_completed(FutureSet::<'_, _, 1>::from_iter([never]), None);
         let next = std::pin::pin!(set.next_done());
@@ -171,12 +169,11 @@ mod static_pool_tests {
         POOL.submit_detached(job).unwrap();
         let workers = run_workers(&POOL, 1).unwrap();
         started.wait();
-        thread::scope(|scope| {
-            let shutdown = scope.spawn(|| POOL.shutdown(true, false));
-            PORT.parking().wait();
-            release.open();
-            assert_eq!(shutdown.join().unwrap(), Ok(()));
-        });
+        assert_eq!(
+            POOL.shutdown(true, false),
+            Err(ShutdownError::TooManyWaiters)
+        );
+        release.open();
         drop((workers, promise));
     }
 
@@ -609,9 +606,6 @@ mod static_pool_tests {
             .unwrap();
         started.wait();
         let id = lost.recv().unwrap();
-        while POOL.idle_workers() == 0 {
-            thread::yield_now();
-        }
         // SAFETY: the worker runs no job of a scope; the other one does.
         unsafe { POOL.worker_lost(id, OnLoss::Continue) };
         assert!(stuck.result().is_err());
@@ -668,8 +662,13 @@ mod static_pool_tests {
                     // SAFETY: the worker runs no job of a scope.
                     unsafe { POOL.worker_lost(id.recv().unwrap(), OnLoss::Continue) };
                 };
+                // The only worker is blocked, so it runs what is queued, until it is lost.
                 POOL.submit_detached(loses).unwrap();
-                let runner = POOL.submit(|| thread::current().id()).unwrap();
+                let (promise, runner) = POOL.promise().unwrap();
+                POOL.submit_detached(move || {
+                    promise.set_result(thread::current().id()).unwrap();
+                })
+                .unwrap();
                 let runner = runner.result().unwrap();
                 sender.send(runner == thread::current().id()).unwrap();
             })

@@ -189,8 +189,8 @@ pub fn callbacks_run_in_the_canceller<F: Fixture>() {
     assert_eq!(seen.take(), [thread::current().id()]);
 }
 
-/// When a callback runs, the future says that it is done already.
-pub fn callbacks_run_after_the_state_is_published<F: Fixture>() {
+/// While a callback runs, the future says in every way that it is not done yet.
+pub fn the_future_is_not_done_while_its_callbacks_run<F: Fixture>() {
     let fx = F::start(1);
     let (entered, leave) = (Gate::new(), Gate::new());
     let (enter, left) = (entered.clone(), leave.clone());
@@ -204,8 +204,9 @@ pub fn callbacks_run_after_the_state_is_published<F: Fixture>() {
         .unwrap();
     drop(hold);
     entered.wait();
-    assert!(future.done());
-    assert_eq!(future.state(), JobState::Finished);
+    assert!(!future.done());
+    assert_eq!(future.state(), JobState::Running);
+    assert!(future.try_result().is_none());
     leave.open();
     assert_eq!(future.result().unwrap(), 1);
 }
@@ -585,7 +586,7 @@ crate::list::trials!(future_tests:
     callbacks_run_in_order_and_as_often_as_added,
     callbacks_run_in_a_thread_of_the_pool,
     callbacks_run_in_the_canceller,
-    callbacks_run_after_the_state_is_published,
+    the_future_is_not_done_while_its_callbacks_run,
     callback_without_room_comes_back,
     callback_too_large_comes_back,
     poll,
