@@ -64,8 +64,8 @@ pub(crate) enum DependsOn {
     AllOf(u16),
     /// On any that reports to this waiter's place.
     AnyOf(u16),
-    /// On all of the worker's scope.
-    Scope,
+    /// On all of the scope whose jobs have this tag.
+    Scope(u16),
 }
 
 impl<'p> Raw<'p> {
@@ -258,7 +258,7 @@ impl<'p> Raw<'p> {
             // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
             // what travels is not for this side to run.
             #[cfg(feature = "remote")]
-            if seat.is(REMOTE) && wait.depends_on() != DependsOn::Scope {
+            if seat.is(REMOTE) && !matches!(wait.depends_on(), DependsOn::Scope(_)) {
                 return Some(Err(Blocked::WouldDeadlock));
             }
             if self.run_awaited(wait, Some(seat), Some(worker)) {

@@ -16,7 +16,8 @@
 //! It is sound although others go on meanwhile: a worker counts only if it was blocked from the beginning
 //! of the look to its end, and then the jobs on its stack could not end either. It is complete for what
 //! the pool knows of: results, sets, scopes, and tasks that await one job of their pool. What it cannot
-//! know is whether somebody else wakes a task whose waker was cloned, or who keeps a promise.
+//! know is whether somebody else wakes a task whose waker was cloned, or who keeps a promise. A wait for a scope
+//! that lies in 63 others of the same worker counts as one that may end.
 //!
 //! The look takes O(SLOTS), but is taken only by a worker that is about to sleep and waits for a job of
 //! another blocked worker, or for a task.
@@ -68,10 +69,9 @@ impl<'p> Raw<'p> {
         let suspect = match depends_on {
             DependsOn::Others => false,
             DependsOn::Job(slot) => self.is_suspect(self.slot(slot)),
-            DependsOn::AllOf(_) | DependsOn::AnyOf(_) | DependsOn::Scope => {
+            DependsOn::AllOf(_) | DependsOn::AnyOf(_) | DependsOn::Scope(_) => {
                 self.used_slots().map(|index| self.slot(index)).any(|slot| {
-                    is_member(slot, slot.state.load(), depends_on, seat.id().index())
-                        && self.is_suspect(slot)
+                    is_member(slot, slot.state.load(), depends_on) && self.is_suspect(slot)
                 })
             }
         };
@@ -82,7 +82,7 @@ impl<'p> Raw<'p> {
         if !stuck.contains(seat.id().index()) {
             return false;
         }
-        if depends_on != DependsOn::Scope {
+        if !matches!(depends_on, DependsOn::Scope(_)) {
             return true;
         }
         self.ring_stuck(&stuck, seat.id().index());
@@ -131,7 +131,7 @@ impl<'p> Raw<'p> {
         loop {
             let mut left = stuck;
             for (number, seat) in self.seats().iter().enumerate() {
-                if stuck.contains(number) && self.may_go_on(number, seat, &stuck) {
+                if stuck.contains(number) && self.may_go_on(seat, &stuck) {
                     left.remove(number);
                 }
             }
@@ -165,7 +165,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Whether the wait of a worker may end while these are stuck.
-    fn may_go_on(self, number: usize, seat: &Seat, stuck: &Workers) -> bool {
+    fn may_go_on(self, seat: &Seat, stuck: &Workers) -> bool {
         let (Some(depends_on), _) = seat.depends_on() else {
             return true;
         };
@@ -174,7 +174,7 @@ impl<'p> Raw<'p> {
         }
         let mut members = self.used_slots().filter(|&index| {
             let slot = self.slot(index);
-            is_member(slot, slot.state.load(), depends_on, number)
+            is_member(slot, slot.state.load(), depends_on)
         });
         // After the look at the members: one that was seen to have ended is no member, and has told.
         match depends_on {
@@ -223,7 +223,7 @@ impl<'p> Raw<'p> {
 }
 
 /// Whether a worker that depends on these jobs waits for the one in this slot.
-fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn, worker: usize) -> bool {
+fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn) -> bool {
     if state.has(DONE) || state.lacks(QUEUED | BUSY | SUSPENDED) {
         return false;
     }
@@ -231,7 +231,7 @@ fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn, worker: 
         DependsOn::AllOf(place) | DependsOn::AnyOf(place) => {
             state.has(WAITING) && slot.reports_to() == Some(place)
         }
-        DependsOn::Scope => state.has(SCOPED) && slot.scope_owner() == Some(worker),
+        DependsOn::Scope(tag) => state.has(SCOPED) && slot.scope_tag() == tag,
         DependsOn::Job(_) | DependsOn::Others => false,
     }
 }

@@ -26,7 +26,7 @@ use core::{num::NonZeroUsize, ptr::NonNull};
 use crate::{
     block::DependsOn,
     error::NoWorker,
-    pool::{LEAVING, LENT, LOST, ROOM, Raw, Seat},
+    pool::{LEAVING, LENT, LOST, ONE_SCOPE, OPEN_SCOPES, ROOM, Raw, Seat},
     state::{BUSY, DONE, PROMISED, QUEUED, RUNNER_BITS},
     sync::{AtomicUsize, Ordering, fence},
     work::Defer,
@@ -291,6 +291,23 @@ impl Drop for IsBlocked<'_> {
     }
 }
 
+/// A worker has a scope open while this is there.
+pub(crate) struct OpenScope<'p>(Option<&'p Seat>);
+
+impl Drop for OpenScope<'_> {
+    fn drop(&mut self) {
+        if let Some(seat) = self.0 {
+            // Relaxed: as in `Seated::open_scope`.
+            seat.flags.fetch_sub(ONE_SCOPE, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether no other scope's jobs have this tag: it is a worker's, and does not lie too deep.
+fn is_of_one_scope(tag: u16) -> bool {
+    tag != 0 && tag & OPEN_SCOPES != OPEN_SCOPES
+}
+
 /// The bits of [`Seat::blocked`] that say on what the worker depends; 0 if it is not blocked. The others count.
 const KIND: u32 = 7;
 
@@ -310,7 +327,7 @@ impl Seat {
             2 => Some(DependsOn::Job(waits_for)),
             3 => Some(DependsOn::AllOf(waits_for)),
             4 => Some(DependsOn::AnyOf(waits_for)),
-            5 => Some(DependsOn::Scope),
+            5 if is_of_one_scope(waits_for) => Some(DependsOn::Scope(waits_for)),
             _ => None,
         };
         (depends_on, word / (KIND + 1))
@@ -350,7 +367,7 @@ impl<'p> Seated<'p> {
             DependsOn::Job(slot) => (2, slot),
             DependsOn::AllOf(place) => (3, place),
             DependsOn::AnyOf(place) => (4, place),
-            DependsOn::Scope => (5, 0),
+            DependsOn::Scope(tag) => (5, tag),
         };
         self.pool.set_has_blocked();
         let blocked = &self.seat.blocked;
@@ -360,6 +377,20 @@ impl<'p> Seated<'p> {
         // Release: pairs with the Acquire of `Seat::depends_on`.
         blocked.store(times | kind, Ordering::Release);
         IsBlocked(self.seat)
+    }
+
+    /// The worker opens a scope, until what is returned is dropped. With it the tag of the scope's jobs: the worker's
+    /// number plus one, and how many scopes of its are open around this one. All that lie too deep have the same.
+    pub(crate) fn open_scope(self) -> (OpenScope<'p>, u16) {
+        let flags = &self.seat.flags;
+        // Relaxed: only this context counts them.
+        let open = flags.load(Ordering::Relaxed) & OPEN_SCOPES;
+        let counted = open != OPEN_SCOPES;
+        if counted {
+            flags.fetch_add(ONE_SCOPE, Ordering::Relaxed);
+        }
+        let tag = open | (self.number + 1);
+        (OpenScope(counted.then_some(self.seat)), tag)
     }
 
     /// Says that the worker is going to sleep. The caller looks at the queue after this.

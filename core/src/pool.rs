@@ -23,7 +23,7 @@ use crate::{
     port::Port,
     queue::{Cell, Lane, Queue},
     slot::{Header, SlotRef},
-    state::{DONE, PROMISED, QUEUED},
+    state::{DONE, PROMISED, QUEUED, RUNNER_BITS},
     sync::{
         AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom,
         fence,
@@ -133,6 +133,12 @@ pub(crate) const REMOTE: u16 = 1 << 2;
 /// The worker runs jobs in a context that may not block.
 pub(crate) const SLEEPLESS: u16 = 1 << 3;
 
+/// One scope that the worker has open; see [`Seated::open_scope`](crate::idle::Seated::open_scope). The number of a
+/// worker takes the bits below in a scope's tag.
+pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
+/// The bits that count them.
+pub(crate) const OPEN_SCOPES: u16 = !(ONE_SCOPE - 1);
+
 /// A worker's place in the pool.
 #[repr(C)]
 pub(crate) struct Seat {
@@ -143,9 +149,9 @@ pub(crate) struct Seat {
     pub(crate) context: AtomicUsize,
     /// On what the worker depends while it is blocked, and how often it has been; see [`Seat::depends_on`].
     pub(crate) blocked: AtomicU32,
-    /// The slot, or the waiter's place, that `blocked` speaks of.
+    /// The slot, the waiter's place, or the scope's tag that `blocked` speaks of.
     pub(crate) waits_for: AtomicU16,
-    /// `LENT`, `LOST`, `REMOTE` and `SLEEPLESS`.
+    /// `LENT`, `LOST`, `REMOTE` and `SLEEPLESS`; and how many scopes the worker has open.
     pub(crate) flags: AtomicU16,
     /// The worker, for jobs that block on it. Only the worker's own context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,

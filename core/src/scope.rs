@@ -22,6 +22,7 @@ use crate::{
     block::{Awaited, DependsOn},
     error::SubmitError,
     future::JobFuture,
+    idle::Seated,
     job::{BuildError, Closure, Job, LEAST, Spill, capacity},
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
     pool::Raw,
@@ -38,8 +39,8 @@ pub(crate) struct ScopeState {
     pending: AtomicUsize,
     /// Belongs to whoever brings the count to zero.
     waker: ManuallyDrop<Waker>,
-    /// The number plus one of the worker that has the scope; 0 if it is none.
-    owner: u16,
+    /// Of the scope's jobs; 0 if no worker has the scope. See [`Seated::open_scope`](crate::idle::Seated::open_scope).
+    tag: u16,
 }
 
 impl ScopeState {
@@ -185,7 +186,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
             unsafe { ScopeState::leave(state) };
         });
         let keep = |slot: SlotRef<'scope>, end: *mut u8| {
-            slot.set_depends(self.state.owner);
+            slot.set_depends(self.state.tag);
             // SAFETY: PAYLOAD_ALIGN bytes are kept here, which have room for a pointer and are aligned.
             unsafe { end.cast::<*const ScopeState>().write(state) };
         };
@@ -249,25 +250,30 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
     }
 
     fn depends_on(&self) -> DependsOn {
-        DependsOn::Scope
+        DependsOn::Scope(self.state.tag)
     }
 
     fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
-        let owner = usize::from(self.state.owner.checked_sub(1)?);
-        let is_own = |slot: SlotRef<'_>| {
+        let tag = self.state.tag;
+        if tag == 0 {
+            return None;
+        }
+        let may_be_own = |slot: SlotRef<'_>| {
             let state = slot.state.load();
-            state.has(SCOPED) && state.lacks(DONE | BUSY) && slot.scope_owner() == Some(owner)
+            state.has(SCOPED) && state.lacks(DONE | BUSY) && slot.scope_tag() == tag
         };
         self.pool.used_slots().find_map(|index| {
             let slot = self.pool.slot(index);
-            if !is_own(slot) {
+            if !may_be_own(slot) {
                 return None;
             }
             let begun = slot.state.begin_in_queue(runner)?;
-            if begun.has(SCOPED) && slot.scope_owner() == Some(owner) {
+            // SAFETY: a scoped job is in the slot, which the caller is BUSY with.
+            let scope = || unsafe { slot.scope_address(self.pool.dims().bytes) };
+            if begun.has(SCOPED) && ptr::eq(scope(), self.state) {
                 return Some((slot, begun));
             }
-            // Another's, which has just come into the slot.
+            // Another's, which has just come into the slot, or is of a scope that lies as deep.
             if slot.state.unbegin() {
                 self.pool.enqueue(index, begun.priority());
                 self.pool.wake_worker();
@@ -305,11 +311,11 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         let raw = self.raw;
         let waker = raw.own_waker();
         let may_block = waker.is_some();
-        let owner = raw.current_worker().map_or(0, |seat| seat.id().0 + 1);
+        let (_open, tag) = raw.current_worker().map(Seated::open_scope).unzip();
         let state = ScopeState {
             pending: AtomicUsize::new(1),
             waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),
-            owner,
+            tag: tag.unwrap_or(0),
         };
         // However the closure ends.
         let wait = Defer(|| {

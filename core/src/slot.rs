@@ -203,8 +203,8 @@ pub(crate) struct Header {
     pub(crate) callbacks: AtomicU16,
     /// The slot's own index. Written before the slot is used for the first time, and not again.
     index: AtomicU16,
-    /// Of a task: the slot plus one of the job that it awaits, or `SEVERAL`; of a job of a scope: the number plus
-    /// one of the worker that has the scope; 0 if there is none. For who looks for circles.
+    /// Of a task: the slot plus one of the job that it awaits, or `SEVERAL`; of a job of a scope: the scope's tag;
+    /// 0 if there is none. For who looks for circles, and who waits for the scope.
     depends: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
@@ -361,10 +361,9 @@ impl<'p> SlotRef<'p> {
         depends.checked_sub(1).filter(|_| depends != SEVERAL)
     }
 
-    /// The number of the worker that has the scope of the job in this slot.
-    pub(crate) fn scope_owner(self) -> Option<usize> {
-        let depends = self.header().depends.load(Ordering::Relaxed);
-        depends.checked_sub(1).map(usize::from)
+    /// The tag of the scope of the job in this slot, if it has one.
+    pub(crate) fn scope_tag(self) -> u16 {
+        self.header().depends.load(Ordering::Relaxed)
     }
 
     /// The number of the place to which the set reports of which this slot's job, which waits to end, is a

@@ -165,6 +165,98 @@ fn a_job_that_waits_for_all_of_a_set_with_itself_is_told() {
     assert_eq!(worker.join().unwrap(), Ok(()));
 }
 
+/// Else the second job of the outer scope could run inside of the first, which may hold what it needs.
+#[test]
+fn a_wait_for_a_scope_inside_of_another_runs_its_own_jobs_and_no_other() {
+    static POOL: Pool = Pool::new();
+    POOL.install(&HostPort);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let inside = Arc::clone(&seen);
+    let job = POOL.submit(move || {
+        let note = |what| inside.lock().unwrap().push(what);
+        POOL.scope(|outer| {
+            let first = || {
+                note("first begins");
+                POOL.scope(|inner| drop(inner.submit(|| note("its own")).unwrap()));
+                note("first ends");
+            };
+            drop(outer.submit(first).unwrap());
+            drop(outer.submit(|| note("second")).unwrap());
+        });
+    });
+    POOL.run_pending(1);
+    job.unwrap().result().unwrap();
+    let expected = ["first begins", "its own", "first ends", "second"];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[test]
+fn scopes_that_lie_ever_so_deep_run_their_own_jobs_and_no_other() {
+    const DEPTH: usize = 80;
+    type Deep = StaticPool<{ 2 * DEPTH + 1 }, 64>;
+    static POOL: Deep = Deep::new();
+    /// Opens a scope whose first job does the same at the next depth.
+    fn nest(depth: usize, ended: &Mutex<Vec<usize>>) {
+        if depth == DEPTH {
+            return;
+        }
+        POOL.scope(|scope| {
+            let first = move || nest(depth + 1, ended);
+            drop(scope.submit(first).unwrap());
+            let second = move || ended.lock().unwrap().push(depth);
+            drop(scope.submit(second).unwrap());
+        });
+    }
+    POOL.install(&HostPort);
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let inside = Arc::clone(&ended);
+    let job = POOL.submit(move || nest(0, &inside)).unwrap();
+    POOL.run_pending(1);
+    job.result().unwrap();
+    let innermost_first: Vec<usize> = (0..DEPTH).rev().collect();
+    assert_eq!(*ended.lock().unwrap(), innermost_first);
+}
+
+/// The outer scope's job runs on the worker that waits for the inner one's, which somebody else has begun.
+#[test]
+fn who_waits_for_a_job_with_a_scope_inside_of_a_scope_is_told_of_no_circle() {
+    static POOL: Pool = Pool::new();
+    let (outer_began, inner_began, release) = (Gate::new(), Gate::new(), Gate::new());
+    let gates = [&outer_began, &inner_began, &release].map(Gate::clone);
+    let awaited = POOL
+        .submit(move || {
+            let [outer_began, inner_began, release] = gates;
+            POOL.scope(|outer| {
+                let in_outer = || {
+                    outer_began.open();
+                    POOL.scope(|inner| {
+                        let in_inner = || {
+                            inner_began.open();
+                            release.wait();
+                        };
+                        drop(inner.submit(in_inner).unwrap());
+                        inner_began.wait();
+                    });
+                };
+                drop(outer.submit(in_outer).unwrap());
+            });
+        })
+        .unwrap();
+    let asleep = [(); 3].map(|()| Gate::new());
+    let mut workers = vec![start(&POOL, &asleep[0], &open_gate())];
+    outer_began.wait();
+    workers.push(start(&POOL, &asleep[1], &open_gate()));
+    asleep[0].wait();
+    let job = POOL.submit(move || awaited.result()).unwrap();
+    workers.push(start(&POOL, &asleep[2], &open_gate()));
+    asleep[2].wait();
+    release.open();
+    assert!(matches!(job.result(), Ok(Ok(()))));
+    POOL.shutdown(true, false).unwrap();
+    let ends: Vec<_> = workers.into_iter().map(JoinHandle::join).collect();
+    assert!(ends.iter().all(|end| matches!(end, Ok(Ok(())))));
+}
+
 /// Of two wake-ups, for its own end and for a job, a wait takes the first, and the other worker the
 /// second.
 #[test]
