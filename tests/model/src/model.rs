@@ -20,18 +20,21 @@ pub enum Refusal {
     NoSuchPriority,
 }
 
-/// What became of the head of the queues.
+/// What became of the head of the queues, or of a job that somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
     /// It is running.
     Started(Job),
-    /// It had ended before: its index only left the queue.
+    /// It had ended before, or who waits for it has begun it: its index only left the queue.
     Skipped(Job),
     /// The pool's end was declared while the task was on its way back to the queue: it is dropped.
     Dropped(Job, End),
     /// The queues are empty.
     None,
 }
+
+/// How many ended jobs a submit, or a callback that is added, takes off the queues if no slot is free.
+const A_FEW: usize = 8;
 
 /// What became of a task that had to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,10 +96,12 @@ impl Model {
         self.jobs.values().map(Record::slots).sum()
     }
 
-    /// How many jobs are queued or running: what `PoolRef::unfinished` says.
+    /// How many jobs are queued or running, promises left out: what `PoolRef::unfinished` says.
     pub fn unfinished(&self) -> usize {
         let unfinished = |record: &&Record| {
-            record.end().is_none() && (record.queued || record.status != Status::Suspended)
+            record.end().is_none()
+                && !record.promised
+                && (record.queued || record.status != Status::Suspended)
         };
         self.jobs.values().filter(unfinished).count()
     }
@@ -164,20 +169,28 @@ impl Model {
         }
     }
 
-    /// Whether a slot can be had: if none is free, ended jobs at the head of the queues give theirs.
+    /// Whether who waits for a slot gets one: if none is free, ended jobs at the head of the queues give theirs.
     pub fn has_room(&mut self) -> bool {
+        self.makes_room(usize::MAX)
+    }
+
+    /// Whether a slot can be had: if none is free, so many ended jobs at most give theirs.
+    fn makes_room(&mut self, most: usize) -> bool {
         if self.free_slots() == 0 {
-            self.reap();
+            self.reap(most);
         }
         self.free_slots() > 0
     }
 
-    /// Takes ended jobs off the heads of the queues.
-    fn reap(&mut self) {
+    /// Takes ended jobs off the heads of the queues, so many at most.
+    fn reap(&mut self, most: usize) {
+        let mut left = most;
         for priority in 0..self.lanes.len() {
-            while let Some(&job) = self.lanes[priority].front()
+            while left > 0
+                && let Some(&job) = self.lanes[priority].front()
                 && self.record(job).end().is_some()
             {
+                left -= 1;
                 self.lanes[priority].pop_front();
                 self.leave_queue(job);
             }
@@ -186,6 +199,12 @@ impl Model {
 
     pub(crate) fn leave_queue(&mut self, job: Job) {
         self.record_mut(job).queued = false;
+        self.release(job);
+    }
+
+    /// A worker that was declared lost comes back from the job.
+    fn come_back(&mut self, job: Job) {
+        self.record_mut(job).lost = false;
         self.release(job);
     }
 
@@ -202,7 +221,7 @@ impl Model {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
-        if !self.has_room() {
+        if !self.makes_room(A_FEW) {
             return Err(Refusal::Full);
         }
         Ok(())
@@ -219,7 +238,11 @@ impl Model {
     /// Makes a promise.
     pub fn promise(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
         self.accept(priority)?;
-        self.jobs.insert(job, Record::new(priority));
+        let record = Record {
+            promised: true,
+            ..Record::new(priority)
+        };
+        self.jobs.insert(job, record);
         Ok(())
     }
 
@@ -240,13 +263,34 @@ impl Model {
         let Some(job) = self.lanes.iter_mut().rev().find_map(VecDeque::pop_front) else {
             return Next::None;
         };
-        let over = self.end_of_pool();
         let record = self.record_mut(job);
         record.queued = false;
-        if record.end().is_some() {
+        if !record.is_claimable() {
             self.release(job);
             return Next::Skipped(job);
         }
+        self.begin_as(job, worker)
+    }
+
+    /// Whether who waits for the job may begin it.
+    pub fn is_beginnable(&self, job: Job) -> bool {
+        self.jobs.get(&job).is_some_and(Record::is_beginnable)
+    }
+
+    /// A worker that waits for the job begins it. Its index stays in the queue, and the slot is taken until
+    /// somebody has taken it out there.
+    ///
+    /// # Panics
+    ///
+    /// If somebody has begun the job, or nobody is to.
+    pub fn begin_awaited(&mut self, job: Job, worker: Option<Worker>) -> Next {
+        assert!(self.record(job).is_beginnable(), "{job:?} is begun twice");
+        self.begin_as(job, worker)
+    }
+
+    fn begin_as(&mut self, job: Job, worker: Option<Worker>) -> Next {
+        let over = self.end_of_pool();
+        let record = self.record_mut(job);
         record.notified = false;
         record.status = Status::Running(worker);
         match over {
@@ -266,7 +310,7 @@ impl Model {
             self.end(job, end);
         } else {
             self.unobserved += usize::from(end == End::Panicked);
-            self.leave_queue(job);
+            self.come_back(job);
         }
         in_time
     }
@@ -277,7 +321,7 @@ impl Model {
         let record = self.record_mut(job);
         let priority = record.priority;
         if record.end().is_some() {
-            self.leave_queue(job);
+            self.come_back(job);
             return Suspension::TooLate;
         }
         if record.cancel_requested {
@@ -285,7 +329,8 @@ impl Model {
             return Suspension::Dropped(End::Cancelled);
         }
         record.status = Status::Suspended;
-        let notified = std::mem::take(&mut record.notified);
+        // An index that is in the queue still stands for the wake-up.
+        let notified = std::mem::take(&mut record.notified) && !record.queued;
         if notified {
             record.queued = true;
             self.lanes[priority].push_back(job);
@@ -309,7 +354,7 @@ impl Model {
                 let priority = record.priority;
                 self.lanes[priority].push_back(job);
                 if self.shut_down || self.broken {
-                    self.reap();
+                    self.reap(usize::MAX);
                 }
             }
             Status::Running(_) => record.notified = true,
@@ -348,7 +393,7 @@ impl Model {
         } else if let Some(late) = record.late.take_if(|it| it.taken.is_empty()) {
             // Its outcome is not the job's: nobody can ask for it.
             self.unobserved += usize::from(late.end == End::Panicked);
-            self.leave_queue(job);
+            self.come_back(job);
         }
     }
 
@@ -362,7 +407,7 @@ impl Model {
         if matches!(record.status, Status::Running(_)) {
             record.cancel_requested = true;
         }
-        record.state() == JobState::Cancelled
+        record.end() == Some(End::Cancelled)
     }
 
     /// Whether cancellation was asked for while it ran.
@@ -420,7 +465,7 @@ impl Model {
         if self.is_ready(job) {
             return Ok(false);
         }
-        if !self.has_room() {
+        if !self.makes_room(A_FEW) {
             return Err(Refusal::Full);
         }
         self.record_mut(job).callbacks.push_back(callback);
@@ -475,7 +520,7 @@ impl Model {
 
     /// The pool's end has come to all jobs.
     pub fn end_sweep(&mut self) {
-        self.reap();
+        self.reap(usize::MAX);
     }
 
     /// The worker is declared lost. False if `job` is nothing to it: another runs it, or none.
@@ -500,7 +545,7 @@ impl Model {
             assert!(!late.taken.is_empty(), "{worker:?} is in a callback");
             record.late = Some(late);
         }
-        record.queued = true;
+        record.lost = true;
         self.complete(job, End::Lost, None);
         true
     }
@@ -550,15 +595,82 @@ mod tests {
         assert_eq!(pool.add_callback(job, Callback(7)), Ok(true));
         assert_eq!(pool.start_next(None), Next::Started(job));
         assert!(pool.finish(job, End::Returned));
-        assert_eq!(
-            (pool.state(job), pool.take(job)),
-            (JobState::Finished, None)
-        );
+        assert_eq!((pool.state(job), pool.take(job)), (JobState::Running, None));
         assert_eq!(pool.begin_callback(job), Some((Callback(7), End::Returned)));
         pool.drop_handle(job);
         assert_eq!(pool.free_slots(), 0);
         pool.end_callback(job, false);
         assert_eq!(pool.free_slots(), 2);
+    }
+
+    #[test]
+    fn a_job_begun_by_who_waits_for_it_keeps_its_slot_until_its_index_is_out_of_the_queue() {
+        let mut pool = Model::new(2, 1);
+        let [first, awaited] = jobs();
+        pool.submit(first, 0).unwrap();
+        pool.submit(awaited, 0).unwrap();
+        assert_eq!(pool.begin_awaited(awaited, None), Next::Started(awaited));
+        assert!(!pool.is_beginnable(awaited));
+        pool.finish(awaited, End::Returned);
+        pool.drop_handle(awaited);
+        assert_eq!(pool.free_slots(), 0);
+        assert_eq!(pool.start_next(None), Next::Started(first));
+        assert_eq!(pool.start_next(None), Next::Skipped(awaited));
+        assert_eq!(pool.free_slots(), 1);
+    }
+
+    #[test]
+    fn the_index_of_a_job_that_runs_already_is_skipped() {
+        let mut pool = Model::new(1, 1);
+        let [awaited] = jobs();
+        pool.submit(awaited, 0).unwrap();
+        pool.begin_awaited(awaited, None);
+        assert_eq!(pool.start_next(None), Next::Skipped(awaited));
+        assert_eq!(pool.state(awaited), JobState::Running);
+        assert!(pool.finish(awaited, End::Returned));
+        pool.drop_handle(awaited);
+        assert_eq!(pool.free_slots(), 1);
+    }
+
+    #[test]
+    fn a_task_begun_by_who_waits_for_it_is_polled_again_when_its_index_comes_out_of_the_queue() {
+        let mut pool = Model::new(1, 1);
+        let [task] = jobs();
+        pool.submit(task, 0).unwrap();
+        pool.begin_awaited(task, None);
+        pool.wake(task);
+        assert_eq!(pool.suspend(task), Suspension::Suspended);
+        assert!(!pool.is_beginnable(task));
+        assert_eq!(pool.start_next(None), Next::Started(task));
+        assert_eq!(pool.suspend(task), Suspension::Suspended);
+        assert_eq!(pool.start_next(None), Next::None);
+    }
+
+    #[test]
+    fn nobody_begins_a_promise_and_it_is_no_unfinished_job() {
+        let mut pool = Model::new(1, 1);
+        let [promise] = jobs();
+        pool.promise(promise, 0).unwrap();
+        assert!(!pool.is_beginnable(promise));
+        assert_eq!(pool.unfinished(), 0);
+    }
+
+    #[test]
+    fn a_submit_takes_a_few_ended_jobs_off_the_queues_and_a_wait_for_room_all() {
+        for waits in [false, true] {
+            let mut pool = Model::new(20, 1);
+            for job in (0..20).map(Job) {
+                pool.submit(job, 0).unwrap();
+                pool.cancel(job);
+                pool.drop_handle(job);
+            }
+            if waits {
+                assert!(pool.has_room());
+            } else {
+                pool.submit(Job(20), 0).unwrap();
+            }
+            assert_eq!(pool.free_slots(), if waits { 20 } else { 7 });
+        }
     }
 
     #[test]
@@ -674,7 +786,7 @@ mod tests {
     fn a_lost_worker_takes_nothing_with_it_that_another_has_ended() {
         let (mut pool, job, _) = in_a_callback(End::Returned);
         assert!(!pool.lose(job, Worker(1)));
-        assert_eq!(pool.state(job), JobState::Finished);
+        assert_eq!(pool.end_of(job), Some(End::Returned));
     }
 
     #[test]

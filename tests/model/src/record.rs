@@ -24,7 +24,7 @@ pub enum End {
 pub enum JobState {
     /// Queued; or a task between two polls.
     Pending,
-    /// A worker is running it.
+    /// A worker is running it, or its callbacks.
     Running,
     /// It was cancelled.
     Cancelled,
@@ -58,8 +58,12 @@ pub(crate) struct Record {
     pub(crate) status: Status,
     /// A future refers to it.
     pub(crate) handle: bool,
-    /// Its index is in a queue; or a promise, or a lost worker, refers to it.
+    /// Its index is in a queue, where it may stay while the job runs, and after; or a promise refers to it.
     pub(crate) queued: bool,
+    /// Its worker was declared lost, and has not come back.
+    pub(crate) lost: bool,
+    /// Somebody keeps it as a promise: it is in no queue, and no worker begins it.
+    pub(crate) promised: bool,
     /// Cancellation was asked for while it ran.
     pub(crate) cancel_requested: bool,
     /// The task was woken while it was polled.
@@ -95,6 +99,8 @@ impl Record {
             status: Status::Pending,
             handle: true,
             queued: true,
+            lost: false,
+            promised: false,
             cancel_requested: false,
             notified: false,
             taken: false,
@@ -119,6 +125,11 @@ impl Record {
 
     pub(crate) fn is_claimable(&self) -> bool {
         matches!(self.status, Status::Pending | Status::Suspended)
+    }
+
+    /// Whether who waits for it may begin it: it is queued, and nobody has.
+    pub(crate) fn is_beginnable(&self) -> bool {
+        self.status == Status::Pending && self.queued && !self.promised
     }
 
     /// How many slots it takes, with its callbacks.
@@ -161,6 +172,7 @@ impl Record {
         match self.status {
             Status::Pending | Status::Suspended => JobState::Pending,
             Status::Running(_) => JobState::Running,
+            Status::Ended(_) if self.completer.is_some() => JobState::Running,
             Status::Ended(End::Cancelled) => JobState::Cancelled,
             Status::Ended(_) => JobState::Finished,
         }
@@ -168,6 +180,6 @@ impl Record {
 
     /// Nobody refers to it any more.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.ready().is_some() && !self.handle && !self.queued
+        self.ready().is_some() && !self.handle && !self.queued && !self.lost
     }
 }

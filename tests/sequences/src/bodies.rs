@@ -29,8 +29,10 @@ pub(crate) fn job_begins(job: Job) {
             match world.next() {
                 Next::Started(started) => {
                     assert_eq!(started, job, "the order of jobs");
-                    // A caller whose worker was lost has become another.
-                    world.frame().lost = false;
+                    // A caller whose worker was lost has become another, who is in no job.
+                    let frame = world.frame();
+                    frame.in_job &= !frame.lost;
+                    frame.lost = false;
                     break;
                 }
                 Next::None => panic!("{job:?} ran, and was not queued"),

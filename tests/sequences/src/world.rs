@@ -10,6 +10,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -19,7 +20,7 @@ use std::{
 };
 
 use corepool::{BrokenReason, JobFuture, PoolRef, Promise, WorkerId};
-use corepool_model::{Callback, End as Ended, Job, Model, Next, Worker};
+use corepool_model::{Callback, End as Ended, Job, JobState, Model, Next, Worker};
 
 use crate::{call::Shape, pool::BYTES, values::Value};
 
@@ -63,17 +64,25 @@ pub(crate) struct World {
 pub(crate) struct Frame {
     /// How many indices it took out of the queue.
     pub(crate) taken: usize,
+    /// A job makes the call: it begins what it waits for, if nobody has, and then the oldest queued job, since no
+    /// other worker is there. Else the caller runs the queue in order.
+    pub(crate) in_job: bool,
+    /// The jobs that it waits for, in the order in which it begins them.
+    pub(crate) awaits: Vec<Job>,
     /// What it does, step by step, before it runs jobs.
     pub(crate) sweep: VecDeque<Sweep>,
-    /// It looks for room before each job.
-    pub(crate) for_room: bool,
+    /// When it is over, for a call that waits: it looks before each step.
+    pub(crate) over: Option<Over>,
     /// The call waits for the pool's end: before each look it takes ended jobs off the heads of the queues.
     pub(crate) for_end: bool,
-    /// It waits without a time limit.
+    /// It waits for the one job without a time limit.
     pub(crate) endless: bool,
     /// Its worker was declared lost.
     pub(crate) lost: bool,
 }
+
+/// Whether a wait is over. It may take ended jobs off the heads of the queues.
+pub(crate) type Over = Rc<dyn Fn(&mut Model) -> bool>;
 
 /// One step of a shutdown, a break or a worker's loss.
 #[derive(Clone, Copy)]
@@ -234,29 +243,67 @@ impl World {
         jobs.into_iter()
     }
 
-    /// Takes the next index out of the queue.
+    /// Whether a call that is made here is made by a job. Jobs of a worker that was declared lost are nobody's.
+    pub(crate) fn is_in_job(&self) -> bool {
+        self.frames.iter().any(|frame| !frame.lost)
+    }
+
+    /// Begins the next job, or takes the next index out of the queue.
     pub(crate) fn next(&mut self) -> Next {
-        if self.frame().for_room {
-            self.model.has_room();
-        }
+        assert!(!self.is_over(), "who waits no longer runs nothing");
+        assert!(!self.is_stuck(), "who waits in a circle runs nothing");
         if self.frame().for_end {
             self.model.end_sweep();
         }
         let worker = self.worker.map(|(worker, _)| worker);
-        let next = self.model.start_next(worker);
-        if next != Next::None {
-            self.frame().taken += 1;
-        }
+        let next = if let Some(awaited) = self.awaited() {
+            self.model.begin_awaited(awaited, worker)
+        } else {
+            let next = self.model.start_next(worker);
+            if next != Next::None {
+                self.frame().taken += 1;
+            }
+            next
+        };
         if let Next::Dropped(job, _) = next {
             self.note(job);
         }
         next
     }
 
-    /// The pool went on until `over` held or nothing was left to run: so does the model.
-    pub(crate) fn catch_up(&mut self, over: impl Fn(&mut Model) -> bool) {
+    /// The frame whose caller is a job still: its worker was not declared lost.
+    fn waiting_job(&self) -> Option<&Frame> {
+        let frame = self.frames.last()?;
+        (frame.in_job && !frame.lost).then_some(frame)
+    }
+
+    /// The job that the call begins next, since it waits for it.
+    fn awaited(&self) -> Option<Job> {
+        let awaits = self.waiting_job()?.awaits.iter();
+        awaits.copied().find(|&job| self.model.is_beginnable(job))
+    }
+
+    /// Whether the call waits without a time limit for a job below it on the stack.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.waiting_job().is_some_and(|frame| {
+            let mut awaits = frame.awaits.iter();
+            frame.endless
+                && awaits.any(|&job| {
+                    self.model.end_of(job).is_none() && self.model.state(job) == JobState::Running
+                })
+        })
+    }
+
+    /// Whether the call waits, and what it waits for has come.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let over = self.frame().over.clone();
+        over.is_some_and(|over| over(&mut self.model))
+    }
+
+    /// The pool went on until the wait was over, or nothing was left to run: so does the model.
+    pub(crate) fn catch_up(&mut self) {
         while self.sweep() {}
-        while !over(&mut self.model) {
+        while !self.is_over() && !self.is_stuck() {
             match self.next() {
                 Next::Started(job) => panic!("{job:?} was not run"),
                 Next::None => break,
@@ -273,7 +320,8 @@ pub(crate) fn framed<R>(
     after: impl FnOnce(&mut World, &R),
 ) -> R {
     let pool = world(|world| {
-        world.frames.push(frame);
+        let in_job = world.is_in_job();
+        world.frames.push(Frame { in_job, ..frame });
         world.pool
     });
     let result = call(pool);

@@ -71,7 +71,7 @@ pub(crate) fn end_pool(end: End) {
             // Jobs of a worker that was declared lost, be it in the sweep, are nobody's.
             in_job = world.frames.iter().rev().skip(1).any(|frame| !frame.lost);
             if waits && !in_job {
-                world.catch_up(|_| false);
+                world.catch_up();
                 // Jobs that have ended in the queue keep nobody.
                 world.model.end_sweep();
                 queued = world.model.has_queued();

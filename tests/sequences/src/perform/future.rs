@@ -1,8 +1,10 @@
 //! Calls on one future.
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll as Polled, Waker},
 };
@@ -50,7 +52,7 @@ pub(crate) fn look(job: Job, future: &Handle) {
             corepool::JobState::Finished => JobState::Finished,
         };
         assert_eq!(state, model.state(job), "the state of {job:?}");
-        assert_eq!(future.done(), model.end_of(job).is_some());
+        assert_eq!(future.done(), model.is_ready(job));
         assert_eq!(future.running(), state == JobState::Running);
         assert_eq!(future.cancelled(), state == JobState::Cancelled);
         assert_eq!(future.cancel_requested(), model.cancel_requested(job));
@@ -96,18 +98,21 @@ pub(crate) fn block(job: Job, mut future: Handle, how: Blocking) {
     let endless = matches!(how, Blocking::Result | Blocking::Error);
     let frame = Frame {
         endless,
+        awaits: vec![job],
+        over: Some(Rc::new(move |model| model.is_ready(job))),
         ..Frame::default()
     };
     let timeout = timeout();
-    let go_on = |world: &mut World| world.catch_up(|model| model.is_ready(job));
+    let stuck = Cell::new(false);
+    let go_on = |world: &mut World| {
+        world.catch_up();
+        stuck.set(world.is_stuck());
+    };
     let is_ready = || world(|world| world.model.is_ready(job));
     // How a call ends that waits for a job that is not ready.
     let check_blocked = |error: &JobError| match error {
         JobError::TimedOut => assert!(!endless),
-        JobError::WouldDeadlock => {
-            let running = world(|world| world.model.state(job) == JobState::Running);
-            assert!(endless && running, "{job:?} waits for nobody");
-        }
+        JobError::WouldDeadlock => assert!(stuck.get(), "{job:?} waits for nobody"),
         error => panic!("{job:?} is not ready, but {error}"),
     };
     match how {

@@ -1,5 +1,7 @@
 //! Calls on several jobs at once: sets of futures, and scopes.
 
+use std::rc::Rc;
+
 use corepool::{FutureSet, ReturnWhen, as_completed, wait};
 use corepool_model::{End as Ended, Job, Model};
 
@@ -19,7 +21,9 @@ pub(crate) fn wait_on(bits: u8, when: u8) {
         1 => ReturnWhen::FirstException,
         _ => ReturnWhen::AllCompleted,
     };
-    let over = |model: &mut Model| {
+    let members = jobs.clone();
+    let over = move |model: &mut Model| {
+        let jobs = &members;
         let all = jobs.iter().all(|&job| model.is_ready(job));
         let failed = |&job: &Job| {
             let end = model.end_of(job);
@@ -34,10 +38,15 @@ pub(crate) fn wait_on(bits: u8, when: u8) {
         }
     };
     let timeout = Some(timeout());
+    let frame = Frame {
+        awaits: jobs.clone(),
+        over: Some(Rc::new(over)),
+        ..Frame::default()
+    };
     let waited = framed(
-        Frame::default(),
+        frame,
         |_| wait(&mut futures, timeout, when).map(|waited| waited.done.len()),
-        |world, _| world.catch_up(over),
+        |world, _| world.catch_up(),
     );
     let done = waited.expect("there are enough places for waiters, and a clock");
     world(|world| {
@@ -70,13 +79,16 @@ pub(crate) fn iterate(bits: u8, asked: u8) {
     });
     let mut completed = as_completed(futures, Some(timeout()));
     for _ in 0..asked {
-        let over =
-            |model: &mut Model| left.is_empty() || left.iter().any(|&job| model.is_ready(job));
-        let next = framed(
-            Frame::default(),
-            |_| completed.next(),
-            |world, _| world.catch_up(over),
-        );
+        let members = left.clone();
+        let over = move |model: &mut Model| {
+            members.is_empty() || members.iter().any(|&job| model.is_ready(job))
+        };
+        let frame = Frame {
+            awaits: left.clone(),
+            over: Some(Rc::new(over)),
+            ..Frame::default()
+        };
+        let next = framed(frame, |_| completed.next(), |world, _| world.catch_up());
         let expected = world(|world| {
             let since = world.ready[since..].iter();
             ready
@@ -122,9 +134,16 @@ pub(crate) fn scope(bodies: &[Body]) {
         let names: Vec<Job> = bodies.iter().map(|_| Job(world.name())).collect();
         (world.pool, names)
     });
+    let ended = |model: &Model, job| !model.contains(job) || model.end_of(job).is_some();
     let mut submitted = Vec::new();
     let mut ran: Vec<Option<Value>> = jobs.iter().map(|_| None).collect();
-    world(|world| world.frames.push(Frame::default()));
+    world(|world| {
+        let in_job = world.is_in_job();
+        world.frames.push(Frame {
+            in_job,
+            ..Frame::default()
+        });
+    });
     pool.scope(|scope| {
         for ((body, &job), place) in bodies.iter().zip(&jobs).zip(&mut ran) {
             let expected = world(|world| world.model.submit(job, 0));
@@ -143,10 +162,17 @@ pub(crate) fn scope(bodies: &[Body]) {
                 (future, expected) => panic!("{job:?}: {future:?}, but {expected:?}"),
             }
         }
+        // It begins them in the order of their slots.
+        world(|world| {
+            let own = world.by_slot().filter(|job| submitted.contains(job));
+            world.frame().awaits = own.collect();
+            let members = submitted.clone();
+            let over = move |model: &mut Model| members.iter().all(|&job| ended(model, job));
+            world.frame().over = Some(Rc::new(over));
+        });
     });
     world(|world| {
-        let ended = |model: &Model, job| !model.contains(job) || model.end_of(job).is_some();
-        world.catch_up(|model| submitted.iter().all(|&job| ended(model, job)));
+        world.catch_up();
         assert!(
             submitted.iter().all(|&job| ended(&world.model, job)),
             "the scope is over"

@@ -1,6 +1,6 @@
 //! `map`, which submits as it goes.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, rc::Rc};
 
 use corepool::{JobError, MapOptions};
 use corepool_model::{Job, Model, Refusal};
@@ -67,15 +67,14 @@ pub(crate) fn map(count: u8, window: u8, asked: u8) {
             break;
         };
         world(|world| mapped.fill(&mut world.model));
-        let next = framed(
-            Frame::default(),
-            |_| results.next(),
-            |world, _| {
-                if let Ok(job) = first {
-                    world.catch_up(|model| model.is_ready(job));
-                }
-            },
-        );
+        let frame = Frame {
+            awaits: first.iter().copied().collect(),
+            over: Some(Rc::new(move |model| {
+                first.is_err() || first.is_ok_and(|job| model.is_ready(job))
+            })),
+            ..Frame::default()
+        };
+        let next = framed(frame, |_| results.next(), |world, _| world.catch_up());
         match (next.expect("a job is in flight"), first) {
             (Err(JobError::ShutDown), Err(Refusal::ShutDown)) => {}
             (Err(JobError::Broken(reason)), Err(Refusal::Broken)) => {

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll as Polled, Waker},
 };
 
@@ -68,8 +69,9 @@ pub(crate) fn submit(priority: u8, kind: Kind, body: &Body) {
 
 /// A submit that runs jobs until there is room, the pool takes no more, or nothing is left to run.
 fn submit_waiting(job: Job, priority: usize, body: &Body) {
+    let is_over = |model: &mut Model| model.has_room() || model.refusal().is_some();
     let frame = Frame {
-        for_room: true,
+        over: Some(Rc::new(is_over)),
         ..Frame::default()
     };
     let mut expected = world(|world| world.model.submit(job, priority));
@@ -84,9 +86,8 @@ fn submit_waiting(job: Job, priority: usize, body: &Body) {
         },
         |world, _| {
             while must_wait && expected == Err(Refusal::Full) {
-                let is_over = |model: &mut Model| model.has_room() || model.refusal().is_some();
-                world.catch_up(is_over);
-                if !is_over(&mut world.model) {
+                world.catch_up();
+                if !world.is_over() {
                     break;
                 }
                 expected = world.model.submit(job, priority);
