@@ -93,8 +93,8 @@ impl<'p> Raw<'p> {
             Err(InitError::PANICKED)
         });
         if let Err(error) = started {
+            let _broken = Defer(|| self.break_with(BrokenReason::Initializer(error)));
             warning!("worker {} could not start", seat.id().0);
-            self.break_with(BrokenReason::Initializer(error));
         }
         work(seat);
         let lost = seat.is_lost();
@@ -261,17 +261,22 @@ impl<'p> Raw<'p> {
         };
         // Others may have stayed for a task of its.
         let _told = Defer(|| self.wake_all_at_the_end());
-        warning!("worker {} lost", worker.0);
-        // If a callback unwinds, the other jobs still end.
-        each(self.used_slots(), |index| {
-            let slot = self.slot(index);
-            if slot.state.lose(worker.0 + 1) {
-                let outcome = Outcome::WorkerLost;
-                trace!("job {} ends: {:?}", slot.index(), outcome);
-                // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
-                unsafe { self.settle(slot, outcome, true) };
-            }
+        // If a callback or the logger unwinds, the other jobs still end.
+        let ended = Defer(|| {
+            each(self.used_slots(), |index| {
+                let slot = self.slot(index);
+                if slot.state.lose(worker.0 + 1) {
+                    let outcome = Outcome::WorkerLost;
+                    let _settled = Defer(|| {
+                        // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+                        unsafe { self.settle(slot, outcome, true) };
+                    });
+                    trace!("job {} ends: {:?}", slot.index(), outcome);
+                }
+            });
         });
+        warning!("worker {} lost", worker.0);
+        drop(ended);
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));
         } else if self.has_queued() {

@@ -151,18 +151,18 @@ impl<'p> Raw<'p> {
     pub(crate) fn run_begun(self, slot: SlotRef<'p>, begun: Snapshot, worker: Option<&dyn Worker>) {
         // SAFETY: `begin` made the caller BUSY with the slot.
         let (vtable, value) = unsafe { (slot.vtable(), slot.payload()) };
+        let unwound = Defer(|| {
+            // SAFETY: BUSY with the slot, which holds a job, and is empty then.
+            unsafe {
+                self.drop_job(slot);
+                self.end_panicked(slot, Panic::unknown());
+            }
+        });
         trace!("job {} starts", slot.index());
         if let Some(worker) = worker {
-            let unwound = Defer(|| {
-                // SAFETY: BUSY with the slot, which holds a job, and is empty then.
-                unsafe {
-                    self.drop_job(slot);
-                    self.end_panicked(slot, Panic::unknown());
-                }
-            });
             worker.on_job_start(JobId(slot.index()));
-            mem::forget(unwound);
         }
+        mem::forget(unwound);
         let progress = Cell::new(Progress::NotBegun);
         // The net itself may unwind, too.
         let unwound = Defer(|| self.end_step(slot, begun, progress.get(), Panic::unknown()));
@@ -248,9 +248,11 @@ impl<'p> Raw<'p> {
     pub(crate) fn end_unrun(self, slot: SlotRef<'p>, outcome: Outcome) {
         // Whether or not the job's destructor unwinds.
         let _publish = Defer(|| {
+            let _settled = Defer(|| {
+                // SAFETY: BUSY, and has not published.
+                unsafe { self.settle(slot, outcome, false) };
+            });
             trace!("job {} ends: {:?}", slot.index(), outcome);
-            // SAFETY: BUSY, and has not published.
-            unsafe { self.settle(slot, outcome, false) };
         });
         // SAFETY: the caller is BUSY with the slot, which holds a job.
         unsafe { self.drop_job(slot) };
@@ -324,12 +326,15 @@ impl<'p> Raw<'p> {
     /// Publishes the outcome of the job that the caller is `BUSY` with, and tells who waits.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn complete(self, slot: SlotRef<'p>, outcome: Outcome) {
+        // Even if the logger unwinds.
+        let _published = Defer(|| {
+            if !slot.state.publish(outcome) {
+                // SAFETY: BUSY, and has not published.
+                unsafe { self.settle(slot, outcome, false) };
+            }
+        });
         // Before others can see it, and the slot's next job can begin.
         trace!("job {} ends: {:?}", slot.index(), outcome);
-        if !slot.state.publish(outcome) {
-            // SAFETY: BUSY, and has not published.
-            unsafe { self.settle(slot, outcome, false) };
-        }
     }
 
     /// The end of a job for more than a handle: outcome, callbacks, waiter, orphaned payload, and at last
@@ -527,27 +532,34 @@ impl Settling<'_> {
                 Settle::Left => self.over = true,
                 Settle::Unclaimed | Settle::TakenOver => {
                     self.over = true;
-                    let mut party = BUSY;
-                    if next == Settle::TakenOver {
-                        trace!("job {} is too late", slot.index());
-                        party = LOST;
+                    let is_late = next == Settle::TakenOver;
+                    if is_late {
                         // Whoever declared the worker lost has told the scope.
                         self.scope = None;
                     }
-                    let _free = Defer(|| pool.leave_slot(slot, party));
-                    // SAFETY: there is no handle; or the outcome is `WorkerLost`, which has no payload,
-                    // so what is there is still the worker's.
-                    unsafe { pool.drop_payload(slot, self.outcome) };
+                    let _free = Defer(|| pool.leave_slot(slot, if is_late { LOST } else { BUSY }));
+                    let _dropped = Defer(|| {
+                        // SAFETY: there is no handle; or the outcome is `WorkerLost`, which has no payload,
+                        // so what is there is still the worker's.
+                        unsafe { pool.drop_payload(slot, self.outcome) };
+                    });
+                    if is_late {
+                        trace!("job {} is too late", slot.index());
+                    }
                 }
             }
         }
         if let Some(waiter) = self.waiter.take() {
-            // SAFETY: collected by this completer, and taken here alone.
-            unsafe { waiter.tell(pool) };
+            pool.guarded(&mut || {
+                // SAFETY: collected by this completer, and taken here alone.
+                unsafe { waiter.tell(pool) };
+            });
         }
         if let Some(scope) = self.scope.take() {
-            // SAFETY: the scope waits for this call, once for each of its jobs.
-            unsafe { scope.leave() };
+            pool.guarded(&mut || {
+                // SAFETY: the scope waits for this call, once for each of its jobs.
+                unsafe { scope.leave() };
+            });
         }
     }
 }
