@@ -195,7 +195,7 @@ impl<'p> Raw<'p> {
         self.guarded(&mut || is_free = seat.bell.ring());
         if is_free {
             // Its place could not be taken when it left.
-            self.tell_of_leaving();
+            self.ring_waiters(LEAVING);
         }
     }
 

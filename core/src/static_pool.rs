@@ -691,7 +691,7 @@ const _: () = {
     assert!(StaticPool::<1, 16>::bytes_per_slot() == 44);
     assert!(StaticPool::<1, 256>::bytes_per_slot() == 284);
     assert!(size_of::<Lane>() == 8);
-    assert!(size_of::<Seat>() == 32);
+    assert!(size_of::<Seat>() == 36);
     assert!(size_of::<Waiter>() == 16);
     assert!(size_of::<StaticPool<16, 64>>() == 1848);
 };
