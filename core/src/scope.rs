@@ -319,10 +319,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         };
         // However the closure ends.
         let wait = Defer(|| {
+            // If all jobs have ended, it is `wait` all the same that sees what they did.
             // SAFETY: this is the scope's frame; for the closure, once.
-            if let Some(waker) = unsafe { ScopeState::count_out(&raw const state) } {
-                return drop(waker);
-            }
+            let _unused = unsafe { ScopeState::count_out(&raw const state) };
             // A job that is run here meanwhile may unwind, if no port catches it. The frame must
             // not go before the others' end all the same.
             let _others = Defer(|| {
