@@ -12,7 +12,7 @@ use std::{
 use super::{
     LENDING, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port,
 };
-use crate::{JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError};
+use crate::{JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError, state::DONE};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
 
@@ -262,11 +262,13 @@ fn a_worker_is_told_of_the_last_task_that_a_caller_ends() {
 /// its end. `begun`: it polls the task by then, which so ends; if not, it does so when it comes back.
 fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
     explore(name, Some(2), move || {
-        with_pool(&MACHINE, |pool| {
+        with_pool_without_port(|pool| {
             let raw = pool.handle().raw;
-            let task = task(pool, 1);
             // SAFETY: left below.
             let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            // Now, so that this context is not that worker's, and can be the other's.
+            pool.install(&MACHINE);
+            let task = task(pool, 1);
             let slot = raw.slot(raw.dequeue().unwrap());
             let begin = move || raw.begin(slot, seat.id().0 + 1).unwrap();
             let polled = begun.then(begin);
@@ -279,7 +281,8 @@ fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
                 unsafe { seat.leave() };
             });
             pool.run(&Sleeper::new()).unwrap();
-            assert!(task.done());
+            // Who declares the worker lost may not have told of it yet.
+            assert!(slot.state.load().has(DONE));
             lost.join().unwrap();
             assert_eq!(task.result().is_err(), begun);
         });
