@@ -447,8 +447,12 @@ impl<'p> Seated<'p> {
         if !seat.bell.try_hold() {
             return None;
         }
+        let pool = self.pool;
         let hold = Defer(move || {
-            seat.bell.release();
+            if seat.bell.release() {
+                // Its place could not be taken when it left.
+                pool.tell_of_leaving();
+            }
         });
         // Relaxed: as in `leave`.
         let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);

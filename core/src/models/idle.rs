@@ -3,7 +3,7 @@
 use loom::{cell::UnsafeCell, sync::Arc};
 
 use super::{LENDING, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
-use crate::{Parker, SpinWorker, StaticPool};
+use crate::{SpinWorker, StaticPool};
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
@@ -94,28 +94,47 @@ fn one_seat_for_two_callers() {
     callers_lend_themselves::<1>("idle: 2 callers lend themselves, 1 seat", 1);
 }
 
-/// A caller leaves the only seat while somebody, late to ring it there, holds the seat's bell: the
-/// next caller comes again until it gets the seat.
+/// A caller leaves the only seat while somebody rings it there, and holds the seat's bell: the next caller
+/// is told when the seat is free.
 #[test]
 fn a_seat_that_is_rung_late() {
-    explore("idle: a caller's seat is left, and held", Some(2), || {
+    explore("idle: a caller's seat is left, and rung", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
             let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
-            assert!(seat.seat().bell.try_hold());
+            let ringer = spawn(move || raw.ring(seat.seat()));
             let next = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
             // SAFETY: joined above.
             unsafe { seat.leave() };
-            seat.seat().bell.release();
+            ringer.join().unwrap();
             next.join().unwrap();
         });
     });
 }
 
-/// The same, while somebody runs a job who has found no seat, and does not hide that the seat is free.
+/// The same, while somebody declares the caller lost.
+#[test]
+fn a_seat_that_is_lost_late() {
+    explore("idle: a caller's seat is left, and lost", Some(2), || {
+        with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            // SAFETY: left below.
+            let seat = unsafe { pool.handle().raw.join(&SpinWorker, true) }.unwrap();
+            let held = seat.lose().unwrap();
+            let next = spawn(move || {
+                assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
+            });
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+            drop(held);
+            next.join().unwrap();
+        });
+    });
+}
+
+/// The same as both, while somebody runs a job who has found no seat, and does not hide that the seat is free.
 #[test]
 fn a_seat_that_is_rung_late_and_a_caller_without_one() {
     explore(
@@ -126,14 +145,14 @@ fn a_seat_that_is_rung_late_and_a_caller_without_one() {
                 let raw = pool.handle().raw;
                 // SAFETY: left below.
                 let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
-                assert!(seat.seat().bell.try_hold());
+                let held = seat.lose().unwrap();
                 pool.submit_detached(|| ()).unwrap();
                 let job = pool.submit(|| 1).unwrap();
                 let unseated = spawn(move || raw.run_unseated(1));
                 let next = spawn(move || assert_eq!(job.result().unwrap(), 1));
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
-                seat.seat().bell.release();
+                drop(held);
                 unseated.join().unwrap();
                 next.join().unwrap();
             });
