@@ -170,6 +170,14 @@ impl<'p> Waiting<'p> {
     }
 }
 
+impl Raw<'_> {
+    /// For the place of a set that the caller only looks at. If it goes to sleep after, it needs no other place: there
+    /// may be none while a completer still holds the first.
+    fn waker_for_looks(self) -> Waker {
+        self.own_waker().unwrap_or(Waker::noop().clone())
+    }
+}
+
 /// Adds a done slot to its set's list of completions.
 fn push_completed<'p>(pool: Raw<'p>, member: Member, slot: SlotRef<'p>) {
     let Some(place) = pool.waiters().get(usize::from(member.waiter)) else {
@@ -312,7 +320,7 @@ impl<'p, T> AwaitedSet<'_, 'p, T> {
         }
     }
 
-    /// Takes a place for this waker, or for none, and has the futures report there.
+    /// Takes a place for this waker, and has the futures report there.
     fn register(&mut self, waker: &Waker) {
         for future in self.futures.iter_mut() {
             future.delist();
@@ -336,7 +344,10 @@ impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
         let is_told = |place: &Waiting<'p>| waker.is_none_or(|waker| place.is_for(waker));
         if !self.place.as_ref().is_some_and(is_told) {
-            self.register(waker.unwrap_or(Waker::noop()));
+            match waker {
+                Some(waker) => self.register(waker),
+                None => self.register(&self.pool.waker_for_looks()),
+            }
         }
         let Some(place) = &self.place else {
             self.refused = true;
@@ -558,7 +569,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         self.members.get_mut(usize::from(position))?.take()
     }
 
-    /// Has all members that have not reported yet report to `waker`, or to anybody.
+    /// Has all members that have not reported yet report to `waker`, or to the caller's own.
     fn report_to(&mut self, waker: Option<&Waker>) -> Result<(), WaitError> {
         let Some(pool) = self.pool else {
             return Ok(());
@@ -568,7 +579,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         {
             return Ok(());
         }
-        let waker = waker.unwrap_or(Waker::noop());
+        let waker = waker.map_or_else(|| pool.waker_for_looks(), Waker::clone);
         // A member of another pool would report to another place of that number.
         if !self
             .members
@@ -582,7 +593,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             member.delist();
         }
         self.place = None;
-        let place = Waiting::begin(pool, waker, 0).ok_or(WaitError::TooManyWaiters)?;
+        let place = Waiting::begin(pool, &waker, 0).ok_or(WaitError::TooManyWaiters)?;
         self.reported.clear();
         for (position, member) in self.members.iter_mut().enumerate() {
             if let Some(future) = member
