@@ -99,6 +99,7 @@ const CALLS: &[Call] = &[
     Call::same("PoolRef::free_slots", "what else looks"),
     Call::same("PoolRef::workers", "what else looks"),
     Call::same("PoolRef::max_workers", "what else looks"),
+    Call::same("PoolRef::workers_wanted", "what else looks"),
     Call::same("PoolRef::unfinished", "what else looks"),
     Call::same("PoolRef::idle_workers", "what else looks"),
     Call::same("PoolRef::broken_reason", "what else looks"),

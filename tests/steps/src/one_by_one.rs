@@ -6,7 +6,8 @@
 //! victim is stopped it may cost:
 //!
 //! * its own slots, and its own job: that which it has begun, if it runs jobs;
-//! * the seat of the worker, or the place of the waiter, that it was waking;
+//! * the seat of the worker that it was waking, or a place for a waiter: its own, or that of whom it
+//!   was waking;
 //! * a delay, if it is a worker that was woken and has not looked since: the job for which it was
 //!   woken stays queued until another is submitted.
 
@@ -38,10 +39,11 @@ const REPLACED_AT: usize = 30;
 const NEVER: Duration = Duration::from_secs(60);
 /// More turns than it takes all to come to rest.
 const LONG: usize = 20_000;
-/// One waiter at a time, and one place that the victim may take with it.
-const WAITERS: usize = 2;
 /// The workers, besides the victim.
 const WORKERS: usize = 2;
+/// One who waits at a time, and a place for each who may be late in waking somebody: the workers, and
+/// the victim.
+const WAITERS: usize = 1 + WORKERS + 1;
 
 /// A worker that says who it is.
 struct Numbered(Arc<Mutex<Option<WorkerId>>>);
@@ -185,10 +187,10 @@ impl Caller<'_> {
     }
 }
 
-/// Whether each of the places for waiters is free: as many waits as there are places find one.
-fn all_places_are_free(pool: Pool) -> bool {
-    let promises = [(); WAITERS].map(|()| pool.promise::<usize>().expect("there is room"));
-    let (_promises, futures): (Vec<_>, Vec<_>) = promises.into_iter().unzip();
+/// Whether so many places for waiters are free: as many waits, which cannot end, find one.
+fn places_are_free(pool: Pool, places: usize) -> bool {
+    let promises = (0..places).map(|_| pool.promise::<usize>().expect("there is room"));
+    let (_promises, futures): (Vec<_>, Vec<_>) = promises.unzip();
     let mut waits: Vec<_> = futures
         .into_iter()
         .map(|future| as_completed(FutureSet::<_, 1>::from_iter([future]), None))
@@ -267,6 +269,11 @@ pub fn one_by_one(operation: &'static Operation, control: &Arc<Control>) {
     let are_free = || pool.free_slots() + own >= SLOTS;
     await_others(control, are_free, "more slots than its own are lost");
     drop(caller);
+    // Until all sleep: nobody but the victim is late in letting go of a place.
+    machine::sleep_until(machine::now() + NEVER);
+    if control.stuck().is_none() && !places_are_free(pool, WAITERS - 1) {
+        control.find("more places for waiters are lost than one");
+    }
     control.release();
     if let Some(gate) = prepared.lasts {
         gate.open();
@@ -285,8 +292,8 @@ pub fn one_by_one(operation: &'static Operation, control: &Arc<Control>) {
         at_rest,
         "a late thread keeps a worker from its sleep",
     );
-    if control.stuck().is_none() && !all_places_are_free(pool) {
-        control.find("a place for a waiter is lost");
+    if control.stuck().is_none() && !places_are_free(pool, WAITERS) {
+        control.find("a late thread leaves a place for a waiter taken");
     }
     if operation.replaces {
         let seats = pool.max_workers() - usize::from(operation.works);

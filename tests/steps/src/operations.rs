@@ -467,6 +467,21 @@ pub const OPERATIONS: &[Operation] = &[
             let _ = (pool.capacity(), pool.free_slots(), pool.workers());
             let _ = (pool.max_workers(), pool.unfinished(), pool.idle_workers());
             let _ = (pool.broken_reason(), pool.is_shut_down());
+            let _ = pool.workers_wanted();
         })
     }),
 ];
+
+/// What costs more than is conceded: who is stopped in it keeps two places for waiters.
+pub const TWO_PLACES: Operation = Operation::new("two waits of one caller", |pool, _| {
+    let promises = [(); 2].map(|()| pool.promise::<usize>().expect("there is room"));
+    Prepared::new(move || {
+        let _waits = promises.map(|(promise, future)| {
+            let mut waits = as_completed(FutureSet::<_, 1>::from_iter([future]), None);
+            let polled = poll_once(pin!(waits.next_done()), Waker::noop());
+            assert!(polled.is_pending());
+            (promise, waits)
+        });
+    })
+})
+.with_slots(2);

@@ -22,7 +22,7 @@ use crate::{
     calls::{self, Check},
     machine::{Machine, Sleeper},
     one_by_one::one_by_one,
-    operations::{Act, Around, BYTES, OPERATIONS, SOON},
+    operations::{Act, Around, BYTES, OPERATIONS, SOON, TWO_PLACES},
     ring_pool::RingPool,
     stop::{self, Company, Control},
 };
@@ -409,9 +409,7 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
         }
         match (must_hold, swept.first) {
             (true, Some(first)) => errors.push(format!("{name}: {first}")),
-            (false, None) => errors.push(format!(
-                "{name}: the rival gets through; is the check blind?"
-            )),
+            (false, None) => errors.push(format!("{name}: it gets through; is the check blind?")),
             _ => {}
         }
     };
@@ -460,6 +458,11 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
             })
         });
     }
+    row(&format!("control: {}", TWO_PLACES.name), false, &|| {
+        sweep(WORKER_STEPS, seeds, |control| {
+            one_by_one(&TWO_PLACES, control);
+        })
+    });
     match errors.as_slice() {
         [] => Ok(()),
         errors => Err(errors.join("\n")),
