@@ -113,6 +113,8 @@ pub(crate) enum Call {
     Block {
         future: u8,
         how: Blocking,
+        /// With a timeout, if it has one, of zero.
+        looks: bool,
     },
     Await {
         future: u8,
@@ -128,10 +130,12 @@ pub(crate) enum Call {
     Wait {
         futures: u8,
         when: u8,
+        looks: bool,
     },
     AsCompleted {
         futures: u8,
         asked: u8,
+        looks: bool,
     },
     Map {
         count: u8,
@@ -171,6 +175,11 @@ fn byte(u: &mut Unstructured) -> Result<u8> {
 
 fn flag(u: &mut Unstructured) -> Result<bool> {
     u.arbitrary()
+}
+
+/// Whether a byte, which says something else as well, stands for a timeout of zero.
+fn looks(byte: u8) -> bool {
+    byte >> 4 == 5
 }
 
 fn body(u: &mut Unstructured, depth: usize) -> Result<Body> {
@@ -229,15 +238,20 @@ fn call(u: &mut Unstructured, depth: usize) -> Result<Call> {
         13 => Call::Cancel { future: byte(u)? },
         14 => Call::Look { future: byte(u)? },
         15 => Call::TryResult { future: byte(u)? },
-        16 => Call::Block {
-            future: byte(u)?,
-            how: match byte(u)? % 4 {
-                0 => Blocking::Result,
-                1 => Blocking::ResultTimeout,
-                2 => Blocking::Error,
-                _ => Blocking::ErrorTimeout,
-            },
-        },
+        16 => {
+            let future = byte(u)?;
+            let how = byte(u)?;
+            Call::Block {
+                future,
+                how: match how % 4 {
+                    0 => Blocking::Result,
+                    1 => Blocking::ResultTimeout,
+                    2 => Blocking::Error,
+                    _ => Blocking::ErrorTimeout,
+                },
+                looks: looks(how),
+            }
+        }
         17 => Call::Await { future: byte(u)? },
         18 => Call::AddCallback {
             future: byte(u)?,
@@ -247,14 +261,25 @@ fn call(u: &mut Unstructured, depth: usize) -> Result<Call> {
             future: byte(u)?,
             cancel: flag(u)?,
         },
-        21 => Call::Wait {
-            futures: byte(u)?,
-            when: byte(u)?,
-        },
-        22 => Call::AsCompleted {
-            futures: byte(u)?,
-            asked: byte(u)? % 5,
-        },
+        21 => {
+            let futures = byte(u)?;
+            let when = byte(u)?;
+            let looks = looks(when);
+            Call::Wait {
+                futures,
+                when,
+                looks,
+            }
+        }
+        22 => {
+            let futures = byte(u)?;
+            let asked = byte(u)?;
+            Call::AsCompleted {
+                futures,
+                asked: asked % 5,
+                looks: looks(asked),
+            }
+        }
         23 => Call::Map {
             count: byte(u)? % 6,
             window: 1 + byte(u)? % 4,

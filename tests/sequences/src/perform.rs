@@ -85,9 +85,9 @@ pub(crate) fn perform(call: &Call) {
             })
         }
         Call::Await { future } => with_future(*future, poll_future),
-        Call::Block { future, how } if may_block() => {
+        Call::Block { future, how, looks } if may_block() => {
             if let Some((job, future)) = world(|world| world.choose(*future)) {
-                block(job, future, *how);
+                block(job, future, *how, *looks);
             }
         }
         Call::Drop { future, cancel } => {
@@ -95,8 +95,16 @@ pub(crate) fn perform(call: &Call) {
                 drop_future(job, future, *cancel);
             }
         }
-        Call::Wait { futures, when } if may_block() => wait_on(*futures, *when),
-        Call::AsCompleted { futures, asked } if may_block() => iterate(*futures, *asked),
+        Call::Wait {
+            futures,
+            when,
+            looks,
+        } if may_block() => wait_on(*futures, *when, *looks),
+        Call::AsCompleted {
+            futures,
+            asked,
+            looks,
+        } if may_block() => iterate(*futures, *asked, *looks),
         Call::Map {
             count,
             window,

@@ -75,6 +75,8 @@ pub(crate) struct Frame {
     pub(crate) over: Option<Over>,
     /// The call waits for the pool's end: before each look it takes ended jobs off the heads of the queues.
     pub(crate) for_end: bool,
+    /// Its timeout is zero: it runs nothing.
+    pub(crate) looks: bool,
     /// It waits for the one job without a time limit.
     pub(crate) endless: bool,
     /// Its worker was declared lost.
@@ -294,10 +296,10 @@ impl World {
         })
     }
 
-    /// Whether the call waits, and what it waits for has come.
+    /// Whether the call does not wait, or what it waits for has come.
     pub(crate) fn is_over(&mut self) -> bool {
         let over = self.frame().over.clone();
-        over.is_some_and(|over| over(&mut self.model))
+        self.frame().looks || over.is_some_and(|over| over(&mut self.model))
     }
 
     /// The pool went on until the wait was over, or nothing was left to run: so does the model.
@@ -334,7 +336,12 @@ pub(crate) fn framed<R>(
 
 /// A timeout for a call made here. Time stands still until nothing else can happen, and goes on by
 /// the timeouts of calls made in jobs; those are so much shorter that they do not end this one.
-pub(crate) fn timeout() -> Duration {
+///
+/// `looks`: it is zero, and the call only looks.
+pub(crate) fn timeout(looks: bool) -> Duration {
+    if looks {
+        return Duration::ZERO;
+    }
     let depth = world(|world| world.frames.len());
     Duration::from_nanos(1 << 60_usize.saturating_sub(6 * depth))
 }

@@ -49,7 +49,7 @@ pub(crate) fn end_pool(end: End) {
             world.frames.pop();
         });
     }
-    let timeout = timeout();
+    let timeout = timeout(false);
     let frame = Frame {
         sweep: sweep.into(),
         for_end: waits,

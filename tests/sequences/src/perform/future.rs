@@ -93,16 +93,17 @@ pub(crate) fn drop_future(job: Job, future: Handle, cancel: bool) {
     world(|world| world.model.drop_handle(job));
 }
 
-pub(crate) fn block(job: Job, mut future: Handle, how: Blocking) {
+pub(crate) fn block(job: Job, mut future: Handle, how: Blocking, looks: bool) {
     world(|world| world.awaited.retain(|(awaited, _)| *awaited != job));
     let endless = matches!(how, Blocking::Result | Blocking::Error);
     let frame = Frame {
         endless,
+        looks: looks && !endless,
         awaits: vec![job],
         over: Some(Rc::new(move |model| model.is_ready(job))),
         ..Frame::default()
     };
-    let timeout = timeout();
+    let timeout = timeout(looks);
     let stuck = Cell::new(false);
     let go_on = |world: &mut World| {
         world.catch_up();

@@ -13,7 +13,7 @@ use crate::{
     world::{Frame, Handle, SET, framed, timeout, world},
 };
 
-pub(crate) fn wait_on(bits: u8, when: u8) {
+pub(crate) fn wait_on(bits: u8, when: u8, looks: bool) {
     let (jobs, mut futures): (Vec<Job>, Vec<Handle>) =
         world(|world| world.choose_set(bits)).into_iter().unzip();
     let when = match when % 3 {
@@ -37,10 +37,11 @@ pub(crate) fn wait_on(bits: u8, when: u8) {
             ReturnWhen::AllCompleted => all,
         }
     };
-    let timeout = Some(timeout());
+    let timeout = Some(timeout(looks));
     let frame = Frame {
         awaits: jobs.clone(),
         over: Some(Rc::new(over)),
+        looks,
         ..Frame::default()
     };
     let waited = framed(
@@ -64,7 +65,7 @@ pub(crate) fn wait_on(bits: u8, when: u8) {
     });
 }
 
-pub(crate) fn iterate(bits: u8, asked: u8) {
+pub(crate) fn iterate(bits: u8, asked: u8, looks: bool) {
     let (jobs, futures): (Vec<Job>, Vec<Handle>) =
         world(|world| world.choose_set(bits)).into_iter().unzip();
     let futures: FutureSet<'static, Value, SET> = futures.into_iter().collect();
@@ -77,7 +78,7 @@ pub(crate) fn iterate(bits: u8, asked: u8) {
             world.ready.len(),
         )
     });
-    let mut completed = as_completed(futures, Some(timeout()));
+    let mut completed = as_completed(futures, Some(timeout(looks)));
     for _ in 0..asked {
         let members = left.clone();
         let over = move |model: &mut Model| {
@@ -86,6 +87,7 @@ pub(crate) fn iterate(bits: u8, asked: u8) {
         let frame = Frame {
             awaits: left.clone(),
             over: Some(Rc::new(over)),
+            looks,
             ..Frame::default()
         };
         let next = framed(frame, |_| completed.next(), |world, _| world.catch_up());

@@ -48,7 +48,7 @@ pub(crate) fn map(count: u8, window: u8, asked: u8) {
     });
     let options = MapOptions::<4> {
         buffer_size: usize::from(window),
-        timeout: Some(timeout()),
+        timeout: Some(timeout(false)),
     };
     let function = |value: Value| {
         let job = value.job;

@@ -77,7 +77,7 @@ fn submit_waiting(job: Job, priority: usize, body: &Body) {
     let mut expected = world(|world| world.model.submit(job, priority));
     // The model has it queued only when there is room, and that is after the jobs that make some.
     let must_wait = expected == Err(Refusal::Full);
-    let timeout = timeout();
+    let timeout = timeout(false);
     let submitted = framed(
         frame,
         |pool| {

@@ -117,6 +117,7 @@ pub(crate) fn nothing_can_happen() {
     let endless = world(|world| {
         world.catch_up();
         assert!(!world.is_over(), "who waits no longer sleeps");
+        assert!(!world.is_stuck(), "who waits in a circle sleeps");
         world.frame().endless
     });
     if endless {
