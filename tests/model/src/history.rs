@@ -149,11 +149,9 @@ impl Model {
                 self.follow(job, |pool| Outcome::State(pool.state(job)), observed)
                     || self.is_doomed(job) && observed == Outcome::State(JobState::Running)
             }
-            Operation::Done(job) => self.follow(
-                job,
-                |pool| Outcome::Bool(pool.end_of(job).is_some()),
-                observed,
-            ),
+            Operation::Done(job) => {
+                self.follow(job, |pool| Outcome::Bool(pool.is_ready(job)), observed)
+            }
             Operation::TryResult(job) => {
                 self.follow(job, |pool| Outcome::Result(pool.take(job)), observed)
             }
