@@ -114,14 +114,14 @@
 //! | one more of | 32-bit chip | 64-bit host |
 //! |---|---:|---:|
 //! | PRIORITIES | 8 | 256 |
-//! | WORKERS | 32 | 64 |
+//! | WORKERS | 36 | 64 |
 //! | WAITERS | 16 | 32 |
 //!
 //! Each further priority takes a word (4 or 8 bytes) of each slot besides. On a host there is
 //! padding, so that submitters and workers do not wait for each other's cache lines; on a chip
 //! (`target_os = "none"`) there is none.
 //!
-//! `StaticPool<16, 64>` with its defaults takes 1,848 bytes on a 32-bit chip.
+//! `StaticPool<16, 64>` with its defaults takes 1,880 bytes on a 32-bit chip.
 //!
 //! # Targets and Cargo features
 //!

@@ -693,5 +693,5 @@ const _: () = {
     assert!(size_of::<Lane>() == 8);
     assert!(size_of::<Seat>() == 36);
     assert!(size_of::<Waiter>() == 16);
-    assert!(size_of::<StaticPool<16, 64>>() == 1848);
+    assert!(size_of::<StaticPool<16, 64>>() == 1880);
 };

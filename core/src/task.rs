@@ -113,7 +113,7 @@ impl<'p> Raw<'p> {
         // Another pool of the same type has the same table.
         let first = self.slot(0).address();
         let offset = waker.data().addr().checked_sub(first.addr())?;
-        let index = u16::try_from(offset / self.dims().slot_size).ok()?;
+        let index = u16::try_from(offset.checked_div(self.dims().slot_size)?).ok()?;
         (usize::from(index) < self.dims().slots()).then(|| self.slot(index))
     }
 }

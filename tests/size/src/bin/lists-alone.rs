@@ -26,7 +26,7 @@ use size::{HandOver, SLOTS, application, entry, other_work, work};
 
 use free_list::{FreeList, FreeWords};
 use queue::{Cell, Lane, Queue};
-use state::{HANDLE, Outcome, QUEUED, State};
+use state::{Begin, HANDLE, Outcome, QUEUED, State};
 use sync::{AtomicU16, UnsafeCell};
 use tagged::Tagged;
 
@@ -124,10 +124,10 @@ impl HandOver for Lists {
         let Some(index) = queue().pop_if(|_| true) else {
             return;
         };
-        if slot(index).state.begin(0).is_none() {
+        let Begin::Begun(_) = slot(index).state.begin(0) else {
             // Somebody has ended the job, which nobody does here.
             return;
-        }
+        };
         slot(index).payload.with_mut(|payload| {
             // SAFETY: `begin` gave the payload to this call alone, with a job in it.
             unsafe {
