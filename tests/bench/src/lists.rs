@@ -29,7 +29,7 @@ use std::{hint::black_box, marker::PhantomData, mem::MaybeUninit};
 use crate::limits::{Payload, run};
 use free_list::{FreeList, FreeWords};
 use queue::{Cell, Lane, Queue};
-use state::{HANDLE, Outcome, QUEUED, State};
+use state::{Begin, HANDLE, Outcome, QUEUED, State};
 use sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, fence};
 use tagged::Tagged;
 
@@ -133,7 +133,7 @@ impl<K: Kind> Lists<K> {
     fn begin(&self) -> Option<&Slot<K>> {
         let slot = self.slot(self.queue().pop_if(|_| true)?);
         // `None` if somebody has ended the job, which nobody does here.
-        slot.state.begin(0).map(|_| slot)
+        matches!(slot.state.begin(0), Begin::Begun(_)).then_some(slot)
     }
 
     /// Whether the job is in the slot, which `index` says, has ended.
