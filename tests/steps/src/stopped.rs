@@ -31,6 +31,8 @@ use crate::{
 const JOBS: usize = 1_000;
 /// How many of these are under way at a time.
 const WINDOW: usize = 4;
+/// The steps of a job that lasts: more than it takes to submit the [`WINDOW`].
+const LASTS: usize = 150;
 /// The slots of the pools.
 pub const SLOTS: usize = 8;
 /// A worker's steps go on for ever; by then it has slept and worked several times.
@@ -60,7 +62,14 @@ impl Pool for CorePool {
     type Future = corepool::JobFuture<'static, usize>;
 
     fn submit(&'static self, n: usize) -> Option<Self::Future> {
-        StaticPool::submit(self, move || n).ok()
+        let job = move || {
+            // Some last, so that the submitter has to wait.
+            if n % 8 == 7 {
+                (0..LASTS).for_each(|_| thread::yield_now());
+            }
+            n
+        };
+        StaticPool::submit(self, job).ok()
     }
 
     fn is_done(&'static self, future: &Self::Future) -> bool {
