@@ -47,10 +47,15 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Whether the worker runs a job.
+    pub fn is_in_a_job(&self) -> bool {
+        self.in_a_job.load(SeqCst)
+    }
+
     /// Whether the worker, stopped now, has been woken and has not come to a job since. `woken`: it
     /// has not come back from its park either.
     pub fn owes_a_look(&self, woken: bool) -> bool {
-        !self.in_a_job.load(SeqCst) && (woken || self.has_come_back.load(SeqCst))
+        !self.is_in_a_job() && (woken || self.has_come_back.load(SeqCst))
     }
 }
 
@@ -315,8 +320,12 @@ pub const OPERATIONS: &[Operation] = &[
     .in_a_crowd(),
     Operation::new("work, with a job that waits", |pool, around| {
         let watch = around.watch.clone();
+        let its_watch = around.watch.clone();
         let outer = pool.submit_detached(move || {
-            let _ = pool.submit(|| 1).map(JobFuture::result);
+            // Another worker may come first: it would wait for what the victim has begun.
+            if its_watch.is_in_a_job() {
+                let _ = pool.submit(|| 1).map(JobFuture::result);
+            }
         });
         assert!(outer.is_ok(), "there is room");
         Prepared::new(move || {
