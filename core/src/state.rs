@@ -326,7 +326,7 @@ impl State {
     /// A worker popped the index, or a promise is kept. `runner`: the worker's number plus one, or 0.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn begin(&self, runner: u16) -> Begin {
-        self.transition(|s| {
+        let begin = self.transition(|s| {
             if s.lacks(BUSY | DONE) {
                 let to = s.begun_by(runner) & !QUEUED;
                 Ok((to, Begin::Begun(Snapshot(to))))
@@ -336,7 +336,12 @@ impl State {
                 // In one step: a task that is suspended meanwhile sees whether its index is in the queue.
                 Ok((s.0 & !QUEUED, Begin::Left))
             }
-        })
+        });
+        if begin == Begin::LeftLast {
+            // Anew, as in `leave`: a swap that failed acquires nothing.
+            self.load();
+        }
+        begin
     }
 
     /// Who waits for a job takes it, to run it, though its index stays in the queue. `runner` as for
