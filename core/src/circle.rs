@@ -140,8 +140,8 @@ impl<'p> Raw<'p> {
             }
             stuck = left;
         }
-        // Pairs with the swaps of `Seated::block` and of its end: who went on meanwhile is seen to have.
-        fence(Ordering::SeqCst);
+        // All that was read between the two was read with Acquire. If a worker of these wrote some of it after it
+        // went on, it is seen to have gone on.
         let after = self.blocked_for_ever();
         // The sums differ if anybody went on, or came.
         if before == after {
@@ -195,7 +195,7 @@ impl<'p> Raw<'p> {
         let waiter = self.waiters().get(usize::from(place));
         // In this order: who is not telling any more has reported.
         self.used_slots().any(is_telling)
-            // Acquire: as the look at the states, which it comes after.
+            // Acquire: pairs with the Releases of `push_completed` and of `Waiting::take_completed`.
             || waiter.is_some_and(|waiter| waiter.completed.load(Ordering::Acquire) != 0)
     }
 
@@ -205,6 +205,8 @@ impl<'p> Raw<'p> {
         // Tasks that await each other end nowhere.
         for _ in self.used_slots() {
             let slot = self.slot(next);
+            // Before and after the look at the state: so the task awaited that job when it was suspended.
+            let awaits = slot.awaits();
             let state = slot.state.load();
             if state.has(BUSY) && state.lacks(DONE) {
                 let runner = state.runner().checked_sub(1);
@@ -213,9 +215,9 @@ impl<'p> Raw<'p> {
             if state.has(DONE | QUEUED) || state.lacks(TASK) || state.has(CLONED) {
                 return true;
             }
-            match slot.awaits() {
-                Some(awaited) => next = awaited,
-                None => return true,
+            match awaits {
+                Some(awaited) if slot.awaits() == awaits => next = awaited,
+                _ => return true,
             }
         }
         false

@@ -285,9 +285,9 @@ pub(crate) struct IsBlocked<'p>(&'p Seat);
 impl Drop for IsBlocked<'_> {
     fn drop(&mut self) {
         let blocked = &self.0.blocked;
-        // Relaxed: only this context writes the word. Release: who sees that the worker goes on sees what it saw.
+        // Relaxed: only this context writes the word; who sees something that the worker writes as it goes on sees this.
         let times = blocked.load(Ordering::Relaxed) & !KIND;
-        blocked.store(times, Ordering::Release);
+        blocked.store(times, Ordering::Relaxed);
     }
 }
 
@@ -322,7 +322,9 @@ impl Seat {
     pub(crate) fn depends_on(&self) -> (Option<DependsOn>, u32) {
         // Acquire: pairs with the Release of `Seated::block`; what it waits for is there.
         let word = self.blocked.load(Ordering::Acquire);
-        let waits_for = self.waits_for.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release of `Seated::block`. If it is what the worker waits for after that, who goes
+        // on to look at `blocked` sees that this has changed.
+        let waits_for = self.waits_for.load(Ordering::Acquire);
         let depends_on = match word & KIND {
             2 => Some(DependsOn::Job(waits_for)),
             3 => Some(DependsOn::AllOf(waits_for)),
@@ -371,8 +373,9 @@ impl<'p> Seated<'p> {
         };
         self.pool.set_has_blocked();
         let blocked = &self.seat.blocked;
-        // Relaxed: only this context writes the two.
-        self.seat.waits_for.store(waits_for, Ordering::Relaxed);
+        // Release: pairs with the Acquire of `Seat::depends_on`; the worker has gone on since it was blocked before.
+        self.seat.waits_for.store(waits_for, Ordering::Release);
+        // Relaxed: only this context writes the word.
         let times = blocked.load(Ordering::Relaxed).wrapping_add(KIND + 1) & !KIND;
         // Release: pairs with the Acquire of `Seat::depends_on`.
         blocked.store(times | kind, Ordering::Release);

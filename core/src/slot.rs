@@ -351,13 +351,15 @@ impl<'p> SlotRef<'p> {
             _ => slot + 1,
         };
         if awaits != now {
-            depends.store(awaits, Ordering::Relaxed);
+            // Release: pairs with the Acquire of `awaits`; the task is being polled.
+            depends.store(awaits, Ordering::Release);
         }
     }
 
     /// The slot of the job that the task in this slot awaits, if it is one.
     pub(crate) fn awaits(self) -> Option<u16> {
-        let depends = self.header().depends.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release of `set_awaits`. Who goes on to look at the state sees that poll.
+        let depends = self.header().depends.load(Ordering::Acquire);
         depends.checked_sub(1).filter(|_| depends != SEVERAL)
     }
 

@@ -111,7 +111,8 @@ impl<'p> Waiting<'p> {
         let (rung, own) = (waker.clone(), waker.clone());
         let mut places = pool.waiters().iter().enumerate();
         let (number, place) = places.find(|(_, place)| place.bell.take())?;
-        place.completed.store(0, Ordering::Relaxed);
+        // Release: as in `take_completed`; who was told there before has gone on.
+        place.completed.store(0, Ordering::Release);
         // Relaxed: see `ring_waiters`.
         place.interest.store(interest, Ordering::Relaxed);
         // SAFETY: taken just now.
@@ -164,8 +165,9 @@ impl<'p> Waiting<'p> {
 
     /// The completions since the last call, oldest first: slot plus one, chained by link.
     fn take_completed(&self) -> u16 {
-        // Acquire: pairs with the Release of `push_completed`.
-        let newest = self.place.completed.swap(0, Ordering::Acquire);
+        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `Raw::is_told`; who
+        // finds that nothing is left there sees that the caller has gone on.
+        let newest = self.place.completed.swap(0, Ordering::AcqRel);
         self.pool.reverse_chain(newest)
     }
 }

@@ -1,31 +1,47 @@
 //! Jobs that wait for each other: one of them is told, and nobody sleeps for ever.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
 };
 
-use loom::thread::yield_now;
+use loom::thread::{JoinHandle, yield_now};
 
-use super::{MACHINE, Sleeper, explore, spawn, with_pool};
-use crate::{JobError, JobFuture, ReturnWhen, StaticPool, idle::Seated, wait};
+use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
+use crate::{
+    FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool, as_completed,
+    block::DependsOn, idle::Seated, pool::Raw, slot::SlotRef, state::Snapshot, wait,
+};
 
 type Pool = StaticPool<2, 32, 1, 2, 1>;
 
-/// Two workers, each of which runs one job, and others while that one waits.
-fn run_on_two_workers(pool: &'static Pool) {
-    let raw = pool.handle().raw;
-    let workers = [(); 2].map(|()| {
-        spawn(move || {
-            let sleeper = Sleeper::new();
-            // SAFETY: left below, before the sleeper goes.
-            let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
+/// Calls `body` with the seat of a worker that sleeps where its jobs wait.
+fn as_worker(raw: Raw<'static>, body: impl FnOnce(Seated<'static>)) {
+    let sleeper = Sleeper::new();
+    // SAFETY: left below, before the sleeper goes.
+    let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
+    body(seat);
+    // SAFETY: joined above.
+    unsafe { seat.leave() };
+}
+
+/// A worker that runs one job, and what that needs.
+fn spawn_worker(raw: Raw<'static>) -> JoinHandle<()> {
+    spawn(move || {
+        as_worker(raw, |seat| {
             raw.run_one(Some(seat), None);
-            // SAFETY: joined above.
-            unsafe { seat.leave() };
-        })
-    });
-    for worker in workers {
+        });
+    })
+}
+
+/// Two workers, each of which runs one job, and others while that one waits.
+fn run_on_two_workers(raw: Raw<'static>) {
+    for worker in [(); 2].map(|()| spawn_worker(raw)) {
         worker.join().unwrap();
     }
 }
@@ -47,7 +63,7 @@ fn two_jobs() {
                 });
                 *others[1 - number].lock().unwrap() = job.ok();
             }
-            run_on_two_workers(pool);
+            run_on_two_workers(pool.handle().raw);
         });
         assert_ne!(told.load(Relaxed), 0);
     });
@@ -70,24 +86,9 @@ fn no_circle() {
                     second.unwrap().result().unwrap()
                 })
                 .unwrap();
-            let as_worker = move |body: &mut dyn FnMut(&Sleeper, Seated<'static>)| {
-                let sleeper = Sleeper::new();
-                // SAFETY: left below, before the sleeper goes.
-                let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
-                body(&sleeper, seat);
-                // SAFETY: joined above.
-                unsafe { seat.leave() };
-            };
-            let other = spawn(move || {
-                as_worker(&mut |_, seat| {
-                    raw.run_one(Some(seat), None);
-                });
-            });
+            let other = spawn_worker(raw);
             yield_now();
-            let mut first = Some(first);
-            as_worker(&mut |_, _| {
-                assert_eq!(first.take().unwrap().result().unwrap(), 7);
-            });
+            as_worker(raw, |_| assert_eq!(first.result().unwrap(), 7));
             other.join().unwrap();
         });
     });
@@ -109,13 +110,270 @@ fn a_failure_ends_the_wait() {
             });
             *both.lock().unwrap() = job.ok().map(|own| [own, other]);
             let holder = spawn(move || drop(failing));
-            let sleeper = Sleeper::new();
-            // SAFETY: left below, before the sleeper goes.
-            let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
-            raw.run_one(Some(seat), None);
-            // SAFETY: joined above.
-            unsafe { seat.leave() };
+            as_worker(raw, |seat| assert!(raw.run_one(Some(seat), None)));
             holder.join().unwrap();
+        });
+    });
+}
+
+/// A job opens a scope, whose job waits for the first: that one is told, since a scope has no error to give.
+#[test]
+fn a_scope_and_its_job() {
+    explore(
+        "circle: a scope's job waits for who has it",
+        Some(1),
+        || {
+            let told = Arc::new(AtomicUsize::new(0));
+            with_pool(&MACHINE, |pool: &'static Pool| {
+                let outer = Arc::new(Mutex::new(None));
+                let (theirs, count) = (outer.clone(), told.clone());
+                let job = pool.submit(move || {
+                    pool.scope(|scope| {
+                        let inner = scope.submit(move || {
+                            let outer: Option<JobFuture<'_, ()>> = theirs.lock().unwrap().take();
+                            let waited = outer.unwrap().result();
+                            assert!(matches!(waited, Err(JobError::WouldDeadlock)));
+                            count.fetch_add(1, Relaxed);
+                        });
+                        drop(inner.unwrap());
+                    });
+                });
+                *outer.lock().unwrap() = job.ok();
+                run_on_two_workers(pool.handle().raw);
+            });
+            assert_eq!(told.load(Relaxed), 1);
+        },
+    );
+}
+
+/// Two jobs wait for each other and for nothing else, as sets.
+#[test]
+fn two_sets() {
+    explore("circle: 2 jobs wait for sets", Some(1), || {
+        let told = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 2>| {
+            let others = Arc::new([Mutex::new(None), Mutex::new(None)]);
+            for (number, when) in [ReturnWhen::AllCompleted, ReturnWhen::FirstCompleted]
+                .into_iter()
+                .enumerate()
+            {
+                let (told, theirs) = (told.clone(), others.clone());
+                let job = pool.submit(move || {
+                    let mut other: [JobFuture<'_, ()>; 1] =
+                        theirs[number].lock().unwrap().take().unwrap();
+                    told.fetch_add(usize::from(wait(&mut other, None, when).is_err()), Relaxed);
+                });
+                *others[1 - number].lock().unwrap() = job.ok().map(|job| [job]);
+            }
+            run_on_two_workers(pool.handle().raw);
+        });
+        assert_ne!(told.load(Relaxed), 0);
+    });
+}
+
+/// A task is suspended, and awaits a job, while that one goes to sleep until the task's end: whoever comes last
+/// sees the other.
+#[test]
+fn a_task_and_a_job() {
+    explore("circle: a task awaits who waits for it", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            let job = Arc::new(Mutex::new(None));
+            let awaited = job.clone();
+            let task = pool.spawn(poll_fn(move |cx| {
+                let mut job = awaited.lock().unwrap();
+                let job: &mut JobFuture<'_, ()> = job.as_mut().unwrap();
+                Pin::new(job).poll(cx).map(drop)
+            }));
+            let task = task.unwrap();
+            let popped = raw.slot(raw.dequeue().unwrap());
+            let waits = pool.submit(move || {
+                assert!(matches!(task.result(), Err(JobError::WouldDeadlock)));
+            });
+            *job.lock().unwrap() = waits.ok();
+            let worker = spawn_worker(raw);
+            // Nobody who leaves, and wakes the worker with that.
+            if let Some(begun) = raw.begin(popped, 0) {
+                raw.run_begun(popped, begun, None);
+            }
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// A job waits for what a queued one does, on one of two workers. The other leaves, without a look at the
+/// queue: the first is told, and runs the queued one.
+#[test]
+fn a_worker_leaves() {
+    explore("circle: a worker blocks, the other leaves", Some(2), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 2, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let leaving = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let (promise, promised) = pool.promise().unwrap();
+            pool.submit_detached(move || promised.result().unwrap())
+                .unwrap();
+            pool.submit_detached(move || promise.set_result(()).unwrap())
+                .unwrap();
+            let worker = spawn_worker(raw);
+            // SAFETY: joined above.
+            unsafe { leaving.leave() };
+            worker.join().unwrap();
+        });
+    });
+}
+
+/// Two jobs wait for what a queued one does: the last worker that blocks runs it.
+#[test]
+fn both_workers_block() {
+    explore("circle: 2 workers block, a job is queued", Some(1), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<5, 32, 1, 2, 1>| {
+            let promises = [(); 2].map(|()| {
+                let (promise, promised) = pool.promise::<()>().unwrap();
+                let job = move || promised.result().unwrap();
+                assert!(pool.submit_detached(job).is_ok());
+                promise
+            });
+            let promises = Box::new(promises);
+            let keep = move || promises.map(|promise| promise.set_result(()).unwrap());
+            assert!(pool.submit_detached(|| drop(keep())).is_ok());
+            run_on_two_workers(pool.handle().raw);
+        });
+    });
+}
+
+/// A job that a worker has begun, by hand.
+struct ByHand {
+    raw: Raw<'static>,
+    seat: Seated<'static>,
+    slot: SlotRef<'static>,
+    begun: Snapshot,
+    future: Option<JobFuture<'static, ()>>,
+}
+
+impl ByHand {
+    /// The job gets the first free slot, and the worker the first free seat. The pool has no port yet, so that the
+    /// seat is no context's.
+    fn begin<const S: usize>(pool: &'static StaticPool<S, 32, 1, 2, 1>) -> Self {
+        let raw = pool.handle().raw;
+        // SAFETY: left when dropped.
+        let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+        let future = pool.submit(|| ()).ok();
+        let slot = raw.slot(raw.dequeue().unwrap());
+        let begun = raw.take_up(slot, seat.id().0 + 1).unwrap();
+        Self {
+            raw,
+            seat,
+            slot,
+            begun,
+            future,
+        }
+    }
+
+    fn depends_on_it(&self) -> DependsOn {
+        DependsOn::Job(self.slot.index())
+    }
+
+    /// The job waits: not in a circle.
+    fn wait_for(&self, depends_on: DependsOn) {
+        let _blocked = self.seat.block(depends_on);
+        assert!(!self.raw.is_in_a_circle(self.seat, depends_on));
+    }
+
+    fn end(self) {
+        self.raw.run_begun(self.slot, self.begun, None);
+        // SAFETY: joined in `begin`.
+        unsafe { self.seat.leave() };
+    }
+}
+
+/// A job waits for a promise, goes on, and waits for something else, not in a circle either. Another job, of the
+/// slot that is number 0, as is what has no number, waits for it.
+#[test]
+fn another_goes_on() {
+    explore("circle: none, since the other goes on", Some(3), || {
+        with_pool_without_port(|pool: &'static StaticPool<3, 32, 1, 2, 1>| {
+            let (mine, theirs) = (ByHand::begin(pool), ByHand::begin(pool));
+            let (promise, promised) = pool.promise::<()>().unwrap();
+            let seat = theirs.seat;
+            let other = spawn(move || {
+                drop(seat.block(DependsOn::Job(2)));
+                drop(seat.block(DependsOn::Others));
+            });
+            mine.wait_for(theirs.depends_on_it());
+            other.join().unwrap();
+            drop((promise, promised));
+            mine.end();
+            theirs.end();
+        });
+    });
+}
+
+/// A job waits for one that waits for the first of it and of a promise. That is kept, so the other goes on: it takes
+/// what has completed, or begins to wait anew.
+fn another_is_told(name: &str, anew: bool) {
+    explore(name, Some(2), move || {
+        with_pool_without_port(|pool: &'static StaticPool<3, 32, 1, 2, 1>| {
+            let (mut mine, theirs) = (ByHand::begin(pool), ByHand::begin(pool));
+            let (promise, promised) = pool.promise::<()>().unwrap();
+            let futures = [mine.future.take().unwrap(), promised];
+            let mut set = as_completed(FutureSet::<_, 2>::from_iter(futures), None);
+            let waker = Sleeper::new().waker();
+            let mut poll = move |waker: &Waker| {
+                let next = pin!(set.next_done());
+                next.poll(&mut Context::from_waker(waker)).is_ready()
+            };
+            assert!(!poll(&waker));
+            let seat = theirs.seat;
+            let other = spawn(move || {
+                drop(seat.block(DependsOn::AnyOf(0)));
+                let waker = if anew { Sleeper::new().waker() } else { waker };
+                poll(&waker);
+                poll
+            });
+            promise.set_result(()).unwrap();
+            mine.wait_for(theirs.depends_on_it());
+            drop(other.join().unwrap());
+            mine.end();
+            theirs.end();
+        });
+    });
+}
+
+#[test]
+fn another_takes_what_has_completed() {
+    another_is_told("circle: none, since the other is told", false);
+}
+
+#[test]
+fn another_waits_anew() {
+    another_is_told("circle: none, since the other waits anew", true);
+}
+
+/// A job waits for a task, which is polled meanwhile, looks at the job, and ends.
+#[test]
+fn a_task_looks_at_who_waits_for_it() {
+    explore("circle: none, since the task is polled", Some(3), || {
+        with_pool_without_port(|pool: &'static StaticPool<3, 32, 1, 2, 1>| {
+            let mut mine = ByHand::begin(pool);
+            let (promise, mut promised) = pool.promise::<()>().unwrap();
+            let mut job = mine.future.take().unwrap();
+            let task = pool.spawn(poll_fn(move |cx| {
+                if Pin::new(&mut promised).poll(cx).is_ready() {
+                    assert!(Pin::new(&mut job).poll(cx).is_pending());
+                    return Poll::Ready(());
+                }
+                Poll::Pending
+            }));
+            assert!(run_one(pool));
+            let other = spawn(move || {
+                promise.set_result(()).unwrap();
+                run_one(pool);
+            });
+            mine.wait_for(DependsOn::Job(2));
+            other.join().unwrap();
+            task.unwrap().result().unwrap();
+            mine.end();
         });
     });
 }
