@@ -235,8 +235,12 @@ fn both_workers_block() {
                 promise
             });
             let promises = Box::new(promises);
-            let keep = move || promises.map(|promise| promise.set_result(()).unwrap());
-            assert!(pool.submit_detached(|| drop(keep())).is_ok());
+            let keep = move || {
+                for promise in *promises {
+                    promise.set_result(()).unwrap();
+                }
+            };
+            assert!(pool.submit_detached(keep).is_ok());
             run_on_two_workers(pool.handle().raw);
         });
     });
@@ -366,12 +370,13 @@ fn a_task_looks_at_who_waits_for_it() {
                 Poll::Pending
             }));
             assert!(run_one(pool));
-            let other = spawn(move || {
-                promise.set_result(()).unwrap();
-                run_one(pool);
-            });
+            // Another than who polls: by its own fence that one would be seen.
+            let waker = spawn(move || promise.set_result(()).unwrap());
+            let other = spawn(move || run_one(pool));
             mine.wait_for(DependsOn::Job(2));
+            waker.join().unwrap();
             other.join().unwrap();
+            run_one(pool);
             task.unwrap().result().unwrap();
             mine.end();
         });

@@ -10,7 +10,7 @@ use std::{
 
 use loom::thread;
 
-use super::{Counted, MACHINE, explore, run_one, spawn, with_pool};
+use super::{Counted, MACHINE, Sleeper, explore, run_one, spawn, with_pool};
 use crate::{JobError, JobFuture, StaticPool};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
@@ -210,5 +210,31 @@ fn two_submit() {
             worker.join().unwrap();
         });
         assert_eq!(ran.load(Relaxed), 2);
+    });
+}
+
+/// A worker waits for a job in the queue, and may run it, while another takes it out of the queue, and a third
+/// ends it: one of them does.
+#[test]
+fn run_by_who_waits() {
+    explore("job: run by who waits, pop, cancel", Some(1), || {
+        let alive = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let sleeper = Sleeper::new();
+            // SAFETY: left below, before the sleeper goes.
+            let seat = unsafe { pool.handle().raw.join(&sleeper, false) }.unwrap();
+            let captured = Counted::new(&alive);
+            let job = pool.submit(move || Counted::new(&captured.0)).unwrap();
+            let popper = spawn(move || run_one(pool));
+            let canceller = spawn(move || pool.shutdown(false, true).unwrap());
+            if let Err(error) = job.result() {
+                assert!(matches!(error, JobError::Cancelled), "{error}");
+            }
+            popper.join().unwrap();
+            canceller.join().unwrap();
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+        });
+        assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
     });
 }

@@ -11,7 +11,7 @@ use std::{
 
 use loom::{sync::Mutex, thread};
 
-use super::{Counted, MACHINE, explore, run_one, spawn, with_pool};
+use super::{Counted, MACHINE, Sleeper, explore, run_one, spawn, with_pool};
 use crate::{JobFuture, StaticPool};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
@@ -103,6 +103,28 @@ fn two_wake() {
         run_until_done(pool, &task);
         assert!(task.result().is_ok());
     });
+}
+
+/// A worker waits for a task in the queue, and polls it, while another takes its index out of the queue, and
+/// something wakes it: nobody sleeps on.
+#[test]
+fn polled_by_who_waits() {
+    with_task(
+        "tasks: polled by who waits, pop, wake",
+        1,
+        |pool, task, event| {
+            let sleeper = Sleeper::new();
+            // SAFETY: left below, before the sleeper goes.
+            let seat = unsafe { pool.handle().raw.join(&sleeper, false) }.unwrap();
+            let waker = spawn(move || event.happen());
+            let popper = spawn(move || run_one(pool));
+            assert!(task.result().is_ok());
+            waker.join().unwrap();
+            popper.join().unwrap();
+            // SAFETY: joined above.
+            unsafe { seat.leave() };
+        },
+    );
 }
 
 /// Cancel reaches a task wherever it is: queued, polled, or between two polls.
