@@ -28,6 +28,7 @@ const CALLS: &[(&str, &str)] = &[
     ("warning!(", "log"),
     ("log::error!(", "log"),
     (".no_idle_worker(", "no_idle_worker"),
+    (".worker_is_coming(", "worker_is_coming"),
     ("port.with_parker(", "with_parker"),
     ("port.catch_panic(", "catch_panic"),
     (".unobserved_failure(", "unobserved_failure"),
