@@ -55,7 +55,9 @@
 //!
 //! * **Lock-free in the strict sense.** A thread, core or interrupt that is stopped for ever between
 //!   any two instructions of submit, run, cancel or result makes nobody else fail or wait; at most
-//!   its own slot is lost. One that is stopped and goes on later relies on [tags](#tags), which are of
+//!   its own slot is lost, and the place of the worker or waiter that it was waking. A worker that is
+//!   stopped when it was woken delays the job that it was woken for until the next job is submitted, or
+//!   until it is declared lost. One that is stopped and goes on later relies on [tags](#tags), which are of
 //!   a finite size. No interrupt is masked on targets with compare-and-swap. On targets
 //!   without, each atomic access is a critical section of a few instructions, and a core that is
 //!   stopped inside of one makes the other cores wait.
@@ -64,9 +66,11 @@
 //! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. A
 //!   job that cannot fit is a build error.
 //! * **Every job ends and says how**: result, cancelled, panicked, worker lost, broken.
-//! * **Waiting does not deadlock the pool**: a job that waits runs queued work meanwhile, and where
-//!   that cannot help, its wait ends with [`JobError::WouldDeadlock`]. This needs a [`Port`], which
-//!   says who is calling; without one, a blocked caller spins.
+//! * **Waiting does not deadlock the pool**: a job that waits runs what it waits for, if nobody has begun
+//!   it, and nothing else on its stack. Only the last worker of a pool whose workers are all blocked runs
+//!   the oldest queued job. A wait that could never end, since what it waits for depends on the caller, ends
+//!   with [`JobError::WouldDeadlock`]. This needs a [`Port`], which says who is calling; without one, a
+//!   blocked caller spins. What it cannot see is in [`JobFuture::result`].
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
 //!   4,000.
 //!

@@ -1,6 +1,6 @@
 //! What the pool asks of the machine under it.
 //!
-//! A pool works without any of this: then a blocked caller spins and runs queued work, there are no
+//! A pool works without any of this: then a blocked caller spins, and runs what it waits for, there are no
 //! timeouts, and a panic ends the worker that it happens on. A port adds a clock, a way to sleep,
 //! and a notion of who is calling. The std adapter has one for the host; firmware writes its own,
 //! of which each method is a line or two.
@@ -106,8 +106,9 @@ pub unsafe trait Port: Sync {
         false
     }
 
-    /// Whether a caller that is no worker runs queued work while it blocks, if the pool has no
-    /// worker at all. True by default: on a chip whose only core waits for a job, that job runs on
+    /// Whether a caller that is no worker runs the queue in order while it blocks, if the pool has no
+    /// worker at all. A job that has begun is not broken off: a wait with a time limit may take longer then.
+    /// True by default: on a chip whose only core waits for a job, that job runs on
     /// it. False where workers are sure to come.
     fn lends_blocked_callers(&self) -> bool {
         true

@@ -310,9 +310,9 @@ impl<
 
     /// [`submit`](Self::submit), but waits for room if the pool is full.
     ///
-    /// Called from a job of this pool, it runs queued jobs meanwhile. It waits for ever if no slot
-    /// is ever given back, for instance because the caller itself holds all the futures. Not for
-    /// interrupt handlers.
+    /// Called from a job of this pool, it sleeps while another worker is not blocked; the last worker runs
+    /// the oldest queued job, so that slots come back. It waits for ever if no slot is ever given back, for
+    /// instance because the caller itself holds all the futures. Not for interrupt handlers.
     ///
     /// # Errors
     ///
@@ -470,8 +470,9 @@ impl<
     /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
     /// have ended.
     ///
-    /// Called from a job of this pool, it runs queued jobs while it waits. Not for interrupt
-    /// handlers.
+    /// Called from a job of this pool, it runs those of the scope's jobs that nobody has begun, and nothing
+    /// else, as [`JobFuture::result`] does. In a context that may not block, such as an interrupt handler,
+    /// the scope takes no jobs: [`SubmitError::WouldDeadlock`].
     ///
     /// ```
     /// # use corepool::StaticPool;

@@ -457,8 +457,7 @@ fn a_job_in_run_pending_sleeps_when_there_is_nothing_to_do() {
     keeper.join().unwrap();
 }
 
-/// One caller does the work, one waits for its turn, and there is no place for a third to wait: that is an error,
-/// and no wait that wakes itself.
+/// One caller does the work, one waits for its turn, and a third, for which there is no place to wait, is told so.
 #[test]
 fn callers_take_turns_and_one_that_finds_no_place_to_wait_is_told() {
     static PORT: TellsOfParking = TellsOfParking::new(true);

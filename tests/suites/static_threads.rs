@@ -150,7 +150,7 @@ mod static_pool_tests {
         drop(promise);
     }
 
-    /// Where every place for those who wait is taken, it says so, and wakes itself no more than others do.
+    /// Where every place for those who wait is taken, it is told so.
     #[test]
     fn shutdown_without_a_place_to_wait_is_an_error() {
         static POOL: StaticPool<4, 64, 1, 1, 1> = StaticPool::new();

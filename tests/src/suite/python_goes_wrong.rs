@@ -23,7 +23,7 @@ use crate::{CountingWaker, Fixture, Gate, LONG, Methods, Recorder, SMALL, drain}
 const TINY: Duration = Duration::from_millis(2);
 
 /// Python: nested submit and result on a full pool deadlocks (cpython #141617). Here the job that
-/// waits runs queued work meanwhile.
+/// waits runs what it waits for meanwhile.
 pub fn nested_submit_and_result<F: Fixture>() {
     fn nest(pool: impl Methods, depth: u32) -> u32 {
         if depth == 0 {
