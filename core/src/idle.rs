@@ -194,7 +194,9 @@ impl<'p> Raw<'p> {
         let mut is_free = true;
         self.guarded(&mut || is_free = seat.bell.ring());
         if is_free {
-            // Its place could not be taken when it left.
+            // Its place could not be taken when it left. Pairs with the fences of those who begin to wait for
+            // `LEAVING`: either they find the place free, or they are seen here.
+            fence(Ordering::SeqCst);
             self.ring_waiters(LEAVING);
         }
     }
