@@ -603,8 +603,7 @@ impl<
     }
 
     /// Installs the services of the machine: clock, sleep, identity. Once, before workers join;
-    /// false if there is a port already, which then stays, or a worker has joined: the pool would not know
-    /// that worker's context.
+    /// false if there is a port already, which then stays.
     pub fn install(&self, port: &'static dyn Port) -> bool {
         self.handle().install(port)
     }
