@@ -1,6 +1,6 @@
 //! Blocking: one engine for every call that waits.
 //!
-//! What a caller waits for is an [`Awaited`]: it leaves the given waker where it will be woken and says
+//! A caller waits for an [`Awaited`]: it leaves the given waker where it will be woken and says
 //! whether it is over. Without a waker it only looks, which is cheap enough to do some hundreds of times
 //! before a caller goes to sleep. The engine decides what the caller does meanwhile.
 //!

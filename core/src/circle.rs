@@ -8,7 +8,7 @@
 //! * it is a task between two polls, and anything but one stuck job may wake it.
 //!
 //! [`Raw::stuck`] begins with all who are blocked without a limit and leaves out, again and again, those
-//! whose wait may end. What stays is stuck for ever. A worker that is about to sleep looks whether it is
+//! whose wait may end. Those that stay are stuck for ever. A worker that is about to sleep looks whether it is
 //! among them, and if so its wait ends as `WouldDeadlock`. Where a circle is closed by somebody else (a
 //! task that is suspended, a scope, which has no error to give), those who are stuck are woken, and look
 //! again.
@@ -31,7 +31,7 @@ use crate::{
     sync::{Ordering, fence},
 };
 
-/// Of so many workers, at most, it is known whether they are stuck; the others never count.
+/// The pool knows of so many workers, at most, whether they are stuck; the others never count.
 const KNOWN: usize = if cfg!(target_os = "none") { 64 } else { 1_024 };
 
 /// Some of the workers, by number.

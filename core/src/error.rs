@@ -240,10 +240,10 @@ impl<F> SubmitError<F> {
     }
 }
 
-/// What every call says that would have to wait, and finds no place to.
+/// The text of every call that would have to wait, and finds no place to.
 pub(crate) const TOO_MANY_WAITERS: &str = "too many waits are under way: raise the pool's WAITERS";
 
-/// What every call says that would have to wait where that is not possible.
+/// The text of every call that would have to wait where that is not possible.
 const MAY_NOT_BLOCK: &str = "waiting here could never end: the caller's context may not block, or what it \
                              waits for depends on the caller";
 
