@@ -15,8 +15,8 @@
 //!
 //! It is sound although others go on meanwhile: a worker counts only if it was blocked from the beginning
 //! of the look to its end, and then the jobs on its stack could not end either. It is complete for what
-//! the pool knows of: results, sets, scopes, and tasks that await one job of their pool. What it cannot
-//! know is whether somebody else wakes a task whose waker was cloned, or who keeps a promise. A wait for a scope
+//! the pool knows of: results, sets, scopes, and tasks that await one job of their pool. It cannot
+//! know whether somebody else wakes a task whose waker was cloned, or who keeps a promise. A wait for a scope
 //! that lies in 63 others of the same worker counts as one that may end.
 //!
 //! The look takes O(SLOTS), but is taken only by a worker that is about to sleep and waits for a job of
