@@ -21,6 +21,13 @@ const NEEDED: &[(&str, &str)] = &[
 /// The suites that use threads.
 const SUITES: &[&str] = &["static_threads", "lent_threads", "thread_pool"];
 
+/// Their tests that limit the address space, or measure stacks, which a sanitizer makes larger.
+const LIMITED: &[&str] = &[
+    "a_refused_thread_fails",
+    "each_submit_tries_again_to_start_a_thread",
+    "threads_have_the_stack",
+];
+
 pub fn tsan(args: &[String]) -> Outcome {
     sanitize("thread", args)
 }
@@ -48,6 +55,12 @@ fn sanitize(sanitizer: &str, args: &[String]) -> Outcome {
     build(&mut suites, sanitizer);
     // The fixtures' pools live for ever, by being leaked. The soak's do not, and is checked for it.
     suites.env("ASAN_OPTIONS", "detect_leaks=0");
+    // A sanitizer's own memory does not fit an address space that is limited so that no thread can be started.
+    suites.arg("--");
+    for limited in LIMITED {
+        println!("not run with a sanitizer: {limited}");
+        suites.args(["--skip", limited]);
+    }
     run_command(&mut suites)?;
     println!("no report of the {sanitizer} sanitizer");
     Ok(())
