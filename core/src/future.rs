@@ -310,7 +310,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// Waits for the job to end, but no longer than `timeout`, and returns its result.
     ///
     /// A time-out changes nothing: the job goes on, and a later call can get its result. With a `timeout` of
-    /// zero it looks, and returns. What the caller runs meanwhile, as for [`result`](Self::result), is not
+    /// zero it looks, and returns. A job that the caller runs meanwhile, as for [`result`](Self::result), is not
     /// broken off: if that takes longer than `timeout`, so does the call.
     ///
     /// # Errors

@@ -70,7 +70,7 @@
 //!   it, and nothing else on its stack. Only the last worker of a pool whose workers are all blocked runs
 //!   the oldest queued job. A wait that could never end, since what it waits for depends on the caller, ends
 //!   with [`JobError::WouldDeadlock`]. This needs a [`Port`], which says who is calling; without one, a
-//!   blocked caller spins. What it cannot see is in [`JobFuture::result`].
+//!   blocked caller spins. Its limits are in [`JobFuture::result`].
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
 //!   4,000.
 //!

@@ -134,7 +134,7 @@ pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     item: Option<I::Item>,
     /// A job for which there was no room.
     in_hand: Option<Call<F, I::Item>>,
-    /// What the caller is to get next. If the source panics meanwhile, the caller gets it after that.
+    /// The result that the caller is to get next. If the source panics meanwhile, the caller gets it after that.
     asked_for: Option<Result<JobFuture<'p, T>, JobError>>,
     in_flight: heapless::Deque<Result<JobFuture<'p, T>, JobError>, WINDOW>,
     buffer_size: usize,

@@ -128,7 +128,7 @@ pub unsafe trait Port: Sync {
     /// # Errors
     ///
     /// If there is no worker at all, and none could be started. The submit that queued the work takes it back and
-    /// fails with [`SubmitError::NoWorker`](crate::SubmitError::NoWorker). What queued itself, such as a task that
+    /// fails with [`SubmitError::NoWorker`](crate::SubmitError::NoWorker). Work that queued itself, such as a task that
     /// was woken, stays queued for the first worker that comes.
     fn no_idle_worker(&self) -> Result<(), NoWorker> {
         Ok(())

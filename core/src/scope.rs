@@ -39,7 +39,7 @@ pub(crate) struct ScopeState {
     pending: AtomicUsize,
     /// Belongs to whoever brings the count to zero.
     waker: ManuallyDrop<Waker>,
-    /// Of the scope's jobs; 0 if no worker has the scope. See [`Seated::open_scope`](crate::idle::Seated::open_scope).
+    /// The tag of the scope's jobs; 0 if no worker has the scope. See [`Seated::open_scope`](crate::idle::Seated::open_scope).
     tag: u16,
 }
 

@@ -203,7 +203,7 @@ pub(crate) struct Header {
     pub(crate) callbacks: AtomicU16,
     /// The slot's own index. Written before the slot is used for the first time, and not again.
     index: AtomicU16,
-    /// Of a task: the slot plus one of the job that it awaits, or `SEVERAL`; of a job of a scope: the scope's tag;
+    /// A task has here the slot plus one of the job that it awaits, or `SEVERAL`; a scoped job has its scope's tag;
     /// 0 if there is none. For who looks for circles, and who waits for the scope.
     depends: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
