@@ -481,11 +481,11 @@ impl<'p> Raw<'p> {
             .find_map(|priority| self.dequeue_from(priority, false))
     }
 
-    /// Takes the oldest index out of a queue, `only_ended`: if its job has ended.
+    /// Takes the oldest index out of a queue, `only_in_vain`: if it stands for nothing there.
     #[cfg_attr(not(target_os = "none"), inline)]
-    fn dequeue_from(self, priority: usize, only_ended: bool) -> Option<u16> {
+    fn dequeue_from(self, priority: usize, only_in_vain: bool) -> Option<u16> {
         self.queue(priority)
-            .pop_if(|index| !only_ended || self.slot(index).state.load().is_ended_and_queued())
+            .pop_if(|index| !only_in_vain || self.slot(index).state.load().is_queued_in_vain())
     }
 
     /// Whether any index is queued.
@@ -500,7 +500,7 @@ impl<'p> Raw<'p> {
             .sum()
     }
 
-    /// Takes indices of ended jobs off the heads of the queues, so many at most.
+    /// Takes indices that stand for nothing off the heads of the queues, so many at most.
     #[cold]
     pub(crate) fn reap(self, most: usize) {
         let mut left = most;

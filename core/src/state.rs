@@ -52,7 +52,7 @@
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
 //! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
-//! worker's number, so that a lost worker's jobs are told from all others in the same swap that
+//! worker's number, or that it is a canceller, so that a lost worker's jobs are told from all others in the same swap that
 //! takes them. That swap (`lose`) sets `DONE` and `LOST` together: the outcome is `WorkerLost`.
 
 use crate::sync::{AtomicU32, Ordering, const_unless_loom};
@@ -78,6 +78,8 @@ const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
 const RUNNER_SHIFT: u32 = 17;
 pub(crate) const RUNNER_BITS: u32 = 10;
 const RUNNER: u32 = ((1 << RUNNER_BITS) - 1) << RUNNER_SHIFT;
+/// In place of a worker's number plus one, which is 1,000 at most: a canceller is `BUSY`.
+const CANCELLER: u16 = (1 << RUNNER_BITS) - 1;
 pub(crate) const TELLING: u32 = 1 << 27;
 pub(crate) const TASK: u32 = 1 << 28;
 pub(crate) const LOST: u32 = 1 << 29;
@@ -165,15 +167,16 @@ impl Snapshot {
         self.has(DONE) && self.outcome() == outcome
     }
 
-    /// The number plus one of the worker that is `BUSY`; 0 if it is none.
+    /// The number plus one of the worker that is `BUSY`; that of no worker, if it is none.
     #[inline(always)]
     pub(crate) fn runner(self) -> u16 {
         ((self.0 & RUNNER) >> RUNNER_SHIFT) as u16
     }
 
-    /// Whether its index, which is in a queue, stands for nothing any more.
-    pub(crate) fn is_ended_and_queued(self) -> bool {
-        self.has(DONE) && self.has(QUEUED)
+    /// Whether its index, which is in a queue, stands for nothing any more: the job has ended, or somebody has taken
+    /// it to end it, and may have been stopped for ever.
+    pub(crate) fn is_queued_in_vain(self) -> bool {
+        self.has(QUEUED) && (self.has(DONE) || self.has(BUSY) && self.runner() == CANCELLER)
     }
 
     #[inline(always)]
@@ -362,7 +365,7 @@ impl State {
     pub(crate) fn claim(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_claimable() {
-                Ok(((s.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY, true))
+                Ok((s.begun_by(CANCELLER), true))
             } else {
                 Err(false)
             }

@@ -167,9 +167,15 @@ fn a_task_whose_waker_was_cloned_says_so() {
 
 #[test]
 fn claim_takes_only_what_nobody_is_at_work_on() {
-    check(QUEUED | HANDLE, State::claim, true, QUEUED | HANDLE | BUSY);
-    check(SUSPENDED | NOTIFIED | RUNNER_3, State::claim, true, BUSY);
-    check(SUSPENDED | QUEUED, State::claim, true, QUEUED | BUSY);
+    let claimed = BUSY | u32::from(CANCELLER) << RUNNER_SHIFT;
+    check(
+        QUEUED | HANDLE,
+        State::claim,
+        true,
+        QUEUED | HANDLE | claimed,
+    );
+    check(SUSPENDED | NOTIFIED | RUNNER_3, State::claim, true, claimed);
+    check(SUSPENDED | QUEUED, State::claim, true, QUEUED | claimed);
     check(HANDLE, State::claim, false, HANDLE);
     for taken in [
         BUSY | HANDLE,
@@ -178,6 +184,25 @@ fn claim_takes_only_what_nobody_is_at_work_on() {
         SUSPENDED | DONE,
     ] {
         check(taken, State::claim, false, taken);
+    }
+}
+
+#[test]
+fn an_index_stands_for_nothing_when_its_job_has_ended_or_is_being_ended() {
+    let claimed = BUSY | u32::from(CANCELLER) << RUNNER_SHIFT;
+    for vain in [QUEUED | DONE, QUEUED | BUSY | DONE, QUEUED | claimed] {
+        assert!(Snapshot(vain | FIVE).is_queued_in_vain());
+    }
+    // A worker that polls a task, or runs a job that it waits for, may need the index again.
+    for needed in [
+        QUEUED,
+        QUEUED | SUSPENDED,
+        QUEUED | BUSY,
+        QUEUED | BUSY | RUNNER_3,
+        DONE,
+        claimed,
+    ] {
+        assert!(!Snapshot(needed | FIVE).is_queued_in_vain());
     }
 }
 

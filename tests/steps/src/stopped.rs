@@ -233,12 +233,15 @@ impl Worker for Reporting<'_> {
 /// A way to bring a pool to its end. True: and to wait for it, as one must who is not stopped.
 type End = fn(PoolRef<'static, BYTES>, bool) -> Result<(), ShutdownError>;
 
+/// The way that lets the jobs run, for which there must be workers.
+const LETS_RUN: &str = "shutdown that waits";
+
 /// The ways, by name.
 pub const ENDS: &[(&str, End)] = &[
     ("shutdown that cancels", |pool, waits| {
         pool.shutdown(waits, true)
     }),
-    ("shutdown that waits", |pool, _| pool.shutdown(true, false)),
+    (LETS_RUN, |pool, _| pool.shutdown(true, false)),
     ("shutdown_timeout", |pool, waits| match waits {
         true => pool.shutdown(true, true),
         false => pool.shutdown_timeout(SOON, true),
@@ -249,16 +252,16 @@ pub const ENDS: &[(&str, End)] = &[
     }),
 ];
 
-/// A victim brings a pool to its end, with so many jobs in its queue. The others end them, and the
-/// pool.
-fn others_leave<const S: usize>(jobs: usize, end: End, control: &Arc<Control>) {
+/// A victim brings a pool of so many workers to its end, with so many jobs in its queue. The others end
+/// them, and the pool.
+fn others_leave<const S: usize, const W: usize>(jobs: usize, end: End, control: &Arc<Control>) {
     let pool = core_pool::<S>();
     let left = Arc::new(());
     for _ in 0..jobs {
         let token = left.clone();
         assert!(pool.submit_detached(move || drop(token)).is_ok());
     }
-    let workers = [(); 2].map(|()| {
+    let workers = [(); W].map(|()| {
         let control = control.clone();
         thread::spawn(move || {
             let worker = Reporting {
@@ -449,13 +452,20 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
     });
     row("shutdown that lets 1,000 jobs run", true, &|| {
         sweep(WORKER_STEPS, seeds, |control| {
-            others_leave::<1_024>(JOBS, |pool, waits| pool.shutdown(waits, false), control)
+            others_leave::<1_024, 2>(JOBS, |pool, waits| pool.shutdown(waits, false), control)
         })
     });
     for &(name, end) in ENDS {
         row(name, true, &|| {
             sweep(WORKER_STEPS, seeds, move |control| {
-                others_leave::<SLOTS>(SLOTS, end, control)
+                others_leave::<SLOTS, 2>(SLOTS, end, control)
+            })
+        });
+    }
+    for &(name, end) in ENDS.iter().filter(|end| end.0 != LETS_RUN) {
+        row(&format!("{name}, without workers"), true, &|| {
+            sweep(WORKER_STEPS, seeds, move |control| {
+                others_leave::<SLOTS, 0>(SLOTS, end, control)
             })
         });
     }
