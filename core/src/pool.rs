@@ -380,8 +380,11 @@ impl<'p> Raw<'p> {
         })
     }
 
-    /// Installs the port; false if there is one already.
+    /// Installs the port; false if there is one already, or a worker, whose context nobody knows then.
     pub(crate) fn install(self, port: &'static dyn Port) -> bool {
+        if self.joined() != 0 {
+            return false;
+        }
         // Relaxed: only says who writes the port.
         if self.shared().phase.fetch_or(PORT_TAKEN, Ordering::Relaxed) & PORT_TAKEN != 0 {
             return false;

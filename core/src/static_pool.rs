@@ -603,7 +603,8 @@ impl<
     }
 
     /// Installs the services of the machine: clock, sleep, identity. Once, before workers join;
-    /// false if there is a port already, which then stays.
+    /// false if there is a port already, which then stays, or a worker has joined: the pool would not know
+    /// that worker's context.
     pub fn install(&self, port: &'static dyn Port) -> bool {
         self.handle().install(port)
     }

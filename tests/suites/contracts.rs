@@ -5,15 +5,19 @@ use std::{
     marker::PhantomPinned,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Sender, channel},
+    },
     task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
 use corepool::{
-    AsCompletedError, ContextId, FutureSet, JobError, JobFuture, JobState, Panic, Parker, Port,
-    ReturnWhen, RunError, ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError,
-    as_completed, wait,
+    AsCompletedError, ContextId, FutureSet, InitError, JobError, JobFuture, JobState, Panic,
+    Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker, StaticPool, SubmitError,
+    WaitError, Worker, WorkerId, as_completed, wait,
 };
 use corepool_std::{HostPort, run_workers};
 use corepool_tests::{Drops, Token};
@@ -136,6 +140,44 @@ fn shutdown_with_a_wait_is_an_error_where_there_is_something_to_wait_for() {
     pool.run_pending(1);
     assert_eq!(pool.shutdown(true, false), Ok(()));
     drop(job);
+}
+
+#[test]
+fn a_port_comes_before_the_workers_or_not_at_all() {
+    static POOL: Pool = Pool::new();
+    let (joined, is_there) = channel();
+    let worker = thread::spawn(move || POOL.run(&Tells(joined)));
+    is_there.recv().unwrap();
+    assert!(!POOL.install(&HostPort));
+    // Nobody knows its context, so it runs what its job waits for.
+    let nested = POOL.submit(|| POOL.submit(|| 1).unwrap().result());
+    let mut nested = nested.unwrap();
+    while !nested.done() {
+        thread::yield_now();
+    }
+    assert_eq!(nested.try_result().unwrap().unwrap().unwrap(), 1);
+    POOL.shutdown(false, false).unwrap();
+    worker.join().unwrap().unwrap();
+}
+
+/// A worker that never sleeps, and tells when it has joined.
+struct Tells(Sender<()>);
+
+impl Parker for Tells {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        thread::yield_now();
+    }
+}
+
+impl Worker for Tells {
+    fn on_start(&self, _worker: WorkerId) -> Result<(), InitError> {
+        self.0.send(()).unwrap();
+        Ok(())
+    }
 }
 
 #[test]
