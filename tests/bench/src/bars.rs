@@ -5,7 +5,7 @@ use crate::{
     processes::PROCESS_POOL,
     python, report,
     statistics::{Key, Results},
-    workloads::{CONTENDERS, Kind, THREAD_POOL, Workload, scopes},
+    workloads::{CONTENDERS, Kind, THREAD_POOL, Workload, fork_join, scopes},
 };
 
 /// A figure and its limit.
@@ -120,6 +120,17 @@ impl Bars<'_> {
                     self.cpu_against_peers(workload, own, |peer| {
                         (peer == peers::RAYON_SCOPE) == scopes
                     });
+                }
+            }
+            Workload::ForkJoin => {
+                for (&cut, limit) in workload.sizes().iter().zip([0.9, 1.1, 1.1]) {
+                    let key = (workload, cut);
+                    self.push_against_peer(
+                        name(key, &format!("× {}", fork_join::RAYON)),
+                        ((key, THREAD_POOL), Some(fork_join::RAYON)),
+                        limit,
+                        None,
+                    );
                 }
             }
             Workload::AwaitOne => {

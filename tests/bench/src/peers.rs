@@ -84,7 +84,8 @@ impl Execute for rayon::ThreadPool {
     }
 }
 
-fn rayon(workers: usize) -> rayon::ThreadPool {
+/// Rayon's pool.
+pub fn rayon(workers: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new()
         .num_threads(workers)
         .build()

@@ -4,6 +4,7 @@ pub mod allocations;
 pub mod burst;
 pub mod efficiency;
 pub mod event_loop;
+pub mod fork_join;
 pub mod growth;
 pub mod idle;
 pub mod producers;
@@ -35,6 +36,8 @@ pub enum Workload {
     Window,
     /// Jobs of 20 µs, at most 256 under way.
     Efficiency,
+    /// A recursive function whose calls are jobs, down to a cut.
+    ForkJoin,
     /// One job awaited after the other.
     AwaitOne,
     /// 64 tasks that await jobs.
@@ -75,6 +78,7 @@ impl Workload {
         Self::Inline,
         Self::Instructions,
         Self::Efficiency,
+        Self::ForkJoin,
         Self::AwaitOne,
         Self::AwaitMany,
         Self::Idle,
@@ -96,6 +100,7 @@ impl Workload {
             Self::Producers => "producers",
             Self::Window => "window",
             Self::Efficiency => "efficiency",
+            Self::ForkJoin => "fork-join",
             Self::AwaitOne => "await-one",
             Self::AwaitMany => "await-many",
             Self::Idle => "idle",
@@ -121,6 +126,7 @@ impl Workload {
             Self::Producers => "Two threads, each with bursts of 512 jobs",
             Self::Window => "64 jobs under way all the time",
             Self::Efficiency => "10,000 jobs of 20 µs, at most 256 under way",
+            Self::ForkJoin => "fib(27) by fork and join, two workers",
             Self::AwaitOne => "Round trip of one job, awaited in an event loop",
             Self::AwaitMany => "64 tasks of an event loop, each awaits job after job",
             Self::Idle => "CPU time of idle workers, a second",
@@ -142,6 +148,7 @@ impl Workload {
         match self {
             Self::Idle => &[2],
             Self::Inline | Self::Instructions => &[0],
+            Self::ForkJoin => &[5, 10, 15],
             Self::Slots => &[16, 256, 4096],
             Self::Workers => &[1, 2, 4, 16],
             Self::Waiters => &[1, 32, 1024],
@@ -173,6 +180,7 @@ impl Workload {
     pub fn size_name(self, size: usize) -> String {
         match (self, size) {
             (Self::Inline | Self::Instructions, _) => String::from("alone"),
+            (Self::ForkJoin, size) => format!("cut at {size}"),
             (Self::Slots, size) => format!("{size} slots"),
             (Self::Waiters, size) => format!("sets of {size}"),
             (Self::Priorities, 1) => String::from("1 priority"),
@@ -254,6 +262,7 @@ pub const CONTENDERS: &[Contender] = &[
         kind: Kind::Own,
         run: |workload, size, effort| {
             growth::run(workload, size, effort)
+                .or_else(|| fork_join::own(workload, size, effort))
                 .or_else(|| run::<corepool_std::ThreadPool>(workload, size, effort))
         },
     },
@@ -262,6 +271,7 @@ pub const CONTENDERS: &[Contender] = &[
         kind: Kind::Own,
         run: scopes::own,
     },
+    limit(fork_join::ALONE, fork_join::alone),
     limit(limits::FUTEX, limits::futex),
     limit(limits::WAKE, limits::one_wake),
     limit(limits::CACHE_LINE, limits::cache_line),
@@ -278,6 +288,16 @@ pub const CONTENDERS: &[Contender] = &[
         name: peers::RAYON_SCOPE,
         kind: Kind::Peer,
         run: peers::rayon_scope,
+    },
+    Contender {
+        name: fork_join::RAYON,
+        kind: Kind::Peer,
+        run: fork_join::rayon,
+    },
+    Contender {
+        name: fork_join::FORTE,
+        kind: Kind::Peer,
+        run: fork_join::forte,
     },
     peer::<peers::Oneshot<threadpool::ThreadPool>>(),
     peer::<rusty_pool::ThreadPool>(),
@@ -336,7 +356,10 @@ const fn limit(name: &'static str, run: Run) -> Contender {
 fn run<P: Pool>(workload: Workload, workers: usize, effort: &Effort) -> Option<Slice> {
     if workload.grows()
         || workload.is_of_processes()
-        || matches!(workload, Workload::Inline | Workload::Instructions)
+        || matches!(
+            workload,
+            Workload::Inline | Workload::Instructions | Workload::ForkJoin
+        )
     {
         return None;
     }
