@@ -151,7 +151,8 @@ impl core::error::Error for BrokenReason {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubmitError<F> {
-    /// Every slot is taken. Try again later, use a submit that waits for room, or raise SLOTS.
+    /// Every slot is taken. Try again later, use a submit that waits for room, or raise SLOTS. A job that forks
+    /// and joins can run what it has back itself.
     Full(F),
     /// The pool has been shut down.
     ShutDown(F),

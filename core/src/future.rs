@@ -46,8 +46,8 @@ pub enum JobState {
 /// [`cancel_on_drop`](Self::cancel_on_drop).
 ///
 /// **While it exists its slot is taken**, also after the job is done: drop it, or take the result,
-/// to make room. A job that was cancelled while queued keeps its slot until a worker, or a submit
-/// that finds the pool full, comes to its place at the head of the queue.
+/// to make room. A job that was cancelled while queued, or that its waiter ran, keeps its slot until its
+/// place comes to the head of the queue, where a worker, or a submit that finds the pool full, frees it.
 ///
 /// As a [`core::future::Future`] it is cancel safe: dropping the `&mut JobFuture` that is awaited
 /// loses nothing, and the job goes on.
