@@ -684,10 +684,12 @@ impl<T> Drop for JobFuture<'_, T> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn drop(&mut self) {
         let slot = self.slot();
-        if self.slot.is_taken() {
-            self.pool().leave_slot(slot, HANDLE);
-        } else {
+        if !self.slot.is_taken() {
             self.pool().drop_handle(slot);
+        } else if slot.state.load().is_left_to(HANDLE) {
+            self.pool().free_slot(slot);
+        } else {
+            self.pool().leave_slot(slot, HANDLE);
         }
     }
 }

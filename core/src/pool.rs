@@ -425,6 +425,7 @@ impl<'p> Raw<'p> {
     }
 
     /// Gives a slot back that nobody needs.
+    #[cfg_attr(target_os = "none", inline(never))]
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn free_slot(self, slot: SlotRef<'p>) {
         let free = &self.shared().free;

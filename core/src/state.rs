@@ -150,6 +150,12 @@ impl Snapshot {
         }
     }
 
+    /// Whether nobody but `party` needs the slot.
+    #[inline(always)]
+    pub(crate) fn is_left_to(self, party: u32) -> bool {
+        self.lacks(PARTIES & !party)
+    }
+
     /// The word after somebody has begun the job.
     #[inline(always)]
     fn begun_by(self, runner: u16) -> u32 {
