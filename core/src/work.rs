@@ -11,6 +11,7 @@ use crate::{
     job::LEAST,
     log::trace,
     pool::{BROKEN, CANCELLING, Raw},
+    port::Port,
     scope,
     slot::{PAYLOAD_ALIGN, SlotRef, Step, WaitCell},
     state::{BUSY, Begin, LOST, Outcome, Settle, Snapshot, Suspension, TELLING},
@@ -45,18 +46,27 @@ enum Progress {
 }
 
 impl<'p> Raw<'p> {
+    /// The port, if a panic is to be caught.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn net(self) -> Option<&'static dyn Port> {
+        if UNWINDS { self.port() } else { None }
+    }
+
     /// Calls `f`, with the port's net under it if there is one.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn catch_panic<R>(self, f: impl FnOnce() -> R) -> Result<R, Panic> {
+        match self.net() {
+            Some(port) => self.catch_panic_by(port, f),
+            None => Ok(f()),
+        }
+    }
+
+    /// Calls `f`, with a net under it.
     ///
     /// What became of `f` is seen here, and not believed of the port: `Ok` is what it returned, whatever the
     /// port says, and a port that has not called it has it called without a net.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn catch_panic<R>(self, f: impl FnOnce() -> R) -> Result<R, Panic> {
-        if !UNWINDS {
-            return Ok(f());
-        }
-        let Some(port) = self.port() else {
-            return Ok(f());
-        };
+    fn catch_panic_by<R>(self, port: &dyn Port, f: impl FnOnce() -> R) -> Result<R, Panic> {
         let (mut f, mut result) = (Some(f), None);
         let caught = port.catch_panic(&mut || {
             if let Some(f) = f.take() {
@@ -76,7 +86,18 @@ impl<'p> Raw<'p> {
 
     /// Calls `f`, and reports it if it panics.
     pub(crate) fn guarded(self, f: &mut dyn FnMut()) {
-        if let Err(panic) = self.catch_panic(f) {
+        let Some(port) = self.net() else {
+            return f();
+        };
+        let f = Cell::new(Some(f));
+        let call = || {
+            if let Some(f) = f.take() {
+                f();
+            }
+        };
+        // A port that unwinds before it has called has it called without a net.
+        let _called = Defer(call);
+        if let Err(panic) = self.catch_panic_by(port, call) {
             self.report(panic);
         }
     }

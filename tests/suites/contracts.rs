@@ -6,7 +6,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Sender, channel},
     },
     task::{Context, Poll, Waker},
@@ -200,7 +201,7 @@ fn awaiting_is_no_waiting() {
 }
 
 /// What a port's net says, whatever happens in it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Net {
     /// An error, although what it called has returned.
     Fails,
@@ -219,6 +220,13 @@ struct Netted {
 }
 
 impl Netted {
+    fn new(net: Net) -> Self {
+        Self {
+            net,
+            has_panicked: AtomicBool::new(false),
+        }
+    }
+
     fn panic_once(&self) {
         assert!(
             self.has_panicked.swap(true, Ordering::Relaxed),
@@ -278,8 +286,7 @@ unsafe impl Port for Netted {
 /// A pool with such a net, and one slot.
 fn pool_with(net: Net) -> &'static StaticPool<1, 64> {
     let pool: &'static StaticPool<1, 64> = Box::leak(Box::new(StaticPool::new()));
-    let has_panicked = AtomicBool::new(false);
-    assert!(pool.install(Box::leak(Box::new(Netted { net, has_panicked }))));
+    assert!(pool.install(Box::leak(Box::new(Netted::new(net)))));
     pool
 }
 
@@ -312,6 +319,39 @@ fn a_job_that_the_net_did_not_call_is_dropped_once_and_has_panicked() {
     run_one(pool);
     assert!(matches!(job.try_result(), Some(Err(JobError::Panicked(_)))));
     assert_eq!(tokens.dropped(), 1);
+}
+
+#[test]
+fn a_result_that_nobody_takes_is_dropped_once_whatever_the_net_says() {
+    for net in Net::ALL {
+        let tokens = Drops::new();
+        let pool = pool_with(net);
+        let token = tokens.token();
+        let (promise, future) = pool.promise().unwrap();
+        assert!(promise.set_result(token).is_ok());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        assert_eq!((tokens.dropped(), pool.free_slots()), (1, 1), "{net:?}");
+    }
+}
+
+#[test]
+fn a_callback_is_called_once_whatever_the_net_says() {
+    for net in Net::ALL {
+        let tokens = Drops::new();
+        let called = Arc::new(AtomicUsize::new(0));
+        let pool: &StaticPool<2, 64> = Box::leak(Box::new(StaticPool::new()));
+        assert!(pool.install(Box::leak(Box::new(Netted::new(net)))));
+        let (promise, mut future) = pool.promise::<()>().unwrap();
+        let (token, calls) = (tokens.token(), Arc::clone(&called));
+        let callback = move |_: Result<&(), &JobError>| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            drop(token);
+        };
+        future.add_done_callback(callback).unwrap();
+        let _ = catch_unwind(AssertUnwindSafe(|| promise.set_result(())));
+        let calls = called.load(Ordering::Relaxed);
+        assert_eq!((calls, tokens.dropped()), (1, 1), "{net:?}");
+    }
 }
 
 /// Waits for ever.
