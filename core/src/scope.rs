@@ -10,13 +10,7 @@
 //! there from the beginning, and belongs to whoever brings the count to zero, since with that the frame
 //! may be gone. The caller counts, too, until its closure is over.
 
-use core::{
-    fmt,
-    marker::PhantomData,
-    mem::{self, ManuallyDrop},
-    ptr,
-    task::Waker,
-};
+use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr, task::Waker};
 
 use crate::{
     block::{Awaited, DependsOn},
@@ -178,14 +172,10 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         if !self.may_block {
             return Err(SubmitError::WouldDeadlock(job));
         }
-        self.state.pending.fetch_add(1, Ordering::Relaxed);
         let state = ptr::from_ref(self.state);
-        // Whether the job got nowhere, or storing it unwinds.
-        let refused = Defer(|| {
-            // SAFETY: counted in above; the job did not get anywhere.
-            unsafe { ScopeState::leave(state) };
-        });
+        // From here on the job counts: it is counted out when it ends, or when `put` takes it back.
         let keep = |slot: SlotRef<'scope>, end: *mut u8| {
+            self.state.pending.fetch_add(1, Ordering::Relaxed);
             slot.set_depends(self.state.tag);
             // SAFETY: PAYLOAD_ALIGN bytes are kept here, which have room for a pointer and are aligned.
             unsafe { end.cast::<*const ScopeState>().write(state) };
@@ -197,7 +187,6 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
                 .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, keep, job)
         };
         let slot = put?;
-        mem::forget(refused);
         // SAFETY: `put` set HANDLE for this.
         Ok(unsafe { JobFuture::new(self.pool.raw, slot) })
     }

@@ -19,6 +19,7 @@ use crate::{
     },
     pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
+    scope::ScopeState,
     slot::SlotRef,
     state::{BUSY, HANDLE, PROMISED, QUEUED, SCOPED, TASK},
     sync::{Ordering, fence},
@@ -93,8 +94,8 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Moves a job into a free slot and queues it. The last `KEPT` bytes of the payload are
-    /// `keep`'s to write. The slot has a handle, which the caller makes.
+    /// Moves a job into a free slot and queues it. The last `KEPT` bytes of the payload are `keep`'s to write: a
+    /// scope's address, if any, which has counted the job in by then. The slot has a handle, which the caller makes.
     ///
     /// # Safety
     ///
@@ -121,11 +122,11 @@ impl<'p> Raw<'p> {
         unsafe {
             slot.set_vtable(&VTableOf::<J, S, BYTES, KEPT>::TABLE);
             let payload = slot.payload();
-            keep(slot, payload.add(capacity(BYTES) - KEPT));
             // What spills it may unwind.
             let unwound = Defer(|| self.free_slot(slot));
             Stored::<J, S, BYTES, KEPT>::put(payload, job);
             mem::forget(unwound);
+            keep(slot, payload.add(capacity(BYTES) - KEPT));
         }
         if J::SUSPEND.is_some() {
             slot.set_depends(0);
@@ -137,16 +138,48 @@ impl<'p> Raw<'p> {
             return Ok(slot);
         };
         // SAFETY: taken back before anybody began it: the job is there, and the caller's.
+        Err(unsafe { self.take_back::<J, S, BYTES, KEPT>(slot, priority, refused) })
+    }
+
+    /// Moves a job out of the slot that it was queued in, and leaves the slot. Why it was refused: for this reason,
+    /// since there is no worker, or for the pool's end.
+    ///
+    /// # Safety
+    ///
+    /// The job is in the slot, stored like this, and is the caller's, as the handle is.
+    // Apart on a host, as a submit is quicker then; part of it on a chip, as a program is smaller then.
+    #[cfg_attr(target_os = "none", inline(always))]
+    #[cfg_attr(not(target_os = "none"), cold, inline(never))]
+    unsafe fn take_back<J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
+        self,
+        slot: SlotRef<'p>,
+        priority: usize,
+        refused: Option<NoWorker>,
+    ) -> SubmitError<J> {
+        // Even if what has spilled it unwinds.
+        let leave_scope = VTableOf::<J, S, BYTES, KEPT>::TABLE.leave_scope;
+        let left = Defer(move || self.leave_refused(slot, leave_scope));
+        // SAFETY: the caller's promise.
         let job = unsafe { Stored::<J, S, BYTES, KEPT>::take(slot.payload()) };
+        drop(left);
+        match refused {
+            Some(reason) => SubmitError::NoWorker(job, reason),
+            None => self.refusal(priority).map(|()| job),
+        }
+    }
+
+    /// The submitter leaves the slot of a job that it has taken back, and that nobody begins any more.
+    #[cold]
+    fn leave_refused(self, slot: SlotRef<'p>, leave_scope: Option<unsafe fn(*const ScopeState)>) {
+        if let Some(leave) = leave_scope {
+            // SAFETY: the slot is still occupied by a scoped job, which was counted in.
+            unsafe { leave(slot.scope_address(self.dims().bytes)) };
+        }
         self.leave_slot(slot, BUSY | HANDLE);
         // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
         // who come here at the same time, one takes both out.
+        let _reaped = Defer(|| self.reap(usize::MAX));
         self.wake_all_workers();
-        self.reap(usize::MAX);
-        Err(match refused {
-            Some(reason) => SubmitError::NoWorker(job, reason),
-            None => self.refusal(priority).map(|()| job),
-        })
     }
 
     /// Queues the job in a slot, whose state is then these bits, and wakes a worker. An error: the job was taken

@@ -1,13 +1,19 @@
-//! A job that unwinds where no port catches it: it takes the call along in which it ran, and nothing
-//! else.
+//! Code of the user's that unwinds where nobody catches it: it takes the call along in which it ran, and
+//! nothing else.
 
 use std::{
+    mem::MaybeUninit,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
 };
 
-use corepool::{JobError, LossReason, Spill, StaticPool};
+use corepool::{
+    ContextId, JobError, LossReason, NoWorker, Parker, Port, Spill, SpinWorker, StaticPool,
+    SubmitError,
+};
 
 /// Panics when it is dropped.
 struct Grenade;
@@ -145,4 +151,76 @@ fn a_promise_whose_result_cannot_be_stored_ends_its_future() {
         Err(JobError::WorkerLost(LossReason::PROMISE_DROPPED))
     ));
     assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+/// A port of one context, whose `no_idle_worker` does what the test says.
+struct Boss(fn() -> Result<(), NoWorker>);
+
+// SAFETY: one context, and it catches no panic.
+unsafe impl Port for Boss {
+    fn context(&self) -> ContextId {
+        NonZeroUsize::MIN
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        f(&SpinWorker);
+    }
+
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
+        (self.0)()
+    }
+}
+
+#[test]
+fn a_scope_waits_for_a_job_whose_submit_unwinds() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    static BOSS: Boss = Boss(|| panic!("no worker can be started"));
+    assert!(POOL.install(&BOSS));
+    let ran = AtomicBool::new(false);
+    let scope = AssertUnwindSafe(|| {
+        POOL.scope(|scope| drop(scope.submit(|| ran.store(true, Relaxed)).unwrap()));
+    });
+    assert!(catch_unwind(scope).is_err());
+    assert!(
+        ran.load(Relaxed),
+        "a job was left that borrows from a frame that is gone"
+    );
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+/// A job that does not fit its slot comes back from the heap.
+#[test]
+fn a_submit_that_is_refused_and_unwinds_loses_no_slot() {
+    struct Heap;
+    // SAFETY: a box stays where it is until it is freed, and is freed without dropping its value.
+    unsafe impl Spill for Heap {
+        const CAN_SPILL: bool = true;
+        fn store<V>(value: V) -> NonNull<V> {
+            NonNull::from(Box::leak(Box::new(value)))
+        }
+        unsafe fn release<V>(place: NonNull<V>) {
+            // SAFETY: from `store`, by the caller's promise; a `MaybeUninit` does not drop its value.
+            drop(unsafe { Box::from_raw(place.cast::<MaybeUninit<V>>().as_ptr()) });
+            panic!("the heap is damaged");
+        }
+    }
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    static BOSS: Boss = Boss(|| Err(NoWorker("not now")));
+    assert!(POOL.install(&BOSS));
+    let pool = POOL.handle().spill_to::<Heap>();
+    let large = [0_u64; 16];
+    let submit = AssertUnwindSafe(|| pool.submit(move || large.len()).is_ok());
+    assert!(catch_unwind(submit).is_err());
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+    let scope = AssertUnwindSafe(|| {
+        pool.scope(|scope| scope.submit(move || large.len()).is_ok());
+    });
+    assert!(catch_unwind(scope).is_err());
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+    let small = POOL.submit(|| ());
+    assert!(matches!(small, Err(SubmitError::NoWorker(..))));
 }
