@@ -84,6 +84,9 @@ impl<'p> Raw<'p> {
         let unwound = Defer(|| {
             if self.has_no_worker() {
                 self.break_with(BrokenReason::WorkerLost(LossReason::UNWOUND));
+            } else if self.has_queued() {
+                // It may have been woken for work that it has not done.
+                self.wake_worker();
             }
         });
         let leave = Leave(seat);
@@ -118,8 +121,14 @@ impl<'p> Raw<'p> {
                 && let Some(index) = self.dequeue()
             {
                 if mem::take(&mut woken) && self.has_queued() {
+                    // The port may unwind. The worker does not come back then, and another is to find the job.
+                    let unwound = Defer(|| {
+                        let priority = self.slot(index).state.load().priority();
+                        self.enqueue(index, priority);
+                    });
                     // Who queued that may have been stopped before it woke another.
                     self.wake_worker();
+                    mem::forget(unwound);
                 }
                 self.run_popped(index, Some(seat), Some(worker));
                 round = 0;

@@ -6,13 +6,17 @@ use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::Waker,
     time::Duration,
 };
 
 use corepool::{
-    ContextId, JobError, LossReason, NoWorker, Parker, Port, Spill, SpinWorker, StaticPool,
-    SubmitError,
+    ContextId, JobError, JobFuture, LossReason, NoWorker, Parker, Port, Spill, SpinWorker,
+    StaticPool, SubmitError, Worker,
 };
 
 /// Panics when it is dropped.
@@ -223,4 +227,37 @@ fn a_submit_that_is_refused_and_unwinds_loses_no_slot() {
     assert_eq!(POOL.free_slots(), POOL.capacity());
     let small = POOL.submit(|| ());
     assert!(matches!(small, Err(SubmitError::NoWorker(..))));
+}
+
+#[test]
+fn a_job_that_a_worker_has_taken_ends_even_if_the_port_unwinds() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    static IS_READY: AtomicBool = AtomicBool::new(false);
+    static BOSS: Boss = Boss(|| {
+        assert!(!IS_READY.swap(false, Relaxed), "no worker can be started");
+        Ok(())
+    });
+    /// Two jobs are queued while it sleeps, and it hands its wake-up on when it has taken the first.
+    struct Sleeper(Mutex<Vec<JobFuture<'static, ()>>>);
+    impl Parker for Sleeper {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+        fn park(&self, _deadline: Option<Duration>) {
+            let mut jobs = self.0.lock().unwrap();
+            jobs.extend([POOL.submit(|| ()).unwrap(), POOL.submit(|| ()).unwrap()]);
+            IS_READY.store(true, Relaxed);
+        }
+    }
+    impl Worker for Sleeper {}
+    assert!(POOL.install(&BOSS));
+    let sleeper = Sleeper(Mutex::default());
+    assert!(catch_unwind(AssertUnwindSafe(|| POOL.run(&sleeper))).is_err());
+    let jobs = sleeper.0.into_inner().unwrap();
+    assert_eq!(jobs.len(), 2);
+    // It was the last worker, so the pool is broken.
+    for job in jobs {
+        assert!(matches!(job.result(), Err(JobError::Broken(_))));
+    }
+    assert_eq!(POOL.free_slots(), POOL.capacity());
 }
