@@ -525,13 +525,15 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
 
     /// The futures that were not handed out.
     pub fn into_unfinished(mut self) -> FutureSet<'p, T, N> {
+        for member in self.members.iter_mut().flatten() {
+            member.delist();
+        }
+        // The wakers may unwind as they are dropped, while the futures are still here.
+        self.place = None;
         let mut unfinished = FutureSet::new();
-        for member in &mut self.members {
-            if let Some(mut future) = member.take() {
-                future.delist();
-                // There is room: both have capacity N.
-                let _ = unfinished.push(future);
-            }
+        for future in self.members.iter_mut().filter_map(Option::take) {
+            // There is room: both have capacity N.
+            let _ = unfinished.push(future);
         }
         unfinished
     }

@@ -2,21 +2,23 @@
 //! nothing else.
 
 use std::{
+    future::Future,
     mem::MaybeUninit,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     ptr::NonNull,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::Waker,
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use corepool::{
-    ContextId, JobError, JobFuture, LossReason, NoWorker, Parker, Port, Spill, SpinWorker,
-    StaticPool, SubmitError, Worker,
+    ContextId, FutureSet, JobError, JobFuture, LossReason, NoWorker, Parker, Port, Spill,
+    SpinWorker, StaticPool, SubmitError, Worker, as_completed,
 };
 
 /// Panics when it is dropped.
@@ -259,5 +261,27 @@ fn a_job_that_a_worker_has_taken_ends_even_if_the_port_unwinds() {
     for job in jobs {
         assert!(matches!(job.result(), Err(JobError::Broken(_))));
     }
+    assert_eq!(POOL.free_slots(), POOL.capacity());
+}
+
+#[test]
+fn the_futures_of_a_set_are_dropped_if_its_waker_unwinds() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    /// Wakes nobody.
+    struct Fragile(Grenade);
+    impl Wake for Fragile {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (promise, future) = POOL.promise::<u32>().unwrap();
+    let mut set = FutureSet::<'_, _, 1>::new();
+    assert!(set.push(future).is_ok());
+    let mut jobs = as_completed(set, None);
+    let waker = Waker::from(Arc::new(Fragile(Grenade)));
+    let polled = pin!(jobs.next_done()).poll(&mut Context::from_waker(&waker));
+    assert!(matches!(polled, Poll::Pending));
+    drop(waker);
+    let unfinished = AssertUnwindSafe(|| jobs.into_unfinished().len());
+    assert!(catch_unwind(unfinished).is_err());
+    drop(promise);
     assert_eq!(POOL.free_slots(), POOL.capacity());
 }
