@@ -21,7 +21,7 @@
 //! Each word has room for the idle bits and the claims of half as many workers as it has bits. A
 //! pool with more workers has more words; finding a worker takes one look per word.
 
-use core::{num::NonZeroUsize, ptr::NonNull};
+use core::{cell::Cell, num::NonZeroUsize, ptr::NonNull};
 
 use crate::{
     block::DependsOn,
@@ -191,14 +191,17 @@ impl<'p> Raw<'p> {
 
     /// Wakes the worker in a seat, whatever it does. A waker that panics is reported.
     pub(crate) fn ring(self, seat: &Seat) {
-        let mut is_free = true;
-        self.guarded(&mut || is_free = seat.bell.ring());
-        if is_free {
-            // Its place could not be taken when it left. Pairs with the fences of those who begin to wait for
-            // `LEAVING`: either they find the place free, or they are seen here.
-            fence(Ordering::SeqCst);
-            self.ring_waiters(LEAVING);
-        }
+        let is_free = Cell::new(true);
+        // Even if the port unwinds.
+        let _told = Defer(|| {
+            if is_free.get() {
+                // Its place could not be taken when it left. Pairs with the fences of those who begin to wait for
+                // `LEAVING`: either they find the place free, or they are seen here.
+                fence(Ordering::SeqCst);
+                self.ring_waiters(LEAVING);
+            }
+        });
+        self.guarded(&mut || is_free.set(seat.bell.ring()));
     }
 
     /// Wakes the workers that are blocked.
@@ -468,13 +471,22 @@ impl<'p> Seated<'p> {
         seat.context.store(0, Ordering::Relaxed);
         self.retract();
         self.pool.count_out(flags & LENT != 0);
+        Some(hold)
+    }
+
+    /// Tells the worker itself, and those who wait for its leaving, that it was declared lost.
+    ///
+    /// # Safety
+    ///
+    /// The caller has what `lose` returned.
+    pub(crate) unsafe fn tell_of_loss(self) {
+        // Even if the waker unwinds.
+        let _told = Defer(|| self.pool.tell_of_leaving());
         self.pool.guarded(&mut || {
             // It may be asleep and well: one with jobs elsewhere that do not come back.
-            // SAFETY: held, and open when it was.
-            unsafe { seat.bell.ring_held() };
+            // SAFETY: held (the caller's promise), and open when it was.
+            unsafe { self.seat.bell.ring_held() };
         });
-        self.pool.tell_of_leaving();
-        Some(hold)
     }
 
     /// Says that the worker is of this kind. Before it takes any job.
@@ -515,7 +527,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Parker, Port, StaticPool, bell::tests::Rings, block::Leave};
+    use crate::{Parker, Port, StaticPool, bell::tests::Rings, block::Leave, wait::Waiting};
 
     /// Enough for a second group.
     const WORKERS: usize = GROUP + 2;
@@ -716,6 +728,8 @@ mod tests {
         assert!(!lost.is_lost());
         let hold = lost.lose();
         assert!(hold.is_some());
+        // SAFETY: held.
+        unsafe { lost.tell_of_loss() };
         drop(hold);
         assert_eq!(woken(&workers), [(GROUP, 1)], "it may be asleep and well");
         assert!(lost.is_lost());
@@ -778,6 +792,68 @@ mod tests {
         // SAFETY: joined above.
         unsafe { lost.leave() };
     }
+
+    /// There is no port, so nobody catches it.
+    #[test]
+    fn a_lost_workers_jobs_end_even_if_its_waker_unwinds() {
+        let pool = StaticPool::<1, 32, 1, 1, 1>::new();
+        let worker = Rung(|| panic!("as asked for"));
+        let raw = pool.handle().raw;
+        // SAFETY: `Leave` leaves, and does not outlive the worker.
+        let lost = Leave(unsafe { raw.join(&worker, false) }.unwrap());
+        let job = pool.submit(|| ()).unwrap();
+        let begun = raw.dequeue().map(|index| raw.slot(index)).unwrap();
+        assert!(raw.take_up(begun, lost.0.id().0 + 1).is_some());
+        // SAFETY: no scopes here.
+        let declared = catch_unwind(AssertUnwindSafe(|| unsafe {
+            pool.worker_lost(WorkerId(0), crate::OnLoss::Continue);
+        }));
+        assert!(declared.is_err());
+        assert!(job.done());
+    }
+
+    #[test]
+    fn who_waits_for_a_seat_is_told_that_it_is_free_even_if_the_waker_unwinds() {
+        static POOL: StaticPool<1, 32, 1, 1, 1> = StaticPool::new();
+        /// It leaves as it is rung, and its place cannot be taken before the ringer has let go.
+        static WORKER: Rung = Rung(|| {
+            let seat = POOL.handle().raw.seat_of(WorkerId(0)).unwrap();
+            // SAFETY: joined below, and left once.
+            unsafe { seat.leave() };
+            panic!("as asked for");
+        });
+        let raw = POOL.handle().raw;
+        // SAFETY: left above.
+        let seat = unsafe { raw.join(&WORKER, false) }.unwrap();
+        let rings = Arc::new(Rings::default());
+        let waiting = Waiting::begin(raw, &rings.clone().into(), LEAVING);
+        assert!(waiting.is_some());
+        assert!(catch_unwind(AssertUnwindSafe(|| raw.ring(seat.seat()))).is_err());
+        assert_eq!(
+            rings.count(),
+            2,
+            "that it has left, and that the seat is free"
+        );
+    }
+
+    /// A worker whose waker does this, and which never sleeps.
+    struct Rung(fn());
+
+    impl Parker for Rung {
+        fn waker(&self) -> Waker {
+            struct Calls(fn());
+            impl std::task::Wake for Calls {
+                fn wake(self: Arc<Self>) {
+                    (self.0)();
+                }
+            }
+            Arc::new(Calls(self.0)).into()
+        }
+
+        fn park(&self, _deadline: Option<Duration>) {}
+    }
+
+    impl Worker for Rung {}
 
     #[test]
     fn shutdown_wakes_every_worker() {

@@ -270,7 +270,7 @@ impl<'p> Raw<'p> {
         };
         // Others may have stayed for a task of its.
         let _told = Defer(|| self.wake_all_at_the_end());
-        // If a callback or the logger unwinds, the other jobs still end.
+        // If a callback, the logger, or the port unwinds, the other jobs still end.
         let ended = Defer(|| {
             each(self.used_slots(), |index| {
                 let slot = self.slot(index);
@@ -284,6 +284,8 @@ impl<'p> Raw<'p> {
                 }
             });
         });
+        // SAFETY: held.
+        unsafe { seat.tell_of_loss() };
         warning!("worker {} lost", worker.0);
         drop(ended);
         if on_loss == OnLoss::Break {

@@ -123,6 +123,8 @@ fn a_seat_that_is_lost_late() {
             // SAFETY: left below.
             let seat = unsafe { pool.handle().raw.join(&SpinWorker, true) }.unwrap();
             let held = seat.lose().unwrap();
+            // SAFETY: held.
+            unsafe { seat.tell_of_loss() };
             let next = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
@@ -146,6 +148,8 @@ fn a_seat_that_is_rung_late_and_a_caller_without_one() {
                 // SAFETY: left below.
                 let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
                 let held = seat.lose().unwrap();
+                // SAFETY: held.
+                unsafe { seat.tell_of_loss() };
                 pool.submit_detached(|| ()).unwrap();
                 let job = pool.submit(|| 1).unwrap();
                 let unseated = spawn(move || raw.run_unseated(1));
