@@ -4,12 +4,14 @@ use std::{
     future::Future,
     mem,
     mem::MaybeUninit,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
@@ -22,6 +24,7 @@ use crate::{
     bomb::foreign,
     far,
     lockstep::foreign_waker,
+    report,
     stage::{Arrangement, BYTES, SLOTS, Stage, View},
     value::{Value, fail},
 };
@@ -379,7 +382,7 @@ fn take_all<I: Iterator<Item = Result<Value, corepool::JobError>>>(mut results: 
     let count = AtomicUsize::new(0);
     let mut panics = None;
     loop {
-        let next = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let next = catch_unwind(AssertUnwindSafe(|| {
             let next = results.next();
             let some = next.is_some();
             count.fetch_add(usize::from(some), SeqCst);
@@ -391,7 +394,7 @@ fn take_all<I: Iterator<Item = Result<Value, corepool::JobError>>>(mut results: 
             Ok(false) => break,
             Err(payload) => {
                 if panics.is_some() {
-                    crate::report::broken("a map goes on panicking");
+                    report::broken("a map goes on panicking");
                     break;
                 }
                 panics = Some(payload);
@@ -400,7 +403,7 @@ fn take_all<I: Iterator<Item = Result<Value, corepool::JobError>>>(mut results: 
     }
     if let Some(payload) = panics {
         // As a caller would who has caught it only to see what follows.
-        std::panic::resume_unwind(payload);
+        resume_unwind(payload);
     }
     count.into_inner()
 }
@@ -806,51 +809,59 @@ fn worker_joins(stage: &Stage) {
     }
 }
 
+fn catch(f: impl FnOnce()) -> thread::Result<()> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
 fn worker_lost(stage: &Stage) {
     let may_end = Arc::new(AtomicBool::new(false));
     let sleeper: Arc<Mutex<Option<Waker>>> = Arc::default();
     let (end, mailbox) = (Arc::clone(&may_end), Arc::clone(&sleeper));
     let steps = Arc::clone(&stage.steps);
     let captured = Value::new("drop: closure");
-    let stuck = stage.pool.submit(move || {
-        let _captured = captured;
-        foreign("job");
-        *mailbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(steps.waker());
-        while !end.load(SeqCst) {
-            steps.park(None);
-        }
-        Value::new("drop: result")
-    });
-    let stuck = taken(stuck).map(|mut job| {
-        let _ = job.add_done_callback(callback());
-        let _ = poll_once(&mut job, &waker()).is_ready();
-        job
-    });
-    stage.work();
-    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        for number in 0..2 {
-            if let Some(worker) = worker_id(number) {
-                // SAFETY: no scopes here.
-                unsafe { stage.pool.worker_lost(worker, OnLoss::Continue) };
+    let mut job = None;
+    let mut outcome = catch(|| {
+        let stuck = stage.pool.submit(move || {
+            foreign("job");
+            *mailbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(steps.waker());
+            while !end.load(SeqCst) {
+                steps.park(None);
             }
+            // The compiler drops no result whose function unwinds as its variables are dropped.
+            drop(captured);
+            Value::new("drop: result")
+        });
+        job = taken(stuck);
+        if let Some(job) = &mut job {
+            let _ = job.add_done_callback(callback());
+            let _ = poll_once(job, &waker()).is_ready();
         }
-    }));
+        stage.work();
+    });
+    let is_stuck = job.as_ref().is_some_and(JobFuture::running);
+    for worker in [0, 1].into_iter().filter_map(worker_id) {
+        // SAFETY: no scopes here.
+        let lost = catch(|| unsafe { stage.pool.worker_lost(worker, OnLoss::Continue) });
+        outcome = outcome.and(lost);
+    }
+    if let Some(job) = job {
+        if is_stuck && !job.done() {
+            report::broken("the job of a lost worker has no end");
+        }
+        stage.keep(job);
+    }
     // Whatever has panicked: the one that is stuck comes back.
     may_end.store(true, SeqCst);
     let waker = sleeper
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    if let Some(job) = stuck {
-        stage.keep(job);
-    }
     if let Some(waker) = waker {
-        let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
-        drop(woken);
+        drop(catch(|| waker.wake()));
     }
     stage.work();
-    if let Err(payload) = lost {
-        std::panic::resume_unwind(payload);
+    if let Err(payload) = outcome {
+        resume_unwind(payload);
     }
 }
 

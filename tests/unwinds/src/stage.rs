@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, Waker},
     thread::{self, JoinHandle},
@@ -90,8 +90,8 @@ pub(crate) struct Stage {
     threads: RefCell<Vec<JoinHandle<()>>>,
     /// How many workers are in the pool's run loop.
     alive: Arc<AtomicUsize>,
-    /// How many have unwound out of it.
-    unwound: Arc<AtomicUsize>,
+    /// One has unwound out of it, and none was left.
+    last_unwound: Arc<AtomicBool>,
     kept: RefCell<Vec<JobFuture<'static, Value>>>,
     mailboxes: RefCell<Vec<Mailbox>>,
 }
@@ -137,7 +137,7 @@ impl Stage {
             owner,
             threads: RefCell::default(),
             alive: Arc::default(),
-            unwound: Arc::default(),
+            last_unwound: Arc::default(),
             kept: RefCell::default(),
             mailboxes: RefCell::default(),
         };
@@ -164,14 +164,14 @@ impl Stage {
     /// A thread that takes turns.
     pub(crate) fn start_thread(&self, is_worker: bool, main: impl FnOnce() + Send + 'static) {
         let (steps, alive) = (Arc::clone(&self.steps), Arc::clone(&self.alive));
-        let unwound = Arc::clone(&self.unwound);
+        let (pool, last_unwound) = (self.pool, Arc::clone(&self.last_unwound));
         let number = steps.add();
         self.threads.borrow_mut().push(thread::spawn(move || {
             steps.begin(number);
             alive.fetch_add(usize::from(is_worker), SeqCst);
             // It unwinds as the thread of a program would, and is gone.
-            if guard("a thread", main).is_none() {
-                unwound.fetch_add(usize::from(is_worker), SeqCst);
+            if guard("a thread", main).is_none() && is_worker && pool.workers() == 0 {
+                last_unwound.store(true, SeqCst);
             }
             alive.fetch_sub(usize::from(is_worker), SeqCst);
             steps.end();
@@ -231,23 +231,25 @@ impl Stage {
             crate::scenes::wake_task(&mailbox);
         }
         self.settle();
-        let unwound = self.unwound.load(SeqCst);
         let closed = self.pool.is_shut_down() || self.pool.broken_reason().is_some();
         let alive = self.alive.load(SeqCst);
         if self.arrangement.takes_turns() && self.pool.workers() != alive {
             let counted = self.pool.workers();
             report::broken(&format!("{counted} workers are counted, {alive} are there"));
         }
-        if unwound > 0 && alive == 0 && !closed {
+        if self.last_unwound.load(SeqCst) && !closed {
             report::broken("the last worker has unwound, and the pool is not broken");
         }
         for (number, mut future) in self.kept.take().into_iter().enumerate() {
+            // Nobody waits here for threads that run as they like: callbacks may be running yet.
+            while !self.arrangement.takes_turns() && !future.done() {
+                thread::yield_now();
+            }
             if attempt(|| future.try_result()).is_some_and(|result| result.is_none()) {
                 report::broken(&format!("future {number} has no end: {:?}", future.state()));
             }
         }
-        if !closed {
-            self.does_another_job();
+        if !closed && self.does_another_job() {
             self.has_all_waiters();
         }
         self.settle();
@@ -270,17 +272,25 @@ impl Stage {
         }
     }
 
-    fn does_another_job(&self) {
-        match self.pool.submit(|| 7) {
-            Ok(job) => {
-                self.settle();
-                match guard("another job", || job.result()) {
-                    Some(Ok(7)) => {}
-                    other => report::broken(&format!("another job ends with {other:?}")),
-                }
-            }
-            Err(error) => report::broken(&format!("another job is refused: {error}")),
+    /// Whether it does, and so goes on.
+    fn does_another_job(&self) -> bool {
+        let result = self.pool.submit(|| 7).map(|job| {
+            self.settle();
+            guard("another job", || job.result())
+        });
+        if let Ok(Some(Ok(7))) = result {
+            return true;
         }
+        if !self.has_broken_late() {
+            report::broken(&format!("another job ends with {result:?}"));
+        }
+        false
+    }
+
+    /// A thread that runs as it likes may still unwind out of its initializer, or of a log point after its last job,
+    /// and break the pool with it.
+    fn has_broken_late(&self) -> bool {
+        !self.arrangement.takes_turns() && self.pool.broken_reason().is_some()
     }
 
     /// As many waits as there are WAITERS can be begun.
@@ -292,7 +302,10 @@ impl Stage {
         let mut places = Vec::new();
         for number in 0..waiters.min(SLOTS) {
             let Ok((promise, future)) = self.pool.promise::<u32>() else {
-                return report::broken("no slot for a promise");
+                if !self.has_broken_late() {
+                    report::broken("no slot for a promise");
+                }
+                return;
             };
             let mut set = FutureSet::<'_, _, 1>::new();
             let _ = set.push(future);
