@@ -4,7 +4,7 @@
 //!
 //! | priority | context | does |
 //! |---|---|---|
-//! | | the timer's handler | submits a job, notifies `control` |
+//! | | the timer's handler | submits a job, is told that it may not wait for it, notifies `control` |
 //! | 4 | the task `control` | submits a job and has its result at once, whomever it interrupted |
 //! | 3 | the task `urgent` | a worker |
 //! | 1 | the task `patient` | a worker |
@@ -136,8 +136,9 @@ const SHORTEST: u32 = 6_000;
 const STEPS: u32 = 251;
 const STEP: u32 = 40;
 
-/// Jobs of the handler: accepted ones, and those that have run.
+/// Jobs of the handler: accepted ones, those for which it was told that it may not wait, and those that have run.
 static ACCEPTED: AtomicU32 = AtomicU32::new(0);
+static TOLD: AtomicU32 = AtomicU32::new(0);
 static RUN: AtomicU32 = AtomicU32::new(0);
 
 /// What the handler of the timer calls, with the address of the instruction at which a task was
@@ -150,11 +151,15 @@ pub fn on_timer<T: Timer>(interrupted_at: Option<usize>) {
     if let (Some(place), Some(address)) = (place, interrupted_at) {
         place.note_interruption(address);
     }
-    let submitted = POOL.submit_detached(|| {
+    let submitted = POOL.submit(|| {
         RUN.fetch_add(1, Ordering::Relaxed);
     });
-    if submitted.is_ok() {
+    if let Ok(job) = submitted {
         ACCEPTED.fetch_add(1, Ordering::Relaxed);
+        // The job stays queued.
+        if let Err(JobError::WouldDeadlock) = job.result() {
+            TOLD.fetch_add(1, Ordering::Relaxed);
+        }
     }
     // SAFETY: the timer is started after the task is, which is never deleted.
     unsafe { notify(CONTROL.handle.load(Ordering::Relaxed)) };
@@ -284,6 +289,10 @@ extern "C" fn tests<T: Timer>(_: *mut c_void) {
     failed += report(
         "each_job_of_the_handler_is_accepted_and_runs_once",
         accepted == INTERRUPTIONS && run == accepted,
+    );
+    failed += report(
+        "a_handler_that_would_wait_is_told_wherever_it_interrupts",
+        TOLD.load(Ordering::Relaxed) == accepted,
     );
     failed += report(
         "shutdown_ends_the_workers",

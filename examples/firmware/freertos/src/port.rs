@@ -7,20 +7,26 @@ use core::{
     time::Duration,
 };
 
-use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
-use firmware_support::port::{context, in_thread};
+use corepool::{ContextId, Parker, Port, Worker};
+use firmware_support::port::context;
 use freertos_in_rust::{
     kernel::tasks::{
-        TimeOut_t, ulTaskNotifyTake, vTaskInternalSetTimeOutState, vTaskNotifyGiveFromISR,
-        xTaskGetCurrentTaskHandle, xTaskNotifyGive,
+        TimeOut_t, taskSCHEDULER_RUNNING, ulTaskNotifyTake, vTaskInternalSetTimeOutState,
+        vTaskNotifyGiveFromISR, xTaskGetCurrentTaskHandle, xTaskGetSchedulerState, xTaskNotifyGive,
     },
     pdFALSE, pdTRUE,
     port::{
         portCLEAR_INTERRUPT_MASK_FROM_ISR, portSET_INTERRUPT_MASK_FROM_ISR, portYIELD_FROM_ISR,
+        xPortIsInsideInterrupt,
     },
     portMAX_DELAY,
     types::TaskHandle_t,
 };
+
+/// Whether a handler calls, as the kernel knows.
+fn in_handler() -> bool {
+    xPortIsInsideInterrupt() != pdFALSE
+}
 
 /// Gives `task` the notification that it sleeps on, or will sleep on. From tasks, and from handlers
 /// that may call the kernel.
@@ -29,14 +35,14 @@ use freertos_in_rust::{
 ///
 /// `task` has been created, and is never deleted.
 pub unsafe fn notify(task: TaskHandle_t) {
-    if in_thread() {
-        // SAFETY: the task is there, as the caller promises, and this is no handler.
-        unsafe { xTaskNotifyGive(task) };
-    } else {
+    if in_handler() {
         let mut woken = pdFALSE;
         // SAFETY: the task is there, as the caller promises, and this is a handler.
         unsafe { vTaskNotifyGiveFromISR(task, &mut woken) };
         portYIELD_FROM_ISR(woken);
+    } else {
+        // SAFETY: the task is there, as the caller promises, and this is no handler.
+        unsafe { xTaskNotifyGive(task) };
     }
 }
 
@@ -92,17 +98,17 @@ fn now() -> Duration {
 #[derive(Clone, Copy, Debug)]
 pub struct FreeRtos;
 
-// SAFETY: contexts that can be under way at the same time are tasks and handlers of different
-// exceptions. A task is named by its handle, an address, and a handler by a small number. The
-// default `catch_panic` calls once.
+// SAFETY: contexts that can be under way at the same time are tasks and handlers. A task is named by
+// its handle, an address, and a handler by a small number: on a Cortex-M its exception's, and on RISC-V,
+// where the kernel lets no handler interrupt another, one for all. The default `catch_panic` calls once.
 unsafe impl Port for FreeRtos {
     fn context(&self) -> ContextId {
-        let task = if in_thread() {
-            xTaskGetCurrentTaskHandle()
-        } else {
+        let task = if in_handler() {
             ptr::null_mut()
+        } else {
+            xTaskGetCurrentTaskHandle()
         };
-        // In a handler, and before the scheduler starts, there is no task.
+        // In a handler, and before the first is created, there is no task.
         NonZeroUsize::new(task.addr()).unwrap_or_else(context)
     }
 
@@ -110,11 +116,10 @@ unsafe impl Port for FreeRtos {
         Some(now())
     }
 
+    /// Tasks block, while the scheduler runs; handlers may not, nor may `main`.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-        if in_thread() {
+        if !in_handler() && xTaskGetSchedulerState() == taskSCHEDULER_RUNNING {
             f(&Task);
-        } else {
-            f(&SpinWorker);
         }
     }
 

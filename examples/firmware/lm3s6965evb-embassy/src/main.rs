@@ -20,7 +20,7 @@
 
 mod clock;
 
-use corepool::StaticPool;
+use corepool::{JobError, StaticPool};
 use cortex_m::peripheral::{Peripherals, SYST, scb::SystemHandler};
 use cortex_m_rt::{entry, exception};
 use embassy_executor::{Executor, InterruptExecutor};
@@ -201,6 +201,12 @@ async fn above_the_workers() {
         let (all_ran, _, missed) = ticks.during(awaits_room(pool)).await;
         report(name, all_ran && missed == 0);
     }
+
+    let waited = IN_INTERRUPT.submit(|| ()).map(|job| job.result());
+    report(
+        "a_task_in_an_interrupt_that_would_block_is_told",
+        matches!(waited, Ok(Err(JobError::WouldDeadlock))),
+    );
 
     // `main` is not a worker any more, and goes on. Without `wait` it cannot fail.
     let _ = IN_THREAD.shutdown(false, false);

@@ -7,7 +7,7 @@
 mod timer;
 
 use firmware_freertos::on_timer;
-use firmware_support::{port::in_timer_handler, ram};
+use firmware_support::ram;
 use freertos_in_rust::{
     pdFALSE,
     port::vPortSetExternalInterruptHandler,
@@ -30,7 +30,7 @@ pub static FREERTOS_CONFIG_MTIME_HZ: u32 = CLOCK_HZ;
 
 /// What `on_timer` wakes up is switched to by `portYIELD_FROM_ISR`, so this need not say so.
 extern "C" fn external_interrupt(_cause: UBaseType_t) -> BaseType_t {
-    timer::serve(|| in_timer_handler(|| on_timer::<Alarm>(Some(mepc::read()))));
+    timer::serve(|| on_timer::<Alarm>(Some(mepc::read())));
     pdFALSE
 }
 

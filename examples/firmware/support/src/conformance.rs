@@ -26,7 +26,6 @@ macro_rules! check {
     };
 }
 
-#[cfg(feature = "several-cores")]
 pub(crate) use check;
 
 /// The value of a `Result` that must be one.
@@ -39,7 +38,6 @@ macro_rules! accepted {
     };
 }
 
-#[cfg(feature = "several-cores")]
 pub(crate) use accepted;
 
 #[track_caller]
@@ -83,6 +81,7 @@ struct Test {
 
 const THREAD: &[Context] = &[Context::Thread];
 const BOTH: &[Context] = &[Context::Thread, Context::Interrupt];
+const INTERRUPT: &[Context] = &[Context::Interrupt];
 
 macro_rules! tests {
     ($($contexts:ident $($workers:ident)?: $name:ident,)*) => {

@@ -6,11 +6,14 @@
 //! | a pended interrupt, below it | | runs jobs |
 //! | the thread | runs jobs, when it waits or has nothing to do | waits |
 
+use corepool::{JobError, StaticPool};
 use pulse_app::Pool;
 use semihosting::println;
 
 use crate::{
-    Board, BoardPool, conformance, exit,
+    BYTES, Board, BoardPool,
+    conformance::{self, Outcome, accepted, check, failed, run_test},
+    exit,
     port::{self, OneCore, Pended, SoftwareInterrupt, Thread, sleep_unless},
     pulse, ram, tick,
 };
@@ -83,7 +86,22 @@ pub fn run<S: SoftwareInterrupt>(
     }
     interrupt.take_back();
     failed += conformance::run(&interrupt);
+    failed += run_test("a_job_in_a_handler_that_would_sleep_is_told", || {
+        a_job_would_sleep(&interrupt)
+    });
 
     ram::print();
     exit(failed)
+}
+
+/// What it waits for may have to come from the thread, which does not go on before it ends.
+fn a_job_would_sleep(board: &dyn Board) -> Outcome {
+    static POOL: StaticPool<2, BYTES, 1, 1, 1> = StaticPool::new();
+    board.lend(POOL.handle());
+    let (_promise, future) = accepted!(POOL.promise::<u32>());
+    let job = accepted!(POOL.submit(|| future.result()));
+    check!(matches!(job.result(), Ok(Err(JobError::WouldDeadlock))));
+    check!(POOL.shutdown(true, false).is_ok());
+    board.take_back();
+    Ok(())
 }

@@ -14,7 +14,7 @@ use corepool::{
     as_completed, wait,
 };
 
-use super::{BOTH, Bench, NOTES, NoteOnDrop, Outcome, THREAD, Test, failed, until};
+use super::{BOTH, Bench, INTERRUPT, NOTES, NoteOnDrop, Outcome, THREAD, Test, failed, until};
 use crate::{BoardPool, Context, in_context};
 
 /// The tests, in the order in which they run.
@@ -48,6 +48,10 @@ pub(super) const TESTS: &[Test] = tests![
     THREAD: jobs_borrow_in_a_scope,
     THREAD: map_is_in_order,
     THREAD: submit_waits_for_room,
+    INTERRUPT: a_handler_that_would_wait_for_a_result_is_told,
+    INTERRUPT: a_handler_that_would_wait_while_a_job_runs_is_told,
+    INTERRUPT: a_handler_that_would_wait_for_room_has_its_job_back,
+    INTERRUPT: a_handler_that_would_wait_for_the_pools_end_is_told,
     BOTH workers: workers_run_what_nobody_waits_for,
     THREAD: shutdown_ends_the_workers,
     BOTH: shutdown_runs_what_is_queued,
@@ -423,6 +427,52 @@ fn submit_waits_for_room(bench: &Bench<'_>) -> Outcome {
     let job = accepted!(pool.submit_blocking(|| 9));
     check!(matches!(job.result(), Ok(9)));
     Ok(())
+}
+
+/// What it submits is queued all the same, and not run by the handler.
+fn a_handler_that_would_wait_for_a_result_is_told(bench: &Bench<'_>) -> Outcome {
+    let pool = bench.pool;
+    NOTES.clear();
+    bench.hold(|| {
+        let told = bench.call(|| pool.submit(|| NOTES.note(1)).map(|job| job.result()));
+        check!(matches!(told, Ok(Err(JobError::WouldDeadlock))));
+        check!(NOTES.count() == 0);
+        Ok(())
+    })?;
+    until(bench, || NOTES.are(&[1]));
+    Ok(())
+}
+
+fn a_handler_that_would_wait_while_a_job_runs_is_told(bench: &Bench<'_>) -> Outcome {
+    let (_promise, future) = accepted!(bench.pool.promise::<u32>());
+    let told = bench.pool.scope(|scope| {
+        let wait = || bench.call(|| future.result());
+        scope.submit(wait).ok()?.result().ok()
+    });
+    check!(matches!(told, Some(Err(JobError::WouldDeadlock))));
+    Ok(())
+}
+
+fn a_handler_that_would_wait_for_room_has_its_job_back(bench: &Bench<'_>) -> Outcome {
+    let pool = bench.pool;
+    bench.hold(|| {
+        let refused = bench.call(|| {
+            fill(pool, || ());
+            pool.submit_blocking(|| 7)
+        });
+        check!(matches!(refused, Err(SubmitError::WouldDeadlock(job)) if job() == 7));
+        Ok(())
+    })
+}
+
+fn a_handler_that_would_wait_for_the_pools_end_is_told(bench: &Bench<'_>) -> Outcome {
+    let pool = bench.pool;
+    bench.hold(|| {
+        accepted!(pool.submit_detached(|| ()));
+        let told = bench.call(|| pool.shutdown(true, false));
+        check!(told == Err(ShutdownError::WouldDeadlock));
+        Ok(())
+    })
 }
 
 fn workers_run_what_nobody_waits_for(bench: &Bench<'_>) -> Outcome {

@@ -29,7 +29,7 @@ use core::{
     time::Duration,
 };
 
-use corepool::{ContextId, NoWorker, Parker, Port, SpinWorker, Worker};
+use corepool::{ContextId, NoWorker, Parker, Port, Worker};
 use portable_atomic::{AtomicBool, Ordering};
 
 pub use self::{
@@ -93,12 +93,11 @@ unsafe impl Port for OneCore {
         Some(tick::now())
     }
 
-    /// Handlers do not sleep: what they wait for would have to come from other handlers.
+    /// A handler may not block, a worker's own included: the context that it interrupts, and may wait
+    /// for, would wait with it.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
         if in_thread() {
             f(&Thread);
-        } else {
-            f(&SpinWorker);
         }
     }
 

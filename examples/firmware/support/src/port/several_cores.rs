@@ -12,7 +12,7 @@ use core::{
     time::Duration,
 };
 
-use corepool::{ContextId, Parker, Port, SpinWorker, Worker};
+use corepool::{ContextId, Parker, Port, Worker};
 
 use super::arch;
 use crate::tick;
@@ -108,12 +108,10 @@ unsafe impl<C: Cores> Port for SeveralCores<C> {
         Some(tick::now())
     }
 
-    /// Handlers do not sleep: the thread that they interrupt would sleep with them.
+    /// A handler may not block: the thread that it interrupts, and may wait for, would wait with it.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
         if arch::in_thread() {
             f(&ThisCore::<C>::new());
-        } else {
-            f(&SpinWorker);
         }
     }
 
