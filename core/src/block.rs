@@ -185,8 +185,7 @@ impl<'p> Raw<'p> {
     }
 
     /// A caller that lends itself, since the pool has no worker, runs the queue in order until its wait is
-    /// over. `None`: it takes no other job, since it was declared lost, or since there is none any more; it
-    /// waits on like anybody else.
+    /// over. `None`: there is no other job any more; it waits on like anybody else.
     fn run_until(
         self,
         port: &dyn Port,
@@ -203,7 +202,7 @@ impl<'p> Raw<'p> {
                 break Some(Ok(()));
             }
             // Others may wait for the pool's end, and that is when all have gone.
-            if seat.is_lost() || self.is_over() {
+            if self.is_over() {
                 break None;
             }
             if is_over(port, deadline) {
@@ -320,7 +319,7 @@ impl<'p> Raw<'p> {
         seat: Option<Seated<'p>>,
         worker: Option<&dyn Worker>,
     ) -> bool {
-        let runner = seat.map_or(0, |seat| seat.id().0 + 1);
+        let runner = seat.map_or(0, Seated::runner);
         let Some((slot, begun)) = wait.begin(runner) else {
             return false;
         };

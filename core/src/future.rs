@@ -9,6 +9,8 @@ use core::{
     time::Duration,
 };
 
+#[cfg(feature = "remote")]
+use crate::pool::REMOTE;
 use crate::{
     block::{Awaited, DependsOn},
     error::{Blocked, CallbackError, JobError},
@@ -20,8 +22,6 @@ use crate::{
     work::{Defer, PANICS},
     worker::JobId,
 };
-#[cfg(feature = "remote")]
-use crate::{pool::REMOTE, worker::WorkerId};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,7 +148,7 @@ impl<'p> Raw<'p> {
     fn tell_runner(self, slot: SlotRef<'p>) {
         let runner = slot.state.load().runner();
         if let Some(runner) = runner.checked_sub(1)
-            && let Some(seat) = self.seat_of(WorkerId(runner))
+            && let Some(seat) = self.seated(runner.into())
             && seat.is(REMOTE)
         {
             seat.ring();

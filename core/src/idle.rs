@@ -26,7 +26,9 @@ use core::{cell::Cell, num::NonZeroUsize, ptr::NonNull};
 use crate::{
     block::DependsOn,
     error::NoWorker,
-    pool::{LEAVING, LENT, LOST, ONE_SCOPE, OPEN_SCOPES, ROOM, Raw, Seat},
+    pool::{
+        GENERATION, LEAVING, LENT, LOST, ONE_GENERATION, ONE_SCOPE, OPEN_SCOPES, ROOM, Raw, Seat,
+    },
     state::{BUSY, DONE, PROMISED, QUEUED, RUNNER_BITS},
     sync::{AtomicUsize, Ordering, fence},
     work::Defer,
@@ -57,7 +59,7 @@ impl<'p> Raw<'p> {
     }
 
     /// The place with this number.
-    fn seated(self, number: usize) -> Option<Seated<'p>> {
+    pub(crate) fn seated(self, number: usize) -> Option<Seated<'p>> {
         let seats = self.seats();
         Some(Seated {
             pool: self,
@@ -241,19 +243,20 @@ impl<'p> Raw<'p> {
             // SAFETY: the place was taken just now; others find it only by the context below.
             unsafe { *cell = Some(erased) };
         });
-        seat.flags
-            .store(if lent { LENT } else { 0 }, Ordering::Relaxed);
+        // Relaxed: what the worker before has left came by way of the bell.
+        let generation = seat.flags.load(Ordering::Relaxed) & GENERATION;
+        let flags = if lent {
+            generation | LENT
+        } else {
+            generation.wrapping_add(ONE_GENERATION) & GENERATION
+        };
+        seat.flags.store(flags, Ordering::Relaxed);
         // Relaxed: only this context finds itself by it. The bell, next, publishes the others.
         seat.context.store(context, Ordering::Relaxed);
         // SAFETY: taken just now.
         unsafe { seat.bell.open(waker) };
         self.count_in(lent);
         Some(seated)
-    }
-
-    /// The place of a worker by its number.
-    pub(crate) fn seat_of(self, worker: WorkerId) -> Option<Seated<'p>> {
-        self.seated(worker.index())
     }
 
     /// The place of the worker in whose context this is called, if there is one and the port tells.
@@ -343,7 +346,20 @@ impl Seat {
 
 impl<'p> Seated<'p> {
     pub(crate) fn id(self) -> WorkerId {
-        WorkerId(self.number)
+        // Relaxed: it is the same for as long as the worker stays.
+        self.id_in(self.seat.flags.load(Ordering::Relaxed))
+    }
+
+    fn id_in(self, flags: u16) -> WorkerId {
+        WorkerId {
+            number: self.number,
+            generation: ((flags & GENERATION) / ONE_GENERATION) as u8,
+        }
+    }
+
+    /// What a job's state calls the worker.
+    pub(crate) fn runner(self) -> u16 {
+        self.number + 1
     }
 
     pub(crate) fn seat(self) -> &'p Seat {
@@ -397,7 +413,7 @@ impl<'p> Seated<'p> {
         if counted {
             flags.fetch_add(ONE_SCOPE, Ordering::Relaxed);
         }
-        let tag = open | (self.number + 1);
+        let tag = open | self.runner();
         (OpenScope(counted.then_some(self.seat)), tag)
     }
 
@@ -448,9 +464,9 @@ impl<'p> Seated<'p> {
         unsafe { seat.bell.close() };
     }
 
-    /// Declares the worker lost; `None` if it was before, or has left. The seat is given to no other worker
-    /// before what is returned is dropped.
-    pub(crate) fn lose(self) -> Option<Defer<impl FnMut()>> {
+    /// Declares the worker lost; `None` if it was before, or has left, whoever has its seat by now. The seat is
+    /// given to no other worker before what is returned is dropped.
+    pub(crate) fn lose(self, worker: WorkerId) -> Option<Defer<impl FnMut()>> {
         let seat = self.seat();
         if !seat.bell.try_hold() {
             return None;
@@ -462,15 +478,20 @@ impl<'p> Seated<'p> {
                 pool.tell_of_leaving();
             }
         });
+        // Relaxed: the bell is held, so nobody else takes the seat, and it has shown who has it. A caller that
+        // lends itself has no name.
+        let flags = seat.flags.load(Ordering::Relaxed);
+        if flags & LENT != 0 || self.id_in(flags) != worker {
+            return None;
+        }
         // Relaxed: as in `leave`.
-        let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
-        if flags & LOST != 0 {
+        if seat.flags.fetch_or(LOST, Ordering::Relaxed) & LOST != 0 {
             return None;
         }
         // Nobody is to be found here any more.
         seat.context.store(0, Ordering::Relaxed);
         self.retract();
-        self.pool.count_out(flags & LENT != 0);
+        self.pool.count_out(false);
         Some(hold)
     }
 
@@ -650,11 +671,11 @@ mod tests {
         let (pool, workers) = (Pool::new(), sleepers());
         let raw = pool.handle().raw;
         for (number, seat) in join(&pool, &workers).iter().enumerate() {
-            assert_eq!(seat.0.id(), WorkerId(number as u16));
-            let found = raw.seat_of(seat.0.id()).unwrap();
+            assert_eq!(seat.0.id().index(), number);
+            let found = raw.seated(number).unwrap();
             assert!(core::ptr::eq(found.seat(), &raw.seats()[number]));
         }
-        assert!(raw.seat_of(WorkerId(WORKERS as u16)).is_none());
+        assert!(raw.seated(WORKERS).is_none());
     }
 
     #[test]
@@ -669,7 +690,7 @@ mod tests {
         assert_eq!(pool.workers(), WORKERS - 1);
         // SAFETY: `Leave` leaves, and does not outlive the worker.
         let seat = Leave(unsafe { pool.handle().raw.join(&late, true) }.unwrap());
-        assert_eq!(seat.0.id(), WorkerId(WORKERS as u16 - 1));
+        assert_eq!(seat.0.id().index(), WORKERS - 1);
         assert_eq!(pool.workers(), WORKERS);
     }
 
@@ -726,19 +747,19 @@ mod tests {
         let lost = seats[GROUP].0;
         lost.announce();
         assert!(!lost.is_lost());
-        let hold = lost.lose();
+        let hold = lost.lose(lost.id());
         assert!(hold.is_some());
         // SAFETY: held.
         unsafe { lost.tell_of_loss() };
         drop(hold);
         assert_eq!(woken(&workers), [(GROUP, 1)], "it may be asleep and well");
         assert!(lost.is_lost());
-        assert!(lost.lose().is_none());
+        assert!(lost.lose(lost.id()).is_none());
         assert_eq!((pool.workers(), pool.idle_workers()), (WORKERS - 1, 0));
         // That it leaves after all changes nothing.
         drop(seats.remove(GROUP));
         assert_eq!(pool.workers(), WORKERS - 1);
-        assert!(lost.lose().is_none(), "it is gone");
+        assert!(lost.lose(lost.id()).is_none(), "it is gone");
     }
 
     /// The lost worker comes back, and leaves, while its jobs are ended.
@@ -754,16 +775,16 @@ mod tests {
         let lost = join().unwrap();
         let mut job = POOL.submit(|| ()).unwrap();
         let begun = raw.dequeue().map(|index| raw.slot(index)).unwrap();
-        assert!(raw.take_up(begun, lost.id().0 + 1).is_some());
+        assert!(raw.take_up(begun, lost.runner()).is_some());
         job.add_done_callback(move |_| {
-            let lost = POOL.handle().raw.seat_of(WorkerId(0)).unwrap();
+            let lost = POOL.handle().raw.seated(0).unwrap();
             // SAFETY: joined above.
             unsafe { lost.leave() };
             JOINED.fetch_add(usize::from(join().is_some()), Relaxed);
         })
         .unwrap();
         // SAFETY: no scopes here.
-        unsafe { POOL.worker_lost(WorkerId(0), crate::OnLoss::Continue) };
+        unsafe { POOL.worker_lost(WorkerId::FIRST, crate::OnLoss::Continue) };
         assert!(job.done());
         assert_eq!(JOINED.load(Relaxed), 0);
         assert!(join().is_some());
@@ -779,13 +800,13 @@ mod tests {
         let mut first = POOL.submit(|| ()).unwrap();
         let second = POOL.submit(|| ()).unwrap();
         while let Some(index) = raw.dequeue() {
-            let begun = raw.take_up(raw.slot(index), lost.id().0 + 1);
+            let begun = raw.take_up(raw.slot(index), lost.runner());
             assert!(begun.is_some());
         }
         first.add_done_callback(|_| panic!("as asked for")).unwrap();
         // SAFETY: no scopes here.
         let declared = catch_unwind(|| unsafe {
-            POOL.worker_lost(WorkerId(0), crate::OnLoss::Continue);
+            POOL.worker_lost(WorkerId::FIRST, crate::OnLoss::Continue);
         });
         assert!(declared.is_err());
         assert!(first.done() && second.done());
@@ -803,10 +824,10 @@ mod tests {
         let lost = Leave(unsafe { raw.join(&worker, false) }.unwrap());
         let job = pool.submit(|| ()).unwrap();
         let begun = raw.dequeue().map(|index| raw.slot(index)).unwrap();
-        assert!(raw.take_up(begun, lost.0.id().0 + 1).is_some());
+        assert!(raw.take_up(begun, lost.0.runner()).is_some());
         // SAFETY: no scopes here.
         let declared = catch_unwind(AssertUnwindSafe(|| unsafe {
-            pool.worker_lost(WorkerId(0), crate::OnLoss::Continue);
+            pool.worker_lost(lost.0.id(), crate::OnLoss::Continue);
         }));
         assert!(declared.is_err());
         assert!(job.done());
@@ -817,7 +838,7 @@ mod tests {
         static POOL: StaticPool<1, 32, 1, 1, 1> = StaticPool::new();
         /// It leaves as it is rung, and its place cannot be taken before the ringer has let go.
         static WORKER: Rung = Rung(|| {
-            let seat = POOL.handle().raw.seat_of(WorkerId(0)).unwrap();
+            let seat = POOL.handle().raw.seated(0).unwrap();
             // SAFETY: joined below, and left once.
             unsafe { seat.leave() };
             panic!("as asked for");

@@ -97,7 +97,7 @@ impl<'p> Raw<'p> {
         });
         if let Err(error) = started {
             let _broken = Defer(|| self.break_with(BrokenReason::Initializer(error)));
-            warning!("worker {} could not start", seat.id().0);
+            warning!("worker {} could not start", seat.id().index());
         }
         work(seat);
         let lost = seat.is_lost();
@@ -261,11 +261,11 @@ impl<'p> Raw<'p> {
     }
 
     fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
-        let Some(seat) = self.seat_of(worker) else {
+        let Some(seat) = self.seated(worker.index()) else {
             return;
         };
         // Until the last slot was looked at: the jobs of another worker with this number are not lost.
-        let Some(_hold) = seat.lose() else {
+        let Some(_hold) = seat.lose(worker) else {
             return;
         };
         // Others may have stayed for a task of its.
@@ -274,7 +274,7 @@ impl<'p> Raw<'p> {
         let ended = Defer(|| {
             each(self.used_slots(), |index| {
                 let slot = self.slot(index);
-                if slot.state.lose(worker.0 + 1) {
+                if slot.state.lose(seat.runner()) {
                     let outcome = Outcome::WorkerLost;
                     let _settled = Defer(|| {
                         // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
@@ -286,7 +286,7 @@ impl<'p> Raw<'p> {
         });
         // SAFETY: held.
         unsafe { seat.tell_of_loss() };
-        warning!("worker {} lost", worker.0);
+        warning!("worker {} lost", worker.index());
         drop(ended);
         if on_loss == OnLoss::Break {
             self.break_with(BrokenReason::WorkerLost(LossReason::DECLARED));

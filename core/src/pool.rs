@@ -133,6 +133,11 @@ pub(crate) const REMOTE: u16 = 1 << 2;
 /// The worker runs jobs in a context that may not block.
 pub(crate) const SLEEPLESS: u16 = 1 << 3;
 
+/// One worker that was in the seat, of those who are no lent callers. The count wraps.
+pub(crate) const ONE_GENERATION: u16 = 1 << 4;
+/// The bits that count them.
+pub(crate) const GENERATION: u16 = ONE_SCOPE - ONE_GENERATION;
+
 /// One scope that the worker has open; see [`Seated::open_scope`](crate::idle::Seated::open_scope). The number of a
 /// worker takes the bits below in a scope's tag.
 pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
@@ -151,7 +156,7 @@ pub(crate) struct Seat {
     pub(crate) blocked: AtomicU32,
     /// The slot, the waiter's place, or the scope's tag that `blocked` speaks of.
     pub(crate) waits_for: AtomicU16,
-    /// `LENT`, `LOST`, `REMOTE` and `SLEEPLESS`; and how many scopes the worker has open.
+    /// `LENT`, `LOST`, `REMOTE` and `SLEEPLESS`; which worker of this seat it is; and how many scopes it has open.
     pub(crate) flags: AtomicU16,
     /// The worker, for jobs that block on it. Only the worker's own context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,

@@ -584,6 +584,9 @@ impl<
     /// jobs are left to the other workers, or fail, as `on_loss` says. From any context. Costs
     /// O(SLOTS).
     ///
+    /// If the worker has left, nothing happens, although another may have its number by now. For how long the
+    /// two are told apart, see [`WorkerId`].
+    ///
     /// A worker that stopped in the few instructions between taking a job off the queue and marking
     /// it as its own leaves that job queued for ever; [`cancel`](crate::JobFuture::cancel) ends it.
     /// One that stopped while it was waking a caller, or in a callback that was added to a job that had

@@ -122,7 +122,7 @@ impl<'p> Raw<'p> {
         seat: Option<Seated<'p>>,
         worker: Option<&dyn Worker>,
     ) {
-        let runner = seat.map_or(0, |seat| seat.id().0 + 1);
+        let runner = seat.map_or(0, Seated::runner);
         let slot = self.slot(index);
         if let Some(begun) = self.begin(slot, runner) {
             self.run_begun(slot, begun, worker);

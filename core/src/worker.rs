@@ -4,22 +4,36 @@ use core::{fmt, task::Waker, time::Duration};
 
 use crate::{error::InitError, port::Parker};
 
-/// The number of a worker in its pool, from 0 to WORKERS - 1. A number is given to another when its
-/// worker has left.
+/// A worker of a pool: its number, from 0 to WORKERS - 1, and a count that tells it from those who have
+/// the number after it.
+///
+/// A number is given to another when its worker has left, and the two are not equal. The count has 6 bits: the
+/// 64th worker that has a number after another is equal to it again. Callers of
+/// [`run_pending`](crate::StaticPool::run_pending) and blocked ones, who lend themselves, are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct WorkerId(pub(crate) u16);
+pub struct WorkerId {
+    pub(crate) number: u16,
+    pub(crate) generation: u8,
+}
 
 impl WorkerId {
+    /// The first worker that has the first number.
+    #[cfg(test)]
+    pub(crate) const FIRST: Self = Self {
+        number: 0,
+        generation: 1,
+    };
+
     /// The number itself.
     pub const fn index(self) -> usize {
-        self.0 as usize
+        self.number as usize
     }
 }
 
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker {}", self.0)
+        write!(f, "worker {}", self.number)
     }
 }
 

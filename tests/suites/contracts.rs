@@ -1,6 +1,8 @@
 //! What a pool does with a port that makes use of what its contract allows, or does not keep it.
 
 use std::{
+    cell::Cell,
+    collections::HashSet,
     future::Future,
     marker::PhantomPinned,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,8 +18,8 @@ use std::{
 };
 
 use corepool::{
-    AsCompletedError, ContextId, FutureSet, InitError, JobError, JobFuture, JobState, Panic,
-    Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker, StaticPool, SubmitError,
+    AsCompletedError, ContextId, FutureSet, InitError, JobError, JobFuture, JobState, OnLoss,
+    Panic, Parker, Port, ReturnWhen, RunError, ShutdownError, SpinWorker, StaticPool, SubmitError,
     WaitError, Worker, WorkerId, as_completed, wait,
 };
 use corepool_std::{HostPort, run_workers};
@@ -188,6 +190,93 @@ fn a_job_cannot_lend_its_worker_again() {
     let again = POOL.submit(|| POOL.run(&SpinWorker)).unwrap();
     assert_eq!(again.result().unwrap(), Err(RunError::AlreadyWorker));
     drop(workers);
+}
+
+/// A pool of one worker at a time.
+type OnePlace = StaticPool<4, 64, 1, 1, 1>;
+
+/// A worker that declares another lost as it starts: the one that is given, or itself.
+struct Declares {
+    pool: &'static OnePlace,
+    lost: Option<WorkerId>,
+    on_loss: OnLoss,
+    own: Cell<Option<WorkerId>>,
+}
+
+impl Parker for Declares {
+    fn waker(&self) -> Waker {
+        SpinWorker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        SpinWorker.park(deadline);
+    }
+}
+
+impl Worker for Declares {
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        self.own.set(Some(worker));
+        // SAFETY: no scopes here.
+        unsafe {
+            self.pool
+                .worker_lost(self.lost.unwrap_or(worker), self.on_loss)
+        };
+        Ok(())
+    }
+}
+
+/// A worker that has come to the pool's only place, and left it.
+fn one_that_has_left(pool: &'static OnePlace) -> WorkerId {
+    let worker = Declares {
+        pool,
+        lost: None,
+        on_loss: OnLoss::Continue,
+        own: Cell::new(None),
+    };
+    assert_eq!(pool.run(&worker), Err(RunError::DeclaredLost));
+    worker.own.get().unwrap()
+}
+
+#[test]
+fn a_worker_that_has_left_is_not_lost_in_the_place_of_the_next() {
+    static POOL: OnePlace = OnePlace::new();
+    let left = one_that_has_left(&POOL);
+    let mut job = POOL.submit(|| 7).unwrap();
+    POOL.shutdown(false, false).unwrap();
+    let next = Declares {
+        pool: &POOL,
+        lost: Some(left),
+        on_loss: OnLoss::Break,
+        own: Cell::new(None),
+    };
+    assert_eq!(POOL.run(&next), Ok(()));
+    assert_eq!(job.try_result().unwrap().unwrap(), 7);
+    let own = next.own.get().unwrap();
+    assert_eq!((own.index(), own == left), (left.index(), false));
+}
+
+#[test]
+fn a_worker_that_has_left_is_not_lost_in_the_place_of_a_lent_caller() {
+    static POOL: OnePlace = OnePlace::new();
+    static PORT: HostPort = HostPort;
+    assert!(POOL.install(&PORT));
+    let left = one_that_has_left(&POOL);
+    // SAFETY: no scopes here.
+    let declare = move || unsafe { POOL.worker_lost(left, OnLoss::Break) };
+    let mut declares = POOL.submit(declare).unwrap();
+    let mut next = POOL.submit(|| 7).unwrap();
+    assert_eq!(POOL.run_pending(2), 2);
+    assert!(declares.try_result().unwrap().is_ok());
+    assert_eq!(next.try_result().unwrap().unwrap(), 7);
+    assert_eq!(POOL.broken_reason(), None);
+}
+
+#[test]
+fn sixty_four_workers_of_one_number_are_told_apart() {
+    static POOL: OnePlace = OnePlace::new();
+    let workers: Vec<_> = (0..64).map(|_| one_that_has_left(&POOL)).collect();
+    assert!(workers.iter().all(|worker| worker.index() == 0));
+    assert_eq!(workers.into_iter().collect::<HashSet<_>>().len(), 64);
 }
 
 #[test]

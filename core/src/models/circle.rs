@@ -264,7 +264,7 @@ impl ByHand {
         let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
         let future = pool.submit(|| ()).ok();
         let slot = raw.slot(raw.dequeue().unwrap());
-        let begun = raw.take_up(slot, seat.id().0 + 1).unwrap();
+        let begun = raw.take_up(slot, seat.runner()).unwrap();
         Self {
             raw,
             seat,

@@ -115,14 +115,14 @@ fn a_seat_that_is_rung_late() {
     });
 }
 
-/// The same, while somebody declares the caller lost.
+/// The same with a worker, while somebody declares it lost.
 #[test]
 fn a_seat_that_is_lost_late() {
-    explore("idle: a caller's seat is left, and lost", Some(2), || {
+    explore("idle: a worker's seat is left, and lost", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             // SAFETY: left below.
-            let seat = unsafe { pool.handle().raw.join(&SpinWorker, true) }.unwrap();
-            let held = seat.lose().unwrap();
+            let seat = unsafe { pool.handle().raw.join(&SpinWorker, false) }.unwrap();
+            let held = seat.lose(seat.id()).unwrap();
             // SAFETY: held.
             unsafe { seat.tell_of_loss() };
             let next = spawn(move || {
@@ -140,14 +140,14 @@ fn a_seat_that_is_lost_late() {
 #[test]
 fn a_seat_that_is_rung_late_and_a_caller_without_one() {
     explore(
-        "idle: a caller's seat is left, another has none",
+        "idle: a worker's seat is left, a caller has none",
         Some(2),
         || {
             with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
                 let raw = pool.handle().raw;
                 // SAFETY: left below.
-                let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
-                let held = seat.lose().unwrap();
+                let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+                let held = seat.lose(seat.id()).unwrap();
                 // SAFETY: held.
                 unsafe { seat.tell_of_loss() };
                 pool.submit_detached(|| ()).unwrap();

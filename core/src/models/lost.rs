@@ -42,7 +42,7 @@ fn nobody_elses_job() {
                 MACHINE.context().get()
             });
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
+            unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
             healthy.join().unwrap();
             let lost = lost.join().unwrap();
             for (job, runner) in jobs.into_iter().zip(runners.iter()) {
@@ -81,7 +81,7 @@ fn while_it_completes() {
             });
             let waiter = spawn(move || job.result());
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
+            unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
             match waiter.join().unwrap() {
                 Ok(_) => {}
                 Err(error) => assert!(matches!(error, JobError::WorkerLost(_)), "{error}"),
@@ -110,7 +110,7 @@ fn while_it_collects() {
                 raw.run_one(Some(seat), None);
             });
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(WorkerId(0), OnLoss::Continue) };
+            unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
             let mut set = as_completed(FutureSet::<_, 1>::from_iter([job]), None);
             // Whether it is ready is not the question.
             let _ = pin!(set.next_done()).poll(&mut Context::from_waker(&waker));
@@ -142,6 +142,36 @@ fn woken_for_work() {
             pool.submit_detached(|| ()).unwrap();
             going.join().unwrap();
             worker.join().unwrap();
+        });
+    });
+}
+
+/// A worker is declared lost while it leaves and another comes to its place: that one's job is not lost.
+#[test]
+fn not_in_the_place_of_the_next() {
+    explore("lost: leaves, another comes", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let raw = pool.handle().raw;
+            // SAFETY: left below.
+            let first = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let id = first.id();
+            let mut job = pool.submit(|| 7).unwrap();
+            let others = spawn(move || {
+                // SAFETY: joined above.
+                unsafe { first.leave() };
+                // SAFETY: left below. Who declares the first one lost may hold the place.
+                let next = unsafe { raw.join(&SpinWorker, false) };
+                raw.run_one(next, None);
+                if let Some(next) = next {
+                    assert!(!next.is_lost());
+                    // SAFETY: joined above.
+                    unsafe { next.leave() };
+                }
+            });
+            // SAFETY: no scopes here.
+            unsafe { pool.handle().worker_lost(id, OnLoss::Continue) };
+            others.join().unwrap();
+            assert_eq!(job.try_result().unwrap().unwrap(), 7);
         });
     });
 }

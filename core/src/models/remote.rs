@@ -218,7 +218,7 @@ fn lost(name: &str, script: fn(ToServer, &mut Says)) {
     with_job(name, 2, script, end, |pool, job| {
         while !job.done() {
             // SAFETY: no scopes here.
-            unsafe { pool.worker_lost(WorkerId(0), OnLoss::Continue) };
+            unsafe { pool.worker_lost(WorkerId::FIRST, OnLoss::Continue) };
             if pool.workers() == 0 {
                 // It was lost before it took the job, or has not come yet.
                 pool.shutdown(false, true).unwrap();

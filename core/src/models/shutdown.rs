@@ -270,7 +270,7 @@ fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
             pool.install(&MACHINE);
             let task = task(pool, 1);
             let slot = raw.slot(raw.dequeue().unwrap());
-            let begin = move || raw.begin(slot, seat.id().0 + 1).unwrap();
+            let begin = move || raw.begin(slot, seat.runner()).unwrap();
             let polled = begun.then(begin);
             pool.shutdown(false, false).unwrap();
             let lost = spawn(move || {

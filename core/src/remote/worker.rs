@@ -807,7 +807,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     /// Takes the job whose index was just taken out of the queue.
     fn take(&mut self, index: u16) {
-        let runner = self.seat.id().0 + 1;
+        let runner = self.seat.runner();
         let slot = self.pool.slot(index);
         let Some(begun) = self.pool.begin(slot, runner) else {
             return;

@@ -649,7 +649,7 @@ fn a_worker_that_is_declared_lost_leaves_and_its_job_is_lost() {
             ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
             // SAFETY: no scopes here.
             ToServer::Request { .. } => unsafe {
-                POOL.worker_lost(WorkerId(0), OnLoss::Continue);
+                POOL.worker_lost(WorkerId::FIRST, OnLoss::Continue);
             },
             _ => {}
         },
