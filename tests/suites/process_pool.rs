@@ -1489,6 +1489,28 @@ fn a_child_that_does_not_exit_is_killed() {
     assert!(!exists(id));
 }
 
+/// Each of two callers that wait for the pool's end waits for the child's, which takes its time.
+fn each_shutdown_waits_for_the_childrens_end() {
+    let gate = FileGate::new();
+    let pool = builder()
+        .max_workers(1)
+        .env("STAY_AT", gate.path())
+        .build()
+        .unwrap();
+    let id = pool.submit(ProcessId).unwrap().result().unwrap();
+    let shut_down = || {
+        pool.shutdown(true, false).unwrap();
+        !exists(id)
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(shut_down);
+        // The work is done, and the first caller waits.
+        gate.wait_until_begun();
+        assert!(shut_down());
+        assert!(first.join().unwrap());
+    });
+}
+
 /// A child has ended when it has, even if a copy of it holds all that it had.
 fn a_copy_of_a_child_does_not_hide_its_end() {
     let notes = Notes::new();
@@ -2187,6 +2209,7 @@ fn main() -> ExitCode {
         no_orphan_when_a_copy_of_the_parent_stays,
         a_child_that_does_not_start_in_time_is_killed,
         a_child_that_does_not_exit_is_killed,
+        each_shutdown_waits_for_the_childrens_end,
         a_copy_of_a_child_does_not_hide_its_end,
         standard_error_is_passed_on,
         a_closed_standard_error_costs_nothing,
