@@ -199,6 +199,13 @@ impl<M: ThreadMain> HostPool<M> {
         &self.port.options
     }
 
+    /// The thread that calls, which has this number, ends before the others, which do the work. A later submit may
+    /// start another in its place. False if there are no others.
+    #[cfg(feature = "process")]
+    pub(crate) fn leave_to_others(&self, number: usize) -> bool {
+        self.port.threads.leave(number)
+    }
+
     pub(crate) fn threads_started(&self) -> usize {
         self.port.threads.started()
     }
@@ -246,9 +253,9 @@ impl<M: ThreadMain> HostPool<M> {
     /// the others do the work; an error if there is none.
     fn start_worker(self: &Arc<Self>) -> Result<(), NoWorker> {
         let options = self.options();
-        let started = self.port.threads.start(|number| {
+        let started = self.port.threads.start(|started, number| {
             // A thread that has nothing to do, or has not come to its queue yet, will take the job.
-            if number >= options.max || number >= M::threads_wanted(self) {
+            if started >= options.max || started >= M::threads_wanted(self) {
                 return None;
             }
             let mut builder = thread::Builder::new();

@@ -20,7 +20,7 @@ pub(crate) struct ThreadList {
     list: Mutex<List>,
     /// Is told when a thread is about to end, and when one has been joined.
     changed: Condvar,
-    /// How many have been started, for a look without the lock.
+    /// How many have been started and have not left, for a look without the lock.
     started: AtomicUsize,
 }
 
@@ -28,6 +28,8 @@ pub(crate) struct ThreadList {
 struct List {
     /// Those that have not been joined.
     threads: Vec<Thread>,
+    /// The numbers of those that have left, for the next ones.
+    free_numbers: Vec<usize>,
     /// No other thread starts.
     is_sealed: bool,
 }
@@ -35,6 +37,8 @@ struct List {
 #[derive(Debug)]
 struct Thread {
     id: ThreadId,
+    /// It ends before the others, by `leave`.
+    has_left: bool,
     /// `None` while somebody joins it.
     handle: Option<JoinHandle<()>>,
     /// It has left all code of the pool and of the application.
@@ -81,10 +85,10 @@ impl List {
         self.thread(thread::current().id()).is_some()
     }
 
-    /// Takes the handle of a thread that the caller is to join: of any, or of one that is about to end.
-    fn take(&mut self, only_ending: bool) -> Option<JoinHandle<()>> {
+    /// Takes the handle of a thread like this, which the caller is to join.
+    fn take(&mut self, is_wanted: impl Fn(&Thread) -> bool) -> Option<JoinHandle<()>> {
         let threads = self.threads.iter_mut();
-        let mut joinable = threads.filter(|thread| thread.is_ending || !only_ending);
+        let mut joinable = threads.filter(|thread| is_wanted(thread));
         joinable.find_map(|thread| thread.handle.take())
     }
 }
@@ -95,25 +99,31 @@ impl ThreadList {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread as `plan` says, if it does and the end has not come. `plan` is given the number of threads
-    /// that have been started. One plan is made at a time.
+    /// Starts a thread as `plan` says, if it does and the end has not come. `plan` is given how many threads there
+    /// are that have not left, and the number of the next one: the lowest, or that of one that has left. One plan is
+    /// made at a time.
     ///
     /// # Errors
     ///
     /// The system's, if it refuses.
     pub(crate) fn start<F>(
         self: &Arc<Self>,
-        plan: impl FnOnce(usize) -> Option<(thread::Builder, F)>,
+        plan: impl FnOnce(usize, usize) -> Option<(thread::Builder, F)>,
     ) -> io::Result<()>
     where
         F: FnOnce() + Send + 'static,
     {
         let mut list = self.list();
+        // However often threads start and leave, few wait to be joined.
+        while let Some(handle) = list.take(|thread| thread.has_left && thread.is_ending) {
+            list = self.join(list, handle);
+        }
         if list.is_sealed {
             return Ok(());
         }
-        let number = self.started();
-        let Some((builder, main)) = plan(number) else {
+        let started = self.started();
+        let number = list.free_numbers.last().copied().unwrap_or(started);
+        let Some((builder, main)) = plan(started, number) else {
             return Ok(());
         };
         let threads = Arc::clone(self);
@@ -124,19 +134,54 @@ impl ThreadList {
             });
             main();
         })?;
+        list.free_numbers.pop();
         list.threads.push(Thread {
             id: handle.thread().id(),
+            has_left: false,
             handle: Some(handle),
             is_ending: false,
         });
         // Relaxed: a number. Who goes on to the threads takes the lock.
-        self.started.store(number + 1, Ordering::Relaxed);
+        self.started.store(started + 1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// How many have been started.
+    /// The caller, the thread with this number, is to end before the others, and another may take its place. False if
+    /// there are no others.
+    #[cfg(feature = "process")]
+    pub(crate) fn leave(&self, number: usize) -> bool {
+        let mut list = self.list();
+        let others = self.started().saturating_sub(1);
+        if others > 0
+            && let Some(thread) = list.thread(thread::current().id())
+        {
+            thread.has_left = true;
+            list.free_numbers.push(number);
+            // Relaxed: as in `start`.
+            self.started.store(others, Ordering::Relaxed);
+        }
+        others > 0
+    }
+
+    /// How many have been started and have not left.
     pub(crate) fn started(&self) -> usize {
         self.started.load(Ordering::Relaxed)
+    }
+
+    /// Joins a thread, without the lock meanwhile.
+    fn join<'a>(
+        &'a self,
+        list: MutexGuard<'a, List>,
+        handle: JoinHandle<()>,
+    ) -> MutexGuard<'a, List> {
+        drop(list);
+        let id = handle.thread().id();
+        // A thread panics only if a destructor of the application does, and that was reported then.
+        discard(handle.join());
+        let mut list = self.list();
+        list.threads.retain(|thread| thread.id != id);
+        self.changed.notify_all();
+        list
     }
 
     /// Whether the caller is one of them.
@@ -154,14 +199,8 @@ impl ThreadList {
         list.is_sealed = true;
         while !list.threads.is_empty() {
             // A join has no time limit, so with a deadline only threads are joined that have nothing left to do.
-            if let Some(handle) = list.take(deadline.is_some()) {
-                drop(list);
-                let id = handle.thread().id();
-                // A thread panics only if a destructor of the application does, and that was reported then.
-                discard(handle.join());
-                list = self.list();
-                list.threads.retain(|thread| thread.id != id);
-                self.changed.notify_all();
+            if let Some(handle) = list.take(|thread| thread.is_ending || deadline.is_none()) {
+                list = self.join(list, handle);
                 continue;
             }
             list = match deadline.map(|deadline| deadline.saturating_sub(now())) {

@@ -423,7 +423,7 @@ where
             let _ = pool.run(&worker);
         };
         let builder = thread::Builder::new().name(format!("{name_prefix}-{number}"));
-        if let Err(error) = threads.start(|_| Some((builder, main))) {
+        if let Err(error) = threads.start(|_, _| Some((builder, main))) {
             drop(start);
             // It does not fail: the caller is none of them, and there is no deadline.
             let _ = threads.wait_for_end(None);

@@ -1299,6 +1299,58 @@ fn noted(path: &str) -> Vec<u32> {
     whole.map(|line| line.parse().unwrap()).collect()
 }
 
+/// The system refuses a second child, for what is to be done meanwhile: the first one does it.
+fn a_child_that_is_refused_leaves_its_job_to_the_others() {
+    assert_eq!(output_of("REFUSED", "others"), "Ok(27)\n");
+}
+
+/// And the next job that finds no idle child gets it started.
+fn a_child_that_was_refused_is_started_for_the_next_job() {
+    assert_eq!(output_of("REFUSED", "again"), "Ok(27) Ok(64) 2\n");
+}
+
+/// In a process of its own, which has no other threads than those of this pool.
+fn refused(what: &str) {
+    let own = std::env::current_exe().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("worker");
+    let allow = || std::os::unix::fs::symlink(&own, &program).unwrap();
+    let threads = || fs::read_dir("/proc/self/task").unwrap().count();
+    allow();
+    let pool = builder()
+        .max_workers(2)
+        .worker_program(&program)
+        .build()
+        .unwrap();
+    let gate = FileGate::new();
+    let first = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let before = threads();
+    fs::remove_file(&program).unwrap();
+    for _ in 0..3 {
+        drop(pool.submit(Pow(1, 1)).unwrap());
+        // The thread that was to look after the child has ended.
+        while threads() > before {
+            thread::yield_now();
+        }
+    }
+    let second = pool.submit(Pow(3, 3)).unwrap();
+    while threads() > before {
+        thread::yield_now();
+    }
+    if what == "others" {
+        gate.open();
+        println!("{:?}", second.result());
+        return;
+    }
+    allow();
+    let third = pool.submit(Pow(4, 3)).unwrap();
+    let (second, third) = (second.result(), third.result());
+    println!("{second:?} {third:?} {}", pool.worker_ids().len());
+    gate.open();
+    first.result().unwrap();
+}
+
 /// Where the system tells of the first of the pool's threads.
 fn thread_of_pool() -> String {
     let threads = fs::read_dir("/proc/self/task").unwrap();
@@ -2125,6 +2177,8 @@ fn do_as_told() -> Option<()> {
         interrupt(&group);
     } else if let Some(path) = told("LOSE_IDLE_CHILDREN") {
         lose_idle_children(&path);
+    } else if let Some(what) = told("REFUSED") {
+        refused(&what);
     } else if let Some(path) = told("REPLACED") {
         replaced(&path);
     } else {
@@ -2199,6 +2253,8 @@ fn main() -> ExitCode {
         force_shutdown_workers_stops_pool,
         a_lost_child_is_replaced_if_that_is_asked_for,
         an_idle_child_is_replaced_each_time_it_is_lost,
+        a_child_that_is_refused_leaves_its_job_to_the_others,
+        a_child_that_was_refused_is_started_for_the_next_job,
         a_program_that_is_no_worker_breaks_the_pool,
         a_child_that_hangs_is_killed,
         a_child_that_was_not_met_exits_by_itself,

@@ -92,6 +92,7 @@
 //! | the child crashes, exits, closes its socket, or sends what makes no sense | it is killed if need be; the jobs that it had end with `WorkerLost`, whose reason has the exit status or signal and the last lines of its standard error; the pool is broken, or starts another child ([`on_loss`](ProcessPoolBuilder::on_loss)) |
 //! | the child ends, and leaves its socket or standard error to processes of its own | likewise: on Linux the kernel tells of the child's end itself; elsewhere it is looked for four times a second |
 //! | a job takes longer than its `TIMEOUT` | likewise |
+//! | the system refuses to start a child | the other children do the work, and the next job that finds none of them idle has it tried again; if there is no other, the pool is broken, for a reason that has the program's file and the system's text |
 //! | the child does not become a worker in its [time](ProcessPoolBuilder::start_timeout), or ends before | it is killed if need be; the pool is broken, for a reason that names what to look at |
 //! | this process ignores `SIGCHLD`, or waits for all children elsewhere | all as above, but the reason says that the status is unknown |
 //! | the parent ends, in whatever way | the socket hangs up, and on Linux the kernel tells of the parent's end; a thread of the child ends it, in the midst of a job, too |

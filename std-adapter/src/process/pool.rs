@@ -579,6 +579,9 @@ impl ThreadMain for Children {
                 Err(Failed::Lost(reason, false)) => return break_pool(pool, reason.0),
                 Err(Failed::Remote(RemoteError::Run(_))) => return,
                 Err(Failed::Remote(error)) => return break_pool(pool, &error.to_string()),
+                // The system may be short of something for a while: the next submit that finds no idle
+                // child tries again.
+                Err(Failed::Start(_)) if pool.leave_to_others(number) => return,
                 Err(Failed::Start(error)) => {
                     let file = main.program.file.display();
                     let text = format!("cannot start a worker process ({file}): {error}");
