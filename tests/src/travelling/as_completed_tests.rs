@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use corepool::{AsCompletedError, FutureSet, JobError, JobFuture, JobState, as_completed};
@@ -83,28 +83,32 @@ pub fn completion_order<F: Fixture>() {
     assert_eq!(results.unwrap(), [0, 1, 2, 3]);
 }
 
-/// What is done comes, even with no time at all; then an error, then nothing more. CPython:
-/// `AsCompletedTests.test_future_times_out`.
+/// What is done comes, even with no time at all; then an error, and not before the time is over; then nothing
+/// more. CPython: `AsCompletedTests.test_future_times_out`.
 pub fn future_times_out<F: Fixture>() {
-    let Mixed {
-        executor: _executor,
-        gate: _gate,
-        cancelled,
-        failed,
-        done,
-        running,
-    } = mixed::<F>();
-    let futures = FutureSet::<'_, u32, 4>::from_iter([cancelled, running, failed, done]);
-    let mut completed = as_completed(futures, Some(NOW));
-    assert_eq!(completed.by_ref().take(3).filter(Result::is_ok).count(), 3);
-    assert_eq!(
-        completed.next().unwrap().unwrap_err(),
-        AsCompletedError::TimedOut {
-            unfinished: 1,
-            total: 4
-        }
-    );
-    assert!(completed.next().is_none());
+    for timeout in [NOW, Duration::from_millis(20)] {
+        let Mixed {
+            executor: _executor,
+            gate: _gate,
+            cancelled,
+            failed,
+            done,
+            running,
+        } = mixed::<F>();
+        let futures = FutureSet::<'_, u32, 4>::from_iter([cancelled, running, failed, done]);
+        let start = Instant::now();
+        let mut completed = as_completed(futures, Some(timeout));
+        assert_eq!(completed.by_ref().take(3).filter(Result::is_ok).count(), 3);
+        assert_eq!(
+            completed.next().unwrap().unwrap_err(),
+            AsCompletedError::TimedOut {
+                unfinished: 1,
+                total: 4
+            }
+        );
+        assert!(start.elapsed() >= timeout);
+        assert!(completed.next().is_none());
+    }
 }
 
 /// Each future comes once. That a set holds one twice is ruled out by its type. CPython:

@@ -100,24 +100,32 @@ pub fn first_exception<F: Fixture>() {
     assert_eq!(waited.not_done.len(), 1);
 }
 
-/// A cancellation and a result are no failures. CPython:
-/// `WaitTests.test_first_exception_some_already_complete`.
+/// A cancellation and a result, which are there, are no failures; the failure that comes then ends the
+/// wait, while a job goes on. CPython: `WaitTests.test_first_exception_some_already_complete`.
 pub fn first_exception_some_already_complete<F: Fixture>() {
-    let Mixed {
-        executor: _executor,
-        gate: _gate,
-        cancelled,
-        running,
-        done,
-        ..
-    } = mixed::<F>();
-    let mut futures = [cancelled, done, running];
+    let fx = F::start(1);
+    let mut done = fx.pool().submit(Number(5)).unwrap();
+    wait_for(&mut done);
+    let hold = hold(&fx, 1);
+    let gate = FileGate::new();
+    let cancelled = fx.pool().submit(Number(2)).unwrap();
+    assert!(cancelled.cancel());
+    // One worker runs them in this order.
+    let bad = fx.pool().submit(Fails(String::from("doh!"))).unwrap();
+    let never = fx.pool().submit(gate.job()).unwrap();
+    let mut futures = [cancelled, done, bad, never];
     let waited = wait(&mut futures, Some(NOW), ReturnWhen::FirstException).unwrap();
     assert_eq!(
         states(waited.done),
         [JobState::Cancelled, JobState::Finished]
     );
-    assert_eq!(states(waited.not_done), [JobState::Running]);
+    drop(hold);
+    let waited = wait(&mut futures, None, ReturnWhen::FirstException).unwrap();
+    assert_eq!(
+        states(waited.done),
+        [JobState::Cancelled, JobState::Finished, JobState::Finished]
+    );
+    assert_eq!(waited.not_done.len(), 1);
 }
 
 /// Returns at once if one had failed before. CPython:
