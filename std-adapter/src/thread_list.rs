@@ -114,8 +114,11 @@ impl ThreadList {
         F: FnOnce() + Send + 'static,
     {
         let mut list = self.list();
-        // However often threads start and leave, few wait to be joined.
-        while let Some(handle) = list.take(|thread| thread.has_left && thread.is_ending) {
+        // However often threads start and leave, few wait to be joined. Not the caller itself, which a destructor
+        // of a thread-local of its own may have brought here.
+        let caller = thread::current().id();
+        let is_over = |thread: &Thread| thread.has_left && thread.is_ending && thread.id != caller;
+        while let Some(handle) = list.take(is_over) {
             list = self.join(list, handle);
         }
         if list.is_sealed {
