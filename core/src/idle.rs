@@ -538,7 +538,7 @@ impl<'p> Seated<'p> {
 mod tests {
     use core::{
         num::NonZeroUsize,
-        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
         task::Waker,
         time::Duration,
     };
@@ -903,6 +903,72 @@ mod tests {
 
         fn no_idle_worker(&self) -> Result<(), NoWorker> {
             self.0.fetch_add(1, Relaxed);
+            Ok(())
+        }
+    }
+
+    /// The other takes the second job, does it, and goes to sleep while the first job is in nobody's queue.
+    #[test]
+    fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
+        static POOL: StaticPool<2, 32, 1, 2, 1> = StaticPool::new();
+        static PORT: Unwinding = Unwinding {
+            context: AtomicUsize::new(1),
+            is_ready: AtomicBool::new(false),
+            unwind: || {
+                let raw = POOL.handle().raw;
+                assert!(raw.run_one(None, None));
+                raw.seated(0).unwrap().announce();
+                panic!("as asked for");
+            },
+        };
+        /// Two jobs are queued while it sleeps, and it hands its wake-up on when it has taken the first.
+        struct First;
+        impl Parker for First {
+            fn waker(&self) -> Waker {
+                Waker::noop().clone()
+            }
+            fn park(&self, _deadline: Option<Duration>) {
+                for _ in 0..2 {
+                    POOL.submit_detached(|| ()).unwrap();
+                }
+                PORT.is_ready.store(true, Relaxed);
+            }
+        }
+        impl Worker for First {}
+        assert!(POOL.install(&PORT));
+        let other = Sleeper::default();
+        // SAFETY: `Leave` leaves, and does not outlive the worker.
+        let _seat = Leave(unsafe { POOL.handle().raw.join(&other, false) }.unwrap());
+        PORT.context.store(2, Relaxed);
+        assert!(catch_unwind(|| POOL.run(&First)).is_err());
+        assert_eq!((POOL.handle().unfinished(), other.0.count()), (1, 1));
+    }
+
+    /// A port that starts no worker, and unwinds instead when it is ready.
+    struct Unwinding {
+        context: AtomicUsize,
+        is_ready: AtomicBool,
+        unwind: fn(),
+    }
+
+    // SAFETY: the contexts of the test have different names, and it catches no panic.
+    unsafe impl Port for Unwinding {
+        fn context(&self) -> NonZeroUsize {
+            NonZeroUsize::new(self.context.load(Relaxed)).unwrap()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            None
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            f(&crate::SpinWorker);
+        }
+
+        fn no_idle_worker(&self) -> Result<(), NoWorker> {
+            if self.is_ready.swap(false, Relaxed) {
+                (self.unwind)();
+            }
             Ok(())
         }
     }
