@@ -357,7 +357,7 @@ impl<'p> Seated<'p> {
         }
     }
 
-    /// What a job's state calls the worker.
+    /// The worker's name in a job's state.
     pub(crate) fn runner(self) -> u16 {
         self.number + 1
     }

@@ -1,4 +1,4 @@
-//! What a pool says through the `log` facade when a worker or the pool is lost.
+//! The lines of the `log` facade in which a pool says that a worker or the pool is lost.
 #![cfg(feature = "log")]
 
 use std::{cell::RefCell, sync::Once, task::Waker, time::Duration};

@@ -159,7 +159,7 @@ fn not_in_the_place_of_the_next() {
             let others = spawn(move || {
                 // SAFETY: joined above.
                 unsafe { first.leave() };
-                // SAFETY: left below. Who declares the first one lost may hold the place.
+                // SAFETY: left below. The place may be held by whoever declares the first one lost.
                 let next = unsafe { raw.join(&SpinWorker, false) };
                 raw.run_one(next, None);
                 if let Some(next) = next {

@@ -83,7 +83,7 @@ pub fn completion_order<F: Fixture>() {
     assert_eq!(results.unwrap(), [0, 1, 2, 3]);
 }
 
-/// What is done comes, even with no time at all; then an error, and not before the time is over; then nothing
+/// The results that are there come, even with no time at all; then an error, and not before the time is over; then nothing
 /// more. CPython: `AsCompletedTests.test_future_times_out`.
 pub fn future_times_out<F: Fixture>() {
     for timeout in [NOW, Duration::from_millis(20)] {

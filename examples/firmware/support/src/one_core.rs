@@ -94,7 +94,7 @@ pub fn run<S: SoftwareInterrupt>(
     exit(failed)
 }
 
-/// What it waits for may have to come from the thread, which does not go on before it ends.
+/// The thread may have to bring what it waits for, and does not go on before it ends.
 fn a_job_would_sleep(board: &dyn Board) -> Outcome {
     static POOL: StaticPool<2, BYTES, 1, 1, 1> = StaticPool::new();
     board.lend(POOL.handle());

@@ -429,7 +429,7 @@ fn submit_waits_for_room(bench: &Bench<'_>) -> Outcome {
     Ok(())
 }
 
-/// What it submits is queued all the same, and not run by the handler.
+/// The job that it submits is queued all the same, and not run by the handler.
 fn a_handler_that_would_wait_for_a_result_is_told(bench: &Bench<'_>) -> Outcome {
     let pool = bench.pool;
     NOTES.clear();
