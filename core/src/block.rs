@@ -267,9 +267,12 @@ impl<'p> Raw<'p> {
             if seat.is(SLEEPLESS) {
                 return Some(Err(Blocked::WouldDeadlock));
             }
-            if worker.spin(round) {
-                round = round.saturating_add(1);
-                continue;
+            let spins = worker.spin(round);
+            if spins {
+                round = round.wrapping_add(1);
+                if !round.is_multiple_of(LOOK_AFTER) {
+                    continue;
+                }
             }
             // With the waker left, a set's members can be seen by all.
             if wait.poll(Some(&waker)) {
@@ -305,7 +308,17 @@ impl<'p> Raw<'p> {
                 owed.work = false;
                 self.wake_worker();
             }
-            worker.park(deadline);
+            // Who spins is seen to be blocked for as long as another may take to look.
+            let mut sleeps = !spins;
+            for round in 0..if spins { LOOK_AFTER } else { 0 } {
+                sleeps = !worker.spin(round);
+                if sleeps || wait.poll(None) {
+                    break;
+                }
+            }
+            if sleeps {
+                worker.park(deadline);
+            }
             if is_last {
                 owed.work |= seat.retract();
             }
@@ -340,6 +353,9 @@ impl<'p> Raw<'p> {
         })
     }
 }
+
+/// A worker that spins and does not sleep looks for a circle once in so many rounds.
+const LOOK_AFTER: u32 = 1_024;
 
 /// A wake-up for work that a blocked worker has got.
 struct Owed<'p> {

@@ -8,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Barrier, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Sender, channel},
     },
@@ -23,7 +23,7 @@ use corepool::{
     WaitError, Worker, WorkerId, as_completed, wait,
 };
 use corepool_std::{HostPort, run_workers};
-use corepool_tests::{Drops, Token};
+use corepool_tests::{Drops, PATIENCE, Token};
 
 type Pool = StaticPool<4, 64>;
 
@@ -161,6 +161,40 @@ fn a_port_comes_before_the_workers_or_not_at_all() {
     assert_eq!(nested.try_result().unwrap().unwrap().unwrap(), 1);
     POOL.shutdown(false, false).unwrap();
     worker.join().unwrap().unwrap();
+}
+
+/// `SpinWorker` never comes to park, where other workers look for a circle.
+#[test]
+fn a_circle_of_workers_that_never_sleep_is_found() {
+    static POOL: Pool = Pool::new();
+    static FUTURES: Mutex<[Option<JobFuture<'static, ()>>; 2]> = Mutex::new([None, None]);
+    assert!(POOL.install(&HostPort));
+    let workers = [(); 2].map(|()| thread::spawn(|| POOL.run(&SpinWorker)));
+    let (said, told) = channel();
+    let both_run = Arc::new(Barrier::new(3));
+    let jobs = [1, 0].map(|other: usize| {
+        let (said, both_run) = (said.clone(), Arc::clone(&both_run));
+        let job = POOL.submit(move || {
+            both_run.wait();
+            // The futures are there when all have come here.
+            both_run.wait();
+            let other = FUTURES.lock().unwrap()[other].take().unwrap();
+            said.send(other.result()).unwrap();
+        });
+        Some(job.unwrap())
+    });
+    both_run.wait();
+    *FUTURES.lock().unwrap() = jobs;
+    both_run.wait();
+    let said = [(); 2].map(|()| told.recv_timeout(PATIENCE).expect("the circle is found"));
+    assert!(
+        said.iter()
+            .any(|said| matches!(said, Err(JobError::WouldDeadlock)))
+    );
+    POOL.shutdown(false, false).unwrap();
+    for worker in workers {
+        worker.join().unwrap().unwrap();
+    }
 }
 
 /// A worker that never sleeps, and tells when it has joined.
