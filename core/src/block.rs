@@ -308,7 +308,7 @@ impl<'p> Raw<'p> {
                 owed.work = false;
                 self.wake_worker();
             }
-            // Who spins is seen to be blocked for as long as another may take to look.
+            // A worker that spins is seen to be blocked for as long as another may take to look.
             let mut sleeps = !spins;
             for round in 0..if spins { LOOK_AFTER } else { 0 } {
                 sleeps = !worker.spin(round);

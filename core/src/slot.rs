@@ -358,7 +358,7 @@ impl<'p> SlotRef<'p> {
 
     /// The slot of the job that the task in this slot awaits, if it is one.
     pub(crate) fn awaits(self) -> Option<u16> {
-        // Acquire: pairs with the Release of `set_awaits`. Who goes on to look at the state sees that poll.
+        // Acquire: pairs with the Release of `set_awaits`. A later look at the state sees that poll.
         let depends = self.header().depends.load(Ordering::Acquire);
         depends.checked_sub(1).filter(|_| depends != SEVERAL)
     }

@@ -481,7 +481,7 @@ pub const OPERATIONS: &[Operation] = &[
     }),
 ];
 
-/// What costs more than is conceded: who is stopped in it keeps two places for waiters.
+/// A control that costs more than is conceded: a caller that is stopped in it keeps two places for waiters.
 pub const TWO_PLACES: Operation = Operation::new("two waits of one caller", |pool, _| {
     let promises = [(); 2].map(|()| pool.promise::<usize>().expect("there is room"));
     Prepared::new(move || {
