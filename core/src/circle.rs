@@ -121,7 +121,7 @@ impl<'p> Raw<'p> {
             let seat = runner.and_then(|runner| self.seats().get(usize::from(runner)));
             return seat.is_some_and(Seat::is_blocked);
         }
-        state.has(TASK) && state.has(SUSPENDED) && slot.awaits().is_some()
+        state.has(TASK) && state.has(SUSPENDED) && state.lacks(DONE) && slot.awaits().is_some()
     }
 
     /// The workers that wait for each other.

@@ -18,7 +18,10 @@ use crate::{
 pub(crate) struct FreeList {
     /// Tagged; index 0 is empty, index n + 1 is slot n. The highest bit of the index is the mark.
     head: AtomicUsize,
-    fresh: AtomicUsize,
+    fresh: AtomicU16,
+    /// How many slots are not free since their index is in a queue, and for nothing else. Counted after the fact:
+    /// it may be wrong by those of parties that are about to count, and wraps.
+    stale: AtomicU16,
 }
 
 /// A free list at one moment.
@@ -54,7 +57,8 @@ impl FreeList {
         pub(crate) fn new() -> Self {
             Self {
                 head: AtomicUsize::new(0),
-                fresh: AtomicUsize::new(0),
+                fresh: AtomicU16::new(0),
+                stale: AtomicU16::new(0),
             }
         }
     }
@@ -96,14 +100,14 @@ impl FreeList {
     pub(crate) fn pop_fresh(&self, words: &FreeWords) -> Option<u16> {
         // Relaxed: a slot that was never used has no history to see.
         let mut fresh = self.fresh.load(Ordering::Relaxed);
-        while fresh < words.slots {
+        while usize::from(fresh) < words.slots {
             match self.fresh.compare_exchange_weak(
                 fresh,
                 fresh + 1,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(slot) => return Some(slot as u16),
+                Ok(slot) => return Some(slot),
                 Err(now) => fresh = now,
             }
         }
@@ -135,7 +139,7 @@ impl FreeList {
     /// Whether there is no free slot.
     pub(crate) fn is_empty(&self, words: &FreeWords) -> bool {
         words.tagged.index(self.head.load(Ordering::Relaxed)) & !words.waiting == 0
-            && self.fresh.load(Ordering::Relaxed) >= words.slots
+            && self.used(words) == words.slots
     }
 
     /// Marks the list as waited for if it is empty; false if it is not.
@@ -146,7 +150,7 @@ impl FreeList {
         loop {
             let head = self.head.load(Ordering::Relaxed);
             let index = words.tagged.index(head);
-            if index & !words.waiting != 0 || self.fresh.load(Ordering::Relaxed) < words.slots {
+            if index & !words.waiting != 0 || self.used(words) < words.slots {
                 return false;
             }
             let new = words.tagged.successor(head, words.waiting);
@@ -190,7 +194,23 @@ impl FreeList {
     /// How many slots were ever used: those with lower indices.
     pub(crate) fn used(&self, words: &FreeWords) -> usize {
         // Relaxed: what is in the slots follows from their state words.
-        self.fresh.load(Ordering::Relaxed).min(words.slots)
+        usize::from(self.fresh.load(Ordering::Relaxed)).min(words.slots)
+    }
+
+    /// A slot is kept by its index in the queue, and by nobody else.
+    pub(crate) fn count_stale(&self) {
+        // Relaxed, as in the two below: whose slot it is, its state word says.
+        self.stale.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Such a slot has been taken over or freed.
+    pub(crate) fn uncount_stale(&self) {
+        self.stale.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether there may be such slots.
+    pub(crate) fn may_have_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed) != 0
     }
 
     /// How many slots are free; if others take or give slots meanwhile, about how many. Walks the
@@ -199,8 +219,7 @@ impl FreeList {
         loop {
             // Acquire: pairs with the Release of `push`; the links are there.
             let head = self.head.load(Ordering::Acquire);
-            let fresh = self.fresh.load(Ordering::Relaxed);
-            let mut count = words.slots - fresh.min(words.slots);
+            let mut count = words.slots - self.used(words);
             let mut next = words.tagged.index(head) & !words.waiting;
             while let Some(slot) = next.checked_sub(1) {
                 count += 1;
@@ -209,7 +228,7 @@ impl FreeList {
                     break;
                 }
             }
-            // The chain was the same all the time then, `fresh` being what it was at one moment of it.
+            // The chain was the same all the time then, and so many had been used at one moment of it.
             if self.head.load(Ordering::Relaxed) == head {
                 return count;
             }

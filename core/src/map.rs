@@ -73,6 +73,10 @@ pub(crate) mod sealed {
         #[allow(private_interfaces)]
         fn pool(&self) -> Raw<'p>;
 
+        /// At which priority it submits.
+        #[doc(hidden)]
+        fn priority(&self) -> usize;
+
         /// # Safety
         ///
         /// Job and output are `Send` and live as long as the submitter's jobs may.
@@ -88,6 +92,10 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     #[allow(private_interfaces)]
     fn pool(&self) -> Raw<'p> {
         self.raw
+    }
+
+    fn priority(&self) -> usize {
+        self.priority
     }
 
     #[allow(private_interfaces, private_bounds)]
@@ -260,7 +268,10 @@ where
     /// Waits for room for the item in hand, since nothing is in flight that would make some.
     fn fill_waiting(&mut self) -> Result<(), JobError> {
         while self.in_flight.is_empty() && self.in_hand.is_some() {
-            self.submitter.pool().wait_for_room(self.deadline)?;
+            let priority = self.submitter.priority();
+            self.submitter
+                .pool()
+                .wait_for_room(priority, self.deadline)?;
             self.fill();
         }
         Ok(())

@@ -23,7 +23,7 @@ use crate::{
     port::Port,
     queue::{Cell, Lane, Queue},
     slot::{Header, SlotRef},
-    state::{DONE, PROMISED, QUEUED, RUNNER_BITS},
+    state::{BUSY, DONE, LeftTo, PROMISED, RUNNER_BITS},
     sync::{
         AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom,
         fence,
@@ -75,8 +75,8 @@ const HAS_BLOCKED: u32 = 1 << 6;
 /// One caller that lends itself, in `Shared::joined`.
 const ONE_LENT: u32 = 1 << 16;
 
-/// How many ended jobs a submit takes off the queues that finds no free slot: so its cost does not grow with
-/// their number, and the next submits take the next ones.
+/// How many ended jobs a submit takes off the heads of the queues that finds no free slot: so its cost does not grow
+/// with their number, and the next submits take the next ones.
 const A_FEW: usize = 8;
 
 /// What there is one of in every pool.
@@ -203,6 +203,14 @@ impl Waiter {
             }
         }
     }
+}
+
+/// A slot that a submitter has taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) index: u16,
+    /// It was taken over, with its place in the queue.
+    pub(crate) is_queued: bool,
 }
 
 /// A pool of any size.
@@ -403,29 +411,81 @@ impl<'p> Raw<'p> {
         true
     }
 
-    /// Takes a free slot. If there is none, cancelled jobs at the head of the queues give theirs.
+    /// Takes a slot that was given back.
     #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn claim_recycled(self) -> Option<u16> {
+        let free = &self.shared().free;
+        free.pop(&self.dims.free_words, |index| self.slot(index).link())
+    }
+
+    /// Takes a free slot. If there is none, ended jobs at the heads of the queues give theirs.
     pub(crate) fn claim_slot(self) -> Option<u16> {
         let free = &self.shared().free;
-        let mut reaped = false;
-        loop {
-            let recycled = free.pop(&self.dims.free_words, |index| self.slot(index).link());
-            if recycled.is_some() {
-                return recycled;
-            }
-            if let Some(index) = free.pop_fresh(&self.dims.free_words) {
-                // Relaxed: who has a slot of this pool got it here, or from somebody who did.
-                let dims = ptr::from_ref(self.dims).cast_mut();
-                self.shared().dims.store(dims, Ordering::Relaxed);
-                self.slot(index).use_first(index);
-                return Some(index);
-            }
-            if reaped {
-                trace!("pool full");
-                return None;
-            }
+        if let Some(recycled) = self.claim_recycled() {
+            return Some(recycled);
+        }
+        if let Some(index) = free.pop_fresh(&self.dims.free_words) {
+            // Relaxed: who has a slot of this pool got it here, or from somebody who did.
+            let dims = ptr::from_ref(self.dims).cast_mut();
+            self.shared().dims.store(dims, Ordering::Relaxed);
+            self.slot(index).use_first(index);
+            return Some(index);
+        }
+        if free.may_have_stale() {
             self.reap(A_FEW);
-            reaped = true;
+            return self.claim_recycled();
+        }
+        None
+    }
+
+    /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
+    /// queued there, with its place.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn claim_slot_to_queue(self, priority: usize) -> Option<Claim> {
+        match self.claim_recycled() {
+            Some(index) => Some(Claim {
+                index,
+                is_queued: false,
+            }),
+            None => self.claim_other(priority),
+        }
+    }
+
+    #[cold]
+    fn claim_other(self, priority: usize) -> Option<Claim> {
+        let free = &self.shared().free;
+        if let Some(index) = self.claim_slot() {
+            return Some(Claim {
+                index,
+                is_queued: false,
+            });
+        }
+        let index = free
+            .may_have_stale()
+            .then(|| {
+                self.queue(priority)
+                    .find_youngest(|index| self.slot(index).state.take_over(priority))
+            })
+            .flatten();
+        let Some(index) = index else {
+            trace!("pool full");
+            return None;
+        };
+        free.uncount_stale();
+        Some(Claim {
+            index,
+            is_queued: true,
+        })
+    }
+
+    /// Gives a slot back for which there is no job after all.
+    #[cold]
+    pub(crate) fn unclaim(self, claim: Claim) {
+        let slot = self.slot(claim.index);
+        if claim.is_queued {
+            self.leave_slot(slot, BUSY);
+        } else {
+            self.free_slot(slot);
         }
     }
 
@@ -449,13 +509,19 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Whether a slot is free, or can be had by taking ended jobs off the queues.
-    pub(crate) fn has_room(self) -> bool {
+    /// Whether a job that is to be queued at `priority` can have a slot: a free one, or that of an ended job.
+    pub(crate) fn has_room(self, priority: usize) -> bool {
         let free = &self.shared().free;
-        if free.is_empty(&self.dims.free_words) {
-            self.reap(usize::MAX);
+        let is_any_free = || !free.is_empty(&self.dims.free_words);
+        if is_any_free() {
+            return true;
         }
-        !free.is_empty(&self.dims.free_words)
+        if !free.may_have_stale() {
+            return false;
+        }
+        self.reap(usize::MAX);
+        let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
+        is_any_free() || self.queue(priority).find_youngest(is_stale).is_some()
     }
 
     /// Marks the free list as waited for; false if a slot is free.
@@ -487,14 +553,7 @@ impl<'p> Raw<'p> {
     pub(crate) fn dequeue(self) -> Option<u16> {
         (0..self.dims.priorities)
             .rev()
-            .find_map(|priority| self.dequeue_from(priority, false))
-    }
-
-    /// Takes the oldest index out of a queue, `only_in_vain`: if it stands for nothing there.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn dequeue_from(self, priority: usize, only_in_vain: bool) -> Option<u16> {
-        self.queue(priority)
-            .pop_if(|index| !only_in_vain || self.slot(index).state.load().is_queued_in_vain())
+            .find_map(|priority| self.queue(priority).pop_if(|_| true))
     }
 
     /// Whether any index is queued.
@@ -514,11 +573,15 @@ impl<'p> Raw<'p> {
     pub(crate) fn reap(self, most: usize) {
         let mut left = most;
         for priority in 0..self.dims.priorities {
+            let in_vain = |index| self.slot(index).state.reap();
             while left > 0
-                && let Some(index) = self.dequeue_from(priority, true)
+                && let Some(index) = self.queue(priority).pop_if(in_vain)
             {
                 left -= 1;
-                self.leave_slot(self.slot(index), QUEUED);
+                let slot = self.slot(index);
+                if slot.state.leave_queue() {
+                    self.free_unqueued(slot);
+                }
             }
         }
     }
@@ -526,9 +589,30 @@ impl<'p> Raw<'p> {
     /// A party leaves the slot of an ended job; see [`State::leave`](crate::state::State::leave).
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave_slot(self, slot: SlotRef<'p>, party: u32) {
-        if slot.state.leave(party) {
-            self.free_slot(slot);
+        match slot.state.leave(party) {
+            LeftTo::Others => {}
+            LeftTo::Queue => self.leave_stale(),
+            LeftTo::Nobody => self.free_slot(slot),
         }
+    }
+
+    /// A slot is stale from now on: the next job may have it.
+    #[cold]
+    fn leave_stale(self) {
+        let free = &self.shared().free;
+        free.count_stale();
+        // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale.
+        fence(Ordering::SeqCst);
+        if free.is_waited_for(&self.dims.free_words) {
+            self.tell_of_room();
+        }
+    }
+
+    /// Gives a slot back that only its index in the queue has kept.
+    #[cold]
+    pub(crate) fn free_unqueued(self, slot: SlotRef<'p>) {
+        self.shared().free.uncount_stale();
+        self.free_slot(slot);
     }
 
     /// What has been said about the pool: its end, its port.

@@ -227,6 +227,23 @@ impl<'p> Queue<'p> {
         }
     }
 
+    /// The item that was pushed last of those that are `wanted`, wherever it is in the queue.
+    ///
+    /// If others push and pop, `wanted` may be asked about items that are in the queue no more. O(cells).
+    pub(crate) fn find_youngest(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
+        // Relaxed: what is in the cells is a guess then, which `wanted` must hold against the item itself.
+        let first = self.tagged.index(self.lane.head.load(Ordering::Relaxed));
+        (0..self.len())
+            .rev()
+            .map(|place| {
+                let index = first + place;
+                let index = index.checked_sub(self.cells.len()).unwrap_or(index);
+                self.tagged
+                    .index(self.cells[index].0.load(Ordering::Relaxed)) as u16
+            })
+            .find(|&item| wanted(item))
+    }
+
     /// How many items are queued; while others push and pop, or if a tail lags, about how many.
     pub(crate) fn len(self) -> usize {
         // Relaxed: says nothing of the items.

@@ -205,6 +205,10 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
         self.pool.raw
     }
 
+    fn priority(&self) -> usize {
+        self.pool.priority
+    }
+
     #[allow(private_interfaces, private_bounds)]
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'scope, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise.

@@ -25,6 +25,9 @@
 //! A free slot's word still says how its last job ended, in which nobody finds anything to do, until the
 //! next job occupies it.
 //!
+//! A slot that only the queue keeps, since its job has ended before its index came to the head, is *stale*. A
+//! submitter that finds no free slot takes over a stale one: the new job then has the old one's place in the queue.
+//!
 //! Five parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`), the handle
 //! (`HANDLE`), a completer that has someone to tell (`TELLING`), and a worker that was declared lost
 //! (`LOST`). A done slot is freed by the one that leaves last: the one that finds the others' bits
@@ -38,6 +41,7 @@
 //! | `QUEUED` | the index goes into a run queue | the index is in the queue; whoever pops it clears it, or frees the slot |
 //! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`; a submitter that takes its job back, and a worker that was declared lost, also after |
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
+//! | the same with `BUSY` or `DONE`: `REAPED` | somebody is about to take an index out of the queue that stands for nothing | nobody takes the slot over |
 //! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
 //! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
@@ -85,6 +89,8 @@ pub(crate) const TASK: u32 = 1 << 28;
 pub(crate) const LOST: u32 = 1 << 29;
 pub(crate) const PROMISED: u32 = 1 << 30;
 pub(crate) const CLONED: u32 = 1 << 31;
+/// A task that is `BUSY` or `DONE` does not wait for its waker.
+const REAPED: u32 = SUSPENDED;
 
 /// Who may need a slot.
 const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
@@ -181,8 +187,18 @@ impl Snapshot {
 
     /// Whether its index, which is in a queue, stands for nothing any more: the job has ended, or somebody has taken
     /// it to end it, and may have been stopped for ever.
-    pub(crate) fn is_queued_in_vain(self) -> bool {
+    fn is_queued_in_vain(self) -> bool {
         self.has(QUEUED) && (self.has(DONE) || self.has(BUSY) && self.runner() == CANCELLER)
+    }
+
+    /// Whether only the queue keeps the slot, in which the index is to stay.
+    fn is_stale(self) -> bool {
+        self.0 & (PARTIES | DONE | PROMISED | REAPED) == QUEUED | DONE
+    }
+
+    /// Whether a new job may have the place that an ended one has in the queue of this priority.
+    pub(crate) fn is_stale_at(self, priority: usize) -> bool {
+        self.is_stale() && self.priority() == priority
     }
 
     #[inline(always)]
@@ -200,6 +216,28 @@ pub(crate) enum Begin {
     Left,
     /// The job has been ended, and nobody else needs the slot: the caller frees it.
     LeftLast,
+}
+
+/// Whom a party that has left a slot leaves it to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LeftTo {
+    /// To others, of whom the last frees the slot.
+    Others,
+    /// To the queue alone, or to who keeps the promise.
+    Queue,
+    /// The slot is the caller's, to free it.
+    Nobody,
+}
+
+/// What a submitter finds that has taken over a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TakenOver {
+    /// The index is in the queue, and stands for the new job.
+    Queued,
+    /// The index has left the queue: the caller queues it.
+    Unqueued,
+    /// Somebody is taking the index out of the queue. Nothing has changed: the caller takes its job back.
+    Reaped,
 }
 
 /// What became of a task that returned `Pending`.
@@ -332,25 +370,67 @@ impl State {
         self.0.store(word, Ordering::Release);
     }
 
+    /// Takes over a stale slot that is queued at `priority`: the slot is the caller's, who is `BUSY` and says so by
+    /// `occupy_taken_over`, or leaves. False if it is no such slot.
+    pub(crate) fn take_over(&self, priority: usize) -> bool {
+        self.rare_transition(|s| {
+            if s.is_stale_at(priority) {
+                Ok(((s.0 & !RUNNER) | BUSY, true))
+            } else {
+                Err(false)
+            }
+        })
+    }
+
+    /// The first word of the new tenant of a slot that was taken over. These bits have `QUEUED`.
+    pub(crate) fn occupy_taken_over(&self, priority: usize, bits: u32) -> TakenOver {
+        let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
+        self.rare_transition(|s| {
+            if s.lacks(QUEUED) {
+                Ok((word, TakenOver::Unqueued))
+            } else if s.has(REAPED) {
+                Err(TakenOver::Reaped)
+            } else {
+                Ok((word, TakenOver::Queued))
+            }
+        })
+    }
+
+    /// Whether the index, which is in the queue, stands for nothing there. If so, nobody takes the slot over before
+    /// the index has left the queue.
+    pub(crate) fn reap(&self) -> bool {
+        self.rare_transition(|s| {
+            if s.is_queued_in_vain() {
+                Ok((s.0 | REAPED, true))
+            } else {
+                Err(false)
+            }
+        })
+    }
+
     /// A worker popped the index, or a promise is kept. `runner`: the worker's number plus one, or 0.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn begin(&self, runner: u16) -> Begin {
-        let begin = self.transition(|s| {
+        self.transition(|s| {
             if s.lacks(BUSY | DONE) {
                 let to = s.begun_by(runner) & !QUEUED;
                 Ok((to, Begin::Begun(Snapshot(to))))
-            } else if s.lacks(PARTIES & !QUEUED) {
-                Err(Begin::LeftLast)
             } else {
-                // In one step: a task that is suspended meanwhile sees whether its index is in the queue.
-                Ok((s.0 & !QUEUED, Begin::Left))
+                // In one step: a task that is suspended meanwhile sees whether its index is in the queue, and who
+                // takes a slot over, whether it is the queue's still.
+                let last = s.lacks(PARTIES & !QUEUED);
+                Ok((
+                    s.0 & !QUEUED,
+                    if last { Begin::LeftLast } else { Begin::Left },
+                ))
             }
-        });
-        if begin == Begin::LeftLast {
-            // Anew, as in `leave`: a swap that failed acquires nothing.
-            self.load();
-        }
-        begin
+        })
+    }
+
+    /// The index that the caller has [`reap`](Self::reap)ed has left the queue. True: it was the last that kept the
+    /// slot, which is the caller's to free.
+    pub(crate) fn leave_queue(&self) -> bool {
+        self.rare_transition(|s| Ok((s.0 & !QUEUED, s.lacks(PARTIES & !QUEUED))))
     }
 
     /// Who waits for a job takes it, to run it, though its index stays in the queue. `runner` as for
@@ -422,7 +502,7 @@ impl State {
     /// A waker fired. `Some`: the caller queues the task.
     pub(crate) fn wake(&self) -> Option<Snapshot> {
         self.rare_transition(|s| {
-            if s.has(SUSPENDED) && s.lacks(QUEUED) {
+            if s.has(SUSPENDED) && s.lacks(QUEUED | BUSY | DONE) {
                 let to = s.0 | QUEUED;
                 Ok((to, Some(Snapshot(to))))
             } else if s.has(BUSY) && s.lacks(DONE | NOTIFIED) {
@@ -502,20 +582,24 @@ impl State {
         })
     }
 
-    /// A party leaves the slot of a job that has ended or is about to. True: it was the last, and frees
-    /// the slot.
+    /// A party other than the queue leaves the slot of a job that has ended or is about to.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn leave(&self, party: u32) -> bool {
+    pub(crate) fn leave(&self, party: u32) -> LeftTo {
         loop {
             // Anew after a swap that failed, which acquires nothing: who frees the slot has seen what the
             // others did with it.
             let now = self.load();
-            if now.lacks(PARTIES & !party) {
+            let others = now.0 & PARTIES & !party;
+            if others == 0 {
                 // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
-                return true;
+                return LeftTo::Nobody;
             }
             if self.swap_rarely(now, now.0 & !party).is_ok() {
-                return false;
+                return if others == QUEUED {
+                    LeftTo::Queue
+                } else {
+                    LeftTo::Others
+                };
             }
         }
     }

@@ -17,11 +17,11 @@ use crate::{
     job::{
         BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf, capacity,
     },
-    pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
+    pool::{BROKEN, Claim, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
     scope::ScopeState,
     slot::SlotRef,
-    state::{BUSY, HANDLE, PROMISED, QUEUED, SCOPED, TASK},
+    state::{BUSY, HANDLE, PROMISED, QUEUED, SCOPED, TASK, TakenOver},
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
@@ -72,13 +72,19 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 }
 
 impl<'p> Raw<'p> {
-    /// A free slot for a job. `None`: see `refusal`.
+    /// A slot for a job. `None`: see `refusal`.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn admit(self, priority: usize) -> Option<u16> {
-        if priority >= self.dims().priorities || self.is_closed() {
+    fn admit(self, priority: usize) -> Option<Claim> {
+        if !self.admits(priority) {
             return None;
         }
-        self.claim_slot()
+        self.claim_slot_to_queue(priority)
+    }
+
+    /// Whether the pool takes jobs of this priority.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn admits(self, priority: usize) -> bool {
+        priority < self.dims().priorities && !self.is_closed()
     }
 
     /// Why a job was not admitted, or was taken back.
@@ -113,17 +119,17 @@ impl<'p> Raw<'p> {
         job: J,
     ) -> Result<SlotRef<'p>, SubmitError<J>> {
         const { VTableOf::<J, S, BYTES, KEPT>::FITS };
-        let Some(index) = self.admit(priority) else {
+        let Some(claim) = self.admit(priority) else {
             return Err(self.refusal(priority).map(|()| job));
         };
-        let slot = self.slot(index);
+        let slot = self.slot(claim.index);
         // SAFETY: the slot was claimed just now, so it is the caller's and empty; `FITS` says that
         // the job fits before the last KEPT bytes, or spills.
         unsafe {
             slot.set_vtable(&VTableOf::<J, S, BYTES, KEPT>::TABLE);
             let payload = slot.payload();
             // What spills it may unwind.
-            let unwound = Defer(|| self.free_slot(slot));
+            let unwound = Defer(|| self.unclaim(claim));
             Stored::<J, S, BYTES, KEPT>::put(payload, job);
             mem::forget(unwound);
             keep(slot, payload.add(capacity(BYTES) - KEPT));
@@ -134,7 +140,7 @@ impl<'p> Raw<'p> {
         let scoped = if KEPT > 0 { SCOPED } else { 0 };
         let task = if J::SUSPEND.is_some() { TASK } else { 0 };
         let bits = QUEUED | HANDLE | scoped | task;
-        let Err(refused) = self.launch(slot, index, priority, bits) else {
+        let Err(refused) = self.launch(slot, claim, priority, bits) else {
             return Ok(slot);
         };
         // SAFETY: taken back before anybody began it: the job is there, and the caller's.
@@ -183,17 +189,22 @@ impl<'p> Raw<'p> {
     }
 
     /// Queues the job in a slot, whose state is then these bits, and wakes a worker. An error: the job was taken
-    /// back, since the pool has come to its end meanwhile, or since there is no worker, for this reason.
+    /// back, since the slot is the pool's no more or the pool has come to its end, or since there is no worker, for
+    /// this reason.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn launch(
         self,
         slot: SlotRef<'p>,
-        index: u16,
+        claim: Claim,
         priority: usize,
         bits: u32,
     ) -> Result<(), Option<NoWorker>> {
-        slot.state.occupy(priority, bits);
-        self.enqueue(index, priority);
+        if !claim.is_queued {
+            slot.state.occupy(priority, bits);
+            self.enqueue(claim.index, priority);
+        } else if !self.queue_taken_over(slot, priority, bits) {
+            return Err(None);
+        }
         // A port that unwinds has the job go on without its future.
         let unwound = Defer(|| self.drop_handle(slot));
         // After the fence in `call_worker`: if the pool's end began before the push, it is seen
@@ -214,19 +225,37 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Waits until a slot is free, or was for a moment, or the pool takes no more work.
-    pub(crate) fn wait_for_room(self, deadline: Option<Duration>) -> Result<(), Blocked> {
+    /// Queues the job in a slot that was taken over, where its index is in the queue no more. False: it is taken out
+    /// there just now.
+    #[cold]
+    fn queue_taken_over(self, slot: SlotRef<'p>, priority: usize, bits: u32) -> bool {
+        match slot.state.occupy_taken_over(priority, bits) {
+            TakenOver::Queued => {}
+            TakenOver::Unqueued => self.enqueue(slot.index(), priority),
+            TakenOver::Reaped => return false,
+        }
+        true
+    }
+
+    /// Waits until there is a slot for a job of this priority, or was for a moment, or the pool takes no more work.
+    pub(crate) fn wait_for_room(
+        self,
+        priority: usize,
+        deadline: Option<Duration>,
+    ) -> Result<(), Blocked> {
         struct AwaitedRoom<'p> {
             pool: Raw<'p>,
+            priority: usize,
             room: RoomWait<'p>,
             refused: bool,
         }
         impl<'p> Awaited<'p> for AwaitedRoom<'p> {
             fn poll(&mut self, waker: Option<&Waker>) -> bool {
                 let Some(waker) = waker else {
-                    return self.pool.has_room() || self.pool.is_closed();
+                    return self.pool.has_room(self.priority) || self.pool.is_closed();
                 };
-                self.room.poll(self.pool, waker).unwrap_or_else(|| {
+                let waits = self.room.poll(self.pool, self.priority, waker);
+                waits.unwrap_or_else(|| {
                     self.refused = true;
                     true
                 })
@@ -234,6 +263,7 @@ impl<'p> Raw<'p> {
         }
         let mut wait = AwaitedRoom {
             pool: self,
+            priority,
             room: RoomWait::default(),
             refused: false,
         };
@@ -387,7 +417,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                 Err(SubmitError::Full(job)) => job,
                 outcome => return outcome,
             };
-            match deadline.and_then(|deadline| self.raw.wait_for_room(deadline)) {
+            let room =
+                deadline.and_then(|deadline| self.raw.wait_for_room(self.priority, deadline));
+            match room {
                 Ok(()) => {}
                 Err(Blocked::NoClock) => return Err(SubmitError::NoClock(job)),
                 Err(Blocked::WouldDeadlock) => return Err(SubmitError::WouldDeadlock(job)),
@@ -417,7 +449,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
-        let Some(index) = self.raw.admit(self.priority) else {
+        // A promise is in no queue, and so it takes no other's place there.
+        let admitted = self.raw.admits(self.priority);
+        let Some(index) = admitted.then(|| self.raw.claim_slot()).flatten() else {
             return Err(self.raw.refusal(self.priority));
         };
         let slot = self.raw.slot(index);
@@ -459,17 +493,17 @@ struct RoomWait<'p> {
 impl<'p> RoomWait<'p> {
     /// Leaves the waker; true if there may be room instead, or the pool takes no more work. `None` if there is no
     /// place to leave it.
-    fn poll(&mut self, pool: Raw<'p>, waker: &Waker) -> Option<bool> {
+    fn poll(&mut self, pool: Raw<'p>, priority: usize, waker: &Waker) -> Option<bool> {
         if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
             self.place = None;
             self.place = Waiting::begin(pool, waker, ROOM);
         }
         // The waker is in its place before the mark, and the mark is made only if nothing is free.
         let full = pool.mark_waiting_for_room();
-        // Pairs with the fences of `wake_all_workers` and of `wake_all_at_the_end`: either the pool's end, or
-        // that of a job in the queue, is seen here, or the waker there.
+        // Pairs with the fences of `wake_all_workers`, of `wake_all_at_the_end` and of `leave_stale`: either the pool's
+        // end, or that of a job in the queue, is seen here, or the waker there.
         fence(Ordering::SeqCst);
-        let waits = full && !pool.is_closed() && !pool.has_room();
+        let waits = full && !pool.is_closed() && !pool.has_room(priority);
         if waits && self.place.is_none() {
             return None;
         }
@@ -513,7 +547,8 @@ where
                 }
             }
             let pool = self.pool.raw;
-            match self.room.poll(pool, cx.waker()) {
+            let priority = self.pool.priority;
+            match self.room.poll(pool, priority, cx.waker()) {
                 Some(true) => {}
                 Some(false) => return Poll::Pending,
                 None => {

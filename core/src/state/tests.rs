@@ -125,7 +125,7 @@ fn the_queue_leaves_what_another_has_begun_or_ended() {
     ] {
         check(QUEUED | others, begin, Begin::Left, others);
     }
-    check(QUEUED | DONE, begin, Begin::LeftLast, QUEUED | DONE);
+    check(QUEUED | DONE, begin, Begin::LeftLast, DONE);
 }
 
 #[test]
@@ -224,8 +224,9 @@ fn who_took_a_job_back_leaves_as_two_parties_and_the_queue_keeps_the_slot() {
     let leave = |state: &State| state.leave(BUSY | HANDLE);
     let ended = DONE | CANCELLED;
     let taken_back = QUEUED | BUSY | HANDLE | ended;
-    check(taken_back, leave, false, QUEUED | ended);
-    assert!(State(AtomicU32::new(BUSY | HANDLE | ended)).leave(BUSY | HANDLE));
+    check(taken_back, leave, LeftTo::Queue, QUEUED | ended);
+    let last = State(AtomicU32::new(BUSY | HANDLE | ended));
+    assert_eq!(last.leave(BUSY | HANDLE), LeftTo::Nobody);
 }
 
 #[test]
@@ -409,18 +410,80 @@ fn a_lost_worker_takes_no_other_job_with_it() {
 
 #[test]
 fn the_last_party_frees_the_slot() {
-    let queue_leaves = |state: &State| state.leave(QUEUED);
-    check(QUEUED | BUSY | HANDLE, queue_leaves, false, BUSY | HANDLE);
-    let parties = [QUEUED, BUSY, HANDLE, TELLING, LOST];
+    let parties = [BUSY, HANDLE, TELLING, LOST];
     for party in parties {
         let leave = |state: &State| state.leave(party);
         let alone = State(AtomicU32::new(DONE | party));
-        assert!(alone.leave(party));
+        assert_eq!(alone.leave(party), LeftTo::Nobody);
         for other in parties {
             if other != party {
-                check(DONE | party | other, leave, false, DONE | other);
+                check(DONE | party | other, leave, LeftTo::Others, DONE | other);
             }
+            let queued = QUEUED | DONE | party;
+            check(queued, leave, LeftTo::Queue, QUEUED | DONE);
         }
+        let queue_leaves = |state: &State| state.leave_queue();
+        check(QUEUED | DONE | party, queue_leaves, false, DONE | party);
+    }
+    check(QUEUED | DONE, |state| state.leave_queue(), true, DONE);
+}
+
+#[test]
+fn only_a_slot_that_nothing_but_the_queue_keeps_is_taken_over() {
+    let take_over = |state: &State| state.take_over(5);
+    check(
+        QUEUED | DONE | RUNNER_3,
+        take_over,
+        true,
+        QUEUED | DONE | BUSY,
+    );
+    for other in [
+        QUEUED,
+        QUEUED | HANDLE,
+        QUEUED | BUSY,
+        QUEUED | DONE | BUSY,
+        QUEUED | DONE | HANDLE,
+        QUEUED | DONE | TELLING,
+        QUEUED | DONE | LOST,
+        QUEUED | DONE | PROMISED,
+        QUEUED | DONE | REAPED,
+        DONE,
+    ] {
+        check(other, take_over, false, other);
+    }
+    let elsewhere = |state: &State| state.take_over(4);
+    check(QUEUED | DONE, elsewhere, false, QUEUED | DONE);
+}
+
+#[test]
+fn a_slot_that_was_taken_over_has_the_new_job_queued_once() {
+    let bits = QUEUED | HANDLE | TASK;
+    let occupy = |state: &State| state.occupy_taken_over(5, bits);
+    let reserved = DONE | BUSY;
+    check(QUEUED | reserved, occupy, TakenOver::Queued, bits);
+    check(reserved, occupy, TakenOver::Unqueued, bits);
+    check(reserved | REAPED, occupy, TakenOver::Unqueued, bits);
+    let being_reaped = QUEUED | reserved | REAPED;
+    check(being_reaped, occupy, TakenOver::Reaped, being_reaped);
+}
+
+#[test]
+fn an_index_that_stands_for_nothing_is_reaped() {
+    let cancelling = BUSY | (u32::from(CANCELLER) << RUNNER_SHIFT);
+    for in_vain in [DONE, DONE | HANDLE, DONE | BUSY | RUNNER_3, cancelling] {
+        let reaped = QUEUED | REAPED | in_vain;
+        check(QUEUED | in_vain, State::reap, true, reaped);
+        check(reaped, State::reap, true, reaped);
+    }
+    for other in [DONE, cancelling, QUEUED | HANDLE, QUEUED | BUSY | RUNNER_3] {
+        check(other, State::reap, false, other);
+    }
+}
+
+#[test]
+fn a_waker_finds_nothing_to_do_in_a_slot_that_was_reaped() {
+    for reaped in [DONE | REAPED, QUEUED | DONE | REAPED] {
+        check(reaped, State::wake, None, reaped);
     }
 }
 

@@ -169,17 +169,23 @@ impl Model {
         }
     }
 
-    /// Whether who waits for a slot gets one: if none is free, ended jobs at the head of the queues give theirs.
-    pub fn has_room(&mut self) -> bool {
-        self.makes_room(usize::MAX)
+    /// Whether a submit at this priority that waits for a slot gets one: a free one, or that of an ended job.
+    pub fn has_room(&mut self, priority: usize) -> bool {
+        self.makes_room(usize::MAX) || self.youngest_stale(priority).is_some()
     }
 
-    /// Whether a slot can be had: if none is free, so many ended jobs at most give theirs.
+    /// Whether a slot is free: if none is, so many ended jobs at the heads of the queues give theirs at most.
     fn makes_room(&mut self, most: usize) -> bool {
-        if self.free_slots() == 0 {
+        if self.free_slots() == 0 && self.jobs.values().any(Record::is_left_to_queue) {
             self.reap(most);
         }
         self.free_slots() > 0
+    }
+
+    /// Where in a queue the youngest job is whose slot another may have.
+    fn youngest_stale(&self, priority: usize) -> Option<usize> {
+        let lane = self.lanes.get(priority)?;
+        lane.iter().rposition(|&job| self.record(job).is_stale())
     }
 
     /// Takes ended jobs off the heads of the queues, so many at most.
@@ -218,26 +224,29 @@ impl Model {
         if priority >= self.lanes.len() {
             return Err(Refusal::NoSuchPriority);
         }
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
-        }
-        if !self.makes_room(A_FEW) {
-            return Err(Refusal::Full);
-        }
-        Ok(())
+        self.refusal().map_or(Ok(()), Err)
     }
 
     /// Submits a closure or task.
     pub fn submit(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
         self.accept(priority)?;
+        if self.makes_room(A_FEW) {
+            self.lanes[priority].push_back(job);
+        } else {
+            let place = self.youngest_stale(priority).ok_or(Refusal::Full)?;
+            let ended = std::mem::replace(&mut self.lanes[priority][place], job);
+            self.jobs.remove(&ended);
+        }
         self.jobs.insert(job, Record::new(priority));
-        self.lanes[priority].push_back(job);
         Ok(())
     }
 
     /// Makes a promise.
     pub fn promise(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
         self.accept(priority)?;
+        if !self.makes_room(A_FEW) {
+            return Err(Refusal::Full);
+        }
         let record = Record {
             promised: true,
             ..Record::new(priority)
@@ -560,16 +569,41 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_job_behind_a_live_one_keeps_its_slot() {
-        let mut pool = Model::new(2, 1);
+    fn a_cancelled_job_behind_a_live_one_keeps_its_slot_for_the_next_job_of_its_priority() {
+        let mut pool = Model::new(2, 2);
         let [live, cancelled, third] = jobs();
         pool.submit(live, 0).unwrap();
         pool.submit(cancelled, 0).unwrap();
         assert!(pool.cancel(cancelled));
-        pool.drop_handle(cancelled);
         assert_eq!(pool.submit(third, 0), Err(Refusal::Full));
-        assert_eq!(pool.start_next(None), Next::Started(live));
+        pool.drop_handle(cancelled);
+        assert_eq!(pool.free_slots(), 0);
+        assert_eq!(pool.submit(third, 1), Err(Refusal::Full));
+        assert_eq!(pool.promise(third, 0), Err(Refusal::Full));
         assert_eq!(pool.submit(third, 0), Ok(()));
+        assert!(!pool.contains(cancelled));
+        assert_eq!(pool.start_next(None), Next::Started(live));
+        assert_eq!(pool.start_next(None), Next::Started(third));
+        assert_eq!(pool.start_next(None), Next::None);
+    }
+
+    #[test]
+    fn a_job_that_finds_the_pool_full_has_the_place_of_the_youngest_ended_one() {
+        let mut pool = Model::new(5, 1);
+        let [first, older, second, younger, third, new] = jobs();
+        for job in [first, older, second, younger, third] {
+            pool.submit(job, 0).unwrap();
+        }
+        for job in [older, younger] {
+            pool.cancel(job);
+            pool.drop_handle(job);
+        }
+        pool.submit(new, 0).unwrap();
+        let order = [first, older, second, new, third].map(|job| match job {
+            job if job == older => Next::Skipped(job),
+            job => Next::Started(job),
+        });
+        assert_eq!([(); 5].map(|()| pool.start_next(None)), order);
     }
 
     #[test]
@@ -665,7 +699,7 @@ mod tests {
                 pool.drop_handle(job);
             }
             if waits {
-                assert!(pool.has_room());
+                assert!(pool.has_room(0));
             } else {
                 pool.submit(Job(20), 0).unwrap();
             }

@@ -180,6 +180,16 @@ impl Record {
 
     /// Nobody refers to it any more.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.ready().is_some() && !self.handle && !self.queued && !self.lost
+        self.is_left_to_queue() && !self.queued
+    }
+
+    /// Nobody refers to it but the queue, or who keeps the promise.
+    pub(crate) fn is_left_to_queue(&self) -> bool {
+        self.ready().is_some() && !self.handle && !self.lost
+    }
+
+    /// Whether another job may have its slot, with its place in the queue.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_left_to_queue() && !self.promised
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn submit(priority: u8, kind: Kind, body: &Body) {
 
 /// A submit that runs jobs until there is room, the pool takes no more, or nothing is left to run.
 fn submit_waiting(job: Job, priority: usize, body: &Body) {
-    let is_over = |model: &mut Model| model.has_room() || model.refusal().is_some();
+    let is_over = move |model: &mut Model| model.has_room(priority) || model.refusal().is_some();
     let frame = Frame {
         over: Some(Rc::new(is_over)),
         ..Frame::default()
