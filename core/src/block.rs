@@ -29,7 +29,7 @@ use crate::{
     pool::{LEAVING, LOST, Raw, SLEEPLESS},
     port::{Parker, Port},
     slot::SlotRef,
-    state::Snapshot,
+    state::{Snapshot, TASK},
     sync::{Ordering, fence, spin_loop},
     wait::Waiting,
     worker::{LentCaller, Worker},
@@ -98,7 +98,8 @@ impl<'p> Raw<'p> {
         if let Some(seat) = self.current_worker() {
             // SAFETY: the port says that this is the context of that worker, and a worker's context
             // runs other code than the worker's only inside the run loop.
-            if let Some(worker) = unsafe { seat.worker() }
+            let worker = unsafe { seat.worker() };
+            if let Some(worker) = worker
                 && let Some(result) = self.block_worker(port, wait, deadline, seat, worker)
             {
                 return result;
@@ -236,6 +237,15 @@ impl<'p> Raw<'p> {
         seat: Seated<'p>,
         worker: &dyn Worker,
     ) -> Option<Result<(), Blocked>> {
+        // Most often this is all: nobody has begun the job.
+        if !seat.is_lost()
+            && !leaves_to_others(seat, wait)
+            && !is_over(port, deadline)
+            && self.run_awaited(wait, Some(seat), Some(worker))
+            && wait.poll(None)
+        {
+            return Some(Ok(()));
+        }
         let waker = worker.waker();
         let mut round = 0;
         // Woken for some work and has not taken any since. Handed on even if a job or the worker unwinds.
@@ -254,10 +264,7 @@ impl<'p> Raw<'p> {
             if is_over(port, deadline) {
                 return Some(Err(Blocked::TimedOut));
             }
-            // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
-            // what travels is not for this side to run.
-            #[cfg(feature = "remote")]
-            if seat.is(REMOTE) && !matches!(wait.depends_on(), DependsOn::Scope(_)) {
+            if leaves_to_others(seat, wait) {
                 return Some(Err(Blocked::WouldDeadlock));
             }
             if self.run_awaited(wait, Some(seat), Some(worker)) {
@@ -338,8 +345,10 @@ impl<'p> Raw<'p> {
         };
         let _counted = seat.is_none().then(|| self.lend_unseated());
         self.run_or_end(slot, begun, worker);
-        // It may have been the last task, and the caller stays.
-        self.wake_all_at_the_end();
+        if begun.has(TASK) {
+            // It may have been the last, and the caller stays.
+            self.wake_all_at_the_end();
+        }
         true
     }
 
@@ -351,6 +360,19 @@ impl<'p> Raw<'p> {
                 || seat.flags.load(Ordering::Relaxed) & LOST != 0
                 || seat.is_blocked()
         })
+    }
+}
+
+/// Whether the worker in this seat does not wait so, nor run what the wait is for.
+fn leaves_to_others<'p>(seat: Seated<'p>, wait: &dyn Awaited<'p>) -> bool {
+    // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
+    // what travels is not for this side to run.
+    #[cfg(feature = "remote")]
+    return seat.is(REMOTE) && !matches!(wait.depends_on(), DependsOn::Scope(_));
+    #[cfg(not(feature = "remote"))]
+    {
+        let _ = (seat, wait);
+        false
     }
 }
 

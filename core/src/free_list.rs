@@ -19,8 +19,7 @@ pub(crate) struct FreeList {
     /// Tagged; index 0 is empty, index n + 1 is slot n. The highest bit of the index is the mark.
     head: AtomicUsize,
     fresh: AtomicU16,
-    /// How many slots are not free since their index is in a queue, and for nothing else. Counted after the fact:
-    /// it may be wrong by those of parties that are about to count, and wraps.
+    /// Not 0 if there may be slots that are not free only since their index is in a queue.
     stale: AtomicU16,
 }
 
@@ -197,15 +196,12 @@ impl FreeList {
         usize::from(self.fresh.load(Ordering::Relaxed)).min(words.slots)
     }
 
-    /// A slot is kept by its index in the queue, and by nobody else.
-    pub(crate) fn count_stale(&self) {
-        // Relaxed, as in the two below: whose slot it is, its state word says.
-        self.stale.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Such a slot has been taken over or freed.
-    pub(crate) fn uncount_stale(&self) {
-        self.stale.fetch_sub(1, Ordering::Relaxed);
+    /// Says whether there may be slots that only their index in the queue keeps.
+    pub(crate) fn set_may_have_stale(&self, may_have: bool) {
+        // Mostly it says so already, and many read it. Relaxed: the slot's state word says whose it is.
+        if self.may_have_stale() != may_have {
+            self.stale.store(u16::from(may_have), Ordering::Relaxed);
+        }
     }
 
     /// Whether there may be such slots.

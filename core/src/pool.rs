@@ -453,29 +453,43 @@ impl<'p> Raw<'p> {
 
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
-        let free = &self.shared().free;
         if let Some(index) = self.claim_slot() {
             return Some(Claim {
                 index,
                 is_queued: false,
             });
         }
-        let index = free
-            .may_have_stale()
-            .then(|| {
-                self.queue(priority)
-                    .find_youngest(|index| self.slot(index).state.take_over(priority))
-            })
-            .flatten();
-        let Some(index) = index else {
+        let taken_over = self.take_over_stale(priority);
+        if taken_over.is_none() {
             trace!("pool full");
-            return None;
-        };
-        free.uncount_stale();
-        Some(Claim {
+        }
+        taken_over.map(|index| Claim {
             index,
             is_queued: true,
         })
+    }
+
+    /// Takes over the youngest stale slot that is queued at `priority`. O(slots).
+    fn take_over_stale(self, priority: usize) -> Option<u16> {
+        let free = &self.shared().free;
+        if !free.may_have_stale() {
+            return None;
+        }
+        let take_over = |index| self.slot(index).state.take_over(priority);
+        let taken = self.queue(priority).find_youngest(take_over);
+        if taken.is_some() {
+            return taken;
+        }
+        free.set_may_have_stale(false);
+        // Pairs with the fence of `leave_stale`: either that a slot is stale is seen below, or there that nothing
+        // says so.
+        fence(Ordering::SeqCst);
+        let is_stale = |index| self.slot(index).state.load().is_stale();
+        if (0..self.dims.priorities).any(|it| self.queue(it).find_youngest(is_stale).is_some()) {
+            free.set_may_have_stale(true);
+            return self.queue(priority).find_youngest(take_over);
+        }
+        None
     }
 
     /// Gives a slot back for which there is no job after all.
@@ -516,12 +530,14 @@ impl<'p> Raw<'p> {
         if is_any_free() {
             return true;
         }
-        if !free.may_have_stale() {
-            return false;
-        }
         self.reap(usize::MAX);
         let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
-        is_any_free() || self.queue(priority).find_youngest(is_stale).is_some()
+        let has_stale = self.queue(priority).find_youngest(is_stale).is_some();
+        if has_stale {
+            // Whoever has left it may not have come to say so, and the submit that follows asks.
+            free.set_may_have_stale(true);
+        }
+        has_stale || is_any_free()
     }
 
     /// Marks the free list as waited for; false if a slot is free.
@@ -580,7 +596,7 @@ impl<'p> Raw<'p> {
                 left -= 1;
                 let slot = self.slot(index);
                 if slot.state.leave_queue() {
-                    self.free_unqueued(slot);
+                    self.free_slot(slot);
                 }
             }
         }
@@ -600,19 +616,13 @@ impl<'p> Raw<'p> {
     #[cold]
     fn leave_stale(self) {
         let free = &self.shared().free;
-        free.count_stale();
-        // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale.
+        // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale. And
+        // with that of `take_over_stale`.
         fence(Ordering::SeqCst);
+        free.set_may_have_stale(true);
         if free.is_waited_for(&self.dims.free_words) {
             self.tell_of_room();
         }
-    }
-
-    /// Gives a slot back that only its index in the queue has kept.
-    #[cold]
-    pub(crate) fn free_unqueued(self, slot: SlotRef<'p>) {
-        self.shared().free.uncount_stale();
-        self.free_slot(slot);
     }
 
     /// What has been said about the pool: its end, its port.

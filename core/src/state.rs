@@ -192,7 +192,7 @@ impl Snapshot {
     }
 
     /// Whether only the queue keeps the slot, in which the index is to stay.
-    fn is_stale(self) -> bool {
+    pub(crate) fn is_stale(self) -> bool {
         self.0 & (PARTIES | DONE | PROMISED | REAPED) == QUEUED | DONE
     }
 

@@ -162,7 +162,7 @@ impl<'p> Raw<'p> {
         match slot.state.begin(runner) {
             Begin::Begun(begun) => return Some(begun),
             Begin::Left => {}
-            Begin::LeftLast => self.free_unqueued(slot),
+            Begin::LeftLast => self.free_slot(slot),
         }
         None
     }

@@ -69,6 +69,8 @@ pub struct Model {
     pub(crate) cancelling: bool,
     pub(crate) broken: bool,
     unobserved: usize,
+    /// Whether a job may have ended that only its queue keeps. A submit that finds none says so.
+    may_have_stale: bool,
     pub(crate) overlap: crate::history::Overlap,
 }
 
@@ -83,6 +85,7 @@ impl Model {
             cancelling: false,
             broken: false,
             unobserved: 0,
+            may_have_stale: false,
             overlap: crate::history::Overlap::default(),
         }
     }
@@ -171,15 +174,35 @@ impl Model {
 
     /// Whether a submit at this priority that waits for a slot gets one: a free one, or that of an ended job.
     pub fn has_room(&mut self, priority: usize) -> bool {
-        self.makes_room(usize::MAX) || self.youngest_stale(priority).is_some()
+        if self.free_slots() == 0 {
+            self.reap(usize::MAX);
+        }
+        self.free_slots() > 0 || {
+            let has_stale = self.youngest_stale(priority).is_some();
+            self.may_have_stale |= has_stale;
+            has_stale
+        }
     }
 
-    /// Whether a slot is free: if none is, so many ended jobs at the heads of the queues give theirs at most.
-    fn makes_room(&mut self, most: usize) -> bool {
-        if self.free_slots() == 0 && self.jobs.values().any(Record::is_left_to_queue) {
-            self.reap(most);
+    /// Whether a slot is free: if none is, a few ended jobs at the heads of the queues give theirs, if any may.
+    fn makes_room(&mut self) -> bool {
+        if self.free_slots() == 0 && self.may_have_stale {
+            self.reap(A_FEW);
         }
         self.free_slots() > 0
+    }
+
+    /// Where in a queue the job is whose slot a submit takes over, if any.
+    fn stale_to_take(&mut self, priority: usize) -> Option<usize> {
+        if !self.may_have_stale {
+            return None;
+        }
+        let place = self.youngest_stale(priority);
+        if place.is_none() {
+            self.may_have_stale =
+                (0..self.lanes.len()).any(|other| self.youngest_stale(other).is_some());
+        }
+        place
     }
 
     /// Where in a queue the youngest job is whose slot another may have.
@@ -217,6 +240,8 @@ impl Model {
     pub(crate) fn release(&mut self, job: Job) {
         if self.record(job).is_abandoned() {
             self.jobs.remove(&job);
+        } else {
+            self.may_have_stale |= self.record(job).is_left_to_queue();
         }
     }
 
@@ -230,10 +255,10 @@ impl Model {
     /// Submits a closure or task.
     pub fn submit(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
         self.accept(priority)?;
-        if self.makes_room(A_FEW) {
+        if self.makes_room() {
             self.lanes[priority].push_back(job);
         } else {
-            let place = self.youngest_stale(priority).ok_or(Refusal::Full)?;
+            let place = self.stale_to_take(priority).ok_or(Refusal::Full)?;
             let ended = std::mem::replace(&mut self.lanes[priority][place], job);
             self.jobs.remove(&ended);
         }
@@ -244,7 +269,7 @@ impl Model {
     /// Makes a promise.
     pub fn promise(&mut self, job: Job, priority: usize) -> Result<(), Refusal> {
         self.accept(priority)?;
-        if !self.makes_room(A_FEW) {
+        if !self.makes_room() {
             return Err(Refusal::Full);
         }
         let record = Record {
@@ -474,7 +499,7 @@ impl Model {
         if self.is_ready(job) {
             return Ok(false);
         }
-        if !self.makes_room(A_FEW) {
+        if !self.makes_room() {
             return Err(Refusal::Full);
         }
         self.record_mut(job).callbacks.push_back(callback);

@@ -67,7 +67,7 @@ pub fn own(workload: Workload, cut: usize, effort: &Effort) -> Option<Slice> {
     static POOL: OnceLock<ThreadPool> = OnceLock::new();
     (workload == Workload::ForkJoin).then(|| {
         let pool = POOL.get_or_init(|| {
-            let pool = ThreadPool::builder().max_workers(WORKERS).build();
+            let pool = ThreadPool::builder().max_workers(WORKERS).capacity(8).build();
             pool.expect("threads start")
         });
         calls(cut, effort, |cut| {

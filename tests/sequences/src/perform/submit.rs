@@ -61,7 +61,11 @@ pub(crate) fn submit(priority: u8, kind: Kind, body: &Body) {
             let mut submit = pool.submit_async(closure(job, body));
             match Pin::new(&mut submit).poll(&mut Context::from_waker(Waker::noop())) {
                 Polled::Ready(submitted) => check_submitted(job, submitted, expected),
-                Polled::Pending => assert_eq!(expected, Err(Refusal::Full)),
+                Polled::Pending => {
+                    assert_eq!(expected, Err(Refusal::Full));
+                    // It has looked once more, with its waker left.
+                    assert!(!world(|world| world.model.has_room(priority)));
+                }
             }
         }
     }
