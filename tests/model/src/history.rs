@@ -21,6 +21,8 @@
 //! * Ended jobs at the head of a queue leave it when anybody needs their slots, so they may be gone
 //!   without a trace; and who took them out may not have freed the slot yet. `Full` is admitted for
 //!   as long as such a slot may be missing.
+//! * A submit may take over the slot of any ended job that only its queue keeps, with its place in the
+//!   queue, and `Full` is admitted while there are such jobs: another submit may be at work on one.
 //! * A worker looks at one queue after the other: which priority it takes from is not checked, only
 //!   the order within one.
 //! * A shutdown that cancels, or a break, comes to one job after the other: a job that waits may be
@@ -117,6 +119,7 @@ impl Model {
     pub fn successors(&self, operation: &Operation, observed: &Outcome) -> Vec<Self> {
         match *operation {
             Operation::Take(worker) => self.takes(worker, *observed),
+            Operation::Claim { job, priority } => self.claims(job, priority, *observed),
             operation => {
                 let mut next = self.clone();
                 if next.admit(operation, *observed) {
@@ -130,7 +133,7 @@ impl Model {
 
     fn admit(&mut self, operation: Operation, observed: Outcome) -> bool {
         match operation {
-            Operation::Claim { job, priority } => self.claim(job, priority, observed),
+            Operation::Claim { .. } => unreachable!("see `claims`"),
             Operation::Enqueue(job) => self.enqueue(job, observed),
             Operation::Take(_) => unreachable!("see `takes`"),
             Operation::Begin(worker) => self.begin(worker, observed),
@@ -205,30 +208,57 @@ impl Model {
         })
     }
 
-    fn claim(&mut self, job: Job, priority: usize, observed: Outcome) -> bool {
+    fn claims(&self, job: Job, priority: usize, observed: Outcome) -> Vec<Self> {
         let refusal = if priority >= self.lanes.len() {
             Some(Refusal::NoSuchPriority)
         } else {
             self.refusal()
         };
+        let unchanged = |admitted: bool| admitted.then(|| self.clone()).into_iter().collect();
         match observed {
+            Outcome::Claimed if refusal.is_some() => Vec::new(),
             Outcome::Claimed => {
-                let room = refusal.is_none() && self.jobs.len() - self.reapable() < self.slots;
-                if room {
-                    let record = Record {
-                        queued: false,
-                        ..Record::new(priority)
-                    };
-                    self.jobs.insert(job, record);
-                    self.overlap.claimed.insert(job);
-                }
-                room
+                let room = self.jobs.len() - self.reapable() < self.slots;
+                let free = room.then(|| self.with_claim(job, priority, false));
+                let stale = self.jobs.iter().filter(|(_, record)| {
+                    record.is_stale() && record.queued && record.priority == priority
+                });
+                let taken_over = stale.map(|(&ended, _)| self.with_slot_of(ended, job, priority));
+                free.into_iter().chain(taken_over).collect()
             }
-            Outcome::Refused(Refusal::Full) => {
-                refusal.is_none() && self.jobs.len() + self.overlap.perhaps_held >= self.slots
+            Outcome::Refused(Refusal::Full) => unchanged(
+                refusal.is_none() && self.jobs.len() + self.overlap.perhaps_held >= self.slots,
+            ),
+            observed => {
+                unchanged(refusal.is_some_and(|refusal| observed == Outcome::Refused(refusal)))
             }
-            observed => refusal.is_some_and(|refusal| observed == Outcome::Refused(refusal)),
         }
+    }
+
+    /// The same, with a slot for a job that is about to be queued. To others it is one that has ended.
+    fn with_claim(&self, job: Job, priority: usize, queued: bool) -> Self {
+        let mut next = self.clone();
+        let record = Record {
+            queued,
+            status: Status::Ended(End::Cancelled),
+            ..Record::new(priority)
+        };
+        next.jobs.insert(job, record);
+        next.overlap.claimed.insert(job);
+        next
+    }
+
+    /// The same, with that of a job that has ended, which has this one's place from now on: in its queue, or in the
+    /// hand of a worker.
+    fn with_slot_of(&self, ended: Job, job: Job, priority: usize) -> Self {
+        let mut next = self.with_claim(job, priority, true);
+        next.jobs.remove(&ended);
+        let in_lane = next.lanes[priority].iter_mut();
+        let in_hand = next.overlap.in_hand.values_mut();
+        for place in in_lane.chain(in_hand).filter(|place| **place == ended) {
+            *place = job;
+        }
+        next
     }
 
     /// How many slots are to be had by taking ended jobs off the heads of the queues.
@@ -253,9 +283,11 @@ impl Model {
             return false;
         }
         let record = self.record_mut(job);
-        record.queued = true;
+        record.status = Status::Pending;
         let priority = record.priority;
-        self.lanes[priority].push_back(job);
+        if !std::mem::replace(&mut record.queued, true) {
+            self.lanes[priority].push_back(job);
+        }
         if observed == Outcome::Enqueued {
             return true;
         }
