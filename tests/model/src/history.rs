@@ -221,7 +221,10 @@ impl Model {
                 let room = self.jobs.len() - self.reapable() < self.slots;
                 let free = room.then(|| self.with_claim(job, priority, false));
                 let stale = self.jobs.iter().filter(|(_, record)| {
-                    record.is_stale() && record.queued && record.priority == priority
+                    self.takes_over
+                        && record.is_stale()
+                        && record.queued
+                        && record.priority == priority
                 });
                 let taken_over = stale.map(|(&ended, _)| self.with_slot_of(ended, job, priority));
                 free.into_iter().chain(taken_over).collect()

@@ -69,6 +69,8 @@ pub struct Model {
     pub(crate) cancelling: bool,
     pub(crate) broken: bool,
     unobserved: usize,
+    /// Whether a submit may take over the slot of a job that only its queue keeps.
+    pub(crate) takes_over: bool,
     /// Whether a job may have ended that only its queue keeps. A submit that finds none says so.
     may_have_stale: bool,
     pub(crate) overlap: crate::history::Overlap,
@@ -85,8 +87,17 @@ impl Model {
             cancelling: false,
             broken: false,
             unobserved: 0,
+            takes_over: true,
             may_have_stale: false,
             overlap: crate::history::Overlap::default(),
+        }
+    }
+
+    /// The same, of a pool in which an ended job keeps its slot until its index comes to the head of the queue.
+    pub fn without_take_over(self) -> Self {
+        Self {
+            takes_over: false,
+            ..self
         }
     }
 
@@ -207,7 +218,7 @@ impl Model {
 
     /// Where in a queue the youngest job is whose slot another may have.
     fn youngest_stale(&self, priority: usize) -> Option<usize> {
-        let lane = self.lanes.get(priority)?;
+        let lane = self.lanes.get(priority).filter(|_| self.takes_over)?;
         lane.iter().rposition(|&job| self.record(job).is_stale())
     }
 

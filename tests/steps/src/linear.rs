@@ -221,15 +221,21 @@ impl PoolCall {
     }
 }
 
-/// The model of a pool with `SLOTS` slots. It may be in any of several states.
-struct PoolModel<const SLOTS: usize>;
+/// The model of a pool with `SLOTS` slots, in which a submit takes over the slots of ended jobs or does not. It may be
+/// in any of several states.
+struct PoolModel<const SLOTS: usize, const TAKES_OVER: bool = true>;
 
-impl<const SLOTS: usize> Specification for PoolModel<SLOTS> {
+impl<const SLOTS: usize, const TAKES_OVER: bool> Specification for PoolModel<SLOTS, TAKES_OVER> {
     type State = Vec<Model>;
     type Operation = PoolCall;
 
     fn init() -> Self::State {
-        vec![Model::new(SLOTS, PRIORITIES)]
+        let model = Model::new(SLOTS, PRIORITIES);
+        vec![if TAKES_OVER {
+            model
+        } else {
+            model.without_take_over()
+        }]
     }
 
     fn apply(call: &PoolCall, states: &Self::State) -> (bool, Self::State) {
@@ -352,11 +358,7 @@ fn ask(party: &Party, random: &mut Rng, mine: &mut Vec<(Job, JobFuture<'static, 
     let (job, future) = &mut mine[index];
     let job = *job;
     match random.u8(..6) {
-        0 => {
-            let outcome =
-                |&cancelled: &bool| PoolCall::Did(Operation::Cancel(job), Outcome::Bool(cancelled));
-            recorder.record(|| future.cancel(), outcome);
-        }
+        0 => cancel(party, job, future),
         1 => {
             let outcome = |state: &JobState| {
                 PoolCall::Did(Operation::State(job), Outcome::State(named(*state)))
@@ -376,10 +378,20 @@ fn ask(party: &Party, random: &mut Rng, mine: &mut Vec<(Job, JobFuture<'static, 
         }
         _ => {
             let (_, future) = mine.swap_remove(index);
-            let outcome = |_: &()| PoolCall::Did(Operation::DropHandle(job), Outcome::Nothing);
-            recorder.record(|| drop(future), outcome);
+            let_go(party, job, future);
         }
     }
+}
+
+fn cancel(party: &Party, job: Job, future: &JobFuture<'static, u32>) {
+    let outcome =
+        |&cancelled: &bool| PoolCall::Did(Operation::Cancel(job), Outcome::Bool(cancelled));
+    party.recorder.record(|| future.cancel(), outcome);
+}
+
+fn let_go(party: &Party, job: Job, future: JobFuture<'static, u32>) {
+    let outcome = |_: &()| PoolCall::Did(Operation::DropHandle(job), Outcome::Nothing);
+    party.recorder.record(|| drop(future), outcome);
 }
 
 fn named(state: JobState) -> corepool_model::JobState {
@@ -419,13 +431,20 @@ fn pool_history(seed: u64) -> Recorder<PoolCall> {
         });
         let mut random = Rng::with_seed(seed);
         let ends = random.u8(..6);
+        // Where no worker comes, the slots are taken, and freed by those who cancel.
+        let crowded = random.bool();
         let users = [(); 2].map(|()| {
             let (party, mut random) = (party.clone(), random.fork());
             thread::spawn(move || {
                 let mut mine = Vec::new();
                 for _ in 0..POOL_CALLS {
                     if mine.is_empty() || random.u8(..3) == 0 {
-                        mine.extend(party.submit(random.usize(..PRIORITIES)));
+                        let priorities = if crowded { 1 } else { PRIORITIES };
+                        mine.extend(party.submit(random.usize(..priorities)));
+                    } else if crowded && random.bool() {
+                        let (job, future) = mine.swap_remove(random.usize(..mine.len()));
+                        cancel(&party, job, &future);
+                        let_go(&party, job, future);
                     } else {
                         ask(&party, &mut random, &mut mine);
                     }
@@ -436,7 +455,7 @@ fn pool_history(seed: u64) -> Recorder<PoolCall> {
         let workers = [(); 2].map(|()| {
             let party = party.clone();
             thread::spawn(move || {
-                for _ in 0..POOL_CALLS {
+                for _ in 0..if crowded { 1 } else { POOL_CALLS } {
                     party.round();
                 }
             })
@@ -525,6 +544,11 @@ pub fn check(first_seed: u64, count: u64) -> Result<(), String> {
             "control: the pool, one slot too many",
             false,
             &|seed, show| pool_history(seed).linearizes::<PoolModel<{ SLOTS + 1 }>>(show),
+        );
+        row(
+            "control: the pool, no slot taken over",
+            false,
+            &|seed, show| pool_history(seed).linearizes::<PoolModel<SLOTS, false>>(show),
         );
     }
     match errors.as_slice() {
