@@ -41,6 +41,7 @@ mod room;
 mod scope;
 mod sets;
 mod shutdown;
+mod stale;
 mod tasks;
 
 use std::{

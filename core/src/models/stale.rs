@@ -1,0 +1,161 @@
+//! A submit takes over the slot of a job that has ended in the queue, while others take its index out there.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use super::{Counted, MACHINE, explore, run_one, spawn, with_pool};
+use crate::{JobFuture, StaticPool, SubmitError};
+
+/// A pool with room for two jobs.
+type Pool = StaticPool<2, 32, 1, 1, 1>;
+/// A pool with room for one job.
+type Small = StaticPool<1, 32, 1, 1, 1>;
+
+/// A job that counts how often it runs.
+fn counting(runs: &Arc<AtomicUsize>) -> impl FnOnce() + Send + use<> {
+    let runs = runs.clone();
+    move || {
+        runs.fetch_add(1, Relaxed);
+    }
+}
+
+/// Leaves a job in the queue that has ended.
+fn leave_ended<const S: usize>(pool: &'static StaticPool<S, 32, 1, 1, 1>) {
+    let ended = pool.submit(|| ()).unwrap();
+    assert!(ended.cancel());
+}
+
+/// In every interleaving: behind a job that waits there is one that has ended. Runs `race` with the first, and gives
+/// it a job to be submitted, which must have run as often as `race` says when all is over.
+fn with_stale_slot(
+    name: &str,
+    preemptions: Option<usize>,
+    race: impl Fn(&'static Pool, JobFuture<'static, ()>, &Arc<AtomicUsize>) -> usize
+    + Send
+    + Sync
+    + 'static,
+) {
+    explore(name, preemptions, move || {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let mut submitted = 0;
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let waits = pool.submit(|| ()).unwrap();
+            leave_ended(pool);
+            submitted = race(pool, waits, &runs);
+        });
+        assert_eq!(runs.load(Relaxed), submitted);
+    });
+}
+
+/// The index of the slot is popped before, while or after the new job takes its place.
+#[test]
+fn a_worker_comes_to_the_index() {
+    with_stale_slot("stale: submit, run, run", Some(3), |pool, waits, runs| {
+        let worker = spawn(move || {
+            run_one(pool);
+            run_one(pool);
+        });
+        // A worker that has just taken the index out may not have freed the slot yet.
+        let submitted = usize::from(pool.submit(counting(runs)).is_ok());
+        worker.join().unwrap();
+        drop(waits);
+        submitted
+    });
+}
+
+/// One of two gets the slot.
+#[test]
+fn two_submit() {
+    with_stale_slot("stale: 2 x submit", Some(3), |pool, waits, runs| {
+        let job = counting(runs);
+        let other = spawn(move || pool.submit(job).is_ok());
+        let mine = pool.submit(counting(runs)).is_ok();
+        let theirs = other.join().unwrap();
+        assert!(mine != theirs, "one slot was to be had");
+        drop(waits);
+        1
+    });
+}
+
+/// In a pool that had a stale slot before, and whose only slot is taken.
+fn with_job_in_small_pool(
+    name: &str,
+    preemptions: Option<usize>,
+    race: impl Fn(&'static Small, JobFuture<'static, ()>, &Arc<AtomicUsize>) -> usize
+    + Send
+    + Sync
+    + 'static,
+) {
+    explore(name, preemptions, move || {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let mut submitted = 0;
+        with_pool(&MACHINE, |pool: &'static Small| {
+            leave_ended(pool);
+            run_one(pool);
+            let job = pool.submit(|| ()).unwrap();
+            submitted = race(pool, job, &runs);
+        });
+        assert_eq!(runs.load(Relaxed), submitted);
+    });
+}
+
+/// Who takes ended jobs off the queue meets the submitter that takes the slot over: one of them gives in.
+#[test]
+fn another_takes_the_index_out() {
+    with_job_in_small_pool("stale: submit, reap", Some(3), |pool, ended, runs| {
+        let captured = Counted::new(&Arc::new(AtomicUsize::new(0)));
+        let job = counting(runs);
+        let submitter = spawn(move || {
+            let job = move || {
+                let _dropped = captured;
+                job();
+            };
+            match pool.submit(job) {
+                Ok(_) => 1,
+                Err(SubmitError::Full(_)) => 0,
+                Err(error) => panic!("{error}"),
+            }
+        });
+        ended.cancel();
+        drop(ended);
+        pool.handle().raw.reap(usize::MAX);
+        submitter.join().unwrap()
+    });
+}
+
+/// A submit that finds no stale slot says so, while a slot becomes stale: the next submit finds it.
+#[test]
+fn a_slot_becomes_stale_while_one_looks() {
+    with_job_in_small_pool("stale: submit, drop", Some(3), |pool, ended, runs| {
+        ended.cancel();
+        let job = counting(runs);
+        let submitter = spawn(move || usize::from(pool.submit(job).is_ok()));
+        drop(ended);
+        let submitted = submitter.join().unwrap();
+        if submitted == 0 {
+            assert!(pool.submit(counting(runs)).is_ok(), "the slot is lost");
+        }
+        1
+    });
+}
+
+/// A submit that waits is told, though nobody comes to take the index out of the queue.
+#[test]
+fn one_waits_for_room() {
+    explore("stale: submit_blocking, drop", Some(2), || {
+        let runs = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let waits = pool.submit(|| ()).unwrap();
+            let ended = pool.submit(|| ()).unwrap();
+            ended.cancel();
+            let job = counting(&runs);
+            let submitter = spawn(move || drop(pool.submit_blocking(job).unwrap()));
+            drop(ended);
+            submitter.join().unwrap();
+            drop(waits);
+        });
+        assert_eq!(runs.load(Relaxed), 1);
+    });
+}
