@@ -399,13 +399,17 @@ impl State {
     /// Whether the index, which is in the queue, stands for nothing there. If so, nobody takes the slot over before
     /// the index has left the queue.
     pub(crate) fn reap(&self) -> bool {
-        self.rare_transition(|s| {
-            if s.is_queued_in_vain() {
-                Ok((s.0 | REAPED, true))
-            } else {
-                Err(false)
+        loop {
+            // Anew after a swap that failed, which acquires nothing: who finds that the index has left the queue finds
+            // the head moved.
+            let now = self.load();
+            if !now.is_queued_in_vain() {
+                return false;
             }
-        })
+            if now.has(REAPED) || self.swap_rarely(now, now.0 | REAPED).is_ok() {
+                return true;
+            }
+        }
     }
 
     /// A worker popped the index, or a promise is kept. `runner`: the worker's number plus one, or 0.
