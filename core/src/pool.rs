@@ -420,10 +420,12 @@ impl<'p> Raw<'p> {
 
     /// Takes a free slot. If there is none, ended jobs at the heads of the queues give theirs.
     pub(crate) fn claim_slot(self) -> Option<u16> {
+        self.claim_recycled().or_else(|| self.claim_unused())
+    }
+
+    /// Takes a slot that was never used, or that the head of a queue gives.
+    fn claim_unused(self) -> Option<u16> {
         let free = &self.shared().free;
-        if let Some(recycled) = self.claim_recycled() {
-            return Some(recycled);
-        }
         if let Some(index) = free.pop_fresh(&self.dims.free_words) {
             // Relaxed: who has a slot of this pool got it here, or from somebody who did.
             let dims = ptr::from_ref(self.dims).cast_mut();
@@ -453,7 +455,7 @@ impl<'p> Raw<'p> {
 
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
-        if let Some(index) = self.claim_slot() {
+        if let Some(index) = self.claim_unused() {
             return Some(Claim {
                 index,
                 is_queued: false,

@@ -127,7 +127,7 @@ impl Bars<'_> {
                     let key = (workload, cut);
                     self.push_against_peer(
                         name(key, &format!("× {}", fork_join::RAYON)),
-                        ((key, THREAD_POOL), Some(fork_join::RAYON)),
+                        ((key, fork_join::FEW), Some(fork_join::RAYON)),
                         limit,
                         None,
                     );

@@ -262,7 +262,7 @@ pub const CONTENDERS: &[Contender] = &[
         kind: Kind::Own,
         run: |workload, size, effort| {
             growth::run(workload, size, effort)
-                .or_else(|| fork_join::own(workload, size, effort))
+                .or_else(|| fork_join::each(workload, size, effort))
                 .or_else(|| run::<corepool_std::ThreadPool>(workload, size, effort))
         },
     },
@@ -270,6 +270,11 @@ pub const CONTENDERS: &[Contender] = &[
         name: scopes::OWN,
         kind: Kind::Own,
         run: scopes::own,
+    },
+    Contender {
+        name: fork_join::FEW,
+        kind: Kind::Own,
+        run: fork_join::few,
     },
     limit(fork_join::ALONE, fork_join::alone),
     limit(limits::FUTEX, limits::futex),

@@ -1,9 +1,9 @@
 //! Fork and join: a recursive function whose calls above a cut are jobs of their own.
 
-use std::{hint::black_box, sync::OnceLock};
+use std::{hint::black_box, sync::LazyLock};
 
 use corepool::SubmitError;
-use corepool_std::ThreadPool;
+use corepool_std::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Effort, Workload};
 use crate::{
@@ -17,9 +17,13 @@ const ROOT: u64 = 27;
 const RESULT: u64 = 196_418;
 /// How many threads there are.
 pub const WORKERS: usize = 2;
+/// How many slots there are in a pool for forks: enough to keep each thread busy.
+const SLOTS: usize = 4 * WORKERS;
 
 /// The row of a thread that makes all calls itself.
 pub const ALONE: &str = "half the time of one thread, no pool";
+/// The row of a pool for forks.
+pub const FEW: &str = "corepool ThreadPool, 8 slots";
 /// The row of Rayon's `join`.
 pub const RAYON: &str = "rayon join";
 /// The row of Forte's `join`.
@@ -52,29 +56,39 @@ fn calls(cut: usize, effort: &Effort, mut root: impl FnMut(u64) -> u64) -> Slice
 }
 
 /// A job for one call, and its result; where there is no room for a job, a call.
-pub fn own(workload: Workload, cut: usize, effort: &Effort) -> Option<Slice> {
+fn own(pool: &'static ThreadPool, cut: usize, effort: &Effort) -> Slice {
     fn fork(pool: &'static ThreadPool, n: u64, cut: u64) -> u64 {
         if n <= cut {
             return fib(n);
         }
         match pool.submit(move || fork(pool, n - 2, cut)) {
             Ok(other) => fork(pool, n - 1, cut) + other.result().expect("a result"),
-            // A job that its waiter ran keeps its slot until a worker comes to its index.
+            // Enough is on offer to the other threads.
             Err(SubmitError::Full(other)) => fork(pool, n - 1, cut) + other(),
             Err(error) => panic!("{error}"),
         }
     }
-    static POOL: OnceLock<ThreadPool> = OnceLock::new();
-    (workload == Workload::ForkJoin).then(|| {
-        let pool = POOL.get_or_init(|| {
-            let pool = ThreadPool::builder().max_workers(WORKERS).capacity(8).build();
-            pool.expect("threads start")
-        });
-        calls(cut, effort, |cut| {
-            let root = pool.submit(move || fork(pool, ROOT, cut));
-            root.expect("there is room").result().expect("a result")
-        })
+    calls(cut, effort, |cut| {
+        let root = pool.submit(move || fork(pool, ROOT, cut));
+        root.expect("there is room").result().expect("a result")
     })
+}
+
+fn pool(builder: ThreadPoolBuilder) -> ThreadPool {
+    builder.max_workers(WORKERS).build().expect("threads start")
+}
+
+/// A pool of the default size, in which each fork is a job.
+pub fn each(workload: Workload, cut: usize, effort: &Effort) -> Option<Slice> {
+    static POOL: LazyLock<ThreadPool> = LazyLock::new(|| pool(ThreadPool::builder()));
+    (workload == Workload::ForkJoin).then(|| own(&POOL, cut, effort))
+}
+
+/// A pool for forks, in which a few are jobs at a time.
+pub fn few(workload: Workload, cut: usize, effort: &Effort) -> Option<Slice> {
+    static POOL: LazyLock<ThreadPool> =
+        LazyLock::new(|| pool(ThreadPool::builder().capacity(SLOTS)));
+    (workload == Workload::ForkJoin).then(|| own(&POOL, cut, effort))
 }
 
 /// One thread, whose time is halved.
