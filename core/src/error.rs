@@ -151,8 +151,11 @@ impl core::error::Error for BrokenReason {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubmitError<F> {
-    /// Every slot is taken. Try again later, use a submit that waits for room, or raise SLOTS. A job that forks
-    /// and joins can run what it has back itself.
+    /// Every slot is taken, by work that can still run or by a future. Try again later, use a submit that waits for
+    /// room, or raise SLOTS. A job that forks and joins can run what it has back itself.
+    ///
+    /// A slot may also be that of a job of another priority which ended in the queue. A submit that meets another
+    /// one at the same slot may be told so, too.
     Full(F),
     /// The pool has been shut down.
     ShutDown(F),

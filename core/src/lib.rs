@@ -61,9 +61,11 @@
 //!   a finite size. No interrupt is masked on targets with compare-and-swap. On targets
 //!   without, each atomic access is a critical section of a few instructions, and a core that is
 //!   stopped inside of one makes the other cores wait.
-//! * **Strict FIFO** within a priority.
+//! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds none takes over the slot of a job
+//!   that was cancelled in the queue, or that its waiter ran, with its place there: it overtakes those behind.
 //! * **Any context may submit**: thread, task, interrupt handler, job, callback.
-//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. A
+//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. Each slot is
+//!   held by work that can still run, by a future, or by a job of another priority that ended in the queue. A
 //!   job that cannot fit is a build error.
 //! * **Every job ends and says how**: result, cancelled, panicked, worker lost, broken.
 //! * **Waiting does not deadlock the pool**: a job that waits runs what it waits for, if nobody has begun
@@ -72,7 +74,8 @@
 //!   with [`JobError::WouldDeadlock`]. This needs a [`Port`], which says who is calling; without one, a
 //!   blocked caller spins. Its limits are in [`JobFuture::result`].
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
-//!   4,000.
+//!   4,000. The one exception is a submit that finds no slot free while slots of ended jobs are in the queue: it
+//!   looks for one there, at O(SLOTS).
 //!
 //! # Tags
 //!

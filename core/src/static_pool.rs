@@ -180,7 +180,8 @@ impl<
     /// Queues a closure and returns the future of its result.
     ///
     /// From any context: thread, task, interrupt handler, another job, a callback. Never waits,
-    /// never allocates, masks no interrupt on targets with compare-and-swap. O(1).
+    /// never allocates, masks no interrupt on targets with compare-and-swap. O(1); O(SLOTS) if no slot is free, and
+    /// jobs have ended in the queue.
     ///
     /// A closure or result that does not fit BYTES, or asks for more alignment than 8, is a build
     /// error.
@@ -404,7 +405,7 @@ impl<
     ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit).
+    /// As for [`submit`](Self::submit). A promise is in no queue, and takes over no slot there: it needs a free one.
     pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
     where
         T: Send + 'static,
@@ -617,8 +618,8 @@ impl<
         SLOTS
     }
 
-    /// How many slots are free now. For tests and statistics: costs O(SLOTS), and is out of date at
-    /// once if others use the pool.
+    /// How many slots are free now, without those that a submit could take over from ended jobs. For tests and
+    /// statistics: costs O(SLOTS), and is out of date at once if others use the pool.
     pub fn free_slots(&self) -> usize {
         self.handle().free_slots()
     }

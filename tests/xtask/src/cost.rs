@@ -3,8 +3,8 @@
 //!
 //! A worst case is one of the queue: a call that finds jobs there which have ended takes some of them out, and with
 //! 4 slots there may be fewer than that. The program `cost` of `tests/valgrind` makes one call in a function of its own, and callgrind
-//! counts the instructions of that function with all that it calls. One of the calls is a control:
-//! its cost is documented to grow with the slots, and so it must be seen to.
+//! counts the instructions of that function with all that it calls. Calls by slots are controls: their cost is
+//! documented to grow with the slots, and so it must be seen to.
 
 use std::{fs, path::Path, process::Command};
 
@@ -32,14 +32,14 @@ pub fn run(_args: &[String]) -> Outcome {
         let some = count(&program, &call, "64")?;
         let many = count(&program, &call, "4096")?;
         println!("{call:<64} {few:>8} {some:>9} {many:>12}");
-        let should_grow = call.starts_with("control: ");
+        let should_grow = call.starts_with("by slots: ");
         let is_worst = call.starts_with("worst: ");
         if should_grow != (some != many || !is_worst && few != some) {
             wrong.push(call);
         }
     }
     if wrong.is_empty() {
-        println!("the control grows, as it should; no other call does");
+        println!("the calls by slots grow, as they should; no other call does");
         return Ok(());
     }
     Err(format!("not as it should be: {}", wrong.join("; ")))

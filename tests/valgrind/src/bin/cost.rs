@@ -99,15 +99,18 @@ const CALLS: &[Call] = &[
         let job = measure(|| submit(pool));
         assert!(job.is_some());
     }),
-    ("worst: submit, refused: room only behind one job", |pool| {
-        let mut jobs = fill(pool);
-        for job in &jobs[1..] {
-            job.cancel();
-        }
-        jobs.truncate(1);
-        let job = measure(|| submit(pool));
-        assert!(job.is_none());
-    }),
+    (
+        "worst: submit, takes over the slot of the newest job",
+        |pool| {
+            let mut jobs = fill(pool);
+            for job in &jobs[1..] {
+                job.cancel();
+            }
+            jobs.truncate(1);
+            let job = measure(|| submit(pool));
+            assert!(job.is_some());
+        },
+    ),
     (
         "worst: run, the oldest of a queue of cancelled jobs",
         |pool| {
@@ -159,8 +162,27 @@ const CALLS: &[Call] = &[
             measure(|| held.add_done_callback(|_| ())).expect("it is called at once");
         },
     ),
-    // Not constant, and says so: that such a thing is noticed.
-    ("control: free_slots", |pool| {
+    // Not constant, and say so: that such a thing is noticed.
+    (
+        "by slots: submit, takes over the slot of the second job",
+        |pool| {
+            let mut jobs = fill(pool);
+            jobs.remove(1).cancel();
+            let job = measure(|| submit(pool));
+            assert!(job.is_some());
+        },
+    ),
+    (
+        "by slots: submit, refused: full, after room was given",
+        |pool| {
+            let mut jobs = fill(pool);
+            jobs.remove(1).cancel();
+            jobs.extend(submit(pool));
+            let job = measure(|| submit(pool));
+            assert!(job.is_none());
+        },
+    ),
+    ("by slots: free_slots", |pool| {
         use_all(pool);
         assert_eq!(measure(|| pool.free_slots()), pool.capacity());
     }),
