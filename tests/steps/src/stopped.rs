@@ -134,6 +134,36 @@ fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
     futures.pop().expect("one more was submitted")
 }
 
+/// What a victim does in a full pool, some of whose jobs were cancelled: by their numbers.
+const FULL: &[(&str, &[usize], fn(PoolRef<'static, BYTES>))] = &[
+    ("submit, takes over a slot", &[SLOTS - 1], submit_one),
+    ("submit, the first job is cancelled", &[0], submit_one),
+    (
+        "submit, two jobs are cancelled",
+        &[1, SLOTS - 1],
+        submit_one,
+    ),
+    ("run two, the first job is cancelled", &[0], run_two),
+    ("run two, the second job is cancelled", &[1], run_two),
+];
+
+fn submit_one(pool: PoolRef<'static, BYTES>) {
+    let _ = pool.submit_detached(|| ());
+}
+
+fn run_two(pool: PoolRef<'static, BYTES>) {
+    pool.run_pending(2);
+}
+
+/// Fills a pool, and cancels these of its jobs.
+fn fill<const S: usize>(pool: &'static StaticPool<S, BYTES, 1, 4, 4>, cancelled: &[usize]) {
+    let jobs: Vec<_> = (0..S).map(|_| pool.submit(|| ())).collect();
+    for (number, job) in jobs.into_iter().enumerate() {
+        let job = job.expect("there is room for all");
+        assert!(!cancelled.contains(&number) || job.cancel());
+    }
+}
+
 /// A victim's operation on the rival.
 struct Prepared<P: Pool> {
     act: Act,
@@ -444,6 +474,16 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
                     slots: operation.slots,
                 };
                 others_finish(pool, prepared, control);
+            })
+        });
+    }
+    for &(name, cancelled, act) in FULL {
+        row(name, true, &|| {
+            sweep(WORKER_STEPS, seeds, move |control| {
+                let pool = core_pool();
+                fill::<SLOTS>(pool, cancelled);
+                let victim = Prepared::new(move || act(pool.handle()));
+                others_finish(pool, victim, control);
             })
         });
     }
