@@ -128,16 +128,24 @@ fn another_takes_the_index_out() {
 /// A submit that finds no stale slot says so, while a slot becomes stale: the next submit finds it.
 #[test]
 fn a_slot_becomes_stale_while_one_looks() {
-    with_job_in_small_pool("stale: submit, drop", Some(3), |pool, ended, runs| {
-        ended.cancel();
-        let job = counting(runs);
-        let submitter = spawn(move || usize::from(pool.submit(job).is_ok()));
-        drop(ended);
-        let submitted = submitter.join().unwrap();
-        if submitted == 0 {
-            assert!(pool.submit(counting(runs)).is_ok(), "the slot is lost");
-        }
-        1
+    explore("stale: submit, drop", Some(3), || {
+        let runs = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            // So the submit looks for a stale slot.
+            leave_ended(pool);
+            run_one(pool);
+            let waits = pool.submit(|| ()).unwrap();
+            let ended = pool.submit(|| ()).unwrap();
+            ended.cancel();
+            let job = counting(&runs);
+            let submitter = spawn(move || pool.submit(job).is_ok());
+            drop(ended);
+            if !submitter.join().unwrap() {
+                assert!(pool.submit(counting(&runs)).is_ok(), "the slot is lost");
+            }
+            drop(waits);
+        });
+        assert_eq!(runs.load(Relaxed), 1);
     });
 }
 
