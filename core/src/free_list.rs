@@ -19,9 +19,12 @@ pub(crate) struct FreeList {
     /// Tagged; index 0 is empty, index n + 1 is slot n. The highest bit of the index is the mark.
     head: AtomicUsize,
     fresh: AtomicU16,
-    /// Not 0 if there may be slots that are not free only since their index is in a queue.
+    /// In the queues of which priorities there may be slots that are not free only since their index is there.
     stale: AtomicU16,
 }
+
+/// Stands for all priorities.
+pub(crate) const ANY_PRIORITY: u16 = u16::MAX;
 
 /// A free list at one moment.
 pub(crate) struct Marked(usize);
@@ -196,17 +199,22 @@ impl FreeList {
         usize::from(self.fresh.load(Ordering::Relaxed)).min(words.slots)
     }
 
-    /// Says whether there may be slots that only their index in the queue keeps.
-    pub(crate) fn set_may_have_stale(&self, may_have: bool) {
-        // Mostly it says so already, and many read it. Relaxed: the slot's state word says whose it is.
-        if self.may_have_stale() != may_have {
-            self.stale.store(u16::from(may_have), Ordering::Relaxed);
+    /// Says whether the queue of a priority, by its bit, may keep slots that nothing else keeps.
+    pub(crate) fn set_may_have_stale(&self, priority: u16, may_have: bool) {
+        // Mostly it says so already, and many read it.
+        if self.may_have_stale(priority) != may_have {
+            // Relaxed: the slot's state word says whose it is.
+            if may_have {
+                self.stale.fetch_or(priority, Ordering::Relaxed);
+            } else {
+                self.stale.fetch_and(!priority, Ordering::Relaxed);
+            }
         }
     }
 
-    /// Whether there may be such slots.
-    pub(crate) fn may_have_stale(&self) -> bool {
-        self.stale.load(Ordering::Relaxed) != 0
+    /// Whether any of the queues of these priorities may.
+    pub(crate) fn may_have_stale(&self, priorities: u16) -> bool {
+        self.stale.load(Ordering::Relaxed) & priorities != 0
     }
 
     /// How many slots are free; if others take or give slots meanwhile, about how many. Walks the

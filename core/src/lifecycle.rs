@@ -201,7 +201,7 @@ impl<'p> Raw<'p> {
     /// Ends every job that nobody is at work on.
     fn end_all(self, outcome: Outcome) {
         // Even if a job or a callback unwinds.
-        let _reaped = Defer(|| self.reap(usize::MAX));
+        let _reaped = Defer(|| self.reap());
         each(self.used_slots(), |index| {
             self.cancel(self.slot(index), outcome);
         });
@@ -324,7 +324,7 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
         // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
         // fence pairs with that of `wake_all_workers`: either their end is seen here, or the place there.
         fence(Ordering::SeqCst);
-        pool.reap(usize::MAX);
+        pool.reap();
         let lent = usize::from(pool.current_worker().is_some());
         // The fence in `is_over` pairs with that of `tell_of_leaving`, too: either the place is seen
         // there, or here that the worker has left. In this order: whoever took the last job off

@@ -17,7 +17,7 @@ use core::{
 use crate::{
     bell::Bell,
     error::BrokenReason,
-    free_list::{FreeList, FreeWords},
+    free_list::{ANY_PRIORITY, FreeList, FreeWords},
     idle::each,
     log::trace,
     port::Port,
@@ -75,8 +75,8 @@ const HAS_BLOCKED: u32 = 1 << 6;
 /// One caller that lends itself, in `Shared::joined`.
 const ONE_LENT: u32 = 1 << 16;
 
-/// How many ended jobs a submit takes off the heads of the queues that finds no free slot: so its cost does not grow
-/// with their number, and the next submits take the next ones.
+/// How many ended jobs a submit takes off the heads of the queues that finds no free slot, in search of one: so its
+/// cost does not grow with their number, and the next submits take the next ones.
 const A_FEW: usize = 8;
 
 /// What there is one of in every pool.
@@ -411,33 +411,10 @@ impl<'p> Raw<'p> {
         true
     }
 
-    /// Takes a slot that was given back.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn claim_recycled(self) -> Option<u16> {
-        let free = &self.shared().free;
-        free.pop(&self.dims.free_words, |index| self.slot(index).link())
-    }
-
-    /// Takes a free slot. If there is none, ended jobs at the heads of the queues give theirs.
+    /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim_slot(self) -> Option<u16> {
         self.claim_recycled().or_else(|| self.claim_unused())
-    }
-
-    /// Takes a slot that was never used, or that the head of a queue gives.
-    fn claim_unused(self) -> Option<u16> {
-        let free = &self.shared().free;
-        if let Some(index) = free.pop_fresh(&self.dims.free_words) {
-            // Relaxed: who has a slot of this pool got it here, or from somebody who did.
-            let dims = ptr::from_ref(self.dims).cast_mut();
-            self.shared().dims.store(dims, Ordering::Relaxed);
-            self.slot(index).use_first(index);
-            return Some(index);
-        }
-        if free.may_have_stale() {
-            self.reap(A_FEW);
-            return self.claim_recycled();
-        }
-        None
     }
 
     /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
@@ -451,6 +428,29 @@ impl<'p> Raw<'p> {
             }),
             None => self.claim_other(priority),
         }
+    }
+
+    /// Takes a slot that was given back.
+    #[inline(always)]
+    fn claim_recycled(self) -> Option<u16> {
+        let free = &self.shared().free;
+        free.pop(&self.dims.free_words, |index| self.slot(index).link())
+    }
+
+    /// Takes a slot that was never used, or that the head of a queue gives.
+    fn claim_unused(self) -> Option<u16> {
+        let free = &self.shared().free;
+        if let Some(index) = free.pop_fresh(&self.dims.free_words) {
+            // Relaxed: who has a slot of this pool got it here, or from somebody who did.
+            let dims = ptr::from_ref(self.dims).cast_mut();
+            self.shared().dims.store(dims, Ordering::Relaxed);
+            self.slot(index).use_first(index);
+            return Some(index);
+        }
+        if free.may_have_stale(ANY_PRIORITY) {
+            return self.reap_one(A_FEW).map(SlotRef::index);
+        }
+        None
     }
 
     #[cold]
@@ -474,22 +474,23 @@ impl<'p> Raw<'p> {
     /// Takes over the youngest stale slot that is queued at `priority`. O(slots).
     fn take_over_stale(self, priority: usize) -> Option<u16> {
         let free = &self.shared().free;
-        if !free.may_have_stale() {
-            return None;
-        }
-        let take_over = |index| self.slot(index).state.take_over(priority);
-        let taken = self.queue(priority).find_youngest(take_over);
-        if taken.is_some() {
-            return taken;
-        }
-        free.set_may_have_stale(false);
-        // Pairs with the fence of `leave_stale`: either that a slot is stale is seen below, or there that nothing
-        // says so.
-        fence(Ordering::SeqCst);
-        let is_stale = |index| self.slot(index).state.load().is_stale();
-        if (0..self.dims.priorities).any(|it| self.queue(it).find_youngest(is_stale).is_some()) {
-            free.set_may_have_stale(true);
-            return self.queue(priority).find_youngest(take_over);
+        let queued = 1 << priority;
+        for clears in [false, true] {
+            if !free.may_have_stale(queued) {
+                break;
+            }
+            if clears {
+                free.set_may_have_stale(queued, false);
+                // Pairs with the fence of `leave_stale`: either that a slot is stale is seen below, or there that
+                // nothing says so.
+                fence(Ordering::SeqCst);
+            }
+            let take_over = |index| self.slot(index).state.take_over(priority);
+            let taken = self.queue(priority).find_youngest(take_over);
+            if taken.is_some() {
+                free.set_may_have_stale(queued, true);
+                return taken;
+            }
         }
         None
     }
@@ -532,12 +533,12 @@ impl<'p> Raw<'p> {
         if is_any_free() {
             return true;
         }
-        self.reap(usize::MAX);
+        self.reap();
         let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
         let has_stale = self.queue(priority).find_youngest(is_stale).is_some();
         if has_stale {
             // Whoever has left it may not have come to say so, and the submit that follows asks.
-            free.set_may_have_stale(true);
+            free.set_may_have_stale(1 << priority, true);
         }
         has_stale || is_any_free()
     }
@@ -586,9 +587,17 @@ impl<'p> Raw<'p> {
             .sum()
     }
 
-    /// Takes indices that stand for nothing off the heads of the queues, so many at most.
+    /// Takes indices that stand for nothing off the heads of the queues.
+    pub(crate) fn reap(self) {
+        while let Some(slot) = self.reap_one(usize::MAX) {
+            self.free_slot(slot);
+        }
+    }
+
+    /// Takes indices that stand for nothing off the heads of the queues, so many at most, until a slot is the caller's
+    /// by that.
     #[cold]
-    pub(crate) fn reap(self, most: usize) {
+    fn reap_one(self, most: usize) -> Option<SlotRef<'p>> {
         let mut left = most;
         for priority in 0..self.dims.priorities {
             let in_vain = |index| self.slot(index).state.reap();
@@ -598,10 +607,11 @@ impl<'p> Raw<'p> {
                 left -= 1;
                 let slot = self.slot(index);
                 if slot.state.leave_queue() {
-                    self.free_slot(slot);
+                    return Some(slot);
                 }
             }
         }
+        None
     }
 
     /// A party leaves the slot of an ended job; see [`State::leave`](crate::state::State::leave).
@@ -609,19 +619,19 @@ impl<'p> Raw<'p> {
     pub(crate) fn leave_slot(self, slot: SlotRef<'p>, party: u32) {
         match slot.state.leave(party) {
             LeftTo::Others => {}
-            LeftTo::Queue => self.leave_stale(),
+            LeftTo::Queue(priority) => self.leave_stale(priority),
             LeftTo::Nobody => self.free_slot(slot),
         }
     }
 
     /// A slot is stale from now on: the next job may have it.
     #[cold]
-    fn leave_stale(self) {
+    fn leave_stale(self, priority: usize) {
         let free = &self.shared().free;
         // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale. And
         // with that of `take_over_stale`.
         fence(Ordering::SeqCst);
-        free.set_may_have_stale(true);
+        free.set_may_have_stale(1 << priority, true);
         if free.is_waited_for(&self.dims.free_words) {
             self.tell_of_room();
         }

@@ -223,8 +223,8 @@ pub(crate) enum Begin {
 pub(crate) enum LeftTo {
     /// To others, of whom the last frees the slot.
     Others,
-    /// To the queue alone, or to who keeps the promise.
-    Queue,
+    /// To the queue of this priority alone, or to who keeps the promise.
+    Queue(usize),
     /// The slot is the caller's, to free it.
     Nobody,
 }
@@ -600,7 +600,7 @@ impl State {
             }
             if self.swap_rarely(now, now.0 & !party).is_ok() {
                 return if others == QUEUED {
-                    LeftTo::Queue
+                    LeftTo::Queue(now.priority())
                 } else {
                     LeftTo::Others
                 };

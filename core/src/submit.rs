@@ -184,7 +184,7 @@ impl<'p> Raw<'p> {
         self.leave_slot(slot, BUSY | HANDLE);
         // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
         // who come here at the same time, one takes both out.
-        let _reaped = Defer(|| self.reap(usize::MAX));
+        let _reaped = Defer(|| self.reap());
         self.wake_all_workers();
     }
 
@@ -199,11 +199,18 @@ impl<'p> Raw<'p> {
         priority: usize,
         bits: u32,
     ) -> Result<(), Option<NoWorker>> {
-        if !claim.is_queued {
+        let is_queued = if claim.is_queued {
+            match slot.state.occupy_taken_over(priority, bits) {
+                TakenOver::Queued => true,
+                TakenOver::Unqueued => false,
+                TakenOver::Reaped => return Err(None),
+            }
+        } else {
             slot.state.occupy(priority, bits);
+            false
+        };
+        if !is_queued {
             self.enqueue(claim.index, priority);
-        } else if !self.queue_taken_over(slot, priority, bits) {
-            return Err(None);
         }
         // A port that unwinds has the job go on without its future.
         let unwound = Defer(|| self.drop_handle(slot));
@@ -223,18 +230,6 @@ impl<'p> Raw<'p> {
         } else {
             Ok(())
         }
-    }
-
-    /// Queues the job in a slot that was taken over, where its index is in the queue no more. False: it is taken out
-    /// there just now.
-    #[cold]
-    fn queue_taken_over(self, slot: SlotRef<'p>, priority: usize, bits: u32) -> bool {
-        match slot.state.occupy_taken_over(priority, bits) {
-            TakenOver::Queued => {}
-            TakenOver::Unqueued => self.enqueue(slot.index(), priority),
-            TakenOver::Reaped => return false,
-        }
-        true
     }
 
     /// Waits until there is a slot for a job of this priority, or was for a moment, or the pool takes no more work.

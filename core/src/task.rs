@@ -70,7 +70,7 @@ impl<L: Layout> TaskWakers<L> {
         pool.enqueue(index, state.priority());
         if pool.wake_worker() & (SHUT_DOWN | BROKEN) != 0 {
             // The task may have been ended before it was queued.
-            pool.reap(usize::MAX);
+            pool.reap();
         }
     }
 

@@ -430,7 +430,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     fn is_over(&self) -> bool {
         if self.pool.is_closed() && !self.can_take() {
             // Jobs that have ended in the queue keep the pool from its end until they are taken out.
-            self.pool.reap(usize::MAX);
+            self.pool.reap();
         }
         self.pool.is_over()
     }

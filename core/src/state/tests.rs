@@ -224,7 +224,7 @@ fn who_took_a_job_back_leaves_as_two_parties_and_the_queue_keeps_the_slot() {
     let leave = |state: &State| state.leave(BUSY | HANDLE);
     let ended = DONE | CANCELLED;
     let taken_back = QUEUED | BUSY | HANDLE | ended;
-    check(taken_back, leave, LeftTo::Queue, QUEUED | ended);
+    check(taken_back, leave, LeftTo::Queue(5), QUEUED | ended);
     let last = State(AtomicU32::new(BUSY | HANDLE | ended));
     assert_eq!(last.leave(BUSY | HANDLE), LeftTo::Nobody);
 }
@@ -420,7 +420,7 @@ fn the_last_party_frees_the_slot() {
                 check(DONE | party | other, leave, LeftTo::Others, DONE | other);
             }
             let queued = QUEUED | DONE | party;
-            check(queued, leave, LeftTo::Queue, QUEUED | DONE);
+            check(queued, leave, LeftTo::Queue(5), QUEUED | DONE);
         }
         let queue_leaves = |state: &State| state.leave_queue();
         check(QUEUED | DONE | party, queue_leaves, false, DONE | party);

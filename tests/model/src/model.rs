@@ -1,6 +1,6 @@
 //! The pool, as one thread sees it that has it for itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     Callback, End, Job, JobState, Taken, Worker,
@@ -71,8 +71,8 @@ pub struct Model {
     unobserved: usize,
     /// Whether a submit may take over the slot of a job that only its queue keeps.
     pub(crate) takes_over: bool,
-    /// Whether a job may have ended that only its queue keeps. A submit that finds none says so.
-    may_have_stale: bool,
+    /// In which queues jobs may have ended that nothing else keeps. A submit that finds none says so.
+    may_have_stale: BTreeSet<usize>,
     pub(crate) overlap: crate::history::Overlap,
 }
 
@@ -88,7 +88,7 @@ impl Model {
             broken: false,
             unobserved: 0,
             takes_over: true,
-            may_have_stale: false,
+            may_have_stale: BTreeSet::new(),
             overlap: crate::history::Overlap::default(),
         }
     }
@@ -186,32 +186,37 @@ impl Model {
     /// Whether a submit at this priority that waits for a slot gets one: a free one, or that of an ended job.
     pub fn has_room(&mut self, priority: usize) -> bool {
         if self.free_slots() == 0 {
-            self.reap(usize::MAX);
+            self.reap();
         }
         self.free_slots() > 0 || {
             let has_stale = self.youngest_stale(priority).is_some();
-            self.may_have_stale |= has_stale;
+            if has_stale {
+                self.may_have_stale.insert(priority);
+            }
             has_stale
         }
     }
 
-    /// Whether a slot is free: if none is, a few ended jobs at the heads of the queues give theirs, if any may.
+    /// Whether a slot is free: if none is, the first of a few ended jobs at the heads of the queues gives its own, if
+    /// any may.
     fn makes_room(&mut self) -> bool {
-        if self.free_slots() == 0 && self.may_have_stale {
-            self.reap(A_FEW);
+        if !self.may_have_stale.is_empty() {
+            let mut left = A_FEW;
+            while left > 0 && self.free_slots() == 0 && self.reap_one() {
+                left -= 1;
+            }
         }
         self.free_slots() > 0
     }
 
     /// Where in a queue the job is whose slot a submit takes over, if any.
     fn stale_to_take(&mut self, priority: usize) -> Option<usize> {
-        if !self.may_have_stale {
+        if !self.may_have_stale.contains(&priority) {
             return None;
         }
         let place = self.youngest_stale(priority);
         if place.is_none() {
-            self.may_have_stale =
-                (0..self.lanes.len()).any(|other| self.youngest_stale(other).is_some());
+            self.may_have_stale.remove(&priority);
         }
         place
     }
@@ -222,19 +227,24 @@ impl Model {
         lane.iter().rposition(|&job| self.record(job).is_stale())
     }
 
-    /// Takes ended jobs off the heads of the queues, so many at most.
-    fn reap(&mut self, most: usize) {
-        let mut left = most;
-        for priority in 0..self.lanes.len() {
-            while left > 0
-                && let Some(&job) = self.lanes[priority].front()
-                && self.record(job).end().is_some()
-            {
-                left -= 1;
-                self.lanes[priority].pop_front();
-                self.leave_queue(job);
-            }
-        }
+    /// Takes the ended jobs off the heads of the queues.
+    fn reap(&mut self) {
+        while self.reap_one() {}
+    }
+
+    /// Takes one of them. False if there is none.
+    fn reap_one(&mut self) -> bool {
+        let heads =
+            (0..self.lanes.len()).filter_map(|lane| Some((lane, *self.lanes[lane].front()?)));
+        let ended = heads
+            .into_iter()
+            .find(|&(_, job)| self.record(job).end().is_some());
+        let Some((lane, job)) = ended else {
+            return false;
+        };
+        self.lanes[lane].pop_front();
+        self.leave_queue(job);
+        true
     }
 
     pub(crate) fn leave_queue(&mut self, job: Job) {
@@ -252,7 +262,10 @@ impl Model {
         if self.record(job).is_abandoned() {
             self.jobs.remove(&job);
         } else {
-            self.may_have_stale |= self.record(job).is_left_to_queue();
+            let record = self.record(job);
+            if record.is_left_to_queue() {
+                self.may_have_stale.insert(record.priority);
+            }
         }
     }
 
@@ -399,7 +412,7 @@ impl Model {
                 let priority = record.priority;
                 self.lanes[priority].push_back(job);
                 if self.shut_down || self.broken {
-                    self.reap(usize::MAX);
+                    self.reap();
                 }
             }
             Status::Running(_) => record.notified = true,
@@ -565,7 +578,7 @@ impl Model {
 
     /// The pool's end has come to all jobs.
     pub fn end_sweep(&mut self) {
-        self.reap(usize::MAX);
+        self.reap();
     }
 
     /// The worker is declared lost. False if `job` is nothing to it: another runs it, or none.
@@ -643,18 +656,20 @@ mod tests {
     }
 
     #[test]
-    fn cancelled_jobs_at_the_heads_make_room_for_a_submit_and_for_nothing_else() {
+    fn a_cancelled_job_at_a_head_makes_room_whatever_its_priority() {
         let mut pool = Model::new(2, 2);
-        let [low, high, third] = jobs();
+        let [low, high, third, fourth] = jobs();
         pool.submit(low, 0).unwrap();
         pool.submit(high, 1).unwrap();
         for job in [low, high] {
             pool.cancel(job);
             pool.drop_handle(job);
         }
+        pool.promise(third, 1).unwrap();
         assert_eq!(pool.free_slots(), 0);
-        pool.submit(third, 0).unwrap();
-        assert_eq!(pool.free_slots(), 1);
+        assert!(!pool.contains(low) && pool.contains(high));
+        pool.submit(fourth, 0).unwrap();
+        assert!(!pool.contains(high));
     }
 
     #[test]
@@ -726,7 +741,7 @@ mod tests {
     }
 
     #[test]
-    fn a_submit_takes_a_few_ended_jobs_off_the_queues_and_a_wait_for_room_all() {
+    fn a_submit_takes_one_ended_job_off_the_queues_and_a_wait_for_room_all() {
         for waits in [false, true] {
             let mut pool = Model::new(20, 1);
             for job in (0..20).map(Job) {
@@ -739,7 +754,7 @@ mod tests {
             } else {
                 pool.submit(Job(20), 0).unwrap();
             }
-            assert_eq!(pool.free_slots(), if waits { 20 } else { 7 });
+            assert_eq!(pool.free_slots(), if waits { 20 } else { 0 });
         }
     }
 
