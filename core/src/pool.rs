@@ -414,14 +414,14 @@ impl<'p> Raw<'p> {
     /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim_slot(self) -> Option<u16> {
-        self.claim_recycled().or_else(|| self.claim_unused())
+        self.claim_free().or_else(|| self.claim_reaped())
     }
 
     /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
     /// queued there, with its place.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn claim_slot_to_queue(self, priority: usize) -> Option<Claim> {
-        match self.claim_recycled() {
+        match self.claim_free() {
             Some(index) => Some(Claim {
                 index,
                 is_queued: false,
@@ -430,24 +430,27 @@ impl<'p> Raw<'p> {
         }
     }
 
-    /// Takes a slot that was given back.
+    /// Takes a slot that was given back, or else one that was never used.
     #[inline(always)]
-    fn claim_recycled(self) -> Option<u16> {
+    fn claim_free(self) -> Option<u16> {
         let free = &self.shared().free;
         free.pop(&self.dims.free_words, |index| self.slot(index).link())
+            .or_else(|| self.claim_fresh())
     }
 
-    /// Takes a slot that was never used, or that the head of a queue gives.
-    fn claim_unused(self) -> Option<u16> {
-        let free = &self.shared().free;
-        if let Some(index) = free.pop_fresh(&self.dims.free_words) {
-            // Relaxed: who has a slot of this pool got it here, or from somebody who did.
-            let dims = ptr::from_ref(self.dims).cast_mut();
-            self.shared().dims.store(dims, Ordering::Relaxed);
-            self.slot(index).use_first(index);
-            return Some(index);
-        }
-        if free.may_have_stale(ANY_PRIORITY) {
+    #[inline(always)]
+    fn claim_fresh(self) -> Option<u16> {
+        let index = self.shared().free.pop_fresh(&self.dims.free_words)?;
+        // Relaxed: who has a slot of this pool got it here, or from somebody who did.
+        let dims = ptr::from_ref(self.dims).cast_mut();
+        self.shared().dims.store(dims, Ordering::Relaxed);
+        self.slot(index).use_first(index);
+        Some(index)
+    }
+
+    /// Takes a slot that the head of a queue gives.
+    fn claim_reaped(self) -> Option<u16> {
+        if self.shared().free.may_have_stale(ANY_PRIORITY) {
             return self.reap_one(A_FEW).map(SlotRef::index);
         }
         None
@@ -455,7 +458,7 @@ impl<'p> Raw<'p> {
 
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
-        if let Some(index) = self.claim_unused() {
+        if let Some(index) = self.claim_reaped() {
             return Some(Claim {
                 index,
                 is_queued: false,
@@ -471,14 +474,12 @@ impl<'p> Raw<'p> {
         })
     }
 
-    /// Takes over the youngest stale slot that is queued at `priority`. O(slots).
+    /// Takes over the oldest stale slot that is queued at `priority`. O(slots).
     fn take_over_stale(self, priority: usize) -> Option<u16> {
         let free = &self.shared().free;
         let queued = 1 << priority;
-        for clears in [false, true] {
-            if !free.may_have_stale(queued) {
-                break;
-            }
+        let mut clears = false;
+        while free.may_have_stale(queued) {
             if clears {
                 free.set_may_have_stale(queued, false);
                 // Pairs with the fence of `leave_stale`: either that a slot is stale is seen below, or there that
@@ -486,11 +487,12 @@ impl<'p> Raw<'p> {
                 fence(Ordering::SeqCst);
             }
             let take_over = |index| self.slot(index).state.take_over(priority);
-            let taken = self.queue(priority).find_youngest(take_over);
+            let taken = self.queue(priority).find(take_over);
             if taken.is_some() {
                 free.set_may_have_stale(queued, true);
                 return taken;
             }
+            clears = true;
         }
         None
     }
@@ -535,7 +537,7 @@ impl<'p> Raw<'p> {
         }
         self.reap();
         let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
-        let has_stale = self.queue(priority).find_youngest(is_stale).is_some();
+        let has_stale = self.queue(priority).find(is_stale).is_some();
         if has_stale {
             // Whoever has left it may not have come to say so, and the submit that follows asks.
             free.set_may_have_stale(1 << priority, true);

@@ -227,21 +227,20 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// The item that was pushed last of those that are `wanted`, wherever it is in the queue.
+    /// The item that was pushed first of those that are `wanted`, wherever it is in the queue.
     ///
     /// If others push and pop, `wanted` may be asked about items that are in the queue no more. O(cells).
-    pub(crate) fn find_youngest(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
-        // Relaxed: what is in the cells is a guess then, which `wanted` must hold against the item itself.
-        let first = self.tagged.index(self.lane.head.load(Ordering::Relaxed));
-        (0..self.len())
-            .rev()
-            .map(|place| {
-                let index = first + place;
-                let index = index.checked_sub(self.cells.len()).unwrap_or(index);
-                self.tagged
-                    .index(self.cells[index].0.load(Ordering::Relaxed)) as u16
-            })
-            .find(|&item| wanted(item))
+    pub(crate) fn find(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
+        // Relaxed, as in `len`: what is in the cells is a guess then, which `wanted` must hold against the item.
+        let mut place = self.lane.head.load(Ordering::Relaxed);
+        for _ in 0..self.len() {
+            let item = self.tagged.index(self.cell(place).load(Ordering::Relaxed)) as u16;
+            if wanted(item) {
+                return Some(item);
+            }
+            place = self.next(place);
+        }
+        None
     }
 
     /// How many items are queued; while others push and pop, or if a tail lags, about how many.

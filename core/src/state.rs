@@ -415,7 +415,20 @@ impl State {
     /// A worker popped the index, or a promise is kept. `runner`: the worker's number plus one, or 0.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn begin(&self, runner: u16) -> Begin {
-        self.transition(|s| {
+        let now = self.load();
+        if now.lacks(BUSY | DONE) {
+            let to = now.begun_by(runner) & !QUEUED;
+            if self.swap(now, to).is_ok() {
+                return Begin::Begun(Snapshot(to));
+            }
+        }
+        self.begin_anew(runner)
+    }
+
+    /// [`begin`](Self::begin), where somebody else is at the word, or has been.
+    #[cold]
+    fn begin_anew(&self, runner: u16) -> Begin {
+        self.rare_transition(|s| {
             if s.lacks(BUSY | DONE) {
                 let to = s.begun_by(runner) & !QUEUED;
                 Ok((to, Begin::Begun(Snapshot(to))))

@@ -189,7 +189,7 @@ impl Model {
             self.reap();
         }
         self.free_slots() > 0 || {
-            let has_stale = self.youngest_stale(priority).is_some();
+            let has_stale = self.oldest_stale(priority).is_some();
             if has_stale {
                 self.may_have_stale.insert(priority);
             }
@@ -214,17 +214,17 @@ impl Model {
         if !self.may_have_stale.contains(&priority) {
             return None;
         }
-        let place = self.youngest_stale(priority);
+        let place = self.oldest_stale(priority);
         if place.is_none() {
             self.may_have_stale.remove(&priority);
         }
         place
     }
 
-    /// Where in a queue the youngest job is whose slot another may have.
-    fn youngest_stale(&self, priority: usize) -> Option<usize> {
+    /// Where in a queue the oldest job is whose slot another may have.
+    fn oldest_stale(&self, priority: usize) -> Option<usize> {
         let lane = self.lanes.get(priority).filter(|_| self.takes_over)?;
-        lane.iter().rposition(|&job| self.record(job).is_stale())
+        lane.iter().position(|&job| self.record(job).is_stale())
     }
 
     /// Takes the ended jobs off the heads of the queues.
@@ -637,9 +637,9 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_finds_the_pool_full_has_the_place_of_the_youngest_ended_one() {
+    fn jobs_that_find_the_pool_full_have_the_places_of_ended_ones_in_their_order() {
         let mut pool = Model::new(5, 1);
-        let [first, older, second, younger, third, new] = jobs();
+        let [first, older, second, younger, third, new, newer] = jobs();
         for job in [first, older, second, younger, third] {
             pool.submit(job, 0).unwrap();
         }
@@ -648,10 +648,8 @@ mod tests {
             pool.drop_handle(job);
         }
         pool.submit(new, 0).unwrap();
-        let order = [first, older, second, new, third].map(|job| match job {
-            job if job == older => Next::Skipped(job),
-            job => Next::Started(job),
-        });
+        pool.submit(newer, 0).unwrap();
+        let order = [first, new, second, newer, third].map(Next::Started);
         assert_eq!([(); 5].map(|()| pool.start_next(None)), order);
     }
 
