@@ -105,21 +105,25 @@ fn core_pool<const S: usize>() -> &'static StaticPool<S, BYTES, 1, 4, 4> {
 }
 
 /// Finishes `JOBS` jobs, and returns the future of one more: if the stopped thread has taken one
-/// with it, it is this one.
+/// with it, it is this one. But it can't have taken one that was submitted after it was stopped.
 fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
     let mut futures = Vec::new();
     let mut numbers = 0..=JOBS;
     let mut seen = [false; JOBS + 1];
+    let mut late = [false; JOBS + 1];
     let mut finished = 0;
     while finished < JOBS {
         if futures.len() < WINDOW && !numbers.is_empty() {
-            match pool.submit(*numbers.start()) {
+            let number = *numbers.start();
+            late[number] = control.is_stopped();
+            match pool.submit(number) {
                 Some(future) => {
                     futures.push(future);
                     numbers.next();
                     continue;
                 }
-                None if futures.is_empty() => {
+                // The only one may be the one that is taken.
+                None if futures.len() < 2 => {
                     thread::yield_now();
                     continue;
                 }
@@ -130,6 +134,12 @@ fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
         assert!(!std::mem::replace(&mut seen[number], true), "ended twice");
         finished += 1;
         control.progress();
+    }
+    let last = seen.iter().position(|seen| !seen);
+    if last.is_some_and(|last| late[last]) {
+        while !futures.iter().all(|future| pool.is_done(future)) && control.stuck().is_none() {
+            thread::yield_now();
+        }
     }
     futures.pop().expect("one more was submitted")
 }
