@@ -43,6 +43,19 @@ pub fn must_pass_in_child(test: &str) {
     assert!(output.status.success(), "{}", said.concat());
 }
 
+/// How many processes that called this are above this one: 0 if nobody but its user has started it. A program of
+/// tests whose `main` is that of worker processes, too, is started by its tests. If such a process becomes no worker,
+/// it must not run the tests, which would start processes in turn.
+///
+/// To be called first in `main`, or after [`run_worker_if_asked`](corepool_std::process::run_worker_if_asked).
+pub fn generation() -> u32 {
+    const GENERATION: &str = "COREPOOL_TEST_GENERATION";
+    let above = env::var(GENERATION).map_or(0, |above| above.parse().unwrap_or(u32::MAX));
+    // SAFETY: this is the only thread of the process, so that nobody reads the environment now.
+    unsafe { env::set_var(GENERATION, above.saturating_add(1).to_string()) };
+    above
+}
+
 /// Lets the process have so many more bytes of address space than it has now, or as many as it likes.
 ///
 /// # Panics

@@ -23,7 +23,7 @@ pub mod wire;
 pub use crate::child::limit_address_space;
 pub use crate::{
     allocations::{CountingAllocator, allocations_of},
-    child::{is_child, must_pass_in_child, run_in_child},
+    child::{generation, is_child, must_pass_in_child, run_in_child},
     fixture::{
         BYTES, EndsWhenDropped, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory,
         OfItsOwn, OwnedThreads, ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin,

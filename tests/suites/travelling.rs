@@ -4,7 +4,10 @@
 use std::process::ExitCode;
 
 use corepool_std::process::{ProcessPool, run_worker_if_asked};
-use corepool_tests::travelling::{Fixture, JOBS, LocalThreads, Processes, RemoteThreads, trials};
+use corepool_tests::{
+    generation,
+    travelling::{Fixture, JOBS, LocalThreads, Processes, RemoteThreads, trials},
+};
 use libtest_mimic::{Arguments, Trial};
 
 fn trials_of<F: Fixture>(executor: &'static str) -> impl Iterator<Item = Trial> {
@@ -27,6 +30,7 @@ fn default_workers() -> Trial {
 
 fn main() -> ExitCode {
     run_worker_if_asked(&JOBS);
+    assert_eq!(generation(), 0, "a child of the tests is no worker");
     let trials = trials_of::<Processes>("process_pool")
         .chain(trials_of::<LocalThreads>("thread_pool"))
         .chain(trials_of::<RemoteThreads>("remote_workers"))

@@ -78,7 +78,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "mutants",
-        help: "[OPTIONS]  small faults put into the core, which a test must notice; options of cargo mutants",
+        help: "[OPTIONS]  small faults put into core, adapter and example, which a test must notice; options of cargo mutants",
         run: mutants::run,
     },
     Verb {

@@ -1,19 +1,22 @@
-//! `cargo xtask mutants`: small faults put into the core one at a time, each of which a test must
-//! notice.
+//! `cargo xtask mutants`: small faults put into the core, the host's adapter and the example one at a time,
+//! each of which a test must notice.
 //!
 //! `--iterate` goes on where an earlier run was stopped: it leaves out what that one had noticed. Other
-//! options are cargo-mutants' own, such as `--file` and `--jobs`.
+//! options are cargo-mutants' own, such as `--file`, `--package` and `--jobs`.
 //!
 //! What is left unchanged is in `.cargo/mutants.toml`. A fault that no test can notice,
 //! since it changes nothing that is promised, is named with the reason in `tests/mutants.md`.
 
-use std::{collections::BTreeMap, fs, io::ErrorKind};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use crate::{Outcome, cargo, root, run_command};
 
 const NOTES: &str = "tests/mutants.md";
-/// Where cargo-mutants leaves what it found.
-const REPORT: &str = "target/mutants.out";
 /// What becomes of a mutant, and the column of the table. A test that hangs has noticed.
 const FATES: [&str; 4] = ["caught", "timeout", "missed", "unviable"];
 const MISSED: usize = 2;
@@ -21,7 +24,16 @@ const MISSED: usize = 2;
 /// A mutant's file and description. Without its line, so that a note holds when others change.
 type Mutant = (String, String);
 
-/// What a mutant has to get past.
+/// Sources, and what their mutants have to get past.
+struct Part {
+    name: &'static str,
+    package: &'static str,
+    /// Files of the package that are of another part.
+    without: Option<&'static str>,
+    /// What one stage misses goes on to the next.
+    stages: &'static [Stage],
+}
+
 struct Stage {
     packages: &'static [&'static str],
     tests: &'static [&'static str],
@@ -29,29 +41,102 @@ struct Stage {
     timeout: &'static str,
 }
 
-/// Most mutants are noticed by the core's own tests, which are built in no time. The others go on to
-/// the tests with threads, without those that take longer than to start some.
-const STAGES: &[Stage] = &[
-    Stage {
-        packages: &["corepool"],
-        tests: &["--features=remote", "--lib", "--test=unwinding"],
-        timeout: "10",
-    },
-    Stage {
-        packages: &["corepool", "corepool-tests"],
-        tests: &[
-            "--lib",
-            "--test=unwinding",
-            "--test=blocking",
-            "--test=static_threads",
-            "--test=static_spin",
-            "--test=lent_threads",
-            "--test=simulated",
-            "--test=remote",
-            "--test=slots",
-            "--test=no_alloc",
+/// Most mutants are noticed by the tests of their own package, which are built in no time. The others go on
+/// to the suites that use it, without those that take longer than to start some threads.
+const PARTS: &[Part] = &[
+    Part {
+        name: "core",
+        package: "corepool",
+        without: None,
+        stages: &[
+            Stage {
+                packages: &["corepool"],
+                tests: &["--features=remote", "--lib", "--test=unwinding"],
+                timeout: "10",
+            },
+            Stage {
+                packages: &["corepool", "corepool-tests"],
+                tests: &[
+                    "--lib",
+                    "--test=unwinding",
+                    "--test=blocking",
+                    "--test=static_threads",
+                    "--test=static_spin",
+                    "--test=lent_threads",
+                    "--test=simulated",
+                    "--test=remote",
+                    "--test=slots",
+                    "--test=no_alloc",
+                ],
+                timeout: "20",
+            },
         ],
-        timeout: "20",
+    },
+    Part {
+        name: "threads",
+        package: "corepool-std",
+        without: Some("std-adapter/src/process/**"),
+        stages: &[
+            Stage {
+                packages: &["corepool-std"],
+                tests: &["--features=process", "--lib"],
+                timeout: "10",
+            },
+            Stage {
+                packages: &["corepool-tests"],
+                tests: &[
+                    "--test=thread_pool",
+                    "--test=own_methods",
+                    "--test=bridges",
+                    "--test=contracts",
+                ],
+                timeout: "20",
+            },
+            Stage {
+                packages: &["corepool-tests"],
+                tests: &[
+                    "--test=static_threads",
+                    "--test=lent_threads",
+                    "--test=blocking",
+                    "--test=remote",
+                    "--test=no_alloc_thread_pool",
+                    "--test=process_pool",
+                    "--test=travelling",
+                ],
+                timeout: "60",
+            },
+        ],
+    },
+    Part {
+        name: "processes",
+        package: "corepool-std",
+        without: Some("std-adapter/src/*.rs"),
+        stages: &[
+            Stage {
+                packages: &["corepool-std"],
+                tests: &["--features=process", "--lib"],
+                timeout: "10",
+            },
+            Stage {
+                packages: &["corepool-tests"],
+                tests: &[
+                    "--test=process_pool",
+                    "--test=process_in_libtest",
+                    "--test=travelling",
+                ],
+                timeout: "60",
+            },
+        ],
+    },
+    Part {
+        name: "pulse-app",
+        package: "pulse-app",
+        without: None,
+        stages: &[Stage {
+            packages: &["pulse-app"],
+            tests: &["--lib", "--test=readings"],
+            timeout: "20",
+        }],
     },
 ];
 
@@ -61,22 +146,17 @@ pub fn run(args: &[String]) -> Outcome {
         return Err("missing: cargo install cargo-mutants --locked".into());
     }
     let notes = notes()?;
-    let goes_on = args.iter().any(|arg| arg == "--iterate");
-    match fs::remove_dir_all(root().join(REPORT)) {
-        _ if goes_on => {}
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(format!("cannot remove {REPORT}: {error}"));
-        }
-        _ => {}
-    }
+    let (packages, args) = split_off_packages(args)?;
     let mut mutants = Vec::new();
-    for (number, stage) in STAGES.iter().enumerate() {
-        // What an earlier stage has missed is for this one.
-        mutants.retain(|(_, fate)| *fate != MISSED);
-        let iterate = (number > 0 && !goes_on).then_some("--iterate");
-        stage.run(iterate.into_iter().chain(args.iter().map(String::as_str)))?;
-        mutants.extend(report()?);
-        leave_out_what_hung()?;
+    for part in PARTS {
+        let is_wanted = packages.is_empty() || packages.contains(&part.package);
+        if is_wanted && part.has_mutants(&args)? {
+            mutants.extend(part.run(&args)?);
+        }
+    }
+    if mutants.is_empty() {
+        println!("no mutants");
+        return Ok(());
     }
     print_table(&mutants);
     let unnamed = unnamed(&mutants, notes);
@@ -86,25 +166,95 @@ pub fn run(args: &[String]) -> Outcome {
     match unnamed.len() {
         0 => Ok(()),
         count => Err(format!(
-            "{count} mutants were missed and are not in {NOTES}; {REPORT} has each one's diff and log"
+            "{count} mutants were missed and are not in {NOTES}; mutants.out in target/mutants-of-* has each one's \
+             diff and log"
         )),
     }
 }
 
-impl Stage {
-    fn run<'a>(&self, args: impl Iterator<Item = &'a str>) -> Outcome {
-        // What cargo-mutants would do itself first, but with the tests of one package only.
+/// The packages that are asked for, and the other arguments.
+fn split_off_packages(args: &[String]) -> Result<(Vec<&str>, Vec<&str>), String> {
+    let (mut packages, mut others) = (Vec::new(), Vec::new());
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match arg.strip_prefix("--package=") {
+            _ if arg == "--package" || arg == "-p" => {
+                packages.push(args.next().ok_or("--package needs a name")?);
+            }
+            Some(package) => packages.push(package),
+            None => others.push(arg),
+        }
+    }
+    let is_known = |&package: &&str| PARTS.iter().any(|part| part.package == package);
+    match packages.iter().copied().find(|package| !is_known(package)) {
+        Some(package) => Err(format!("no part of package {package}: see PARTS")),
+        None => Ok((packages, others)),
+    }
+}
+
+impl Part {
+    /// Of the mutants that cargo-mutants makes, those of this part.
+    fn filters(&self) -> Vec<String> {
+        let package = Some(format!("--package={}", self.package));
+        let without = self.without.map(|files| format!("--exclude={files}"));
+        package.into_iter().chain(without).collect()
+    }
+
+    /// Whether the arguments leave any.
+    fn has_mutants(&self, args: &[&str]) -> Result<bool, String> {
+        let output = cargo()
+            .args(["mutants", "--list"])
+            .args(self.filters())
+            .args(args)
+            .output()
+            .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
+        match output.status.success() {
+            true => Ok(!output.stdout.is_empty()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// What becomes of each mutant: its place in `FATES`.
+    fn run(&self, args: &[&str]) -> Result<Vec<(Mutant, usize)>, String> {
+        let goes_on = args.contains(&"--iterate");
+        match fs::remove_dir_all(self.report("")) {
+            _ if goes_on => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(format!("cannot remove the last report: {error}"));
+            }
+            _ => {}
+        }
+        let mut mutants = Vec::new();
+        for (number, stage) in self.stages.iter().enumerate() {
+            // What an earlier stage has missed is for this one.
+            mutants.retain(|(_, fate)| *fate != MISSED);
+            let iterate = (number > 0 && !goes_on).then_some("--iterate");
+            self.run_stage(stage, iterate.into_iter().chain(args.iter().copied()))?;
+            mutants.extend(self.fates()?);
+            self.leave_out_what_hung()?;
+        }
+        Ok(mutants)
+    }
+
+    fn run_stage<'a>(&self, stage: &Stage, args: impl Iterator<Item = &'a str>) -> Outcome {
+        // What cargo-mutants would do itself first, but with these tests only.
         run_command(
             cargo()
                 .args(["test", "--quiet", "--profile", "mutants"])
-                .args(self.packages.iter().map(|name| format!("--package={name}")))
-                .args(self.tests),
+                .args(
+                    stage
+                        .packages
+                        .iter()
+                        .map(|name| format!("--package={name}")),
+                )
+                .args(stage.tests),
         )?;
         let status = cargo()
-            .args(["mutants", "--package", "corepool", "--output", "target"])
-            .args(["--test-package", &self.packages.join(",")])
-            .args(["--baseline", "skip", "--timeout", self.timeout])
-            .args(self.tests.iter().map(|test| format!("--cargo-arg={test}")))
+            .args(["mutants", "--output", &self.output()])
+            .args(self.filters())
+            .args(["--test-package", &stage.packages.join(",")])
+            .args(["--baseline", "skip", "--timeout", stage.timeout])
+            .args(stage.tests.iter().map(|test| format!("--cargo-arg={test}")))
             .args(args)
             .status()
             .map_err(|error| format!("cannot run cargo mutants: {error}"))?;
@@ -114,13 +264,41 @@ impl Stage {
             _ => Err(format!("cargo mutants ended with {status}")),
         }
     }
-}
 
-/// A test that hangs has noticed: `--iterate`, which looks for what was caught, is to leave it out.
-fn leave_out_what_hung() -> Outcome {
-    let path = root().join(format!("{REPORT}/caught.txt"));
-    let caught = read(&format!("{REPORT}/caught.txt"))? + &read(&format!("{REPORT}/timeout.txt"))?;
-    fs::write(&path, caught).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    /// Where cargo-mutants is to leave what it found.
+    fn output(&self) -> String {
+        format!("target/mutants-of-{}", self.name)
+    }
+
+    /// And where it does.
+    fn report(&self, file: &str) -> PathBuf {
+        root().join(self.output()).join("mutants.out").join(file)
+    }
+
+    /// A test that hangs has noticed: `--iterate`, which looks for what was caught, is to leave it out.
+    fn leave_out_what_hung(&self) -> Outcome {
+        let path = self.report("caught.txt");
+        let caught = read(&path)? + &read(&self.report("timeout.txt"))?;
+        fs::write(&path, caught)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+
+    /// What has become of each mutant of the last stage.
+    fn fates(&self) -> Result<Vec<(Mutant, usize)>, String> {
+        let mut mutants = Vec::new();
+        for (fate, name) in FATES.iter().enumerate() {
+            for line in read(&self.report(&format!("{name}.txt")))?.lines() {
+                // "core/src/state.rs:267:41: replace & with | in State::begin"
+                let mutant = line.split_once(':').and_then(|(file, place_and_what)| {
+                    let (_place, what) = place_and_what.split_once(": ")?;
+                    Some((file.to_string(), what.to_string()))
+                });
+                let mutant = mutant.ok_or_else(|| format!("not a mutant: {line:?}"))?;
+                mutants.push((mutant, fate));
+            }
+        }
+        Ok(mutants)
+    }
 }
 
 /// The mutants that the notes name, under a heading for each file, each as often as it is to be
@@ -134,7 +312,7 @@ fn leave_out_what_hung() -> Outcome {
 fn notes() -> Result<Vec<Mutant>, String> {
     let mut file = None;
     let mut named = Vec::new();
-    for (number, line) in read(NOTES)?.lines().enumerate() {
+    for (number, line) in read(&root().join(NOTES))?.lines().enumerate() {
         if let Some(heading) = line.strip_prefix("## ") {
             file = Some(heading);
         } else if let Some(mut rest) = line.strip_prefix("* `") {
@@ -162,23 +340,6 @@ fn notes() -> Result<Vec<Mutant>, String> {
     Ok(named)
 }
 
-/// What became of each mutant: its place in `FATES`.
-fn report() -> Result<Vec<(Mutant, usize)>, String> {
-    let mut mutants = Vec::new();
-    for (fate, name) in FATES.iter().enumerate() {
-        for line in read(&format!("{REPORT}/{name}.txt"))?.lines() {
-            // "core/src/state.rs:267:41: replace & with | in State::begin"
-            let mutant = line.split_once(':').and_then(|(file, place_and_what)| {
-                let (_place, what) = place_and_what.split_once(": ")?;
-                Some((file.to_string(), what.to_string()))
-            });
-            let mutant = mutant.ok_or_else(|| format!("not a mutant: {line:?}"))?;
-            mutants.push((mutant, fate));
-        }
-    }
-    Ok(mutants)
-}
-
 fn print_table(mutants: &[(Mutant, usize)]) {
     let mut files: BTreeMap<&str, [usize; FATES.len()]> = BTreeMap::new();
     let mut total = [0; FATES.len()];
@@ -187,7 +348,7 @@ fn print_table(mutants: &[(Mutant, usize)]) {
         total[*fate] += 1;
     }
     let row = |name: &str, cells: [String; FATES.len()]| {
-        print!("{name:<28}");
+        print!("{name:<32}");
         cells.iter().for_each(|cell| print!(" {cell:>8}"));
         println!();
     };
@@ -214,6 +375,6 @@ fn unnamed(mutants: &[(Mutant, usize)], mut notes: Vec<Mutant>) -> Vec<Mutant> {
         .collect()
 }
 
-fn read(path: &str) -> Result<String, String> {
-    fs::read_to_string(root().join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
