@@ -179,6 +179,23 @@ mod tests {
     }
 
     #[test]
+    fn the_rate_of_the_points_is_rounded_to_the_nearest() {
+        for (rate, of_points) in [(250_002, 50_000), (250_003, 50_001)] {
+            let plan = Plan::new(rate, 10_000, 2_000).unwrap();
+            assert_eq!((plan.block(), plan.point_rate_mhz()), (5, of_points));
+        }
+    }
+
+    #[test]
+    fn the_lowest_rate_allows_the_longest_window_and_no_rate_a_longer_one() {
+        let (lowest, longest) = (Plan::MIN_RATE_MHZ, Plan::MAX_WINDOW_MS);
+        assert!(Plan::new(lowest, longest, 2_000).is_ok());
+        for rate in (lowest..Plan::MAX_RATE_MHZ).step_by(10_000) {
+            assert!(Plan::new(rate, longest + 1, 2_000).is_err(), "{rate}");
+        }
+    }
+
+    #[test]
     fn a_plan_can_be_a_constant() {
         const PLAN: Result<Plan, PlanError> = Plan::new(100_000, 10_000, 2_000);
         assert!(PLAN.is_ok());

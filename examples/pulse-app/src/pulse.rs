@@ -317,6 +317,42 @@ mod tests {
         }
     }
 
+    /// At a rate at which a peak at the longest lag can be of a rhythm that is too slow.
+    #[test]
+    fn a_rhythm_just_out_of_range_has_no_pulse() {
+        let points = |bpm| {
+            (0..400)
+                .map(|i| (1000.0 * sine(bpm, f64::from(i) / 40.0)) as i16)
+                .collect::<Vec<_>>()
+        };
+        assert!(measure(&mut points(40.2), 40_000).is_some());
+        assert_eq!(measure(&mut points(39.8), 40_000), None);
+    }
+
+    /// At which lag the peak of these slopes is.
+    fn lag_of_peak(slopes: &[i16]) -> Option<usize> {
+        Peak::find(slopes, slopes.len()).map(|peak| peak.lag)
+    }
+
+    #[test]
+    fn slopes_that_are_nowhere_like_themselves_have_no_peak() {
+        // Their autocorrelation is 1, 0, 0, -1.
+        assert_eq!(lag_of_peak(&[1, 0, 0, -1]), None);
+    }
+
+    #[test]
+    fn a_step_on_the_way_up_is_no_peak() {
+        // From lag 9 on: 0, 0, 1/3, 1/3, 1/2, 2/3, 1.
+        let slopes = [1, 1, 0, -1, 0, 1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 1];
+        assert_eq!(lag_of_peak(&slopes), None);
+    }
+
+    #[test]
+    fn a_later_peak_that_is_higher_by_a_tenth_does_not_count() {
+        // 13107 at lag 2, and 14563 at lag 4.
+        assert_eq!(lag_of_peak(&[-2, 0, -1, 0, 0, 0, -2]), Some(2));
+    }
+
     #[test]
     fn any_points_at_any_rate_are_survived() {
         for len in 0..=crate::FRAME_POINTS {
