@@ -89,6 +89,9 @@ mod thread_pool_tests {
             let error = built.map(drop).unwrap_err();
             assert!(matches!(error, BuildError::StackSize(n) if n == bytes));
         }
+        // So that the system can round it up.
+        let twice = MAX_STACK_SIZE.checked_mul(2);
+        assert!(twice.is_some_and(|bytes| isize::try_from(bytes).is_ok()));
     }
 
     /// A job's frame does not fit the stack that a thread has by default, and fits this one.
@@ -788,6 +791,26 @@ mod thread_pool_tests {
         };
         let text = "the initializer panicked: doh!";
         assert_eq!(reason, BrokenReason::Initializer(InitError(text)));
+    }
+
+    /// The initializer goes with the pool. A panic of its destructor ends there.
+    #[test]
+    fn an_initializer_that_panics_when_dropped_harms_nobody() {
+        struct Bomb(Gate);
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                self.0.open();
+                resume_unwind(Box::new("doh!"));
+            }
+        }
+        let dropped = Gate::new();
+        let bomb = Bomb(dropped.clone());
+        let pool = ThreadPool::builder().initializer(move || {
+            let _ = &bomb;
+            Ok(())
+        });
+        drop(pool.build().unwrap());
+        assert!(dropped.is_open());
     }
 
     /// CPython: `FutureTests.test_done_callback_raises`, what it logs.
