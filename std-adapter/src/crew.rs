@@ -315,6 +315,24 @@ mod tests {
     }
 
     #[test]
+    fn who_takes_a_job_is_not_sent_to_wake_anybody_where_nobody_naps() {
+        let crew = crew();
+        let one = member(&crew);
+        assert!(goes_on(&one));
+        one.gives_up();
+        assert!(!crew.is_blind.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_clone_is_of_the_same_crew() {
+        let crew = crew();
+        let one = member(&crew);
+        assert!(goes_on(&one));
+        let clone = one.clone();
+        assert!(!goes_on(&clone), "one looks, and a clone does not");
+    }
+
+    #[test]
     fn a_job_that_waits_for_another_does_not_nap() {
         let crew = crew();
         let (one, busy) = (member(&crew), member(&crew));
