@@ -217,12 +217,11 @@ impl Part {
     /// What becomes of each mutant: its place in `FATES`.
     fn run(&self, args: &[&str]) -> Result<Vec<(Mutant, usize)>, String> {
         let goes_on = args.contains(&"--iterate");
-        match fs::remove_dir_all(self.report("")) {
-            _ if goes_on => {}
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(format!("cannot remove the last report: {error}"));
-            }
-            _ => {}
+        if !goes_on
+            && let Err(error) = fs::remove_dir_all(self.report(""))
+            && error.kind() != ErrorKind::NotFound
+        {
+            return Err(format!("cannot remove the last report: {error}"));
         }
         let mut mutants = Vec::new();
         for (number, stage) in self.stages.iter().enumerate() {
