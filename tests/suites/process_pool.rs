@@ -30,7 +30,11 @@ use std::{
     io::Write,
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::{net::UnixStream, process::CommandExt},
+        unix::{
+            fs::MetadataExt,
+            net::UnixStream,
+            process::{CommandExt, ExitStatusExt},
+        },
     },
     path::{Path, PathBuf},
     process::{Command, ExitCode, Output, Stdio},
@@ -40,13 +44,15 @@ use std::{
 };
 
 use corepool::{
-    BrokenReason, CodecError, JobError, OnLoss, ShutdownError, SubmitError,
+    BrokenReason, CodecError, JobError, NoWorker, OnLoss, ShutdownError, SubmitError,
     remote::{JobContext, JobEntry, JobTable, RemoteJob},
 };
 use corepool_std::{
     PanicExt,
     process::{BuildError, Chunk, ProcessPool, ProcessPoolBuilder, ZeroChunk, run_worker_with},
 };
+#[cfg(target_os = "linux")]
+use corepool_tests::limit_address_space;
 use corepool_tests::{
     PATIENCE, generation, run_for,
     travelling::{AtGate, FileGate, Note, Notes, Pow},
@@ -422,6 +428,7 @@ static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<AtGate>(),
     JobEntry::of::<End>(),
     JobEntry::of::<TroubleThere>(),
+    JobEntry::of::<Chunk<TroubleThere>>(),
     JobEntry::of::<TroubleBack>(),
     JobEntry::of::<Echo>(),
     JobEntry::of::<Flood>(),
@@ -627,8 +634,69 @@ fn map_close() {
 fn map_after_shutdown() {
     let pool = pool();
     pool.shutdown(true, false).unwrap();
-    let mut results = pool.map([Pow(1, 1)], 1).unwrap();
-    assert!(matches!(results.next(), Some(Err(JobError::ShutDown))));
+    let results = pool.map([1, 2, 3].map(|n| Pow(n, 1)), 2).unwrap();
+    let results: Vec<_> = results.collect();
+    assert_eq!(results.len(), 3);
+    for result in results {
+        assert!(matches!(result, Err(JobError::ShutDown)));
+    }
+}
+
+/// Each job of each chunk has the reason for which the pool is broken.
+fn map_of_a_broken_pool() {
+    let pool = one_worker();
+    let end = pool.submit(End(Ending::Exit)).unwrap();
+    assert_mentions(loss(end.result().unwrap_err()), "exit status: 3");
+    let results = pool.map([1, 2, 3].map(|n| Pow(n, 1)), 2).unwrap();
+    let results: Vec<_> = results.collect();
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let error = result.unwrap_err();
+        assert!(matches!(error, JobError::Broken(_)), "{error}");
+        assert_mentions(loss(error), "exit status: 3");
+    }
+}
+
+/// A chunk with a job that panics while it is encoded is not sent: each of its jobs has an error that says so.
+fn a_chunk_whose_encoding_panics_is_lost() {
+    let pool = one_worker();
+    let jobs = [0, IN_ENCODE | PANIC].map(|trouble| TroubleThere(Troublesome(trouble)));
+    let results: Vec<_> = pool.map(jobs, 2).unwrap().collect();
+    assert_eq!(results.len(), 2);
+    for result in results {
+        let Err(JobError::Panicked(panic)) = result else {
+            panic!("it has not panicked");
+        };
+        let text = panic.payload().unwrap().downcast::<&str>().unwrap();
+        assert_eq!(*text, "encoding or decoding the chunk panicked");
+    }
+}
+
+/// Where no thread can be started to look after a child, each job of each chunk has that error.
+#[cfg(target_os = "linux")]
+fn map_where_no_thread_can_be_started() {
+    assert_eq!(output_of("NO_THREADS", ""), "3 refused\n");
+}
+
+/// In a process of its own, whose limit it is.
+#[cfg(target_os = "linux")]
+fn map_without_threads() {
+    // SAFETY: this is the only thread. It says how large the stack of the next is.
+    unsafe { std::env::set_var("RUST_MIN_STACK", (64 << 20).to_string()) };
+    let pool = one_worker();
+    limit_address_space(Some(16 << 20));
+    let results: Vec<_> = pool.map([1, 2, 3].map(|n| Pow(n, 1)), 2).unwrap().collect();
+    limit_address_space(None);
+    let is_refused = |result: &Result<_, _>| match result {
+        Err(JobError::NoWorker(NoWorker(reason))) => {
+            reason.contains("cannot start a worker thread")
+        }
+        _ => false,
+    };
+    println!(
+        "{} refused",
+        results.iter().filter(|result| is_refused(result)).count()
+    );
 }
 
 /// `test_shutdown_race_issue12456`.
@@ -1468,6 +1536,42 @@ fn no_orphan_when_the_parent_is_killed() {
     }
 }
 
+/// Nor when only its socket is closed: a worker ends with that, whatever it is at.
+fn a_worker_ends_with_its_socket() {
+    let gate = FileGate::new();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let number = fs::metadata(format!("/proc/self/fd/{}", theirs.as_raw_fd()))
+        .unwrap()
+        .ino();
+    let question = format!("{}:{number}:1048576", std::process::id());
+    let mut worker = Command::new(std::env::current_exe().unwrap())
+        .env("COREPOOL_WORKER", question)
+        .env("GATE", gate.path())
+        .stdin(OwnedFd::from(theirs))
+        .spawn()
+        .unwrap();
+    assert_eq!(gate.wait_until_begun(), worker.id());
+    drop(ours);
+    assert_eq!(worker.wait().unwrap().signal(), Some(libc::SIGKILL));
+}
+
+/// A pool that is broken by one child leaves no other, not even as a zombie.
+fn a_broken_pool_leaves_no_child() {
+    let gates = [(); 2].map(|()| FileGate::new());
+    let pool = pool();
+    let [first, second] = gates
+        .each_ref()
+        .map(|gate| pool.submit(gate.job()).unwrap());
+    let ids = gates.each_ref().map(FileGate::wait_until_begun);
+    kill(ids[0]);
+    first.result().unwrap_err();
+    assert_broken(&pool);
+    gates[1].open();
+    let _ = second.result();
+    pool.shutdown(true, false).unwrap();
+    assert!(ids.iter().all(|&id| !exists(id)));
+}
+
 /// Nor when a copy of the parent holds the sockets that it had.
 fn no_orphan_when_a_copy_of_the_parent_stays() {
     let (gate, notes) = (FileGate::new(), Notes::new());
@@ -1659,21 +1763,35 @@ fn a_program_that_does_not_ask_starts_no_workers() {
 /// One that was asked to be a worker, and is none, cannot start any; its parent hears why.
 fn a_program_that_is_to_be_a_worker_starts_none() {
     for on_loss in [OnLoss::Break, OnLoss::Continue] {
-        let pool = builder()
-            .max_workers(1)
-            .env("FORGETFUL", "another")
-            .on_loss(on_loss)
-            .build()
-            .unwrap();
-        let reason = loss(pool.submit(Pow(1, 1)).unwrap().result().unwrap_err());
-        assert_mentions(reason, "before it had become a worker");
-        assert_mentions(reason, "this process was started to be a worker");
-        assert_broken(&pool);
+        is_told_to_be_a_worker("another", on_loss);
     }
+}
+
+/// Nor can one that has another standard input by then.
+fn a_program_that_was_to_be_a_worker_starts_none() {
+    is_told_to_be_a_worker("input", OnLoss::Break);
+}
+
+fn is_told_to_be_a_worker(forgetful: &str, on_loss: OnLoss) {
+    let pool = builder()
+        .max_workers(1)
+        .env("FORGETFUL", forgetful)
+        .on_loss(on_loss)
+        .build()
+        .unwrap();
+    let reason = loss(pool.submit(Pow(1, 1)).unwrap().result().unwrap_err());
+    assert_mentions(reason, "before it had become a worker");
+    assert_mentions(reason, "this process was started to be a worker");
+    assert_broken(&pool);
 }
 
 /// Makes a pool, of children that run this program or another, and has not asked whether it is a worker.
 fn forget_to_ask(what: &str) -> ExitCode {
+    if what == "input" {
+        let nothing = fs::File::open("/dev/null").unwrap();
+        // SAFETY: both are descriptors of this process, and nobody reads the second.
+        assert_eq!(unsafe { libc::dup2(nothing.as_raw_fd(), 0) }, 0);
+    }
     let builder = match what {
         "itself" => builder(),
         _ => builder().worker_program(std::env::current_exe().unwrap()),
@@ -1692,6 +1810,17 @@ fn the_variable_is_gone_in_a_worker() {
     let pool = one_worker();
     let (here, below) = pool.submit(HasVariable).unwrap().result().unwrap();
     assert!(!here && !below);
+}
+
+/// Where another thread of the worker may read the environment, nothing is taken out of it.
+fn the_variable_stays_where_another_thread_may_read_it() {
+    let pool = builder()
+        .max_workers(1)
+        .env("WITH_THREAD", "")
+        .build()
+        .unwrap();
+    let (here, below) = pool.submit(HasVariable).unwrap().result().unwrap();
+    assert!(here && below);
 }
 
 /// The variable with a socket that it does not name makes no worker.
@@ -1714,6 +1843,29 @@ fn a_program_of_other_rights_is_no_worker() {
     let text = output_of("ACT_AS_ANOTHER", "");
     assert_mentions(&text, "other rights");
     assert!(!text.contains("run_worker_if_asked"), "{text}");
+}
+
+/// Nor is one that has the rights of another user, or of another group, by itself.
+fn a_worker_that_takes_other_rights_is_none() {
+    for what in ["user", "group"] {
+        let pool = builder()
+            .max_workers(1)
+            .env("TAKES_RIGHTS_OF", what)
+            .build()
+            .unwrap();
+        let reason = loss(pool.submit(Pow(1, 1)).unwrap().result().unwrap_err());
+        assert_mentions(reason, "other rights");
+    }
+}
+
+fn take_rights(what: &str) {
+    let result = match what {
+        // SAFETY: it has no preconditions.
+        "user" => unsafe { libc::seteuid(65_534) },
+        // SAFETY: as above.
+        _ => unsafe { libc::setegid(65_534) },
+    };
+    assert_eq!(result, 0);
 }
 
 fn act_as_another() {
@@ -2182,6 +2334,11 @@ fn do_as_told() -> Option<()> {
     } else if let Some(path) = told("REPLACED") {
         replaced(&path);
     } else {
+        #[cfg(target_os = "linux")]
+        if told("NO_THREADS").is_some() {
+            map_without_threads();
+            return Some(());
+        }
         return None;
     }
     Some(())
@@ -2190,6 +2347,16 @@ fn do_as_told() -> Option<()> {
 fn main() -> ExitCode {
     if let Ok(what) = std::env::var("FORGETFUL") {
         return forget_to_ask(&what);
+    }
+    if let Ok(what) = std::env::var("TAKES_RIGHTS_OF") {
+        take_rights(&what);
+    }
+    if std::env::var_os("WITH_THREAD").is_some() {
+        thread::spawn(|| {
+            loop {
+                thread::park();
+            }
+        });
     }
     if std::env::var_os("LIAR").is_some() {
         run_worker_with(&FIVES, initialize);
@@ -2212,6 +2379,8 @@ fn main() -> ExitCode {
         map_in_a_small_pool,
         map_close,
         map_after_shutdown,
+        map_of_a_broken_pool,
+        a_chunk_whose_encoding_panics_is_lost,
         shutdown_race_issue12456,
         max_workers_negative,
         max_workers_too_large,
@@ -2264,7 +2433,9 @@ fn main() -> ExitCode {
         a_child_that_sends_a_malformed_frame_is_lost,
         no_descriptor_is_leaked,
         no_orphan_when_the_parent_is_killed,
+        a_worker_ends_with_its_socket,
         no_orphan_when_a_copy_of_the_parent_stays,
+        a_broken_pool_leaves_no_child,
         a_child_that_does_not_start_in_time_is_killed,
         a_child_that_does_not_exit_is_killed,
         each_shutdown_waits_for_the_childrens_end,
@@ -2275,6 +2446,8 @@ fn main() -> ExitCode {
         restored_sigpipe_does_not_end_the_program,
         a_program_that_does_not_ask_starts_no_workers,
         a_program_that_is_to_be_a_worker_starts_none,
+        a_program_that_was_to_be_a_worker_starts_none,
+        the_variable_stays_where_another_thread_may_read_it,
         the_variable_is_gone_in_a_worker,
         a_socket_that_was_not_asked_for_makes_no_worker,
         ctrl_c_does_not_reach_children_of_their_own_group,
@@ -2306,9 +2479,14 @@ fn main() -> ExitCode {
     ];
     // Only root can act as another user.
     trials.extend(
-        trials![a_program_of_other_rights_is_no_worker]
-            .into_iter()
-            .map(|trial| trial.with_ignored_flag(!is_root())),
+        trials![
+            a_program_of_other_rights_is_no_worker,
+            a_worker_that_takes_other_rights_is_none,
+        ]
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(!is_root())),
     );
+    #[cfg(target_os = "linux")]
+    trials.extend(trials![map_where_no_thread_can_be_started]);
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
