@@ -221,3 +221,91 @@ impl ThreadList {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "process"))]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// When a test that hangs fails.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Starts a thread. With how many others, and with which number.
+    fn start(threads: &Arc<ThreadList>, main: impl FnOnce() + Send + 'static) -> (usize, usize) {
+        let mut planned = None;
+        let started = threads.start(|started, number| {
+            planned = Some((started, number));
+            Some((thread::Builder::new(), main))
+        });
+        started.unwrap();
+        planned.unwrap()
+    }
+
+    /// Starts a thread that stays until the sender is dropped.
+    fn start_one_that_stays(threads: &Arc<ThreadList>) -> Sender<()> {
+        let (stays, ends) = channel();
+        start(threads, move || {
+            let _ = ends.recv();
+        });
+        stays
+    }
+
+    /// Starts a thread with the number 1 that leaves, tells what that has come to, and ends when the receiver does.
+    fn start_one_that_leaves(threads: &Arc<ThreadList>) -> Receiver<bool> {
+        let (tell, told) = channel();
+        let own = Arc::clone(threads);
+        let planned = start(threads, move || {
+            let has_left = own.leave(1);
+            while tell.send(has_left).is_ok() {
+                thread::yield_now();
+            }
+        });
+        assert_eq!(planned, (1, 1));
+        told
+    }
+
+    #[test]
+    fn another_thread_takes_the_place_of_one_that_has_left() {
+        let threads = Arc::default();
+        let stays = start_one_that_stays(&threads);
+        let told = start_one_that_leaves(&threads);
+        assert!(told.recv().unwrap());
+        assert_eq!(threads.started(), 1);
+        drop(told);
+        while !threads.list().threads.iter().any(|thread| thread.is_ending) {
+            thread::yield_now();
+        }
+        assert_eq!(start(&threads, || ()), (1, 1));
+        assert_eq!(threads.started(), 2);
+        // That one was joined.
+        assert_eq!(threads.list().threads.len(), 2);
+        drop(stays);
+        assert_eq!(threads.wait_for_end(None), Ok(()));
+    }
+
+    #[test]
+    fn who_starts_a_thread_does_not_wait_for_one_that_has_left_and_not_ended() {
+        let threads = Arc::default();
+        let stays = start_one_that_stays(&threads);
+        let leaves = start_one_that_leaves(&threads);
+        assert!(leaves.recv().unwrap());
+        let (tell, told) = channel();
+        let starter = Arc::clone(&threads);
+        thread::spawn(move || tell.send(start(&starter, || ())));
+        assert_eq!(told.recv_timeout(PATIENCE), Ok((1, 1)));
+        drop((stays, leaves));
+        assert_eq!(threads.wait_for_end(None), Ok(()));
+    }
+
+    #[test]
+    fn the_last_thread_does_not_leave() {
+        let threads = Arc::new(ThreadList::default());
+        let (tell, told) = channel();
+        let own = Arc::clone(&threads);
+        start(&threads, move || tell.send(own.leave(0)).unwrap());
+        assert_eq!(told.recv(), Ok(false));
+        assert_eq!(threads.started(), 1);
+        assert_eq!(threads.wait_for_end(None), Ok(()));
+    }
+}

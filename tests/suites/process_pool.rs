@@ -1449,6 +1449,21 @@ fn a_program_that_is_no_worker_breaks_the_pool() {
     assert_broken(&pool);
 }
 
+/// Nor does a program that sends something else become a worker, however long it stays.
+fn a_program_that_sends_something_else_breaks_the_pool() {
+    let pool = builder()
+        .max_workers(1)
+        .worker_program("/bin/sh")
+        .arg("-c")
+        .arg("printf something >&0; exec sleep 1000")
+        .start_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let reason = loss(pool.submit(Pow(1, 1)).unwrap().result().unwrap_err());
+    assert_mentions(reason, "silent");
+    assert_broken(&pool);
+}
+
 /// A child that takes too long is killed.
 fn a_child_that_hangs_is_killed() {
     let gate = FileGate::new();
@@ -2427,6 +2442,7 @@ fn main() -> ExitCode {
         a_child_that_is_refused_leaves_its_job_to_the_others,
         a_child_that_was_refused_is_started_for_the_next_job,
         a_program_that_is_no_worker_breaks_the_pool,
+        a_program_that_sends_something_else_breaks_the_pool,
         a_child_that_hangs_is_killed,
         a_child_that_was_not_met_exits_by_itself,
         a_child_that_floods_its_pipe_does_its_job,
