@@ -754,6 +754,27 @@ mod thread_pool_tests {
         });
     }
 
+    /// Nor does it wait for a job of another one, which may wait for it, too.
+    #[test]
+    fn a_pools_thread_that_ends_does_not_wait_for_a_job() {
+        run_for(PATIENCE, || {
+            let pool: &'static ThreadPool = Box::leak(Box::new(pool(2)));
+            let (told, release) = (Recorder::new(), Gate::new());
+            let (notes, end) = (told.clone(), release.clone());
+            let [_, may_end] = LastAct::of_threads(pool, 2, move || {
+                notes.note(pool.shutdown(true, false));
+                end.open();
+            });
+            may_end.open();
+            let job = pool.submit(move || release.wait()).unwrap();
+            pool.shutdown(false, false).unwrap();
+            // The other thread has nothing to do, and ends.
+            job.result().unwrap();
+            pool.shutdown(true, false).unwrap();
+            assert_eq!(told.take(), [Err(ShutdownError::WouldDeadlock); 2]);
+        });
+    }
+
     /// A pool whose last owner is a thread-local of its own thread is dropped there, when the thread ends.
     #[test]
     fn dropped_by_a_thread_local_of_its_own_thread() {
