@@ -12,21 +12,30 @@ const MOST: u64 = 1 << 16;
 /// Has a child begin without the descriptors of this process that some library has opened without
 /// `CLOEXEC`.
 pub(super) fn close_in_child(command: &mut Command) {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
-    let end = libc::c_int::try_from(limit.min(MOST)).unwrap_or(libc::c_int::MAX);
+    let end = end();
     // SAFETY: between fork and exec the closure makes system calls and nothing else.
     unsafe { command.pre_exec(move || mark(end)) };
+}
+
+/// The one after the last that is closed one by one.
+fn end() -> libc::c_int {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
+    libc::c_int::try_from(limit.min(MOST)).unwrap_or(libc::c_int::MAX)
 }
 
 /// Marks all descriptors to be closed at the exec: `std` still tells its parent by one if that fails.
 fn mark(end: libc::c_int) -> io::Result<()> {
     if !mark_at_once() {
-        for descriptor in FIRST..end {
-            // SAFETY: a flag of a descriptor, of which this process does nothing more but exec.
-            unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+        mark_one_by_one(end);
     }
     Ok(())
+}
+
+fn mark_one_by_one(end: libc::c_int) {
+    for descriptor in FIRST..end {
+        // SAFETY: a flag of a descriptor, by which no memory is touched. No exec of this process is to pass it on.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 /// False: the kernel is older than the call.
@@ -47,4 +56,26 @@ fn mark_at_once() -> bool {
 #[cfg(not(target_os = "linux"))]
 fn mark_at_once() -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::{fd::AsRawFd, unix::net::UnixStream};
+
+    use super::*;
+
+    /// As on a kernel that is older than the call.
+    #[test]
+    fn descriptors_are_marked_one_by_one_as_well() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        // SAFETY: a copy of a descriptor that is there.
+        let copy = unsafe { libc::fcntl(one.as_raw_fd(), libc::F_DUPFD, FIRST) };
+        // SAFETY: it reads a flag.
+        let is_marked = || unsafe { libc::fcntl(copy, libc::F_GETFD) } == libc::FD_CLOEXEC;
+        assert!(copy >= FIRST && !is_marked());
+        mark_one_by_one(end());
+        assert!(is_marked());
+        // SAFETY: it is the test's own.
+        unsafe { libc::close(copy) };
+    }
 }

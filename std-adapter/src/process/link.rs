@@ -547,4 +547,37 @@ mod tests {
             assert!(reason.contains("exit status: 3"), "{reason}");
         }
     }
+
+    #[test]
+    fn a_thread_looks_again_so_often_and_for_so_long_before_it_sleeps() {
+        let worker = PollWorker::new(2).unwrap();
+        // It has just begun to.
+        worker.idle_since.set(Duration::MAX);
+        assert!(worker.spin(1));
+        assert!(!worker.spin(2), "that is often enough");
+        while port::now() <= LOOK {
+            thread::yield_now();
+        }
+        worker.idle_since.set(Duration::ZERO);
+        assert!(!worker.spin(1), "that is long enough");
+        assert!(worker.spin(0), "it begins anew");
+    }
+
+    #[test]
+    fn a_look_at_standard_error_in_vain_is_the_last_until_a_poll_tells_of_it() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut child = Command::new("cat")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let child = Arc::new(OwnedChild::new(child));
+        let worker = PollWorker::new(0).unwrap();
+        let mut link = worker.link(ours, stderr, child, Duration::MAX).unwrap();
+        link.seen.stderr.set(true);
+        assert_eq!(link.receive(&mut [0; 8]), Ok(0));
+        assert!(!link.seen.stderr.get());
+    }
 }
