@@ -444,6 +444,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     /// A job comes after so many looks at an empty queue. How many of them kept the core.
@@ -531,5 +533,54 @@ mod tests {
         assert!(!idle(&stream, 1, 1));
         assert!(!idle(&stream, 1, 1));
         assert!(idle(&stream, 1, 1));
+    }
+
+    /// Two workers of a crew.
+    fn two_of_a_crew() -> [ThreadWorker; 2] {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let crew = Crew::of(cores + 1);
+        [(); 2].map(|()| ThreadWorker::default().in_crew(crew.clone()))
+    }
+
+    #[test]
+    fn of_a_crew_one_looks_on_when_it_has_given_its_core_up() {
+        let [one, other] = two_of_a_crew();
+        assert!(one.spin(Core::ALONE));
+        assert!(other.spin(Core::ALONE - 1), "it has its core yet");
+        assert!(!other.spin(Core::ALONE));
+        assert!(!one.spin(SPINS), "it parks");
+        assert!(other.spin(Core::ALONE));
+    }
+
+    #[test]
+    fn a_worker_takes_note_of_each_jobs_start_and_end() {
+        let pool = StaticPool::<1, 64>::new();
+        pool.submit_detached(|| ()).unwrap();
+        pool.shutdown(false, false).unwrap();
+        let [one, worker] = two_of_a_crew();
+        let on_start = &|_| Ok(());
+        let hooked = Hooked { worker, on_start };
+        pool.run(&hooked).unwrap();
+        assert_eq!(hooked.worker.stream.jobs.get(), 1);
+        assert!(one.spin(Core::ALONE));
+        assert!(!hooked.spin(Core::ALONE), "as one with a job would");
+    }
+
+    #[test]
+    fn a_worker_with_a_start_hook_looks_again_like_one_without() {
+        let worker = ThreadWorker::new(2);
+        let on_start = &|_| Ok(());
+        let hooked = Hooked { worker, on_start };
+        assert!(hooked.spin(1));
+        assert!(!hooked.spin(2));
+    }
+
+    #[test]
+    fn the_systems_refusal_is_the_source_of_the_error() {
+        let refusal = || io::Error::from(io::ErrorKind::OutOfMemory);
+        let error = StartError::Spawn(refusal());
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), refusal().to_string());
+        assert!(std::error::Error::source(&StartError::NoWorkers).is_none());
     }
 }
