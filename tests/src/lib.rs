@@ -22,7 +22,7 @@ pub mod wire;
 #[cfg(target_os = "linux")]
 pub use crate::child::limit_address_space;
 pub use crate::{
-    allocations::{CountingAllocator, allocations_of},
+    allocations::{CountingAllocator, allocations_of, blocks_left_by},
     child::{generation, is_child, must_pass_in_child, run_in_child},
     fixture::{
         BYTES, EndsWhenDropped, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory,

@@ -100,6 +100,7 @@ const PARTS: &[Part] = &[
                     "--test=blocking",
                     "--test=remote",
                     "--test=no_alloc_thread_pool",
+                    "--test=no_leak_thread_pool",
                     "--test=process_pool",
                     "--test=travelling",
                 ],
