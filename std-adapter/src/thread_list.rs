@@ -222,7 +222,8 @@ impl ThreadList {
     }
 }
 
-#[cfg(all(test, feature = "process"))]
+#[cfg(test)]
+#[cfg(feature = "process")]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
