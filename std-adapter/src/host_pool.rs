@@ -277,3 +277,54 @@ impl<M: ThreadMain> HostPool<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What threads do that have nothing to do.
+    struct Nothing;
+
+    impl ThreadMain for Nothing {
+        fn run(_pool: &HostPool<Self>, _number: usize, _coming: Coming<Self>) {}
+
+        fn threads_wanted(_pool: &HostPool<Self>) -> usize {
+            0
+        }
+    }
+
+    fn pool(spins: u32) -> Arc<HostPool<Nothing>> {
+        let config = PoolConfig {
+            slots: 1,
+            priorities: 1,
+            workers: 1,
+            waiters: 1,
+        };
+        let threads = Threads {
+            max: 1,
+            name_prefix: String::from("nothing"),
+            stack_size: None,
+            spins,
+        };
+        HostPool::new(config, threads, Nothing)
+    }
+
+    #[test]
+    fn a_blocked_caller_looks_as_often_as_the_pools_options_say() {
+        let looks = |spins, round| pool(spins).port.spin(round, &|| 0);
+        assert!(!looks(0, 0));
+        assert!(looks(2, 1));
+        assert!(!looks(2, 2));
+    }
+
+    #[test]
+    fn a_worker_is_coming_from_when_its_thread_is_to_start_until_it_has_joined() {
+        let pool = pool(0);
+        assert!(!pool.port.worker_is_coming());
+        pool.port.coming.fetch_add(1, Ordering::SeqCst);
+        let coming = Coming(Arc::clone(&pool));
+        assert!(pool.port.worker_is_coming());
+        drop(coming);
+        assert!(!pool.port.worker_is_coming());
+    }
+}

@@ -366,6 +366,20 @@ mod tests {
     }
 
     #[test]
+    fn the_hosts_port_waits_for_a_job_like_a_pool_with_default_options() {
+        assert!(HostPort.spin(WAITS - 1, &|| 0));
+        assert!(!HostPort.spin(WAITS, &|| 0));
+    }
+
+    #[test]
+    fn the_hosts_clock_is_the_one_that_sleeps_go_by() {
+        while now() == Duration::ZERO {}
+        let before = now();
+        let told = HostPort.now().unwrap();
+        assert!(before <= told && told <= now());
+    }
+
+    #[test]
     fn a_thread_sleeps_once_where_many_jobs_are_queued_and_then_parks() {
         let start = Instant::now();
         assert!(wait(SLEEPS, SPINS, || MANY));

@@ -1,9 +1,11 @@
 //! Methods that the generic suite has no use for: each of the type that it is called on by name.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    process::Stdio,
     sync::mpsc::channel,
     thread,
+    time::Duration,
 };
 
 use corepool::{
@@ -12,10 +14,11 @@ use corepool::{
     remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
 };
 use corepool_std::{
-    Boxed, HostPort, PanicExt, StreamLink, ThreadParker, ThreadPool, ThreadWorker, run_workers_with,
+    Boxed, HostPort, PanicExt, StreamLink, ThreadParker, ThreadPool, ThreadWorker, run_workers,
+    run_workers_with,
 };
 use corepool_tests::{
-    Gate,
+    Gate, is_child, run_in_child,
     travelling::{JOBS, Number},
     wire::{Wire, catch_panic as catch},
 };
@@ -86,6 +89,46 @@ fn a_view_installs_and_runs() {
     assert_eq!(job.result().unwrap(), 42);
 }
 
+/// A static pool's port is the host's, if nobody has installed another: a blocked caller lends itself to no job, and
+/// what panics is caught.
+#[test]
+fn a_static_pool_on_the_hosts_port_leaves_its_jobs_to_its_threads() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    let workers = run_workers(&POOL, 1).unwrap();
+    let (started, release) = (Gate::new(), Gate::new());
+    let (start, held) = (started.clone(), release.clone());
+    let busy = POOL.submit(move || {
+        start.open();
+        held.wait();
+    });
+    started.wait();
+    let mut queued = POOL.submit(|| resume_unwind(Box::new("doh!"))).unwrap();
+    assert!(queued.error_timeout(Duration::from_millis(1)).is_err());
+    assert!(!queued.done());
+    release.open();
+    busy.unwrap().result().unwrap();
+    assert!(matches!(queued.result(), Err(JobError::Panicked(_))));
+    drop(workers);
+}
+
+/// Its threads tell on standard error of a failure that nobody asks for.
+#[test]
+fn a_static_pool_on_the_hosts_port_tells_of_an_unobserved_failure() {
+    static POOL: StaticPool<4, 64> = StaticPool::new();
+    if is_child() {
+        let workers = run_workers(&POOL, 1).unwrap();
+        POOL.submit_detached(|| resume_unwind(Box::new("out of paper")))
+            .unwrap();
+        return drop(workers);
+    }
+    let name = "a_static_pool_on_the_hosts_port_tells_of_an_unobserved_failure";
+    let output = run_in_child(name, Stdio::piped());
+    assert!(output.status.success());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let told = "corepool: a job or callback panicked, and nobody asked: out of paper\n";
+    assert!(stderr.contains(told), "{stderr}");
+}
+
 /// A view declares a worker lost.
 #[test]
 fn a_view_declares_a_worker_lost() {
@@ -132,7 +175,7 @@ fn a_panic_is_resumed() {
         *caught.unwrap_err().downcast::<&str>().unwrap()
     };
     let pool = ThreadPool::new();
-    let job = || -> u32 { std::panic::resume_unwind(Box::new("doh!")) };
+    let job = || -> u32 { resume_unwind(Box::new("doh!")) };
     let mut failed = pool.submit(job).unwrap();
     let Some(JobError::Panicked(panic)) = failed.error() else {
         panic!("the job has not failed");
