@@ -1290,6 +1290,21 @@ fn force_shutdown_workers_stops_pool() {
     }
 }
 
+/// Nor is it broken, where a child had a job that is lost.
+fn force_shutdown_of_busy_workers_stops_pool() {
+    for (force, signal) in FORCES {
+        let gate = FileGate::new();
+        let pool = one_worker();
+        let running = pool.submit(gate.job()).unwrap();
+        gate.wait_until_begun();
+        force(&pool);
+        assert_mentions(loss(running.result().unwrap_err()), signal);
+        pool.shutdown(true, false).unwrap();
+        let refused = pool.submit(Pow(1, 1)).map(drop).unwrap_err();
+        assert!(matches!(refused, SubmitError::ShutDown(_)), "{refused}");
+    }
+}
+
 /// A lost child costs its own jobs only, where the application says so.
 fn a_lost_child_is_replaced_if_that_is_asked_for() {
     let pool = builder()
@@ -2437,6 +2452,7 @@ fn main() -> ExitCode {
         force_shutdown_workers_dead_workers,
         force_shutdown_workers_not_started_yet,
         force_shutdown_workers_stops_pool,
+        force_shutdown_of_busy_workers_stops_pool,
         a_lost_child_is_replaced_if_that_is_asked_for,
         an_idle_child_is_replaced_each_time_it_is_lost,
         a_child_that_is_refused_leaves_its_job_to_the_others,
