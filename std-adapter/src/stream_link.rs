@@ -256,7 +256,7 @@ mod tests {
         }
     }
 
-    fn await_true(condition: impl Fn() -> bool) {
+    fn await_true(mut condition: impl FnMut() -> bool) {
         while !condition() {
             thread::yield_now();
         }
@@ -344,5 +344,67 @@ mod tests {
         link.wake_on_data(&waker.into());
         bytes.send(1).unwrap();
         assert_eq!(told.recv(), Ok(1));
+    }
+
+    /// A stream that answers so, one after the other, and then takes or gives everything.
+    struct Scripted(Vec<ErrorKind>);
+
+    impl Scripted {
+        fn answer(&mut self) -> io::Result<()> {
+            self.0.pop().map_or(Ok(()), |kind| Err(kind.into()))
+        }
+    }
+
+    impl Read for Scripted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.answer()?;
+            buffer.fill(7);
+            Ok(buffer.len())
+        }
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.answer()?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_read_that_has_given_nothing_yet_is_tried_again() {
+        for kind in [
+            ErrorKind::Interrupted,
+            ErrorKind::WouldBlock,
+            ErrorKind::TimedOut,
+        ] {
+            let mut link = StreamLink::holding(FEW, Scripted(vec![kind]), sink()).unwrap();
+            let mut heard = [0];
+            await_true(|| link.receive(&mut heard).unwrap() == 1);
+            assert_eq!(heard, [7]);
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_is_the_end_of_the_link() {
+        let reader = Scripted(vec![ErrorKind::ConnectionReset]);
+        let mut link = StreamLink::holding(FEW, reader, sink()).unwrap();
+        await_true(|| link.receive(&mut [0]) == Err(ENDED));
+        assert_eq!(link.receive(&mut []), Ok(0), "nothing was asked for");
+    }
+
+    #[test]
+    fn a_write_is_tried_again_takes_nothing_or_is_the_end_of_the_link() {
+        let sent = |kind| {
+            let mut link = StreamLink::new(io::empty(), Scripted(vec![kind])).unwrap();
+            link.send(b"hello")
+        };
+        assert_eq!(sent(ErrorKind::Interrupted), Ok(5));
+        assert_eq!(sent(ErrorKind::WouldBlock), Ok(0));
+        assert_eq!(sent(ErrorKind::TimedOut), Ok(0));
+        assert_eq!(sent(ErrorKind::BrokenPipe), Err(ENDED));
     }
 }

@@ -8,27 +8,35 @@ use std::{
 /// How many bytes of texts are kept, at most, before details are left out.
 const MOST: usize = 1 << 20;
 
+/// Texts that are kept, each once.
+#[derive(Default)]
+struct Texts {
+    bytes: usize,
+    texts: HashSet<&'static str>,
+}
+
+impl Texts {
+    /// The text, or the detailed one while there are not too many.
+    fn keep(&mut self, text: &str, detailed: Option<&str>) -> &'static str {
+        let text = detailed.filter(|_| self.bytes < MOST).unwrap_or(text);
+        if let Some(kept) = self.texts.get(text) {
+            return kept;
+        }
+        self.bytes += text.len();
+        let text: &'static str = Box::leak(Box::from(text));
+        self.texts.insert(text);
+        text
+    }
+}
+
 /// This text, kept for ever. Equal texts are kept once. When there are very many, `details` are left
 /// out: the texts that remain are few then.
 pub(crate) fn kept(text: &str, details: &str) -> &'static str {
-    static KEPT: Mutex<(usize, Option<HashSet<&'static str>>)> = Mutex::new((0, None));
+    static KEPT: Mutex<Option<Texts>> = Mutex::new(None);
     // Before the lock: nothing is done under it but to look and to add.
-    let detailed = format!("{text}: {details}");
+    let detailed = (!details.is_empty()).then(|| format!("{text}: {details}"));
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let (bytes, texts) = &mut *kept;
-    let texts = texts.get_or_insert_default();
-    let text = if *bytes < MOST && !details.is_empty() {
-        detailed.as_str()
-    } else {
-        text
-    };
-    if let Some(kept) = texts.get(text) {
-        return kept;
-    }
-    *bytes += text.len();
-    let text: &'static str = Box::leak(Box::from(text));
-    texts.insert(text);
-    text
+    kept.get_or_insert_default().keep(text, detailed.as_deref())
 }
 
 #[cfg(test)]
@@ -46,5 +54,21 @@ mod tests {
     #[test]
     fn a_text_without_details_is_kept_as_it_is() {
         assert_eq!(kept("no paper", ""), "no paper");
+    }
+
+    #[test]
+    fn details_are_left_out_when_many_bytes_are_kept() {
+        let mut texts = Texts::default();
+        assert_eq!(texts.keep("short", None), "short");
+        let long = "x".repeat(MOST - "short".len());
+        assert_eq!(texts.keep("long", Some(&long)), long);
+        assert_eq!(
+            texts.keep("no paper", Some("no paper: in tray 2")),
+            "no paper"
+        );
+        // It costs nothing to say again what is kept.
+        assert_eq!((texts.bytes, texts.texts.len()), (MOST + 8, 3));
+        assert_eq!(texts.keep("no paper", None), "no paper");
+        assert_eq!((texts.bytes, texts.texts.len()), (MOST + 8, 3));
     }
 }
