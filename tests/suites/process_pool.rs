@@ -1088,6 +1088,24 @@ fn max_tasks_per_child_pending_tasks_gh115634() {
     }
 }
 
+/// A child that retires when there is no more to do is not replaced.
+fn no_child_is_started_when_the_work_is_done() {
+    let (gate, starts) = (FileGate::new(), Notes::new());
+    let pool = builder()
+        .max_workers(1)
+        .max_tasks_per_child(1)
+        .env("STARTS", starts.path())
+        .build()
+        .unwrap();
+    let last = pool.submit(gate.job()).unwrap();
+    let id = gate.wait_until_begun();
+    pool.shutdown(false, false).unwrap();
+    gate.open();
+    assert_eq!(last.result().unwrap(), id);
+    pool.shutdown(true, false).unwrap();
+    assert_eq!(starts.read(), [id]);
+}
+
 /// Each of several jobs has a child of its own, where a child has one task.
 fn one_task_per_child() {
     let pool = builder()
@@ -1619,10 +1637,11 @@ fn no_orphan_when_a_copy_of_the_parent_stays() {
         thread::yield_now();
     };
     parent.kill().unwrap();
-    parent.wait().unwrap();
+    // Whether somebody has waited for it or not.
     while exists(child) && !is_zombie(child) {
         thread::yield_now();
     }
+    parent.wait().unwrap();
     assert!(exists(copy));
     kill(copy);
 }
@@ -2440,6 +2459,7 @@ fn main() -> ExitCode {
         idle_process_reuse_multiple,
         max_tasks_per_child,
         max_tasks_per_child_pending_tasks_gh115634,
+        no_child_is_started_when_the_work_is_done,
         one_task_per_child,
         shutdown_no_wait_max_tasks_gh119592,
         gc_during_max_tasks_worker_exit_gh152967,

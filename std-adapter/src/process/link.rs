@@ -549,6 +549,13 @@ mod tests {
     }
 
     #[test]
+    fn a_wake_ends_the_sleep_that_comes_next() {
+        let worker = PollWorker::new(0).unwrap();
+        worker.waker().wake();
+        worker.park(None);
+    }
+
+    #[test]
     fn a_thread_looks_again_so_often_and_for_so_long_before_it_sleeps() {
         let worker = PollWorker::new(2).unwrap();
         // It has just begun to.
