@@ -447,6 +447,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
+    use crate::port::now;
 
     /// A job comes after so many looks at an empty queue. How many of them kept the core.
     fn kept(core: &Core, looks: u32) -> usize {
@@ -573,6 +574,20 @@ mod tests {
         let hooked = Hooked { worker, on_start };
         assert!(hooked.spin(1));
         assert!(!hooked.spin(2));
+    }
+
+    #[test]
+    fn a_worker_sleeps_until_the_time_that_it_is_told() {
+        let worker = ThreadWorker::default();
+        let hooked = Hooked {
+            worker,
+            on_start: &(),
+        };
+        for parker in [&hooked as &dyn Parker, &hooked.worker] {
+            let end = now() + Duration::from_millis(1);
+            parker.park(Some(end));
+            assert!(now() >= end);
+        }
     }
 
     #[test]

@@ -37,18 +37,27 @@ use std::{
         },
     },
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Output, Stdio},
-    sync::{OnceLock, mpsc},
+    process::{Child, Command, ExitCode, Output, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    task::Waker,
     thread,
     time::Duration,
 };
 
 use corepool::{
-    BrokenReason, CodecError, JobError, NoWorker, OnLoss, ShutdownError, SubmitError,
-    remote::{JobContext, JobEntry, JobTable, RemoteJob},
+    BrokenReason, CodecError, JobError, LossReason, NoWorker, OnLoss, ShutdownError, StaticPool,
+    SubmitError,
+    remote::{
+        Buffers, JobContext, JobEntry, JobTable, Link, RemoteConfig, RemoteError, RemoteJob,
+        RemoteWorker,
+    },
 };
 use corepool_std::{
-    PanicExt,
+    HostPort, PanicExt, StreamLink, ThreadWorker,
     process::{BuildError, Chunk, ProcessPool, ProcessPoolBuilder, ZeroChunk, run_worker_with},
 };
 #[cfg(target_os = "linux")]
@@ -1497,6 +1506,23 @@ fn a_program_that_sends_something_else_breaks_the_pool() {
     assert_broken(&pool);
 }
 
+/// Nor does one that closes its socket and stays, whatever it was sent and has not read.
+fn a_program_that_closes_its_socket_breaks_the_pool() {
+    let pool = builder()
+        .max_workers(1)
+        .worker_program("/bin/sh")
+        .arg("-c")
+        .arg("dd bs=1 count=1 >/dev/null 2>&1; exec <&-; exec sleep 1000")
+        .build()
+        .unwrap();
+    let reason = loss(pool.submit(Pow(1, 1)).unwrap().result().unwrap_err());
+    assert_mentions(
+        reason,
+        "it did not exit and was killed, before it had become a worker",
+    );
+    assert_broken(&pool);
+}
+
 /// A child that takes too long is killed.
 fn a_child_that_hangs_is_killed() {
     let gate = FileGate::new();
@@ -1587,20 +1613,70 @@ fn no_orphan_when_the_parent_is_killed() {
 /// Nor when only its socket is closed: a worker ends with that, whatever it is at.
 fn a_worker_ends_with_its_socket() {
     let gate = FileGate::new();
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    let number = fs::metadata(format!("/proc/self/fd/{}", theirs.as_raw_fd()))
-        .unwrap()
-        .ino();
-    let question = format!("{}:{number}:1048576", std::process::id());
-    let mut worker = Command::new(std::env::current_exe().unwrap())
-        .env("COREPOOL_WORKER", question)
-        .env("GATE", gate.path())
-        .stdin(OwnedFd::from(theirs))
-        .spawn()
-        .unwrap();
+    let (ours, mut worker) = worker_by_hand(("GATE", &gate.path()));
     assert_eq!(gate.wait_until_begun(), worker.id());
     drop(ours);
     assert_eq!(worker.wait().unwrap().signal(), Some(libc::SIGKILL));
+}
+
+/// A child of this process that it asks to be a worker, beside any pool, and the socket to it.
+fn worker_by_hand((name, value): (&str, &str)) -> (UnixStream, Child) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let number = fs::metadata(format!("/proc/self/fd/{}", theirs.as_raw_fd()));
+    let number = number.unwrap().ino();
+    let question = format!("{}:{number}:1048576", std::process::id());
+    let worker = Command::new(std::env::current_exe().unwrap())
+        .env("COREPOOL_WORKER", question)
+        .env(name, value)
+        .stdin(OwnedFd::from(theirs))
+        .spawn();
+    (ours, worker.unwrap())
+}
+
+/// A link that sends what is no frame when it is told to.
+struct Garbles<L>(L, &'static AtomicBool);
+
+impl<L: Link> Link for Garbles<L> {
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason> {
+        if self.1.swap(false, Ordering::SeqCst) {
+            assert_eq!(self.0.send(b"no frame\0"), Ok(9));
+        }
+        self.0.send(bytes)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason> {
+        self.0.receive(buffer)
+    }
+
+    fn wake_on_data(&mut self, waker: &Waker) {
+        self.0.wake_on_data(waker);
+    }
+}
+
+/// A worker that is sent what makes no sense ends: the socket loses nothing, so that nothing can be made good.
+fn a_worker_that_is_sent_a_malformed_frame_ends() {
+    static POOL: StaticPool<2, 64> = StaticPool::new();
+    static GARBLES: AtomicBool = AtomicBool::new(false);
+    POOL.install(&HostPort);
+    let (ours, mut worker) = worker_by_hand(("STARTS", "/dev/null"));
+    let link = StreamLink::new(ours.try_clone().unwrap(), ours).unwrap();
+    let parent = thread::spawn(move || {
+        let (mut outbox, mut inbox) = ([0; 1_024], [0; 1_024]);
+        let buffers = Buffers {
+            outbox: &mut outbox,
+            inbox: &mut inbox,
+        };
+        let config = RemoteConfig::default();
+        let link = Garbles(link, &GARBLES);
+        RemoteWorker::<_>::new(link, &JOBS, buffers, config)
+            .run(POOL.handle(), &ThreadWorker::default())
+    });
+    assert_eq!(POOL.submit_remote(Pow(2, 3)).unwrap().result().unwrap(), 8);
+    GARBLES.store(true, Ordering::SeqCst);
+    let lost = POOL.submit_remote(Pow(3, 3)).unwrap().result().unwrap_err();
+    assert!(matches!(lost, JobError::WorkerLost(_)), "{lost}");
+    assert!(worker.wait().unwrap().success());
+    assert!(matches!(parent.join().unwrap(), Err(RemoteError::Lost(_))));
 }
 
 /// A pool that is broken by one child leaves no other, not even as a zombie.
@@ -2479,6 +2555,7 @@ fn main() -> ExitCode {
         a_child_that_was_refused_is_started_for_the_next_job,
         a_program_that_is_no_worker_breaks_the_pool,
         a_program_that_sends_something_else_breaks_the_pool,
+        a_program_that_closes_its_socket_breaks_the_pool,
         a_child_that_hangs_is_killed,
         a_child_that_was_not_met_exits_by_itself,
         a_child_that_floods_its_pipe_does_its_job,
@@ -2486,6 +2563,7 @@ fn main() -> ExitCode {
         no_descriptor_is_leaked,
         no_orphan_when_the_parent_is_killed,
         a_worker_ends_with_its_socket,
+        a_worker_that_is_sent_a_malformed_frame_ends,
         no_orphan_when_a_copy_of_the_parent_stays,
         a_broken_pool_leaves_no_child,
         a_child_that_does_not_start_in_time_is_killed,
