@@ -291,6 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn who_was_woken_to_look_is_told_from_others_that_nap() {
+        let crew = crew();
+        let [looks, naps, woken] = [(); 3].map(|()| ThreadParker::new());
+        assert!(crew.begin(&looks));
+        assert!(!crew.begin(&naps));
+        assert!(!crew.begin(&woken));
+        crew.stop_looking();
+        crew.wake_one();
+        assert!(crew.end_nap(&woken));
+        assert!(!crew.end_nap(&naps));
+    }
+
+    #[test]
     fn it_wakes_nobody_while_somebody_looks() {
         let crew = crew();
         let (one, busy) = (member(&crew), member(&crew));

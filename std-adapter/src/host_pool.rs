@@ -317,6 +317,12 @@ mod tests {
         assert!(!looks(2, 2));
     }
 
+    /// Not even one that blocks before the pool's first thread has joined: jobs run after the initializer.
+    #[test]
+    fn no_blocked_caller_runs_jobs_of_a_pool_with_threads() {
+        assert!(!pool(0).port.lends_blocked_callers());
+    }
+
     #[test]
     fn a_worker_is_coming_from_when_its_thread_is_to_start_until_it_has_joined() {
         let pool = pool(0);

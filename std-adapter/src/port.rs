@@ -371,6 +371,12 @@ mod tests {
         assert!(!HostPort.spin(WAITS, &|| 0));
     }
 
+    /// Not even one that blocks before its threads have joined.
+    #[test]
+    fn no_blocked_caller_runs_jobs_on_the_hosts_port() {
+        assert!(!HostPort.lends_blocked_callers());
+    }
+
     #[test]
     fn the_hosts_clock_is_the_one_that_sleeps_go_by() {
         while now() == Duration::ZERO {}
