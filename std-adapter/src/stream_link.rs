@@ -282,6 +282,19 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_than_there_is_room_for() {
+        let babble = Arc::new(Babble::default());
+        let reader = Babbler(Arc::clone(&babble));
+        let mut link = StreamLink::holding(FEW, reader, sink()).unwrap();
+        for taken in 0..10 {
+            await_true(|| babble.given.load(Ordering::SeqCst) >= FEW.get() + taken);
+            babble.taken.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(link.receive(&mut [0]), Ok(1));
+        }
+        assert!(!babble.too_much.load(Ordering::SeqCst));
+    }
+
+    #[test]
     fn a_reader_that_waits_for_room_ends_with_the_link() {
         let babble = Arc::new(Babble::default());
         let reader = Babbler(Arc::clone(&babble));
