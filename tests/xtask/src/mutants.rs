@@ -226,12 +226,15 @@ impl Part {
         }
         let mut mutants = Vec::new();
         for (number, stage) in self.stages.iter().enumerate() {
-            // What an earlier stage has missed is for this one.
-            mutants.retain(|(_, fate)| *fate != MISSED);
             let iterate = (number > 0 && !goes_on).then_some("--iterate");
             self.run_stage(stage, iterate.into_iter().chain(args.iter().copied()))?;
+            // What an earlier stage has missed was for this one.
+            mutants.retain(|(_, fate)| *fate != MISSED);
             mutants.extend(self.fates()?);
             self.leave_out_what_hung()?;
+            if !mutants.iter().any(|(_, fate)| *fate == MISSED) {
+                break;
+            }
         }
         Ok(mutants)
     }
