@@ -12,6 +12,8 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
 };
 
 use crate::{Outcome, cargo, root, run_command};
@@ -20,6 +22,10 @@ const NOTES: &str = "tests/mutants.md";
 /// What becomes of a mutant, and the column of the table. A test that hangs has noticed.
 const FATES: [&str; 4] = ["caught", "timeout", "missed", "unviable"];
 const MISSED: usize = 2;
+
+/// A test hangs that takes so many times as long as all of them without a mutant, on a machine as busy as then.
+const TIMES: u32 = 10;
+const AT_LEAST: Duration = Duration::from_secs(10);
 
 /// A mutant's file and description. Without its line, so that a note holds when others change.
 type Mutant = (String, String);
@@ -37,8 +43,6 @@ struct Part {
 struct Stage {
     packages: &'static [&'static str],
     tests: &'static [&'static str],
-    /// When a test hangs, in seconds.
-    timeout: &'static str,
 }
 
 /// Most mutants are noticed by the tests of their own package, which are built in no time. The others go on
@@ -52,7 +56,6 @@ const PARTS: &[Part] = &[
             Stage {
                 packages: &["corepool"],
                 tests: &["--features=remote", "--lib", "--test=unwinding"],
-                timeout: "10",
             },
             Stage {
                 packages: &["corepool", "corepool-tests"],
@@ -68,7 +71,6 @@ const PARTS: &[Part] = &[
                     "--test=slots",
                     "--test=no_alloc",
                 ],
-                timeout: "20",
             },
         ],
     },
@@ -80,7 +82,6 @@ const PARTS: &[Part] = &[
             Stage {
                 packages: &["corepool-std"],
                 tests: &["--features=process", "--lib"],
-                timeout: "10",
             },
             Stage {
                 packages: &["corepool-tests"],
@@ -90,7 +91,6 @@ const PARTS: &[Part] = &[
                     "--test=bridges",
                     "--test=contracts",
                 ],
-                timeout: "20",
             },
             Stage {
                 packages: &["corepool-tests"],
@@ -104,7 +104,6 @@ const PARTS: &[Part] = &[
                     "--test=process_pool",
                     "--test=travelling",
                 ],
-                timeout: "30",
             },
         ],
     },
@@ -116,7 +115,6 @@ const PARTS: &[Part] = &[
             Stage {
                 packages: &["corepool-std"],
                 tests: &["--features=process", "--lib"],
-                timeout: "10",
             },
             Stage {
                 packages: &["corepool-tests"],
@@ -125,7 +123,6 @@ const PARTS: &[Part] = &[
                     "--test=process_in_libtest",
                     "--test=travelling",
                 ],
-                timeout: "30",
             },
         ],
     },
@@ -136,10 +133,21 @@ const PARTS: &[Part] = &[
         stages: &[Stage {
             packages: &["pulse-app"],
             tests: &["--lib", "--test=readings"],
-            timeout: "20",
         }],
     },
 ];
+
+impl Stage {
+    /// The tests as they are run before there is any mutant.
+    fn cargo_test(&self) -> Command {
+        let mut command = cargo();
+        command
+            .args(["test", "--quiet", "--profile", "mutants"])
+            .args(self.packages.iter().map(|name| format!("--package={name}")))
+            .args(self.tests);
+        command
+    }
+}
 
 pub fn run(args: &[String]) -> Outcome {
     let found = cargo().args(["mutants", "--version"]).output();
@@ -241,22 +249,16 @@ impl Part {
 
     fn run_stage<'a>(&self, stage: &Stage, args: impl Iterator<Item = &'a str>) -> Outcome {
         // What cargo-mutants would do itself first, but with these tests only.
-        run_command(
-            cargo()
-                .args(["test", "--quiet", "--profile", "mutants"])
-                .args(
-                    stage
-                        .packages
-                        .iter()
-                        .map(|name| format!("--package={name}")),
-                )
-                .args(stage.tests),
-        )?;
+        run_command(stage.cargo_test().arg("--no-run"))?;
+        let start = Instant::now();
+        run_command(&mut stage.cargo_test())?;
+        let hangs_after = (start.elapsed() * TIMES).max(AT_LEAST).as_secs();
         let status = cargo()
             .args(["mutants", "--output", &self.output()])
             .args(self.filters())
             .args(["--test-package", &stage.packages.join(",")])
-            .args(["--baseline", "skip", "--timeout", stage.timeout])
+            .args(["--baseline", "skip"])
+            .args(["--timeout", &hangs_after.to_string()])
             .args(stage.tests.iter().map(|test| format!("--cargo-arg={test}")))
             .args(args)
             .status()
