@@ -1225,7 +1225,7 @@ fn a_shutdown_whose_time_is_over_says_what_still_runs() {
         })
     ));
     gate.open();
-    pool.shutdown_timeout(PATIENCE, false).unwrap();
+    ProcessPool::shutdown_timeout(&pool, PATIENCE, false).unwrap();
     assert_eq!(running.result().unwrap(), id);
     assert!(!exists(id));
 }
