@@ -97,7 +97,7 @@ impl<'p> Raw<'p> {
         });
         if let Err(error) = started {
             let _broken = Defer(|| self.break_with(BrokenReason::Initializer(error)));
-            warning!("worker {} could not start", seat.id().index());
+            warning!("worker {} could not start: {}", seat.id().index(), error.0);
         }
         work(seat);
         let lost = seat.is_lost();

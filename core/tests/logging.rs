@@ -74,7 +74,10 @@ fn an_initializer_that_fails_is_logged_and_so_is_the_pools_end() {
     });
     assert_eq!(
         lines,
-        ["WARN: worker 0 could not start", "WARN: pool broken"]
+        [
+            "WARN: worker 0 could not start: no such device",
+            "WARN: pool broken"
+        ]
     );
 }
 
