@@ -144,8 +144,11 @@ fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
     futures.pop().expect("one more was submitted")
 }
 
+/// An operation in a full pool.
+type InFullPool = fn(PoolRef<'static, BYTES>);
+
 /// What a victim does in a full pool, some of whose jobs were cancelled: by their numbers.
-const FULL: &[(&str, &[usize], fn(PoolRef<'static, BYTES>))] = &[
+const FULL: &[(&str, &[usize], InFullPool)] = &[
     ("submit, takes over a slot", &[SLOTS - 1], submit_one),
     ("submit, the first job is cancelled", &[0], submit_one),
     (
