@@ -414,7 +414,13 @@ impl<'p> Raw<'p> {
     /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim_slot(self) -> Option<u16> {
-        self.claim_free().or_else(|| self.claim_reaped())
+        self.claim_free().or_else(|| {
+            let may_reap = self.shared().free.may_have_stale(ANY_PRIORITY);
+            may_reap
+                .then(|| self.reap_one(A_FEW))
+                .flatten()
+                .map(SlotRef::index)
+        })
     }
 
     /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
@@ -438,7 +444,8 @@ impl<'p> Raw<'p> {
             .or_else(|| self.claim_fresh())
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_os = "none", inline(always))]
+    #[cfg_attr(not(target_os = "none"), cold, inline(never))]
     fn claim_fresh(self) -> Option<u16> {
         let index = self.shared().free.pop_fresh(&self.dims.free_words)?;
         // Relaxed: who has a slot of this pool got it here, or from somebody who did.
@@ -448,30 +455,32 @@ impl<'p> Raw<'p> {
         Some(index)
     }
 
-    /// Takes a slot that the head of a queue gives.
-    fn claim_reaped(self) -> Option<u16> {
+    /// Takes the slot of an ended job. Mostly there is none, and the pool is full.
+    #[cold]
+    fn claim_other(self, priority: usize) -> Option<Claim> {
         if self.shared().free.may_have_stale(ANY_PRIORITY) {
-            return self.reap_one(A_FEW).map(SlotRef::index);
+            return self.claim_stale(priority);
         }
+        trace!("pool full");
         None
     }
 
-    #[cold]
-    fn claim_other(self, priority: usize) -> Option<Claim> {
-        if let Some(index) = self.claim_reaped() {
-            return Some(Claim {
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn claim_stale(self, priority: usize) -> Option<Claim> {
+        let reaped = self.reap_one(A_FEW).map(|slot| Claim {
+            index: slot.index(),
+            is_queued: false,
+        });
+        let claim = reaped.or_else(|| {
+            self.take_over_stale(priority).map(|index| Claim {
                 index,
-                is_queued: false,
-            });
-        }
-        let taken_over = self.take_over_stale(priority);
-        if taken_over.is_none() {
+                is_queued: true,
+            })
+        });
+        if claim.is_none() {
             trace!("pool full");
         }
-        taken_over.map(|index| Claim {
-            index,
-            is_queued: true,
-        })
+        claim
     }
 
     /// Takes over the oldest stale slot that is queued at `priority`. O(slots).
