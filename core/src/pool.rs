@@ -414,13 +414,16 @@ impl<'p> Raw<'p> {
     /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim_slot(self) -> Option<u16> {
-        self.claim_free().or_else(|| {
-            let may_reap = self.shared().free.may_have_stale(ANY_PRIORITY);
-            may_reap
-                .then(|| self.reap_one(A_FEW))
-                .flatten()
-                .map(SlotRef::index)
-        })
+        if let Some(index) = self.claim_free() {
+            return Some(index);
+        }
+        if self.shared().free.may_have_stale(ANY_PRIORITY)
+            && let Some(slot) = self.reap_one(A_FEW)
+        {
+            return Some(slot.index());
+        }
+        trace!("pool full");
+        None
     }
 
     /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
@@ -458,8 +461,10 @@ impl<'p> Raw<'p> {
     /// Takes the slot of an ended job. Mostly there is none, and the pool is full.
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
-        if self.shared().free.may_have_stale(ANY_PRIORITY) {
-            return self.claim_stale(priority);
+        if self.shared().free.may_have_stale(ANY_PRIORITY)
+            && let Some(claim) = self.claim_stale(priority)
+        {
+            return Some(claim);
         }
         trace!("pool full");
         None
@@ -471,16 +476,12 @@ impl<'p> Raw<'p> {
             index: slot.index(),
             is_queued: false,
         });
-        let claim = reaped.or_else(|| {
+        reaped.or_else(|| {
             self.take_over_stale(priority).map(|index| Claim {
                 index,
                 is_queued: true,
             })
-        });
-        if claim.is_none() {
-            trace!("pool full");
-        }
-        claim
+        })
     }
 
     /// Takes over the oldest stale slot that is queued at `priority`. O(slots).

@@ -2,6 +2,7 @@
 
 mod bare;
 mod bench;
+mod check;
 mod cost;
 mod debian;
 mod firmware;
@@ -45,6 +46,11 @@ const VERBS: &[Verb] = &[
         name: "bench",
         help: "[OPTIONS]  time, beside the best pools of the host and the machine's limits; --help lists the options",
         run: bench::run,
+    },
+    Verb {
+        name: "check",
+        help: "         what a change should pass before it is committed, in a few minutes",
+        run: check::run,
     },
     Verb {
         name: "cost",
