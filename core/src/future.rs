@@ -14,7 +14,7 @@ use crate::pool::REMOTE;
 use crate::{
     block::{Awaited, DependsOn},
     error::{Blocked, CallbackError, JobError},
-    job::{BuildError, Callback, Stored, VTableOf},
+    job::{Callback, NoSpill, Stored, VTableOf},
     pool::{PoolInUse, Raw},
     slot::{Header, Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
     state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, Snapshot, TakenBack},
@@ -478,8 +478,8 @@ impl<'p, T> JobFuture<'p, T> {
         // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
         // pool's own size (ANY_SIZE says only that the type need not check again).
         unsafe {
-            slot.set_vtable(&VTableOf::<Callback<F, T>, BuildError, ANY_SIZE, 0>::TABLE);
-            Stored::<Callback<F, T>, BuildError, ANY_SIZE, 0>::put(
+            slot.set_vtable(&VTableOf::<Callback<F, T>, NoSpill, ANY_SIZE, 0>::TABLE);
+            Stored::<Callback<F, T>, NoSpill, ANY_SIZE, 0>::put(
                 slot.payload(),
                 Callback(callback, PhantomData),
             );

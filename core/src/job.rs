@@ -24,8 +24,8 @@ use crate::{
 
 /// What becomes of a job or result that does not fit a slot.
 ///
-/// The pools of this crate use [`BuildError`]: it cannot happen, the build fails first. A pool on a
-/// host with a heap may box instead.
+/// The pools of this crate use [`NoSpill`], with which the build fails. A pool on a host with a heap may box
+/// instead.
 ///
 /// # Safety
 ///
@@ -46,14 +46,14 @@ pub unsafe trait Spill {
     unsafe fn release<V>(place: NonNull<V>);
 }
 
-/// A job or result that does not fit a slot is a build error.
+/// The policy of pools that have no other place: a job or result that does not fit a slot is a build error.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct BuildError;
+pub struct NoSpill;
 
 // SAFETY: neither method is ever called: `Stored::FITS` is asserted at build time wherever
 // `CAN_SPILL` is false.
-unsafe impl Spill for BuildError {
+unsafe impl Spill for NoSpill {
     const CAN_SPILL: bool = false;
 
     fn store<V>(value: V) -> NonNull<V> {

@@ -198,7 +198,7 @@ pub use crate::{
     },
     executor::Executor,
     future::{CancelOnDrop, JobFuture, JobState},
-    job::{BuildError, Spill},
+    job::{NoSpill, Spill},
     lent_pool::{LentPool, MemoryTooSmall, PoolConfig},
     lifecycle::OnLoss,
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter},

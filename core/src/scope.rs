@@ -17,7 +17,7 @@ use crate::{
     error::SubmitError,
     future::JobFuture,
     idle::Seated,
-    job::{BuildError, Closure, Job, LEAST, Spill, capacity},
+    job::{Closure, Job, LEAST, NoSpill, Spill, capacity},
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
     pool::Raw,
     slot::{PAYLOAD_ALIGN, SlotRef},
@@ -88,7 +88,7 @@ impl Member {
 
 /// Where jobs can borrow for `'env`: what the closure of
 /// [`StaticPool::scope`](crate::StaticPool::scope) is given.
-pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = BuildError> {
+pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = NoSpill> {
     pool: PoolRef<'scope, BYTES, S>,
     state: &'scope ScopeState,
     /// Whether the caller can wait for the jobs.

@@ -14,9 +14,7 @@ use crate::{
     block::Awaited,
     error::{Blocked, NoWorker, SubmitError},
     future::JobFuture,
-    job::{
-        BuildError, Cancellable, Closure, Job, Promised, Spill, Stored, Task, VTableOf, capacity,
-    },
+    job::{Cancellable, Closure, Job, NoSpill, Promised, Spill, Stored, Task, VTableOf, capacity},
     pool::{BROKEN, Claim, ROOM, Raw, SHUT_DOWN},
     promise::Promise,
     scope::ScopeState,
@@ -33,7 +31,7 @@ use crate::{
 /// Copy it, pass it by value, store it. It names the pool's `BYTES`, so that a job that does not fit
 /// is a build error, and nothing else of its type. A [`StaticPool`](crate::StaticPool) has the same
 /// methods and is documented there.
-pub struct PoolRef<'p, const BYTES: usize, S = BuildError> {
+pub struct PoolRef<'p, const BYTES: usize, S = NoSpill> {
     pub(crate) raw: Raw<'p>,
     pub(crate) priority: usize,
     /// For its tasks: knows how to get from a slot's address to the pool.
@@ -513,7 +511,7 @@ impl<'p> RoomWait<'p> {
 /// Polled again after it was ready, it stays pending. The pool can hold the wakers of WAITERS such
 /// waits at a time; one more ends with [`SubmitError::TooManyWaiters`].
 #[must_use = "nothing is submitted until it is awaited"]
-pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = BuildError> {
+pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
     pool: PoolRef<'p, BYTES, S>,
     job: Option<F>,
     room: RoomWait<'p>,

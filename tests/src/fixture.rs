@@ -16,7 +16,7 @@ use std::{
 };
 
 use corepool::{
-    BuildError, ContextId, Executor, InitError, JobError, JobFuture, LentPool, Panic, Parker,
+    ContextId, Executor, InitError, JobError, JobFuture, LentPool, NoSpill, Panic, Parker,
     PoolConfig, PoolRef, Port, ShutdownError, SpinWorker, StaticPool, SubmitError, Worker,
     WorkerId,
 };
@@ -164,7 +164,7 @@ type Static<const N: usize> = StaticPool<N, BYTES, 2, PLACES, PLACES>;
 /// Where a pool of so many slots has its memory.
 pub trait Memory: 'static {
     /// The pool's own type.
-    type Pool<const N: usize>: Methods<Spill = BuildError> + Debug;
+    type Pool<const N: usize>: Methods<Spill = NoSpill> + Debug;
 
     /// Makes a pool.
     fn pool<const N: usize>() -> Self::Pool<N>;

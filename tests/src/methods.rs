@@ -325,7 +325,7 @@ impl<S: Spill + 'static> Methods for View<S> {
 }
 
 impl<const N: usize> Methods for &'static StaticPool<N, BYTES, 2, PLACES, PLACES> {
-    type Spill = corepool::BuildError;
+    type Spill = corepool::NoSpill;
 
     fn view(self) -> View<Self::Spill> {
         self.handle()
