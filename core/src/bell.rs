@@ -6,11 +6,11 @@
 //! of them drops the waker, and only then can another owner open it. Nobody waits for anybody: a
 //! ringer that is stopped for ever costs one bell.
 
-use core::{mem, task::Waker};
+use core::task::Waker;
 
 use crate::{
+    defer::Defer,
     sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom},
-    work::Defer,
 };
 
 /// Set while the owner has not closed the bell. The other bits count the holders, owner included.
@@ -85,7 +85,7 @@ impl Bell {
         });
         // SAFETY: held, and open when it was.
         unsafe { self.ring_held() };
-        mem::forget(release);
+        release.disarm();
         self.release()
     }
 

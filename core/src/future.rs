@@ -13,13 +13,14 @@ use core::{
 use crate::pool::REMOTE;
 use crate::{
     block::{Awaited, DependsOn},
+    defer::Defer,
     error::{Blocked, CallbackError, JobError},
     job::{Callback, NoSpill, Stored, VTableOf},
     pool::{PoolInUse, Raw},
     slot::{Header, Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
     state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, Snapshot, TakenBack},
     sync::Ordering,
-    work::{Defer, PANICS},
+    work::PANICS,
     worker::JobId,
 };
 

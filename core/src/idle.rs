@@ -25,13 +25,13 @@ use core::{cell::Cell, num::NonZeroUsize, ptr::NonNull};
 
 use crate::{
     block::DependsOn,
+    defer::Defer,
     error::NoWorker,
     pool::{
         GENERATION, LEAVING, LENT, LOST, ONE_GENERATION, ONE_SCOPE, OPEN_SCOPES, ROOM, Raw, Seat,
     },
     state::{BUSY, DONE, PROMISED, QUEUED, RUNNER_BITS},
     sync::{AtomicUsize, Ordering, fence},
-    work::Defer,
     worker::{Worker, WorkerId},
 };
 

@@ -158,6 +158,7 @@
 mod bell;
 mod block;
 mod circle;
+mod defer;
 mod error;
 mod executor;
 mod free_list;

@@ -5,6 +5,7 @@ use core::{mem, task::Waker, time::Duration};
 use crate::{
     Parker,
     block::{Awaited, Leave},
+    defer::Defer,
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
     idle::{Seated, each},
     job::Spill,
@@ -16,7 +17,6 @@ use crate::{
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
-    work::Defer,
     worker::{LentCaller, Sleepless, Worker, WorkerId},
 };
 
@@ -102,7 +102,7 @@ impl<'p> Raw<'p> {
         work(seat);
         let lost = seat.is_lost();
         drop(leave);
-        mem::forget(unwound);
+        unwound.disarm();
         if lost {
             return Err(RunError::DeclaredLost);
         }
@@ -128,7 +128,7 @@ impl<'p> Raw<'p> {
                     });
                     // Who queued that may have been stopped before it woke another.
                     self.wake_worker();
-                    mem::forget(unwound);
+                    unwound.disarm();
                 }
                 self.run_popped(index, Some(seat), Some(worker));
                 round = 0;

@@ -3,13 +3,13 @@
 use core::{cell::Cell, fmt, task::Poll, time::Duration};
 
 use crate::{
+    defer::Defer,
     error::{JobError, SubmitError},
     future::JobFuture,
     job::{Job, JobPlace, Spill},
     pool::Raw,
     slot::SlotRef,
     submit::PoolRef,
-    work::Defer,
 };
 
 /// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.

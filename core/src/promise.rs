@@ -3,12 +3,12 @@
 use core::{fmt, marker::PhantomData, mem};
 
 use crate::{
+    defer::Defer,
     error::{Failure, LossReason},
     job::{Spill, Stored},
     pool::{PoolInUse, Raw},
     slot::SlotRef,
     state::{DONE, Outcome},
-    work::Defer,
 };
 
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
@@ -79,7 +79,7 @@ impl<'p, T> Promise<'p, T> {
         });
         // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
         unsafe { (this.put)(slot.payload(), result) };
-        mem::forget(unwound);
+        unwound.disarm();
         pool.complete(slot, Outcome::Returned);
         Ok(())
     }

@@ -14,6 +14,7 @@ use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr, task::Waker};
 
 use crate::{
     block::{Awaited, DependsOn},
+    defer::Defer,
     error::SubmitError,
     future::JobFuture,
     idle::Seated,
@@ -24,7 +25,6 @@ use crate::{
     state::{BUSY, DONE, SCOPED, Snapshot},
     submit::PoolRef,
     sync::{AtomicUsize, Ordering, spin_loop},
-    work::Defer,
 };
 
 /// How many of a scope's jobs have not ended, and whom to wake when none is left.

@@ -4,7 +4,6 @@ use core::{
     fmt,
     future::Future,
     marker::PhantomData,
-    mem,
     pin::Pin,
     task::{Context, Poll, RawWakerVTable, Waker},
     time::Duration,
@@ -12,6 +11,7 @@ use core::{
 
 use crate::{
     block::Awaited,
+    defer::Defer,
     error::{Blocked, NoWorker, SubmitError},
     future::JobFuture,
     job::{Cancellable, Closure, Job, NoSpill, Promised, Spill, Stored, Task, VTableOf, capacity},
@@ -23,7 +23,6 @@ use crate::{
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
-    work::Defer,
 };
 
 /// A pool of any size, with a priority to submit at: what all of a pool's methods work on.
@@ -129,7 +128,7 @@ impl<'p> Raw<'p> {
             // What spills it may unwind.
             let unwound = Defer(|| self.unclaim(claim));
             Stored::<J, S, BYTES, KEPT>::put(payload, job);
-            mem::forget(unwound);
+            unwound.disarm();
             keep(slot, payload.add(capacity(BYTES) - KEPT));
         }
         if J::SUSPEND.is_some() {
@@ -216,13 +215,13 @@ impl<'p> Raw<'p> {
         // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
         let refused = match self.call_worker() {
             Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => {
-                mem::forget(unwound);
+                unwound.disarm();
                 return Ok(());
             }
             Ok(_) => None,
             Err(reason) => Some(reason),
         };
-        mem::forget(unwound);
+        unwound.disarm();
         if slot.state.take_back() {
             Err(refused)
         } else {

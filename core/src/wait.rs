@@ -28,13 +28,13 @@ use core::{
 
 use crate::{
     block::{Awaited, DependsOn},
+    defer::Defer,
     error::Blocked,
     future::JobFuture,
     pool::{Raw, Waiter},
     slot::{Member, Membership, SlotRef},
     state::Snapshot,
     sync::Ordering,
-    work::Defer,
 };
 
 /// A set of futures for [`as_completed`]: a fixed-capacity vector.

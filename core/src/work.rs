@@ -6,6 +6,7 @@ use core::{
 };
 
 use crate::{
+    defer::Defer,
     error::{Failure, JobError, LossReason, Panic},
     idle::Seated,
     job::LEAST,
@@ -24,16 +25,6 @@ const UNWINDS: bool = cfg!(panic = "unwind");
 
 /// Whether a job can end by a panic: if its own does not unwind, that of a job elsewhere.
 pub(crate) const PANICS: bool = UNWINDS || cfg!(feature = "remote");
-
-/// Runs a closure when it is dropped: what must happen even if a job unwinds. Forget it where it
-/// must happen only then.
-pub(crate) struct Defer<F: FnMut()>(pub(crate) F);
-
-impl<F: FnMut()> Drop for Defer<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
 
 /// How far a step of a job came. Not what the port says of it.
 #[derive(Clone, Copy)]
@@ -183,7 +174,7 @@ impl<'p> Raw<'p> {
         if let Some(worker) = worker {
             worker.on_job_start(JobId(slot.index()));
         }
-        mem::forget(unwound);
+        unwound.disarm();
         let progress = Cell::new(Progress::NotBegun);
         // The net itself may unwind, too.
         let unwound = Defer(|| self.end_step(slot, begun, progress.get(), Panic::unknown()));
@@ -193,7 +184,7 @@ impl<'p> Raw<'p> {
             let step = unsafe { (vtable.run)(value, self, slot) };
             progress.set(Progress::Returned(step));
         });
-        mem::forget(unwound);
+        unwound.disarm();
         match (progress.get(), caught) {
             (Progress::Returned(Step::Ready), Ok(())) => self.complete(slot, Outcome::Returned),
             (progress, caught) => {

@@ -26,6 +26,7 @@ use super::{
     },
 };
 use crate::{
+    defer::Defer,
     error::{BrokenReason, CodecError, Failure, LossReason, Panic, RunError},
     idle::Seated,
     job::Spill,
@@ -35,7 +36,6 @@ use crate::{
     slot::SlotRef,
     state::{CANCEL, Outcome},
     submit::PoolRef,
-    work::Defer,
     worker::{JobId, Worker},
 };
 
@@ -690,7 +690,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             // SAFETY: the payload holds the job, and is the worker's.
             unsafe { (travel.arrive)(value, bytes) }
         });
-        mem::forget(unwound);
+        unwound.disarm();
         match arrived {
             Ok(true) => self.pool.complete(slot, Outcome::Returned),
             // SAFETY: BUSY; `arrive` has left the payload empty.
@@ -717,7 +717,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
                 let panic = self.pool.catch_panic(|| (self.side.config.panic)(text));
                 let panic = panic.unwrap_or_else(|panic| panic);
-                mem::forget(unwound);
+                unwound.disarm();
                 // SAFETY: BUSY with the slot, which is empty now.
                 return unsafe { self.pool.end_panicked(slot, panic) };
             }
@@ -890,7 +890,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                     let unwound = unless_forgotten(run.pool, slot);
                     // SAFETY: in flight: BUSY with the slot, which holds the job, and is empty then.
                     unsafe { run.pool.drop_job(slot) };
-                    mem::forget(unwound);
+                    unwound.disarm();
                     // SAFETY: still BUSY with the slot, which is empty now.
                     unsafe { run.pool.end_panicked(slot, panic) };
                 }),
