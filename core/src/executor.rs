@@ -3,7 +3,7 @@
 use crate::{
     error::{ShutdownError, SubmitError},
     future::JobFuture,
-    job::Spill,
+    payload::Spill,
     submit::PoolRef,
 };
 

@@ -15,12 +15,12 @@ use crate::{
     block::{Awaited, DependsOn},
     defer::Defer,
     error::{Blocked, CallbackError, JobError},
-    job::{Callback, NoSpill, Stored, VTableOf},
+    job::{Callback, VTableOf},
+    payload::{NoSpill, PANICS, PAYLOAD_ALIGN, Stored},
     pool::{PoolInUse, Raw},
-    slot::{Header, Member, Membership, PAYLOAD_ALIGN, SlotRef, Waiting},
+    slot::{Header, Member, Membership, SlotRef, Waiting},
     state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, Snapshot, TakenBack},
     sync::Ordering,
-    work::PANICS,
     worker::JobId,
 };
 

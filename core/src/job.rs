@@ -1,4 +1,4 @@
-//! The kinds of job, and how each is run, dropped and stored.
+//! The kinds of job, and how each is run and dropped.
 //!
 //! A slot knows its job's type only through a [`JobVTable`]. This module makes those tables: for
 //! closures, for tasks (futures), for callbacks and for promises.
@@ -8,164 +8,19 @@ use core::{
     marker::PhantomData,
     mem::MaybeUninit,
     pin::Pin,
-    ptr::{self, NonNull},
     task::{Context, Poll},
 };
 
 use crate::{
-    error::{Failure, JobError, Panic},
+    error::JobError,
+    payload::{PAYLOAD_ALIGN, Spill, Stored},
     pool::Raw,
-    scope::ScopeState,
-    slot::{JobVTable, PAYLOAD_ALIGN, RunChain, SlotRef, Step, Suspend},
+    scoped::ScopeState,
+    slot::{JobVTable, RunChain, SlotRef, Step, Suspend},
     task::task_waker,
     token::CancelToken,
-    work::{self, PANICS},
+    work,
 };
-
-/// What becomes of a job or result that does not fit a slot.
-///
-/// The pools of this crate use [`NoSpill`], with which the build fails. A pool on a host with a heap may box
-/// instead.
-///
-/// # Safety
-///
-/// `store` returns a pointer to `value`, moved to where it stays put until `release` is called with
-/// that pointer. `release` frees the place without dropping the value.
-pub unsafe trait Spill {
-    /// Whether there is such a place at all.
-    const CAN_SPILL: bool;
-
-    /// Moves a value to its place.
-    fn store<V>(value: V) -> NonNull<V>;
-
-    /// Frees the place of a value that was moved out or dropped.
-    ///
-    /// # Safety
-    ///
-    /// `place` comes from `store`, and is not used again.
-    unsafe fn release<V>(place: NonNull<V>);
-}
-
-/// The policy of pools that have no other place: a job or result that does not fit a slot is a build error.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct NoSpill;
-
-// SAFETY: neither method is ever called: `Stored::FITS` is asserted at build time wherever
-// `CAN_SPILL` is false.
-unsafe impl Spill for NoSpill {
-    const CAN_SPILL: bool = false;
-
-    fn store<V>(value: V) -> NonNull<V> {
-        core::mem::forget(value);
-        NonNull::dangling()
-    }
-
-    unsafe fn release<V>(_place: NonNull<V>) {}
-}
-
-/// How a `V` is stored in a payload of `BYTES` bytes, of which the last `KEPT` are kept for others.
-pub(crate) struct Stored<V, S, const BYTES: usize, const KEPT: usize>(PhantomData<(V, S)>);
-
-impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEPT> {
-    /// Whether it fits the payload itself.
-    pub(crate) const FITS: bool =
-        size_of::<V>() <= capacity(BYTES).saturating_sub(KEPT) && align_of::<V>() <= PAYLOAD_ALIGN;
-
-    const SPILLED: Option<unsafe fn(*mut u8)> = if Self::FITS {
-        None
-    } else {
-        Some(Self::release)
-    };
-
-    /// # Safety
-    ///
-    /// `payload` is an empty payload, of the caller's.
-    #[inline(always)]
-    pub(crate) unsafe fn put(payload: *mut u8, value: V) {
-        if Self::FITS {
-            // SAFETY: size and alignment fit, by `FITS`.
-            unsafe { payload.cast::<V>().write(value) }
-        } else {
-            // SAFETY: every payload has room for a pointer.
-            unsafe { payload.cast::<NonNull<V>>().write(S::store(value)) }
-        }
-    }
-
-    /// Where the value is.
-    ///
-    /// # Safety
-    ///
-    /// `put` was called on this payload.
-    #[inline(always)]
-    pub(crate) unsafe fn locate(payload: *mut u8) -> *mut V {
-        if Self::FITS {
-            payload.cast()
-        } else {
-            // SAFETY: `put` wrote the pointer.
-            unsafe { payload.cast::<NonNull<V>>().read() }.as_ptr()
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `value` comes from `locate`, and the value was moved out or dropped.
-    unsafe fn release(value: *mut u8) {
-        if !Self::FITS
-            && let Some(place) = NonNull::new(value.cast::<V>())
-        {
-            // SAFETY: the caller's promise.
-            unsafe { S::release(place) };
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `put` was called on this payload; it is empty after.
-    #[inline(always)]
-    pub(crate) unsafe fn take(payload: *mut u8) -> V {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let place = Self::locate(payload);
-            let value = place.read();
-            Self::release(place.cast());
-            value
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for `take`.
-    pub(crate) unsafe fn drop(payload: *mut u8) {
-        /// Frees the place even if the value's destructor panics.
-        struct Release<V, S: Spill, const BYTES: usize, const KEPT: usize>(*mut V, PhantomData<S>);
-        impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Drop for Release<V, S, BYTES, KEPT> {
-            fn drop(&mut self) {
-                // SAFETY: the value was dropped, as far as its destructor got.
-                unsafe { Stored::<V, S, BYTES, KEPT>::release(self.0.cast()) };
-            }
-        }
-        // SAFETY: the caller's promise.
-        unsafe {
-            let place = Release::<V, S, BYTES, KEPT>(Self::locate(payload), PhantomData);
-            ptr::drop_in_place(place.0);
-        }
-    }
-}
-
-/// What a payload has room for in any case: what may be there instead of a result. It is no smaller than
-/// a pointer.
-pub(crate) const LEAST: usize = if PANICS {
-    size_of::<Panic>()
-} else {
-    size_of::<Failure>()
-};
-
-/// How many bytes a payload of `bytes` really has: whole words, and no fewer than `LEAST`.
-pub(crate) const fn capacity(bytes: usize) -> usize {
-    let bytes = if bytes < LEAST { LEAST } else { bytes };
-    bytes.next_multiple_of(PAYLOAD_ALIGN)
-}
 
 /// Something that can be run in a slot.
 pub(crate) trait Job: Sized {

@@ -4,7 +4,7 @@ use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use crate::{
     free_list::FreeWords,
-    job::capacity,
+    payload::capacity,
     pool::{Dims, Raw, Seat, Shared, Waiter},
     queue::{Cell, Lane, Queue},
     slot::Slot,

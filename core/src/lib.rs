@@ -171,6 +171,7 @@ mod log;
 mod map;
 #[cfg(all(loom, test))]
 mod models;
+mod payload;
 mod pool;
 mod port;
 mod promise;
@@ -178,6 +179,7 @@ mod queue;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod scope;
+mod scoped;
 mod slot;
 mod state;
 mod static_pool;
@@ -199,14 +201,13 @@ pub use crate::{
     },
     executor::Executor,
     future::{CancelOnDrop, JobFuture, JobState},
-    job::{NoSpill, Spill},
     lent_pool::{LentPool, MemoryTooSmall, PoolConfig},
     lifecycle::OnLoss,
     map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter},
+    payload::{NoSpill, PAYLOAD_ALIGN, Spill},
     port::{ContextId, Parker, Port},
     promise::Promise,
     scope::Scope,
-    slot::PAYLOAD_ALIGN,
     static_pool::StaticPool,
     submit::{PoolRef, SubmitAsync},
     token::CancelToken,

@@ -5,7 +5,7 @@ use core::{fmt, marker::PhantomData, mem};
 use crate::{
     defer::Defer,
     error::{Failure, LossReason},
-    job::{Spill, Stored},
+    payload::{Spill, Stored},
     pool::{PoolInUse, Raw},
     slot::SlotRef,
     state::{DONE, Outcome},

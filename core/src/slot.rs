@@ -26,15 +26,12 @@ use core::{
 };
 
 use crate::{
-    job::LEAST,
+    payload::{LEAST, PAYLOAD_ALIGN},
     pool::Raw,
-    scope::ScopeState,
+    scoped::ScopeState,
     state::{Snapshot, State},
     sync::{AtomicU16, Ordering, UnsafeCell, const_unless_loom},
 };
-
-/// The alignment of every slot's payload, in bytes: the most that a job or a result may ask for.
-pub const PAYLOAD_ALIGN: usize = 8;
 
 /// Whether a job has ended with this step.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use crate::{
     error::{BrokenReason, RunError, ShutdownError, SubmitError},
     free_list::FreeWords,
     future::JobFuture,
-    job::capacity,
     lifecycle::OnLoss,
     map::{Map, MapError, MapOptions},
+    payload::capacity,
     pool::{Dims, Raw, Seat, Shared, Waiter},
     port::Port,
     promise::Promise,
@@ -692,7 +692,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 /// What the crate's documentation says of RAM holds.
 #[cfg(all(target_pointer_width = "32", target_os = "none", not(loom)))]
 const _: () = {
-    use crate::work::PANICS;
+    use crate::payload::PANICS;
     assert!(PANICS || StaticPool::<1, 8>::bytes_per_slot() == 36);
     assert!(StaticPool::<1, 16>::bytes_per_slot() == 44);
     assert!(StaticPool::<1, 256>::bytes_per_slot() == 284);

@@ -9,22 +9,16 @@ use crate::{
     defer::Defer,
     error::{Failure, JobError, LossReason, Panic},
     idle::Seated,
-    job::LEAST,
     log::trace,
+    payload::{LEAST, PANICS, PAYLOAD_ALIGN, UNWINDS},
     pool::{BROKEN, CANCELLING, Raw},
     port::Port,
-    scope,
-    slot::{PAYLOAD_ALIGN, SlotRef, Step, WaitCell},
+    scoped::Scoped,
+    slot::{SlotRef, Step, WaitCell},
     state::{BUSY, Begin, LOST, Outcome, Settle, Snapshot, Suspension, TELLING},
     sync::{Ordering, fence},
     worker::{JobId, Worker},
 };
-
-/// Whether a panic unwinds. Where it does not, there is nothing to catch, and no code for it.
-const UNWINDS: bool = cfg!(panic = "unwind");
-
-/// Whether a job can end by a panic: if its own does not unwind, that of a job elsewhere.
-pub(crate) const PANICS: bool = UNWINDS || cfg!(feature = "remote");
 
 /// How far a step of a job came. Not what the port says of it.
 #[derive(Clone, Copy)]
@@ -360,13 +354,11 @@ impl<'p> Raw<'p> {
     #[inline(never)]
     pub(crate) unsafe fn settle(self, slot: SlotRef<'p>, outcome: Outcome, published: bool) {
         // SAFETY: the completer keeps the slot occupied.
-        let scope = unsafe { slot.vtable() }
-            .leave_scope
-            .map(|leave| scope::Member {
-                leave,
-                // SAFETY: occupied by a scoped job.
-                scope: unsafe { slot.scope_address(self.dims().bytes) },
-            });
+        let scope = unsafe { slot.vtable() }.leave_scope.map(|leave| Scoped {
+            leave,
+            // SAFETY: occupied by a scoped job.
+            scope: unsafe { slot.scope_address(self.dims().bytes) },
+        });
         let runner = if published {
             0
         } else {
@@ -520,7 +512,7 @@ struct Settling<'p> {
     /// Collected, to be told.
     waiter: Option<WaitCell>,
     /// To be left at the very end.
-    scope: Option<scope::Member>,
+    scope: Option<Scoped>,
 }
 
 impl Settling<'_> {

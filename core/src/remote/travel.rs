@@ -7,7 +7,8 @@ use super::{
     wire::{Outbox, PushError, ToServer},
 };
 use crate::{
-    job::{Job, JobPlace, Spill, Stored},
+    job::{Job, JobPlace},
+    payload::{Spill, Stored},
     pool::Raw,
     slot::SlotRef,
     token::CancelToken,
