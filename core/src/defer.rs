@@ -19,3 +19,20 @@ impl<F: FnMut()> Drop for Defer<F> {
         (self.0)();
     }
 }
+
+/// Calls `f` with each, even if one of the calls unwinds.
+pub(crate) fn each<I: Iterator>(items: I, f: impl FnMut(I::Item)) {
+    struct Rest<I: Iterator, F: FnMut(I::Item)>(I, F);
+    impl<I: Iterator, F: FnMut(I::Item)> Drop for Rest<I, F> {
+        fn drop(&mut self) {
+            for item in self.0.by_ref() {
+                (self.1)(item);
+            }
+        }
+    }
+    // Two rounds, if one is broken off.
+    let mut rest = Rest(items, f);
+    for item in rest.0.by_ref() {
+        (rest.1)(item);
+    }
+}

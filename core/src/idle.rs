@@ -25,7 +25,7 @@ use core::{cell::Cell, num::NonZeroUsize, ptr::NonNull};
 
 use crate::{
     block::DependsOn,
-    defer::Defer,
+    defer::{Defer, each},
     error::NoWorker,
     pool::{
         GENERATION, LEAVING, LENT, LOST, ONE_GENERATION, ONE_SCOPE, OPEN_SCOPES, ROOM, Raw, Seat,
@@ -267,23 +267,6 @@ impl<'p> Raw<'p> {
             .iter()
             .position(|seat| seat.context.load(Ordering::Relaxed) == context)?;
         self.seated(number)
-    }
-}
-
-/// Calls `f` with each, even if one of the calls unwinds.
-pub(crate) fn each<I: Iterator>(items: I, f: impl FnMut(I::Item)) {
-    struct Rest<I: Iterator, F: FnMut(I::Item)>(I, F);
-    impl<I: Iterator, F: FnMut(I::Item)> Drop for Rest<I, F> {
-        fn drop(&mut self) {
-            for item in self.0.by_ref() {
-                (self.1)(item);
-            }
-        }
-    }
-    // Two rounds, if one is broken off.
-    let mut rest = Rest(items, f);
-    for item in rest.0.by_ref() {
-        (rest.1)(item);
     }
 }
 

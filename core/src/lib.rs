@@ -181,6 +181,7 @@ pub mod remote;
 mod scope;
 mod scoped;
 mod slot;
+mod slots;
 mod state;
 mod static_pool;
 mod submit;

@@ -5,9 +5,9 @@ use core::{mem, task::Waker, time::Duration};
 use crate::{
     Parker,
     block::{Awaited, Leave},
-    defer::Defer,
+    defer::{Defer, each},
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
-    idle::{Seated, each},
+    idle::Seated,
     log::{trace, warning},
     payload::{PAYLOAD_ALIGN, Spill},
     pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN, SLEEPLESS},
