@@ -25,7 +25,7 @@ use core::{task::Waker, time::Duration};
 use crate::pool::REMOTE;
 use crate::{
     error::Blocked,
-    idle::Seated,
+    idle::{Leave, Seated},
     pool::{LEAVING, LOST, Raw, SLEEPLESS},
     port::{Parker, Port},
     slot::SlotRef,
@@ -400,15 +400,5 @@ fn is_over(port: &dyn Port, deadline: Option<Duration>) -> bool {
     match (deadline, deadline.and_then(|_| port.now())) {
         (Some(deadline), Some(now)) => now >= deadline,
         _ => false,
-    }
-}
-
-/// Leaves the seat when dropped.
-pub(crate) struct Leave<'p>(pub(crate) Seated<'p>);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        // SAFETY: made where the seat was joined, dropped once.
-        unsafe { self.0.leave() };
     }
 }

@@ -21,14 +21,15 @@
 //! Each word has room for the idle bits and the claims of half as many workers as it has bits. A
 //! pool with more workers has more words; finding a worker takes one look per word.
 
-use core::{cell::Cell, num::NonZeroUsize, ptr::NonNull};
+use core::{cell::Cell, num::NonZeroUsize, ptr::NonNull, task::Waker};
 
 use crate::{
     block::DependsOn,
     defer::{Defer, each},
     error::NoWorker,
     pool::{
-        GENERATION, LEAVING, LENT, LOST, ONE_GENERATION, ONE_SCOPE, OPEN_SCOPES, ROOM, Raw, Seat,
+        BROKEN, GENERATION, HAS_BLOCKED, LEAVING, LENT, LOST, ONE_GENERATION, ONE_SCOPE,
+        OPEN_SCOPES, ROOM, Raw, SHUT_DOWN, SLEEPLESS, Seat,
     },
     state::{BUSY, DONE, PROMISED, QUEUED, RUNNER_BITS},
     sync::{AtomicUsize, Ordering, fence},
@@ -259,6 +260,52 @@ impl<'p> Raw<'p> {
         Some(seated)
     }
 
+    /// A worker has left, or is declared lost; those who wait for that are told, and those who are blocked. At
+    /// the pool's end that is everybody: the last task may have ended with this worker.
+    pub(crate) fn tell_of_leaving(self) {
+        // Pairs with the fence of `enter_phase`, as in `wake_all_at_the_end`, with the fences of those who begin to
+        // wait for `LEAVING`, and with that of `block_worker`: either it is seen there that a worker is gone, or
+        // here that another is blocked.
+        fence(Ordering::SeqCst);
+        let phase = self.phase();
+        if phase & (SHUT_DOWN | BROKEN) != 0 {
+            return self.wake_all_workers();
+        }
+        if phase & HAS_BLOCKED != 0 {
+            // They may be all that there are, and nobody else takes what is queued.
+            self.rouse_blocked();
+        }
+        self.ring_waiters(LEAVING);
+    }
+
+    /// Something has ended that kept the pool from its end: if it is shut down or broken, all look
+    /// again.
+    pub(crate) fn wake_all_at_the_end(self) {
+        // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever looks
+        // whether the pool is over sees what has ended.
+        fence(Ordering::SeqCst);
+        if self.is_closed() {
+            self.wake_all_workers();
+        }
+    }
+
+    /// A waker for the context that calls. `None` if the context may not block.
+    pub(crate) fn own_waker(self) -> Option<Waker> {
+        if let Some(seat) = self.current_worker() {
+            // SAFETY: the port says that this is the context of that worker.
+            if let Some(worker) = unsafe { seat.worker() } {
+                return (!seat.is(SLEEPLESS)).then(|| worker.waker());
+            }
+        }
+        let Some(port) = self.port() else {
+            // The caller spins.
+            return Some(Waker::noop().clone());
+        };
+        let mut waker = None;
+        port.with_parker(&mut |parker| waker = Some(parker.waker()));
+        waker
+    }
+
     /// The place of the worker in whose context this is called, if there is one and the port tells.
     pub(crate) fn current_worker(self) -> Option<Seated<'p>> {
         let context = self.port()?.context().get();
@@ -267,6 +314,16 @@ impl<'p> Raw<'p> {
             .iter()
             .position(|seat| seat.context.load(Ordering::Relaxed) == context)?;
         self.seated(number)
+    }
+}
+
+/// Leaves the seat when dropped.
+pub(crate) struct Leave<'p>(pub(crate) Seated<'p>);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        // SAFETY: made where the seat was joined, dropped once.
+        unsafe { self.0.leave() };
     }
 }
 
@@ -531,7 +588,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Parker, Port, StaticPool, bell::tests::Rings, block::Leave, wait::Waiting};
+    use crate::{Parker, Port, StaticPool, bell::tests::Rings, idle::Leave, wait::Waiting};
 
     /// Enough for a second group.
     const WORKERS: usize = GROUP + 2;

@@ -4,15 +4,15 @@ use core::{mem, task::Waker, time::Duration};
 
 use crate::{
     Parker,
-    block::{Awaited, Leave},
+    block::Awaited,
     defer::{Defer, each},
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
-    idle::Seated,
+    idle::{Leave, Seated},
     log::{trace, warning},
     payload::{PAYLOAD_ALIGN, Spill},
     pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN, SLEEPLESS},
     scoped::ScopeState,
-    state::{BUSY, Outcome, QUEUED, SUSPENDED, TASK},
+    state::{BUSY, Outcome, QUEUED, SUSPENDED},
     submit::PoolRef,
     sync::{Ordering, fence},
     wait::Waiting,
@@ -31,35 +31,6 @@ pub enum OnLoss {
 }
 
 impl<'p> Raw<'p> {
-    /// A waker for the context that calls. `None` if the context may not block.
-    pub(crate) fn own_waker(self) -> Option<Waker> {
-        if let Some(seat) = self.current_worker() {
-            // SAFETY: the port says that this is the context of that worker.
-            if let Some(worker) = unsafe { seat.worker() } {
-                return (!seat.is(SLEEPLESS)).then(|| worker.waker());
-            }
-        }
-        let Some(port) = self.port() else {
-            // The caller spins.
-            return Some(Waker::noop().clone());
-        };
-        let mut waker = None;
-        port.with_parker(&mut |parker| waker = Some(parker.waker()));
-        waker
-    }
-
-    /// Whether nothing is left for a worker to do, ever.
-    pub(crate) fn is_over(self) -> bool {
-        if !self.is_closed() {
-            return false;
-        }
-        // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
-        // job seen here.
-        fence(Ordering::SeqCst);
-        // A task that somebody polls may be queued again, by a caller who goes away then.
-        !self.has_queued() && self.count_unended(TASK) == 0
-    }
-
     fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
         self.run_seated(worker, |seat| self.work(worker, seat))
     }
@@ -155,45 +126,6 @@ impl<'p> Raw<'p> {
         match self.port() {
             Some(port) => port.run_pending(Pending { pool: self, max }),
             None => self.run_unseated(max),
-        }
-    }
-
-    /// Runs jobs without a seat: there is none left, or nobody can tell the caller's context from others.
-    /// It is only counted.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn run_unseated(self, max: usize) -> usize {
-        let _counted = self.lend_unseated();
-        self.run_some(None, max)
-    }
-
-    /// Counts the caller in, until what is returned is dropped.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn lend_unseated(self) -> Defer<impl FnMut()> {
-        self.count_in(true);
-        Defer(move || {
-            self.count_out(true);
-            self.wake_all_at_the_end();
-        })
-    }
-
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn run_some(self, seat: Option<Seated<'p>>, max: usize) -> usize {
-        let mut count = 0;
-        // A job may declare the worker lost that runs it here; it takes no other job then.
-        while count < max && seat.is_none_or(|seat| !seat.is_lost()) && self.run_one(seat, None) {
-            count += 1;
-        }
-        count
-    }
-
-    /// Something has ended that kept the pool from its end: if it is shut down or broken, all look
-    /// again.
-    pub(crate) fn wake_all_at_the_end(self) {
-        // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever looks
-        // whether the pool is over sees what has ended.
-        fence(Ordering::SeqCst);
-        if self.is_closed() {
-            self.wake_all_workers();
         }
     }
 

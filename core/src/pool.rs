@@ -22,7 +22,7 @@ use crate::{
     port::Port,
     queue::{Cell, Lane, Queue},
     slot::{Header, SlotRef},
-    state::{DONE, PROMISED, RUNNER_BITS},
+    state::{DONE, PROMISED, RUNNER_BITS, TASK},
     sync::{
         AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom,
         fence,
@@ -69,7 +69,7 @@ const PORT_TAKEN: u32 = 1 << 4;
 /// There is a port.
 const PORT: u32 = 1 << 5;
 /// A worker has been blocked at least once.
-const HAS_BLOCKED: u32 = 1 << 6;
+pub(crate) const HAS_BLOCKED: u32 = 1 << 6;
 
 /// One caller that lends itself, in `Shared::joined`.
 const ONE_LENT: u32 = 1 << 16;
@@ -501,24 +501,6 @@ impl<'p> Raw<'p> {
         self.shared().joined.fetch_sub(one, Ordering::Release);
     }
 
-    /// A worker has left, or is declared lost; those who wait for that are told, and those who are blocked. At
-    /// the pool's end that is everybody: the last task may have ended with this worker.
-    pub(crate) fn tell_of_leaving(self) {
-        // Pairs with the fence of `enter_phase`, as in `wake_all_at_the_end`, with the fences of those who begin to
-        // wait for `LEAVING`, and with that of `block_worker`: either it is seen there that a worker is gone, or
-        // here that another is blocked.
-        fence(Ordering::SeqCst);
-        let phase = self.phase();
-        if phase & (SHUT_DOWN | BROKEN) != 0 {
-            return self.wake_all_workers();
-        }
-        if phase & HAS_BLOCKED != 0 {
-            // They may be all that there are, and nobody else takes what is queued.
-            self.rouse_blocked();
-        }
-        self.ring_waiters(LEAVING);
-    }
-
     /// A worker is about to block, for the first time or once more.
     pub(crate) fn set_has_blocked(self) {
         if self.phase() & HAS_BLOCKED == 0 {
@@ -558,5 +540,17 @@ impl<'p> Raw<'p> {
     /// The indices of all slots that were ever used.
     pub(crate) fn used_slots(self) -> core::ops::Range<u16> {
         0..self.shared().free.used(&self.dims.free_words) as u16
+    }
+
+    /// Whether nothing is left for a worker to do, ever.
+    pub(crate) fn is_over(self) -> bool {
+        if !self.is_closed() {
+            return false;
+        }
+        // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
+        // job seen here.
+        fence(Ordering::SeqCst);
+        // A task that somebody polls may be queued again, by a caller who goes away then.
+        !self.has_queued() && self.count_unended(TASK) == 0
     }
 }

@@ -99,6 +99,34 @@ impl<'p> Raw<'p> {
         }
     }
 
+    /// Runs jobs without a seat: there is none left, or nobody can tell the caller's context from others.
+    /// It is only counted.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn run_unseated(self, max: usize) -> usize {
+        let _counted = self.lend_unseated();
+        self.run_some(None, max)
+    }
+
+    /// Counts the caller in, until what is returned is dropped.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn lend_unseated(self) -> Defer<impl FnMut()> {
+        self.count_in(true);
+        Defer(move || {
+            self.count_out(true);
+            self.wake_all_at_the_end();
+        })
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn run_some(self, seat: Option<Seated<'p>>, max: usize) -> usize {
+        let mut count = 0;
+        // A job may declare the worker lost that runs it here; it takes no other job then.
+        while count < max && seat.is_none_or(|seat| !seat.is_lost()) && self.run_one(seat, None) {
+            count += 1;
+        }
+        count
+    }
+
     /// Runs the work item whose index was just taken out of the queue.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn run_popped(
