@@ -9,7 +9,7 @@
 //! next slot swaps that same word, so it cannot miss the mark; that is why no fence is needed.
 
 use crate::{
-    sync::{AtomicU16, AtomicUsize, Ordering, back_off, const_unless_loom},
+    sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, back_off, const_unless_loom},
     tagged::Tagged,
 };
 
@@ -19,12 +19,20 @@ pub(crate) struct FreeList {
     /// Tagged; index 0 is empty, index n + 1 is slot n. The highest bit of the index is the mark.
     head: AtomicUsize,
     fresh: AtomicU16,
-    /// In the queues of which priorities there may be slots that are not free only since their index is there.
-    stale: AtomicU16,
+    /// A bit for each priority in whose queue there may be stale slots; `DOUBT`; and a version, which wraps.
+    stale: AtomicU32,
 }
 
 /// Stands for all priorities.
-pub(crate) const ANY_PRIORITY: u16 = u16::MAX;
+pub(crate) const ANY_PRIORITY: u32 = DOUBT - 1;
+
+/// A submitter has found no stale slot, and looks once more before it says so.
+const DOUBT: u32 = 1 << 16;
+/// One change of what is said.
+const ONE_CHANGE: u32 = DOUBT << 1;
+
+/// What was said of stale slots when somebody began to doubt it.
+pub(crate) struct Doubt(u32);
 
 /// A free list at one moment.
 pub(crate) struct Marked(usize);
@@ -60,7 +68,7 @@ impl FreeList {
             Self {
                 head: AtomicUsize::new(0),
                 fresh: AtomicU16::new(0),
-                stale: AtomicU16::new(0),
+                stale: AtomicU32::new(0),
             }
         }
     }
@@ -199,21 +207,44 @@ impl FreeList {
         usize::from(self.fresh.load(Ordering::Relaxed)).min(words.slots)
     }
 
-    /// Says whether the queue of a priority, by its bit, may keep slots that nothing else keeps.
-    pub(crate) fn set_may_have_stale(&self, priority: u16, may_have: bool) {
+    /// Says that the queue of a priority, by its bit, may have stale slots.
+    pub(crate) fn add_stale(&self, priority: u32) {
+        // Relaxed, as in the others: the slot's state word says whose it is.
+        let mut now = self.stale.load(Ordering::Relaxed);
         // Mostly it says so already, and many read it.
-        if self.may_have_stale(priority) != may_have {
-            // Relaxed: the slot's state word says whose it is.
-            if may_have {
-                self.stale.fetch_or(priority, Ordering::Relaxed);
-            } else {
-                self.stale.fetch_and(!priority, Ordering::Relaxed);
+        while now & (priority | DOUBT) != priority {
+            let new = ((now | priority) & !DOUBT).wrapping_add(ONE_CHANGE);
+            match self.swap_stale(now, new) {
+                Ok(_) => return,
+                Err(other) => now = other,
             }
         }
     }
 
-    /// Whether any of the queues of these priorities may.
-    pub(crate) fn may_have_stale(&self, priorities: u16) -> bool {
+    /// Says that there may be none after all. Until this is settled by `end_doubt`, it still says that there may.
+    pub(crate) fn doubt_stale(&self) -> Doubt {
+        let mut now = self.stale.load(Ordering::Relaxed);
+        loop {
+            let new = (now | DOUBT).wrapping_add(ONE_CHANGE);
+            match self.swap_stale(now, new) {
+                Ok(_) => return Doubt(new),
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Says that the queue of this priority has no stale slot, if nobody has said anything since the doubt began.
+    pub(crate) fn end_doubt(&self, Doubt(doubt): Doubt, priority: u32) {
+        let _ = self.swap_stale(doubt, doubt & !(priority | DOUBT));
+    }
+
+    fn swap_stale(&self, from: u32, to: u32) -> Result<u32, u32> {
+        self.stale
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
+    }
+
+    /// Whether the queues of these priorities may have any.
+    pub(crate) fn may_have_stale(&self, priorities: u32) -> bool {
         self.stale.load(Ordering::Relaxed) & priorities != 0
     }
 

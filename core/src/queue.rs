@@ -231,10 +231,15 @@ impl<'p> Queue<'p> {
     ///
     /// If others push and pop, `wanted` may be asked about items that are in the queue no more. O(cells).
     pub(crate) fn find(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
-        // Relaxed, as in `len`: what is in the cells is a guess then, which `wanted` must hold against the item.
+        // Relaxed: what is in the cells is a guess then, which `wanted` must hold against the item. The tail is not
+        // asked: it may lag. The head may have moved; then all that was pushed later is written all the same.
         let mut place = self.lane.head.load(Ordering::Relaxed);
-        for _ in 0..self.len() {
-            let item = self.tagged.index(self.cell(place).load(Ordering::Relaxed)) as u16;
+        for _ in 0..self.cells.len() {
+            let cell = self.cell(place).load(Ordering::Relaxed);
+            if self.is_unwritten(cell, place) {
+                break;
+            }
+            let item = self.tagged.index(cell) as u16;
             if wanted(item) {
                 return Some(item);
             }

@@ -9,7 +9,7 @@
 //!
 //! A slot is stale when its job has ended and only its index in the queue keeps it: see [`state`](crate::state).
 
-use core::ptr;
+use core::{cell::Cell, ptr};
 
 use crate::{
     free_list::ANY_PRIORITY,
@@ -110,21 +110,28 @@ impl<'p> Raw<'p> {
     fn take_over_stale(self, priority: usize) -> Option<u16> {
         let free = &self.shared().free;
         let queued = 1 << priority;
-        let mut clears = false;
+        let is_any_left = Cell::new(false);
+        let take_over = |index| {
+            let state = &self.slot(index).state;
+            // One that is being reaped may have to be reaped by another.
+            is_any_left.set(is_any_left.get() || state.load().is_left_to_queue());
+            state.take_over(priority)
+        };
+        let mut doubt = None;
         while free.may_have_stale(queued) {
-            if clears {
-                free.set_may_have_stale(queued, false);
-                // Pairs with the fence of `leave_stale`: either that a slot is stale is seen below, or there that
-                // nothing says so.
-                fence(Ordering::SeqCst);
-            }
-            let take_over = |index| self.slot(index).state.take_over(priority);
+            is_any_left.set(false);
             let taken = self.queue(priority).find(take_over);
-            if taken.is_some() {
-                free.set_may_have_stale(queued, true);
+            if taken.is_some() || is_any_left.get() {
                 return taken;
             }
-            clears = true;
+            if let Some(doubt) = doubt {
+                free.end_doubt(doubt, queued);
+                return None;
+            }
+            doubt = Some(free.doubt_stale());
+            // Pairs with the fence of `leave_stale`: either that a slot is stale is seen in the next look, or the doubt
+            // there, where it is dispelled.
+            fence(Ordering::SeqCst);
         }
         None
     }
@@ -172,7 +179,7 @@ impl<'p> Raw<'p> {
         let has_stale = self.queue(priority).find(is_stale).is_some();
         if has_stale {
             // Whoever has left it may not have come to say so, and the submit that follows asks.
-            free.set_may_have_stale(1 << priority, true);
+            free.add_stale(1 << priority);
         }
         has_stale || is_any_free()
     }
@@ -238,7 +245,7 @@ impl<'p> Raw<'p> {
         // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale. And
         // with that of `take_over_stale`.
         fence(Ordering::SeqCst);
-        free.set_may_have_stale(1 << priority, true);
+        free.add_stale(1 << priority);
         if free.is_waited_for(&self.dims().free_words) {
             self.tell_of_room();
         }

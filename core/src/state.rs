@@ -20,6 +20,10 @@
 //!     claim     `State::claim`         cancel, shutdown and break take a job that nobody polls
 //!     complete  `State::publish`       the outcome is there, for a handle that does not wait yet
 //!               `State::settle`        the same for everybody else: callbacks run; waiters are woken
+//!     take over `State::take_over`      a submitter takes a stale slot: DONE | QUEUED → DONE | QUEUED | BUSY
+//!               `occupy_taken_over`     the new job is there: QUEUED | HANDLE, as after a submit
+//!     reap      `State::reap`           marks DONE | QUEUED, or a canceller's BUSY | QUEUED, before its index is popped
+//!               `State::leave_queue`    the index is out
 //! ```
 //!
 //! A free slot's word still says how its last job ended, in which nobody finds anything to do, until the
@@ -31,15 +35,16 @@
 //! Five parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`), the handle
 //! (`HANDLE`), a completer that has someone to tell (`TELLING`), and a worker that was declared lost
 //! (`LOST`). A done slot is freed by the one that leaves last: the one that finds the others' bits
-//! clear, whose own stays in the free word.
+//! clear, whose own may stay in the free word. `QUEUED` never does: so nobody who reaps or takes over swaps the word of a
+//! free slot, and its next tenant may store.
 //!
 //! The completer publishes the outcome and takes the waiter in one swap. So nobody finds a job that has
 //! ended and is not ready, but while its callbacks run: there is nothing to wait for between the two.
 //!
 //! | bit | set when | while set |
 //! |---|---|---|
-//! | `QUEUED` | the index goes into a run queue | the index is in the queue; whoever pops it clears it, or frees the slot |
-//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`; a submitter that takes its job back, and a worker that was declared lost, also after |
+//! | `QUEUED` | the index goes into a run queue | the index is in the queue; the party that pops it clears it. A take-over keeps it |
+//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`; also after: a submitter that takes its job back or takes the slot over, and a worker that was declared lost |
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
 //! | the same with `BUSY` or `DONE`: `REAPED` | somebody is about to take an index out of the queue that stands for nothing | nobody takes the slot over |
 //! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
@@ -89,7 +94,8 @@ pub(crate) const TASK: u32 = 1 << 28;
 pub(crate) const LOST: u32 = 1 << 29;
 pub(crate) const PROMISED: u32 = 1 << 30;
 pub(crate) const CLONED: u32 = 1 << 31;
-/// A task that is `BUSY` or `DONE` does not wait for its waker.
+/// A task that is `BUSY` or `DONE` does not wait for its waker. A reaper that is slow may set it while the index is no
+/// longer at the head: nobody takes the slot over then before the index comes there.
 const REAPED: u32 = SUSPENDED;
 
 /// Who may need a slot.
@@ -191,9 +197,14 @@ impl Snapshot {
         self.has(QUEUED) && (self.has(DONE) || self.has(BUSY) && self.runner() == CANCELLER)
     }
 
-    /// Whether only the queue keeps the slot, in which the index is to stay.
-    pub(crate) fn is_stale(self) -> bool {
-        self.0 & (PARTIES | DONE | PROMISED | REAPED) == QUEUED | DONE
+    /// Whether only the queue keeps the slot.
+    pub(crate) fn is_left_to_queue(self) -> bool {
+        self.0 & (PARTIES | DONE | PROMISED) == QUEUED | DONE
+    }
+
+    /// Whether only the queue keeps the slot, and nobody is taking the index out.
+    fn is_stale(self) -> bool {
+        self.is_left_to_queue() && self.lacks(REAPED)
     }
 
     /// Whether a new job may have the place that an ended one has in the queue of this priority.
@@ -218,7 +229,8 @@ pub(crate) enum Begin {
     LeftLast,
 }
 
-/// Whom a party that has left a slot leaves it to.
+/// The parties that keep a slot after one has left it. `Queue` is a hint: a promise's holder may be meant, or the index
+/// may be on its way out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LeftTo {
     /// To others, of whom the last frees the slot.
@@ -229,9 +241,9 @@ pub(crate) enum LeftTo {
     Nobody,
 }
 
-/// What a submitter finds that has taken over a slot.
+/// How a submitter occupies a slot that it has taken over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum TakenOver {
+pub(crate) enum Occupied {
     /// The index is in the queue, and stands for the new job.
     Queued,
     /// The index has left the queue: the caller queues it.
@@ -361,7 +373,8 @@ impl State {
         }
     }
 
-    /// The first word of a slot's new tenant. The caller owns the slot alone.
+    /// The first word of a slot's new tenant. The caller owns the slot alone, whose word lacks `QUEUED`: so no swap of
+    /// a reaper or another submitter comes in between.
     ///
     /// Release: who ends the pool finds the job by looking at every slot, and not by the queue.
     #[inline(always)]
@@ -383,15 +396,15 @@ impl State {
     }
 
     /// The first word of the new tenant of a slot that was taken over. These bits have `QUEUED`.
-    pub(crate) fn occupy_taken_over(&self, priority: usize, bits: u32) -> TakenOver {
+    pub(crate) fn occupy_taken_over(&self, priority: usize, bits: u32) -> Occupied {
         let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
         self.rare_transition(|s| {
             if s.lacks(QUEUED) {
-                Ok((word, TakenOver::Unqueued))
+                Ok((word, Occupied::Unqueued))
             } else if s.has(REAPED) {
-                Err(TakenOver::Reaped)
+                Err(Occupied::Reaped)
             } else {
-                Ok((word, TakenOver::Queued))
+                Ok((word, Occupied::Queued))
             }
         })
     }

@@ -21,7 +21,7 @@ use crate::{
     scoped::ScopeState,
     slot::SlotRef,
     slots::Claim,
-    state::{BUSY, HANDLE, PROMISED, QUEUED, SCOPED, TASK, TakenOver},
+    state::{BUSY, HANDLE, Occupied, PROMISED, QUEUED, SCOPED, TASK},
     sync::{Ordering, fence},
     token::CancelToken,
     wait::Waiting,
@@ -184,7 +184,7 @@ impl<'p> Raw<'p> {
         // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
         // who come here at the same time, one takes both out.
         let _reaped = Defer(|| self.reap());
-        self.wake_all_workers();
+        self.wake_all_at_the_end();
     }
 
     /// Queues the job in a slot, whose state is then these bits, and wakes a worker. An error: the job was taken
@@ -200,9 +200,9 @@ impl<'p> Raw<'p> {
     ) -> Result<(), Option<NoWorker>> {
         let is_queued = if claim.is_queued {
             match slot.state.occupy_taken_over(priority, bits) {
-                TakenOver::Queued => true,
-                TakenOver::Unqueued => false,
-                TakenOver::Reaped => return Err(None),
+                Occupied::Queued => true,
+                Occupied::Unqueued => false,
+                Occupied::Reaped => return Err(None),
             }
         } else {
             slot.state.occupy(priority, bits);

@@ -167,3 +167,63 @@ fn one_waits_for_room() {
         assert_eq!(runs.load(Relaxed), 1);
     });
 }
+
+/// The head moves while a submit that waits looks for a stale slot behind it.
+#[test]
+fn the_head_moves_while_one_waits_for_room() {
+    explore("stale: submit_blocking, drop, run", Some(3), || {
+        let runs = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let first = pool.submit(|| ()).unwrap();
+            let ended = pool.submit(|| ()).unwrap();
+            ended.cancel();
+            let job = counting(&runs);
+            let submitter = spawn(move || drop(pool.submit_blocking(job).unwrap()));
+            drop(ended);
+            // The future keeps its slot.
+            run_one(pool);
+            submitter.join().unwrap();
+            drop(first);
+        });
+        assert_eq!(runs.load(Relaxed), 1);
+    });
+}
+
+/// The head moves while a submit looks: if it finds nothing, the next one does.
+#[test]
+fn the_head_moves_while_one_looks() {
+    explore("stale: submit, run, run, submit", Some(4), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 1, 1>| {
+            let [first, second] = [(); 2].map(|()| pool.submit(|| ()).unwrap());
+            leave_ended(pool);
+            let submitter = spawn(move || pool.submit(|| ()).is_ok());
+            run_one(pool);
+            run_one(pool);
+            let submitted = submitter.join().unwrap();
+            assert!(submitted || pool.submit(|| ()).is_ok(), "the slot is lost");
+            drop((first, second));
+        });
+    });
+}
+
+/// Two slots become stale while a submit doubts that there is any: another submit finds one.
+#[test]
+fn two_slots_become_stale_while_one_doubts_it() {
+    explore("stale: submit, 2 x drop, submit", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 1, 1>| {
+            // So the submit looks for a stale slot.
+            leave_ended(pool);
+            pool.handle().raw.run_one(None, None);
+            let waits = pool.submit(|| ()).unwrap();
+            let ended = [(); 2].map(|()| pool.submit(|| ()).unwrap());
+            for job in &ended {
+                job.cancel();
+            }
+            let submitter = spawn(move || pool.submit(|| ()).is_ok());
+            drop(ended);
+            assert!(pool.submit(|| ()).is_ok(), "one other submits");
+            submitter.join().unwrap();
+            drop(waits);
+        });
+    });
+}

@@ -460,11 +460,11 @@ fn a_slot_that_was_taken_over_has_the_new_job_queued_once() {
     let bits = QUEUED | HANDLE | TASK;
     let occupy = |state: &State| state.occupy_taken_over(5, bits);
     let reserved = DONE | BUSY;
-    check(QUEUED | reserved, occupy, TakenOver::Queued, bits);
-    check(reserved, occupy, TakenOver::Unqueued, bits);
-    check(reserved | REAPED, occupy, TakenOver::Unqueued, bits);
+    check(QUEUED | reserved, occupy, Occupied::Queued, bits);
+    check(reserved, occupy, Occupied::Unqueued, bits);
+    check(reserved | REAPED, occupy, Occupied::Unqueued, bits);
     let being_reaped = QUEUED | reserved | REAPED;
-    check(being_reaped, occupy, TakenOver::Reaped, being_reaped);
+    check(being_reaped, occupy, Occupied::Reaped, being_reaped);
 }
 
 #[test]
