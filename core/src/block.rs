@@ -1,8 +1,8 @@
 //! Blocking: one engine for every call that waits.
 //!
 //! A caller waits for an [`Awaited`]: it leaves the given waker where it will be woken and says
-//! whether it is over. Without a waker it only looks, which is cheap enough to do some hundreds of times
-//! before a caller goes to sleep. The engine decides what the caller does meanwhile.
+//! whether it is over. Without a waker it only looks, some hundreds of times before a caller
+//! goes to sleep. That is cheap, but for a wait for room, which looks through the queue. The engine decides what the caller does meanwhile.
 //!
 //! | caller | meanwhile |
 //! |---|---|
@@ -363,7 +363,7 @@ impl<'p> Raw<'p> {
     }
 }
 
-/// Whether the worker in this seat does not wait so, nor run what the wait is for.
+/// Whether a wait like this is not for the worker in this seat, nor the job that it waits for.
 fn leaves_to_others<'p>(seat: Seated<'p>, wait: &dyn Awaited<'p>) -> bool {
     // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
     // what travels is not for this side to run.

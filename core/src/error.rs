@@ -154,8 +154,8 @@ pub enum SubmitError<F> {
     /// Every slot is taken, by work that can still run or by a future. Try again later, use a submit that waits for
     /// room, or raise SLOTS. A job that forks and joins can run what it has back itself.
     ///
-    /// A slot may also be that of a job of another priority which ended in the queue. A submit that meets another
-    /// one at the same slot may be told so, too.
+    /// A slot may also be that of a job of another priority which ended in the queue. Two contexts that come for the
+    /// slot of the same ended job may both be told so, and try again.
     Full(F),
     /// The pool has been shut down.
     ShutDown(F),

@@ -48,8 +48,8 @@ pub enum JobState {
 ///
 /// **While it exists its slot is taken**, also after the job is done: drop it, or take the result,
 /// to make room. A job that was cancelled while queued, or that its waiter ran, also leaves its place in the
-/// queue. A submit at the same priority that finds no slot free takes over both. Otherwise the slot is free when
-/// the place comes to the head of the queue.
+/// queue. A submit at the same priority that finds no slot free takes over both. Otherwise a worker, or a submit
+/// that finds the pool full, frees the slot when the place comes to the head of the queue.
 ///
 /// As a [`core::future::Future`] it is cancel safe: dropping the `&mut JobFuture` that is awaited
 /// loses nothing, and the job goes on.

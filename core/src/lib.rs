@@ -61,12 +61,12 @@
 //!   a finite size. No interrupt is masked on targets with compare-and-swap. On targets
 //!   without, each atomic access is a critical section of a few instructions, and a core that is
 //!   stopped inside of one makes the other cores wait.
-//! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds none takes over the slot of a job
-//!   that was cancelled in the queue, or that its waiter ran, with its place there: it overtakes those behind.
+//! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds none takes over the slot of one that
+//!   was cancelled in the queue, or that its waiter ran. It has that one's place, and so overtakes the jobs behind it.
 //! * **Any context may submit**: thread, task, interrupt handler, job, callback.
-//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. Each slot is
-//!   held by work that can still run, by a future, or by a job of another priority that ended in the queue. A
-//!   job that cannot fit is a build error.
+//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. Its slots are held
+//!   by work that can still run, by futures, by promises, by callbacks, or by lost workers. Only a job of another
+//!   priority that ended in the queue may hold one, too. A job that cannot fit is a build error.
 //! * **Every job ends and says how**: result, cancelled, panicked, worker lost, broken.
 //! * **Waiting does not deadlock the pool**: a job that waits runs what it waits for, if nobody has begun
 //!   it, and nothing else on its stack. Only the last worker of a pool whose workers are all blocked runs
@@ -74,8 +74,8 @@
 //!   with [`JobError::WouldDeadlock`]. This needs a [`Port`], which says who is calling; without one, a
 //!   blocked caller spins. Its limits are in [`JobFuture::result`].
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
-//!   4,000. The one exception is a submit that finds no slot free while slots of ended jobs are in the queue: it
-//!   looks for one there, at O(SLOTS).
+//!   4,000. A submit that finds no slot free, while ended jobs are in the queue, looks through it: O(SLOTS). So does a
+//!   wait that is about to sleep, for circles.
 //!
 //! # Tags
 //!
@@ -96,7 +96,8 @@
 //! | 65,000 | - | - | 15 | 16 | 47 | 48 |
 //!
 //! In bits. With 16 slots on a 32-bit chip the free list's tag repeats after 67 million steps, and the queue's after
-//! four thousand million jobs; with 65,000 slots the free list's repeats after 32,768 steps. On a target whose `usize`
+//! four thousand million jobs; with 65,000 slots the free list's repeats after 32,768 steps. A submit that finds no slot
+//! free notes that there is none to take over, by a tag of 15 bits. On a target whose `usize`
 //! has 16 bits, 16 slots leave the free list 1,024 steps: stop no party there for as long as others take for them.
 //!
 //! # RAM

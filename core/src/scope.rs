@@ -24,7 +24,7 @@ use crate::{
     pool::Raw,
     scoped::ScopeState,
     slot::SlotRef,
-    state::{BUSY, DONE, SCOPED, Snapshot},
+    state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
     submit::PoolRef,
     sync::{AtomicUsize, Ordering, spin_loop},
 };
@@ -210,9 +210,17 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
                 return Some((slot, begun));
             }
             // Another's, which has just come into the slot, or is of a scope that lies as deep.
-            if slot.state.unbegin() {
-                self.pool.enqueue(index, begun.priority());
-                self.pool.wake_worker();
+            match slot.state.unbegin() {
+                Unbegun::Queued => {}
+                Unbegun::Unqueued => {
+                    self.pool.enqueue(index, begun.priority());
+                    self.pool.wake_worker();
+                }
+                Unbegun::Lost => {
+                    let _left = Defer(|| self.pool.leave_slot(slot, LOST));
+                    // SAFETY: the caller was BUSY when it was declared lost, and the job is still there.
+                    unsafe { self.pool.drop_job(slot) };
+                }
             }
             None
         })

@@ -6,7 +6,7 @@
 //!
 //! | state | payload | belongs to |
 //! |---|---|---|
-//! | free | nothing | whoever takes the slot from the free list |
+//! | free | nothing | the party that takes the slot from the free list |
 //! | `QUEUED`, `SUSPENDED` | the job | nobody, until `begin` or `claim` |
 //! | `BUSY` | the job, nothing, or the result | the worker or canceller |
 //! | `DONE`, outcome `Returned` | the result | the handle, or the completer if there is none |
@@ -14,6 +14,7 @@
 //! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
 //! | `DONE`, any other | nothing | |
 //! | `DONE` and `BUSY`, taken back | the job | the submitter |
+//! | `DONE` and `BUSY`, taken over | nothing, then the new job | the submitter |
 //! | `LOST` | the job, nothing, or the result | the worker that was lost |
 //!
 //! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority
@@ -432,7 +433,7 @@ impl<'p> SlotRef<'p> {
     pub(crate) unsafe fn vtable(self) -> &'static JobVTable {
         self.header().vtable.with(|cell| {
             // SAFETY: written before the slot became visible to any other party, and not again
-            // until it is free, which the caller prevents.
+            // until it is free or taken over, which the caller prevents.
             unsafe { (*cell).assume_init() }
         })
     }

@@ -20,8 +20,8 @@ use crate::{
     sync::{Ordering, fence},
 };
 
-/// How many ended jobs a submit takes off the heads of the queues that finds no free slot, in search of one: so its
-/// cost does not grow with their number, and the next submits take the next ones.
+/// How many ended jobs a submit takes off the heads of the queues at most, in search of a slot. So its cost does not
+/// grow with their number, and the next submits take the next ones.
 const A_FEW: usize = 8;
 
 /// A slot that a submitter has taken.
@@ -178,7 +178,7 @@ impl<'p> Raw<'p> {
         let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
         let has_stale = self.queue(priority).find(is_stale).is_some();
         if has_stale {
-            // Whoever has left it may not have come to say so, and the submit that follows asks.
+            // The party that left it may not have come to say so, and the submit that follows asks.
             free.add_stale(1 << priority);
         }
         has_stale || is_any_free()

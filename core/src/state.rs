@@ -252,6 +252,18 @@ pub(crate) enum Occupied {
     Reaped,
 }
 
+/// Where a job is that was begun by mistake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unbegun {
+    /// Its index is in the queue.
+    Queued,
+    /// Its index has been popped meanwhile: the caller queues it.
+    Unqueued,
+    /// The caller has been declared lost meanwhile. The job has ended so, and the caller drops what is in the slot, and
+    /// leaves it as lost.
+    Lost,
+}
+
 /// What became of a task that returned `Pending`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Suspension {
@@ -446,8 +458,8 @@ impl State {
                 let to = s.begun_by(runner) & !QUEUED;
                 Ok((to, Begin::Begun(Snapshot(to))))
             } else {
-                // In one step: a task that is suspended meanwhile sees whether its index is in the queue, and who
-                // takes a slot over, whether it is the queue's still.
+                // In one step: a task that is suspended meanwhile sees whether its index is in the queue. So does a
+                // submitter that takes the slot over.
                 let last = s.lacks(PARTIES & !QUEUED);
                 Ok((
                     s.0 & !QUEUED,
@@ -553,11 +565,17 @@ impl State {
     }
 
     /// Gives a job back that the caller has just begun by [`begin_in_queue`](Self::begin_in_queue), and that was
-    /// another than it took it for. True: the caller queues it, since its index has been popped meanwhile.
-    pub(crate) fn unbegin(&self) -> bool {
+    /// another than it took it for.
+    pub(crate) fn unbegin(&self) -> Unbegun {
         self.rare_transition(|s| {
-            let to = s.0 & !(BUSY | RUNNER);
-            Ok((to | QUEUED, s.lacks(QUEUED)))
+            let to = (s.0 & !(BUSY | RUNNER)) | QUEUED;
+            if s.has(DONE) {
+                Err(Unbegun::Lost)
+            } else if s.has(QUEUED) {
+                Ok((to, Unbegun::Queued))
+            } else {
+                Ok((to, Unbegun::Unqueued))
+            }
         })
     }
 

@@ -122,7 +122,7 @@ impl<'p> Raw<'p> {
             return Err(self.refusal(priority).map(|()| job));
         };
         let slot = self.slot(claim.index);
-        // SAFETY: the slot was claimed just now, so it is the caller's and empty; `FITS` says that
+        // SAFETY: the slot was claimed just now, or taken over, so it is the caller's and empty; `FITS` says that
         // the job fits before the last KEPT bytes, or spills.
         unsafe {
             slot.set_vtable(&VTableOf::<J, S, BYTES, KEPT>::TABLE);

@@ -27,8 +27,8 @@ fn leave_ended<const S: usize>(pool: &'static StaticPool<S, 32, 1, 1, 1>) {
     assert!(ended.cancel());
 }
 
-/// In every interleaving: behind a job that waits there is one that has ended. Runs `race` with the first, and gives
-/// it a job to be submitted, which must have run as often as `race` says when all is over.
+/// In every interleaving: behind a job that waits there is one that has ended. Runs `race` with the first. The jobs that
+/// it submits must have run as often as it says, when all is over.
 fn with_stale_slot(
     name: &str,
     preemptions: Option<usize>,
@@ -101,7 +101,7 @@ fn with_job_in_small_pool(
     });
 }
 
-/// Who takes ended jobs off the queue meets the submitter that takes the slot over: one of them gives in.
+/// A reaper meets the submitter that takes the slot over: one of them gives in.
 #[test]
 fn another_takes_the_index_out() {
     with_job_in_small_pool("stale: submit, reap", Some(3), |pool, ended, runs| {

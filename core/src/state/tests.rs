@@ -149,9 +149,16 @@ fn who_waits_begins_a_job_that_stays_in_the_queue() {
 #[test]
 fn a_job_that_was_begun_by_mistake_is_queued_again_if_it_was_popped() {
     let begun = QUEUED | BUSY | RUNNER_3 | HANDLE;
-    check(begun, State::unbegin, false, QUEUED | HANDLE);
+    check(begun, State::unbegin, Unbegun::Queued, QUEUED | HANDLE);
     let popped = BUSY | RUNNER_3 | HANDLE | CANCEL;
-    check(popped, State::unbegin, true, QUEUED | HANDLE | CANCEL);
+    check(
+        popped,
+        State::unbegin,
+        Unbegun::Unqueued,
+        QUEUED | HANDLE | CANCEL,
+    );
+    let lost = DONE | LOST | HANDLE | RUNNER_3;
+    check(lost, State::unbegin, Unbegun::Lost, lost);
 }
 
 #[test]
