@@ -77,6 +77,35 @@
 //!   4,000. A submit that finds no slot free, while ended jobs are in the queue, looks through it: O(SLOTS). So does a
 //!   wait that is about to sleep, for circles.
 //!
+//! # Contract lines
+//!
+//! The documentation of each public function ends its prose with lines of a fixed form:
+//!
+//! * **Context**: from where it may be called. *Any* is a thread, a task, an interrupt handler, a
+//!   job, a callback or a waker. *Any that may block* leaves out interrupt handlers, and each
+//!   context for which the [`Port`] has no parker: the call fails there. Without a port nobody
+//!   refuses it, and the caller spins.
+//! * **Cost**: how the time grows, in the pool's parameters and in the arguments, and on whom the
+//!   call waits. A line that names no wait stands for a call that never waits. *O(1)* does not grow
+//!   with SLOTS, WAITERS or the number of jobs; it looks at PRIORITIES queues at most.
+//! * **Cancel safety**: what is lost if a future is dropped before it is ready. A future that is
+//!   awaited by `&mut` is not dropped with the await.
+//! * **Errors**, in a section of that name: which, and when.
+//!
+//! A `const fn` has none of them, since the compiler can call it too. Neither has an option of a
+//! builder.
+//!
+//! No function of this crate allocates or takes a lock. None masks an interrupt on targets with
+//! compare-and-swap. A compare-and-swap is repeated for as long as other parties get theirs through.
+//! Four things come on top of each line:
+//!
+//! * foreign code that the call runs: the job, a destructor, a callback, a waker, a spill, the port;
+//! * a wake-up of an idle worker: one look at a word for each 16 WORKERS, or 32 on a 64-bit target,
+//!   and a wake of each idle worker if all of them have been woken already;
+//! * a freed slot, or a job ended in the queue, while a caller waits for room: a look at WAITERS
+//!   places;
+//! * a pool that comes to its end during the call: the call helps, at O(SLOTS + WORKERS + WAITERS).
+//!
 //! # Tags
 //!
 //! A word that parties compare and swap carries a tag beside the index. One that is stopped between reading a
