@@ -151,8 +151,11 @@ impl<
         unsafe { Raw::new(NonNull::from(self).cast(), const { &Self::DIMS }) }
     }
 
-    /// A copyable view of the pool, with the same methods. To store where the pool's other
+    /// A copyable view of the pool, with the same methods. Store it where the pool's other
     /// parameters should not be in the type.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     #[inline(always)]
     pub fn handle(&self) -> PoolRef<'_, BYTES> {
         PoolRef::new(self.raw(), &TaskWakers::<Self>::TABLE)
@@ -163,6 +166,9 @@ impl<
     /// A worker takes the most urgent job first; among jobs of one priority, the oldest. A job that
     /// runs is not interrupted. A priority that the pool has not got makes submits fail with
     /// [`SubmitError::NoSuchPriority`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     ///
     /// ```
     /// use corepool::StaticPool;
@@ -179,16 +185,17 @@ impl<
 
     /// Queues a closure and returns the future of its result.
     ///
-    /// From any context: thread, task, interrupt handler, another job, a callback. Never waits,
-    /// never allocates, masks no interrupt on targets with compare-and-swap. O(1); O(SLOTS) if no slot is free, and
-    /// jobs have ended in the queue.
-    ///
     /// A closure or result that does not fit BYTES, or asks for more alignment than 8, is a build
     /// error.
     ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1). If no slot is free and jobs have ended in the queue, O(SLOTS).
+    ///
     /// # Errors
     ///
-    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the closure is in
+    /// [`SubmitError::Full`] if no slot is to be had; [`SubmitError::ShutDown`];
+    /// [`SubmitError::Broken`]. By a view of [`at`](Self::at) also [`SubmitError::NoSuchPriority`].
+    /// With a port that starts workers on demand also [`SubmitError::NoWorker`]. The closure is in
     /// the error.
     ///
     /// ```
@@ -215,10 +222,12 @@ impl<
         self.handle().submit(job)
     }
 
-    /// Queues a closure that nobody waits for. Its slot is free as soon as it has run.
+    /// Queues a closure whose outcome nobody waits for. Its slot is free as soon as it has run.
     ///
-    /// As [`submit`](Self::submit) otherwise. If it panics, the port's
-    /// [`unobserved_failure`](Port::unobserved_failure) is told.
+    /// If it panics, the port's [`unobserved_failure`](Port::unobserved_failure) is told.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit).
     ///
     /// # Errors
     ///
@@ -241,9 +250,12 @@ impl<
     /// Queues a job that can run in another address space. Any worker takes it: a
     /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, all others run it where they are.
     ///
-    /// As [`submit`](Self::submit) otherwise. While it is on the other side its state is
-    /// `Running`; [`cancel`](JobFuture::cancel) has it taken back if it does not run there yet, and
-    /// tells its context otherwise.
+    /// While the job is on the other side its state is `Running`. There,
+    /// [`cancel`](JobFuture::cancel) takes back a job that has not begun, and tells the context of
+    /// one that has.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit). The worker encodes the job, not the submitter.
     ///
     /// # Errors
     ///
@@ -280,9 +292,31 @@ impl<
     /// [`submit_remote`](Self::submit_remote), but waits for room if the pool is full, as
     /// [`submit_blocking`](Self::submit_blocking) does.
     ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking).
+    ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// As for [`submit_blocking`](Self::submit_blocking).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.submit_detached(|| ()).unwrap(); // full now
+    /// let square = POOL.submit_remote_blocking(Square(12)).unwrap();
+    /// assert_eq!(square.result().unwrap(), 144);
+    /// ```
     #[cfg(feature = "remote")]
     pub fn submit_remote_blocking<J>(
         &self,
@@ -294,9 +328,11 @@ impl<
         self.handle().submit_remote_blocking(job)
     }
 
-    /// Queues a closure that is given a [`CancelToken`], to look whether it should stop.
+    /// Queues a closure that is given a [`CancelToken`], to look whether it should stop. See
+    /// [`CancelToken`] for an example.
     ///
-    /// As [`submit`](Self::submit) otherwise; see [`CancelToken`] for an example.
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit).
     ///
     /// # Errors
     ///
@@ -311,13 +347,19 @@ impl<
 
     /// [`submit`](Self::submit), but waits for room if the pool is full.
     ///
-    /// Called from a job of this pool, it sleeps while another worker is not blocked; the last worker runs
-    /// the oldest queued job, so that slots come back. It waits for ever if no slot is ever given back, for
-    /// instance because the caller itself holds all the futures. Not for interrupt handlers.
+    /// A job of this pool that calls it sleeps while another worker is not blocked. The last worker
+    /// runs the oldest queued job, so that slots come back. The caller waits for ever if no slot is
+    /// ever given back, for instance because it holds all the futures itself.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit`](Self::submit) if there is room. Else the caller waits for
+    ///   room, and each look for it is O(SLOTS + WORKERS + WAITERS).
     ///
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// [`SubmitError::TooManyWaiters`] if the caller has to wait and finds no place among WAITERS.
+    /// [`SubmitError::WouldDeadlock`] if it has to wait and its context may not block.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -336,10 +378,17 @@ impl<
 
     /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
     ///
+    /// A job that the caller runs meanwhile is not broken off: if that takes longer than `timeout`,
+    /// so does the call.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking). The caller waits for
+    ///   `timeout` at most.
+    ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit), where [`SubmitError::Full`] says that the time was over;
-    /// and [`SubmitError::NoClock`].
+    /// As for [`submit_blocking`](Self::submit_blocking). [`SubmitError::Full`] if the time was
+    /// over; [`SubmitError::NoClock`] if the caller has to wait and the pool has no clock.
     pub fn submit_timeout<F, T>(
         &self,
         job: F,
@@ -353,6 +402,11 @@ impl<
     }
 
     /// A future that submits a closure when there is room. See [`SubmitAsync`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): nothing is submitted before the first poll.
+    /// * **Cancel safety**: as for [`SubmitAsync`]: dropped before it is ready, it drops the
+    ///   closure.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -375,8 +429,12 @@ impl<
 
     /// Queues an async task: a future that the pool's workers poll until it is ready.
     ///
-    /// From any context. The pool must live for ever, since the task's waker refers to it without
-    /// counting; a `static` does. O(1). A future that does not fit BYTES is a build error.
+    /// The pool must live for ever, since the task's waker refers to it without counting; a
+    /// `static` does. A future that does not fit BYTES is a build error.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit). So is each wake of the task, which needs no
+    ///   slot: O(1).
     ///
     /// # Errors
     ///
@@ -403,9 +461,14 @@ impl<
 
     /// A future whose result is set by hand, and the [`Promise`] to set it with.
     ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1).
+    ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit). A promise is in no queue, and takes over no slot there: it needs a free one.
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`] and
+    /// [`SubmitError::NoSuchPriority`], as for [`submit`](Self::submit). A promise is in no queue,
+    /// so it takes over no slot there: it needs a free one.
     pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
     where
         T: Send + 'static,
@@ -413,12 +476,17 @@ impl<
         self.handle().promise()
     }
 
-    /// Calls `function` with each item, each call a job, and iterates over the results in the items'
-    /// order.
+    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// items' order.
     ///
-    /// Jobs are submitted ahead of the result that is asked for, at most
-    /// [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW), and fewer if the pool is full; the first ones by
-    /// this call. See [`Map`]. For several iterators, `zip` them.
+    /// The call submits the first jobs. Each [`next`](Iterator::next) submits further ones ahead of
+    /// its result: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) at most, and fewer if the pool is
+    /// full. See [`Map`]. For several iterators, `zip` them.
+    ///
+    /// * **Context**: any for the call; any that may block for `next`.
+    /// * **Cost**: a [`submit`](Self::submit) for each job of the window. Each `next` waits as
+    ///   [`JobFuture::result`] does, or for room as [`submit_blocking`](Self::submit_blocking)
+    ///   does.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -442,9 +510,13 @@ impl<
 
     /// [`map`](Self::map) with a buffer size and a timeout.
     ///
+    /// * **Context**: as for [`map`](Self::map).
+    /// * **Cost**: as for [`map`](Self::map), with `buffer_size` jobs in the window.
+    ///
     /// # Errors
     ///
-    /// See [`MapError`].
+    /// [`MapError::ZeroBuffer`] and [`MapError::BufferTooLarge`] for a `buffer_size` that is not 1
+    /// to WINDOW; [`MapError::NoClock`] for a timeout in a pool without a clock.
     ///
     /// ```
     /// # use corepool::{MapError, MapOptions, StaticPool};
@@ -469,11 +541,15 @@ impl<
     }
 
     /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
-    /// have ended.
+    /// have ended, also if `f` panics.
     ///
-    /// Called from a job of this pool, it runs those of the scope's jobs that nobody has begun, and nothing
-    /// else, as [`JobFuture::result`] does. In a context that may not block, such as an interrupt handler,
-    /// the scope takes no jobs: [`SubmitError::WouldDeadlock`].
+    /// A job of this pool that calls it runs those of the scope's jobs that nobody has begun, and
+    /// nothing else, as [`JobFuture::result`] does.
+    ///
+    /// * **Context**: any that may block. In one that may not, says a port, the scope takes no
+    ///   jobs: [`SubmitError::WouldDeadlock`].
+    /// * **Cost**: O(WORKERS). The call waits for the scope's jobs. A job of this pool that waits
+    ///   looks for those nobody has begun, at O(SLOTS) a look.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -499,22 +575,51 @@ impl<
     /// pool is shut down and no job is left for it. This is the whole life of a worker core.
     ///
     /// Any number of workers up to WORKERS may be in here, come and go.
-    /// Not from within a task of this pool: the worker would stay for that task's end.
+    ///
+    /// * **Context**: any in which `worker` may sleep, and no job or task of this pool. Without a
+    ///   port nobody refuses a task that calls it: the worker then stays for that task's end, for
+    ///   ever.
+    /// * **Cost**: O(WORKERS) to join, then O(1) for each job. The worker waits for jobs until the
+    ///   pool's end; from then on each look for its end is O(SLOTS).
     ///
     /// # Errors
     ///
-    /// See [`RunError`].
+    /// [`RunError::TooManyWorkers`] if no place is left; [`RunError::AlreadyWorker`] if a job of
+    /// the pool calls, and a port tells; [`RunError::Broken`] if the pool is broken, before or
+    /// meanwhile; [`RunError::DeclaredLost`] if the worker was declared lost.
+    ///
+    /// ```
+    /// # use corepool::{SpinWorker, StaticPool};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let queued = POOL.submit(|| 1).unwrap();
+    /// POOL.shutdown(false, false).unwrap();
+    /// POOL.run(&SpinWorker).unwrap(); // runs what is queued, and returns
+    /// assert_eq!(queued.result().unwrap(), 1);
+    /// ```
     pub fn run<W: Worker>(&self, worker: &W) -> Result<(), RunError> {
         self.handle().run(worker)
     }
 
-    /// Takes at most `max` work items out of the queue and runs them, in the context that calls, and
-    /// never waits for more; returns how many it took: fewer than `max` if the queue is empty, or the
-    /// worker that calls is declared lost meanwhile. One whose job was cancelled is not run, and
-    /// counts. For main loops that have other things to do as well.
+    /// Takes at most `max` work items out of the queue and runs them, in the context that calls;
+    /// returns how many it took. For main loops that have other things to do as well.
     ///
-    /// The caller takes one of the WORKERS places meanwhile. If there is none left it runs jobs all the same,
-    /// and these count as no worker's: they do not help while they block.
+    /// It takes fewer than `max` if the queue is empty, or if the worker that calls is declared
+    /// lost meanwhile. An item whose job was cancelled is not run, and counts.
+    ///
+    /// The caller takes one of the WORKERS places meanwhile. If none is left it runs jobs all the
+    /// same, and counts as no worker: the pool does not know when it blocks.
+    ///
+    /// * **Context**: any. Where the context may not block, says a port, a job that would block
+    ///   gets an error.
+    /// * **Cost**: O(1) for each item, and its job; with a port O(WORKERS + WAITERS) for the place.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let jobs = [POOL.submit(|| 1).unwrap(), POOL.submit(|| 2).unwrap()];
+    /// assert_eq!(POOL.run_pending(9), 2);
+    /// assert!(jobs.iter().all(|job| job.done()));
+    /// ```
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn run_pending(&self, max: usize) -> usize {
         self.handle().run_pending(max)
@@ -523,18 +628,26 @@ impl<
     /// Ends the pool: no new work is taken. Idempotent: called again, it may wait, or cancel, what
     /// the first call did not.
     ///
-    /// With `cancel_futures`, jobs that are queued are cancelled, and so are tasks between two
-    /// polls; those who wait for them are told at once. Without, they still run. Jobs that run are
-    /// left to end; their cancel tokens say nothing.
+    /// With `cancel_futures`, jobs that are queued are cancelled here, and so are tasks between two
+    /// polls; callers that wait for them are told at once. Without, they still run. Jobs that run
+    /// are left to end; their cancel tokens say nothing.
     ///
-    /// With `wait`, returns when all jobs have ended and all workers have left; without, at once,
-    /// and from any context. Costs O(SLOTS).
+    /// With `wait`, returns when all jobs have ended and all workers have left.
+    ///
+    /// * **Context**: any without `wait`. With `wait`, any that may block, and no job or callback
+    ///   of the pool.
+    /// * **Cost**: O(WORKERS + WAITERS); with `cancel_futures` also O(SLOTS), the destructors of
+    ///   the jobs and their callbacks. With `wait`, the caller waits for all jobs and workers; if
+    ///   the pool has no worker and the port lends its callers, it runs the queue meanwhile.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::WouldDeadlock`] if a job of the pool calls it with `wait`; the pool is shut
-    /// down all the same. Without a [`Port`](crate::Port) nobody can tell that it is a job that
-    /// calls, nor where [`run_pending`](Self::run_pending) has found no place: then it waits for itself, for
+    /// [`ShutdownError::WouldDeadlock`] if a job or callback of the pool calls it with `wait`, or a
+    /// context that may not block; [`ShutdownError::TooManyWaiters`] if the caller finds no place
+    /// to wait. The pool is shut down all the same.
+    ///
+    /// Without a [`Port`](crate::Port) the pool cannot tell that a job calls; nor can it where
+    /// [`run_pending`](Self::run_pending) has found no place. Then the job waits for itself, for
     /// ever.
     ///
     /// ```
@@ -551,10 +664,18 @@ impl<
 
     /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
     ///
+    /// A job that the caller runs meanwhile is not broken off: if that takes longer than `timeout`,
+    /// so does the call.
+    ///
+    /// * **Context**: any that may block, and no job or callback of the pool.
+    /// * **Cost**: as for [`shutdown`](Self::shutdown). The caller waits for `timeout` at most.
+    ///
     /// # Errors
     ///
-    /// [`ShutdownError::StillRunning`] says what still runs; [`ShutdownError::NoClock`], and then
-    /// nothing was done; [`ShutdownError::WouldDeadlock`].
+    /// [`ShutdownError::StillRunning`] says what still runs when the time is over.
+    /// [`ShutdownError::NoClock`] if the pool has no clock; then nothing was done.
+    /// [`ShutdownError::WouldDeadlock`] and [`ShutdownError::TooManyWaiters`] as for
+    /// [`shutdown`](Self::shutdown).
     pub fn shutdown_timeout(
         &self,
         timeout: Duration,
@@ -564,8 +685,12 @@ impl<
     }
 
     /// Breaks the pool: every job that does not run yet, and every later submit, fails with
-    /// [`BrokenReason::Application`] and this text. Jobs that run are left to end. From any context.
-    /// Costs O(SLOTS).
+    /// [`BrokenReason::Application`] and this text. Jobs that run are left to end. A pool that is
+    /// broken already keeps its reason.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS + WORKERS + WAITERS), the destructors of the queued jobs and their
+    ///   callbacks.
     ///
     /// ```
     /// # use corepool::{JobError, StaticPool};
@@ -578,24 +703,30 @@ impl<
         self.handle().break_pool(reason);
     }
 
-    /// Declares a worker lost: its core has crashed, or a watchdog found it hung. The jobs that it
-    /// was at work on, callbacks included, end with
+    /// Declares a worker lost: its core has crashed, or a watchdog found it hung.
+    ///
+    /// The jobs that the worker was at work on, callbacks included, end with
     /// [`JobError::WorkerLost`](crate::JobError::WorkerLost). Their slots are not used again, and
-    /// the callbacks that it had not come to are not called, unless the worker comes back. Queued
-    /// jobs are left to the other workers, or fail, as `on_loss` says. From any context. Costs
-    /// O(SLOTS).
+    /// the callbacks that the worker had not come to are not called, unless it comes back. Queued
+    /// jobs are left to the other workers, or fail, as `on_loss` says.
     ///
-    /// If the worker has left, nothing happens, although another may have its number by now. For how long the
-    /// two are told apart, see [`WorkerId`].
+    /// If the worker has left, nothing happens, although another may have its number by now. For
+    /// how long the two are told apart, see [`WorkerId`].
     ///
-    /// A worker that stopped in the few instructions between taking a job off the queue and marking
-    /// it as its own leaves that job queued for ever; [`cancel`](crate::JobFuture::cancel) ends it.
-    /// One that stopped while it was waking a caller, or in a callback that was added to a job that had
-    /// ended already, takes that wake-up with it: the result is there for who looks, as a caller
-    /// with a timeout does.
+    /// A worker may have stopped between taking a job off the queue and marking it as its own,
+    /// which is a few instructions. That job stays queued for ever;
+    /// [`cancel`](crate::JobFuture::cancel) ends it.
+    ///
+    /// A worker may have stopped while it was waking a caller, or in a callback that was added to a
+    /// job that had ended already. It takes that wake-up with it. The result is there for a caller
+    /// that looks, such as one with a timeout.
     ///
     /// A worker that comes back ends its job into the void and leaves its run loop with
     /// [`RunError::DeclaredLost`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS + WORKERS + WAITERS), and the callbacks of the lost jobs. With
+    ///   [`OnLoss::Break`] also as for [`break_pool`](Self::break_pool).
     ///
     /// # Safety
     ///
@@ -606,9 +737,14 @@ impl<
         unsafe { self.handle().worker_lost(worker, on_loss) };
     }
 
-    /// Installs the services of the machine: clock, sleep, identity. Once, before workers join;
-    /// false if there is a port already, which then stays, or a worker has joined: the pool would not know
-    /// that worker's context.
+    /// Installs the services of the machine: clock, sleep, identity. To be called once, before
+    /// workers join.
+    ///
+    /// False if there is a port already, which then stays. False, too, while a worker is there: the
+    /// pool would not know that worker's context.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn install(&self, port: &'static dyn Port) -> bool {
         self.handle().install(port)
     }
@@ -618,28 +754,44 @@ impl<
         SLOTS
     }
 
-    /// How many slots are free now, without those that a submit could take over from ended jobs. For tests and
-    /// statistics: costs O(SLOTS), and is out of date at once if others use the pool.
+    /// How many slots are free now, without those that a submit could take over from ended jobs.
+    /// For tests and statistics: out of date at once if others use the pool.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS), and once more for each time that another party takes or frees a slot
+    ///   meanwhile.
     pub fn free_slots(&self) -> usize {
         self.handle().free_slots()
     }
 
-    /// How many workers are in their run loop.
+    /// How many workers are in their run loop, with callers that lend themselves.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn workers(&self) -> usize {
         self.handle().workers()
     }
 
     /// How many of them sleep, or are about to.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(WORKERS).
     pub fn idle_workers(&self) -> usize {
         self.handle().idle_workers()
     }
 
     /// Why the pool is broken, if it is.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn broken_reason(&self) -> Option<BrokenReason> {
         self.handle().broken_reason()
     }
 
     /// Whether the pool has been shut down.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn is_shut_down(&self) -> bool {
         self.handle().is_shut_down()
     }
