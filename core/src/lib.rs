@@ -100,8 +100,8 @@
 //! Four things come on top of each line:
 //!
 //! * foreign code that the call runs: the job, a destructor, a callback, a waker, a spill, the port;
-//! * a wake-up of an idle worker: one look at a word for each 16 WORKERS, or 32 on a 64-bit target,
-//!   and a wake of each idle worker if all of them have been woken already;
+//! * a wake-up: one look at a word for each 16 WORKERS, or 32 on a 64-bit target. If all idle
+//!   workers have been woken already, each is woken again;
 //! * a freed slot, or a job ended in the queue, while a caller waits for room: a look at WAITERS
 //!   places;
 //! * a pool that comes to its end during the call: the call helps, at O(SLOTS + WORKERS + WAITERS).
