@@ -584,9 +584,9 @@ impl<
     ///
     /// # Errors
     ///
-    /// [`RunError::TooManyWorkers`] if no place is left; [`RunError::AlreadyWorker`] if a job of
-    /// the pool calls, and a port tells; [`RunError::Broken`] if the pool is broken, before or
-    /// meanwhile; [`RunError::DeclaredLost`] if the worker was declared lost.
+    /// [`RunError::TooManyWorkers`] if no place is left. [`RunError::AlreadyWorker`] if a job of
+    /// the pool calls, and a port tells. [`RunError::Broken`] if the pool is broken, before or
+    /// meanwhile. [`RunError::DeclaredLost`] if the worker was declared lost.
     ///
     /// ```
     /// # use corepool::{SpinWorker, StaticPool};
@@ -637,13 +637,13 @@ impl<
     /// * **Context**: any without `wait`. With `wait`, any that may block, and no job or callback
     ///   of the pool.
     /// * **Cost**: O(WORKERS + WAITERS); with `cancel_futures` also O(SLOTS), the destructors of
-    ///   the jobs and their callbacks. With `wait`, the caller waits for all jobs and workers; if
-    ///   the pool has no worker and the port lends its callers, it runs the queue meanwhile.
+    ///   the jobs and their callbacks. With `wait`, the caller waits for all jobs and workers. In a
+    ///   pool without a worker it runs the queue meanwhile, if the port lends its callers.
     ///
     /// # Errors
     ///
     /// [`ShutdownError::WouldDeadlock`] if a job or callback of the pool calls it with `wait`, or a
-    /// context that may not block; [`ShutdownError::TooManyWaiters`] if the caller finds no place
+    /// context that may not block. [`ShutdownError::TooManyWaiters`] if the caller finds no place
     /// to wait. The pool is shut down all the same.
     ///
     /// Without a [`Port`](crate::Port) the pool cannot tell that a job calls; nor can it where
