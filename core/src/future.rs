@@ -51,8 +51,12 @@ pub enum JobState {
 /// queue. A submit at the same priority that finds no slot free takes over both. Otherwise a worker, or a submit
 /// that finds the pool full, frees the slot when the place comes to the head of the queue.
 ///
-/// As a [`core::future::Future`] it is cancel safe: dropping the `&mut JobFuture` that is awaited
-/// loses nothing, and the job goes on.
+/// As a [`core::future::Future`]:
+///
+/// * **Context**: any may poll it.
+/// * **Cost**: O(1) a poll.
+/// * **Cancel safety**: safe. The job goes on, whether the `&mut JobFuture` that is awaited is dropped
+///   or the future itself. With the `&mut`, the result is not lost either.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -265,33 +269,45 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot.slot()
     }
 
-    /// The job's number: what the hooks of [`Worker`](crate::Worker) are told. It is the job's own
+    /// The job's number, as the hooks of [`Worker`](crate::Worker) are told it. It is the job's own
     /// for as long as this future exists, so it tells the futures of a set apart.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn id(&self) -> JobId {
         JobId(self.slot().index())
     }
 
     /// Waits for the job to end and returns its result.
     ///
-    /// Called from a job of the same pool, it runs the job itself if nobody has begun it, on top of the
-    /// caller's stack, and nothing else: a lock, a borrow or a barrier may be held across it. Else it
-    /// sleeps. Only if every worker is blocked so, and no further one can be started, does the last one
-    /// run the oldest queued job on its stack, so that the pool does not stand still: what that job needs
-    /// must not be held then. A pool whose jobs wait has more workers than jobs that wait at a time, or jobs
-    /// that wait for those only that they submitted themselves.
+    /// **A job of the same pool** that calls it runs the awaited job itself if nobody has begun it,
+    /// on top of its own stack. It runs nothing else: a lock, a borrow or a barrier may be held
+    /// across the call. If somebody has begun the awaited job, the caller sleeps.
     ///
-    /// Called by somebody else, it sleeps. If the pool has no worker and the port lends its callers, as on a
-    /// chip whose main loop is all there is, the caller runs the queue in order until its own job has ended.
+    /// There is one exception. If every worker is blocked so, and no further one can be started,
+    /// the pool would stand still. So the last one runs the oldest queued job on its stack. The
+    /// caller must not hold then what that job needs. So give a pool more workers than jobs that
+    /// wait at a time, or let jobs wait only for those that they have submitted themselves.
     ///
-    /// Jobs of two pools that wait for each other are not found out: neither pool knows that the other's worker
-    /// is blocked. Not for interrupt handlers, since it waits: use [`try_result`](Self::try_result) or a
-    /// callback there. A [`Port`](crate::Port) can refuse to block them, and then it is an error.
+    /// **Any other caller** sleeps. If the pool has no worker and the port lends its callers, the
+    /// caller runs the queue in order until its own job has ended. So it is on a chip whose main
+    /// loop is all there is.
+    ///
+    /// Jobs of two pools that wait for each other are not found out: neither pool knows that the
+    /// other's worker is blocked.
+    ///
+    /// * **Context**: any that may block. In an interrupt handler use
+    ///   [`try_result`](Self::try_result) or a callback.
+    /// * **Cost**: O(1) if the job has ended. Else the caller waits for the job. A job of the pool
+    ///   may run the awaited job meanwhile, on its own stack. The wait begins with O(WORKERS). It
+    ///   looks at SLOTS only if the job depends on another blocked worker, or on a task.
     ///
     /// # Errors
     ///
     /// How the job ended, if not with a result. [`JobError::WouldDeadlock`] if the wait could never
-    /// end, or the caller's context may not block; [`JobError::TooManyWaiters`] if the caller would have to
-    /// wait for its turn to run the queue, and there is no place to. The job is detached then.
+    /// end, or the caller's context may not block. [`JobError::TooManyWaiters`] if the caller would
+    /// have to wait for its turn to run the queue, and there is no place to. The job is detached
+    /// then.
     ///
     /// ```
     /// # use corepool::{JobError, StaticPool};
@@ -311,25 +327,33 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Waits for the job to end, but no longer than `timeout`, and returns its result.
     ///
-    /// A time-out changes nothing: the job goes on, and a later call can get its result. With a `timeout` of
-    /// zero it looks, and returns. A job that the caller runs meanwhile, as for [`result`](Self::result), is not
-    /// broken off: if that takes longer than `timeout`, so does the call.
+    /// A time-out changes nothing: the job goes on, and a later call can get its result. With a
+    /// `timeout` of zero the call looks, and returns. A job that the caller runs meanwhile, as for
+    /// [`result`](Self::result), is not broken off: if that takes longer than `timeout`, so does
+    /// the call.
+    ///
+    /// * **Context**: any that may block; with a `timeout` of zero, any.
+    /// * **Cost**: as for [`result`](Self::result). The caller waits for `timeout` at most.
     ///
     /// # Errors
     ///
-    /// [`JobError::TimedOut`]; [`JobError::NoClock`] if the pool has no [`Port`](crate::Port) with a
-    /// clock; [`JobError::AlreadyTaken`] on a second call; otherwise as for
-    /// [`result`](Self::result).
+    /// As for [`result`](Self::result), and [`JobError::TimedOut`]. [`JobError::NoClock`] if the
+    /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
+    /// [`JobError::AlreadyTaken`] after the call that gave the result.
     pub fn result_timeout(&mut self, timeout: Duration) -> Result<T, JobError> {
         self.wait_ready(Some(timeout))?;
         self.take()
     }
 
-    /// The result, if the job has ended. Never waits: for interrupt handlers and main loops. O(1).
+    /// The result, if the job has ended.
+    ///
+    /// * **Context**: any: made for interrupt handlers and main loops.
+    /// * **Cost**: O(1).
     ///
     /// # Errors
     ///
-    /// As for [`result_timeout`](Self::result_timeout).
+    /// How the job ended, if not with a result; [`JobError::AlreadyTaken`] after the call that gave
+    /// the result.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -349,9 +373,21 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
-    /// there to be taken.
+    /// there to be taken. A wait that fails, as for [`result`](Self::result), is told in the same
+    /// way.
     ///
     /// A panic's payload is in the first error that is asked for; later ones have none.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`result`](Self::result).
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let mut job = POOL.submit(|| 1).unwrap();
+    /// assert!(job.error().is_none());
+    /// assert_eq!(job.result().unwrap(), 1);
+    /// ```
     pub fn error(&mut self) -> Option<JobError> {
         match self.wait_ready(None) {
             Ok(()) => self.take_error(),
@@ -361,9 +397,14 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// [`error`](Self::error), but waits no longer than `timeout`.
     ///
+    /// * **Context**: any that may block; with a `timeout` of zero, any.
+    /// * **Cost**: as for [`result_timeout`](Self::result_timeout).
+    ///
     /// # Errors
     ///
-    /// [`JobError::TimedOut`] and [`JobError::NoClock`].
+    /// [`JobError::TimedOut`]; [`JobError::NoClock`], [`JobError::WouldDeadlock`] and
+    /// [`JobError::TooManyWaiters`] as for [`result_timeout`](Self::result_timeout). The job has
+    /// not ended then.
     pub fn error_timeout(&mut self, timeout: Duration) -> Result<Option<JobError>, JobError> {
         self.wait_ready(Some(timeout))?;
         Ok(self.take_error())
@@ -372,15 +413,25 @@ impl<'p, T> JobFuture<'p, T> {
     /// Asks the job not to run. True if it is cancelled with this call or was before.
     ///
     /// A job that is queued is dropped here, in the caller's context, and so is a task between two
-    /// polls; whoever waits for the job is told at once. A job that is running cannot be stopped:
-    /// the call returns false, its [`CancelToken`](crate::CancelToken) says so from now on, and a
-    /// task ends as cancelled at its next suspension. A job that has ended stays as it is: false.
+    /// polls. Callers that wait for the job are told at once. A job that is running cannot be
+    /// stopped: the call returns false, and its [`CancelToken`](crate::CancelToken) says so from
+    /// now on. A task that is being polled ends as cancelled at its next suspension. A job that has
+    /// ended stays as it is: false.
     ///
-    /// Somebody else may be in the midst of dropping the job, to end it: another `cancel` of a shared
-    /// future, a shutdown, or a break. It is not cancelled yet then, so this call returns false, and
-    /// [`state`](Self::state) says `Running` until the job has ended.
+    /// Another party may be in the midst of dropping the job, to end it: another `cancel` of a
+    /// shared future, a shutdown, or a break. The job is not cancelled yet then, so this call
+    /// returns false, and [`state`](Self::state) says `Running` until the job has ended.
     ///
-    /// From any context. O(1), plus what the job's destructor and the callbacks do.
+    /// * **Context**: any.
+    /// * **Cost**: O(1), the job's destructor and its callbacks.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| unreachable!()).unwrap();
+    /// assert!(job.cancel() && job.cancelled());
+    /// POOL.run_pending(1);
+    /// ```
     pub fn cancel(&self) -> bool {
         let state = &self.slot().state;
         loop {
@@ -398,29 +449,45 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Whether the job was cancelled.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
     pub fn cancelled(&self) -> bool {
         self.state() == JobState::Cancelled
     }
 
     /// Whether the state is [`JobState::Running`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
     pub fn running(&self) -> bool {
         self.state() == JobState::Running
     }
 
-    /// Whether the job has ended, with a result, an error, or by cancellation, and its callbacks have run:
-    /// [`try_result`](Self::try_result) has it, and so does an await, at once.
+    /// Whether the job has ended, with a result, an error, or by cancellation, and its callbacks
+    /// have run. Then [`try_result`](Self::try_result) has the outcome, and so has an await, at
+    /// once.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
     pub fn done(&self) -> bool {
         self.is_ready()
     }
 
     /// Whether cancellation was asked for while the job ran.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
     pub fn cancel_requested(&self) -> bool {
         self.slot().state.load().has(CANCEL)
     }
 
-    /// Where the job stands: one atomic read, so what it says held at one moment. From any context.
+    /// Where the job stands.
     ///
     /// It agrees with [`done`](Self::done): of a job whose callbacks run, it says `Running`.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load, so the answer held at one moment.
     pub fn state(&self) -> JobState {
         let state = self.slot().state.load();
         if state.is_ready() {
@@ -439,11 +506,13 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// Callbacks run in the order in which they were added, in the context that ends the job: the
     /// worker, the canceller, maybe an interrupt. They must not block. The future is done, and the
-    /// result can be taken, when they have returned. Added to a job that has ended, the
-    /// callback runs at once, here.
+    /// result can be taken, when they have returned. If the job has ended already, the callback
+    /// runs at once, in the caller's context.
     ///
-    /// Each callback that waits takes a slot of the pool, and its closure must fit one. From any
-    /// context; O(1).
+    /// Each callback that waits takes a slot of the pool, and its closure must fit one.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1); the callback itself if the job has ended, or ends meanwhile.
     ///
     /// # Errors
     ///
@@ -537,6 +606,10 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// A future that gives this one's result, and cancels the job when it is dropped before.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    /// * **Cancel safety**: as for [`CancelOnDrop`]: a drop cancels the job.
     pub fn cancel_on_drop(self) -> CancelOnDrop<'p, T> {
         CancelOnDrop(self)
     }
@@ -719,8 +792,13 @@ impl<T> defmt::Format for JobFuture<'_, T> {
 
 /// A job's future that cancels the job when it is dropped before the job has ended.
 ///
-/// This is what an event loop awaits: giving up the await gives up the work. Work that is queued is
-/// cancelled; work that is running completes, and its result is dropped.
+/// This is what an event loop awaits: giving up the await gives up the work. As a
+/// [`core::future::Future`]:
+///
+/// * **Context**: any may poll it, and drop it.
+/// * **Cost**: O(1) a poll. A drop costs as much as [`JobFuture::cancel`].
+/// * **Cancel safety**: a drop cancels the job, on purpose. A job that is queued never runs; one that
+///   runs completes, and its result is dropped.
 ///
 /// ```
 /// use corepool::StaticPool;
