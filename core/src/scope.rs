@@ -44,11 +44,13 @@ pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = NoSpill> {
 impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
     /// Submits a job that may borrow what lives longer than the scope.
     ///
+    /// * **Context**: any, if the scope was opened in one that may block.
+    /// * **Cost**: as for [`StaticPool::submit`](crate::StaticPool::submit).
+    ///
     /// # Errors
     ///
-    /// As for [`StaticPool::submit`](crate::StaticPool::submit), and
-    /// [`SubmitError::WouldDeadlock`] if the scope was opened in a context that may not block, such
-    /// as an interrupt handler: it could not wait for the job.
+    /// As for [`StaticPool::submit`](crate::StaticPool::submit), and [`SubmitError::WouldDeadlock`]
+    /// if the scope was opened in a context that may not block: it could not wait for the job.
     pub fn submit<F, T>(&'scope self, job: F) -> Result<JobFuture<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -58,8 +60,22 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         unsafe { self.put_scoped(Closure(job)) }.map_err(|error| error.map(|job| job.0))
     }
 
-    /// Calls `function` with each item, each call a job; results come in the items' order. See
-    /// [`StaticPool::map`](crate::StaticPool::map).
+    /// Calls `function` with each item, each call a job; results come in the items' order.
+    ///
+    /// * **Context**: any for the call, if the scope was opened in one that may block; any that may
+    ///   block for `next`.
+    /// * **Cost**: as for [`StaticPool::map`](crate::StaticPool::map).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    /// let words = ["to", "be", "or", "not"].map(String::from);
+    /// let lengths = POOL.scope(|scope| {
+    ///     let lengths = scope.map(&words, |word| word.len()); // borrowed, not moved
+    ///     lengths.map(Result::unwrap).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(lengths, [2, 2, 2, 3]);
+    /// ```
     pub fn map<I, F, T>(
         &'scope self,
         items: I,
@@ -75,12 +91,14 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
     }
 
-    /// [`map`](Self::map) with options. See
-    /// [`StaticPool::map_with`](crate::StaticPool::map_with).
+    /// [`map`](Self::map) with options.
+    ///
+    /// * **Context**: as for [`map`](Self::map).
+    /// * **Cost**: as for [`StaticPool::map_with`](crate::StaticPool::map_with).
     ///
     /// # Errors
     ///
-    /// See [`MapError`].
+    /// As for [`StaticPool::map_with`](crate::StaticPool::map_with).
     pub fn map_with<I, F, T, const WINDOW: usize>(
         &'scope self,
         options: MapOptions<WINDOW>,

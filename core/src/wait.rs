@@ -238,12 +238,21 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
 /// Puts the futures that are done in front and returns both parts. A time-out is no error: the
 /// parts then are as they are. An empty slice returns at once.
 ///
-/// Called from a job of the same pool, it runs those of the futures' jobs that nobody has begun, and
-/// nothing else, as [`JobFuture::result`] does. Not for interrupt handlers. Costs O(futures) in all: one registration and at most one notification for each.
+/// A job of the same pool that calls it runs those of the futures' jobs that nobody has begun, and
+/// nothing else, as [`JobFuture::result`] does.
+///
+/// * **Context**: any that may block; with a `timeout` of zero, any.
+/// * **Cost**: O(futures + WAITERS) in all: one registration and at most one notification for each
+///   future. The caller waits, in one of the WAITERS places. A job of the pool looks for those that
+///   nobody has begun, at O(futures) a look. Before it sleeps it looks for a circle of waits, which
+///   grows with SLOTS.
 ///
 /// # Errors
 ///
-/// See [`WaitError`]; the futures are as before.
+/// [`WaitError::MixedPools`] if the futures are of several pools. [`WaitError::NoClock`] for a
+/// `timeout` in a pool without a clock. [`WaitError::TooManyWaiters`] if no place is left.
+/// [`WaitError::WouldDeadlock`] if the wait could never end, or the caller's context may not block.
+/// The futures are as before.
 ///
 /// ```
 /// use corepool::{ReturnWhen, StaticPool, wait};
@@ -462,8 +471,11 @@ pub struct AsCompleted<'p, T, const N: usize> {
 /// Iterates over futures in the order in which they complete.
 ///
 /// `timeout` counts from this call. The set may hold any number of futures up to its capacity, of
-/// one pool; each is in it once, since a `JobFuture` is the only handle of its job. Costs one
-/// registration and one notification per future.
+/// one pool. Each is in it once, since a `JobFuture` is the only handle of its job.
+///
+/// * **Context**: any for the call; any that may block for `next`.
+/// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.
+///   `next` waits for the next completion, as [`wait()`] does.
 ///
 /// ```
 /// use corepool::{FutureSet, StaticPool, as_completed};
@@ -508,11 +520,31 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     /// The next future that is done, for async callers: awaits instead of blocking. The timeout has
     /// no part in it; use a timer of the executor's.
     ///
-    /// Cancel safe: a future that has completed meanwhile comes with the next call.
+    /// * **Context**: any may poll it.
+    /// * **Cost**: O(futures + WAITERS) for the first poll, and for one with another waker. Else
+    ///   O(completions since).
+    /// * **Cancel safety**: safe: a future that has completed meanwhile comes with the next call.
     ///
     /// # Errors
     ///
-    /// [`WaitError::TooManyWaiters`] and [`WaitError::MixedPools`].
+    /// [`WaitError::TooManyWaiters`] if no place among WAITERS is left; [`WaitError::MixedPools`]
+    /// if the futures are of several pools.
+    ///
+    /// ```
+    /// # use corepool::{FutureSet, StaticPool, as_completed};
+    /// # use core::{pin::pin, task::{Context, Poll, Waker}};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let jobs: FutureSet<'_, u32, 2> = (1..3).map(|n| POOL.submit(move || n).unwrap()).collect();
+    /// let mut set = as_completed(jobs, None);
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// # assert!(pin!(set.next_done()).poll(&mut cx).is_pending());
+    /// POOL.run_pending(1);
+    /// # let run = async {
+    /// let first = set.next_done().await.unwrap().unwrap();
+    /// assert_eq!(first.result().unwrap(), 1);
+    /// # };
+    /// # assert_eq!(pin!(run).poll(&mut cx), Poll::Ready(()));
+    /// ```
     pub fn next_done(
         &mut self,
     ) -> impl Future<Output = Option<Result<JobFuture<'p, T>, WaitError>>> {
@@ -524,6 +556,9 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     }
 
     /// The futures that were not handed out.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(futures).
     pub fn into_unfinished(mut self) -> FutureSet<'p, T, N> {
         for member in self.members.iter_mut().flatten() {
             member.delist();
