@@ -176,7 +176,10 @@ pub enum SubmitError<F> {
 }
 
 impl<F> SubmitError<F> {
-    /// What was submitted.
+    /// The job that was submitted.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     ///
     /// ```
     /// # use corepool::{StaticPool, SubmitError};
@@ -202,6 +205,9 @@ impl<F> SubmitError<F> {
 
     /// The same error about something else, such as `()`: for passing it on with `?` where what was
     /// submitted cannot go.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1), and `f`.
     ///
     /// ```
     /// # use corepool::{StaticPool, SubmitError};
@@ -303,6 +309,9 @@ pub enum CallbackError<F> {
 
 impl<F> CallbackError<F> {
     /// The callback.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn into_inner(self) -> F {
         match self {
             Self::Full(callback) | Self::TooLarge(callback) => callback,
@@ -550,8 +559,11 @@ unsafe impl Send for Panic {}
 unsafe impl Sync for Panic {}
 
 impl Panic {
-    /// A panic with a payload of at most two words, such as a `Box<dyn Any + Send>`. A larger one is
-    /// a build error.
+    /// A panic with a payload of at most two words, such as a `Box<dyn Any + Send>`. A larger one
+    /// is a build error.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn new<P: Send + 'static>(payload: P) -> Self {
         const {
             assert!(
@@ -594,8 +606,21 @@ impl Panic {
 
     /// The payload, if it is there and a `P`.
     ///
-    /// A payload is handed out once: what a callback sees, or a second
+    /// A payload is handed out once: the panic that a callback sees, or a second
     /// [`error`](crate::JobFuture::error), has none.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    ///
+    /// # Errors
+    ///
+    /// The panic itself comes back if its payload is of another type, or was handed out before.
+    ///
+    /// ```
+    /// use corepool::Panic;
+    /// let panic = Panic::new(5_u32).into_payload::<&str>().unwrap_err();
+    /// assert_eq!(panic.into_payload::<u32>().unwrap(), 5);
+    /// ```
     pub fn into_payload<P: 'static>(mut self) -> Result<P, Self> {
         match self.payload.take() {
             Some(payload) if (payload.vtable.type_id)() == TypeId::of::<P>() => {

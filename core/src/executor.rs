@@ -26,6 +26,9 @@ use crate::{
 pub trait Executor {
     /// Queues a closure and returns the future of its result.
     ///
+    /// * **Context**: any on a pool of this crate; any thread on a pool of the host.
+    /// * **Cost**: as for [`StaticPool::submit`](crate::StaticPool::submit), and never a wait.
+    ///
     /// # Errors
     ///
     /// See [`SubmitError`]; the closure is in the error.
@@ -34,8 +37,16 @@ pub trait Executor {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static;
 
-    /// Calls `function` with each item, each call a job, and iterates over the results in the items'
-    /// order. A job that failed gives an `Err` in its place.
+    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// items' order.
+    ///
+    /// * **Context**: as for [`submit`](Self::submit), for the call; any that may block for `next`.
+    /// * **Cost**: as for [`StaticPool::map`](crate::StaticPool::map).
+    ///
+    /// # Errors
+    ///
+    /// A job that failed gives its [`JobError`](crate::JobError) in its place, and the iteration
+    /// goes on.
     fn map<I, F, T>(
         &self,
         items: I,
@@ -50,9 +61,15 @@ pub trait Executor {
     /// Ends the executor: no new work is taken. See
     /// [`StaticPool::shutdown`](crate::StaticPool::shutdown).
     ///
+    /// * **Context**: with `wait`, any that may block, and no job of the executor. Without, as for
+    ///   [`submit`](Self::submit).
+    /// * **Cost**: as for [`StaticPool::shutdown`](crate::StaticPool::shutdown). With `wait`, the
+    ///   caller waits for all work.
+    ///
     /// # Errors
     ///
-    /// See [`ShutdownError`].
+    /// [`ShutdownError::WouldDeadlock`] if a job of the executor calls it with `wait`; see
+    /// [`ShutdownError`].
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
 }
 

@@ -179,6 +179,9 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
     /// Makes an empty pool in `memory`, whose former content does not matter. Numbers of `config`
     /// that are out of bounds are taken to the nearest bound.
     ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS × PRIORITIES + WORKERS + WAITERS): it writes all of them.
+    ///
     /// # Errors
     ///
     /// [`MemoryTooSmall`] says how many words it takes.
@@ -207,6 +210,9 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
     }
 
     /// The pool, to work with.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn handle(&self) -> PoolRef<'_, BYTES> {
         // SAFETY: `new` made a pool there, with its dimensions, valid for 'm; the pointer reaches
         // all of it.

@@ -369,12 +369,17 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     }
 
     /// How many workers can be in their run loop at a time: WORKERS.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn max_workers(self) -> usize {
         self.raw.dims().workers
     }
 
-    /// How many jobs are queued or running. Costs O(SLOTS), and is out of date at once if others
-    /// use the pool.
+    /// How many jobs are queued or running. Out of date at once if others use the pool.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS).
     pub fn unfinished(self) -> usize {
         self.raw.count_unended(QUEUED | BUSY)
     }

@@ -44,9 +44,15 @@ pub unsafe trait Spill {
     const CAN_SPILL: bool;
 
     /// Moves a value to its place.
+    ///
+    /// * **Context**: called from any that submits a job, runs one, or keeps a promise.
+    /// * **Cost**: on top of a job that does not fit a slot, and of a result that does not.
     fn store<V>(value: V) -> NonNull<V>;
 
     /// Frees the place of a value that was moved out or dropped.
+    ///
+    /// * **Context**: called from any that runs, ends or drops a job, or takes its result.
+    /// * **Cost**: as for [`store`](Self::store).
     ///
     /// # Safety
     ///

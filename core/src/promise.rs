@@ -11,8 +11,8 @@ use crate::{
     state::{DONE, Outcome},
 };
 
-/// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: whoever holds it sets the
-/// result. An interrupt handler that ends a transfer is the usual one.
+/// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: its holder sets the result.
+/// An interrupt handler that ends a transfer is the usual one.
 ///
 /// Dropped without a result, it ends the future with
 /// [`JobError::WorkerLost`](crate::JobError::WorkerLost), so that nobody waits for ever.
@@ -60,7 +60,8 @@ impl<'p, T> Promise<'p, T> {
 
     /// Sets the result: the future is done, callbacks run here, waiters are woken.
     ///
-    /// From any context. O(1), plus the callbacks.
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1), and the callbacks.
     ///
     /// # Errors
     ///
@@ -84,7 +85,11 @@ impl<'p, T> Promise<'p, T> {
         Ok(())
     }
 
-    /// Whether nobody needs the result any more: the future was cancelled.
+    /// Whether nobody needs the result any more: the future was cancelled, or has ended with its
+    /// pool.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
     pub fn is_cancelled(&self) -> bool {
         self.slot.state.load().has(DONE)
     }

@@ -280,6 +280,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     }
 
     /// The same pool, storing what does not fit a slot by `Other`.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1). Each job or result that does not fit costs a [`Spill::store`].
     pub fn spill_to<Other: Spill>(self) -> PoolRef<'p, BYTES, Other> {
         PoolRef {
             raw: self.raw,
@@ -294,11 +297,14 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         Self { priority, ..self }
     }
 
-    /// How many workers have something to do: one for each job that is queued, and one for each worker that is at
-    /// work on jobs, however many wait on its stack. For a [`Port`](crate::Port) that starts workers on demand.
+    /// How many workers have something to do. Each job that is queued counts as one. So does each
+    /// worker that is at work on jobs, however many wait on its stack. For a [`Port`](crate::Port)
+    /// that starts workers on demand; out of date at once if others use the pool.
     ///
-    /// Promises want no worker, and neither do callers that run jobs while they block. From any context. Costs
-    /// O(SLOTS), and is out of date at once if others use the pool.
+    /// Promises want no worker, and neither do callers that run jobs while they block.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS).
     pub fn workers_wanted(self) -> usize {
         self.raw.workers_wanted()
     }
@@ -508,9 +514,14 @@ impl<'p> RoomWait<'p> {
 /// A submit that waits for room without blocking: the future that
 /// [`submit_async`](crate::StaticPool::submit_async) returns.
 ///
-/// Nothing is submitted before it is polled. Dropping it before it is ready drops the closure.
-/// Polled again after it was ready, it stays pending. The pool can hold the wakers of WAITERS such
-/// waits at a time; one more ends with [`SubmitError::TooManyWaiters`].
+/// Nothing is submitted before it is polled. Polled again after it was ready, it stays pending. The
+/// pool can hold the wakers of WAITERS such waits at a time; one more ends with
+/// [`SubmitError::TooManyWaiters`].
+///
+/// * **Context**: any may poll it.
+/// * **Cost**: a poll costs a [`submit`](crate::StaticPool::submit). In a full pool it is
+///   O(SLOTS + WAITERS).
+/// * **Cancel safety**: dropped before it is ready, it has submitted nothing, and drops the closure.
 #[must_use = "nothing is submitted until it is awaited"]
 pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
     pool: PoolRef<'p, BYTES, S>,

@@ -40,8 +40,10 @@ impl<'a> CancelToken<'a> {
     }
 
     /// Whether [`cancel`](crate::JobFuture::cancel) was called while the job ran. A shutdown says
-    /// nothing here: it leaves running jobs alone. One load: cheap enough for an inner loop. From
-    /// any context.
+    /// nothing here: it leaves running jobs alone.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load, cheap enough for an inner loop.
     pub fn is_cancelled(&self) -> bool {
         self.slot.state.load().has(state::CANCEL)
     }
