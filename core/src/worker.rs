@@ -91,25 +91,41 @@ impl fmt::Display for JobId {
 /// ```
 pub trait Worker: Parker {
     /// The queue was found empty `round` times in a row, counted from 0. Returns whether to look
-    /// again at once (after a pause of this method's choice) instead of going to sleep.
+    /// again at once, after a pause of this method's choice, instead of going to sleep. The default
+    /// goes to sleep.
+    ///
+    /// * **Context**: called in the worker's own, by its run loop and by a job on it that waits.
+    /// * **Cost**: the worker's time.
     fn spin(&self, round: u32) -> bool {
         let _ = round;
         false
     }
 
-    /// Called once in [`run`](crate::StaticPool::run), before the first job. An error breaks the
-    /// pool: all that is queued, and all later submits, fail with it.
+    /// Called once in [`run`](crate::StaticPool::run), before the first job.
+    ///
+    /// * **Context**: called in the worker's own.
+    /// * **Cost**: jobs wait for it, if there is no other worker.
+    ///
+    /// # Errors
+    ///
+    /// An error breaks the pool: all that is queued, and all later submits, fail with it.
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         let _ = worker;
         Ok(())
     }
 
     /// Called before each job, and before each poll of a task.
+    ///
+    /// * **Context**: called in the worker's own.
+    /// * **Cost**: on top of each job.
     fn on_job_start(&self, job: JobId) {
         let _ = job;
     }
 
     /// Called after each job, and after each poll of a task. `job` may be free again by then.
+    ///
+    /// * **Context**: called in the worker's own.
+    /// * **Cost**: on top of each job, whose future is done by then.
     fn on_job_end(&self, job: JobId) {
         let _ = job;
     }
