@@ -57,12 +57,20 @@ pub trait Link {
     /// Takes as many of `bytes`, from the first on, as it can without waiting, and says how many; 0
     /// if none.
     ///
+    /// * **Context**: called by [`serve`](super::serve) and
+    ///   [`RemoteWorker::run`](super::RemoteWorker::run), in their caller's.
+    /// * **Cost**: O(bytes), and no wait: all jobs of the link would wait, too.
+    ///
     /// # Errors
     ///
     /// The link has ended, for this reason.
     fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason>;
 
     /// Puts what has arrived into `buffer`, as much as fits, and says how much; 0 if nothing has.
+    ///
+    /// * **Context**: called by [`serve`](super::serve) and
+    ///   [`RemoteWorker::run`](super::RemoteWorker::run), in their caller's.
+    /// * **Cost**: O(bytes), and no wait.
     ///
     /// # Errors
     ///
@@ -72,10 +80,17 @@ pub trait Link {
     /// Has `waker` woken from now on whenever something arrives, the link ends, or a
     /// [`send`](Self::send) that took less than it was given may take more. Called again, the new
     /// waker takes the place of the old.
+    ///
+    /// * **Context**: called as [`send`](Self::send) is. The waker may be woken from any, interrupt
+    ///   handlers included.
+    /// * **Cost**: once for each session.
     fn wake_on_data(&mut self, waker: &Waker);
 
     /// Whether all bytes arrive, in order and unharmed, as long as the link has not ended. Then a
     /// frame that is damaged means a peer that is broken, and ends the link. False by default.
+    ///
+    /// * **Context**: called as [`send`](Self::send) is.
+    /// * **Cost**: once for each look at the clock, and for each damaged frame.
     fn is_lossless(&self) -> bool {
         false
     }

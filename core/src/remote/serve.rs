@@ -96,6 +96,10 @@ impl fmt::Debug for Server<'_> {
 ///
 /// `parker` is how to sleep, and is given to the link to be woken by.
 ///
+/// * **Context**: any in which `parker` may sleep. The jobs run there.
+/// * **Cost**: O(bytes in the buffers) for each job, and the job. The call waits for jobs until the
+///   goodbye. It takes no memory but `buffers` and its stack.
+///
 /// # Errors
 ///
 /// The link has ended, for this reason.
@@ -121,6 +125,9 @@ pub fn serve<L: Link, P: Parker>(
 }
 
 /// [`serve`], with a net under the jobs: one that panics ends with the panic's text.
+///
+/// * **Context**: as for [`serve`].
+/// * **Cost**: as for [`serve`], and a call of `catch_panic` or two for each job.
 ///
 /// # Errors
 ///

@@ -209,6 +209,9 @@ impl<L, const WINDOW: usize> fmt::Debug for RemoteWorker<'_, L, WINDOW> {
 
 impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
     /// A worker by this link. A WINDOW of 0 is a build error.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): the link is not used before [`run`](Self::run).
     pub fn new(
         link: L,
         jobs: &'static JobTable,
@@ -227,13 +230,19 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         }
     }
 
-    /// Whether the other side has ever answered as one that knows the same jobs. If it has not, what
-    /// is at the other end may be no worker at all.
+    /// Whether the other side has ever answered as one that knows the same jobs. If it has not,
+    /// what is at the other end may be no worker at all.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn has_met(&self) -> bool {
         self.met
     }
 
     /// The link.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
     pub fn link_mut(&mut self) -> &mut L {
         &mut self.link
     }
@@ -242,16 +251,23 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
     /// context that calls, until the pool is shut down and no job is left. `worker` is how to sleep
     /// meanwhile, and has its hooks called as for any worker; its waker is given to the link.
     ///
-    /// Called again, it begins anew: so a link that came back is used again. Jobs that were queued and
-    /// not taken when it returned stay in the queue, for that or for another worker.
+    /// Called again, it begins anew: so a link that came back is used again. Jobs that were queued
+    /// and not taken when it returned stay in the queue, for that or for another worker.
     ///
-    /// A closure that it comes to in the queue is run here, and the link rests meanwhile. Such a job
-    /// cannot wait for others of the pool, and neither can callbacks that run here:
-    /// [`WouldDeadlock`](crate::JobError::WouldDeadlock). Not for interrupt handlers.
+    /// A closure that it comes to in the queue is run here, and the link rests meanwhile. Such a
+    /// job cannot wait for others of the pool, and neither can callbacks that run here:
+    /// [`WouldDeadlock`](crate::JobError::WouldDeadlock).
+    ///
+    /// * **Context**: any in which `worker` may sleep, and no job of this pool.
+    /// * **Cost**: O(WORKERS) to join, then O(WINDOW + bytes in the buffers) for each look at the
+    ///   link. The call waits for jobs and answers, until the pool's end or its own.
     ///
     /// # Errors
     ///
-    /// See [`RemoteError`].
+    /// [`RemoteError::NoClock`] if the pool has no port with a clock. [`RemoteError::Mismatch`] if
+    /// the other side knows other jobs. [`RemoteError::Lost`] if the link ends or is silent for too
+    /// long. [`RemoteError::Run`] if the worker cannot join, the pool is broken, or the worker is
+    /// declared lost.
     pub fn run<W: Worker, const BYTES: usize, S: Spill>(
         &mut self,
         pool: PoolRef<'_, BYTES, S>,
