@@ -7,9 +7,12 @@ use corepool::{CancelOnDrop, Executor, JobError, PoolRef, Spill, SubmitError};
 
 /// Runs blocking work in an executor, now, and returns a future to await in any event loop.
 ///
-/// Python's `loop.run_in_executor`. The work is submitted by this call, not by the await. If the
-/// future is dropped, work that has not begun is cancelled; work that runs completes, and its result
-/// is dropped.
+/// Python's `loop.run_in_executor`. The work is submitted by this call, not by the await.
+///
+/// * **Context**: any that may submit to the executor.
+/// * **Cost**: as for [`Executor::submit`]; O(1) a poll.
+/// * **Cancel safety**: a drop cancels the work, on purpose: work that has not begun never runs.
+///   Work that runs completes, and its result is dropped.
 ///
 /// # Errors
 ///
@@ -35,8 +38,13 @@ where
 
 /// Runs blocking work in a pool, beginning with the first poll. Python's `asyncio.to_thread`.
 ///
-/// If the pool is full, the await waits for room. Dropping the future before it is ready cancels
-/// work that has not begun.
+/// If the pool is full, the await waits for room.
+///
+/// * **Context**: any may poll it.
+/// * **Cost**: a poll costs a submit until the work is submitted, in a full pool O(SLOTS +
+///   WAITERS). O(1) a poll from then on.
+/// * **Cancel safety**: a drop cancels the work, on purpose, and drops a closure that was not
+///   submitted yet. Work that runs completes, and its result is dropped.
 ///
 /// # Errors
 ///

@@ -10,6 +10,14 @@
 //! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
 //!   [`PanicExt`] gets a panic's payload back.
+//!
+//! # Contract lines
+//!
+//! The lines *Context*, *Cost*, *Cancel safety* and *Errors* mean what they mean in
+//! [`corepool`](corepool#contract-lines). *Any thread* is a thread of the program in any code: a
+//! task of an event loop, a job, a callback; but no signal handler. Heap and locks are named where
+//! they are taken, except one. A call that wakes a sleeping thread takes that thread's own lock,
+//! for a moment.
 #![deny(missing_docs)]
 
 mod bridge;

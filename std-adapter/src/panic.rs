@@ -59,9 +59,15 @@ pub(crate) fn from_payload(payload: Payload) -> Panic {
 pub trait PanicExt {
     /// The payload that the job panicked with. `None` if it was handed out before, or if the pool
     /// had no [`HostPort`](crate::HostPort) when the job panicked.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
     fn payload(self) -> Option<Payload>;
 
     /// Goes on with the panic, in the thread that calls.
+    ///
+    /// * **Context**: any thread that may unwind.
+    /// * **Cost**: it never returns.
     ///
     /// # Panics
     ///

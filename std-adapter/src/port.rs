@@ -113,6 +113,9 @@ pub struct ThreadParker {
 
 impl ThreadParker {
     /// A parker for one thread, such as the current one.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1), with heap.
     pub fn new() -> Self {
         Self::default()
     }

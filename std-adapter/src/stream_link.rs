@@ -67,15 +67,22 @@ const ENDED: LossReason = LossReason("the stream has ended");
 impl<W: Write> StreamLink<W> {
     /// A link that receives from `reader`, whose reads wait, and sends by `writer`.
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: starts a thread. Heap for the bytes that have arrived, as they come, for up to
+    ///   64 KiB of them.
+    ///
     /// # Errors
     ///
-    /// No thread can be started.
+    /// The system's, if no thread can be started.
     pub fn new(reader: impl Read + Send + 'static, writer: W) -> std::io::Result<Self> {
         Self::holding(HOLDS, reader, writer)
     }
 
-    /// [`new`](Self::new), with another bound than 64 KiB for what has arrived and was not asked for
-    /// yet. A frame may be longer than that.
+    /// [`new`](Self::new), with another bound than 64 KiB for the bytes that have arrived and were
+    /// not asked for yet. A frame may be longer than that.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`new`](Self::new), with up to `bytes` of heap.
     ///
     /// # Errors
     ///

@@ -139,17 +139,11 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// How often an idle worker looks again before its thread parks: 250 times in a row, for some ten
-    /// microseconds, or ten times where it shares its core with who submits, and then each time after all who
-    /// wait for the core. By default 1,050 times: it is awake for two to six tenths of a millisecond after its
-    /// last job, and a job that comes meanwhile need not wake it. A blocked caller looks as often, but 128
-    /// times at most, of which ten in a row. 0 saves the most power.
+    /// How often an idle worker looks for a job again before its thread parks. More looks begin the
+    /// next job sooner; fewer save power.
     ///
-    /// Unless it is 0: a worker that finds a job at each look lets some gather, for one to some
-    /// microseconds. A caller that has waited for some microseconds while at least 64 jobs are queued sleeps
-    /// once instead, so that it keeps no core from them, and may learn one or two tenths of a millisecond
-    /// late that its job has ended. Of more workers than there are cores, one looks on after the first looks,
-    /// and the others sleep until it has work, for five milliseconds at most.
+    /// By default 1,050 looks, which take two to six tenths of a millisecond; with 0 the thread
+    /// parks at once. A blocked caller looks as often for its result, but 128 times at most.
     pub fn spins(mut self, spins: u32) -> Self {
         self.spins = spins;
         self
@@ -157,9 +151,13 @@ impl ThreadPoolBuilder {
 
     /// Builds the pool. No thread starts before the first job.
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity × priorities + max_workers): all memory of the pool, in one piece of
+    ///   the heap.
+    ///
     /// # Errors
     ///
-    /// See [`BuildError`].
+    /// [`BuildError`] says which option is out of bounds.
     pub fn build(self) -> Result<ThreadPool, BuildError> {
         if !(1..=1_000).contains(&self.max_workers) {
             return Err(BuildError::MaxWorkers(self.max_workers));
@@ -274,11 +272,17 @@ impl Drop for Jobs {
 
 impl ThreadPool {
     /// A pool with default options.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`ThreadPoolBuilder::build`].
     pub fn new() -> Self {
         Self::from_builder(Self::builder())
     }
 
     /// Options for a pool.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1), and a call of the system for the number of cores.
     pub fn builder() -> ThreadPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         ThreadPoolBuilder {
@@ -316,33 +320,51 @@ impl ThreadPool {
     }
 
     /// A copyable view of the pool, for functions that take any pool.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
     #[inline]
     pub fn handle(&self) -> PoolRef<'_, SLOT_BYTES, Boxed> {
         self.inner.handle()
     }
 
     /// A view that submits at `priority`. See [`StaticPool::at`](corepool::StaticPool::at).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
     pub fn at(&self, priority: usize) -> PoolRef<'_, SLOT_BYTES, Boxed> {
         self.handle().at(priority)
     }
 
     /// How many threads have been started. They stay until the pool is shut down.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1): one atomic load.
     pub fn threads_started(&self) -> usize {
         self.inner.threads_started()
     }
 
     /// How many threads there can be.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
     pub fn max_workers(&self) -> usize {
         self.inner.options().max
     }
 
-    /// Queues a closure and returns the future of its result. Never waits. Takes heap only if
-    /// closure or result is larger than [`SLOT_BYTES`].
+    /// Queues a closure and returns the future of its result.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1), without heap and locks. Heap for a closure or result of more than
+    ///   [`SLOT_BYTES`]. O(capacity) if no slot is free and jobs have ended in the queue. While
+    ///   fewer than `max_workers` have started, a submit that finds no idle thread takes a lock and
+    ///   counts at O(capacity) how many are wanted. It may start one.
     ///
     /// # Errors
     ///
-    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; [`SubmitError::NoWorker`] with the
-    /// system's reason, if there is no thread and the system refuses one. The closure is in the error.
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`];
+    /// [`SubmitError::NoWorker`] with the system's reason, if there is no thread and the system
+    /// refuses one. The closure is in the error.
     #[inline(always)]
     pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
@@ -352,7 +374,11 @@ impl ThreadPool {
         self.handle().submit(job)
     }
 
-    /// Queues a closure that nobody waits for. If it panics, that is reported on standard error.
+    /// Queues a closure whose outcome nobody waits for. If it panics, that is reported on standard
+    /// error.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`submit`](Self::submit).
     ///
     /// # Errors
     ///
@@ -366,6 +392,9 @@ impl ThreadPool {
 
     /// Queues a closure that is given a [`CancelToken`].
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`submit`](Self::submit).
+    ///
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
@@ -377,11 +406,17 @@ impl ThreadPool {
         self.handle().submit_cancellable(job)
     }
 
-    /// [`submit`](Self::submit), but waits for room if the pool is full.
+    /// [`submit`](Self::submit), but waits for room if the pool is full. See
+    /// [`StaticPool::submit_blocking`](corepool::StaticPool::submit_blocking).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`submit`](Self::submit) if there is room. Else the caller waits for
+    ///   room, and each look for it is O(capacity + max_workers).
     ///
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// [`SubmitError::TooManyWaiters`] if 32 callers wait already.
     pub fn submit_blocking<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -390,11 +425,17 @@ impl ThreadPool {
         self.handle().submit_blocking(job)
     }
 
-    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
+    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`. A job that the
+    /// caller runs meanwhile is not broken off.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking). The caller waits for
+    ///   `timeout` at most.
     ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit), where [`SubmitError::Full`] says that the time was over.
+    /// As for [`submit_blocking`](Self::submit_blocking); [`SubmitError::Full`] if the time was
+    /// over.
     pub fn submit_timeout<F, T>(
         &self,
         job: F,
@@ -408,6 +449,11 @@ impl ThreadPool {
     }
 
     /// A future that submits a closure when there is room.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1): nothing is submitted before the first poll.
+    /// * **Cancel safety**: as for [`SubmitAsync`]: dropped before it is ready, it drops the
+    ///   closure.
     pub fn submit_async<F, T>(&self, job: F) -> SubmitAsync<'_, F, T, SLOT_BYTES, Boxed>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -416,12 +462,26 @@ impl ThreadPool {
         self.handle().submit_async(job)
     }
 
-    /// Queues an async task. For a pool that lives for ever only, such as one in a
-    /// `static LazyLock`: the task's waker refers to the pool without counting.
+    /// Queues an async task. For a pool that lives for ever only, such as one in a `static
+    /// LazyLock`: the task's waker refers to the pool without counting.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`submit`](Self::submit); so is each wake of the task.
     ///
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// use std::sync::LazyLock;
+    /// use corepool_std::ThreadPool;
+    ///
+    /// static POOL: LazyLock<ThreadPool> = LazyLock::new(ThreadPool::new);
+    ///
+    /// let first = POOL.submit(|| 20).unwrap();
+    /// let task = POOL.spawn(async { first.await.unwrap() + 1 }).unwrap();
+    /// assert_eq!(task.result().unwrap(), 21);
+    /// ```
     pub fn spawn<Fut>(
         &'static self,
         task: Fut,
@@ -435,9 +495,13 @@ impl ThreadPool {
 
     /// A future whose result is set by hand.
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1). No thread is started for it.
+    ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit).
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`] and [`SubmitError::Broken`], as for
+    /// [`submit`](Self::submit).
     pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
     where
         T: Send + 'static,
@@ -445,8 +509,12 @@ impl ThreadPool {
         self.handle().promise()
     }
 
-    /// Calls `function` with each item, each call a job, and iterates over the results in the items'
-    /// order. See [`StaticPool::map`](corepool::StaticPool::map).
+    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// items' order. See [`StaticPool::map`](corepool::StaticPool::map).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: a [`submit`](Self::submit) for each job of the window, by the call and by each
+    ///   `next`. `next` waits for its result, or for room.
     pub fn map<I, F, T>(
         &self,
         items: I,
@@ -463,9 +531,13 @@ impl ThreadPool {
 
     /// [`map`](Self::map) with a buffer size and a timeout.
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`map`](Self::map), with `buffer_size` jobs in the window.
+    ///
     /// # Errors
     ///
-    /// See [`MapError`].
+    /// [`MapError::ZeroBuffer`] and [`MapError::BufferTooLarge`] for a `buffer_size` that is not 1
+    /// to WINDOW.
     #[allow(clippy::type_complexity)]
     pub fn map_with<I, F, T, const WINDOW: usize>(
         &self,
@@ -483,7 +555,11 @@ impl ThreadPool {
     }
 
     /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
-    /// have ended.
+    /// have ended, also if `f` panics.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(max_workers). The call waits for the scope's jobs. A job of this pool that
+    ///   waits looks for those nobody has begun, at O(capacity) a look.
     ///
     /// ```
     /// let pool = corepool_std::ThreadPool::new();
@@ -498,24 +574,35 @@ impl ThreadPool {
         self.handle().scope(f)
     }
 
-    /// Ends the pool: no new work is taken. With `cancel_futures`, what is queued is cancelled; with
-    /// `wait`, returns when all work is done and all threads have ended, the destructors of their thread-locals
-    /// included, whoever else waits for that at the same time. Idempotent.
+    /// Ends the pool: no new work is taken. With `cancel_futures`, jobs that are queued are
+    /// cancelled. Idempotent.
+    ///
+    /// With `wait`, returns when all work is done and all threads have ended, the destructors of
+    /// their thread-locals included. Any number of callers may wait for that at the same time.
+    ///
+    /// * **Context**: any thread; with `wait`, none of the pool's own.
+    /// * **Cost**: O(max_workers); with `cancel_futures` also O(capacity), the destructors of the
+    ///   jobs and their callbacks. With `wait`, a lock, and the caller waits for all work.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::WouldDeadlock`] if a job of the pool, or any other code in one of its threads, calls it
-    /// with `wait`; the pool is shut down all the same.
+    /// [`ShutdownError::WouldDeadlock`] if a job of the pool, or any other code in one of its
+    /// threads, calls it with `wait`. [`ShutdownError::TooManyWaiters`] if 32 callers wait already.
+    /// The pool is shut down all the same.
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         self.inner.shutdown(wait, cancel_futures)
     }
 
     /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
     ///
+    /// * **Context**: any thread but the pool's own.
+    /// * **Cost**: as for [`shutdown`](Self::shutdown). The caller waits for `timeout` at most.
+    ///
     /// # Errors
     ///
     /// [`ShutdownError::StillRunning`] says what still runs: jobs, and threads that have not ended.
-    /// [`ShutdownError::WouldDeadlock`] as for [`shutdown`](Self::shutdown). The pool is shut down all the same.
+    /// [`ShutdownError::WouldDeadlock`] and [`ShutdownError::TooManyWaiters`] as for
+    /// [`shutdown`](Self::shutdown). The pool is shut down all the same.
     pub fn shutdown_timeout(
         &self,
         timeout: Duration,

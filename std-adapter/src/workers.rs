@@ -35,9 +35,14 @@ pub struct ThreadWorker {
 
 impl ThreadWorker {
     /// The current thread as a worker that looks `spins` times again at an empty queue before it
-    /// parks: 250 times in a row, for some ten microseconds, or ten where the core is shared with who
-    /// submits, and then each time after all who wait for the core. By default 1,050 times: two to six
-    /// tenths of a millisecond.
+    /// parks.
+    ///
+    /// It looks 250 times in a row, for some ten microseconds, or ten times where its core is
+    /// shared with the submitter. From then on it lets all others have the core before each look.
+    /// By default it looks 1,050 times: two to six tenths of a millisecond.
+    ///
+    /// * **Context**: the thread that is to be the worker.
+    /// * **Cost**: O(1). Heap once for each thread, for its parker.
     pub fn new(spins: u32) -> Self {
         Self {
             parker: own_parker(),
@@ -298,6 +303,9 @@ pub struct Workers {
 
 impl Workers {
     /// How many threads there are.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1): one atomic load.
     pub fn count(&self) -> usize {
         self.threads.started()
     }
@@ -349,14 +357,19 @@ impl Drop for NoOtherwise {
 /// Lends `count` OS threads to a static pool, named `corepool-0`, `corepool-1`, and so on, and
 /// installs [`HostPort`].
 ///
-/// Of more threads than there are cores, one goes on looking for work after it has found none for some ten
-/// microseconds, and the others sleep until it has some, for five milliseconds at most.
-///
 /// This is what stands in the host's `main` where the firmware starts its other cores.
+///
+/// If there are more threads than cores, one goes on looking for work after it has found none for
+/// some ten microseconds. The others sleep until it has some, for five milliseconds at most.
+///
+/// * **Context**: any thread.
+/// * **Cost**: O(count): it starts the threads, and waits for none of their jobs.
 ///
 /// # Errors
 ///
-/// See [`StartError`].
+/// [`StartError::NoWorkers`] for a `count` of 0; [`StartError::TooManyWorkers`] if the pool has
+/// fewer places left; [`StartError::Spawn`] if the system refuses a thread. Then the call waits
+/// until those that were started have ended.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -384,9 +397,12 @@ pub fn run_workers<
 /// [`run_workers`] with a prefix for the threads' names and a start hook, which is called in each
 /// thread before its first job. If the hook fails, the pool is broken.
 ///
+/// * **Context**: any thread.
+/// * **Cost**: as for [`run_workers`]. The call does not wait for the hooks.
+///
 /// # Errors
 ///
-/// See [`StartError`].
+/// As for [`run_workers`]; [`StartError::ThreadName`] for a prefix with a NUL in it.
 pub fn run_workers_with<const BYTES: usize, H>(
     pool: PoolRef<'static, BYTES>,
     name_prefix: &str,
