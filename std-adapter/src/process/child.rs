@@ -45,18 +45,24 @@ pub(super) fn says_why(status: Option<ExitStatus>) -> bool {
     matches!(code, Some(INITIALIZER_FAILED | REFUSED))
 }
 
-/// If this process was started to be a worker, is one, and exits when there is no more to do;
-/// returns at once if not. To be called first in `main`, before any other thread is started, with the
-/// table that the [`ProcessPool`](super::ProcessPool) is made with.
+/// If this process was started to be a worker, is one, and exits when there is no more to do.
+/// Returns at once if not.
 ///
-/// A program that has not called it can make no pool of children that run it again: they would make
-/// pools in turn.
+/// Give it the table that the [`ProcessPool`](super::ProcessPool) is made with. A program that has
+/// not called it can make no pool of children that run it again: they would make pools in turn.
+///
+/// * **Context**: first in `main`, before any other thread is started.
+/// * **Cost**: a look at the environment, and some calls of the system. In a worker it takes all
+///   jobs of the parent, and never returns.
 pub fn run_worker_if_asked(jobs: &'static JobTable) {
     run_worker_with(jobs, || Ok(()));
 }
 
 /// [`run_worker_if_asked`], with an initializer, which is called before the first job. If it fails,
 /// its text is the reason for which the pool is broken.
+///
+/// * **Context**: as for [`run_worker_if_asked`].
+/// * **Cost**: as for [`run_worker_if_asked`].
 ///
 /// ```no_run
 /// # use corepool::remote::JobTable;

@@ -232,9 +232,13 @@ impl ProcessPoolBuilder {
 
     /// Builds the pool. No child starts before the first job.
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity × priorities + max_workers): all memory of the pool, in one piece of
+    ///   the heap.
+    ///
     /// # Errors
     ///
-    /// See [`BuildError`].
+    /// [`BuildError`] says which option is out of bounds, or why this program can have no children.
     pub fn build(self) -> Result<ProcessPool, BuildError> {
         if !(1..=1_000).contains(&self.max_workers) {
             return Err(BuildError::MaxWorkers(self.max_workers));
@@ -322,6 +326,9 @@ pub struct ProcessPool {
 impl ProcessPool {
     /// A pool with default options, whose children know these jobs.
     ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`ProcessPoolBuilder::build`].
+    ///
     /// # Panics
     ///
     /// If the program of this process is not known, or has not called
@@ -334,6 +341,9 @@ impl ProcessPool {
     }
 
     /// Options for a pool whose children know these jobs.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1), and a call of the system for the number of cores.
     pub fn builder(jobs: &'static JobTable) -> ProcessPoolBuilder {
         ProcessPoolBuilder {
             jobs,
@@ -356,24 +366,38 @@ impl ProcessPool {
     }
 
     /// How many children there can be.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
     pub fn max_workers(&self) -> usize {
         self.inner.options().max
     }
 
     /// The process numbers of the children that there are now.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(max_workers), with heap, under a lock.
     pub fn worker_ids(&self) -> Vec<u32> {
         let children = self.inner.main.children();
         let there = children.iter().flatten();
         there.filter_map(|child| child.id()).collect()
     }
 
-    /// Queues a job and returns the future of its result. Never waits, also not for a child that is
-    /// slow to take in what it is sent.
+    /// Queues a job and returns the future of its result. It does not wait for a child that is slow
+    /// to take in its jobs.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1), without heap and locks. Heap for a job or result of more than
+    ///   [`SLOT_BYTES`](crate::SLOT_BYTES). O(capacity) if no slot is free and jobs have ended in
+    ///   the queue. While fewer than `max_workers` are there, a submit that finds no idle child
+    ///   takes a lock and counts at O(capacity) how many are wanted. It may start the thread that
+    ///   starts one.
     ///
     /// # Errors
     ///
-    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`]; the job is in the
-    /// error.
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`];
+    /// [`SubmitError::NoWorker`] with the system's reason, if there is no thread to look after a
+    /// child and the system refuses one. The job is in the error.
     pub fn submit<J: RemoteJob>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
         let submitted = self.handle().submit_remote(job);
         submitted.map_err(|refused| self.refused(refused))
@@ -381,9 +405,16 @@ impl ProcessPool {
 
     /// [`submit`](Self::submit), but waits for room if the pool is full.
     ///
+    /// * **Context**: any thread. In a callback that runs on a thread of the pool it fails where it
+    ///   would wait.
+    /// * **Cost**: as for [`submit`](Self::submit) if there is room. Else the caller waits for
+    ///   room, and each look for it is O(capacity + max_workers).
+    ///
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// [`SubmitError::TooManyWaiters`] if 32 callers wait already; [`SubmitError::WouldDeadlock`]
+    /// if a callback on a thread of the pool would wait.
     pub fn submit_blocking<J: RemoteJob>(
         &self,
         job: J,
@@ -396,10 +427,16 @@ impl ProcessPool {
     /// of `chunk_size`, which saves time where jobs are short; the pool's table must have a
     /// [`Chunk`](super::Chunk) of the job.
     ///
-    /// Chunks are submitted ahead of the result that is asked for, at most four for each worker. A job
-    /// that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
-    /// error; so it is if a chunk comes back with another number of results than it has jobs
-    /// ([`CodecError::ResultRefused`](corepool::CodecError::ResultRefused)). Dropping the iterator cancels what does not run yet.
+    /// Chunks are submitted ahead of the result that is asked for, at most four for each worker. A
+    /// job that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
+    /// error. So it is if a chunk comes back with another number of results than it has jobs
+    /// ([`CodecError::ResultRefused`](corepool::CodecError::ResultRefused)). Dropping the iterator
+    /// cancels the chunks that do not run yet.
+    ///
+    /// * **Context**: any thread but the pool's own.
+    /// * **Cost**: heap for each chunk. A [`submit`](Self::submit) for each, by the call and by
+    ///   each `next`. The call waits for room if the pool is full; `next` waits for its result, or
+    ///   for room.
     ///
     /// # Errors
     ///
@@ -413,6 +450,9 @@ impl ProcessPool {
     }
 
     /// [`submit`](Self::submit) at a priority. See [`StaticPool::at`](corepool::StaticPool::at).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`submit`](Self::submit).
     ///
     /// # Errors
     ///
@@ -437,25 +477,37 @@ impl ProcessPool {
         }
     }
 
-    /// Ends the pool: no new work is taken. With `cancel_futures`, what is queued is cancelled; with
-    /// `wait`, returns when all work is done and all children have exited. Idempotent.
+    /// Ends the pool: no new work is taken. With `cancel_futures`, jobs that are queued are
+    /// cancelled; with `wait`, returns when all work is done and all children have exited.
+    /// Idempotent.
+    ///
+    /// * **Context**: any thread; with `wait`, none of the pool's own, on which its callbacks run.
+    /// * **Cost**: O(max_workers); with `cancel_futures` also O(capacity), the destructors of the
+    ///   jobs and their callbacks. With `wait`, a lock, and the caller waits for all work and for
+    ///   the children's exit.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::WouldDeadlock`] if a callback of the pool calls it with `wait`; the pool is
-    /// shut down all the same.
+    /// [`ShutdownError::WouldDeadlock`] if a callback of the pool calls it with `wait`;
+    /// [`ShutdownError::TooManyWaiters`] if 32 callers wait already. The pool is shut down all the
+    /// same.
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         self.inner.shutdown(wait, cancel_futures)
     }
 
-    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout` as long as there is work.
-    /// A child that has none left and does not exit is killed after another second.
+    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout` as long as there is
+    /// work. A child that has none left and does not exit is killed after another second.
+    ///
+    /// * **Context**: any thread but the pool's own.
+    /// * **Cost**: as for [`shutdown`](Self::shutdown). The caller waits for `timeout` at most
+    ///   while there is work, and then for the children's exit.
     ///
     /// # Errors
     ///
     /// [`ShutdownError::StillRunning`] says what still runs; to end that,
-    /// [`kill_workers`](Self::kill_workers). [`ShutdownError::WouldDeadlock`] if a callback of the pool
-    /// calls it. The pool is shut down all the same.
+    /// [`kill_workers`](Self::kill_workers). [`ShutdownError::WouldDeadlock`] and
+    /// [`ShutdownError::TooManyWaiters`] as for [`shutdown`](Self::shutdown). The pool is shut down
+    /// all the same.
     pub fn shutdown_timeout(
         &self,
         timeout: Duration,
@@ -466,14 +518,22 @@ impl ProcessPool {
         self.inner.wait_for_threads(None)
     }
 
-    /// Shuts the pool down as `shutdown(false, true)` does, and asks each child to end, by `SIGTERM`.
-    /// What runs ends with [`WorkerLost`](corepool::JobError::WorkerLost).
+    /// Shuts the pool down as `shutdown(false, true)` does, and asks each child to end, by
+    /// `SIGTERM`. Jobs that run end with [`WorkerLost`](corepool::JobError::WorkerLost).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity + max_workers), the destructors of the queued jobs and their
+    ///   callbacks. The children get their signals under a lock. The call does not wait for their
+    ///   end.
     pub fn terminate_workers(&self) {
         self.signal_workers(Signal::TERM);
     }
 
-    /// Shuts the pool down as `shutdown(false, true)` does, and ends each child, by `SIGKILL`. What
-    /// runs ends with [`WorkerLost`](corepool::JobError::WorkerLost).
+    /// Shuts the pool down as `shutdown(false, true)` does, and ends each child, by `SIGKILL`. Jobs
+    /// that run end with [`WorkerLost`](corepool::JobError::WorkerLost).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`terminate_workers`](Self::terminate_workers).
     pub fn kill_workers(&self) {
         self.signal_workers(Signal::KILL);
     }
