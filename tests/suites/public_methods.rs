@@ -7,11 +7,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
 };
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{ImplItem, Item, ItemUse, TraitItem, Type, UseTree, Visibility};
+use syn::{Item, TraitItem};
+
+use self::library::{is_hidden, parsed, root, sources};
+
+mod library;
 
 /// The owner of a method, or nothing of a function, and the name.
 type Function = (Option<String>, String);
@@ -19,90 +22,30 @@ type Function = (Option<String>, String);
 /// The name of a method, and whether it takes arguments.
 type Method = (String, bool);
 
-/// Traits that are there to be implemented: the library calls their methods.
-const CALLED_BY_THE_LIBRARY: &[&str] = &[
-    "Link",
-    "Parker",
-    "Port",
-    "RemoteJob",
-    "Spill",
-    "Submitter",
-    "Worker",
-];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// The Rust files of a folder and of those in it.
-fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push(path);
-        }
-    }
-}
-
-fn parsed(path: &Path) -> syn::File {
-    let text = fs::read_to_string(path).unwrap();
-    syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn tokens(text: &str) -> TokenStream {
     text.parse().unwrap()
-}
-
-/// The names that a `pub use` gives to the world.
-fn exported(tree: &UseTree, into: &mut BTreeSet<String>) {
-    match tree {
-        UseTree::Path(path) => exported(&path.tree, into),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| exported(tree, into)),
-        UseTree::Name(name) => {
-            into.insert(name.ident.to_string());
-        }
-        UseTree::Rename(rename) => {
-            into.insert(rename.rename.to_string());
-        }
-        UseTree::Glob(_) => panic!("a public glob import hides what is public"),
-    }
-}
-
-fn is_public(visibility: &Visibility) -> bool {
-    matches!(visibility, Visibility::Public(_))
-}
-
-/// For tests only, or not meant for users.
-fn is_hidden(attributes: &[syn::Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        let said = quote::quote!(#attribute).to_string();
-        said.contains("doc (hidden)") || said.contains("cfg (test)") || said == "# [cfg (loom)]"
-    })
 }
 
 /// What is public in the library.
 #[derive(Default)]
 struct Library {
-    exported: BTreeSet<String>,
     /// Whether it takes arguments, beside the one that it is called on.
     functions: BTreeMap<Function, bool>,
 }
 
 impl Library {
-    fn read(sources: &[PathBuf]) -> Self {
+    /// Traits that are there to be implemented are left out: the library calls their methods.
+    fn read() -> Self {
         let mut library = Self::default();
-        let files: Vec<_> = sources.iter().map(|path| parsed(path)).collect();
-        for item in files.iter().flat_map(|file| &file.items) {
-            if let Item::Use(ItemUse { vis, tree, .. }) = item
-                && is_public(vis)
-            {
-                exported(tree, &mut library.exported);
+        for function in library::functions() {
+            match function.owner {
+                Some(_) if function.is_called_by_the_library => {}
+                Some(owner) => library.add_method(&owner, &function.signature),
+                None => {
+                    let name = function.signature.ident.to_string();
+                    library.functions.insert((None, name), true);
+                }
             }
-        }
-        for item in files.iter().flat_map(|file| &file.items) {
-            library.add(item);
         }
         library
     }
@@ -111,54 +54,6 @@ impl Library {
         let function = (Some(owner.to_string()), signature.ident.to_string());
         let arguments = signature.inputs.len() - usize::from(signature.receiver().is_some());
         self.functions.insert(function, arguments > 0);
-    }
-
-    fn add(&mut self, item: &Item) {
-        match item {
-            Item::Fn(function) if is_public(&function.vis) && !is_hidden(&function.attrs) => {
-                let name = function.sig.ident.to_string();
-                if self.exported.contains(&name) {
-                    self.functions.insert((None, name), true);
-                }
-            }
-            Item::Trait(owner) if is_public(&owner.vis) => {
-                let name = owner.ident.to_string();
-                if !self.exported.contains(&name) || CALLED_BY_THE_LIBRARY.contains(&&*name) {
-                    return;
-                }
-                for item in &owner.items {
-                    if let TraitItem::Fn(method) = item {
-                        self.add_method(&name, &method.sig);
-                    }
-                }
-            }
-            Item::Impl(block) if block.trait_.is_none() && !is_hidden(&block.attrs) => {
-                let Type::Path(path) = &*block.self_ty else {
-                    return;
-                };
-                let owner = path.path.segments.last().unwrap().ident.to_string();
-                if !self.exported.contains(&owner) {
-                    return;
-                }
-                for item in &block.items {
-                    let method = match item {
-                        ImplItem::Fn(method) => method.clone(),
-                        // A method in a macro, which makes it `const` where it can be.
-                        ImplItem::Macro(inside) => {
-                            match syn::parse2::<syn::ImplItemFn>(inside.mac.tokens.clone()) {
-                                Ok(method) => method,
-                                Err(_) => continue,
-                            }
-                        }
-                        _ => continue,
-                    };
-                    if is_public(&method.vis) && !is_hidden(&method.attrs) {
-                        self.add_method(&owner, &method.sig);
-                    }
-                }
-            }
-            _ => {}
-        }
     }
 
     /// The types that have such a method.
@@ -299,13 +194,6 @@ fn is_called(function: &Function, takes: bool, library: &Library, tests: &[Tests
     })
 }
 
-fn library() -> Library {
-    let mut files = Vec::new();
-    sources(&root().join("core/src"), &mut files);
-    sources(&root().join("std-adapter/src"), &mut files);
-    Library::read(&files)
-}
-
 /// The tests beside the code, and those in folders of their own.
 fn tests() -> Vec<Tests> {
     let mut tests = Vec::new();
@@ -318,10 +206,7 @@ fn tests() -> Vec<Tests> {
         file.read(tokens(&fs::read_to_string(path).unwrap()));
         tests.push(file);
     }
-    let mut files = Vec::new();
-    sources(&root().join("core/src"), &mut files);
-    sources(&root().join("std-adapter/src"), &mut files);
-    for path in files {
+    for path in library::files() {
         for item in parsed(&path).items {
             if let Item::Mod(module) = &item
                 && is_hidden(&module.attrs)
@@ -337,7 +222,7 @@ fn tests() -> Vec<Tests> {
 
 #[test]
 fn each_public_function_is_called_by_a_test() {
-    let (library, tests) = (library(), tests());
+    let (library, tests) = (Library::read(), tests());
     let uncalled: Vec<_> = library
         .functions
         .iter()
