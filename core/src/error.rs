@@ -354,8 +354,8 @@ impl<F> defmt::Format for CallbackError<F> {
 
 /// Why a job gave no result.
 ///
-/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) say that of the call and
-/// not of the job: the job goes on, and a later call can still get its result.
+/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) speak of the call and
+/// not of the job. The job goes on, and a later call can still get its result.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -533,7 +533,7 @@ impl core::error::Error for RunError {}
 /// Two words, whatever they are.
 type PanicBytes = [usize; 2];
 
-/// What a job panicked with.
+/// The payload of a job's panic.
 ///
 /// The core cannot catch a panic; where unwinding exists, the pool's [`Port`](crate::Port) does and
 /// puts the payload in here. Where it does not (on a chip, with `panic = "abort"`), this value comes into

@@ -150,8 +150,8 @@ impl fmt::Display for MemoryTooSmall {
 
 impl core::error::Error for MemoryTooSmall {}
 
-/// A pool in memory that is lent to it: for a section of RAM of your choice, or a size that is known
-/// only at run time.
+/// A pool in memory that is lent to it. So it can lie in a section of RAM of your choice, or have a
+/// size that is known only at run time.
 ///
 /// [`handle`](Self::handle) gives the [`PoolRef`] to work with.
 ///

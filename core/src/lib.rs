@@ -74,8 +74,9 @@
 //!   with [`JobError::WouldDeadlock`]. This needs a [`Port`], which says who is calling; without one, a
 //!   blocked caller spins. Its limits are in [`JobFuture::result`].
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
-//!   4,000. A submit that finds no slot free, while ended jobs are in the queue, looks through it: O(SLOTS). So does a
-//!   wait that is about to sleep, for circles.
+//!   4,000. There are two exceptions. A submit that finds no slot free while slots of ended jobs
+//!   are in the queue looks for one there, at O(SLOTS). A wait that may be part of a circle of
+//!   waits has a look at the slots.
 //!
 //! # Contract lines
 //!

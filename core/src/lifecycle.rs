@@ -19,7 +19,7 @@ use crate::{
     worker::{LentCaller, Sleepless, Worker, WorkerId},
 };
 
-/// What a lost worker means for the rest of the pool.
+/// The consequence of a lost worker for the rest of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OnLoss {

@@ -30,7 +30,7 @@ pub(crate) const fn capacity(bytes: usize) -> usize {
     bytes.next_multiple_of(PAYLOAD_ALIGN)
 }
 
-/// What becomes of a job or result that does not fit a slot.
+/// The policy for a job or result that does not fit a slot.
 ///
 /// The pools of this crate use [`NoSpill`], with which the build fails. A pool on a host with a heap may box
 /// instead.

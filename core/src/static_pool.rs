@@ -28,14 +28,14 @@ use crate::{
 /// * `SLOTS`: how many jobs can be in flight, queued, running, or done with the result not taken;
 ///   1 to 65,000.
 /// * `BYTES`: how large a job's closure (or future) and its result can be; the larger of the two
-///   counts. Rounded up to a multiple of 8, and at least room for a panic's payload (16 bytes on
-///   32-bit targets, 24 on 64-bit) unless panics abort and the feature `remote` is off. A job that does
-///   not fit is a build error.
+///   counts. It is rounded up to a multiple of 8. It has room for a panic's payload at least: 16
+///   bytes on 32-bit targets, 24 on 64-bit. It need not, if panics abort and the feature `remote`
+///   is off. A job that does not fit is a build error.
 /// * `PRIORITIES`: how many levels of urgency there are; 1 to 16.
 /// * `WORKERS`: how many workers can be in their run loop at a time; 1 to 1,000.
-/// * `WAITERS`: how many `wait`s, `as_completed`s and submits that wait for room can be under way at
-///   a time; 1 to 1,000. The place of one that is over is taken for a moment longer if somebody is just
-///   completing a job of it, so have one more for each worker.
+/// * `WAITERS`: how many `wait`s, `as_completed`s and submits that wait for room can be under way
+///   at a time; 1 to 1,000. The place of one that is over stays taken while a worker is just
+///   completing a job of it. So have one more for each worker.
 ///
 /// Parameters out of these bounds are build errors.
 ///
@@ -571,16 +571,19 @@ impl<
         self.handle().scope(f)
     }
 
-    /// Lends `worker` to the pool: takes jobs and runs them, in the context that calls, until the
-    /// pool is shut down and no job is left for it. This is the whole life of a worker core.
+    /// Lends `worker` to the pool: takes jobs and runs them, in the context that calls. It returns
+    /// when the pool is shut down and no job is left for it. This is the whole life of a worker
+    /// core.
     ///
     /// Any number of workers up to WORKERS may be in here, come and go.
     ///
     /// * **Context**: any in which `worker` may sleep, and no job or task of this pool. Without a
     ///   port nobody refuses a task that calls it: the worker then stays for that task's end, for
     ///   ever.
-    /// * **Cost**: O(WORKERS) to join, then O(1) for each job. The worker waits for jobs until the
-    ///   pool's end; from then on each look for its end is O(SLOTS).
+    /// * **Cost**: O(WORKERS + WAITERS) to join and leave, and O(1) for each job. The worker waits
+    ///   for jobs until the pool's end; from then on each look for the last job is O(SLOTS). A task
+    ///   that is suspended while other workers are blocked may cost a look for a circle of waits,
+    ///   which grows with SLOTS.
     ///
     /// # Errors
     ///
@@ -611,7 +614,8 @@ impl<
     ///
     /// * **Context**: any. Where the context may not block, says a port, a job that would block
     ///   gets an error.
-    /// * **Cost**: O(1) for each item, and its job; with a port O(WORKERS + WAITERS) for the place.
+    /// * **Cost**: as for [`run`](Self::run), without a wait. Without a port it takes no place:
+    ///   O(1) for each item.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -730,8 +734,8 @@ impl<
     ///
     /// # Safety
     ///
-    /// The worker does not run a job of a [`scope`](Self::scope), or will never run again: the
-    /// scope ends without that job, and with it what the job borrows.
+    /// The worker does not run a job of a [`scope`](Self::scope), or will never run again. The
+    /// scope ends without that job, and with it the values that the job borrows.
     pub unsafe fn worker_lost(&self, worker: WorkerId, on_loss: OnLoss) {
         // SAFETY: the caller's promise.
         unsafe { self.handle().worker_lost(worker, on_loss) };

@@ -4,8 +4,8 @@ use core::{fmt, task::Waker, time::Duration};
 
 use crate::{error::InitError, port::Parker};
 
-/// A worker of a pool: its number, from 0 to WORKERS - 1, and a count that tells it from those who have
-/// the number after it.
+/// A worker of a pool: its number, from 0 to WORKERS - 1, and a count. The count tells it from the
+/// workers that have the number after it.
 ///
 /// A number is given to another when its worker has left, and the two are not equal. The count has 6 bits: the
 /// 64th worker that has a number after another is equal to it again. Callers of
@@ -131,8 +131,8 @@ pub trait Worker: Parker {
     }
 }
 
-/// A worker that never sleeps: the portable one, for a core that has nothing else to do and for
-/// which the time from submit to start counts more than power.
+/// A worker that never sleeps: the portable one. It is for a core that has nothing else to do, and
+/// where the time from submit to start counts more than power.
 ///
 /// It needs no port and is never woken, so a submit costs nothing for it.
 #[derive(Clone, Copy, Debug, Default)]

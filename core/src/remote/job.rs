@@ -13,8 +13,8 @@ use crate::{error::LossReason, token::CancelToken};
 
 /// A job that can run in another address space: its fields are the arguments.
 ///
-/// It is named, since a closure's code is at another address there, if it is there at all. What it
-/// may have as a field, and result in, is what [`serde`] can encode and a
+/// It is named, since a closure's code is at another address there, if it is there at all. Its
+/// fields and its result are of types that [`serde`] can encode and a
 /// [`Schema`](postcard_schema::Schema) can describe. No references, then, and no pointers.
 ///
 /// ```
@@ -68,7 +68,7 @@ pub trait RemoteJob: Serialize + DeserializeOwned + Schema + Send + 'static {
     fn run(self, context: &mut JobContext<'_>) -> Self::Output;
 }
 
-/// What a job can ask while it runs, wherever that is.
+/// The questions that a job can ask while it runs, wherever that is.
 pub struct JobContext<'a>(Place<'a>);
 
 enum Place<'a> {
@@ -94,8 +94,8 @@ impl<'a> JobContext<'a> {
     /// Whether the job's future was asked to cancel, or nobody is left to take the result. Whatever
     /// the job returns is its result.
     ///
-    /// On the other side of a link this looks at what has arrived, and answers it: a job that takes
-    /// long and asks from time to time keeps the link alive.
+    /// On the other side of a link the call takes in the messages that have arrived, and answers
+    /// them. So a job that takes long and asks from time to time keeps the link alive.
     ///
     /// * **Context**: in the job.
     /// * **Cost**: one atomic load in the pool's address space. On the other side it sends and
@@ -204,7 +204,7 @@ pub struct JobTable {
 }
 
 impl JobTable {
-    /// A table of these jobs. Their order counts; a job that is there twice, or more than 65,535
+    /// A table of these jobs. Their order counts. A job that is there twice, or more than 65,535
     /// jobs, are a build error where the table is a constant or a static.
     ///
     /// # Panics

@@ -6,11 +6,10 @@ use crate::error::LossReason;
 
 /// A way to exchange bytes with one peer: a UART, a mailbox in shared memory, a socket.
 ///
-/// Neither method waits. What a link does to bytes is its own affair: one that loses or damages
-/// some costs the frames that they belong to, which is noticed; one that is
-/// [lossless](Self::is_lossless) says so and saves the looking.
+/// Neither method waits. A link may lose or damage bytes. That costs the frames that they belong
+/// to, which is noticed. One that is [lossless](Self::is_lossless) says so and saves the looking.
 ///
-/// An error is the end of the link, with the reason that the jobs in flight end with; a link that
+/// An error is the end of the link, with the reason that the jobs in flight end with. A link that
 /// may come back by itself, such as a UART whose cable was pulled, has no errors and is silent.
 ///
 /// ```

@@ -21,15 +21,15 @@ use crate::{error::LossReason, port::Parker};
 /// How many jobs can wait for their turn at one server, at most.
 pub const MAX_WINDOW: usize = 64;
 
-/// What a job that panicked had to say: the first bytes of it.
+/// The text of a job's panic: its first bytes.
 pub type PanicMessage = heapless::String<96>;
 
-/// The memory of one end of a link: two buffers, each to be at least as long as the longest frame
-/// that is to go through it ([`JobTable::frame_bytes`]).
+/// The memory of one end of a link: two buffers. Each is at least as long as the longest frame that
+/// is to go through it ([`JobTable::frame_bytes`]).
 ///
-/// A longer outbox takes several frames that go out together. A longer inbox takes jobs that wait for
-/// their turn: with less room than the window has jobs, what is more waits in the link, which must
-/// not lose it then.
+/// A longer outbox takes several frames that go out together. A longer inbox takes jobs that wait
+/// for their turn. If it has less room than the window has jobs, the others wait in the link, which
+/// must not lose them then.
 #[derive(Debug)]
 pub struct Buffers<'b> {
     /// For what is to be sent.
@@ -91,8 +91,9 @@ impl fmt::Debug for Server<'_> {
     }
 }
 
-/// Runs the jobs that arrive by `link`, in the context that calls, until the pool on the other side
-/// says goodbye, since it is shut down. This is the whole life of a core that shares no memory.
+/// Runs the jobs that arrive by `link`, in the context that calls. It returns when the pool on the
+/// other side is shut down, and says goodbye. This is the whole life of a core that shares no
+/// memory.
 ///
 /// `parker` is how to sleep, and is given to the link to be woken by.
 ///

@@ -39,8 +39,8 @@ use crate::{
     worker::{JobId, Worker},
 };
 
-/// What follows when a job is not answered in its [`TIMEOUT`](super::RemoteJob::TIMEOUT), and is not
-/// to be sent again.
+/// The consequence if a job is not answered in its [`TIMEOUT`](super::RemoteJob::TIMEOUT), and is
+/// not to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OnTimeout {
@@ -123,7 +123,7 @@ pub enum RemoteEnd {
     Retired,
 }
 
-/// Why a remote worker came to its end otherwise. What was in flight has ended as lost.
+/// Why a remote worker came to its end otherwise. The jobs that were in flight have ended as lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -171,7 +171,7 @@ impl From<RunError> for RemoteError {
 /// A worker whose jobs are run on the other side of a link, by [`serve`](super::serve).
 ///
 /// At most WINDOW jobs are in flight at a time. More keep the other side busy while answers are on
-/// their way; a job in flight is bound to this link, though, and waits there for those before it.
+/// their way. But a job in flight is bound to this link, and waits there for those before it.
 ///
 /// ```no_run
 /// # use corepool::{LossReason, SpinWorker, StaticPool, remote::*};
@@ -248,8 +248,9 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
     }
 
     /// Lends the other side to the pool: takes jobs, sends them, and ends their futures, in the
-    /// context that calls, until the pool is shut down and no job is left. `worker` is how to sleep
-    /// meanwhile, and has its hooks called as for any worker; its waker is given to the link.
+    /// context that calls. It returns when the pool is shut down and no job is left. `worker` is
+    /// how to sleep meanwhile, and has its hooks called as for any worker; its waker is given to
+    /// the link.
     ///
     /// Called again, it begins anew: so a link that came back is used again. Jobs that were queued
     /// and not taken when it returned stay in the queue, for that or for another worker.
@@ -259,8 +260,9 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
     /// [`WouldDeadlock`](crate::JobError::WouldDeadlock).
     ///
     /// * **Context**: any in which `worker` may sleep, and no job of this pool.
-    /// * **Cost**: O(WORKERS) to join, then O(WINDOW + bytes in the buffers) for each look at the
-    ///   link. The call waits for jobs and answers, until the pool's end or its own.
+    /// * **Cost**: O(WORKERS + WAITERS) to join and leave, and O(WINDOW + bytes in the buffers) for
+    ///   each look at the link. The call waits for jobs and answers, until the pool's end or its
+    ///   own.
     ///
     /// # Errors
     ///
