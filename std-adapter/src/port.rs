@@ -201,9 +201,10 @@ fn say(message: &str) {
 
 /// The host as a port: threads park, the clock is `std::time::Instant`, panics are caught.
 ///
-/// A thread that has waited for a job for some microseconds, without a time limit and while at least 64
-/// others are queued, sleeps for a moment once, so that it keeps no core from them: it may learn that the
-/// job has ended one or two tenths of a millisecond late.
+/// A thread that waits for a job looks for its end for some microseconds before it sleeps. If at
+/// least 64 other jobs are queued then, it sleeps once for a moment, so that it keeps no core from
+/// them. It may learn that the job has ended one or two tenths of a millisecond late. A wait with a
+/// time limit does not do so.
 ///
 /// [`run_workers`](crate::run_workers) installs it. A job or callback that panics and whose outcome
 /// nobody looks at is reported on standard error, or through the `log` facade with feature `log`.

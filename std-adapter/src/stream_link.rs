@@ -20,9 +20,10 @@ const HOLDS: NonZeroUsize = NonZeroUsize::new(64 << 10).unwrap();
 /// A [`Link`] over a stream: to a board at a serial port, with which a host shares work or tests it.
 ///
 /// A thread reads what arrives, and holds it until the link is asked for it: 64 KiB of it, or
-/// [another number of bytes](Self::holding). When that is full, the thread waits until there is room, so
-/// that a peer that sends without an end is held up by the stream, or loses what the stream drops. The
-/// thread ends with the stream, or after the link is gone: then a read that has begun is its last.
+/// [another number of bytes](Self::holding). When that is full, the thread waits until there is
+/// room. So a peer that sends without an end is held up by the stream, or loses the bytes that the
+/// stream drops. The thread ends with the stream, or after the link is gone: then a read that has
+/// begun is its last.
 ///
 /// Sending waits for a stream that takes nothing; give the pool's threads something else to do than to
 /// be remote workers, if that matters.

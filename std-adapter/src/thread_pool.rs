@@ -41,7 +41,7 @@ pub enum BuildError {
     StackSize(usize),
 }
 
-/// The largest stack that a thread can be asked to have. What the system has room for is less.
+/// The largest stack that a thread can be asked to have. The system has room for less.
 pub const MAX_STACK_SIZE: usize = isize::MAX as usize / 2;
 
 impl fmt::Display for BuildError {
@@ -99,8 +99,8 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// What the threads' names begin with; `-` and a number follow. By default `ThreadPool-` and a number that
-    /// no other pool of the process has, as in `ThreadPool-0-1`.
+    /// The beginning of the threads' names; `-` and a number follow. By default `ThreadPool-` and a
+    /// number that no other pool of the process has, as in `ThreadPool-0-1`.
     pub fn thread_name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.thread_name_prefix = Some(prefix.into());
         self
@@ -197,9 +197,9 @@ impl fmt::Debug for ThreadPoolBuilder {
 
 /// An executor on OS threads: Python's `ThreadPoolExecutor`.
 ///
-/// It is a pool of the core with memory of its own. Threads start on demand, up to `max_workers`; an
-/// idle one is used before another starts. Jobs and results that do not fit a slot are boxed, so
-/// size never fails. The number of jobs in flight is bounded by `capacity`: a submit to a full pool
+/// It is a pool of the core with memory of its own. Threads start on demand, up to `max_workers`;
+/// an idle one is used before another starts. Jobs and results that do not fit a slot are boxed, so
+/// size never fails. The number of jobs in flight is bounded by `capacity`. A submit to a full pool
 /// is an error that gives the job back, and [`submit_blocking`](Self::submit_blocking) waits.
 ///
 /// Dropping it waits for all work, like `shutdown(true, false)`.

@@ -291,9 +291,9 @@ impl std::error::Error for StartError {
 
 /// Threads that are lent to a static pool: what [`run_workers`] returns.
 ///
-/// Dropping it shuts the pool down, lets it finish what is queued, and waits until the threads have ended. Dropped
-/// by a job of the pool, or by other code in one of the threads, it does not wait: the threads end when the work
-/// is done.
+/// Dropping it shuts the pool down, lets it finish what is queued, and waits until the threads have
+/// ended. Dropped by a job of the pool, or by other code in one of the threads, it does not wait.
+/// The threads end when the work is done.
 #[must_use = "dropping it shuts the pool down"]
 pub struct Workers {
     /// Shuts the pool down. Whether the caller may wait for the workers.

@@ -212,8 +212,8 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// What the loss of a child means for the pool: it is broken, which is the default, as in
-    /// Python; or another child takes its place, and only the jobs that the lost one had fail.
+    /// The consequence of a child's loss. By default the pool is broken, as in Python. Or another
+    /// child takes its place, and only the jobs that the lost one had fail.
     pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
         self.on_loss = on_loss;
         self
@@ -222,9 +222,9 @@ impl ProcessPoolBuilder {
     /// Puts each child into a process group of its own. False by default.
     ///
     /// A terminal sends `SIGINT` for Ctrl-C, and `SIGQUIT`, `SIGTSTP` and `SIGHUP`, to the whole
-    /// foreground group. A program that handles Ctrl-C, to end its work in order, loses its workers to
-    /// it unless they are out of that group: their own action for the signal is to end. Out of it, they
-    /// end when the program does. They also go on when it is stopped by Ctrl-Z.
+    /// foreground group. A program may handle Ctrl-C, to end its work in order. It loses its
+    /// workers to the signal unless they are out of that group: their own action is to end. Out of
+    /// it, they end when the program does. They also go on when it is stopped by Ctrl-Z.
     pub fn own_process_group(mut self, own: bool) -> Self {
         self.own_process_group = own;
         self
