@@ -1,4 +1,7 @@
-//! What is public in the library, read off its sources: for the suites that check it.
+//! The public functions of the library, read off its sources: for the suites that check them.
+
+// Each suite uses a part.
+#![allow(dead_code)]
 
 use std::{
     collections::BTreeSet,
@@ -85,7 +88,7 @@ pub fn is_hidden(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// A method in an `impl` block, and whether it is in a macro that makes it `const` where it can be.
+/// The method that an item of an `impl` block is. It may be in a macro that makes it `const`, except under loom.
 fn method_of(item: &ImplItem) -> Option<syn::ImplItemFn> {
     match item {
         ImplItem::Fn(method) => Some(method.clone()),
