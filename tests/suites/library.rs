@@ -117,15 +117,17 @@ pub fn functions_of(files: &[syn::File]) -> Vec<Function> {
     let mut functions = Vec::new();
     for item in items() {
         match item {
-            Item::Fn(function) if is_public(&function.vis) && !is_hidden(&function.attrs) => {
-                if names.contains(&function.sig.ident.to_string()) {
-                    functions.push(Function {
-                        owner: None,
-                        attributes: function.attrs.clone(),
-                        signature: function.sig.clone(),
-                        is_called_by_the_library: false,
-                    });
-                }
+            Item::Fn(function)
+                if is_public(&function.vis)
+                    && !is_hidden(&function.attrs)
+                    && names.contains(&function.sig.ident.to_string()) =>
+            {
+                functions.push(Function {
+                    owner: None,
+                    attributes: function.attrs.clone(),
+                    signature: function.sig.clone(),
+                    is_called_by_the_library: false,
+                });
             }
             Item::Trait(owner) if is_public(&owner.vis) => {
                 let name = owner.ident.to_string();
