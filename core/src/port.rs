@@ -88,7 +88,7 @@ pub unsafe trait Port: Sync {
     /// perhaps interrupted by the other, have different names.
     ///
     /// * **Context**: called from any that runs jobs, blocks, or opens a scope.
-    /// * **Cost**: on top of each such call: a few instructions, please.
+    /// * **Cost**: on top of each such call, so it should take a few instructions.
     fn context(&self) -> ContextId;
 
     /// The time since some fixed moment. Never goes back. `None` if there is no clock; then calls

@@ -28,9 +28,9 @@ use crate::{
 /// * `SLOTS`: how many jobs can be in flight, queued, running, or done with the result not taken;
 ///   1 to 65,000.
 /// * `BYTES`: how large a job's closure (or future) and its result can be; the larger of the two
-///   counts. It is rounded up to a multiple of 8. It has room for a panic's payload at least: 16
-///   bytes on 32-bit targets, 24 on 64-bit. It need not, if panics abort and the feature `remote`
-///   is off. A job that does not fit is a build error.
+///   counts. It is rounded up to a multiple of 8. Unless panics abort and the feature `remote` is
+///   off, it has room for a panic's payload: 16 bytes on 32-bit targets, 24 on 64-bit. A job that
+///   does not fit is a build error.
 /// * `PRIORITIES`: how many levels of urgency there are; 1 to 16.
 /// * `WORKERS`: how many workers can be in their run loop at a time; 1 to 1,000.
 /// * `WAITERS`: how many `wait`s, `as_completed`s and submits that wait for room can be under way
@@ -610,7 +610,8 @@ impl<
     /// lost meanwhile. An item whose job was cancelled is not run, and counts.
     ///
     /// The caller takes one of the WORKERS places meanwhile. If none is left it runs jobs all the
-    /// same, and counts as no worker: the pool does not know when it blocks.
+    /// same, and counts as no worker: where such a job blocks, it does not run the job that it
+    /// waits for.
     ///
     /// * **Context**: any. Where the context may not block, says a port, a job that would block
     ///   gets an error.
