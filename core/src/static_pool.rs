@@ -610,8 +610,8 @@ impl<
     /// lost meanwhile. An item whose job was cancelled is not run, and counts.
     ///
     /// The caller takes one of the WORKERS places meanwhile. If none is left it runs jobs all the
-    /// same, and counts as no worker: where such a job blocks, it does not run the job that it
-    /// waits for.
+    /// same, and counts as no worker. A job of it that blocks does not run the job that it waits
+    /// for.
     ///
     /// * **Context**: any. Where the context may not block, says a port, a job that would block
     ///   gets an error.
