@@ -30,7 +30,7 @@ const COST: &str = "* **Cost**: ";
 const CANCEL_SAFETY: &str = "* **Cancel safety**: ";
 const ERRORS: &str = "# Errors";
 
-/// A future that stands for a job which goes on without it. Who returns one returns no unfinished work of its own,
+/// A future that stands for a job which goes on without it. A function that returns one has no unfinished work of its own,
 /// and what a drop does is in the documentation of the type.
 const STANDS_FOR_A_JOB: &str = "JobFuture";
 
