@@ -381,6 +381,48 @@ mod tests {
     }
 
     #[test]
+    fn find_asks_about_each_item_in_order_across_the_laps_end() {
+        for fixture in [Fixture::new(), Fixture::before_the_last_lap()] {
+            let queue = fixture.queue();
+            for _ in 0..3 * CELLS {
+                queue.push(2);
+                queue.push(0);
+                let asked = std::cell::RefCell::new(Vec::new());
+                let never = |item| {
+                    asked.borrow_mut().push(item);
+                    false
+                };
+                assert_eq!(queue.find(never), None);
+                assert_eq!(asked.into_inner(), [2, 0]);
+                assert_eq!(queue.find(|item| item == 0), Some(0));
+                assert_eq!(pop_all(queue), [2, 0]);
+            }
+        }
+    }
+
+    #[test]
+    fn find_sees_an_item_behind_a_tail_that_lags() {
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
+        queue.push(0);
+        let tail = fixture.lane.tail.load(Ordering::Relaxed);
+        queue.push(1);
+        fixture.lane.tail.store(tail, Ordering::Relaxed);
+        assert_eq!(queue.find(|item| item == 1), Some(1));
+    }
+
+    #[test]
+    fn find_sees_all_that_stays_while_the_head_moves() {
+        let fixture = Fixture::new();
+        let queue = fixture.queue();
+        for item in [0, 1, 2] {
+            queue.push(item);
+        }
+        let popping = |item| item == 2 || pop(queue).is_none();
+        assert_eq!(queue.find(popping), Some(2));
+    }
+
+    #[test]
     fn len_counts_what_is_queued_across_the_laps_end() {
         for fixture in [Fixture::new(), Fixture::before_the_last_lap()] {
             let queue = fixture.queue();
