@@ -13,8 +13,8 @@ use std::{
 };
 
 use corepool::{
-    InitError, JobId, OnLoss, Parker, PoolRef, ReturnWhen, RunError, ShutdownError, StaticPool,
-    Worker, WorkerId,
+    InitError, JobFuture, JobId, OnLoss, Parker, PoolRef, ReturnWhen, RunError, ShutdownError,
+    StaticPool, Worker, WorkerId,
 };
 use shuttle::thread;
 
@@ -144,11 +144,13 @@ fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
     futures.pop().expect("one more was submitted")
 }
 
-/// An operation in a full pool.
-type InFullPool = fn(PoolRef<'static, BYTES>);
+/// An operation in a full pool, with the futures of its jobs that were cancelled.
+type InFullPool = fn(PoolRef<'static, BYTES>, Vec<JobFuture<'static, ()>>);
 
 /// What a victim does in a full pool, some of whose jobs were cancelled: by their numbers.
 const FULL: &[(&str, &[usize], InFullPool)] = &[
+    ("drop, of a cancelled job", &[1], let_go),
+    ("drop, of two cancelled jobs", &[0, SLOTS - 1], let_go),
     ("submit, takes over a slot", &[SLOTS - 1], submit_one),
     ("submit, the first job is cancelled", &[0], submit_one),
     (
@@ -160,21 +162,36 @@ const FULL: &[(&str, &[usize], InFullPool)] = &[
     ("run two, the second job is cancelled", &[1], run_two),
 ];
 
-fn submit_one(pool: PoolRef<'static, BYTES>) {
+fn let_go(_pool: PoolRef<'static, BYTES>, cancelled: Vec<JobFuture<'static, ()>>) {
+    drop(cancelled);
+}
+
+fn submit_one(pool: PoolRef<'static, BYTES>, cancelled: Vec<JobFuture<'static, ()>>) {
+    drop(cancelled);
     let _ = pool.submit_detached(|| ());
 }
 
-fn run_two(pool: PoolRef<'static, BYTES>) {
+fn run_two(pool: PoolRef<'static, BYTES>, cancelled: Vec<JobFuture<'static, ()>>) {
+    drop(cancelled);
     pool.run_pending(2);
 }
 
 /// Fills a pool, and cancels these of its jobs.
-fn fill<const S: usize>(pool: &'static StaticPool<S, BYTES, 1, 4, 4>, cancelled: &[usize]) {
+fn fill<const S: usize>(
+    pool: &'static StaticPool<S, BYTES, 1, 4, 4>,
+    cancelled: &[usize],
+) -> Vec<JobFuture<'static, ()>> {
     let jobs: Vec<_> = (0..S).map(|_| pool.submit(|| ())).collect();
-    for (number, job) in jobs.into_iter().enumerate() {
-        let job = job.expect("there is room for all");
-        assert!(!cancelled.contains(&number) || job.cancel());
-    }
+    let jobs = jobs
+        .into_iter()
+        .map(|job| job.expect("there is room for all"));
+    let cancelled = jobs
+        .enumerate()
+        .filter(|(number, _)| cancelled.contains(number));
+    cancelled
+        .map(|(_, job)| job)
+        .inspect(|job| assert!(job.cancel()))
+        .collect()
 }
 
 /// A victim's operation on the rival.
@@ -494,8 +511,13 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
         row(name, true, &|| {
             sweep(WORKER_STEPS, seeds, move |control| {
                 let pool = core_pool();
-                fill::<SLOTS>(pool, cancelled);
-                let victim = Prepared::new(move || act(pool.handle()));
+                let futures = fill::<SLOTS>(pool, cancelled);
+                // What it holds at first; later it holds less.
+                let slots = futures.len();
+                let victim = Prepared {
+                    slots,
+                    ..Prepared::new(move || act(pool.handle(), futures))
+                };
                 others_finish(pool, victim, control);
             })
         });
