@@ -1,4 +1,4 @@
-//! What must happen at the end of a scope, however the scope is left.
+//! Work that must be done at the end of a scope, however the scope is left.
 
 use core::mem;
 

@@ -31,7 +31,7 @@ const DOUBT: u32 = 1 << 16;
 /// One change of what is said.
 const ONE_CHANGE: u32 = DOUBT << 1;
 
-/// What was said of stale slots when somebody began to doubt it.
+/// The word on stale slots at the moment when a submitter began to doubt it.
 pub(crate) struct Doubt(u32);
 
 /// A free list at one moment.

@@ -16,7 +16,7 @@ pub(crate) const UNWINDS: bool = cfg!(panic = "unwind");
 /// Whether a job can end by a panic: if its own does not unwind, that of a job elsewhere.
 pub(crate) const PANICS: bool = UNWINDS || cfg!(feature = "remote");
 
-/// What a payload has room for in any case: what may be there instead of a result. It is no smaller than
+/// The bytes that a payload has in any case, for a panic or a failure instead of a result. It is no smaller than
 /// a pointer.
 pub(crate) const LEAST: usize = if PANICS {
     size_of::<Panic>()

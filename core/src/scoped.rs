@@ -1,4 +1,4 @@
-//! What a scope and its jobs share: how many have not ended, and whom the last one wakes.
+//! The state that a scope and its jobs share: how many have not ended, and whom the last one wakes.
 
 use core::{mem::ManuallyDrop, task::Waker};
 

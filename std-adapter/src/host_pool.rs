@@ -282,7 +282,7 @@ impl<M: ThreadMain> HostPool<M> {
 mod tests {
     use super::*;
 
-    /// What threads do that have nothing to do.
+    /// How threads without work spend their time.
     struct Nothing;
 
     impl ThreadMain for Nothing {

@@ -126,7 +126,7 @@ fn futures(files: &[syn::File]) -> Vec<(String, Vec<String>)> {
     futures
 }
 
-/// What the documentation of these files leaves out, each with the name of the function or future.
+/// The lines that the documentation of these files lacks, each with the name of the function or future.
 fn omissions(files: &[syn::File]) -> Vec<String> {
     let (functions, futures) = (functions_of(files), futures(files));
     let is_documented_at = |name: &str| {

@@ -149,29 +149,9 @@ fn a_slot_becomes_stale_while_one_looks() {
     });
 }
 
-/// A submit that waits is told, though nobody comes to take the index out of the queue.
-#[test]
-fn one_waits_for_room() {
-    explore("stale: submit_blocking, drop", Some(2), || {
-        let runs = Arc::new(AtomicUsize::new(0));
-        with_pool(&MACHINE, |pool: &'static Pool| {
-            let waits = pool.submit(|| ()).unwrap();
-            let ended = pool.submit(|| ()).unwrap();
-            ended.cancel();
-            let job = counting(&runs);
-            let submitter = spawn(move || drop(pool.submit_blocking(job).unwrap()));
-            drop(ended);
-            submitter.join().unwrap();
-            drop(waits);
-        });
-        assert_eq!(runs.load(Relaxed), 1);
-    });
-}
-
-/// The head moves while a submit that waits looks for a stale slot behind it.
-#[test]
-fn the_head_moves_while_one_waits_for_room() {
-    explore("stale: submit_blocking, drop, run", Some(3), || {
+/// A submit waits for room while the future of a cancelled job behind another is dropped, and then `meanwhile` happens.
+fn with_waiting_submit(name: &str, preemptions: usize, meanwhile: fn(&'static Pool)) {
+    explore(name, Some(preemptions), move || {
         let runs = Arc::new(AtomicUsize::new(0));
         with_pool(&MACHINE, |pool: &'static Pool| {
             let first = pool.submit(|| ()).unwrap();
@@ -180,12 +160,26 @@ fn the_head_moves_while_one_waits_for_room() {
             let job = counting(&runs);
             let submitter = spawn(move || drop(pool.submit_blocking(job).unwrap()));
             drop(ended);
-            // The future keeps its slot.
-            run_one(pool);
+            meanwhile(pool);
             submitter.join().unwrap();
+            // The future has kept its slot.
             drop(first);
         });
         assert_eq!(runs.load(Relaxed), 1);
+    });
+}
+
+/// A submit that waits is told, though nobody comes to take the index out of the queue.
+#[test]
+fn one_waits_for_room() {
+    with_waiting_submit("stale: submit_blocking, drop", 2, |_| ());
+}
+
+/// The head moves while a submit that waits looks for a stale slot behind it.
+#[test]
+fn the_head_moves_while_one_waits_for_room() {
+    with_waiting_submit("stale: submit_blocking, drop, run", 3, |pool| {
+        run_one(pool);
     });
 }
 

@@ -147,7 +147,7 @@ fn finish_jobs<P: Pool>(pool: &'static P, control: &Control) -> P::Future {
 /// An operation in a full pool, with the futures of its jobs that were cancelled.
 type InFullPool = fn(PoolRef<'static, BYTES>, Vec<JobFuture<'static, ()>>);
 
-/// What a victim does in a full pool, some of whose jobs were cancelled: by their numbers.
+/// A victim's operations in a full pool, some of whose jobs were cancelled: by their numbers.
 const FULL: &[(&str, &[usize], InFullPool)] = &[
     ("drop, of a cancelled job", &[1], let_go),
     ("drop, of two cancelled jobs", &[0, SLOTS - 1], let_go),
