@@ -186,67 +186,47 @@
 // The hot path is inlined where nobody counts bytes. For a chip the compiler decides: hints make it
 // grow by a third at `opt-level = "s"`.
 
-mod bell;
-mod block;
-mod circle;
-mod defer;
+mod api;
+mod engine;
 mod error;
-mod executor;
-mod free_list;
-mod future;
-mod idle;
-mod job;
-mod lent_pool;
-mod lifecycle;
+mod jobs;
+mod lockfree;
 mod log;
-mod map;
+mod machine;
+mod memory;
 #[cfg(all(loom, test))]
 mod models;
-mod payload;
-mod pool;
-mod port;
-mod promise;
-mod queue;
 #[cfg(feature = "remote")]
 pub mod remote;
-mod scope;
-mod scoped;
-mod slot;
-mod slots;
-mod state;
-mod static_pool;
-mod submit;
-mod sync;
-mod tagged;
-mod task;
-mod token;
-mod wait;
-mod work;
-mod worker;
 
 #[cfg(feature = "remote")]
 pub use crate::error::CodecError;
 pub use crate::{
+    api::{
+        executor::Executor,
+        future::{CancelOnDrop, JobFuture, JobState},
+        lent_pool::{LentPool, MemoryTooSmall, PoolConfig},
+        map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter},
+        pool_ref::{PoolRef, SubmitAsync},
+        promise::Promise,
+        scope::Scope,
+        static_pool::StaticPool,
+        wait::{
+            AsCompleted, AsCompletedError, FutureSet, ReturnWhen, WaitError, Waited, as_completed,
+            wait,
+        },
+    },
+    engine::life::OnLoss,
     error::{
         BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic, RunError,
         ShutdownError, SubmitError,
     },
-    executor::Executor,
-    future::{CancelOnDrop, JobFuture, JobState},
-    lent_pool::{LentPool, MemoryTooSmall, PoolConfig},
-    lifecycle::OnLoss,
-    map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter},
-    payload::{NoSpill, PAYLOAD_ALIGN, Spill},
-    port::{ContextId, Parker, Port},
-    promise::Promise,
-    scope::Scope,
-    static_pool::StaticPool,
-    submit::{PoolRef, SubmitAsync},
-    token::CancelToken,
-    wait::{
-        AsCompleted, AsCompletedError, FutureSet, ReturnWhen, WaitError, Waited, as_completed, wait,
+    jobs::token::CancelToken,
+    machine::{
+        port::{ContextId, Parker, Port},
+        worker::{JobId, SpinWorker, Worker, WorkerId},
     },
-    worker::{JobId, SpinWorker, Worker, WorkerId},
+    memory::payload::{NoSpill, PAYLOAD_ALIGN, Spill},
 };
 
 #[cfg(test)]
@@ -254,8 +234,8 @@ pub use crate::{
 mod documentation {
     use crate::{
         StaticPool,
-        pool::{Seat, Waiter},
-        queue::Lane,
+        lockfree::queue::Lane,
+        memory::pool::{Seat, Waiter},
     };
 
     /// The numbers in the row of this file's documentation that begins with `name`.

@@ -8,7 +8,7 @@ use std::sync::{
 use loom::sync::Arc;
 
 use super::{Sleeper, explore, spawn};
-use crate::{Parker, bell::Bell};
+use crate::{Parker, lockfree::bell::Bell};
 
 /// Two ring, while the owner leaves and another, if it can, comes.
 #[test]

@@ -14,8 +14,12 @@ use loom::thread::{JoinHandle, yield_now};
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
 use crate::{
-    FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool, as_completed,
-    block::DependsOn, idle::Seated, pool::Raw, slot::SlotRef, state::Snapshot, wait,
+    FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool,
+    api::wait,
+    as_completed,
+    engine::{block::DependsOn, seats::Seated},
+    lockfree::state::Snapshot,
+    memory::{pool::Raw, slot::SlotRef},
 };
 
 type Pool = StaticPool<2, 32, 1, 2, 1>;

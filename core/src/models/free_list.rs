@@ -3,7 +3,7 @@
 use loom::{cell::UnsafeCell, sync::Arc};
 
 use super::{explore, spawn};
-use crate::{
+use crate::lockfree::{
     free_list::{FreeList, FreeWords},
     sync::AtomicU16,
 };

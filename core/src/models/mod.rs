@@ -56,7 +56,7 @@ use std::{
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::{Parker, Port, StaticPool, Worker, pool::Raw, sync::weakenable};
+use crate::{Parker, Port, StaticPool, Worker, lockfree::sync::weakenable, memory::pool::Raw};
 
 /// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
 pub(crate) fn explore(

@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 
 use super::{explore, spawn};
-use crate::queue::{Cell, Lane, Queue};
+use crate::lockfree::queue::{Cell, Lane, Queue};
 
 /// A queue with room for the items below `N`.
 struct Fixture<const N: usize> {

@@ -10,7 +10,8 @@ use loom::thread;
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
 use crate::{
-    AsCompleted, FutureSet, JobFuture, Parker, Port, ReturnWhen, StaticPool, as_completed, wait,
+    AsCompleted, FutureSet, JobFuture, Parker, Port, ReturnWhen, StaticPool, api::wait,
+    as_completed,
 };
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;

@@ -12,7 +12,9 @@ use std::{
 use super::{
     LENDING, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port,
 };
-use crate::{JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError, state::DONE};
+use crate::{
+    JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError, lockfree::state::DONE,
+};
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
 

@@ -9,7 +9,7 @@ use super::{
     serve::{Server, Waiting, run_job},
     wire::frame_bytes,
 };
-use crate::{error::LossReason, token::CancelToken};
+use crate::{error::LossReason, jobs::token::CancelToken};
 
 /// A job that can run in another address space: its fields are the arguments.
 ///

@@ -16,7 +16,7 @@ use super::{
         Fault, Hello, Inbox, Malformed, Outbox, PROTOCOL, PushError, ToClient, ToServer, message,
     },
 };
-use crate::{error::LossReason, port::Parker};
+use crate::{error::LossReason, machine::port::Parker};
 
 /// How many jobs can wait for their turn at one server, at most.
 pub const MAX_WINDOW: usize = 64;

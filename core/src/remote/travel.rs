@@ -7,11 +7,15 @@ use super::{
     wire::{Outbox, PushError, ToServer},
 };
 use crate::{
-    job::{Job, JobPlace},
-    payload::{Spill, Stored},
-    pool::Raw,
-    slot::SlotRef,
-    token::CancelToken,
+    jobs::{
+        kinds::{Job, JobPlace},
+        token::CancelToken,
+    },
+    memory::{
+        payload::{Spill, Stored},
+        pool::Raw,
+        slot::SlotRef,
+    },
 };
 
 /// A remote job in a slot.

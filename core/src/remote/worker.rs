@@ -26,17 +26,22 @@ use super::{
     },
 };
 use crate::{
-    defer::Defer,
+    api::pool_ref::PoolRef,
+    engine::{life::OnLoss, seats::Seated},
     error::{BrokenReason, CodecError, Failure, LossReason, Panic, RunError},
-    idle::Seated,
-    lifecycle::OnLoss,
-    payload::Spill,
-    pool::{REMOTE, Raw},
-    port::Port,
-    slot::SlotRef,
-    state::{CANCEL, Outcome},
-    submit::PoolRef,
-    worker::{JobId, Worker},
+    lockfree::{
+        defer::Defer,
+        state::{CANCEL, Outcome},
+    },
+    machine::{
+        port::Port,
+        worker::{JobId, Worker},
+    },
+    memory::{
+        payload::Spill,
+        pool::{REMOTE, Raw},
+        slot::SlotRef,
+    },
 };
 
 /// The consequence if a job is not answered in its [`TIMEOUT`](super::RemoteJob::TIMEOUT), and is

@@ -23,6 +23,3 @@ pub mod report;
 pub mod statistics;
 pub mod wire;
 pub mod workloads;
-
-// Where the core's sources in `lists` look for them.
-use lists::{sync, tagged};

@@ -7,31 +7,21 @@
 //! [`Promises`] is the same with what the pool's promises ask of each job: to look whether there is anything
 //! to do for them. Nothing is ever to be done, and what would be is not there.
 
-#[path = "../../../core/src/free_list.rs"]
-#[expect(dead_code, reason = "a pool also counts free slots, and waits for one")]
-mod free_list;
-#[path = "../../../core/src/queue.rs"]
-#[expect(dead_code, reason = "a pool also asks whether anything is queued")]
-mod queue;
-#[path = "../../../core/src/state.rs"]
-#[expect(dead_code, reason = "a pool's jobs have more ends, and more parties")]
-#[rustfmt::skip] // It would look for the module's tests beside it.
-mod state;
-#[path = "../../../core/src/sync.rs"]
-#[expect(unused_imports, unused_macros, reason = "the core uses more of it")]
-#[rustfmt::skip] // It would look for what is there for loom beside it.
-pub(crate) mod sync;
-#[path = "../../../core/src/tagged.rs"]
-pub(crate) mod tagged;
+#[path = "../../../core/src/lockfree/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "the core uses more of it")]
+#[rustfmt::skip] // It would look for the modules' tests beside them.
+pub(crate) mod lockfree;
 
 use std::{hint::black_box, marker::PhantomData, mem::MaybeUninit};
 
 use crate::limits::{Payload, run};
-use free_list::{FreeList, FreeWords};
-use queue::{Cell, Lane, Queue};
-use state::{Begin, HANDLE, Outcome, QUEUED, State};
-use sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, fence};
-use tagged::Tagged;
+use lockfree::{
+    free_list::{FreeList, FreeWords},
+    queue::{Cell, Lane, Queue},
+    state::{Begin, HANDLE, Outcome, QUEUED, State},
+    sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, fence},
+    tagged::Tagged,
+};
 
 /// As many as the pools have that it is compared with.
 const SLOTS: usize = 16;

@@ -2,9 +2,12 @@
 //! its queue.
 #![allow(dead_code, reason = "the core uses more of it")]
 
-#[path = "../../../core/src/queue.rs"]
+#[path = "../../../core/src/lockfree/queue.rs"]
 mod queue;
+#[path = "../../../core/src/lockfree/tagged.rs"]
+mod tagged;
 
+use crate::sync;
 use queue::{Cell, Lane, Queue};
 
 /// A queue with its memory.

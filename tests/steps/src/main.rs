@@ -15,9 +15,6 @@ mod urgent;
 
 // What the core's source, compiled once more for `core_source`, is made of.
 mod sync;
-#[path = "../../../core/src/tagged.rs"]
-#[allow(dead_code, reason = "the core uses more of it")]
-mod tagged;
 
 use std::process::ExitCode;
 

@@ -62,8 +62,8 @@ const CALLS: &[(&str, &str)] = &[
 /// Files that pass calls on for others, or in which the words mean something else.
 const PASS_ON: &[&str] = &[
     "core/log.rs",
-    "core/port.rs",
-    "core/worker.rs",
+    "core/machine/port.rs",
+    "core/machine/worker.rs",
     "core/remote/link.rs",
     "core/remote/scripted.rs",
 ];

@@ -131,7 +131,7 @@ impl Models {
         root().join("target/loom/output.txt")
     }
 
-    /// Runs a model, with its output to a file; with `weakened`, as `core/src/sync/weakenable.rs`
+    /// Runs a model, with its output to a file; with `weakened`, as `core/src/lockfree/sync/weakenable.rs`
     /// takes it.
     pub fn run(&self, test: &str, weakened: Option<&str>, output: &Path) -> Result<Run, String> {
         let problem = |error| format!("cannot run {test}: {error}");

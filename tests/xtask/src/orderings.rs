@@ -4,7 +4,7 @@
 //! models that execute it are run, the quickest first, until one of them fails. An ordering that
 //! every model can do without is either stronger than it need be, or lacks a model, or does
 //! something that loom cannot see. The last must be said where it is; see `core/src/models/mod.rs`
-//! for the form. All runs are of one program; see `core/src/sync/weakenable.rs`.
+//! for the form. All runs are of one program; see `core/src/lockfree/sync/weakenable.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -136,7 +136,7 @@ struct Mutant {
     call: String,
     file: String,
     line: usize,
-    /// As `core/src/sync/weakenable.rs` names it.
+    /// As `core/src/lockfree/sync/weakenable.rs` names it.
     site: String,
     from: String,
     to: &'static str,
@@ -197,7 +197,7 @@ impl Call {
 /// The orderings of the source.
 #[derive(Default)]
 struct Source {
-    /// All, as `core/src/sync/weakenable.rs` names them.
+    /// All, as `core/src/lockfree/sync/weakenable.rs` names them.
     sites: BTreeSet<String>,
     /// What is to be tried, in the order of the source, with the justifications that are there.
     mutants: Vec<Mutant>,

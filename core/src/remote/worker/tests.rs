@@ -17,9 +17,9 @@ use std::{
 use super::*;
 use crate::{
     JobError, Parker, Port, StaticPool,
-    bell::tests::Rings,
+    lockfree::bell::tests::Rings,
+    machine::worker::WorkerId,
     remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
-    worker::WorkerId,
 };
 
 type Pool = StaticPool<4, 32>;

@@ -5,30 +5,20 @@
 #![no_std]
 #![no_main]
 
-#[path = "../../../../core/src/free_list.rs"]
-#[expect(dead_code, reason = "a pool also counts free slots, and waits for one")]
-mod free_list;
-#[path = "../../../../core/src/queue.rs"]
-#[expect(dead_code, reason = "a pool also asks whether anything is queued")]
-mod queue;
-#[path = "../../../../core/src/state.rs"]
-#[expect(dead_code, reason = "a pool's jobs have more ends, and more parties")]
-#[rustfmt::skip] // It would look for the module's tests beside it.
-mod state;
-#[path = "../../../../core/src/sync.rs"]
-#[expect(unused_imports, unused_macros, reason = "the core uses more of it")]
-#[rustfmt::skip] // It would look for what is there for loom beside it.
-mod sync;
-#[path = "../../../../core/src/tagged.rs"]
-mod tagged;
+#[path = "../../../../core/src/lockfree/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "the core uses more of it")]
+#[rustfmt::skip] // It would look for the modules' tests beside them.
+mod lockfree;
 
 use size::{HandOver, SLOTS, application, entry, other_work, work};
 
-use free_list::{FreeList, FreeWords};
-use queue::{Cell, Lane, Queue};
-use state::{Begin, HANDLE, Outcome, QUEUED, State};
-use sync::{AtomicU16, UnsafeCell};
-use tagged::Tagged;
+use lockfree::{
+    free_list::{FreeList, FreeWords},
+    queue::{Cell, Lane, Queue},
+    state::{Begin, HANDLE, Outcome, QUEUED, State},
+    sync::{AtomicU16, UnsafeCell},
+    tagged::Tagged,
+};
 
 #[derive(Clone, Copy)]
 struct Job {

@@ -1,0 +1,842 @@
+//! The future of a job: what `submit` returns.
+
+use core::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+#[cfg(feature = "remote")]
+use crate::memory::pool::REMOTE;
+use crate::{
+    engine::block::{Awaited, DependsOn},
+    error::{Blocked, CallbackError, JobError},
+    jobs::kinds::{Callback, VTableOf},
+    lockfree::{
+        defer::Defer,
+        state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, Snapshot, TakenBack},
+        sync::Ordering,
+    },
+    machine::worker::JobId,
+    memory::{
+        payload::{NoSpill, PANICS, PAYLOAD_ALIGN, Stored},
+        pool::{PoolInUse, Raw},
+        slot::{Header, Member, Membership, SlotRef, Waiting},
+    },
+};
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum JobState {
+    /// Queued; or a task between two polls.
+    Pending,
+    /// A worker is running it, or somebody is dropping it, to end it; or its callbacks are running.
+    Running,
+    /// It was cancelled.
+    Cancelled,
+    /// It ended, with a result or an error.
+    Finished,
+}
+
+/// The future of a job: wait for its result, await it, poll it, cancel it, or hang a callback on it.
+///
+/// It borrows its pool for `'p` and is the only handle to its job.
+///
+/// **Dropping it detaches**: the job runs all the same, its result is dropped by the worker, and
+/// its slot is free after that. To have a drop cancel instead, use
+/// [`cancel_on_drop`](Self::cancel_on_drop).
+///
+/// **While it exists its slot is taken**, also after the job is done: drop it, or take the result,
+/// to make room. A job that was cancelled while queued, or that its waiter ran, also leaves its place in the
+/// queue. A submit at the same priority that finds no slot free takes over both. Otherwise a worker, or a submit
+/// that finds the pool full, frees the slot when the place comes to the head of the queue.
+///
+/// As a [`core::future::Future`]:
+///
+/// * **Context**: any may poll it.
+/// * **Cost**: O(1) a poll.
+/// * **Cancel safety**: safe. The job goes on, whether the `&mut JobFuture` that is awaited is dropped
+///   or the future itself. With the `&mut`, the result is not lost either.
+///
+/// ```
+/// use corepool::StaticPool;
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let sum = POOL.submit(|| (1..=10).sum::<u32>()).unwrap();
+/// assert!(!sum.done());
+/// POOL.run_pending(1); // a worker does this elsewhere
+/// assert!(sum.done());
+/// assert_eq!(sum.result().unwrap(), 55);
+/// ```
+#[must_use = "dropping a JobFuture detaches its job: use submit_detached to say so"]
+pub struct JobFuture<'p, T> {
+    /// Invariant: the slot is occupied by a job with result `T`, `HANDLE` is set and stands for
+    /// this value.
+    pool: PoolInUse<'p>,
+    slot: ResultSlot<'p>,
+    result: PhantomData<T>,
+}
+
+/// A job's slot, and whether its result was moved out, in one word.
+///
+/// A future is two words, so that it goes from function to function in registers. Who submits mostly moves
+/// it at once, and a processor waits where it reads from memory together what it has just written in parts.
+struct ResultSlot<'p> {
+    /// The slot's address, with the lowest bit for the flag.
+    marked: *const (),
+    slot: PhantomData<SlotRef<'p>>,
+}
+
+/// The flag.
+const TAKEN: usize = 1;
+
+const _: () = assert!(align_of::<Header>() > TAKEN, "the lowest bit is free");
+
+impl<'p> ResultSlot<'p> {
+    #[inline(always)]
+    fn new(slot: SlotRef<'p>) -> Self {
+        Self {
+            marked: slot.address(),
+            slot: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&self) -> SlotRef<'p> {
+        let address = self.marked.map_addr(|marked| marked & !TAKEN);
+        // SAFETY: the address of the slot that `new` was given.
+        unsafe { SlotRef::at(address) }
+    }
+
+    #[inline(always)]
+    fn is_taken(&self) -> bool {
+        self.marked.addr() & TAKEN != 0
+    }
+
+    #[inline(always)]
+    fn set_taken(&mut self) {
+        self.marked = self.marked.map_addr(|marked| marked | TAKEN);
+    }
+}
+
+// SAFETY: the handle gives out the `T` and nothing else that is bound to a thread.
+unsafe impl<T: Send> Send for JobFuture<'_, T> {}
+// SAFETY: shared methods only look at the state word and cancel; dropping the job, which cancel
+// does, may happen anywhere, since jobs are `Send`.
+unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
+
+impl<T> Unpin for JobFuture<'_, T> {}
+
+/// What of a handle's work does not depend on the type of its result.
+impl<'p> Raw<'p> {
+    /// Takes back what the handle left for the completer. False: the completer has it, and the job is
+    /// ready.
+    fn delist(self, slot: SlotRef<'p>) -> bool {
+        match slot.state.unset_waiting() {
+            TakenBack::Gone => return false,
+            TakenBack::Empty => {}
+            // SAFETY: taken back just now, so the cell is this handle's, and full.
+            TakenBack::Full => self.forget_waiting(unsafe { slot.take_waiting() }),
+        }
+        true
+    }
+
+    /// The completer will not see it.
+    fn forget_waiting(self, waiting: Waiting) {
+        if let Waiting::Set(member, membership) = waiting {
+            (membership.forget)(self, member);
+        }
+    }
+
+    /// If the job has been sent elsewhere: has its worker see that it is cancelled.
+    #[cfg(feature = "remote")]
+    fn tell_runner(self, slot: SlotRef<'p>) {
+        let runner = slot.state.load().runner();
+        if let Some(runner) = runner.checked_sub(1)
+            && let Some(seat) = self.seated(runner.into())
+            && seat.is(REMOTE)
+        {
+            seat.ring();
+        }
+    }
+
+    /// Leaves the waker for the completer; true if the job is done instead.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle.
+    unsafe fn leave_waker(self, slot: SlotRef<'p>, waker: &Waker) -> bool {
+        let waker = match slot.state.unset_waiting() {
+            TakenBack::Gone => return true,
+            // SAFETY: taken back just now, so the cell is this handle's, and full.
+            TakenBack::Full => match unsafe { slot.take_waiting() } {
+                Waiting::Task(old) if old.will_wake(waker) => old,
+                other => {
+                    self.forget_waiting(other);
+                    self.clone_for(slot, waker)
+                }
+            },
+            TakenBack::Empty => self.clone_for(slot, waker),
+        };
+        // SAFETY: the cell is this handle's, and empty.
+        !unsafe { self.leave_waiting(slot, Waiting::Task(waker)) }
+    }
+
+    /// Leaves `waiting` for the completer. False: the job is done, and `waiting` is gone.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle, and its is the cell, which holds nothing.
+    unsafe fn leave_waiting(self, slot: SlotRef<'p>, waiting: Waiting) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { slot.put_waiting(waiting) };
+        if slot.state.set_waiting() {
+            return true;
+        }
+        // SAFETY: the completer has left without it.
+        self.forget_waiting(unsafe { slot.take_waiting() });
+        false
+    }
+
+    /// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
+    /// is handed out once.
+    ///
+    /// # Safety
+    ///
+    /// The job is ready, and the caller is the handle.
+    unsafe fn take_error(self, slot: SlotRef<'p>) -> Option<JobError> {
+        let outcome = slot.state.load().outcome();
+        if PANICS && outcome == Outcome::Panicked {
+            // SAFETY: ready and panicked, so a panic is there, and it is the handle's.
+            return Some(JobError::Panicked(unsafe { self.take_panic(slot) }));
+        }
+        // SAFETY: the job's outcome; the payload is the handle's.
+        unsafe { self.job_error(slot, outcome) }
+    }
+
+    /// What an ended job says to the one who wants its result, and may have had it.
+    ///
+    /// # Safety
+    ///
+    /// As for `take_error`.
+    #[cold]
+    unsafe fn why_nothing(self, slot: SlotRef<'p>) -> JobError {
+        // SAFETY: the caller's promise.
+        unsafe { self.take_error(slot) }.unwrap_or(JobError::AlreadyTaken)
+    }
+
+    /// The handle goes away before its result was taken.
+    pub(crate) fn drop_handle(self, slot: SlotRef<'p>) {
+        // SAFETY: this is the handle.
+        let waiting = unsafe { slot.waiting() };
+        match slot.state.detach() {
+            Detached::Alone => {}
+            // SAFETY: taken back just now, so the cell was full, and what is in it this handle's.
+            Detached::WithWaiting => self.forget_waiting(unsafe { waiting.assume_init().take() }),
+            Detached::Ready => {
+                let outcome = slot.state.load().outcome();
+                // Even if the result's destructor unwinds.
+                let _free = Defer(|| self.leave_slot(slot, HANDLE));
+                // SAFETY: ready, so the payload is this handle's, and the result is still there.
+                unsafe { self.drop_payload(slot, outcome) };
+            }
+        }
+    }
+}
+
+impl<'p, T> JobFuture<'p, T> {
+    /// # Safety
+    ///
+    /// The type's invariant.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) unsafe fn new(pool: Raw<'p>, slot: SlotRef<'p>) -> Self {
+        Self {
+            // SAFETY: the slot is occupied.
+            pool: unsafe { pool.in_use() },
+            slot: ResultSlot::new(slot),
+            result: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn pool(&self) -> Raw<'p> {
+        self.pool.raw()
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> SlotRef<'p> {
+        self.slot.slot()
+    }
+
+    /// The job's number, as the hooks of [`Worker`](crate::Worker) are told it. It is the job's own
+    /// for as long as this future exists, so it tells the futures of a set apart.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    pub fn id(&self) -> JobId {
+        JobId(self.slot().index())
+    }
+
+    /// Waits for the job to end and returns its result.
+    ///
+    /// **A job of the same pool** that calls it runs the awaited job itself if nobody has begun it,
+    /// on top of its own stack. It runs nothing else: a lock, a borrow or a barrier may be held
+    /// across the call. If somebody has begun the awaited job, the caller sleeps.
+    ///
+    /// There is one exception. If every worker is blocked so, and no further one can be started,
+    /// the pool would stand still. So the last one runs the oldest queued job on its stack. The
+    /// caller must not hold then what that job needs. So give a pool more workers than jobs that
+    /// wait at a time, or let jobs wait only for those that they have submitted themselves.
+    ///
+    /// **Any other caller** sleeps. If the pool has no worker and the port lends its callers, the
+    /// caller runs the queue in order until its own job has ended. So it is on a chip whose main
+    /// loop is all there is.
+    ///
+    /// Jobs of two pools that wait for each other are not found out: neither pool knows that the
+    /// other's worker is blocked.
+    ///
+    /// * **Context**: any that may block. In an interrupt handler use
+    ///   [`try_result`](Self::try_result) or a callback.
+    /// * **Cost**: O(1) if the job has ended. Else the caller waits for the job. A job of the pool
+    ///   may run the awaited job meanwhile, on its own stack. The wait begins with O(WORKERS). It
+    ///   looks at SLOTS only if the job depends on another blocked worker, or on a task.
+    ///
+    /// # Errors
+    ///
+    /// How the job ended, if not with a result. [`JobError::WouldDeadlock`] if the wait could never
+    /// end, or the caller's context may not block. [`JobError::TooManyWaiters`] if the caller would
+    /// have to wait for its turn to run the queue, and there is no place to. The job is detached
+    /// then.
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 6 * 7).unwrap();
+    /// assert_eq!(job.result().unwrap(), 42); // there is no worker, so it runs here
+    ///
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// job.cancel();
+    /// assert!(matches!(job.result(), Err(JobError::Cancelled)));
+    /// ```
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub fn result(mut self) -> Result<T, JobError> {
+        self.wait_until(None)?;
+        self.take()
+    }
+
+    /// Waits for the job to end, but no longer than `timeout`, and returns its result.
+    ///
+    /// A time-out changes nothing: the job goes on, and a later call can get its result. With a
+    /// `timeout` of zero the call looks, and returns. A job that the caller runs meanwhile, as for
+    /// [`result`](Self::result), is not broken off: if that takes longer than `timeout`, so does
+    /// the call.
+    ///
+    /// * **Context**: any that may block; with a `timeout` of zero, any.
+    /// * **Cost**: as for [`result`](Self::result). The caller waits for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`result`](Self::result), and [`JobError::TimedOut`]. [`JobError::NoClock`] if the
+    /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
+    /// [`JobError::AlreadyTaken`] after the call that gave the result.
+    pub fn result_timeout(&mut self, timeout: Duration) -> Result<T, JobError> {
+        self.wait_ready(Some(timeout))?;
+        self.take()
+    }
+
+    /// The result, if the job has ended.
+    ///
+    /// * **Context**: any: made for interrupt handlers and main loops.
+    /// * **Cost**: O(1).
+    ///
+    /// # Errors
+    ///
+    /// How the job ended, if not with a result; [`JobError::AlreadyTaken`] after the call that gave
+    /// the result.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let mut job = POOL.submit(|| 3).unwrap();
+    /// assert!(job.try_result().is_none());
+    /// POOL.run_pending(1);
+    /// assert_eq!(job.try_result().unwrap().unwrap(), 3);
+    /// ```
+    pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
+        let slot = self.slot();
+        let state = slot.state.load();
+        if !state.is_ready() {
+            return None;
+        }
+        Some(self.take_from(slot, state))
+    }
+
+    /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
+    /// there to be taken. A wait that fails, as for [`result`](Self::result), is told in the same
+    /// way.
+    ///
+    /// A panic's payload is in the first error that is asked for; later ones have none.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`result`](Self::result).
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let mut job = POOL.submit(|| 1).unwrap();
+    /// assert!(job.error().is_none());
+    /// assert_eq!(job.result().unwrap(), 1);
+    /// ```
+    pub fn error(&mut self) -> Option<JobError> {
+        match self.wait_ready(None) {
+            Ok(()) => self.take_error(),
+            Err(blocked) => Some(blocked.into()),
+        }
+    }
+
+    /// [`error`](Self::error), but waits no longer than `timeout`.
+    ///
+    /// * **Context**: any that may block; with a `timeout` of zero, any.
+    /// * **Cost**: as for [`result_timeout`](Self::result_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::TimedOut`]; [`JobError::NoClock`], [`JobError::WouldDeadlock`] and
+    /// [`JobError::TooManyWaiters`] as for [`result_timeout`](Self::result_timeout). The job has
+    /// not ended then.
+    pub fn error_timeout(&mut self, timeout: Duration) -> Result<Option<JobError>, JobError> {
+        self.wait_ready(Some(timeout))?;
+        Ok(self.take_error())
+    }
+
+    /// Asks the job not to run. True if it is cancelled with this call or was before.
+    ///
+    /// A job that is queued is dropped here, in the caller's context, and so is a task between two
+    /// polls. Callers that wait for the job are told at once. A job that is running cannot be
+    /// stopped: the call returns false, and its [`CancelToken`](crate::CancelToken) says so from
+    /// now on. A task that is being polled ends as cancelled at its next suspension. A job that has
+    /// ended stays as it is: false.
+    ///
+    /// Another party may be in the midst of dropping the job, to end it: another `cancel` of a
+    /// shared future, a shutdown, or a break. The job is not cancelled yet then, so this call
+    /// returns false, and [`state`](Self::state) says `Running` until the job has ended.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1), the job's destructor and its callbacks.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| unreachable!()).unwrap();
+    /// assert!(job.cancel() && job.cancelled());
+    /// POOL.run_pending(1);
+    /// ```
+    pub fn cancel(&self) -> bool {
+        let state = &self.slot().state;
+        loop {
+            if self.pool().cancel(self.slot(), Outcome::Cancelled) {
+                return true;
+            }
+            let has_ended = state.load().has(DONE);
+            // If neither holds, a task has been suspended since.
+            if state.request_cancel() || has_ended {
+                #[cfg(feature = "remote")]
+                self.pool().tell_runner(self.slot());
+                return state.load().has_ended_with(Outcome::Cancelled);
+            }
+        }
+    }
+
+    /// Whether the job was cancelled.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
+    pub fn cancelled(&self) -> bool {
+        self.state() == JobState::Cancelled
+    }
+
+    /// Whether the state is [`JobState::Running`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
+    pub fn running(&self) -> bool {
+        self.state() == JobState::Running
+    }
+
+    /// Whether the job has ended, with a result, an error, or by cancellation, and its callbacks
+    /// have run. Then [`try_result`](Self::try_result) has the outcome, and so has an await, at
+    /// once.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
+    pub fn done(&self) -> bool {
+        self.is_ready()
+    }
+
+    /// Whether cancellation was asked for while the job ran.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
+    pub fn cancel_requested(&self) -> bool {
+        self.slot().state.load().has(CANCEL)
+    }
+
+    /// Where the job stands.
+    ///
+    /// It agrees with [`done`](Self::done): of a job whose callbacks run, it says `Running`.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load, so the answer held at one moment.
+    pub fn state(&self) -> JobState {
+        let state = self.slot().state.load();
+        if state.is_ready() {
+            match state.outcome() {
+                Outcome::Cancelled => JobState::Cancelled,
+                _ => JobState::Finished,
+            }
+        } else if state.has(BUSY) {
+            JobState::Running
+        } else {
+            JobState::Pending
+        }
+    }
+
+    /// Has `callback` called when the job ends, with its result or its error.
+    ///
+    /// Callbacks run in the order in which they were added, in the context that ends the job: the
+    /// worker, the canceller, maybe an interrupt. They must not block. The future is done, and the
+    /// result can be taken, when they have returned. If the job has ended already, the callback
+    /// runs at once, in the caller's context.
+    ///
+    /// Each callback that waits takes a slot of the pool, and its closure must fit one.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1); the callback itself if the job has ended, or ends meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Full`] if no slot is free, [`CallbackError::TooLarge`] if the closure does
+    /// not fit. The callback comes back in either.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static SEEN: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// let mut job = POOL.submit(|| 5).unwrap();
+    /// job.add_done_callback(|outcome| SEEN.store(*outcome.unwrap(), Relaxed)).unwrap();
+    /// POOL.run_pending(1);
+    /// assert_eq!(SEEN.load(Relaxed), 5);
+    /// ```
+    pub fn add_done_callback<F>(&mut self, callback: F) -> Result<(), CallbackError<F>>
+    where
+        F: FnOnce(Result<&T, &JobError>) + Send + 'static,
+    {
+        if self.is_ready() {
+            self.call_now(callback);
+            return Ok(());
+        }
+        if size_of::<F>() > self.pool().dims().bytes || align_of::<F>() > PAYLOAD_ALIGN {
+            return Err(CallbackError::TooLarge(callback));
+        }
+        let Some(place) = self.pool().claim_slot() else {
+            return Err(CallbackError::Full(callback));
+        };
+        let slot = self.pool().slot(place);
+        // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
+        // pool's own size (ANY_SIZE says only that the type need not check again).
+        unsafe {
+            slot.set_vtable(&VTableOf::<Callback<F, T>, NoSpill, ANY_SIZE, 0>::TABLE);
+            Stored::<Callback<F, T>, NoSpill, ANY_SIZE, 0>::put(
+                slot.payload(),
+                Callback(callback, PhantomData),
+            );
+        }
+        // DONE: it is no job, to be counted as unfinished or to be ended.
+        slot.state.occupy(0, BUSY | DONE);
+        self.add_to_chain(place);
+        let job = self.slot();
+        if !job.state.set_callbacks() {
+            // The completer has left. What it did not take is run here.
+            self.pool().run_callbacks(self.slot());
+        }
+        Ok(())
+    }
+
+    fn add_to_chain(&self, place: u16) {
+        let chain = &self.slot().callbacks;
+        let link = self.pool().slot(place).link();
+        let mut newest = chain.load(Ordering::Relaxed);
+        loop {
+            link.store(newest, Ordering::Relaxed);
+            // Release: pairs with the Acquire of `run_callbacks`; publishes callback and link.
+            match chain.compare_exchange_weak(
+                newest,
+                place + 1,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => newest = now,
+            }
+        }
+    }
+
+    fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
+        let outcome = self.slot().state.load().outcome();
+        let error = if self.slot.is_taken() {
+            Some(JobError::AlreadyTaken)
+        } else {
+            // SAFETY: the job's outcome; the payload is this handle's.
+            unsafe { self.pool().job_error(self.slot(), outcome) }
+        };
+        let mut callback = Some(callback);
+        self.pool().guarded(&mut || {
+            let outcome = match &error {
+                Some(error) => Err(error),
+                // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
+                None => Ok(unsafe { &*self.pool().result_place(self.slot()).cast::<T>() }),
+            };
+            if let Some(callback) = callback.take() {
+                callback(outcome);
+            }
+        });
+    }
+
+    /// A future that gives this one's result, and cancels the job when it is dropped before.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    /// * **Cancel safety**: as for [`CancelOnDrop`]: a drop cancels the job.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<'p, T> {
+        CancelOnDrop(self)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.slot().state.load().is_ready()
+    }
+
+    /// Whether the job failed: ended with an error other than cancellation.
+    pub(crate) fn failed(&self) -> bool {
+        self.slot().state.load().failed()
+    }
+
+    /// Waits until the clock shows `deadline`.
+    pub(crate) fn result_until(&mut self, deadline: Option<Duration>) -> Result<T, JobError> {
+        self.wait_until(deadline)?;
+        self.take()
+    }
+
+    fn wait_ready(&mut self, timeout: Option<Duration>) -> Result<(), Blocked> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        let deadline = self.pool().deadline_in(timeout)?;
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Blocked::TimedOut);
+        }
+        self.wait_until(deadline)
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn wait_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        self.block_until(deadline)
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn block_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        let (pool, slot) = (self.pool(), self.slot());
+        pool.block_on(&mut AwaitedJob { pool, slot }, deadline)
+    }
+
+    /// Leaves the waker; true if the job is done instead.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
+        // SAFETY: this is the handle.
+        self.is_ready() || unsafe { self.pool().leave_waker(self.slot(), waker) }
+    }
+
+    /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
+    /// if it is ready.
+    pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
+        let waiting = Waiting::Set(member, membership);
+        if !self.delist() {
+            self.pool().forget_waiting(waiting);
+            return false;
+        }
+        // SAFETY: `delist` says that the cell is this handle's and empty.
+        unsafe { self.pool().leave_waiting(self.slot(), waiting) }
+    }
+
+    /// Takes back what was left for the completer. False: the completer has it, and the job is ready.
+    pub(crate) fn delist(&mut self) -> bool {
+        self.pool().delist(self.slot())
+    }
+
+    /// Takes result or error. The job is ready.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn take(&mut self) -> Result<T, JobError> {
+        let slot = self.slot();
+        self.take_from(slot, slot.state.load())
+    }
+
+    /// [`take`](Self::take), when slot and state are known.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    fn take_from(&mut self, slot: SlotRef<'p>, ready: Snapshot) -> Result<T, JobError> {
+        if self.slot.is_taken() || ready.outcome() != Outcome::Returned {
+            // SAFETY: ready, and this is the handle.
+            return Err(unsafe { self.pool().why_nothing(slot) });
+        }
+        self.slot.set_taken();
+        // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
+        // since the slot is marked from now on.
+        unsafe {
+            let spilled = slot.vtable().spilled;
+            let mut place = slot.payload();
+            if spilled.is_some() {
+                place = place.cast::<*mut u8>().read();
+            }
+            let result = place.cast::<T>().read();
+            if let Some(release) = spilled {
+                release(place);
+            }
+            Ok(result)
+        }
+    }
+
+    fn take_error(&mut self) -> Option<JobError> {
+        // SAFETY: ready, and this is the handle.
+        unsafe { self.pool().take_error(self.slot()) }
+    }
+}
+
+/// A wait for one job.
+struct AwaitedJob<'p> {
+    pool: Raw<'p>,
+    /// The caller is its handle.
+    slot: SlotRef<'p>,
+}
+
+impl<'p> Awaited<'p> for AwaitedJob<'p> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.slot.state.load().is_ready()
+            // SAFETY: this is the handle.
+            || waker.is_some_and(|waker| unsafe { self.pool.leave_waker(self.slot, waker) })
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Job(self.slot.index())
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let begun = self.slot.state.begin_in_queue(runner)?;
+        Some((self.slot, begun))
+    }
+}
+
+/// For a callback, whose size was checked against the pool's when it was added.
+const ANY_SIZE: usize = 1 << (usize::BITS - 2);
+
+impl<T> Future for JobFuture<'_, T> {
+    type Output = Result<T, JobError>;
+
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.poll_ready(cx.waker()) {
+            Poll::Ready(self.take())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl<T> Drop for JobFuture<'_, T> {
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn drop(&mut self) {
+        let slot = self.slot();
+        if !self.slot.is_taken() {
+            self.pool().drop_handle(slot);
+        } else if slot.state.load().is_left_to(HANDLE) {
+            self.pool().free_slot(slot);
+        } else {
+            self.pool().leave_slot(slot, HANDLE);
+        }
+    }
+}
+
+impl<T> fmt::Debug for JobFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobFuture")
+            .field("slot", &self.slot().index())
+            .field("state", &self.state())
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for JobFuture<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "JobFuture({=u16}, {})",
+            self.slot().index(),
+            self.state()
+        );
+    }
+}
+
+/// A job's future that cancels the job when it is dropped before the job has ended.
+///
+/// This is what an event loop awaits: giving up the await gives up the work. As a
+/// [`core::future::Future`]:
+///
+/// * **Context**: any may poll it, and drop it.
+/// * **Cost**: O(1) a poll. A drop costs as much as [`JobFuture::cancel`].
+/// * **Cancel safety**: a drop cancels the job, on purpose. A job that is queued never runs; one that
+///   runs completes, and its result is dropped.
+///
+/// ```
+/// use corepool::StaticPool;
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// drop(POOL.submit(|| unreachable!()).unwrap().cancel_on_drop());
+/// POOL.run_pending(1);
+/// ```
+#[must_use = "dropping it cancels the job"]
+pub struct CancelOnDrop<'p, T>(JobFuture<'p, T>);
+
+impl<T> Future for CancelOnDrop<'_, T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<'_, T> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl<T> fmt::Debug for CancelOnDrop<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CancelOnDrop").field(&self.0).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for CancelOnDrop<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "CancelOnDrop({})", self.0);
+    }
+}

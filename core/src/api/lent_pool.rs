@@ -1,0 +1,341 @@
+//! A pool in memory that is lent to it, of a size that is known only at run time.
+
+use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
+
+use crate::{
+    api::pool_ref::PoolRef,
+    engine::task::{Layout, TaskWakers},
+    lockfree::{
+        free_list::FreeWords,
+        queue::{Cell, Lane, Queue},
+        state::MAX_PRIORITIES,
+    },
+    memory::{
+        payload::capacity,
+        pool::{Dims, Raw, Seat, Shared, Waiter},
+        slot::Slot,
+    },
+};
+
+/// How large a [`LentPool`] is. See [`StaticPool`](crate::StaticPool) for what each number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PoolConfig {
+    /// 1 to 65,000.
+    pub slots: usize,
+    /// 1 to 16.
+    pub priorities: usize,
+    /// 1 to 1,000.
+    pub workers: usize,
+    /// 1 to 1,000.
+    pub waiters: usize,
+}
+
+impl Default for PoolConfig {
+    /// As [`StaticPool`](crate::StaticPool)'s defaults.
+    fn default() -> Self {
+        Self {
+            slots: 16,
+            priorities: 1,
+            workers: 8,
+            waiters: 4,
+        }
+    }
+}
+
+impl PoolConfig {
+    /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes, wherever
+    /// they begin. More than any memory has, if the pool is larger than the address space.
+    pub const fn words<const BYTES: usize>(self) -> usize {
+        self.dims::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
+    }
+
+    const fn clamped(self) -> Self {
+        const fn clamp(value: usize, most: usize) -> usize {
+            if value < 1 {
+                1
+            } else if value > most {
+                most
+            } else {
+                value
+            }
+        }
+        Self {
+            slots: clamp(self.slots, 65_000),
+            priorities: clamp(self.priorities, MAX_PRIORITIES),
+            workers: clamp(self.workers, 1_000),
+            waiters: clamp(self.waiters, 1_000),
+        }
+    }
+
+    /// The dimensions, and the size in bytes; `usize::MAX` if the address space is too small.
+    const fn dims<const BYTES: usize>(self) -> (Dims, usize) {
+        /// Places `count` `T`s behind `end`; returns where they begin and where they end.
+        const fn place<T>(end: usize, count: usize) -> (usize, usize) {
+            assert!(align_of::<T>() <= ALIGN && align_of::<Head>() <= ALIGN);
+            let Some(at) = end.checked_next_multiple_of(align_of::<T>()) else {
+                return (usize::MAX, usize::MAX);
+            };
+            (at, at.saturating_add(count.saturating_mul(size_of::<T>())))
+        }
+        let config = self.clamped();
+        let (slots_at, end) = place::<Slot<BYTES>>(size_of::<Head>(), config.slots);
+        let (lanes_at, end) = place::<Lane>(end, config.priorities);
+        let (cells_at, end) = place::<Cell>(end, config.priorities.saturating_mul(config.slots));
+        let (waiters_at, end) = place::<Waiter>(end, config.waiters);
+        let (seats_at, end) = place::<Seat>(end, config.workers);
+        let dims = Dims {
+            bytes: capacity(BYTES),
+            priorities: config.priorities,
+            workers: config.workers,
+            waiters: config.waiters,
+            slot_size: size_of::<Slot<BYTES>>(),
+            slots_at,
+            lanes_at,
+            cells_at,
+            waiters_at,
+            seats_at,
+            cell_words: Queue::words(config.slots),
+            free_words: FreeWords::for_slots(config.slots),
+        };
+        (dims, end)
+    }
+}
+
+/// The unit of the memory that is lent.
+type Word = u64;
+
+/// The alignment of a pool in bytes, which is that of its slots.
+const ALIGN: usize = align_of::<Slot<0>>();
+
+/// How many words it may take to come to an aligned address.
+const SPARE: usize = (ALIGN - align_of::<Word>()).div_ceil(size_of::<Word>());
+
+/// What the memory begins with.
+#[repr(C)]
+struct Head {
+    shared: Shared,
+    dims: Dims,
+}
+
+/// The layout of lent pools, for the wakers of their tasks.
+struct Lent<const BYTES: usize>;
+
+impl<const BYTES: usize> Layout for Lent<BYTES> {
+    const SLOTS_AT: usize = size_of::<Head>().next_multiple_of(align_of::<Slot<BYTES>>());
+    const SLOT_SIZE: usize = size_of::<Slot<BYTES>>();
+
+    unsafe fn dims(pool: NonNull<Shared>) -> &'static Dims {
+        // SAFETY: a lent pool's memory begins with a `Head`, and it lives for ever (the caller's
+        // promise).
+        unsafe { &(*pool.as_ptr().cast::<Head>()).dims }
+    }
+}
+
+/// The memory is smaller than the configuration asks for, or the configuration is out of bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MemoryTooSmall {
+    /// How many words are needed.
+    pub needed: usize,
+    /// How many were lent.
+    pub lent: usize,
+}
+
+impl fmt::Display for MemoryTooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the pool needs {} words of memory and was lent {}",
+            self.needed, self.lent
+        )
+    }
+}
+
+impl core::error::Error for MemoryTooSmall {}
+
+/// A pool in memory that is lent to it. So it can lie in a section of RAM of your choice, or have a
+/// size that is known only at run time.
+///
+/// [`handle`](Self::handle) gives the [`PoolRef`] to work with.
+///
+/// ```
+/// use core::mem::MaybeUninit;
+/// use corepool::{LentPool, PoolConfig};
+///
+/// const CONFIG: PoolConfig = PoolConfig { slots: 4, priorities: 1, workers: 1, waiters: 1 };
+/// let mut memory = [MaybeUninit::uninit(); CONFIG.words::<32>()]; // or a linker section
+/// let pool = LentPool::<32>::new(&mut memory, CONFIG).unwrap();
+/// let job = pool.handle().submit(|| 2 + 2).unwrap();
+/// assert_eq!(job.result().unwrap(), 4);
+/// ```
+pub struct LentPool<'m, const BYTES: usize> {
+    head: NonNull<Head>,
+    memory: PhantomData<&'m mut [MaybeUninit<Word>]>,
+}
+
+// SAFETY: the memory is used through `Raw` only, which is `Sync` (see there).
+unsafe impl<const BYTES: usize> Sync for LentPool<'_, BYTES> {}
+// SAFETY: as above; nothing in it is bound to a thread.
+unsafe impl<const BYTES: usize> Send for LentPool<'_, BYTES> {}
+
+impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
+    /// Makes an empty pool in `memory`, whose former content does not matter. Numbers of `config`
+    /// that are out of bounds are taken to the nearest bound.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS × PRIORITIES + WORKERS + WAITERS): it writes all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryTooSmall`] says how many words it takes.
+    pub fn new(
+        memory: &'m mut [MaybeUninit<Word>],
+        config: PoolConfig,
+    ) -> Result<Self, MemoryTooSmall> {
+        let (dims, _) = config.dims::<BYTES>();
+        // No memory is as large as a size that has come to the end of `usize`.
+        let (needed, lent) = (config.words::<BYTES>(), memory.len());
+        if lent < needed {
+            return Err(MemoryTooSmall { needed, lent });
+        }
+        let memory = NonNull::from(memory).cast::<u8>();
+        let unaligned = memory.addr().get().wrapping_neg() % ALIGN;
+        // SAFETY: a multiple of a word's alignment below ALIGN: no more than `SPARE` words, which are
+        // the first of those that are `needed`.
+        let head = unsafe { memory.add(unaligned).cast::<Head>() };
+        // SAFETY: behind `SPARE` words there is all that `dims` places; it is this pool's, alone, for
+        // 'm, and aligned.
+        unsafe { initialise::<BYTES>(head, dims) };
+        Ok(Self {
+            head,
+            memory: PhantomData,
+        })
+    }
+
+    /// The pool, to work with.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    pub fn handle(&self) -> PoolRef<'_, BYTES> {
+        // SAFETY: `new` made a pool there, with its dimensions, valid for 'm; the pointer reaches
+        // all of it.
+        unsafe {
+            let dims = &(*self.head.as_ptr()).dims;
+            PoolRef::new(
+                Raw::new(self.head.cast(), dims),
+                &TaskWakers::<Lent<BYTES>>::TABLE,
+            )
+        }
+    }
+}
+
+/// Writes a pool's initial values.
+///
+/// # Safety
+///
+/// `head` begins enough memory for `dims`, aligned, and the caller's alone.
+unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, dims: Dims) {
+    // SAFETY: the caller's promise; every place is inside the memory.
+    unsafe {
+        let base = head.cast::<u8>();
+        for index in 0..dims.slots() {
+            base.add(dims.slots_at)
+                .cast::<Slot<BYTES>>()
+                .add(index)
+                .write(Slot::new());
+        }
+        for index in 0..dims.priorities {
+            base.add(dims.lanes_at)
+                .cast::<Lane>()
+                .add(index)
+                .write(Lane::new());
+        }
+        // The product fits: the memory has so many cells.
+        for index in 0..dims.priorities * dims.slots() {
+            base.add(dims.cells_at)
+                .cast::<Cell>()
+                .add(index)
+                .write(Cell::new());
+        }
+        for index in 0..dims.workers {
+            base.add(dims.seats_at)
+                .cast::<Seat>()
+                .add(index)
+                .write(Seat::new());
+        }
+        for index in 0..dims.waiters {
+            base.add(dims.waiters_at)
+                .cast::<Waiter>()
+                .add(index)
+                .write(Waiter::new());
+        }
+        head.write(Head {
+            shared: Shared::new(),
+            dims,
+        });
+    }
+}
+
+impl<const BYTES: usize> Drop for LentPool<'_, BYTES> {
+    /// Cancels what is still queued.
+    fn drop(&mut self) {
+        self.handle().raw.drop_jobs();
+    }
+}
+
+impl<const BYTES: usize> fmt::Debug for LentPool<'_, BYTES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LentPool").field(&self.handle()).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const BYTES: usize> defmt::Format for LentPool<'_, BYTES> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "LentPool({})", self.handle());
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    const CONFIG: PoolConfig = PoolConfig {
+        slots: 3,
+        priorities: 2,
+        workers: 1,
+        waiters: 1,
+    };
+
+    #[test]
+    fn a_pool_that_is_larger_than_the_address_space_gets_no_memory() {
+        // 2^14 slots of 2^50 + 64 bytes are 2^20 bytes, modulo 2^64.
+        const BYTES: usize = 1 << (usize::BITS - 14);
+        let config = PoolConfig {
+            slots: 1 << 14,
+            ..CONFIG
+        };
+        let needed = config.words::<BYTES>();
+        assert!(needed >= usize::MAX / size_of::<Word>());
+        let mut memory = vec![MaybeUninit::uninit(); 1 << 18];
+        let lent = memory.len();
+        let refused = LentPool::<BYTES>::new(&mut memory, config).unwrap_err();
+        assert_eq!(refused, MemoryTooSmall { needed, lent });
+    }
+
+    #[test]
+    fn a_pool_is_aligned_and_inside_its_memory_wherever_that_begins() {
+        let words = CONFIG.words::<8>();
+        let mut memory = vec![MaybeUninit::uninit(); words + ALIGN];
+        for first in 0..ALIGN {
+            let memory = &mut memory[first..first + words];
+            let end = memory.as_ptr_range().end.addr();
+            let pool = LentPool::<8>::new(memory, CONFIG).unwrap();
+            let begin = pool.head.addr().get();
+            assert_eq!(begin % ALIGN, 0);
+            assert!(begin + CONFIG.dims::<8>().1 <= end);
+        }
+    }
+}

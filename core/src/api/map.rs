@@ -1,0 +1,366 @@
+//! `map`: a job for each item of an iterator, results in the items' order.
+
+use core::{cell::Cell, fmt, task::Poll, time::Duration};
+
+use crate::{
+    api::{future::JobFuture, pool_ref::PoolRef},
+    error::{JobError, SubmitError},
+    jobs::kinds::{Job, JobPlace},
+    lockfree::defer::Defer,
+    memory::{payload::Spill, pool::Raw, slot::SlotRef},
+};
+
+/// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.
+pub const DEFAULT_WINDOW: usize = 16;
+
+/// Options for `map_with`: how many jobs may be in flight, and for how long.
+///
+/// `WINDOW` is the capacity that is set aside for jobs in flight, in the iterator itself: three
+/// words each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MapOptions<const WINDOW: usize = DEFAULT_WINDOW> {
+    /// How many jobs may be submitted ahead of the result that is asked for: 1 to `WINDOW`.
+    pub buffer_size: usize,
+    /// How long the whole iteration may take, counted from the call of `map_with`.
+    pub timeout: Option<Duration>,
+}
+
+impl<const WINDOW: usize> Default for MapOptions<WINDOW> {
+    fn default() -> Self {
+        Self {
+            buffer_size: WINDOW,
+            timeout: None,
+        }
+    }
+}
+
+/// Why `map_with` refused its options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum MapError {
+    /// With a buffer of 0 nothing could ever be submitted.
+    ZeroBuffer,
+    /// The buffer is larger than the WINDOW of the options.
+    BufferTooLarge,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ZeroBuffer => "the buffer size must be at least 1",
+            Self::BufferTooLarge => "the buffer size must not exceed the options' WINDOW",
+            Self::NoClock => "the pool has no clock for a timeout: install a port",
+        })
+    }
+}
+
+impl core::error::Error for MapError {}
+
+/// Where a [`Map`] submits its jobs: a pool, or a scope.
+pub trait Submitter<'p>: sealed::Submitter<'p> {}
+
+pub(crate) mod sealed {
+    use crate::{api::future::JobFuture, error::SubmitError, jobs::kinds::Job, memory::pool::Raw};
+
+    pub trait Submitter<'p> {
+        #[doc(hidden)]
+        #[allow(private_interfaces)]
+        fn pool(&self) -> Raw<'p>;
+
+        /// At which priority it submits.
+        #[doc(hidden)]
+        fn priority(&self) -> usize;
+
+        /// # Safety
+        ///
+        /// Job and output are `Send` and live as long as the submitter's jobs may.
+        #[doc(hidden)]
+        #[allow(private_interfaces, private_bounds)]
+        unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>;
+    }
+}
+
+impl<'p, const BYTES: usize, S: Spill> Submitter<'p> for PoolRef<'p, BYTES, S> {}
+
+impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYTES, S> {
+    #[allow(private_interfaces)]
+    fn pool(&self) -> Raw<'p> {
+        self.raw
+    }
+
+    fn priority(&self) -> usize {
+        self.priority
+    }
+
+    #[allow(private_interfaces, private_bounds)]
+    unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
+        // SAFETY: the caller's promise; HANDLE is for the future.
+        unsafe {
+            let slot = self
+                .raw
+                .put::<J, S, BYTES, 0>(self.priority, |_, _| (), job)?;
+            Ok(JobFuture::new(self.raw, slot))
+        }
+    }
+}
+
+/// The function with an item to call it with.
+pub(crate) struct Call<F, A> {
+    function: F,
+    item: A,
+}
+
+impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
+    type Output = T;
+
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
+        let Self { function, item } = this.take();
+        let result = function(item);
+        // Before the result is on its way out: if the function's destructor panics, that one is dropped, too.
+        drop(function);
+        Poll::Ready(result)
+    }
+}
+
+/// An iterator over the results of jobs, in the order of the items: what
+/// [`map`](crate::StaticPool::map) returns.
+///
+/// It takes items from its source only as far as its buffer reaches, so the source may be endless.
+/// A job that fails gives an `Err` in its place, and iteration goes on; after a time-out it ends.
+/// Dropping the iterator cancels the jobs that have not begun.
+pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
+    submitter: P,
+    items: core::iter::Fuse<I>,
+    function: F,
+    /// The last item of the source, until the function has been cloned for it.
+    item: Option<I::Item>,
+    /// A job for which there was no room.
+    in_hand: Option<Call<F, I::Item>>,
+    /// The result that the caller is to get next. If the source panics meanwhile, the caller gets it after that.
+    asked_for: Option<Result<JobFuture<'p, T>, JobError>>,
+    in_flight: heapless::Deque<Result<JobFuture<'p, T>, JobError>, WINDOW>,
+    buffer_size: usize,
+    deadline: Option<Duration>,
+    ended: bool,
+}
+
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    /// See [`StaticPool::map`](crate::StaticPool::map).
+    pub fn map<I, F, T>(self, items: I, function: F) -> Map<'p, I::IntoIter, F, T, Self>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: `Send` and `'static`.
+        unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
+    }
+
+    /// See [`StaticPool::map_with`](crate::StaticPool::map_with).
+    pub fn map_with<I, F, T, const WINDOW: usize>(
+        self,
+        options: MapOptions<WINDOW>,
+        items: I,
+        function: F,
+    ) -> Result<Map<'p, I::IntoIter, F, T, Self, WINDOW>, MapError>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        let deadline = options.check(self.raw)?;
+        let items = items.into_iter();
+        // SAFETY: `Send` and `'static`.
+        Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
+    }
+}
+
+impl<const WINDOW: usize> MapOptions<WINDOW> {
+    /// Checks the options; returns the deadline.
+    pub(crate) fn check(&self, pool: Raw<'_>) -> Result<Option<Duration>, MapError> {
+        if self.buffer_size == 0 {
+            return Err(MapError::ZeroBuffer);
+        }
+        if self.buffer_size > WINDOW {
+            return Err(MapError::BufferTooLarge);
+        }
+        pool.deadline_in(self.timeout)
+            .map_err(|_| MapError::NoClock)
+    }
+}
+
+impl<'p, I, F, T, P, const WINDOW: usize> Map<'p, I, F, T, P, WINDOW>
+where
+    I: Iterator,
+    F: Fn(I::Item) -> T + Clone,
+    P: Submitter<'p>,
+{
+    /// # Safety
+    ///
+    /// Function, items and results are `Send` and live as long as the submitter's jobs may.
+    pub(crate) unsafe fn new(
+        submitter: P,
+        items: I,
+        function: F,
+        buffer_size: usize,
+        deadline: Option<Duration>,
+    ) -> Self {
+        let mut map = Self {
+            submitter,
+            items: items.fuse(),
+            function,
+            item: None,
+            in_hand: None,
+            asked_for: None,
+            in_flight: heapless::Deque::new(),
+            buffer_size,
+            deadline,
+            ended: false,
+        };
+        map.fill();
+        map
+    }
+
+    /// Submits jobs until the buffer or the pool is full.
+    fn fill(&mut self) {
+        while self.in_flight.len() < self.buffer_size {
+            let job = match self.in_hand.take() {
+                Some(job) => job,
+                None => {
+                    // Source and function are the caller's, and may panic: what there is stays here until then.
+                    if self.item.is_none() {
+                        self.item = self.items.next();
+                    }
+                    if self.item.is_none() {
+                        return;
+                    }
+                    let function = self.function.clone();
+                    let Some(item) = self.item.take() else {
+                        return;
+                    };
+                    Call { function, item }
+                }
+            };
+            // SAFETY: the promise of `new`.
+            let entry = match unsafe { self.submitter.put(job) } {
+                Ok(future) => Ok(future),
+                Err(SubmitError::Full(job)) => {
+                    self.in_hand = Some(job);
+                    return;
+                }
+                Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
+                Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
+                Err(_) => Err(JobError::ShutDown),
+            };
+            // There is room: checked above.
+            let _ = self.in_flight.push_back(entry);
+        }
+    }
+
+    /// Waits for room for the item in hand, since nothing is in flight that would make some.
+    fn fill_waiting(&mut self) -> Result<(), JobError> {
+        while self.in_flight.is_empty() && self.in_hand.is_some() {
+            let priority = self.submitter.priority();
+            self.submitter
+                .pool()
+                .wait_for_room(priority, self.deadline)?;
+            self.fill();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.cancel_all();
+        self.in_flight.clear();
+        self.item = None;
+        self.in_hand = None;
+    }
+}
+
+impl<I: Iterator, F, T, P, const WINDOW: usize> Map<'_, I, F, T, P, WINDOW> {
+    /// Cancels the jobs that have not begun.
+    fn cancel_all(&self) {
+        let next = Cell::new(0);
+        let cancel = || {
+            while let Some(entry) = self.in_flight.get(next.replace(next.get() + 1)) {
+                if let Ok(future) = entry {
+                    future.cancel();
+                }
+            }
+        };
+        // If a job's destructor unwinds, the others are still cancelled.
+        let _rest = Defer(cancel);
+        if let Some(Ok(future)) = &self.asked_for {
+            future.cancel();
+        }
+        cancel();
+    }
+}
+
+impl<'p, I, F, T, P, const WINDOW: usize> Iterator for Map<'p, I, F, T, P, WINDOW>
+where
+    I: Iterator,
+    F: Fn(I::Item) -> T + Clone,
+    P: Submitter<'p>,
+{
+    type Item = Result<T, JobError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        if self.asked_for.is_none() {
+            if self.in_flight.is_empty() {
+                self.fill();
+                if let Err(error) = self.fill_waiting() {
+                    self.end();
+                    return Some(Err(error));
+                }
+            }
+            self.asked_for = Some(self.in_flight.pop_front()?);
+            self.fill();
+        }
+        let deadline = self.deadline;
+        let result = match self.asked_for.as_mut()? {
+            Ok(future) => future.result_until(deadline),
+            Err(_) => match self.asked_for.take()? {
+                Ok(_) => return None,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        if matches!(result, Err(JobError::TimedOut)) {
+            self.end();
+        }
+        self.asked_for = None;
+        Some(result)
+    }
+}
+
+impl<I: Iterator, F, T, P, const WINDOW: usize> Drop for Map<'_, I, F, T, P, WINDOW> {
+    fn drop(&mut self) {
+        self.cancel_all();
+    }
+}
+
+impl<I: Iterator, F, T, P, const WINDOW: usize> fmt::Debug for Map<'_, I, F, T, P, WINDOW> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("in_flight", &self.in_flight.len())
+            .field("buffer_size", &self.buffer_size)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<I: Iterator, F, T, P, const WINDOW: usize> defmt::Format for Map<'_, I, F, T, P, WINDOW> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Map({=usize} in flight)", self.in_flight.len());
+    }
+}

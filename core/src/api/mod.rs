@@ -1,0 +1,11 @@
+//! What an application calls.
+
+pub(crate) mod executor;
+pub(crate) mod future;
+pub(crate) mod lent_pool;
+pub(crate) mod map;
+pub(crate) mod pool_ref;
+pub(crate) mod promise;
+pub(crate) mod scope;
+pub(crate) mod static_pool;
+pub(crate) mod wait;

@@ -1,0 +1,321 @@
+//! Jobs that borrow from the caller's stack.
+//!
+//! A scope does not end before its last job has: by then nothing that they borrow is used. That
+//! holds however the scope's closure ends, by a panic too, and whatever becomes of the jobs'
+//! futures, since the count of jobs is kept by the jobs and not by the futures. The idea and the
+//! lifetimes are those of `std::thread::scope`.
+//!
+//! The scope's state is on the stack of its caller. Each scoped job's payload ends with its
+//! address; the completer counts the job out, as the very last thing it does with it. The waker is
+//! there from the beginning, and belongs to whoever brings the count to zero, since with that the frame
+//! may be gone. The caller counts, too, until its closure is over.
+
+use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr, task::Waker};
+
+use crate::{
+    api::{
+        future::JobFuture,
+        map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
+        pool_ref::PoolRef,
+    },
+    engine::{
+        block::{Awaited, DependsOn},
+        seats::Seated,
+    },
+    error::SubmitError,
+    jobs::kinds::{Closure, Job},
+    lockfree::{
+        defer::Defer,
+        state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
+        sync::{AtomicUsize, Ordering, spin_loop},
+    },
+    memory::{
+        payload::{LEAST, NoSpill, PAYLOAD_ALIGN, Spill, capacity},
+        pool::Raw,
+        scoped::ScopeState,
+        slot::SlotRef,
+    },
+};
+
+/// Where jobs can borrow for `'env`: what the closure of
+/// [`StaticPool::scope`](crate::StaticPool::scope) is given.
+pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = NoSpill> {
+    pool: PoolRef<'scope, BYTES, S>,
+    state: &'scope ScopeState,
+    /// Whether the caller can wait for the jobs.
+    may_block: bool,
+    /// Invariant in both, as in `std::thread::Scope`, so that neither can be shortened.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
+    /// Submits a job that may borrow what lives longer than the scope.
+    ///
+    /// * **Context**: any, if the scope was opened in one that may block.
+    /// * **Cost**: as for [`StaticPool::submit`](crate::StaticPool::submit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`StaticPool::submit`](crate::StaticPool::submit), and [`SubmitError::WouldDeadlock`]
+    /// if the scope was opened in a context that may not block: it could not wait for the job.
+    pub fn submit<F, T>(&'scope self, job: F) -> Result<JobFuture<'scope, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        // SAFETY: `Send`, and the scope outlives the job.
+        unsafe { self.put_scoped(Closure(job)) }.map_err(|error| error.map(|job| job.0))
+    }
+
+    /// Calls `function` with each item, each call a job; results come in the items' order.
+    ///
+    /// * **Context**: any for the call, if the scope was opened in one that may block; any that may
+    ///   block for `next`.
+    /// * **Cost**: as for [`StaticPool::map`](crate::StaticPool::map).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    /// let words = ["to", "be", "or", "not"].map(String::from);
+    /// let lengths = POOL.scope(|scope| {
+    ///     let lengths = scope.map(&words, |word| word.len()); // borrowed, not moved
+    ///     lengths.map(Result::unwrap).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(lengths, [2, 2, 2, 3]);
+    /// ```
+    pub fn map<I, F, T>(
+        &'scope self,
+        items: I,
+        function: F,
+    ) -> Map<'scope, I::IntoIter, F, T, &'scope Self>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> T + Clone + Send + 'scope,
+        T: Send + 'scope,
+    {
+        // SAFETY: `Send`, and the scope outlives the jobs.
+        unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
+    }
+
+    /// [`map`](Self::map) with options.
+    ///
+    /// * **Context**: as for [`map`](Self::map).
+    /// * **Cost**: as for [`StaticPool::map_with`](crate::StaticPool::map_with).
+    ///
+    /// # Errors
+    ///
+    /// As for [`StaticPool::map_with`](crate::StaticPool::map_with).
+    pub fn map_with<I, F, T, const WINDOW: usize>(
+        &'scope self,
+        options: MapOptions<WINDOW>,
+        items: I,
+        function: F,
+    ) -> Result<Map<'scope, I::IntoIter, F, T, &'scope Self, WINDOW>, MapError>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'scope,
+        F: Fn(I::Item) -> T + Clone + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let deadline = options.check(self.pool.raw)?;
+        let items = items.into_iter();
+        // SAFETY: `Send`, and the scope outlives the jobs.
+        Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
+    }
+
+    /// # Safety
+    ///
+    /// Job and output are `Send` and outlive the scope.
+    unsafe fn put_scoped<J: Job>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'scope, J::Output>, SubmitError<J>> {
+        const {
+            assert!(
+                PAYLOAD_ALIGN + LEAST <= capacity(BYTES),
+                "a scope needs slots of at least 32 bytes: raise the pool's BYTES"
+            );
+        }
+        if !self.may_block {
+            return Err(SubmitError::WouldDeadlock(job));
+        }
+        let state = ptr::from_ref(self.state);
+        // From here on the job counts: it is counted out when it ends, or when `put` takes it back.
+        let keep = |slot: SlotRef<'scope>, end: *mut u8| {
+            self.state.pending.fetch_add(1, Ordering::Relaxed);
+            slot.set_depends(self.state.tag);
+            // SAFETY: PAYLOAD_ALIGN bytes are kept here, which have room for a pointer and are aligned.
+            unsafe { end.cast::<*const ScopeState>().write(state) };
+        };
+        // SAFETY: the scope ends only when each job that was counted in has been counted out.
+        let put = unsafe {
+            self.pool
+                .raw
+                .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, keep, job)
+        };
+        let slot = put?;
+        // SAFETY: `put` set HANDLE for this.
+        Ok(unsafe { JobFuture::new(self.pool.raw, slot) })
+    }
+}
+
+impl<'scope, 'env, const BYTES: usize, S: Spill> Submitter<'scope>
+    for &'scope Scope<'scope, 'env, BYTES, S>
+{
+}
+
+impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
+    for &'scope Scope<'scope, 'env, BYTES, S>
+{
+    #[allow(private_interfaces)]
+    fn pool(&self) -> Raw<'scope> {
+        self.pool.raw
+    }
+
+    fn priority(&self) -> usize {
+        self.pool.priority
+    }
+
+    #[allow(private_interfaces, private_bounds)]
+    unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'scope, J::Output>, SubmitError<J>> {
+        // SAFETY: the caller's promise.
+        unsafe { self.put_scoped(job) }
+    }
+}
+
+/// A wait for a scope's jobs.
+struct AwaitedScope<'a, 'p> {
+    pool: Raw<'p>,
+    state: &'a ScopeState,
+}
+
+impl<'p> AwaitedScope<'_, 'p> {
+    fn wait(&mut self) {
+        // Acquire: pairs with the Release of `count_out`.
+        while self.state.pending.load(Ordering::Acquire) != 0 {
+            // There is no way out but the jobs' end. The wait is refused if the caller is to have its turn to run
+            // the queue, and there is no place to wait for it; then it runs it like this.
+            if self.pool.block_on(self, None).is_err() && self.pool.run_unseated(1) == 0 {
+                spin_loop();
+            }
+        }
+    }
+}
+
+impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
+    /// The scope has a waker of this context already.
+    fn poll(&mut self, _waker: Option<&Waker>) -> bool {
+        // Relaxed: `wait` looks again.
+        self.state.pending.load(Ordering::Relaxed) == 0
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Scope(self.state.tag)
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let tag = self.state.tag;
+        if tag == 0 {
+            return None;
+        }
+        let may_be_own = |slot: SlotRef<'_>| {
+            let state = slot.state.load();
+            state.has(SCOPED) && state.lacks(DONE | BUSY) && slot.scope_tag() == tag
+        };
+        self.pool.used_slots().find_map(|index| {
+            let slot = self.pool.slot(index);
+            if !may_be_own(slot) {
+                return None;
+            }
+            let begun = slot.state.begin_in_queue(runner)?;
+            // SAFETY: a scoped job is in the slot, which the caller is BUSY with.
+            let scope = || unsafe { slot.scope_address(self.pool.dims().bytes) };
+            if begun.has(SCOPED) && ptr::eq(scope(), self.state) {
+                return Some((slot, begun));
+            }
+            // Another's, which has just come into the slot, or is of a scope that lies as deep.
+            match slot.state.unbegin() {
+                Unbegun::Queued => {}
+                Unbegun::Unqueued => {
+                    self.pool.enqueue(index, begun.priority());
+                    self.pool.wake_worker();
+                }
+                Unbegun::Lost => {
+                    let _left = Defer(|| self.pool.leave_slot(slot, LOST));
+                    // SAFETY: the caller was BUSY when it was declared lost, and the job is still there.
+                    unsafe { self.pool.drop_job(slot) };
+                }
+            }
+            None
+        })
+    }
+}
+
+impl<const BYTES: usize, S> fmt::Debug for Scope<'_, '_, BYTES, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("pending", &self.state.pending.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const BYTES: usize, S> defmt::Format for Scope<'_, '_, BYTES, S> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Scope({=usize} pending)",
+            self.state.pending.load(Ordering::Relaxed)
+        );
+    }
+}
+
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    /// See [`StaticPool::scope`](crate::StaticPool::scope).
+    pub fn scope<'env, F, R>(self, f: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, S>) -> R,
+    {
+        let raw = self.raw;
+        let waker = raw.own_waker();
+        let may_block = waker.is_some();
+        let (_open, tag) = raw.current_worker().map(Seated::open_scope).unzip();
+        let state = ScopeState {
+            pending: AtomicUsize::new(1),
+            waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),
+            tag: tag.unwrap_or(0),
+        };
+        // However the closure ends.
+        let wait = Defer(|| {
+            // If all jobs have ended, it is `wait` all the same that sees what they did.
+            // SAFETY: this is the scope's frame; for the closure, once.
+            let _unused = unsafe { ScopeState::count_out(&raw const state) };
+            // A job that is run here meanwhile may unwind, if no port catches it. The frame must
+            // not go before the others' end all the same.
+            let _others = Defer(|| {
+                AwaitedScope {
+                    pool: raw,
+                    state: &state,
+                }
+                .wait()
+            });
+            AwaitedScope {
+                pool: raw,
+                state: &state,
+            }
+            .wait();
+        });
+        let scope = Scope {
+            pool: self,
+            state: &state,
+            may_block,
+            scope: PhantomData,
+            env: PhantomData,
+        };
+        let result = f(&scope);
+        drop(wait);
+        result
+    }
+}

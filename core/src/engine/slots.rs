@@ -1,0 +1,257 @@
+//! Which slots are free, and how a job comes by one.
+//!
+//! ```text
+//!     a slot that was given back          the free list
+//!     else one that was never used        its counter
+//!     else the head of a queue's          if its job has ended: its index is taken out of the queue
+//!     else a stale one                    the oldest in the queue of the new job's priority, with its place there
+//! ```
+//!
+//! A slot is stale when its job has ended and only its index in the queue keeps it: see [`state`](crate::lockfree::state).
+
+use core::{cell::Cell, ptr};
+
+use crate::{
+    lockfree::{
+        free_list::ANY_PRIORITY,
+        state::{BUSY, LeftTo},
+        sync::{Ordering, fence},
+    },
+    log::trace,
+    memory::{
+        pool::{ROOM, Raw},
+        slot::SlotRef,
+    },
+};
+
+/// How many ended jobs a submit takes off the heads of the queues at most, in search of a slot. So its cost does not
+/// grow with their number, and the next submits take the next ones.
+const A_FEW: usize = 8;
+
+/// A slot that a submitter has taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) index: u16,
+    /// It was taken over, with its place in the queue.
+    pub(crate) is_queued: bool,
+}
+
+impl<'p> Raw<'p> {
+    /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn claim_slot(self) -> Option<u16> {
+        if let Some(index) = self.claim_free() {
+            return Some(index);
+        }
+        if self.shared().free.may_have_stale(ANY_PRIORITY)
+            && let Some(slot) = self.reap_one(A_FEW)
+        {
+            return Some(slot.index());
+        }
+        trace!("pool full");
+        None
+    }
+
+    /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
+    /// queued there, with its place.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn claim_slot_to_queue(self, priority: usize) -> Option<Claim> {
+        match self.claim_free() {
+            Some(index) => Some(Claim {
+                index,
+                is_queued: false,
+            }),
+            None => self.claim_other(priority),
+        }
+    }
+
+    /// Takes a slot that was given back, or else one that was never used.
+    #[inline(always)]
+    fn claim_free(self) -> Option<u16> {
+        let free = &self.shared().free;
+        free.pop(&self.dims().free_words, |index| self.slot(index).link())
+            .or_else(|| self.claim_fresh())
+    }
+
+    #[cfg_attr(target_os = "none", inline(always))]
+    #[cfg_attr(not(target_os = "none"), cold, inline(never))]
+    fn claim_fresh(self) -> Option<u16> {
+        let index = self.shared().free.pop_fresh(&self.dims().free_words)?;
+        // Relaxed: who has a slot of this pool got it here, or from somebody who did.
+        let dims = ptr::from_ref(self.dims()).cast_mut();
+        self.shared().dims.store(dims, Ordering::Relaxed);
+        self.slot(index).use_first(index);
+        Some(index)
+    }
+
+    /// Takes the slot of an ended job. Mostly there is none, and the pool is full.
+    #[cold]
+    fn claim_other(self, priority: usize) -> Option<Claim> {
+        if self.shared().free.may_have_stale(ANY_PRIORITY)
+            && let Some(claim) = self.claim_stale(priority)
+        {
+            return Some(claim);
+        }
+        trace!("pool full");
+        None
+    }
+
+    #[cfg_attr(not(target_os = "none"), inline(never))]
+    fn claim_stale(self, priority: usize) -> Option<Claim> {
+        let reaped = self.reap_one(A_FEW).map(|slot| Claim {
+            index: slot.index(),
+            is_queued: false,
+        });
+        reaped.or_else(|| {
+            self.take_over_stale(priority).map(|index| Claim {
+                index,
+                is_queued: true,
+            })
+        })
+    }
+
+    /// Takes over the oldest stale slot that is queued at `priority`. O(slots).
+    fn take_over_stale(self, priority: usize) -> Option<u16> {
+        let free = &self.shared().free;
+        let queued = 1 << priority;
+        let is_any_left = Cell::new(false);
+        let take_over = |index| {
+            let state = &self.slot(index).state;
+            // One that is being reaped may have to be reaped by another.
+            is_any_left.set(is_any_left.get() || state.load().is_left_to_queue());
+            state.take_over(priority)
+        };
+        let mut doubt = None;
+        while free.may_have_stale(queued) {
+            is_any_left.set(false);
+            let taken = self.queue(priority).find(take_over);
+            if taken.is_some() || is_any_left.get() {
+                return taken;
+            }
+            if let Some(doubt) = doubt {
+                free.end_doubt(doubt, queued);
+                return None;
+            }
+            doubt = Some(free.doubt_stale());
+            // Pairs with the fence of `leave_stale`: either that a slot is stale is seen in the next look, or the doubt
+            // there, where it is dispelled.
+            fence(Ordering::SeqCst);
+        }
+        None
+    }
+
+    /// Gives a slot back for which there is no job after all.
+    #[cold]
+    pub(crate) fn unclaim(self, claim: Claim) {
+        let slot = self.slot(claim.index);
+        if claim.is_queued {
+            self.leave_slot(slot, BUSY);
+        } else {
+            self.free_slot(slot);
+        }
+    }
+
+    /// Gives a slot back that nobody needs.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn free_slot(self, slot: SlotRef<'p>) {
+        let free = &self.shared().free;
+        if free.push(&self.dims().free_words, slot.index(), slot.link()) {
+            self.tell_of_room();
+        }
+    }
+
+    /// Wakes those who wait for room. If there is none, the free list need not say so any more.
+    #[cold]
+    pub(crate) fn tell_of_room(self) {
+        let free = &self.shared().free;
+        let marked = free.marked();
+        if !self.ring_waiters(ROOM) {
+            free.unmark_waiting(&self.dims().free_words, marked);
+        }
+    }
+
+    /// Whether a job that is to be queued at `priority` can have a slot: a free one, or that of an ended job.
+    pub(crate) fn has_room(self, priority: usize) -> bool {
+        let free = &self.shared().free;
+        let is_any_free = || !free.is_empty(&self.dims().free_words);
+        if is_any_free() {
+            return true;
+        }
+        self.reap();
+        let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
+        let has_stale = self.queue(priority).find(is_stale).is_some();
+        if has_stale {
+            // The party that left it may not have come to say so, and the submit that follows asks.
+            free.add_stale(1 << priority);
+        }
+        has_stale || is_any_free()
+    }
+
+    /// Marks the free list as waited for; false if a slot is free.
+    pub(crate) fn mark_waiting_for_room(self) -> bool {
+        self.shared().free.mark_waiting(&self.dims().free_words)
+    }
+
+    /// Whether somebody may be waiting for room.
+    pub(crate) fn is_waited_for(self) -> bool {
+        self.shared().free.is_waited_for(&self.dims().free_words)
+    }
+
+    /// How many slots are free. O(slots).
+    pub(crate) fn free_slots(self) -> usize {
+        self.shared()
+            .free
+            .len(&self.dims().free_words, |index| self.slot(index).link())
+    }
+
+    /// Takes indices that stand for nothing off the heads of the queues.
+    pub(crate) fn reap(self) {
+        while let Some(slot) = self.reap_one(usize::MAX) {
+            self.free_slot(slot);
+        }
+    }
+
+    /// Takes indices that stand for nothing off the heads of the queues, so many at most, until a slot is the caller's
+    /// by that.
+    #[cold]
+    fn reap_one(self, most: usize) -> Option<SlotRef<'p>> {
+        let mut left = most;
+        for priority in 0..self.dims().priorities {
+            let in_vain = |index| self.slot(index).state.reap();
+            while left > 0
+                && let Some(index) = self.queue(priority).pop_if(in_vain)
+            {
+                left -= 1;
+                let slot = self.slot(index);
+                if slot.state.leave_queue() {
+                    return Some(slot);
+                }
+            }
+        }
+        None
+    }
+
+    /// A party leaves the slot of an ended job; see [`State::leave`](crate::lockfree::state::State::leave).
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn leave_slot(self, slot: SlotRef<'p>, party: u32) {
+        match slot.state.leave(party) {
+            LeftTo::Others => {}
+            LeftTo::Queue(priority) => self.leave_stale(priority),
+            LeftTo::Nobody => self.free_slot(slot),
+        }
+    }
+
+    /// A slot is stale from now on: the next job may have it.
+    #[cold]
+    fn leave_stale(self, priority: usize) {
+        let free = &self.shared().free;
+        // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale. And
+        // with that of `take_over_stale`.
+        fence(Ordering::SeqCst);
+        free.add_stale(1 << priority);
+        if free.is_waited_for(&self.dims().free_words) {
+            self.tell_of_room();
+        }
+    }
+}

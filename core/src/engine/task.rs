@@ -1,0 +1,121 @@
+//! Wakers of async tasks.
+//!
+//! A task's waker is its slot's address, and nothing is counted: slots of a pool in a `static` never
+//! go away. A waker that outlives its task may wake the slot's next tenant, which futures allow: a
+//! closure takes no notice, a task is polled once for nothing. The state word decides whether a
+//! wake queues the slot, so it is in the queue at most once.
+//!
+//! From the slot's address to the pool leads the slot's index, in its header, and the layout of the
+//! pool's type, which the waker's vtable knows.
+
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::NonNull,
+    task::{RawWaker, RawWakerVTable, Waker},
+};
+
+use crate::{
+    lockfree::state::DONE,
+    memory::{
+        pool::{BROKEN, Dims, Raw, SHUT_DOWN, Shared},
+        slot::{Header, SlotRef},
+    },
+};
+
+/// How to get from a pool's address to its dimensions.
+pub(crate) trait Layout {
+    /// Where the slots begin.
+    const SLOTS_AT: usize;
+    /// The size of one.
+    const SLOT_SIZE: usize;
+
+    /// The dimensions.
+    ///
+    /// # Safety
+    ///
+    /// `pool` is the address of a pool of this layout that lives for ever.
+    unsafe fn dims(pool: NonNull<Shared>) -> &'static Dims;
+}
+
+/// The wakers of pools of layout `L`.
+pub(crate) struct TaskWakers<L>(PhantomData<L>);
+
+impl<L: Layout> TaskWakers<L> {
+    pub(crate) const TABLE: RawWakerVTable =
+        RawWakerVTable::new(Self::clone, Self::wake, Self::wake, Self::drop);
+
+    unsafe fn clone(address: *const ()) -> RawWaker {
+        if let Some(header) = NonNull::new(address.cast_mut().cast::<Header>()) {
+            // SAFETY: a task's waker carries the address of a slot of a pool that lives for ever.
+            unsafe { SlotRef::new(header) }.state.set_cloned();
+        }
+        RawWaker::new(address, &Self::TABLE)
+    }
+
+    unsafe fn wake(address: *const ()) {
+        let Some(header) = NonNull::new(address.cast_mut().cast::<Header>()) else {
+            return;
+        };
+        // SAFETY: a task's waker carries the address of a slot of a pool that lives for ever.
+        let slot = unsafe { SlotRef::new(header) };
+        let Some(state) = slot.state.wake() else {
+            return;
+        };
+        let index = slot.index();
+        let offset = L::SLOTS_AT + usize::from(index) * L::SLOT_SIZE;
+        // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.
+        let pool = unsafe {
+            let shared = header.byte_sub(offset).cast::<Shared>();
+            Raw::new(shared, L::dims(shared))
+        };
+        pool.enqueue(index, state.priority());
+        if pool.wake_worker() & (SHUT_DOWN | BROKEN) != 0 {
+            // The task may have been ended before it was queued.
+            pool.reap();
+        }
+    }
+
+    unsafe fn drop(_address: *const ()) {}
+}
+
+/// The waker of the task in a slot.
+///
+/// # Safety
+///
+/// The pool lives for ever, and the slot's job was spawned: after `set_task_wakers`.
+pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: SlotRef<'_>) -> ManuallyDrop<Waker> {
+    let address = slot.address();
+    // SAFETY: the caller's promise.
+    let wakers = unsafe { pool.task_wakers() };
+    // SAFETY: the functions of the table are made for slots of pools that live for ever (the
+    // caller's promise) and keep the contract of `RawWaker`: they are thread-safe, and cloning and
+    // dropping manage nothing.
+    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, wakers)) })
+}
+
+impl<'p> Raw<'p> {
+    /// A waker of the same, to be left for the job in `slot`. If it is that of a task of this pool, the task
+    /// awaits the job, and nobody else has got the waker by this.
+    pub(crate) fn clone_for(self, slot: SlotRef<'p>, waker: &Waker) -> Waker {
+        if let Some(task) = self.task_of(waker) {
+            let is_over = |before| self.slot(before).state.load().has(DONE);
+            task.set_awaits(slot.index(), is_over);
+            // SAFETY: a waker of this table owns nothing, and its clone is of the same parts.
+            return unsafe { Waker::new(waker.data(), waker.vtable()) };
+        }
+        waker.clone()
+    }
+
+    /// The slot of the task of this pool whose waker it is.
+    fn task_of(self, waker: &Waker) -> Option<SlotRef<'p>> {
+        if !self.are_task_wakers(waker.vtable()) {
+            return None;
+        }
+        // Another pool of the same type has the same table.
+        let first = self.slot(0).address();
+        let offset = waker.data().addr().checked_sub(first.addr())?;
+        let index = u16::try_from(offset.checked_div(self.dims().slot_size)?).ok()?;
+        (usize::from(index) < self.dims().slots()).then(|| self.slot(index))
+    }
+}

@@ -1,0 +1,4 @@
+//! The kinds of job.
+
+pub(crate) mod kinds;
+pub(crate) mod token;

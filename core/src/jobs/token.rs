@@ -1,0 +1,65 @@
+//! The cooperative cancel token.
+
+use core::fmt;
+
+use crate::{lockfree::state, memory::slot::SlotRef};
+
+/// Tells a running job that its future was asked to cancel.
+///
+/// A job that runs cannot be stopped from outside; one that takes long looks at its token from time
+/// to time and returns early. Whatever it returns is its result.
+///
+/// ```
+/// use corepool::{CancelToken, StaticPool};
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// fn sum_of_squares(token: &CancelToken<'_>) -> Option<u64> {
+///     let mut sum = 0;
+///     for n in 0..1000_u64 {
+///         if token.is_cancelled() {
+///             return None;
+///         }
+///         sum += n * n;
+///     }
+///     Some(sum)
+/// }
+///
+/// let job = POOL.submit_cancellable(sum_of_squares).unwrap();
+/// POOL.run_pending(1);
+/// assert_eq!(job.result().unwrap(), Some(332_833_500));
+/// ```
+#[derive(Clone, Copy)]
+pub struct CancelToken<'a> {
+    slot: SlotRef<'a>,
+}
+
+impl<'a> CancelToken<'a> {
+    pub(crate) fn new(slot: SlotRef<'a>) -> Self {
+        Self { slot }
+    }
+
+    /// Whether [`cancel`](crate::JobFuture::cancel) was called while the job ran. A shutdown says
+    /// nothing here: it leaves running jobs alone.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load, cheap enough for an inner loop.
+    pub fn is_cancelled(&self) -> bool {
+        self.slot.state.load().has(state::CANCEL)
+    }
+}
+
+impl fmt::Debug for CancelToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelToken")
+            .field("is_cancelled", &self.is_cancelled())
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for CancelToken<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "CancelToken({=bool})", self.is_cancelled());
+    }
+}

@@ -1,0 +1,197 @@
+//! Workers: what lends itself to a pool to run its jobs.
+
+use core::{fmt, task::Waker, time::Duration};
+
+use crate::{error::InitError, machine::port::Parker};
+
+/// A worker of a pool: its number, from 0 to WORKERS - 1, and a count. The count tells it from the
+/// workers that have the number after it.
+///
+/// A number is given to another when its worker has left, and the two are not equal. The count has 6 bits: the
+/// 64th worker that has a number after another is equal to it again. Callers of
+/// [`run_pending`](crate::StaticPool::run_pending) and blocked ones, who lend themselves, are not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct WorkerId {
+    pub(crate) number: u16,
+    pub(crate) generation: u8,
+}
+
+impl WorkerId {
+    /// The first worker that has the first number.
+    #[cfg(test)]
+    pub(crate) const FIRST: Self = Self {
+        number: 0,
+        generation: 1,
+    };
+
+    /// The number itself.
+    pub const fn index(self) -> usize {
+        self.number as usize
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {}", self.number)
+    }
+}
+
+/// The number of the slot that a job lives in, from 0 to SLOTS - 1. A number is given to another
+/// job when nobody needs this one any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct JobId(pub(crate) u16);
+
+impl JobId {
+    /// The number itself.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {}", self.0)
+    }
+}
+
+/// A place where jobs run: a core, an RTOS task, an interrupt, a thread.
+///
+/// How to sleep and how to be woken is in [`Parker`]; the rest has defaults that do nothing and
+/// compile to nothing. Lend a worker to a pool with [`StaticPool::run`](crate::StaticPool::run),
+/// called where the jobs are to run.
+///
+/// ```
+/// use core::{task::Waker, time::Duration};
+/// use corepool::{JobId, Parker, StaticPool, Worker};
+///
+/// struct Core1;
+///
+/// impl Parker for Core1 {
+///     fn waker(&self) -> Waker {
+///         Waker::noop().clone() // a chip sends an event or an interrupt here
+///     }
+///     fn park(&self, _deadline: Option<Duration>) {
+///         core::hint::spin_loop(); // and waits for it here
+///     }
+/// }
+///
+/// impl Worker for Core1 {
+///     fn on_job_start(&self, _job: JobId) {
+///         // light a lamp
+///     }
+/// }
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+/// let answer = POOL.submit(|| 6 * 7).unwrap();
+/// POOL.shutdown(false, false).unwrap();
+/// POOL.run(&Core1).unwrap(); // returns, since the pool is shut down
+/// assert_eq!(answer.result().unwrap(), 42);
+/// ```
+pub trait Worker: Parker {
+    /// The queue was found empty `round` times in a row, counted from 0. Returns whether to look
+    /// again at once, after a pause of this method's choice, instead of going to sleep. The default
+    /// goes to sleep.
+    ///
+    /// * **Context**: called in the worker's own, by its run loop and by a job on it that waits.
+    /// * **Cost**: the worker's time.
+    fn spin(&self, round: u32) -> bool {
+        let _ = round;
+        false
+    }
+
+    /// Called once in [`run`](crate::StaticPool::run), before the first job.
+    ///
+    /// * **Context**: called in the worker's own.
+    /// * **Cost**: jobs wait for it, if there is no other worker.
+    ///
+    /// # Errors
+    ///
+    /// An error breaks the pool: all that is queued, and all later submits, fail with it.
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        let _ = worker;
+        Ok(())
+    }
+
+    /// Called before each job, and before each poll of a task.
+    ///
+    /// * **Context**: called in the worker's own.
+    /// * **Cost**: on top of each job.
+    fn on_job_start(&self, job: JobId) {
+        let _ = job;
+    }
+
+    /// Called after each job, and after each poll of a task. `job` may be free again by then.
+    ///
+    /// * **Context**: called in the worker's own.
+    /// * **Cost**: on top of each job, whose future is done by then.
+    fn on_job_end(&self, job: JobId) {
+        let _ = job;
+    }
+}
+
+/// A worker that never sleeps: the portable one. It is for a core that has nothing else to do, and
+/// where the time from submit to start counts more than power.
+///
+/// It needs no port and is never woken, so a submit costs nothing for it.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SpinWorker;
+
+impl Parker for SpinWorker {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        crate::lockfree::sync::spin_loop();
+    }
+}
+
+impl Worker for SpinWorker {
+    fn spin(&self, _round: u32) -> bool {
+        crate::lockfree::sync::spin_loop();
+        true
+    }
+}
+
+/// A context that blocks, while it lends itself to the pool.
+pub(crate) struct LentCaller<'a>(pub(crate) &'a dyn Parker);
+
+impl Parker for LentCaller<'_> {
+    fn waker(&self) -> Waker {
+        self.0.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.0.park(deadline);
+    }
+}
+
+impl Worker for LentCaller<'_> {}
+
+/// A context that may not block, while it runs jobs. It never comes to park.
+pub(crate) struct Sleepless;
+
+impl Parker for Sleepless {
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {}
+}
+
+impl Worker for Sleepless {}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spin_worker_never_goes_to_sleep() {
+        assert!(SpinWorker.spin(0));
+        assert!(SpinWorker.spin(u32::MAX));
+    }
+}
