@@ -8,7 +8,7 @@ use std::sync::{
 
 use super::{Counted, MACHINE, Sleeper, explore, run_one, spawn, with_pool};
 use crate::{
-    FutureSet, JobError, JobFuture, ReturnWhen, ShutdownError, StaticPool, api::wait, as_completed,
+    FutureSet, JobError, JobFuture, ReturnWhen, ShutdownError, StaticPool, as_completed, wait,
 };
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;

@@ -14,12 +14,11 @@ use loom::thread::{JoinHandle, yield_now};
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
 use crate::{
-    FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool,
-    api::wait,
-    as_completed,
+    FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool, as_completed,
     engine::{block::DependsOn, seats::Seated},
     lockfree::state::Snapshot,
     memory::{pool::Raw, slot::SlotRef},
+    wait,
 };
 
 type Pool = StaticPool<2, 32, 1, 2, 1>;

@@ -10,8 +10,7 @@ use loom::thread;
 
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool};
 use crate::{
-    AsCompleted, FutureSet, JobFuture, Parker, Port, ReturnWhen, StaticPool, api::wait,
-    as_completed,
+    AsCompleted, FutureSet, JobFuture, Parker, Port, ReturnWhen, StaticPool, as_completed, wait,
 };
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
