@@ -23,8 +23,8 @@ use crate::{
     machine::worker::JobId,
     memory::{
         payload::{NoSpill, PANICS, PAYLOAD_ALIGN, Stored},
-        pool::{PoolInUse, Raw},
-        slot::{Header, Member, Membership, SlotRef, Waiting},
+        pool::{Pool, PoolInUse},
+        slot::{Header, Listener, Member, Membership, SlotRef},
     },
 };
 
@@ -133,22 +133,22 @@ unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
 impl<T> Unpin for JobFuture<'_, T> {}
 
 /// What of a handle's work does not depend on the type of its result.
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// Takes back what the handle left for the completer. False: the completer has it, and the job is
     /// ready.
     fn delist(self, slot: SlotRef<'p>) -> bool {
-        match slot.state.unset_waiting() {
+        match slot.state.unset_listening() {
             TakenBack::Gone => return false,
             TakenBack::Empty => {}
             // SAFETY: taken back just now, so the cell is this handle's, and full.
-            TakenBack::Full => self.forget_waiting(unsafe { slot.take_waiting() }),
+            TakenBack::Full => self.forget_listener(unsafe { slot.take_listener() }),
         }
         true
     }
 
     /// The completer will not see it.
-    fn forget_waiting(self, waiting: Waiting) {
-        if let Waiting::Set(member, membership) = waiting {
+    fn forget_listener(self, listener: Listener) {
+        if let Listener::Set(member, membership) = listener {
             (membership.forget)(self, member);
         }
     }
@@ -158,7 +158,7 @@ impl<'p> Raw<'p> {
     fn tell_runner(self, slot: SlotRef<'p>) {
         let runner = slot.state.load().runner();
         if let Some(runner) = runner.checked_sub(1)
-            && let Some(seat) = self.seated(runner.into())
+            && let Some(seat) = self.seat_at(runner.into())
             && seat.is(REMOTE)
         {
             seat.ring();
@@ -171,35 +171,35 @@ impl<'p> Raw<'p> {
     ///
     /// The caller is the handle.
     unsafe fn leave_waker(self, slot: SlotRef<'p>, waker: &Waker) -> bool {
-        let waker = match slot.state.unset_waiting() {
+        let waker = match slot.state.unset_listening() {
             TakenBack::Gone => return true,
             // SAFETY: taken back just now, so the cell is this handle's, and full.
-            TakenBack::Full => match unsafe { slot.take_waiting() } {
-                Waiting::Task(old) if old.will_wake(waker) => old,
+            TakenBack::Full => match unsafe { slot.take_listener() } {
+                Listener::Task(old) if old.will_wake(waker) => old,
                 other => {
-                    self.forget_waiting(other);
+                    self.forget_listener(other);
                     self.clone_for(slot, waker)
                 }
             },
             TakenBack::Empty => self.clone_for(slot, waker),
         };
         // SAFETY: the cell is this handle's, and empty.
-        !unsafe { self.leave_waiting(slot, Waiting::Task(waker)) }
+        !unsafe { self.leave_listener(slot, Listener::Task(waker)) }
     }
 
-    /// Leaves `waiting` for the completer. False: the job is done, and `waiting` is gone.
+    /// Leaves `listener` for the completer. False: the job is done, and `listener` is gone.
     ///
     /// # Safety
     ///
     /// The caller is the handle, and its is the cell, which holds nothing.
-    unsafe fn leave_waiting(self, slot: SlotRef<'p>, waiting: Waiting) -> bool {
+    unsafe fn leave_listener(self, slot: SlotRef<'p>, listener: Listener) -> bool {
         // SAFETY: the caller's promise.
-        unsafe { slot.put_waiting(waiting) };
-        if slot.state.set_waiting() {
+        unsafe { slot.put_listener(listener) };
+        if slot.state.set_listening() {
             return true;
         }
         // SAFETY: the completer has left without it.
-        self.forget_waiting(unsafe { slot.take_waiting() });
+        self.forget_listener(unsafe { slot.take_listener() });
         false
     }
 
@@ -233,11 +233,13 @@ impl<'p> Raw<'p> {
     /// The handle goes away before its result was taken.
     pub(crate) fn drop_handle(self, slot: SlotRef<'p>) {
         // SAFETY: this is the handle.
-        let waiting = unsafe { slot.waiting() };
+        let listener = unsafe { slot.listener() };
         match slot.state.detach() {
             Detached::Alone => {}
             // SAFETY: taken back just now, so the cell was full, and what is in it this handle's.
-            Detached::WithWaiting => self.forget_waiting(unsafe { waiting.assume_init().take() }),
+            Detached::WithListener => {
+                self.forget_listener(unsafe { listener.assume_init().take() })
+            }
             Detached::Ready => {
                 let outcome = slot.state.load().outcome();
                 // Even if the result's destructor unwinds.
@@ -254,7 +256,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// The type's invariant.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) unsafe fn new(pool: Raw<'p>, slot: SlotRef<'p>) -> Self {
+    pub(crate) unsafe fn new(pool: Pool<'p>, slot: SlotRef<'p>) -> Self {
         Self {
             // SAFETY: the slot is occupied.
             pool: unsafe { pool.in_use() },
@@ -264,7 +266,7 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     #[inline(always)]
-    pub(crate) fn pool(&self) -> Raw<'p> {
+    pub(crate) fn pool(&self) -> Pool<'p> {
         self.pool.raw()
     }
 
@@ -542,7 +544,7 @@ impl<'p, T> JobFuture<'p, T> {
             self.call_now(callback);
             return Ok(());
         }
-        if size_of::<F>() > self.pool().dims().bytes || align_of::<F>() > PAYLOAD_ALIGN {
+        if size_of::<F>() > self.pool().geometry().bytes || align_of::<F>() > PAYLOAD_ALIGN {
             return Err(CallbackError::TooLarge(callback));
         }
         let Some(place) = self.pool().claim_slot() else {
@@ -668,13 +670,13 @@ impl<'p, T> JobFuture<'p, T> {
     /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
     /// if it is ready.
     pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
-        let waiting = Waiting::Set(member, membership);
+        let listener = Listener::Set(member, membership);
         if !self.delist() {
-            self.pool().forget_waiting(waiting);
+            self.pool().forget_listener(listener);
             return false;
         }
         // SAFETY: `delist` says that the cell is this handle's and empty.
-        unsafe { self.pool().leave_waiting(self.slot(), waiting) }
+        unsafe { self.pool().leave_listener(self.slot(), listener) }
     }
 
     /// Takes back what was left for the completer. False: the completer has it, and the job is ready.
@@ -721,7 +723,7 @@ impl<'p, T> JobFuture<'p, T> {
 
 /// A wait for one job.
 struct AwaitedJob<'p> {
-    pool: Raw<'p>,
+    pool: Pool<'p>,
     /// The caller is its handle.
     slot: SlotRef<'p>,
 }

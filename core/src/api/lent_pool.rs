@@ -4,15 +4,15 @@ use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use crate::{
     api::pool_ref::PoolRef,
-    engine::task::{Layout, TaskWakers},
+    engine::task::{PoolLayout, TaskWakers},
     lockfree::{
         free_list::FreeWords,
-        queue::{Cell, Lane, Queue},
+        queue::{Lane, Queue, QueueCell},
         state::MAX_PRIORITIES,
     },
     memory::{
         payload::capacity,
-        pool::{Dims, Raw, Seat, Shared, Waiter},
+        pool::{Geometry, Pool, Seat, Shared, Waiter},
         slot::Slot,
     },
 };
@@ -47,7 +47,7 @@ impl PoolConfig {
     /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes, wherever
     /// they begin. More than any memory has, if the pool is larger than the address space.
     pub const fn words<const BYTES: usize>(self) -> usize {
-        self.dims::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
+        self.geometry::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }
 
     const fn clamped(self) -> Self {
@@ -69,7 +69,7 @@ impl PoolConfig {
     }
 
     /// The dimensions, and the size in bytes; `usize::MAX` if the address space is too small.
-    const fn dims<const BYTES: usize>(self) -> (Dims, usize) {
+    const fn geometry<const BYTES: usize>(self) -> (Geometry, usize) {
         /// Places `count` `T`s behind `end`; returns where they begin and where they end.
         const fn place<T>(end: usize, count: usize) -> (usize, usize) {
             assert!(align_of::<T>() <= ALIGN && align_of::<Head>() <= ALIGN);
@@ -81,10 +81,11 @@ impl PoolConfig {
         let config = self.clamped();
         let (slots_at, end) = place::<Slot<BYTES>>(size_of::<Head>(), config.slots);
         let (lanes_at, end) = place::<Lane>(end, config.priorities);
-        let (cells_at, end) = place::<Cell>(end, config.priorities.saturating_mul(config.slots));
+        let (cells_at, end) =
+            place::<QueueCell>(end, config.priorities.saturating_mul(config.slots));
         let (waiters_at, end) = place::<Waiter>(end, config.waiters);
         let (seats_at, end) = place::<Seat>(end, config.workers);
-        let dims = Dims {
+        let geometry = Geometry {
             bytes: capacity(BYTES),
             priorities: config.priorities,
             workers: config.workers,
@@ -98,7 +99,7 @@ impl PoolConfig {
             cell_words: Queue::words(config.slots),
             free_words: FreeWords::for_slots(config.slots),
         };
-        (dims, end)
+        (geometry, end)
     }
 }
 
@@ -115,20 +116,20 @@ const SPARE: usize = (ALIGN - align_of::<Word>()).div_ceil(size_of::<Word>());
 #[repr(C)]
 struct Head {
     shared: Shared,
-    dims: Dims,
+    geometry: Geometry,
 }
 
 /// The layout of lent pools, for the wakers of their tasks.
 struct Lent<const BYTES: usize>;
 
-impl<const BYTES: usize> Layout for Lent<BYTES> {
+impl<const BYTES: usize> PoolLayout for Lent<BYTES> {
     const SLOTS_AT: usize = size_of::<Head>().next_multiple_of(align_of::<Slot<BYTES>>());
     const SLOT_SIZE: usize = size_of::<Slot<BYTES>>();
 
-    unsafe fn dims(pool: NonNull<Shared>) -> &'static Dims {
+    unsafe fn geometry(pool: NonNull<Shared>) -> &'static Geometry {
         // SAFETY: a lent pool's memory begins with a `Head`, and it lives for ever (the caller's
         // promise).
-        unsafe { &(*pool.as_ptr().cast::<Head>()).dims }
+        unsafe { &(*pool.as_ptr().cast::<Head>()).geometry }
     }
 }
 
@@ -174,7 +175,7 @@ pub struct LentPool<'m, const BYTES: usize> {
     memory: PhantomData<&'m mut [MaybeUninit<Word>]>,
 }
 
-// SAFETY: the memory is used through `Raw` only, which is `Sync` (see there).
+// SAFETY: the memory is used through `Pool` only, which is `Sync` (see there).
 unsafe impl<const BYTES: usize> Sync for LentPool<'_, BYTES> {}
 // SAFETY: as above; nothing in it is bound to a thread.
 unsafe impl<const BYTES: usize> Send for LentPool<'_, BYTES> {}
@@ -193,7 +194,7 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         memory: &'m mut [MaybeUninit<Word>],
         config: PoolConfig,
     ) -> Result<Self, MemoryTooSmall> {
-        let (dims, _) = config.dims::<BYTES>();
+        let (geometry, _) = config.geometry::<BYTES>();
         // No memory is as large as a size that has come to the end of `usize`.
         let (needed, lent) = (config.words::<BYTES>(), memory.len());
         if lent < needed {
@@ -204,9 +205,9 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         // SAFETY: a multiple of a word's alignment below ALIGN: no more than `SPARE` words, which are
         // the first of those that are `needed`.
         let head = unsafe { memory.add(unaligned).cast::<Head>() };
-        // SAFETY: behind `SPARE` words there is all that `dims` places; it is this pool's, alone, for
+        // SAFETY: behind `SPARE` words there is all that `geometry` places; it is this pool's, alone, for
         // 'm, and aligned.
-        unsafe { initialise::<BYTES>(head, dims) };
+        unsafe { initialise::<BYTES>(head, geometry) };
         Ok(Self {
             head,
             memory: PhantomData,
@@ -221,9 +222,9 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         // SAFETY: `new` made a pool there, with its dimensions, valid for 'm; the pointer reaches
         // all of it.
         unsafe {
-            let dims = &(*self.head.as_ptr()).dims;
+            let geometry = &(*self.head.as_ptr()).geometry;
             PoolRef::new(
-                Raw::new(self.head.cast(), dims),
+                Pool::new(self.head.cast(), geometry),
                 &TaskWakers::<Lent<BYTES>>::TABLE,
             )
         }
@@ -234,45 +235,45 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
 ///
 /// # Safety
 ///
-/// `head` begins enough memory for `dims`, aligned, and the caller's alone.
-unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, dims: Dims) {
+/// `head` begins enough memory for `geometry`, aligned, and the caller's alone.
+unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry) {
     // SAFETY: the caller's promise; every place is inside the memory.
     unsafe {
         let base = head.cast::<u8>();
-        for index in 0..dims.slots() {
-            base.add(dims.slots_at)
+        for index in 0..geometry.slots() {
+            base.add(geometry.slots_at)
                 .cast::<Slot<BYTES>>()
                 .add(index)
                 .write(Slot::new());
         }
-        for index in 0..dims.priorities {
-            base.add(dims.lanes_at)
+        for index in 0..geometry.priorities {
+            base.add(geometry.lanes_at)
                 .cast::<Lane>()
                 .add(index)
                 .write(Lane::new());
         }
         // The product fits: the memory has so many cells.
-        for index in 0..dims.priorities * dims.slots() {
-            base.add(dims.cells_at)
-                .cast::<Cell>()
+        for index in 0..geometry.priorities * geometry.slots() {
+            base.add(geometry.cells_at)
+                .cast::<QueueCell>()
                 .add(index)
-                .write(Cell::new());
+                .write(QueueCell::new());
         }
-        for index in 0..dims.workers {
-            base.add(dims.seats_at)
+        for index in 0..geometry.workers {
+            base.add(geometry.seats_at)
                 .cast::<Seat>()
                 .add(index)
                 .write(Seat::new());
         }
-        for index in 0..dims.waiters {
-            base.add(dims.waiters_at)
+        for index in 0..geometry.waiters {
+            base.add(geometry.waiters_at)
                 .cast::<Waiter>()
                 .add(index)
                 .write(Waiter::new());
         }
         head.write(Head {
             shared: Shared::new(),
-            dims,
+            geometry,
         });
     }
 }
@@ -335,7 +336,7 @@ mod tests {
             let pool = LentPool::<8>::new(memory, CONFIG).unwrap();
             let begin = pool.head.addr().get();
             assert_eq!(begin % ALIGN, 0);
-            assert!(begin + CONFIG.dims::<8>().1 <= end);
+            assert!(begin + CONFIG.geometry::<8>().1 <= end);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     error::{JobError, SubmitError},
     jobs::kinds::{Job, JobPlace},
     lockfree::defer::Defer,
-    memory::{payload::Spill, pool::Raw, slot::SlotRef},
+    memory::{payload::Spill, pool::Pool, slot::SlotRef},
 };
 
 /// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.
@@ -64,12 +64,12 @@ impl core::error::Error for MapError {}
 pub trait Submitter<'p>: sealed::Submitter<'p> {}
 
 pub(crate) mod sealed {
-    use crate::{api::future::JobFuture, error::SubmitError, jobs::kinds::Job, memory::pool::Raw};
+    use crate::{api::future::JobFuture, error::SubmitError, jobs::kinds::Job, memory::pool::Pool};
 
     pub trait Submitter<'p> {
         #[doc(hidden)]
         #[allow(private_interfaces)]
-        fn pool(&self) -> Raw<'p>;
+        fn pool(&self) -> Pool<'p>;
 
         /// At which priority it submits.
         #[doc(hidden)]
@@ -88,7 +88,7 @@ impl<'p, const BYTES: usize, S: Spill> Submitter<'p> for PoolRef<'p, BYTES, S> {
 
 impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYTES, S> {
     #[allow(private_interfaces)]
-    fn pool(&self) -> Raw<'p> {
+    fn pool(&self) -> Pool<'p> {
         self.raw
     }
 
@@ -117,7 +117,7 @@ pub(crate) struct Call<F, A> {
 impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
     type Output = T;
 
-    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Pool<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         let Self { function, item } = this.take();
         let result = function(item);
         // Before the result is on its way out: if the function's destructor panics, that one is dropped, too.
@@ -183,7 +183,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
 impl<const WINDOW: usize> MapOptions<WINDOW> {
     /// Checks the options; returns the deadline.
-    pub(crate) fn check(&self, pool: Raw<'_>) -> Result<Option<Duration>, MapError> {
+    pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Option<Duration>, MapError> {
         if self.buffer_size == 0 {
             return Err(MapError::ZeroBuffer);
         }

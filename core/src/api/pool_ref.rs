@@ -10,7 +10,7 @@ use core::{
 };
 
 use crate::{
-    api::{future::JobFuture, promise::Promise, wait::Waiting},
+    api::{future::JobFuture, promise::Promise, wait::Registration},
     engine::{block::Awaited, slots::Claim},
     error::{Blocked, NoWorker, SubmitError},
     jobs::{
@@ -24,7 +24,7 @@ use crate::{
     },
     memory::{
         payload::{NoSpill, Spill, Stored, capacity},
-        pool::{BROKEN, ROOM, Raw, SHUT_DOWN},
+        pool::{BROKEN, Pool, ROOM, SHUT_DOWN},
         scoped::ScopeState,
         slot::SlotRef,
     },
@@ -36,7 +36,7 @@ use crate::{
 /// is a build error, and nothing else of its type. A [`StaticPool`](crate::StaticPool) has the same
 /// methods and is documented there.
 pub struct PoolRef<'p, const BYTES: usize, S = NoSpill> {
-    pub(crate) raw: Raw<'p>,
+    pub(crate) raw: Pool<'p>,
     pub(crate) priority: usize,
     /// For its tasks: knows how to get from a slot's address to the pool.
     task_wakers: &'static RawWakerVTable,
@@ -54,7 +54,7 @@ impl<const BYTES: usize, S> Copy for PoolRef<'_, BYTES, S> {}
 impl<const BYTES: usize, S> fmt::Debug for PoolRef<'_, BYTES, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolRef")
-            .field("capacity", &self.raw.dims().slots())
+            .field("capacity", &self.raw.geometry().slots())
             .field("bytes", &BYTES)
             .field("workers", &self.raw.joined())
             .finish()
@@ -67,13 +67,13 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
         defmt::write!(
             f,
             "PoolRef({=usize} slots, {=usize} bytes)",
-            self.raw.dims().slots(),
+            self.raw.geometry().slots(),
             BYTES
         );
     }
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// A slot for a job. `None`: see `refusal`.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn admit(self, priority: usize) -> Option<Claim> {
@@ -86,13 +86,13 @@ impl<'p> Raw<'p> {
     /// Whether the pool takes jobs of this priority.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn admits(self, priority: usize) -> bool {
-        priority < self.dims().priorities && !self.is_closed()
+        priority < self.geometry().priorities && !self.is_closed()
     }
 
     /// Why a job was not admitted, or was taken back.
     #[cold]
     fn refusal(self, priority: usize) -> SubmitError<()> {
-        if priority >= self.dims().priorities {
+        if priority >= self.geometry().priorities {
             return SubmitError::NoSuchPriority(());
         }
         match self.broken_reason() {
@@ -181,7 +181,7 @@ impl<'p> Raw<'p> {
     fn leave_refused(self, slot: SlotRef<'p>, leave_scope: Option<unsafe fn(*const ScopeState)>) {
         if let Some(leave) = leave_scope {
             // SAFETY: the slot is still occupied by a scoped job, which was counted in.
-            unsafe { leave(slot.scope_address(self.dims().bytes)) };
+            unsafe { leave(slot.scope_address(self.geometry().bytes)) };
         }
         self.leave_slot(slot, BUSY | HANDLE);
         // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
@@ -241,9 +241,9 @@ impl<'p> Raw<'p> {
         deadline: Option<Duration>,
     ) -> Result<(), Blocked> {
         struct AwaitedRoom<'p> {
-            pool: Raw<'p>,
+            pool: Pool<'p>,
             priority: usize,
-            room: RoomWait<'p>,
+            room: RoomWaiter<'p>,
             refused: bool,
         }
         impl<'p> Awaited<'p> for AwaitedRoom<'p> {
@@ -261,7 +261,7 @@ impl<'p> Raw<'p> {
         let mut wait = AwaitedRoom {
             pool: self,
             priority,
-            room: RoomWait::default(),
+            room: RoomWaiter::default(),
             refused: false,
         };
         self.block_on(&mut wait, deadline)?;
@@ -273,7 +273,7 @@ impl<'p> Raw<'p> {
 }
 
 impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
-    pub(crate) fn new(raw: Raw<'p>, task_wakers: &'static RawWakerVTable) -> Self {
+    pub(crate) fn new(raw: Pool<'p>, task_wakers: &'static RawWakerVTable) -> Self {
         Self {
             raw,
             priority: 0,
@@ -441,7 +441,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         SubmitAsync {
             pool: self,
             job: Some(job),
-            room: RoomWait::default(),
+            room: RoomWaiter::default(),
             result: PhantomData,
         }
     }
@@ -489,20 +489,20 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
 
 /// A wait for a free slot, or for the pool's end.
 #[derive(Default)]
-struct RoomWait<'p> {
-    place: Option<Waiting<'p>>,
+struct RoomWaiter<'p> {
+    place: Option<Registration<'p>>,
 }
 
-impl<'p> RoomWait<'p> {
+impl<'p> RoomWaiter<'p> {
     /// Leaves the waker; true if there may be room instead, or the pool takes no more work. `None` if there is no
     /// place to leave it.
-    fn poll(&mut self, pool: Raw<'p>, priority: usize, waker: &Waker) -> Option<bool> {
+    fn poll(&mut self, pool: Pool<'p>, priority: usize, waker: &Waker) -> Option<bool> {
         if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
             self.place = None;
-            self.place = Waiting::begin(pool, waker, ROOM);
+            self.place = Registration::begin(pool, waker, ROOM);
         }
         // The waker is in its place before the mark, and the mark is made only if nothing is free.
-        let full = pool.mark_waiting_for_room();
+        let full = pool.mark_room_wanted();
         // Pairs with the fences of `wake_all_workers`, of `wake_all_at_the_end` and of `leave_stale`: either the pool's
         // end, or that of a job in the queue, is seen here, or the waker there.
         fence(Ordering::SeqCst);
@@ -529,7 +529,7 @@ impl<'p> RoomWait<'p> {
 pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
     pool: PoolRef<'p, BYTES, S>,
     job: Option<F>,
-    room: RoomWait<'p>,
+    room: RoomWaiter<'p>,
     result: PhantomData<fn() -> T>,
 }
 

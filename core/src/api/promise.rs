@@ -10,7 +10,7 @@ use crate::{
     },
     memory::{
         payload::{Spill, Stored},
-        pool::{PoolInUse, Raw},
+        pool::{Pool, PoolInUse},
         slot::SlotRef,
     },
 };
@@ -50,7 +50,7 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// The type's invariant; the slot was set up for a `T` stored by `S` in `BYTES`.
     pub(crate) unsafe fn new<S: Spill, const BYTES: usize>(
-        pool: Raw<'p>,
+        pool: Pool<'p>,
         slot: SlotRef<'p>,
     ) -> Self {
         Self {

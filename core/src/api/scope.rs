@@ -20,7 +20,7 @@ use crate::{
     },
     engine::{
         block::{Awaited, DependsOn},
-        seats::Seated,
+        seats::SeatRef,
     },
     error::SubmitError,
     jobs::kinds::{Closure, Job},
@@ -31,7 +31,7 @@ use crate::{
     },
     memory::{
         payload::{LEAST, NoSpill, PAYLOAD_ALIGN, Spill, capacity},
-        pool::Raw,
+        pool::Pool,
         scoped::ScopeState,
         slot::SlotRef,
     },
@@ -170,7 +170,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
     for &'scope Scope<'scope, 'env, BYTES, S>
 {
     #[allow(private_interfaces)]
-    fn pool(&self) -> Raw<'scope> {
+    fn pool(&self) -> Pool<'scope> {
         self.pool.raw
     }
 
@@ -187,7 +187,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
 
 /// A wait for a scope's jobs.
 struct AwaitedScope<'a, 'p> {
-    pool: Raw<'p>,
+    pool: Pool<'p>,
     state: &'a ScopeState,
 }
 
@@ -197,7 +197,7 @@ impl<'p> AwaitedScope<'_, 'p> {
         while self.state.pending.load(Ordering::Acquire) != 0 {
             // There is no way out but the jobs' end. The wait is refused if the caller is to have its turn to run
             // the queue, and there is no place to wait for it; then it runs it like this.
-            if self.pool.block_on(self, None).is_err() && self.pool.run_unseated(1) == 0 {
+            if self.pool.block_on(self, None).is_err() && self.pool.run_as_guest(1) == 0 {
                 spin_loop();
             }
         }
@@ -231,7 +231,7 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
             }
             let begun = slot.state.begin_in_queue(runner)?;
             // SAFETY: a scoped job is in the slot, which the caller is BUSY with.
-            let scope = || unsafe { slot.scope_address(self.pool.dims().bytes) };
+            let scope = || unsafe { slot.scope_address(self.pool.geometry().bytes) };
             if begun.has(SCOPED) && ptr::eq(scope(), self.state) {
                 return Some((slot, begun));
             }
@@ -281,7 +281,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         let raw = self.raw;
         let waker = raw.own_waker();
         let may_block = waker.is_some();
-        let (_open, tag) = raw.current_worker().map(Seated::open_scope).unzip();
+        let (_open, tag) = raw.current_worker().map(SeatRef::open_scope).unzip();
         let state = ScopeState {
             pending: AtomicUsize::new(1),
             waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),

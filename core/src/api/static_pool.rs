@@ -12,13 +12,13 @@ use crate::{
     },
     engine::{
         life::OnLoss,
-        task::{Layout, TaskWakers},
+        task::{PoolLayout, TaskWakers},
     },
     error::{BrokenReason, RunError, ShutdownError, SubmitError},
     jobs::token::CancelToken,
     lockfree::{
         free_list::FreeWords,
-        queue::{Cell, Lane, Queue},
+        queue::{Lane, Queue, QueueCell},
         state::MAX_PRIORITIES,
         sync::{array_of, const_unless_loom},
     },
@@ -28,7 +28,7 @@ use crate::{
     },
     memory::{
         payload::capacity,
-        pool::{Dims, Raw, Seat, Shared, Waiter},
+        pool::{Geometry, Pool, Seat, Shared, Waiter},
         slot::Slot,
     },
 };
@@ -71,13 +71,13 @@ pub struct StaticPool<
     shared: Shared,
     slots: [Slot<BYTES>; SLOTS],
     lanes: [Lane; PRIORITIES],
-    cells: [[Cell; SLOTS]; PRIORITIES],
+    cells: [[QueueCell; SLOTS]; PRIORITIES],
     // Between cells and seats: submitters look at the seats for each job, and waiters seldom change.
     waiters: [Waiter; WAITERS],
     seats: [Seat; WORKERS],
 }
 
-// SAFETY: the memory is used through `Raw` only, which is `Sync` (see there).
+// SAFETY: the memory is used through `Pool` only, which is `Sync` (see there).
 unsafe impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: usize> Sync
     for StaticPool<S, B, P, W, V>
 {
@@ -88,14 +88,14 @@ unsafe impl<const S: usize, const B: usize, const P: usize, const W: usize, cons
 {
 }
 
-impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: usize> Layout
+impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: usize> PoolLayout
     for StaticPool<S, B, P, W, V>
 {
     const SLOTS_AT: usize = offset_of!(Self, slots);
     const SLOT_SIZE: usize = size_of::<Slot<B>>();
 
-    unsafe fn dims(_pool: NonNull<Shared>) -> &'static Dims {
-        &Self::DIMS
+    unsafe fn geometry(_pool: NonNull<Shared>) -> &'static Geometry {
+        &Self::GEOMETRY
     }
 }
 
@@ -123,7 +123,7 @@ impl<
         );
     };
 
-    const DIMS: Dims = Dims {
+    const GEOMETRY: Geometry = Geometry {
         bytes: capacity(BYTES),
         priorities: PRIORITIES,
         workers: WORKERS,
@@ -147,7 +147,7 @@ impl<
                 shared: Shared::new(),
                 slots: array_of!(Slot::new()),
                 lanes: array_of!(Lane::new()),
-                cells: array_of!(array_of!(Cell::new())),
+                cells: array_of!(array_of!(QueueCell::new())),
                 waiters: array_of!(Waiter::new()),
                 seats: array_of!(Seat::new()),
             }
@@ -155,10 +155,10 @@ impl<
     }
 
     #[inline(always)]
-    fn raw(&self) -> Raw<'_> {
-        // SAFETY: the memory is this pool's, laid out as DIMS says, valid as long as the borrow;
+    fn raw(&self) -> Pool<'_> {
+        // SAFETY: the memory is this pool's, laid out as GEOMETRY says, valid as long as the borrow;
         // the pointer comes from a reference to all of it.
-        unsafe { Raw::new(NonNull::from(self).cast(), const { &Self::DIMS }) }
+        unsafe { Pool::new(NonNull::from(self).cast(), const { &Self::GEOMETRY }) }
     }
 
     /// A copyable view of the pool, with the same methods. Store it where the pool's other
@@ -813,7 +813,7 @@ impl<
 
     /// How many bytes of RAM one more slot takes. The crate's documentation has a table.
     pub const fn bytes_per_slot() -> usize {
-        size_of::<Slot<BYTES>>() + PRIORITIES * size_of::<Cell>()
+        size_of::<Slot<BYTES>>() + PRIORITIES * size_of::<QueueCell>()
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     error::Blocked,
     lockfree::{defer::Defer, state::Snapshot, sync::Ordering},
     memory::{
-        pool::{Raw, Waiter},
+        pool::{Pool, Waiter},
         slot::{Member, Membership, SlotRef},
     },
 };
@@ -97,16 +97,16 @@ impl From<Blocked> for WaitError {
 }
 
 /// One of the pool's places for waiters, while it is taken.
-pub(crate) struct Waiting<'p> {
-    pool: Raw<'p>,
+pub(crate) struct Registration<'p> {
+    pool: Pool<'p>,
     place: &'p Waiter,
     number: u16,
     waker: Waker,
 }
 
-impl<'p> Waiting<'p> {
+impl<'p> Registration<'p> {
     /// Takes a place and puts the waker there. `None` if there is none left.
-    pub(crate) fn begin(pool: Raw<'p>, waker: &Waker, interest: u16) -> Option<Self> {
+    pub(crate) fn begin(pool: Pool<'p>, waker: &Waker, interest: u16) -> Option<Self> {
         // The waker's code may unwind: it is called before anything is taken.
         let (rung, own) = (waker.clone(), waker.clone());
         let mut places = pool.waiters().iter().enumerate();
@@ -152,7 +152,7 @@ impl<'p> Waiting<'p> {
                     place.bell.release();
                 });
                 // SAFETY: each member of a set holds the set's bell, which is open or was.
-                pool.guarded(&mut || unsafe { place.bell.ring_held() });
+                pool.guarded(&mut || unsafe { place.bell.wake_held() });
             }
         },
         forget: |pool, member| {
@@ -165,14 +165,14 @@ impl<'p> Waiting<'p> {
 
     /// The completions since the last call, oldest first: slot plus one, chained by link.
     fn take_completed(&self) -> u16 {
-        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `Raw::is_told`; who
+        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `Pool::is_told`; who
         // finds that nothing is left there sees that the caller has gone on.
         let newest = self.place.completed.swap(0, Ordering::AcqRel);
         self.pool.reverse_chain(newest)
     }
 }
 
-impl Raw<'_> {
+impl Pool<'_> {
     /// For the place of a set that the caller only looks at. If it goes to sleep after, it needs no other place: there
     /// may be none while a completer still holds the first.
     fn waker_for_looks(self) -> Waker {
@@ -181,7 +181,7 @@ impl Raw<'_> {
 }
 
 /// Adds a done slot to its set's list of completions.
-fn push_completed<'p>(pool: Raw<'p>, member: Member, slot: SlotRef<'p>) {
+fn push_completed<'p>(pool: Pool<'p>, member: Member, slot: SlotRef<'p>) {
     let Some(place) = pool.waiters().get(usize::from(member.waiter)) else {
         return;
     };
@@ -203,7 +203,7 @@ fn push_completed<'p>(pool: Raw<'p>, member: Member, slot: SlotRef<'p>) {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
         // The waker, which may unwind as it is dropped, is dropped after this.
         self.place.interest.store(0, Ordering::Relaxed);
@@ -306,10 +306,10 @@ pub fn wait<'a, 'p, T>(
 
 /// A wait for futures of one pool.
 struct AwaitedSet<'a, 'p, T> {
-    pool: Raw<'p>,
+    pool: Pool<'p>,
     futures: &'a mut [JobFuture<'p, T>],
     when: ReturnWhen,
-    place: Option<Waiting<'p>>,
+    place: Option<Registration<'p>>,
     /// How many have completed since the place was taken, or had before, and whether one has failed.
     reported: usize,
     failed: bool,
@@ -337,7 +337,7 @@ impl<'p, T> AwaitedSet<'_, 'p, T> {
             future.delist();
         }
         self.place = None;
-        self.place = Waiting::begin(self.pool, waker, 0);
+        self.place = Registration::begin(self.pool, waker, 0);
         (self.reported, self.failed) = (0, false);
         let Some(place) = &self.place else {
             return;
@@ -353,7 +353,7 @@ impl<'p, T> AwaitedSet<'_, 'p, T> {
 
 impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
-        let is_told = |place: &Waiting<'p>| waker.is_none_or(|waker| place.is_for(waker));
+        let is_told = |place: &Registration<'p>| waker.is_none_or(|waker| place.is_for(waker));
         if !self.place.as_ref().is_some_and(is_told) {
             match waker {
                 Some(waker) => self.register(waker),
@@ -456,12 +456,12 @@ impl core::error::Error for AsCompletedError {}
 /// rest back. After an error it ends.
 pub struct AsCompleted<'p, T, const N: usize> {
     /// The first member's; `None` if there is none.
-    pool: Option<Raw<'p>>,
+    pool: Option<Pool<'p>>,
     /// `None` where a future was handed out.
     members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
     /// Positions of members that have reported, or needed no report.
     reported: heapless::Deque<u16, N>,
-    place: Option<Waiting<'p>>,
+    place: Option<Registration<'p>>,
     left: usize,
     total: usize,
     deadline: Result<Option<Duration>, Blocked>,
@@ -632,7 +632,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             member.delist();
         }
         self.place = None;
-        let place = Waiting::begin(pool, &waker, 0).ok_or(WaitError::TooManyWaiters)?;
+        let place = Registration::begin(pool, &waker, 0).ok_or(WaitError::TooManyWaiters)?;
         self.reported.clear();
         for (position, member) in self.members.iter_mut().enumerate() {
             if let Some(future) = member

@@ -24,8 +24,8 @@ use core::{task::Waker, time::Duration};
 #[cfg(feature = "remote")]
 use crate::memory::pool::REMOTE;
 use crate::{
-    api::wait::Waiting,
-    engine::seats::{Leave, Seated},
+    api::wait::Registration,
+    engine::seats::{Leave, SeatRef},
     error::Blocked,
     lockfree::{
         state::{Snapshot, TASK},
@@ -33,10 +33,10 @@ use crate::{
     },
     machine::{
         port::{Parker, Port},
-        worker::{LentCaller, Worker},
+        worker::{Guest, Worker},
     },
     memory::{
-        pool::{LEAVING, LOST, Raw, SLEEPLESS},
+        pool::{LEAVING, LOST, Pool, SLEEPLESS},
         slot::SlotRef,
     },
 };
@@ -74,7 +74,7 @@ pub(crate) enum DependsOn {
     Scope(u16),
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// The moment `timeout` from now, for a deadline.
     pub(crate) fn deadline_in(
         self,
@@ -125,7 +125,7 @@ impl<'p> Raw<'p> {
     fn block_unknown(self, wait: &mut dyn Awaited<'p>) {
         while !wait.poll(None) {
             let ran = if self.has_no_worker() {
-                self.has_queued() && self.run_unseated(1) > 0
+                self.has_queued() && self.run_as_guest(1) > 0
             } else {
                 self.run_awaited(wait, None, None)
             };
@@ -163,7 +163,7 @@ impl<'p> Raw<'p> {
                 return Err(Blocked::TimedOut);
             }
             if self.has_no_worker() && port.lends_blocked_callers() && !self.is_over() {
-                let caller = LentCaller(parker);
+                let caller = Guest(parker);
                 // SAFETY: left below, in this same context, while `caller` is alive.
                 if let Some(seat) = unsafe { self.join(&caller, true) } {
                     let leave = Leave(seat);
@@ -177,8 +177,8 @@ impl<'p> Raw<'p> {
                 // Every seat is taken by a caller like this one. It will not run this caller's job
                 // if it leaves before, so this one takes its seat then.
                 if turn.is_none() {
-                    turn = Waiting::begin(self, &waker, LEAVING);
-                    // Pairs with the fence of `Raw::tell_of_leaving`.
+                    turn = Registration::begin(self, &waker, LEAVING);
+                    // Pairs with the fence of `Pool::tell_of_leaving`.
                     fence(Ordering::SeqCst);
                     if turn.is_none() {
                         return Err(Blocked::TooManyWaiters);
@@ -198,7 +198,7 @@ impl<'p> Raw<'p> {
         port: &dyn Port,
         wait: &mut dyn Awaited<'p>,
         deadline: Option<Duration>,
-        seat: Seated<'p>,
+        seat: SeatRef<'p>,
         worker: &dyn Worker,
     ) -> Option<Result<(), Blocked>> {
         let waker = worker.waker();
@@ -240,7 +240,7 @@ impl<'p> Raw<'p> {
         port: &dyn Port,
         wait: &mut dyn Awaited<'p>,
         deadline: Option<Duration>,
-        seat: Seated<'p>,
+        seat: SeatRef<'p>,
         worker: &dyn Worker,
     ) -> Option<Result<(), Blocked>> {
         // Most often this is all: nobody has begun the job.
@@ -342,14 +342,14 @@ impl<'p> Raw<'p> {
     fn run_awaited(
         self,
         wait: &mut dyn Awaited<'p>,
-        seat: Option<Seated<'p>>,
+        seat: Option<SeatRef<'p>>,
         worker: Option<&dyn Worker>,
     ) -> bool {
-        let runner = seat.map_or(0, Seated::runner);
+        let runner = seat.map_or(0, SeatRef::runner);
         let Some((slot, begun)) = wait.begin(runner) else {
             return false;
         };
-        let _counted = seat.is_none().then(|| self.lend_unseated());
+        let _counted = seat.is_none().then(|| self.count_guest());
         self.run_or_end(slot, begun, worker);
         if begun.has(TASK) {
             // It may have been the last, and the caller stays.
@@ -370,7 +370,7 @@ impl<'p> Raw<'p> {
 }
 
 /// Whether a wait like this is not for the worker in this seat, nor the job that it waits for.
-fn leaves_to_others<'p>(seat: Seated<'p>, wait: &dyn Awaited<'p>) -> bool {
+fn leaves_to_others<'p>(seat: SeatRef<'p>, wait: &dyn Awaited<'p>) -> bool {
     // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
     // what travels is not for this side to run.
     #[cfg(feature = "remote")]
@@ -387,8 +387,8 @@ const LOOK_AFTER: u32 = 1_024;
 
 /// A wake-up for work that a blocked worker has got.
 struct Owed<'p> {
-    pool: Raw<'p>,
-    seat: Seated<'p>,
+    pool: Pool<'p>,
+    seat: SeatRef<'p>,
     work: bool,
 }
 

@@ -7,7 +7,7 @@
 //! * the worker that runs it is not stuck, or is unknown;
 //! * it is a task between two polls, and anything but one stuck job may wake it.
 //!
-//! [`Raw::stuck`] begins with all who are blocked without a limit and leaves out, again and again, those
+//! [`Pool::stuck`] begins with all who are blocked without a limit and leaves out, again and again, those
 //! whose wait may end. Those that stay are stuck for ever. A worker that is about to sleep looks whether it is
 //! among them, and if so its wait ends as `WouldDeadlock`. Where a circle is closed by somebody else (a
 //! task that is suspended, a scope, which has no error to give), those who are stuck are woken, and look
@@ -23,13 +23,15 @@
 //! another blocked worker, or for a task.
 
 use crate::{
-    engine::{block::DependsOn, seats::Seated},
+    engine::{block::DependsOn, seats::SeatRef},
     lockfree::{
-        state::{BUSY, CLONED, DONE, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING, WAITING},
+        state::{
+            BUSY, CLONED, DONE, LISTENING, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING,
+        },
         sync::{Ordering, fence},
     },
     memory::{
-        pool::{Raw, Seat},
+        pool::{Pool, Seat},
         slot::SlotRef,
     },
 };
@@ -66,9 +68,9 @@ impl Workers {
     }
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// Whether the worker in `seat`, which is blocked, waits in a circle, and can be told.
-    pub(crate) fn is_in_a_circle(self, seat: Seated<'p>, depends_on: DependsOn) -> bool {
+    pub(crate) fn is_in_a_circle(self, seat: SeatRef<'p>, depends_on: DependsOn) -> bool {
         let suspect = match depends_on {
             DependsOn::Others => false,
             DependsOn::Job(slot) => self.is_suspect(self.slot(slot)),
@@ -198,7 +200,7 @@ impl<'p> Raw<'p> {
         let waiter = self.waiters().get(usize::from(place));
         // In this order: who is not telling any more has reported.
         self.used_slots().any(is_telling)
-            // Acquire: pairs with the Releases of `push_completed` and of `Waiting::take_completed`.
+            // Acquire: pairs with the Releases of `push_completed` and of `Registration::take_completed`.
             || waiter.is_some_and(|waiter| waiter.completed.load(Ordering::Acquire) != 0)
     }
 
@@ -234,7 +236,7 @@ fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn) -> bool 
     }
     match depends_on {
         DependsOn::AllOf(place) | DependsOn::AnyOf(place) => {
-            state.has(WAITING) && slot.reports_to() == Some(place)
+            state.has(LISTENING) && slot.reports_to() == Some(place)
         }
         DependsOn::Scope(tag) => state.has(SCOPED) && slot.scope_tag() == tag,
         DependsOn::Job(_) | DependsOn::Others => false,

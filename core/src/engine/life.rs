@@ -4,10 +4,10 @@ use core::{mem, task::Waker, time::Duration};
 
 use crate::{
     Parker,
-    api::{pool_ref::PoolRef, wait::Waiting},
+    api::{pool_ref::PoolRef, wait::Registration},
     engine::{
         block::Awaited,
-        seats::{Leave, Seated},
+        seats::{Leave, SeatRef},
     },
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
     lockfree::{
@@ -16,10 +16,10 @@ use crate::{
         sync::{Ordering, fence},
     },
     log::{trace, warning},
-    machine::worker::{LentCaller, Sleepless, Worker, WorkerId},
+    machine::worker::{Guest, Sleepless, Worker, WorkerId},
     memory::{
         payload::{PAYLOAD_ALIGN, Spill},
-        pool::{CANCELLING, LEAVING, Raw, SHUT_DOWN, SLEEPLESS},
+        pool::{CANCELLING, LEAVING, Pool, SHUT_DOWN, SLEEPLESS},
         scoped::ScopeState,
     },
 };
@@ -35,7 +35,7 @@ pub enum OnLoss {
     Break,
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
         self.run_seated(worker, |seat| self.work(worker, seat))
     }
@@ -45,7 +45,7 @@ impl<'p> Raw<'p> {
     pub(crate) fn run_seated<W: Worker>(
         self,
         worker: &W,
-        work: impl FnOnce(Seated<'p>),
+        work: impl FnOnce(SeatRef<'p>),
     ) -> Result<(), RunError> {
         if let Some(reason) = self.broken_reason() {
             return Err(RunError::Broken(reason));
@@ -87,7 +87,7 @@ impl<'p> Raw<'p> {
         }
     }
 
-    fn work<W: Worker>(self, worker: &W, seat: Seated<'p>) {
+    fn work<W: Worker>(self, worker: &W, seat: SeatRef<'p>) {
         let mut round = 0;
         // For work, and has not taken any since.
         let mut woken = false;
@@ -130,7 +130,7 @@ impl<'p> Raw<'p> {
     fn run_pending(self, max: usize) -> usize {
         match self.port() {
             Some(port) => port.run_pending(Pending { pool: self, max }),
-            None => self.run_unseated(max),
+            None => self.run_as_guest(max),
         }
     }
 
@@ -197,7 +197,7 @@ impl<'p> Raw<'p> {
     }
 
     fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
-        let Some(seat) = self.seated(worker.index()) else {
+        let Some(seat) = self.seat_at(worker.index()) else {
             return;
         };
         // Until the last slot was looked at: the jobs of another worker with this number are not lost.
@@ -242,8 +242,8 @@ impl<'p> Raw<'p> {
 
 /// A wait for the end of all work, and of the workers' stay.
 struct AwaitedEnd<'p> {
-    pool: Raw<'p>,
-    place: Option<Waiting<'p>>,
+    pool: Pool<'p>,
+    place: Option<Registration<'p>>,
     /// There was no place.
     refused: bool,
 }
@@ -255,7 +255,7 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
             && self.place.as_ref().is_none_or(|place| !place.is_for(waker))
         {
             self.place = None;
-            self.place = Waiting::begin(pool, waker, LEAVING);
+            self.place = Registration::begin(pool, waker, LEAVING);
         }
         // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
         // fence pairs with that of `wake_all_workers`: either their end is seen here, or the place there.
@@ -274,7 +274,7 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
 /// A call of `run_pending` of a pool that has a port.
 #[derive(Clone, Copy)]
 pub struct Pending<'p> {
-    pool: Raw<'p>,
+    pool: Pool<'p>,
     max: usize,
 }
 
@@ -291,7 +291,7 @@ impl Pending<'_> {
         let (mut count, mut has_parker) = (None, false);
         with_parker(&mut |parker| {
             has_parker = true;
-            let caller = LentCaller(parker);
+            let caller = Guest(parker);
             // SAFETY: left at the end of this closure, before `caller` goes away.
             count = unsafe { pool.join(&caller, true) }.map(|seat| {
                 let leave = Leave(seat);
@@ -307,7 +307,7 @@ impl Pending<'_> {
             });
         }
         // There may be no place left.
-        count.unwrap_or_else(|| pool.run_unseated(max))
+        count.unwrap_or_else(|| pool.run_as_guest(max))
     }
 }
 
@@ -360,7 +360,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
     /// See [`StaticPool::capacity`](crate::StaticPool::capacity).
     pub fn capacity(self) -> usize {
-        self.raw.dims().slots()
+        self.raw.geometry().slots()
     }
 
     /// See [`StaticPool::free_slots`](crate::StaticPool::free_slots).
@@ -378,7 +378,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn max_workers(self) -> usize {
-        self.raw.dims().workers
+        self.raw.geometry().workers
     }
 
     /// How many jobs are queued or running. Out of date at once if others use the pool.

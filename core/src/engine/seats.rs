@@ -33,8 +33,8 @@ use crate::{
     },
     machine::worker::{Worker, WorkerId},
     memory::pool::{
-        BROKEN, GENERATION, HAS_BLOCKED, LEAVING, LENT, LOST, ONE_GENERATION, ONE_SCOPE,
-        OPEN_SCOPES, ROOM, Raw, SHUT_DOWN, SLEEPLESS, Seat,
+        BROKEN, GENERATION, GUEST, HAS_BLOCKED, LEAVING, LOST, ONE_GENERATION, ONE_SCOPE,
+        OPEN_SCOPES, Pool, ROOM, SHUT_DOWN, SLEEPLESS, Seat,
     },
 };
 
@@ -45,15 +45,15 @@ const IDLE: usize = (1 << GROUP) - 1;
 
 /// A worker's place, while it is taken.
 #[derive(Clone, Copy)]
-pub(crate) struct Seated<'p> {
-    pool: Raw<'p>,
+pub(crate) struct SeatRef<'p> {
+    pool: Pool<'p>,
     seat: &'p Seat,
     /// The word of its group.
     word: &'p AtomicUsize,
     number: u16,
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// The groups of seats, each with its word.
     fn groups(self) -> impl Iterator<Item = (&'p AtomicUsize, &'p [Seat])> {
         self.seats()
@@ -62,9 +62,9 @@ impl<'p> Raw<'p> {
     }
 
     /// The place with this number.
-    pub(crate) fn seated(self, number: usize) -> Option<Seated<'p>> {
+    pub(crate) fn seat_at(self, number: usize) -> Option<SeatRef<'p>> {
         let seats = self.seats();
-        Some(Seated {
+        Some(SeatRef {
             pool: self,
             seat: seats.get(number)?,
             word: &seats.get(number - number % GROUP)?.idle,
@@ -83,7 +83,7 @@ impl<'p> Raw<'p> {
     /// that; or why there is no worker and none to come.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn call_worker(self) -> Result<u32, NoWorker> {
-        // Pairs with the fences of `Seated::announce` and of `enter_phase`.
+        // Pairs with the fences of `SeatRef::announce` and of `enter_phase`.
         fence(Ordering::SeqCst);
         let phase = self.phase();
         let someone_is_idle = self
@@ -116,7 +116,7 @@ impl<'p> Raw<'p> {
                 let lent = self
                     .seats()
                     .get(number)
-                    .is_none_or(|seat| seat.flags.load(Ordering::Relaxed) & LENT != 0);
+                    .is_none_or(|seat| seat.flags.load(Ordering::Relaxed) & GUEST != 0);
                 if let Some(word) = at_work.get_mut(number / 32)
                     && !lent
                 {
@@ -228,16 +228,16 @@ impl<'p> Raw<'p> {
     ///
     /// # Safety
     ///
-    /// The caller calls [`Seated::leave`] before `worker` goes away, from the same context.
-    pub(crate) unsafe fn join(self, worker: &dyn Worker, lent: bool) -> Option<Seated<'p>> {
+    /// The caller calls [`SeatRef::leave`] before `worker` goes away, from the same context.
+    pub(crate) unsafe fn join(self, worker: &dyn Worker, lent: bool) -> Option<SeatRef<'p>> {
         // The port's and the worker's code may unwind: it is called before anything is taken.
         let context = self
             .port()
             .map_or(0, |port| NonZeroUsize::get(port.context()));
         let waker = worker.waker();
         let number = self.seats().iter().position(|seat| seat.bell.take())?;
-        let seated = self.seated(number)?;
-        let seat = seated.seat;
+        let seat_at = self.seat_at(number)?;
+        let seat = seat_at.seat;
         let erased = NonNull::from(worker);
         // SAFETY: only the lifetime changes, and `worker` is used only until `leave`, before which
         // it does not go away (the caller's promise).
@@ -249,7 +249,7 @@ impl<'p> Raw<'p> {
         // Relaxed: what the worker before has left came by way of the bell.
         let generation = seat.flags.load(Ordering::Relaxed) & GENERATION;
         let flags = if lent {
-            generation | LENT
+            generation | GUEST
         } else {
             generation.wrapping_add(ONE_GENERATION) & GENERATION
         };
@@ -259,7 +259,7 @@ impl<'p> Raw<'p> {
         // SAFETY: taken just now.
         unsafe { seat.bell.open(waker) };
         self.count_in(lent);
-        Some(seated)
+        Some(seat_at)
     }
 
     /// A worker has left, or is declared lost; those who wait for that are told, and those who are blocked. At
@@ -309,18 +309,18 @@ impl<'p> Raw<'p> {
     }
 
     /// The place of the worker in whose context this is called, if there is one and the port tells.
-    pub(crate) fn current_worker(self) -> Option<Seated<'p>> {
+    pub(crate) fn current_worker(self) -> Option<SeatRef<'p>> {
         let context = self.port()?.context().get();
         let number = self
             .seats()
             .iter()
             .position(|seat| seat.context.load(Ordering::Relaxed) == context)?;
-        self.seated(number)
+        self.seat_at(number)
     }
 }
 
 /// Leaves the seat when dropped.
-pub(crate) struct Leave<'p>(pub(crate) Seated<'p>);
+pub(crate) struct Leave<'p>(pub(crate) SeatRef<'p>);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
@@ -347,7 +347,7 @@ pub(crate) struct OpenScope<'p>(Option<&'p Seat>);
 impl Drop for OpenScope<'_> {
     fn drop(&mut self) {
         if let Some(seat) = self.0 {
-            // Relaxed: as in `Seated::open_scope`.
+            // Relaxed: as in `SeatRef::open_scope`.
             seat.flags.fetch_sub(ONE_SCOPE, Ordering::Relaxed);
         }
     }
@@ -370,9 +370,9 @@ impl Seat {
 
     /// On what the worker depends, if it is blocked without a time limit; and how often it has been blocked.
     pub(crate) fn depends_on(&self) -> (Option<DependsOn>, u32) {
-        // Acquire: pairs with the Release of `Seated::block`; what it waits for is there.
+        // Acquire: pairs with the Release of `SeatRef::block`; what it waits for is there.
         let word = self.blocked.load(Ordering::Acquire);
-        // Acquire: pairs with the Release of `Seated::block`. If it is what the worker waits for after that, who goes
+        // Acquire: pairs with the Release of `SeatRef::block`. If it is what the worker waits for after that, who goes
         // on to look at `blocked` sees that this has changed.
         let waits_for = self.waits_for.load(Ordering::Acquire);
         let depends_on = match word & KIND {
@@ -386,7 +386,7 @@ impl Seat {
     }
 }
 
-impl<'p> Seated<'p> {
+impl<'p> SeatRef<'p> {
     pub(crate) fn id(self) -> WorkerId {
         // Relaxed: it is the same for as long as the worker stays.
         self.id_in(self.seat.flags.load(Ordering::Relaxed))
@@ -492,7 +492,7 @@ impl<'p> Seated<'p> {
             unsafe { *cell = None };
         });
         if flags & LOST == 0 {
-            pool.count_out(flags & LENT != 0);
+            pool.count_out(flags & GUEST != 0);
         }
         // Even if the waker unwinds as it is dropped. One that was lost may still have had a task, and may have
         // been woken for work, once more, since; and its place is free from now on.
@@ -523,7 +523,7 @@ impl<'p> Seated<'p> {
         // Relaxed: the bell is held, so nobody else takes the seat, and it has shown who has it. A caller that
         // lends itself has no name.
         let flags = seat.flags.load(Ordering::Relaxed);
-        if flags & LENT != 0 || self.id_in(flags) != worker {
+        if flags & GUEST != 0 || self.id_in(flags) != worker {
             return None;
         }
         // Relaxed: as in `leave`.
@@ -548,7 +548,7 @@ impl<'p> Seated<'p> {
         self.pool.guarded(&mut || {
             // It may be asleep and well: one with jobs elsewhere that do not come back.
             // SAFETY: held (the caller's promise), and open when it was.
-            unsafe { self.seat.bell.ring_held() };
+            unsafe { self.seat.bell.wake_held() };
         });
     }
 
@@ -591,7 +591,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Parker, Port, StaticPool, api::wait::Waiting, engine::seats::Leave,
+        Parker, Port, StaticPool, api::wait::Registration, engine::seats::Leave,
         lockfree::bell::tests::Rings,
     };
 
@@ -717,10 +717,10 @@ mod tests {
         let raw = pool.handle().raw;
         for (number, seat) in join(&pool, &workers).iter().enumerate() {
             assert_eq!(seat.0.id().index(), number);
-            let found = raw.seated(number).unwrap();
+            let found = raw.seat_at(number).unwrap();
             assert!(core::ptr::eq(found.seat(), &raw.seats()[number]));
         }
-        assert!(raw.seated(WORKERS).is_none());
+        assert!(raw.seat_at(WORKERS).is_none());
     }
 
     #[test]
@@ -822,7 +822,7 @@ mod tests {
         let begun = raw.dequeue().map(|index| raw.slot(index)).unwrap();
         assert!(raw.take_up(begun, lost.runner()).is_some());
         job.add_done_callback(move |_| {
-            let lost = POOL.handle().raw.seated(0).unwrap();
+            let lost = POOL.handle().raw.seat_at(0).unwrap();
             // SAFETY: joined above.
             unsafe { lost.leave() };
             JOINED.fetch_add(usize::from(join().is_some()), Relaxed);
@@ -883,7 +883,7 @@ mod tests {
         static POOL: StaticPool<1, 32, 1, 1, 1> = StaticPool::new();
         /// It leaves as it is rung, and its place cannot be taken before the ringer has let go.
         static WORKER: Rung = Rung(|| {
-            let seat = POOL.handle().raw.seated(0).unwrap();
+            let seat = POOL.handle().raw.seat_at(0).unwrap();
             // SAFETY: joined below, and left once.
             unsafe { seat.leave() };
             panic!("as asked for");
@@ -892,7 +892,7 @@ mod tests {
         // SAFETY: left above.
         let seat = unsafe { raw.join(&WORKER, false) }.unwrap();
         let rings = Arc::new(Rings::default());
-        let waiting = Waiting::begin(raw, &rings.clone().into(), LEAVING);
+        let waiting = Registration::begin(raw, &rings.clone().into(), LEAVING);
         assert!(waiting.is_some());
         assert!(catch_unwind(AssertUnwindSafe(|| raw.ring(seat.seat()))).is_err());
         assert_eq!(
@@ -962,7 +962,7 @@ mod tests {
             unwind: || {
                 let raw = POOL.handle().raw;
                 assert!(raw.run_one(None, None));
-                raw.seated(0).unwrap().announce();
+                raw.seat_at(0).unwrap().announce();
                 panic!("as asked for");
             },
         };

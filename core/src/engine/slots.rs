@@ -19,7 +19,7 @@ use crate::{
     },
     log::trace,
     memory::{
-        pool::{ROOM, Raw},
+        pool::{Pool, ROOM},
         slot::SlotRef,
     },
 };
@@ -36,7 +36,7 @@ pub(crate) struct Claim {
     pub(crate) is_queued: bool,
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim_slot(self) -> Option<u16> {
@@ -69,17 +69,17 @@ impl<'p> Raw<'p> {
     #[inline(always)]
     fn claim_free(self) -> Option<u16> {
         let free = &self.shared().free;
-        free.pop(&self.dims().free_words, |index| self.slot(index).link())
+        free.pop(&self.geometry().free_words, |index| self.slot(index).link())
             .or_else(|| self.claim_fresh())
     }
 
     #[cfg_attr(target_os = "none", inline(always))]
     #[cfg_attr(not(target_os = "none"), cold, inline(never))]
     fn claim_fresh(self) -> Option<u16> {
-        let index = self.shared().free.pop_fresh(&self.dims().free_words)?;
+        let index = self.shared().free.pop_fresh(&self.geometry().free_words)?;
         // Relaxed: who has a slot of this pool got it here, or from somebody who did.
-        let dims = ptr::from_ref(self.dims()).cast_mut();
-        self.shared().dims.store(dims, Ordering::Relaxed);
+        let geometry = ptr::from_ref(self.geometry()).cast_mut();
+        self.shared().geometry.store(geometry, Ordering::Relaxed);
         self.slot(index).use_first(index);
         Some(index)
     }
@@ -156,7 +156,7 @@ impl<'p> Raw<'p> {
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn free_slot(self, slot: SlotRef<'p>) {
         let free = &self.shared().free;
-        if free.push(&self.dims().free_words, slot.index(), slot.link()) {
+        if free.push(&self.geometry().free_words, slot.index(), slot.link()) {
             self.tell_of_room();
         }
     }
@@ -167,14 +167,14 @@ impl<'p> Raw<'p> {
         let free = &self.shared().free;
         let marked = free.marked();
         if !self.ring_waiters(ROOM) {
-            free.unmark_waiting(&self.dims().free_words, marked);
+            free.unmark_waiting(&self.geometry().free_words, marked);
         }
     }
 
     /// Whether a job that is to be queued at `priority` can have a slot: a free one, or that of an ended job.
     pub(crate) fn has_room(self, priority: usize) -> bool {
         let free = &self.shared().free;
-        let is_any_free = || !free.is_empty(&self.dims().free_words);
+        let is_any_free = || !free.is_empty(&self.geometry().free_words);
         if is_any_free() {
             return true;
         }
@@ -189,20 +189,22 @@ impl<'p> Raw<'p> {
     }
 
     /// Marks the free list as waited for; false if a slot is free.
-    pub(crate) fn mark_waiting_for_room(self) -> bool {
-        self.shared().free.mark_waiting(&self.dims().free_words)
+    pub(crate) fn mark_room_wanted(self) -> bool {
+        self.shared().free.mark_waiting(&self.geometry().free_words)
     }
 
     /// Whether somebody may be waiting for room.
     pub(crate) fn is_waited_for(self) -> bool {
-        self.shared().free.is_waited_for(&self.dims().free_words)
+        self.shared()
+            .free
+            .is_waited_for(&self.geometry().free_words)
     }
 
     /// How many slots are free. O(slots).
     pub(crate) fn free_slots(self) -> usize {
         self.shared()
             .free
-            .len(&self.dims().free_words, |index| self.slot(index).link())
+            .len(&self.geometry().free_words, |index| self.slot(index).link())
     }
 
     /// Takes indices that stand for nothing off the heads of the queues.
@@ -217,7 +219,7 @@ impl<'p> Raw<'p> {
     #[cold]
     fn reap_one(self, most: usize) -> Option<SlotRef<'p>> {
         let mut left = most;
-        for priority in 0..self.dims().priorities {
+        for priority in 0..self.geometry().priorities {
             let in_vain = |index| self.slot(index).state.reap();
             while left > 0
                 && let Some(index) = self.queue(priority).pop_if(in_vain)
@@ -246,11 +248,11 @@ impl<'p> Raw<'p> {
     #[cold]
     fn leave_stale(self, priority: usize) {
         let free = &self.shared().free;
-        // Pairs with the fence of `RoomWait::poll`: either the mark is seen here, or there that the slot is stale. And
+        // Pairs with the fence of `RoomWaiter::poll`: either the mark is seen here, or there that the slot is stale. And
         // with that of `take_over_stale`.
         fence(Ordering::SeqCst);
         free.add_stale(1 << priority);
-        if free.is_waited_for(&self.dims().free_words) {
+        if free.is_waited_for(&self.geometry().free_words) {
             self.tell_of_room();
         }
     }

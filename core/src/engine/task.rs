@@ -18,13 +18,13 @@ use core::{
 use crate::{
     lockfree::state::DONE,
     memory::{
-        pool::{BROKEN, Dims, Raw, SHUT_DOWN, Shared},
+        pool::{BROKEN, Geometry, Pool, SHUT_DOWN, Shared},
         slot::{Header, SlotRef},
     },
 };
 
 /// How to get from a pool's address to its dimensions.
-pub(crate) trait Layout {
+pub(crate) trait PoolLayout {
     /// Where the slots begin.
     const SLOTS_AT: usize;
     /// The size of one.
@@ -35,13 +35,13 @@ pub(crate) trait Layout {
     /// # Safety
     ///
     /// `pool` is the address of a pool of this layout that lives for ever.
-    unsafe fn dims(pool: NonNull<Shared>) -> &'static Dims;
+    unsafe fn geometry(pool: NonNull<Shared>) -> &'static Geometry;
 }
 
 /// The wakers of pools of layout `L`.
 pub(crate) struct TaskWakers<L>(PhantomData<L>);
 
-impl<L: Layout> TaskWakers<L> {
+impl<L: PoolLayout> TaskWakers<L> {
     pub(crate) const TABLE: RawWakerVTable =
         RawWakerVTable::new(Self::clone, Self::wake, Self::wake, Self::drop);
 
@@ -67,7 +67,7 @@ impl<L: Layout> TaskWakers<L> {
         // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.
         let pool = unsafe {
             let shared = header.byte_sub(offset).cast::<Shared>();
-            Raw::new(shared, L::dims(shared))
+            Pool::new(shared, L::geometry(shared))
         };
         pool.enqueue(index, state.priority());
         if pool.wake_worker() & (SHUT_DOWN | BROKEN) != 0 {
@@ -84,7 +84,7 @@ impl<L: Layout> TaskWakers<L> {
 /// # Safety
 ///
 /// The pool lives for ever, and the slot's job was spawned: after `set_task_wakers`.
-pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: SlotRef<'_>) -> ManuallyDrop<Waker> {
+pub(crate) unsafe fn task_waker(pool: Pool<'_>, slot: SlotRef<'_>) -> ManuallyDrop<Waker> {
     let address = slot.address();
     // SAFETY: the caller's promise.
     let wakers = unsafe { pool.task_wakers() };
@@ -94,7 +94,7 @@ pub(crate) unsafe fn task_waker(pool: Raw<'_>, slot: SlotRef<'_>) -> ManuallyDro
     ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, wakers)) })
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// A waker of the same, to be left for the job in `slot`. If it is that of a task of this pool, the task
     /// awaits the job, and nobody else has got the waker by this.
     pub(crate) fn clone_for(self, slot: SlotRef<'p>, waker: &Waker) -> Waker {
@@ -115,7 +115,7 @@ impl<'p> Raw<'p> {
         // Another pool of the same type has the same table.
         let first = self.slot(0).address();
         let offset = waker.data().addr().checked_sub(first.addr())?;
-        let index = u16::try_from(offset.checked_div(self.dims().slot_size)?).ok()?;
-        (usize::from(index) < self.dims().slots()).then(|| self.slot(index))
+        let index = u16::try_from(offset.checked_div(self.geometry().slot_size)?).ok()?;
+        (usize::from(index) < self.geometry().slots()).then(|| self.slot(index))
     }
 }

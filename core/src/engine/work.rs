@@ -6,7 +6,7 @@ use core::{
 };
 
 use crate::{
-    engine::seats::Seated,
+    engine::seats::SeatRef,
     error::{Failure, JobError, LossReason, Panic},
     lockfree::{
         defer::Defer,
@@ -20,9 +20,9 @@ use crate::{
     },
     memory::{
         payload::{LEAST, PANICS, PAYLOAD_ALIGN, UNWINDS},
-        pool::{BROKEN, CANCELLING, Raw},
+        pool::{BROKEN, CANCELLING, Pool},
         scoped::Scoped,
-        slot::{SlotRef, Step, WaitCell},
+        slot::{ListenerCell, SlotRef, Step},
     },
 };
 
@@ -36,7 +36,7 @@ enum Progress {
     Returned(Step),
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// The port, if a panic is to be caught.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn net(self) -> Option<&'static dyn Port> {
@@ -95,7 +95,7 @@ impl<'p> Raw<'p> {
 
     /// Runs the oldest, most urgent work item. False if there is none. `worker` is told of the job.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn run_one(self, seat: Option<Seated<'p>>, worker: Option<&dyn Worker>) -> bool {
+    pub(crate) fn run_one(self, seat: Option<SeatRef<'p>>, worker: Option<&dyn Worker>) -> bool {
         match self.dequeue() {
             Some(index) => {
                 self.run_popped(index, seat, worker);
@@ -108,14 +108,14 @@ impl<'p> Raw<'p> {
     /// Runs jobs without a seat: there is none left, or nobody can tell the caller's context from others.
     /// It is only counted.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn run_unseated(self, max: usize) -> usize {
-        let _counted = self.lend_unseated();
+    pub(crate) fn run_as_guest(self, max: usize) -> usize {
+        let _counted = self.count_guest();
         self.run_some(None, max)
     }
 
     /// Counts the caller in, until what is returned is dropped.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn lend_unseated(self) -> Defer<impl FnMut()> {
+    pub(crate) fn count_guest(self) -> Defer<impl FnMut()> {
         self.count_in(true);
         Defer(move || {
             self.count_out(true);
@@ -124,7 +124,7 @@ impl<'p> Raw<'p> {
     }
 
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn run_some(self, seat: Option<Seated<'p>>, max: usize) -> usize {
+    pub(crate) fn run_some(self, seat: Option<SeatRef<'p>>, max: usize) -> usize {
         let mut count = 0;
         // A job may declare the worker lost that runs it here; it takes no other job then.
         while count < max && seat.is_none_or(|seat| !seat.is_lost()) && self.run_one(seat, None) {
@@ -138,10 +138,10 @@ impl<'p> Raw<'p> {
     pub(crate) fn run_popped(
         self,
         index: u16,
-        seat: Option<Seated<'p>>,
+        seat: Option<SeatRef<'p>>,
         worker: Option<&dyn Worker>,
     ) {
-        let runner = seat.map_or(0, Seated::runner);
+        let runner = seat.map_or(0, SeatRef::runner);
         let slot = self.slot(index);
         if let Some(begun) = self.begin(slot, runner) {
             self.run_begun(slot, begun, worker);
@@ -319,7 +319,7 @@ impl<'p> Raw<'p> {
             // Workers may have stayed for this one.
             self.wake_all_at_the_end();
             // And who waits for room may take it out of the queue. After the fence there, which pairs with that of
-            // `RoomWait::poll`: either the mark is seen here, or there that the job has ended.
+            // `RoomWaiter::poll`: either the mark is seen here, or there that the job has ended.
             if self.is_waited_for() {
                 self.tell_of_room();
             }
@@ -391,7 +391,7 @@ impl<'p> Raw<'p> {
         let scope = unsafe { slot.vtable() }.leave_scope.map(|leave| Scoped {
             leave,
             // SAFETY: occupied by a scoped job.
-            scope: unsafe { slot.scope_address(self.dims().bytes) },
+            scope: unsafe { slot.scope_address(self.geometry().bytes) },
         });
         let runner = if published {
             0
@@ -535,7 +535,7 @@ impl<'p> Raw<'p> {
 
 /// What is left to do for a completer. If something of the user's unwinds, the rest is still done.
 struct Settling<'p> {
-    pool: Raw<'p>,
+    pool: Pool<'p>,
     slot: SlotRef<'p>,
     outcome: Outcome,
     published: bool,
@@ -544,7 +544,7 @@ struct Settling<'p> {
     /// Nothing is left to do with the slot.
     over: bool,
     /// Collected, to be told.
-    waiter: Option<WaitCell>,
+    waiter: Option<ListenerCell>,
     /// To be left at the very end.
     scope: Option<Scoped>,
 }
@@ -561,7 +561,7 @@ impl Settling<'_> {
                     self.over = true;
                     // SAFETY: TELLING, by this completer just now: the cell is full, and nobody
                     // writes it.
-                    let waiter = unsafe { slot.waiting().assume_init() };
+                    let waiter = unsafe { slot.listener().assume_init() };
                     // TELLING keeps the slot, whose link a set's list needs.
                     waiter.report(pool, slot);
                     self.waiter = Some(waiter);
@@ -609,7 +609,7 @@ impl Drop for Settling<'_> {
 }
 
 /// A task, which the caller is `BUSY` with, returned `Pending`. `begun`: its state then.
-pub(crate) fn suspend<'p>(pool: Raw<'p>, slot: SlotRef<'p>, begun: Snapshot) {
+pub(crate) fn suspend<'p>(pool: Pool<'p>, slot: SlotRef<'p>, begun: Snapshot) {
     match slot.state.suspend() {
         Suspension::Suspended => {
             if slot.awaits().is_some() {
@@ -634,7 +634,7 @@ pub(crate) fn suspend<'p>(pool: Raw<'p>, slot: SlotRef<'p>, begun: Snapshot) {
 ///
 /// The chain is the caller's. It was added to the job in `slot`, which has ended and whose
 /// payload stays as it is meanwhile.
-pub(crate) unsafe fn run_chain<'p>(pool: Raw<'p>, newest: u16, slot: SlotRef<'p>) {
+pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p>) {
     let next = Cell::new(pool.reverse_chain(newest));
     let run = || {
         while let Some(callback) = next.get().checked_sub(1) {

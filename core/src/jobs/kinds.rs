@@ -17,7 +17,7 @@ use crate::{
     jobs::token::CancelToken,
     memory::{
         payload::{PAYLOAD_ALIGN, Spill, Stored},
-        pool::Raw,
+        pool::Pool,
         scoped::ScopeState,
         slot::{JobVTable, RunChain, SlotRef, Step, Suspend},
     },
@@ -35,7 +35,7 @@ pub(crate) trait Job: Sized {
     #[cfg(feature = "remote")]
     const TRAVELS: Option<crate::remote::Travels<Self>> = None;
     /// One step of it. `self` is pinned from the first step on.
-    fn step<'p>(this: JobPlace<'_, Self>, pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<Self::Output>;
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Self::Output>;
 }
 
 /// A job where it lies. A closure takes itself out to run; a task is polled in place.
@@ -60,7 +60,7 @@ impl<F: FnOnce() -> T, T> Job for Closure<F> {
     type Output = T;
 
     #[inline(always)]
-    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Pool<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         Poll::Ready((this.take().0)())
     }
 }
@@ -72,7 +72,7 @@ impl<F: FnOnce(&CancelToken<'_>) -> T, T> Job for Cancellable<F> {
     type Output = T;
 
     #[inline]
-    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<T> {
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<T> {
         Poll::Ready((this.take().0)(&CancelToken::new(slot)))
     }
 }
@@ -84,7 +84,7 @@ impl<Fut: Future> Job for Task<Fut> {
     type Output = Fut::Output;
     const SUSPEND: Option<Suspend> = Some(work::suspend);
 
-    fn step<'p>(this: JobPlace<'_, Self>, pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<Fut::Output> {
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Fut::Output> {
         // SAFETY: a task is made only by `spawn`, of a pool that lives for ever.
         let waker = unsafe { task_waker(pool, slot) };
         // SAFETY: the job is there; it stays in its payload until it is dropped there, so it is
@@ -101,7 +101,7 @@ impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
     type Output = ();
     const RUN_CHAIN: Option<RunChain> = Some(work::run_chain);
 
-    fn step<'p>(this: JobPlace<'_, Self>, pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<()> {
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<()> {
         let callback = this.take().0;
         let outcome = slot.state.load().outcome();
         // SAFETY: the job's outcome; its payload stays until all callbacks have returned.
@@ -121,7 +121,7 @@ pub(crate) struct Promised<T>(pub(crate) PhantomData<fn() -> T>);
 impl<T> Job for Promised<T> {
     type Output = T;
 
-    fn step<'p>(_this: JobPlace<'_, Self>, _pool: Raw<'p>, _slot: SlotRef<'p>) -> Poll<T> {
+    fn step<'p>(_this: JobPlace<'_, Self>, _pool: Pool<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         // Not in any queue, so never run.
         Poll::Pending
     }
@@ -169,7 +169,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYT
         }
     };
 
-    unsafe fn run<'p>(payload: *mut u8, pool: Raw<'p>, slot: SlotRef<'p>) -> Step {
+    unsafe fn run<'p>(payload: *mut u8, pool: Pool<'p>, slot: SlotRef<'p>) -> Step {
         /// Drops the job, if it is still there, when its step is over or has panicked.
         struct Leave<J, S: Spill, const BYTES: usize, const KEPT: usize> {
             payload: *mut u8,

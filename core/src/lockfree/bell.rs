@@ -17,7 +17,7 @@ use super::{
 const OPEN: u32 = 1 << 31;
 
 /// A counted waker.
-pub(crate) struct Bell {
+pub(crate) struct SharedWaker {
     word: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
@@ -25,9 +25,9 @@ pub(crate) struct Bell {
 // SAFETY: the waker is written only by the one who took the word from 0, before OPEN is set, and by
 // the last holder after it is cleared; while OPEN is set or holders remain it is only read. `Waker`
 // itself is `Send` and `Sync`.
-unsafe impl Sync for Bell {}
+unsafe impl Sync for SharedWaker {}
 
-impl Bell {
+impl SharedWaker {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
@@ -84,7 +84,7 @@ impl Bell {
             self.release();
         });
         // SAFETY: held, and open when it was.
-        unsafe { self.ring_held() };
+        unsafe { self.wake_held() };
         release.disarm();
         self.release()
     }
@@ -107,7 +107,7 @@ impl Bell {
         false
     }
 
-    /// Adds a holder, who will `ring_held` and `release`.
+    /// Adds a holder, who will `wake_held` and `release`.
     ///
     /// # Safety
     ///
@@ -122,7 +122,7 @@ impl Bell {
     /// # Safety
     ///
     /// The caller is a holder, and the bell has been opened.
-    pub(crate) unsafe fn ring_held(&self) {
+    pub(crate) unsafe fn wake_held(&self) {
         self.waker.with(|cell| {
             // SAFETY: nobody writes the cell while there are holders of an opened bell.
             if let Some(waker) = unsafe { &*cell } {
@@ -203,8 +203,8 @@ pub(crate) mod tests {
     }
 
     /// An open bell, and what its waker counts.
-    fn open_bell() -> (Bell, Arc<Rings>) {
-        let (bell, rings) = (Bell::new(), Arc::new(Rings::default()));
+    fn open_bell() -> (SharedWaker, Arc<Rings>) {
+        let (bell, rings) = (SharedWaker::new(), Arc::new(Rings::default()));
         assert!(bell.take());
         // SAFETY: taken just now.
         unsafe { bell.open(rings.clone().into()) };
@@ -213,7 +213,7 @@ pub(crate) mod tests {
 
     #[test]
     fn one_owner_takes_a_bell() {
-        let bell = Bell::new();
+        let bell = SharedWaker::new();
         assert!(!bell.is_taken());
         assert!(bell.take());
         assert!(bell.is_taken());
@@ -241,7 +241,7 @@ pub(crate) mod tests {
                 panic!("as asked for");
             }
         }
-        let bell = Bell::new();
+        let bell = SharedWaker::new();
         assert!(bell.take());
         // SAFETY: taken just now.
         unsafe { bell.open(Arc::new(Unwinds).into()) };
@@ -253,7 +253,7 @@ pub(crate) mod tests {
 
     #[test]
     fn nobody_holds_a_bell_that_is_not_open() {
-        let bell = Bell::new();
+        let bell = SharedWaker::new();
         assert!(!bell.try_hold());
         assert!(bell.take());
         assert!(!bell.try_hold());
@@ -285,7 +285,7 @@ pub(crate) mod tests {
         bell.release();
         assert!(!bell.take());
         // SAFETY: one of the two holders is left.
-        unsafe { bell.ring_held() };
+        unsafe { bell.wake_held() };
         assert_eq!(rings.count(), 1);
         assert_eq!(Arc::strong_count(&rings), 2);
         bell.release();

@@ -42,9 +42,9 @@ use super::{
 /// So a cell whose tag is the tail's is to be written next, and in memory of zeros nothing was ever
 /// pushed.
 #[repr(transparent)]
-pub(crate) struct Cell(AtomicUsize);
+pub(crate) struct QueueCell(AtomicUsize);
 
-impl Cell {
+impl QueueCell {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self(AtomicUsize::new(0))
@@ -53,7 +53,7 @@ impl Cell {
 }
 
 /// How many cells are in a cache line of 64 bytes, which is what most processors have.
-const CELLS_OF_A_LINE: usize = 64 / size_of::<Cell>();
+const CELLS_OF_A_LINE: usize = 64 / size_of::<QueueCell>();
 
 /// The two ends of one queue, in memory: each is the index of a cell, with the lap for a tag.
 #[repr(C)]
@@ -89,7 +89,7 @@ impl Lane {
 #[derive(Clone, Copy)]
 pub(crate) struct Queue<'p> {
     lane: &'p Lane,
-    cells: &'p [Cell],
+    cells: &'p [QueueCell],
     tagged: Tagged,
 }
 
@@ -101,7 +101,7 @@ impl<'p> Queue<'p> {
 
     /// `tagged` is what [`words`](Self::words) says for these cells.
     #[inline(always)]
-    pub(crate) fn new(lane: &'p Lane, cells: &'p [Cell], tagged: Tagged) -> Self {
+    pub(crate) fn new(lane: &'p Lane, cells: &'p [QueueCell], tagged: Tagged) -> Self {
         Self {
             lane,
             cells,
@@ -285,14 +285,14 @@ mod tests {
     /// A queue of three cells.
     struct Fixture {
         lane: Lane,
-        cells: [Cell; CELLS],
+        cells: [QueueCell; CELLS],
     }
 
     impl Fixture {
         fn new() -> Self {
             Self {
                 lane: Lane::new(),
-                cells: [const { Cell::new() }; CELLS],
+                cells: [const { QueueCell::new() }; CELLS],
             }
         }
 
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_queue_of_one_cell_works() {
-        let (lane, cells) = (Lane::new(), [Cell::new()]);
+        let (lane, cells) = (Lane::new(), [QueueCell::new()]);
         let queue = Queue::new(&lane, &cells, Queue::words(1));
         for _ in 0..3 {
             assert!(queue.is_empty());

@@ -50,8 +50,8 @@
 //! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
 //! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
-//! | `WAITING` | the handle left a waker | the cell is full; its owner is who clears the bit |
-//! | `TELLING` | the completer published the outcome and cleared `WAITING` | the cell belongs to the completer, which reports to a set by way of the slot's link |
+//! | `LISTENING` | the handle left a waker | the cell is full; its owner is who clears the bit |
+//! | `TELLING` | the completer published the outcome and cleared `LISTENING` | the cell belongs to the completer, which reports to a set by way of the slot's link |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
 //! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer leaves it at last |
 //! | `TASK` | submit of a task | until `DONE`, the pool's end waits for it: whoever polls it may queue it again |
@@ -76,7 +76,7 @@ pub(crate) const SUSPENDED: u32 = 1 << 2;
 pub(crate) const NOTIFIED: u32 = 1 << 3;
 pub(crate) const CANCEL: u32 = 1 << 4;
 pub(crate) const HANDLE: u32 = 1 << 5;
-pub(crate) const WAITING: u32 = 1 << 6;
+pub(crate) const LISTENING: u32 = 1 << 6;
 pub(crate) const CALLBACKS: u32 = 1 << 7;
 pub(crate) const DONE: u32 = 1 << 8;
 pub(crate) const SCOPED: u32 = 1 << 9;
@@ -308,7 +308,7 @@ pub(crate) enum Detached {
     /// There is no handle any more.
     Alone,
     /// Nor a waiter: what the handle left in the cell is its own again.
-    WithWaiting,
+    WithListener,
     /// The outcome can be taken: the handle is there, to look again, drop the payload, and `leave`.
     Ready,
 }
@@ -584,7 +584,7 @@ impl State {
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn publish(&self, outcome: Outcome) -> bool {
         self.transition(|s| {
-            if s.0 & (HANDLE | WAITING | CALLBACKS | SCOPED | DONE) == HANDLE {
+            if s.0 & (HANDLE | LISTENING | CALLBACKS | SCOPED | DONE) == HANDLE {
                 Ok(((s.0 & !BUSY) | outcome.published(), true))
             } else {
                 Err(false)
@@ -605,8 +605,8 @@ impl State {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
                 Ok((done, Settle::Unclaimed))
-            } else if s.has(WAITING) {
-                Ok(((done & !(WAITING | BUSY)) | TELLING, Settle::Waiter))
+            } else if s.has(LISTENING) {
+                Ok(((done & !(LISTENING | BUSY)) | TELLING, Settle::Waiter))
             } else {
                 Ok((done & !BUSY, Settle::Left))
             }
@@ -654,21 +654,21 @@ impl State {
 
     /// The handle leaves a waiter, which it wrote to the cell before. False: the job is done, and
     /// the cell is still the handle's.
-    pub(crate) fn set_waiting(&self) -> bool {
+    pub(crate) fn set_listening(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_ready() {
                 Err(false)
             } else {
-                Ok((s.0 | WAITING, true))
+                Ok((s.0 | LISTENING, true))
             }
         })
     }
 
     /// The handle takes the cell back.
-    pub(crate) fn unset_waiting(&self) -> TakenBack {
+    pub(crate) fn unset_listening(&self) -> TakenBack {
         self.rare_transition(|s| {
-            if s.has(WAITING) {
-                Ok((s.0 & !WAITING, TakenBack::Full))
+            if s.has(LISTENING) {
+                Ok((s.0 & !LISTENING, TakenBack::Full))
             } else if s.is_ready() {
                 Err(TakenBack::Gone)
             } else {
@@ -694,8 +694,8 @@ impl State {
         self.rare_transition(|s| {
             if s.is_ready() {
                 Err(Detached::Ready)
-            } else if s.has(WAITING) {
-                Ok((s.0 & !(HANDLE | WAITING), Detached::WithWaiting))
+            } else if s.has(LISTENING) {
+                Ok((s.0 & !(HANDLE | LISTENING), Detached::WithListener))
             } else {
                 Ok((s.0 & !HANDLE, Detached::Alone))
             }

@@ -157,9 +157,9 @@ impl Worker for SpinWorker {
 }
 
 /// A context that blocks, while it lends itself to the pool.
-pub(crate) struct LentCaller<'a>(pub(crate) &'a dyn Parker);
+pub(crate) struct Guest<'a>(pub(crate) &'a dyn Parker);
 
-impl Parker for LentCaller<'_> {
+impl Parker for Guest<'_> {
     fn waker(&self) -> Waker {
         self.0.waker()
     }
@@ -169,7 +169,7 @@ impl Parker for LentCaller<'_> {
     }
 }
 
-impl Worker for LentCaller<'_> {}
+impl Worker for Guest<'_> {}
 
 /// A context that may not block, while it runs jobs. It never comes to park.
 pub(crate) struct Sleepless;

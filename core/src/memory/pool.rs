@@ -2,8 +2,8 @@
 //!
 //! A pool is one piece of memory: first what all parties share, then arrays of slots, lanes, cells,
 //! waiters and seats. The arrays' lengths are the pool's parameters. So that a `JobFuture` need not
-//! name them in its type, code works on [`Raw`]: the address of the memory and the address of its
-//! [`Dims`], which say where each array begins.
+//! name them in its type, code works on [`Pool`]: the address of the memory and the address of its
+//! [`Geometry`], which say where each array begins.
 //!
 //! All of it is zero at first, so that a pool in a `static` needs no flash for its initial value.
 
@@ -17,10 +17,10 @@ use core::{
 use crate::{
     error::BrokenReason,
     lockfree::{
-        bell::Bell,
+        bell::SharedWaker,
         defer::each,
         free_list::{FreeList, FreeWords},
-        queue::{Cell, Lane, Queue},
+        queue::{Lane, Queue, QueueCell},
         state::{DONE, PROMISED, RUNNER_BITS, TASK},
         sync::{
             AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom,
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How large a pool's arrays are and where they begin, in bytes from the pool's address.
-pub(crate) struct Dims {
+pub(crate) struct Geometry {
     /// Of each payload: its [`capacity`](crate::jobs::kinds::capacity).
     pub(crate) bytes: usize,
     pub(crate) priorities: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Dims {
     pub(crate) free_words: FreeWords,
 }
 
-impl Dims {
+impl Geometry {
     /// How many slots there are.
     #[inline(always)]
     pub(crate) fn slots(&self) -> usize {
@@ -73,7 +73,7 @@ const PORT: u32 = 1 << 5;
 pub(crate) const HAS_BLOCKED: u32 = 1 << 6;
 
 /// One caller that lends itself, in `Shared::joined`.
-const ONE_LENT: u32 = 1 << 16;
+const ONE_GUEST: u32 = 1 << 16;
 
 /// What there is one of in every pool.
 #[repr(C)]
@@ -91,7 +91,7 @@ pub(crate) struct Shared {
     /// Follows `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
     /// Null before the first slot is used.
-    pub(crate) dims: AtomicPtr<Dims>,
+    pub(crate) geometry: AtomicPtr<Geometry>,
     /// Those of the tasks of this pool: know how to get from a slot's address to the pool. Null before the
     /// first task, so that a program without tasks has no code for their wakers.
     task_wakers: AtomicPtr<RawWakerVTable>,
@@ -109,7 +109,7 @@ impl Shared {
                 phase: AtomicU32::new(0),
                 joined: AtomicU32::new(0),
                 reason: UnsafeCell::new(MaybeUninit::uninit()),
-                dims: AtomicPtr::new(ptr::null_mut()),
+                geometry: AtomicPtr::new(ptr::null_mut()),
                 task_wakers: AtomicPtr::new(ptr::null_mut()),
                 installed: UnsafeCell::new(MaybeUninit::uninit()),
             }
@@ -120,7 +120,7 @@ impl Shared {
 /// The worker was declared lost.
 pub(crate) const LOST: u16 = 1 << 0;
 /// The worker is a caller that lends itself while it blocks.
-pub(crate) const LENT: u16 = 1 << 1;
+pub(crate) const GUEST: u16 = 1 << 1;
 
 /// The worker has its jobs done elsewhere; see `remote`.
 #[cfg(feature = "remote")]
@@ -134,7 +134,7 @@ pub(crate) const ONE_GENERATION: u16 = 1 << 4;
 /// The bits that count them.
 pub(crate) const GENERATION: u16 = ONE_SCOPE - ONE_GENERATION;
 
-/// One scope that the worker has open; see [`Seated::open_scope`](crate::engine::seats::Seated::open_scope). The number of a
+/// One scope that the worker has open; see [`SeatRef::open_scope`](crate::engine::seats::SeatRef::open_scope). The number of a
 /// worker takes the bits below in a scope's tag.
 pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
 /// The bits that count them.
@@ -145,14 +145,14 @@ pub(crate) const OPEN_SCOPES: u16 = !(ONE_SCOPE - 1);
 pub(crate) struct Seat {
     /// Who of this group of seats is idle. In the group's first seat; see `idle`.
     pub(crate) idle: AtomicUsize,
-    pub(crate) bell: Bell,
+    pub(crate) bell: SharedWaker,
     /// The context that the worker runs in; 0 if unknown.
     pub(crate) context: AtomicUsize,
     /// On what the worker depends while it is blocked, and how often it has been; see [`Seat::depends_on`].
     pub(crate) blocked: AtomicU32,
     /// The slot, the waiter's place, or the scope's tag that `blocked` speaks of.
     pub(crate) waits_for: AtomicU16,
-    /// `LENT`, `LOST`, `REMOTE` and `SLEEPLESS`; which worker of this seat it is; and how many scopes it has open.
+    /// `GUEST`, `LOST`, `REMOTE` and `SLEEPLESS`; which worker of this seat it is; and how many scopes it has open.
     pub(crate) flags: AtomicU16,
     /// The worker, for jobs that block on it. Only the worker's own context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,
@@ -163,7 +163,7 @@ impl Seat {
         pub(crate) fn new() -> Self {
             Self {
                 idle: AtomicUsize::new(0),
-                bell: Bell::new(),
+                bell: SharedWaker::new(),
                 context: AtomicUsize::new(0),
                 blocked: AtomicU32::new(0),
                 waits_for: AtomicU16::new(0),
@@ -182,7 +182,7 @@ pub(crate) const LEAVING: u16 = 2;
 /// The place of a context that waits for room, for the end, or on a set of futures.
 #[repr(C)]
 pub(crate) struct Waiter {
-    pub(crate) bell: Bell,
+    pub(crate) bell: SharedWaker,
     /// `ROOM`, `LEAVING`, or 0 for a set.
     pub(crate) interest: AtomicU16,
     /// The completion that came last: slot plus one; the slots' links go on from there.
@@ -193,7 +193,7 @@ impl Waiter {
     const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
-                bell: Bell::new(),
+                bell: SharedWaker::new(),
                 interest: AtomicU16::new(0),
                 completed: AtomicU16::new(0),
             }
@@ -203,49 +203,49 @@ impl Waiter {
 
 /// A pool of any size.
 #[derive(Clone, Copy)]
-pub(crate) struct Raw<'p> {
-    /// Invariant: points to a pool's memory that is as `dims` says, valid for 'p, initialised, and
+pub(crate) struct Pool<'p> {
+    /// Invariant: points to a pool's memory that is as `geometry` says, valid for 'p, initialised, and
     /// reachable through this pointer as a whole.
     shared: NonNull<Shared>,
-    dims: &'p Dims,
+    geometry: &'p Geometry,
     pool: PhantomData<&'p Shared>,
 }
 
 // SAFETY: all that is reachable is shared under the protocols of the modules, which are made for
 // any number of contexts; jobs and results are `Send` by the bounds of the submitting methods.
-unsafe impl Send for Raw<'_> {}
+unsafe impl Send for Pool<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Raw<'_> {}
+unsafe impl Sync for Pool<'_> {}
 
 /// A pool in one word, for those who hold one of its slots: by then it knows its dimensions itself.
 #[derive(Clone, Copy)]
 pub(crate) struct PoolInUse<'p> {
-    /// Invariant: that of `Raw`, and a slot was claimed.
+    /// Invariant: that of `Pool`, and a slot was claimed.
     shared: NonNull<Shared>,
     pool: PhantomData<&'p Shared>,
 }
 
 impl<'p> PoolInUse<'p> {
     #[inline(always)]
-    pub(crate) fn raw(self) -> Raw<'p> {
+    pub(crate) fn raw(self) -> Pool<'p> {
         // SAFETY: the type's invariant.
         unsafe {
             // Relaxed: written before the slot was used for the first time, which the holder has seen.
-            let dims = self.shared.as_ref().dims.load(Ordering::Relaxed);
-            Raw::new(self.shared, &*dims)
+            let geometry = self.shared.as_ref().geometry.load(Ordering::Relaxed);
+            Pool::new(self.shared, &*geometry)
         }
     }
 }
 
-impl<'p> Raw<'p> {
+impl<'p> Pool<'p> {
     /// # Safety
     ///
     /// The type's invariant.
     #[inline(always)]
-    pub(crate) unsafe fn new(shared: NonNull<Shared>, dims: &'p Dims) -> Self {
+    pub(crate) unsafe fn new(shared: NonNull<Shared>, geometry: &'p Geometry) -> Self {
         Self {
             shared,
-            dims,
+            geometry,
             pool: PhantomData,
         }
     }
@@ -264,13 +264,13 @@ impl<'p> Raw<'p> {
     }
 
     /// Whether both are the same pool.
-    pub(crate) fn is(self, other: Raw<'_>) -> bool {
+    pub(crate) fn is(self, other: Pool<'_>) -> bool {
         self.shared == other.shared
     }
 
     #[inline(always)]
-    pub(crate) fn dims(self) -> &'p Dims {
-        self.dims
+    pub(crate) fn geometry(self) -> &'p Geometry {
+        self.geometry
     }
 
     #[inline(always)]
@@ -282,29 +282,32 @@ impl<'p> Raw<'p> {
     /// The address `offset` bytes into the pool.
     #[inline(always)]
     fn at<T>(self, offset: usize) -> NonNull<T> {
-        // SAFETY: offsets come from `Dims`, so they stay inside the pool's memory.
+        // SAFETY: offsets come from `Geometry`, so they stay inside the pool's memory.
         unsafe { self.shared.byte_add(offset).cast() }
     }
 
     /// Slot `index`. An index comes from this pool's own lists, or from a loop below `slots`.
     #[inline(always)]
     pub(crate) fn slot(self, index: u16) -> SlotRef<'p> {
-        debug_assert!(usize::from(index) < self.dims.slots());
-        let offset = self.dims.slots_at + usize::from(index) * self.dims.slot_size;
+        debug_assert!(usize::from(index) < self.geometry.slots());
+        let offset = self.geometry.slots_at + usize::from(index) * self.geometry.slot_size;
         // SAFETY: the index is below `slots`, so a slot of this pool begins there, valid for 'p.
         unsafe { SlotRef::new(self.at::<Header>(offset)) }
     }
 
     #[inline(always)]
     pub(crate) fn queue(self, priority: usize) -> Queue<'p> {
-        debug_assert!(priority < self.dims.priorities);
+        debug_assert!(priority < self.geometry.priorities);
         // SAFETY: `priorities` lanes begin there, and `slots` cells for each of them.
         unsafe {
-            let lane = self.at::<Lane>(self.dims.lanes_at).add(priority).as_ref();
-            let cells = self.at::<Cell>(self.dims.cells_at);
-            let cells = cells.add(priority * self.dims.slots());
-            let cells = core::slice::from_raw_parts(cells.as_ptr(), self.dims.slots());
-            Queue::new(lane, cells, self.dims.cell_words)
+            let lane = self
+                .at::<Lane>(self.geometry.lanes_at)
+                .add(priority)
+                .as_ref();
+            let cells = self.at::<QueueCell>(self.geometry.cells_at);
+            let cells = cells.add(priority * self.geometry.slots());
+            let cells = core::slice::from_raw_parts(cells.as_ptr(), self.geometry.slots());
+            Queue::new(lane, cells, self.geometry.cell_words)
         }
     }
 
@@ -313,7 +316,10 @@ impl<'p> Raw<'p> {
     pub(crate) fn seats(self) -> &'p [Seat] {
         // SAFETY: `workers` seats begin there.
         unsafe {
-            core::slice::from_raw_parts(self.at(self.dims.seats_at).as_ptr(), self.dims.workers)
+            core::slice::from_raw_parts(
+                self.at(self.geometry.seats_at).as_ptr(),
+                self.geometry.workers,
+            )
         }
     }
 
@@ -322,7 +328,10 @@ impl<'p> Raw<'p> {
     pub(crate) fn waiters(self) -> &'p [Waiter] {
         // SAFETY: `waiters` waiters begin there.
         unsafe {
-            core::slice::from_raw_parts(self.at(self.dims.waiters_at).as_ptr(), self.dims.waiters)
+            core::slice::from_raw_parts(
+                self.at(self.geometry.waiters_at).as_ptr(),
+                self.geometry.waiters,
+            )
         }
     }
 
@@ -409,19 +418,19 @@ impl<'p> Raw<'p> {
     /// Takes the most urgent, oldest index out of the queues.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn dequeue(self) -> Option<u16> {
-        (0..self.dims.priorities)
+        (0..self.geometry.priorities)
             .rev()
             .find_map(|priority| self.queue(priority).pop_if(|_| true))
     }
 
     /// Whether any index is queued.
     pub(crate) fn has_queued(self) -> bool {
-        (0..self.dims.priorities).any(|priority| !self.queue(priority).is_empty())
+        (0..self.geometry.priorities).any(|priority| !self.queue(priority).is_empty())
     }
 
     /// About how many indices are queued.
     pub(crate) fn queued(self) -> usize {
-        (0..self.dims.priorities)
+        (0..self.geometry.priorities)
             .map(|priority| self.queue(priority).len())
             .sum()
     }
@@ -478,7 +487,7 @@ impl<'p> Raw<'p> {
     pub(crate) fn joined(self) -> usize {
         // Acquire: pairs with the Release of `count_out`; what those did who left can be seen.
         let joined = self.shared().joined.load(Ordering::Acquire);
-        (joined % ONE_LENT + joined / ONE_LENT) as usize
+        (joined % ONE_GUEST + joined / ONE_GUEST) as usize
     }
 
     /// Whether there is no worker but callers that lend themselves, and leave when they like.
@@ -486,18 +495,18 @@ impl<'p> Raw<'p> {
         self.shared()
             .joined
             .load(Ordering::Relaxed)
-            .is_multiple_of(ONE_LENT)
+            .is_multiple_of(ONE_GUEST)
     }
 
     /// A worker joins.
     pub(crate) fn count_in(self, lent: bool) {
-        let one = if lent { ONE_LENT } else { 1 };
+        let one = if lent { ONE_GUEST } else { 1 };
         self.shared().joined.fetch_add(one, Ordering::Relaxed);
     }
 
     /// A worker does not count any more.
     pub(crate) fn count_out(self, lent: bool) {
-        let one = if lent { ONE_LENT } else { 1 };
+        let one = if lent { ONE_GUEST } else { 1 };
         // Release: pairs with the Acquire of `joined`.
         self.shared().joined.fetch_sub(one, Ordering::Release);
     }
@@ -540,7 +549,7 @@ impl<'p> Raw<'p> {
 
     /// The indices of all slots that were ever used.
     pub(crate) fn used_slots(self) -> core::ops::Range<u16> {
-        0..self.shared().free.used(&self.dims.free_words) as u16
+        0..self.shared().free.used(&self.geometry.free_words) as u16
     }
 
     /// Whether nothing is left for a worker to do, ever.

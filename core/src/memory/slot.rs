@@ -33,7 +33,7 @@ use crate::{
     },
     memory::{
         payload::{LEAST, PAYLOAD_ALIGN},
-        pool::Raw,
+        pool::Pool,
         scoped::ScopeState,
     },
 };
@@ -46,10 +46,10 @@ pub(crate) enum Step {
 }
 
 /// See [`suspend`](crate::engine::work::suspend).
-pub(crate) type Suspend = for<'p> fn(Raw<'p>, SlotRef<'p>, Snapshot);
+pub(crate) type Suspend = for<'p> fn(Pool<'p>, SlotRef<'p>, Snapshot);
 
 /// See [`run_chain`](crate::engine::work::run_chain).
-pub(crate) type RunChain = for<'p> unsafe fn(Raw<'p>, u16, SlotRef<'p>);
+pub(crate) type RunChain = for<'p> unsafe fn(Pool<'p>, u16, SlotRef<'p>);
 
 /// What the pool knows of a job's type.
 ///
@@ -59,7 +59,7 @@ pub(crate) struct JobVTable {
     /// One step of the job at this address, which is in this slot of this pool; for a callback, the
     /// slot is that of the job that it looks at. After `Ready` the result is there instead, after a
     /// panic nothing is.
-    pub(crate) run: for<'p> unsafe fn(*mut u8, Raw<'p>, SlotRef<'p>) -> Step,
+    pub(crate) run: for<'p> unsafe fn(*mut u8, Pool<'p>, SlotRef<'p>) -> Step,
     /// Drops the job at this address.
     pub(crate) drop_job: unsafe fn(*mut u8),
     /// Drops the result at this address, and frees where it was spilled to.
@@ -89,29 +89,29 @@ pub(crate) struct Member {
 /// has no code for them.
 pub(crate) struct Membership {
     /// Adds the member's slot to the set's list of completions.
-    pub(crate) report: for<'p> fn(Raw<'p>, Member, SlotRef<'p>),
+    pub(crate) report: for<'p> fn(Pool<'p>, Member, SlotRef<'p>),
     /// Wakes the set's waiter, and lets go of its bell, which the member has held.
-    pub(crate) tell: fn(Raw<'_>, Member),
+    pub(crate) tell: fn(Pool<'_>, Member),
     /// Lets go of the set's bell without a word.
-    pub(crate) forget: fn(Raw<'_>, Member),
+    pub(crate) forget: fn(Pool<'_>, Member),
 }
 
 /// What the handle left for the completer.
-pub(crate) enum Waiting {
+pub(crate) enum Listener {
     Task(Waker),
     Set(Member, &'static Membership),
 }
 
-/// [`Waiting`] as it is stored, in two words. It owns nothing: one of its copies is taken.
+/// [`Listener`] as it is stored, in two words. It owns nothing: one of its copies is taken.
 #[derive(Clone, Copy)]
-pub(crate) struct WaitCell {
-    data: WaitData,
+pub(crate) struct ListenerCell {
+    data: ListenerData,
     /// The waker's vtable, or the byte behind a [`Membership`]'s address.
     table: *const (),
 }
 
 #[derive(Clone, Copy)]
-union WaitData {
+union ListenerData {
     waker: *const (),
     member: Member,
 }
@@ -121,20 +121,20 @@ const _: () = assert!(
     "pointers are aligned, so that an odd `table` is a set's"
 );
 
-impl WaitCell {
-    fn of(waiting: Waiting) -> Self {
-        match waiting {
-            Waiting::Task(waker) => {
+impl ListenerCell {
+    fn of(listener: Listener) -> Self {
+        match listener {
+            Listener::Task(waker) => {
                 let waker = ManuallyDrop::new(waker);
                 Self {
-                    data: WaitData {
+                    data: ListenerData {
                         waker: waker.data(),
                     },
                     table: ptr::from_ref(waker.vtable()).cast(),
                 }
             }
-            Waiting::Set(member, membership) => Self {
-                data: WaitData { member },
+            Listener::Set(member, membership) => Self {
+                data: ListenerData { member },
                 table: ptr::from_ref(membership).cast::<()>().wrapping_byte_add(1),
             },
         }
@@ -151,7 +151,7 @@ impl WaitCell {
     }
 
     /// Adds the slot to the list of the set, if it is one.
-    pub(crate) fn report<'p>(self, pool: Raw<'p>, slot: SlotRef<'p>) {
+    pub(crate) fn report<'p>(self, pool: Pool<'p>, slot: SlotRef<'p>) {
         if let Some((member, membership)) = self.member() {
             (membership.report)(pool, member, slot);
         }
@@ -162,7 +162,7 @@ impl WaitCell {
     /// # Safety
     ///
     /// As for [`take`](Self::take).
-    pub(crate) unsafe fn tell(self, pool: Raw<'_>) {
+    pub(crate) unsafe fn tell(self, pool: Pool<'_>) {
         match self.member() {
             Some((member, membership)) => (membership.tell)(pool, member),
             // SAFETY: the caller's promise; not a member.
@@ -175,11 +175,11 @@ impl WaitCell {
     /// # Safety
     ///
     /// The caller owns what was left, and takes it once.
-    pub(crate) unsafe fn take(self) -> Waiting {
+    pub(crate) unsafe fn take(self) -> Listener {
         match self.member() {
-            Some((member, membership)) => Waiting::Set(member, membership),
+            Some((member, membership)) => Listener::Set(member, membership),
             // SAFETY: the caller's promise; not a member.
-            None => Waiting::Task(unsafe { self.waker() }),
+            None => Listener::Task(unsafe { self.waker() }),
         }
     }
 
@@ -210,8 +210,8 @@ pub(crate) struct Header {
     depends: AtomicU16,
     /// What kind of job the payload holds. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
-    /// Follows the `WAITING` protocol.
-    waiting: UnsafeCell<MaybeUninit<WaitCell>>,
+    /// Follows the `LISTENING` protocol.
+    listener: UnsafeCell<MaybeUninit<ListenerCell>>,
     /// Stands for the payload in the eyes of the model checker; of no size otherwise.
     payload: UnsafeCell<()>,
 }
@@ -251,7 +251,7 @@ impl<const BYTES: usize> Slot<BYTES> {
                     index: AtomicU16::new(0),
                     depends: AtomicU16::new(0),
                     vtable: UnsafeCell::new(MaybeUninit::uninit()),
-                    waiting: UnsafeCell::new(MaybeUninit::uninit()),
+                    listener: UnsafeCell::new(MaybeUninit::uninit()),
                     payload: UnsafeCell::new(()),
                 },
                 payload: core::cell::UnsafeCell::new(MaybeUninit::uninit()),
@@ -446,17 +446,17 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// The cell belongs to the caller by the `WAITING` protocol.
-    pub(crate) unsafe fn put_waiting(self, waiting: Waiting) {
-        let place = match &waiting {
-            Waiting::Task(_) => 0,
-            Waiting::Set(member, _) => member.waiter + 1,
+    /// The cell belongs to the caller by the `LISTENING` protocol.
+    pub(crate) unsafe fn put_listener(self, listener: Listener) {
+        let place = match &listener {
+            Listener::Task(_) => 0,
+            Listener::Set(member, _) => member.waiter + 1,
         };
         // Relaxed: as in `set_depends`. The completer writes the link only after it has taken the waiter.
         self.header().link.store(place, Ordering::Relaxed);
-        self.header().waiting.with_mut(|cell| {
+        self.header().listener.with_mut(|cell| {
             // SAFETY: the caller's promise.
-            unsafe { (*cell).write(WaitCell::of(waiting)) };
+            unsafe { (*cell).write(ListenerCell::of(listener)) };
         });
     }
 
@@ -465,9 +465,9 @@ impl<'p> SlotRef<'p> {
     /// # Safety
     ///
     /// Nobody writes the cell meanwhile: the caller is the handle, or TELLING is the caller's.
-    pub(crate) unsafe fn waiting(self) -> MaybeUninit<WaitCell> {
+    pub(crate) unsafe fn listener(self) -> MaybeUninit<ListenerCell> {
         // SAFETY: the caller's promise.
-        self.header().waiting.with(|cell| unsafe { *cell })
+        self.header().listener.with(|cell| unsafe { *cell })
     }
 
     /// The set that the future reports to, if it does.
@@ -478,7 +478,7 @@ impl<'p> SlotRef<'p> {
     /// which stays there as it is, and nobody changes the cell meanwhile.
     pub(crate) unsafe fn member(self) -> Option<Member> {
         // SAFETY: the caller's promise.
-        let (member, _) = unsafe { self.waiting().assume_init() }.member()?;
+        let (member, _) = unsafe { self.listener().assume_init() }.member()?;
         Some(member)
     }
 
@@ -486,14 +486,14 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// The cell belongs to the caller by the `WAITING` protocol, and nothing was taken since the
-    /// last `put_waiting`.
-    pub(crate) unsafe fn take_waiting(self) -> Waiting {
+    /// The cell belongs to the caller by the `LISTENING` protocol, and nothing was taken since the
+    /// last `put_listener`.
+    pub(crate) unsafe fn take_listener(self) -> Listener {
         // SAFETY: the caller's promise.
-        unsafe { self.waiting().assume_init().take() }
+        unsafe { self.listener().assume_init().take() }
     }
 }
 
 /// What the module's documentation says of RAM holds.
 #[cfg(all(target_pointer_width = "32", not(loom)))]
-const _: () = assert!(PAYLOAD_OFFSET == 24 && size_of::<crate::lockfree::queue::Cell>() == 4);
+const _: () = assert!(PAYLOAD_OFFSET == 24 && size_of::<crate::lockfree::queue::QueueCell>() == 4);

@@ -8,13 +8,13 @@ use std::sync::{
 use loom::sync::Arc;
 
 use super::{Sleeper, explore, spawn};
-use crate::{Parker, lockfree::bell::Bell};
+use crate::{Parker, lockfree::bell::SharedWaker};
 
 /// Two ring, while the owner leaves and another, if it can, comes.
 #[test]
 fn owners_come_and_go() {
     explore("bell: ring, close, open again", Some(2), || {
-        let bell = Arc::new(Bell::new());
+        let bell = Arc::new(SharedWaker::new());
         assert!(bell.take());
         // SAFETY: just taken.
         unsafe { bell.open(Sleeper::new().waker()) };
@@ -43,7 +43,7 @@ fn owners_come_and_go() {
 fn a_hold_keeps_the_place() {
     explore("bell: a late holder", None, || {
         let rung = StdArc::new(AtomicUsize::new(0));
-        let bell = Arc::new(Bell::new());
+        let bell = Arc::new(SharedWaker::new());
         assert!(bell.take());
         let sleeper = Sleeper::new();
         // SAFETY: just taken.
@@ -54,7 +54,7 @@ fn a_hold_keeps_the_place() {
             let (bell, rung) = (bell.clone(), rung.clone());
             spawn(move || {
                 // SAFETY: held for this thread.
-                unsafe { bell.ring_held() };
+                unsafe { bell.wake_held() };
                 rung.store(1, Relaxed);
                 bell.release();
             })

@@ -15,16 +15,16 @@ use loom::thread::{JoinHandle, yield_now};
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
 use crate::{
     FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool, as_completed,
-    engine::{block::DependsOn, seats::Seated},
+    engine::{block::DependsOn, seats::SeatRef},
     lockfree::state::Snapshot,
-    memory::{pool::Raw, slot::SlotRef},
+    memory::{pool::Pool, slot::SlotRef},
     wait,
 };
 
-type Pool = StaticPool<2, 32, 1, 2, 1>;
+type ModelPool = StaticPool<2, 32, 1, 2, 1>;
 
 /// Calls `body` with the seat of a worker that sleeps where its jobs wait.
-fn as_worker(raw: Raw<'static>, body: impl FnOnce(Seated<'static>)) {
+fn as_worker(raw: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
     let sleeper = Sleeper::new();
     // SAFETY: left below, before the sleeper goes.
     let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
@@ -34,7 +34,7 @@ fn as_worker(raw: Raw<'static>, body: impl FnOnce(Seated<'static>)) {
 }
 
 /// A worker that runs one job, and what that needs.
-fn spawn_worker(raw: Raw<'static>) -> JoinHandle<()> {
+fn spawn_worker(raw: Pool<'static>) -> JoinHandle<()> {
     spawn(move || {
         as_worker(raw, |seat| {
             raw.run_one(Some(seat), None);
@@ -43,7 +43,7 @@ fn spawn_worker(raw: Raw<'static>) -> JoinHandle<()> {
 }
 
 /// Two workers, each of which runs one job, and others while that one waits.
-fn run_on_two_workers(raw: Raw<'static>) {
+fn run_on_two_workers(raw: Pool<'static>) {
     for worker in [(); 2].map(|()| spawn_worker(raw)) {
         worker.join().unwrap();
     }
@@ -54,7 +54,7 @@ fn run_on_two_workers(raw: Raw<'static>) {
 fn two_jobs() {
     explore("circle: 2 jobs wait for each other", Some(1), || {
         let told = Arc::new(AtomicUsize::new(0));
-        with_pool(&MACHINE, |pool: &'static Pool| {
+        with_pool(&MACHINE, |pool: &'static ModelPool| {
             let others = Arc::new([Mutex::new(None), Mutex::new(None)]);
             for number in [0, 1] {
                 let (told, theirs) = (told.clone(), others.clone());
@@ -77,7 +77,7 @@ fn two_jobs() {
 #[test]
 fn no_circle() {
     explore("circle: none, on top of one that waits", Some(2), || {
-        with_pool(&MACHINE, |pool: &'static Pool| {
+        with_pool(&MACHINE, |pool: &'static ModelPool| {
             let raw = pool.handle().raw;
             let first = pool
                 .submit(move || {
@@ -127,7 +127,7 @@ fn a_scope_and_its_job() {
         Some(1),
         || {
             let told = Arc::new(AtomicUsize::new(0));
-            with_pool(&MACHINE, |pool: &'static Pool| {
+            with_pool(&MACHINE, |pool: &'static ModelPool| {
                 let outer = Arc::new(Mutex::new(None));
                 let (theirs, count) = (outer.clone(), told.clone());
                 let job = pool.submit(move || {
@@ -251,8 +251,8 @@ fn both_workers_block() {
 
 /// A job that a worker has begun, by hand.
 struct ByHand {
-    raw: Raw<'static>,
-    seat: Seated<'static>,
+    raw: Pool<'static>,
+    seat: SeatRef<'static>,
     slot: SlotRef<'static>,
     begun: Snapshot,
     future: Option<JobFuture<'static, ()>>,

@@ -152,7 +152,7 @@ fn a_seat_that_is_rung_late_and_a_caller_without_one() {
                 unsafe { seat.tell_of_loss() };
                 pool.submit_detached(|| ()).unwrap();
                 let job = pool.submit(|| 1).unwrap();
-                let unseated = spawn(move || raw.run_unseated(1));
+                let unseated = spawn(move || raw.run_as_guest(1));
                 let next = spawn(move || assert_eq!(job.result().unwrap(), 1));
                 // SAFETY: joined above.
                 unsafe { seat.leave() };

@@ -56,7 +56,7 @@ use std::{
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::{Parker, Port, StaticPool, Worker, lockfree::sync::weakenable, memory::pool::Raw};
+use crate::{Parker, Port, StaticPool, Worker, lockfree::sync::weakenable, memory::pool::Pool};
 
 /// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
 pub(crate) fn explore(
@@ -139,7 +139,7 @@ pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
 }
 
 /// Starts a worker that sleeps when there is nothing to do, and goes when it has run one work item.
-pub(crate) fn spawn_worker_for_one(pool: Raw<'static>) -> loom::thread::JoinHandle<()> {
+pub(crate) fn spawn_worker_for_one(pool: Pool<'static>) -> loom::thread::JoinHandle<()> {
     // Leaked, for the seat to refer to: the model's memory is small.
     let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
     // SAFETY: left below.

@@ -3,19 +3,19 @@
 use loom::sync::Arc;
 
 use super::{explore, spawn};
-use crate::lockfree::queue::{Cell, Lane, Queue};
+use crate::lockfree::queue::{Lane, Queue, QueueCell};
 
 /// A queue with room for the items below `N`.
 struct Fixture<const N: usize> {
     lane: Lane,
-    cells: [Cell; N],
+    cells: [QueueCell; N],
 }
 
 impl<const N: usize> Fixture<N> {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             lane: Lane::new(),
-            cells: std::array::from_fn(|_| Cell::new()),
+            cells: std::array::from_fn(|_| QueueCell::new()),
         })
     }
 

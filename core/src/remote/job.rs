@@ -6,7 +6,7 @@ use postcard_schema::{Schema, key::Key};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    serve::{Server, Waiting, run_job},
+    serve::{Request, Server, run_job},
     wire::frame_bytes,
 };
 use crate::{error::LossReason, jobs::token::CancelToken};
@@ -124,7 +124,7 @@ pub struct JobEntry {
     key: u64,
     /// How many bytes the frames of arguments and result have at most, if that is known.
     frame: Option<usize>,
-    pub(crate) run: fn(&mut Server<'_>, Waiting) -> Result<(), LossReason>,
+    pub(crate) run: fn(&mut Server<'_>, Request) -> Result<(), LossReason>,
 }
 
 impl JobEntry {

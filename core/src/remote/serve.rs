@@ -57,7 +57,7 @@ pub struct Server<'s> {
     outbox: Outbox<'s>,
     inbox: Inbox<'s>,
     /// The requests that wait, each with its arguments in the inbox, in this order.
-    waiting: Deque<Waiting, MAX_WINDOW>,
+    waiting: Deque<Request, MAX_WINDOW>,
     running: Option<Running>,
     /// How many bytes a frame to the client may have, while there is a session.
     session: Option<usize>,
@@ -66,7 +66,7 @@ pub struct Server<'s> {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Waiting {
+pub(crate) struct Request {
     id: u16,
     job: u16,
     /// Of its arguments.
@@ -247,7 +247,7 @@ impl Server<'_> {
         }
         let length = body.len();
         // A client that does not keep to the window will hear that its job is unknown.
-        if self.waiting.push_back(Waiting { id, job, length }).is_ok() {
+        if self.waiting.push_back(Request { id, job, length }).is_ok() {
             self.inbox.keep(body);
         }
     }
@@ -292,7 +292,7 @@ impl Server<'_> {
     }
 
     /// Runs the request that has waited longest.
-    fn run(&mut self, waiting: Waiting) -> Result<(), LossReason> {
+    fn run(&mut self, waiting: Request) -> Result<(), LossReason> {
         self.running = Some(Running {
             id: Some(waiting.id),
             cancelled: false,
@@ -343,7 +343,7 @@ impl Server<'_> {
 /// Runs a job whose arguments are the first that the inbox keeps.
 pub(crate) fn run_job<J: RemoteJob>(
     server: &mut Server<'_>,
-    request: Waiting,
+    request: Request,
 ) -> Result<(), LossReason> {
     let catch_panic = server.catch_panic;
     let arguments = 0..request.length;

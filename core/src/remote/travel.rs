@@ -13,7 +13,7 @@ use crate::{
     },
     memory::{
         payload::{Spill, Stored},
-        pool::Raw,
+        pool::Pool,
         slot::SlotRef,
     },
 };
@@ -31,7 +31,7 @@ impl<J: RemoteJob> Job for Travelling<J> {
         decode: |bytes| postcard::from_bytes(bytes).ok(),
     });
 
-    fn step<'p>(this: JobPlace<'_, Self>, _pool: Raw<'p>, slot: SlotRef<'p>) -> Poll<J::Output> {
+    fn step<'p>(this: JobPlace<'_, Self>, _pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<J::Output> {
         let mut context = JobContext::here(CancelToken::new(slot));
         Poll::Ready(this.take().0.run(&mut context))
     }

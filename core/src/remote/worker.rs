@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     api::pool_ref::PoolRef,
-    engine::{life::OnLoss, seats::Seated},
+    engine::{life::OnLoss, seats::SeatRef},
     error::{BrokenReason, CodecError, Failure, LossReason, Panic, RunError},
     lockfree::{
         defer::Defer,
@@ -39,7 +39,7 @@ use crate::{
     },
     memory::{
         payload::Spill,
-        pool::{REMOTE, Raw},
+        pool::{Pool, REMOTE},
         slot::SlotRef,
     },
 };
@@ -339,10 +339,10 @@ struct Peer {
 
 /// One stay in the pool.
 struct Run<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
-    pool: Raw<'p>,
+    pool: Pool<'p>,
     port: &'static dyn Port,
     worker: &'a W,
-    seat: Seated<'p>,
+    seat: SeatRef<'p>,
     side: &'a mut RemoteWorker<'b, L, WINDOW>,
     flights: Vec<Flight, WINDOW>,
     session: Option<Peer>,
@@ -952,7 +952,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
 /// Ends a job as panicked, if what its worker does with it meanwhile unwinds and nobody catches it.
 /// What that does leaves the slot empty, even then.
-fn unless_forgotten<'p>(pool: Raw<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
+fn unless_forgotten<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
     // SAFETY: BUSY with the slot, which is empty then.
     Defer(move || unsafe { pool.end_panicked(slot, Panic::unknown()) })
 }

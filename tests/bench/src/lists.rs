@@ -17,7 +17,7 @@ use std::{hint::black_box, marker::PhantomData, mem::MaybeUninit};
 use crate::limits::{Payload, run};
 use lockfree::{
     free_list::{FreeList, FreeWords},
-    queue::{Cell, Lane, Queue},
+    queue::{Lane, Queue, QueueCell},
     state::{Begin, HANDLE, Outcome, QUEUED, State},
     sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, fence},
     tagged::Tagged,
@@ -49,7 +49,7 @@ impl Kind for Run {
 struct Lists<K> {
     free: FreeList,
     lane: Lane,
-    cells: [Cell; SLOTS],
+    cells: [QueueCell; SLOTS],
     slots: [Slot<K>; SLOTS],
 }
 
@@ -79,7 +79,7 @@ impl<K> Default for Lists<K> {
         Self {
             free: FreeList::new(),
             lane: Lane::new(),
-            cells: [const { Cell::new() }; SLOTS],
+            cells: [const { QueueCell::new() }; SLOTS],
             slots: [const { Slot::new() }; SLOTS],
         }
     }

@@ -8,12 +8,12 @@ mod queue;
 mod tagged;
 
 use crate::sync;
-use queue::{Cell, Lane, Queue};
+use queue::{QueueCell, Lane, Queue};
 
 /// A queue with its memory.
 pub struct FixedQueue {
     lane: Lane,
-    cells: Vec<Cell>,
+    cells: Vec<QueueCell>,
 }
 
 impl FixedQueue {
@@ -21,7 +21,7 @@ impl FixedQueue {
     pub fn new(cells: usize) -> Self {
         Self {
             lane: Lane::new(),
-            cells: (0..cells).map(|_| Cell::new()).collect(),
+            cells: (0..cells).map(|_| QueueCell::new()).collect(),
         }
     }
 

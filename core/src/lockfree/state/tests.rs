@@ -28,7 +28,7 @@ fn check<R: PartialEq + Debug>(from: u32, step: impl FnOnce(&State) -> R, report
 #[test]
 fn no_two_fields_of_the_word_overlap() {
     let fields = [
-        QUEUED, BUSY, SUSPENDED, NOTIFIED, CANCEL, HANDLE, WAITING, CALLBACKS, DONE, OUTCOME,
+        QUEUED, BUSY, SUSPENDED, NOTIFIED, CANCEL, HANDLE, LISTENING, CALLBACKS, DONE, OUTCOME,
         PRIORITY, RUNNER, TELLING, SCOPED, TASK, LOST, PROMISED, CLONED,
     ];
     let mut seen = 0;
@@ -306,7 +306,7 @@ fn an_outcome_is_settled_where_there_is_more_than_a_handle() {
     let publish = |state: &State| state.publish(Outcome::Cancelled);
     for more in [
         HANDLE | CALLBACKS,
-        HANDLE | WAITING,
+        HANDLE | LISTENING,
         HANDLE | SCOPED,
         HANDLE | DONE | QUEUED,
         0,
@@ -322,12 +322,12 @@ fn an_outcome_is_published_with_the_first_thing_that_is_settled() {
     let ended = RUNNER_3 | DONE | CANCELLED;
     for (from, next, to) in [
         (
-            busy | HANDLE | CALLBACKS | WAITING,
+            busy | HANDLE | CALLBACKS | LISTENING,
             Settle::Callbacks,
-            BUSY | ended | HANDLE | WAITING,
+            BUSY | ended | HANDLE | LISTENING,
         ),
         (
-            busy | HANDLE | WAITING,
+            busy | HANDLE | LISTENING,
             Settle::Waiter,
             ended | HANDLE | TELLING,
         ),
@@ -359,10 +359,10 @@ fn the_first_outcome_stays() {
 #[test]
 fn a_completer_calls_back_and_then_leaves_with_the_waiter() {
     let done = BUSY | DONE | HANDLE | RETURNED;
-    let first = done | CALLBACKS | WAITING;
-    check(first, settle, Settle::Callbacks, done | WAITING);
+    let first = done | CALLBACKS | LISTENING;
+    check(first, settle, Settle::Callbacks, done | LISTENING);
     let ready = DONE | HANDLE | TELLING;
-    check(done | WAITING, settle, Settle::Waiter, ready);
+    check(done | LISTENING, settle, Settle::Waiter, ready);
     assert!(Snapshot(ready).is_ready());
     check(done, settle, Settle::Left, DONE | HANDLE);
 }
@@ -386,18 +386,18 @@ fn a_lost_workers_job_ends_and_its_slot_stays_with_the_worker() {
     check(running, lose, true, running | DONE | LOST | WORKER_LOST);
     let in_queue = running | QUEUED;
     check(in_queue, lose, true, in_queue | DONE | LOST | WORKER_LOST);
-    let in_callbacks = running | DONE | RETURNED | WAITING;
-    let taken_over = running | DONE | WORKER_LOST | WAITING | LOST;
+    let in_callbacks = running | DONE | RETURNED | LISTENING;
+    let taken_over = running | DONE | WORKER_LOST | LISTENING | LOST;
     check(in_callbacks, lose, true, taken_over);
 }
 
 #[test]
 fn a_worker_that_was_taken_over_is_told() {
-    let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | LOST | WORKER_LOST | WAITING;
+    let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | LOST | WORKER_LOST | LISTENING;
     let worker = |state: &State| state.settle(None, 3);
     check(taken_over, worker, Settle::TakenOver, taken_over);
     // Who took over goes on.
-    let collected = (taken_over & !(WAITING | BUSY)) | TELLING;
+    let collected = (taken_over & !(LISTENING | BUSY)) | TELLING;
     check(taken_over, settle, Settle::Waiter, collected);
 }
 
@@ -497,17 +497,22 @@ fn a_waker_finds_nothing_to_do_in_a_slot_that_was_reaped() {
 #[test]
 fn a_waiter_can_be_left_until_the_result_is_there() {
     for early in [QUEUED | HANDLE, BUSY | HANDLE, BUSY | DONE | HANDLE] {
-        check(early, State::set_waiting, true, early | WAITING);
+        check(early, State::set_listening, true, early | LISTENING);
     }
-    check(DONE | HANDLE, State::set_waiting, false, DONE | HANDLE);
+    check(DONE | HANDLE, State::set_listening, false, DONE | HANDLE);
 }
 
 #[test]
 fn a_waiter_can_be_taken_back_until_the_completer_has_it() {
-    check(BUSY | WAITING, State::unset_waiting, TakenBack::Full, BUSY);
-    check(BUSY, State::unset_waiting, TakenBack::Empty, BUSY);
+    check(
+        BUSY | LISTENING,
+        State::unset_listening,
+        TakenBack::Full,
+        BUSY,
+    );
+    check(BUSY, State::unset_listening, TakenBack::Empty, BUSY);
     let gone = DONE | HANDLE | TELLING;
-    check(gone, State::unset_waiting, TakenBack::Gone, gone);
+    check(gone, State::unset_listening, TakenBack::Gone, gone);
 }
 
 #[test]
@@ -529,8 +534,8 @@ fn a_handle_can_leave_without_the_result_until_it_is_there() {
 
 #[test]
 fn a_handle_that_leaves_takes_its_waiter_back_if_nobody_has_collected_it() {
-    let waiting = BUSY | HANDLE | WAITING;
-    check(waiting, State::detach, Detached::WithWaiting, BUSY);
+    let waiting = BUSY | HANDLE | LISTENING;
+    check(waiting, State::detach, Detached::WithListener, BUSY);
     let told = DONE | HANDLE | TELLING;
     check(told, State::detach, Detached::Ready, told);
 }

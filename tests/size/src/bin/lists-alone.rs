@@ -14,7 +14,7 @@ use size::{HandOver, SLOTS, application, entry, other_work, work};
 
 use lockfree::{
     free_list::{FreeList, FreeWords},
-    queue::{Cell, Lane, Queue},
+    queue::{Lane, Queue, QueueCell},
     state::{Begin, HANDLE, Outcome, QUEUED, State},
     sync::{AtomicU16, UnsafeCell},
     tagged::Tagged,
@@ -56,14 +56,14 @@ unsafe impl Sync for Slot {}
 struct Memory {
     free: FreeList,
     lane: Lane,
-    cells: [Cell; SLOTS],
+    cells: [QueueCell; SLOTS],
     slots: [Slot; SLOTS],
 }
 
 static MEMORY: Memory = Memory {
     free: FreeList::new(),
     lane: Lane::new(),
-    cells: [const { Cell::new() }; SLOTS],
+    cells: [const { QueueCell::new() }; SLOTS],
     slots: [const { Slot::new() }; SLOTS],
 };
 
