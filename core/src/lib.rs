@@ -203,18 +203,18 @@ pub mod remote;
 pub use crate::error::CodecError;
 pub use crate::{
     api::{
+        as_completed::{AsCompleted, AsCompletedError, FutureSet, as_completed},
+        cancel_on_drop::CancelOnDrop,
         executor::Executor,
-        future::{CancelOnDrop, JobFuture, JobState},
+        future::{JobFuture, JobState},
         lent_pool::{LentPool, MemoryTooSmall, PoolConfig},
         map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter},
-        pool_ref::{PoolRef, SubmitAsync},
+        pool_ref::PoolRef,
         promise::Promise,
         scope::Scope,
         static_pool::StaticPool,
-        wait::{
-            AsCompleted, AsCompletedError, FutureSet, ReturnWhen, WaitError, Waited, as_completed,
-            wait,
-        },
+        submit_async::SubmitAsync,
+        wait::{ReturnWhen, WaitError, Waited, wait},
     },
     engine::life::OnLoss,
     error::{
@@ -235,7 +235,7 @@ mod documentation {
     use crate::{
         StaticPool,
         lockfree::queue::Lane,
-        memory::pool::{Seat, Waiter},
+        memory::{seat::Seat, waiter::Waiter},
     };
 
     /// The numbers in the row of this file's documentation that begins with `name`.

@@ -1,7 +1,6 @@
-//! What all executors have in common.
-
 use crate::{
-    api::{future::JobFuture, pool_ref::PoolRef},
+    api::future::JobFuture,
+    api::pool_ref::PoolRef,
     error::{ShutdownError, SubmitError},
     memory::payload::Spill,
 };

@@ -9,23 +9,20 @@ use core::{
     time::Duration,
 };
 
-#[cfg(feature = "remote")]
-use crate::memory::pool::REMOTE;
 use crate::{
-    engine::block::{Awaited, DependsOn},
+    api::cancel_on_drop::CancelOnDrop,
+    engine::block::Awaited,
+    engine::{block, callbacks, guard, handle, outcome, settle},
     error::{Blocked, CallbackError, JobError},
-    jobs::kinds::{Callback, VTableOf},
-    lockfree::{
-        defer::Defer,
-        state::{BUSY, CANCEL, DONE, Detached, HANDLE, Outcome, Snapshot, TakenBack},
-        sync::Ordering,
-    },
+    jobs::kinds::Callback,
+    jobs::submit,
+    lockfree::state::{BUSY, CANCEL, DONE, HANDLE, Outcome, Snapshot},
     machine::worker::JobId,
-    memory::{
-        payload::{NoSpill, PANICS, PAYLOAD_ALIGN, Stored},
-        pool::{Pool, PoolInUse},
-        slot::{Header, Listener, Member, Membership, SlotRef},
-    },
+    memory::listener::{Listener, Member, Membership},
+    memory::payload::{NoSpill, PAYLOAD_ALIGN},
+    memory::pool::{Pool, PoolInUse},
+    memory::seat::DependsOn,
+    memory::slot::{Header, SlotRef},
 };
 
 /// Where a job stands.
@@ -131,125 +128,6 @@ unsafe impl<T: Send> Send for JobFuture<'_, T> {}
 unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
 
 impl<T> Unpin for JobFuture<'_, T> {}
-
-/// What of a handle's work does not depend on the type of its result.
-impl<'p> Pool<'p> {
-    /// Takes back what the handle left for the completer. False: the completer has it, and the job is
-    /// ready.
-    fn delist(self, slot: SlotRef<'p>) -> bool {
-        match slot.state.unset_listening() {
-            TakenBack::Gone => return false,
-            TakenBack::Empty => {}
-            // SAFETY: taken back just now, so the cell is this handle's, and full.
-            TakenBack::Full => self.forget_listener(unsafe { slot.take_listener() }),
-        }
-        true
-    }
-
-    /// The completer will not see it.
-    fn forget_listener(self, listener: Listener) {
-        if let Listener::Set(member, membership) = listener {
-            (membership.forget)(self, member);
-        }
-    }
-
-    /// If the job has been sent elsewhere: has its worker see that it is cancelled.
-    #[cfg(feature = "remote")]
-    fn tell_runner(self, slot: SlotRef<'p>) {
-        let runner = slot.state.load().runner();
-        if let Some(runner) = runner.checked_sub(1)
-            && let Some(seat) = self.seat_at(runner.into())
-            && seat.is(REMOTE)
-        {
-            seat.ring();
-        }
-    }
-
-    /// Leaves the waker for the completer; true if the job is done instead.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the handle.
-    unsafe fn leave_waker(self, slot: SlotRef<'p>, waker: &Waker) -> bool {
-        let waker = match slot.state.unset_listening() {
-            TakenBack::Gone => return true,
-            // SAFETY: taken back just now, so the cell is this handle's, and full.
-            TakenBack::Full => match unsafe { slot.take_listener() } {
-                Listener::Task(old) if old.will_wake(waker) => old,
-                other => {
-                    self.forget_listener(other);
-                    self.clone_for(slot, waker)
-                }
-            },
-            TakenBack::Empty => self.clone_for(slot, waker),
-        };
-        // SAFETY: the cell is this handle's, and empty.
-        !unsafe { self.leave_listener(slot, Listener::Task(waker)) }
-    }
-
-    /// Leaves `listener` for the completer. False: the job is done, and `listener` is gone.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the handle, and its is the cell, which holds nothing.
-    unsafe fn leave_listener(self, slot: SlotRef<'p>, listener: Listener) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe { slot.put_listener(listener) };
-        if slot.state.set_listening() {
-            return true;
-        }
-        // SAFETY: the completer has left without it.
-        self.forget_listener(unsafe { slot.take_listener() });
-        false
-    }
-
-    /// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
-    /// is handed out once.
-    ///
-    /// # Safety
-    ///
-    /// The job is ready, and the caller is the handle.
-    unsafe fn take_error(self, slot: SlotRef<'p>) -> Option<JobError> {
-        let outcome = slot.state.load().outcome();
-        if PANICS && outcome == Outcome::Panicked {
-            // SAFETY: ready and panicked, so a panic is there, and it is the handle's.
-            return Some(JobError::Panicked(unsafe { self.take_panic(slot) }));
-        }
-        // SAFETY: the job's outcome; the payload is the handle's.
-        unsafe { self.job_error(slot, outcome) }
-    }
-
-    /// What an ended job says to the one who wants its result, and may have had it.
-    ///
-    /// # Safety
-    ///
-    /// As for `take_error`.
-    #[cold]
-    unsafe fn why_nothing(self, slot: SlotRef<'p>) -> JobError {
-        // SAFETY: the caller's promise.
-        unsafe { self.take_error(slot) }.unwrap_or(JobError::AlreadyTaken)
-    }
-
-    /// The handle goes away before its result was taken.
-    pub(crate) fn drop_handle(self, slot: SlotRef<'p>) {
-        // SAFETY: this is the handle.
-        let listener = unsafe { slot.listener() };
-        match slot.state.detach() {
-            Detached::Alone => {}
-            // SAFETY: taken back just now, so the cell was full, and what is in it this handle's.
-            Detached::WithListener => {
-                self.forget_listener(unsafe { listener.assume_init().take() })
-            }
-            Detached::Ready => {
-                let outcome = slot.state.load().outcome();
-                // Even if the result's destructor unwinds.
-                let _free = Defer(|| self.leave_slot(slot, HANDLE));
-                // SAFETY: ready, so the payload is this handle's, and the result is still there.
-                unsafe { self.drop_payload(slot, outcome) };
-            }
-        }
-    }
-}
 
 impl<'p, T> JobFuture<'p, T> {
     /// # Safety
@@ -441,14 +319,14 @@ impl<'p, T> JobFuture<'p, T> {
     pub fn cancel(&self) -> bool {
         let state = &self.slot().state;
         loop {
-            if self.pool().cancel(self.slot(), Outcome::Cancelled) {
+            if settle::cancel(self.pool(), self.slot(), Outcome::Cancelled) {
                 return true;
             }
             let has_ended = state.load().has(DONE);
             // If neither holds, a task has been suspended since.
             if state.request_cancel() || has_ended {
                 #[cfg(feature = "remote")]
-                self.pool().tell_runner(self.slot());
+                handle::tell_runner(self.pool(), self.slot());
                 return state.load().has_ended_with(Outcome::Cancelled);
             }
         }
@@ -547,47 +425,22 @@ impl<'p, T> JobFuture<'p, T> {
         if size_of::<F>() > self.pool().geometry().bytes || align_of::<F>() > PAYLOAD_ALIGN {
             return Err(CallbackError::TooLarge(callback));
         }
-        let Some(place) = self.pool().claim_slot() else {
+        let Some(place) = self.pool().slots().claim() else {
             return Err(CallbackError::Full(callback));
         };
         let slot = self.pool().slot(place);
         // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
         // pool's own size (ANY_SIZE says only that the type need not check again).
         unsafe {
-            slot.set_vtable(&VTableOf::<Callback<F, T>, NoSpill, ANY_SIZE, 0>::TABLE);
-            Stored::<Callback<F, T>, NoSpill, ANY_SIZE, 0>::put(
-                slot.payload(),
+            submit::fill::<Callback<F, T>, NoSpill, ANY_SIZE, 0>(
+                slot,
                 Callback(callback, PhantomData),
             );
         }
         // DONE: it is no job, to be counted as unfinished or to be ended.
         slot.state.occupy(0, BUSY | DONE);
-        self.add_to_chain(place);
-        let job = self.slot();
-        if !job.state.set_callbacks() {
-            // The completer has left. What it did not take is run here.
-            self.pool().run_callbacks(self.slot());
-        }
+        callbacks::add(self.pool(), self.slot(), place);
         Ok(())
-    }
-
-    fn add_to_chain(&self, place: u16) {
-        let chain = &self.slot().callbacks;
-        let link = self.pool().slot(place).link();
-        let mut newest = chain.load(Ordering::Relaxed);
-        loop {
-            link.store(newest, Ordering::Relaxed);
-            // Release: pairs with the Acquire of `run_callbacks`; publishes callback and link.
-            match chain.compare_exchange_weak(
-                newest,
-                place + 1,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => newest = now,
-            }
-        }
     }
 
     fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
@@ -596,14 +449,14 @@ impl<'p, T> JobFuture<'p, T> {
             Some(JobError::AlreadyTaken)
         } else {
             // SAFETY: the job's outcome; the payload is this handle's.
-            unsafe { self.pool().job_error(self.slot(), outcome) }
+            unsafe { outcome::error(self.pool(), self.slot(), outcome) }
         };
         let mut callback = Some(callback);
-        self.pool().guarded(&mut || {
+        guard::call(self.pool(), &mut || {
             let outcome = match &error {
                 Some(error) => Err(error),
                 // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
-                None => Ok(unsafe { &*self.pool().result_place(self.slot()).cast::<T>() }),
+                None => Ok(unsafe { &*outcome::result_place(self.slot()).cast::<T>() }),
             };
             if let Some(callback) = callback.take() {
                 callback(outcome);
@@ -639,7 +492,7 @@ impl<'p, T> JobFuture<'p, T> {
         if self.is_ready() {
             return Ok(());
         }
-        let deadline = self.pool().deadline_in(timeout)?;
+        let deadline = block::deadline_in(self.pool(), timeout)?;
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(Blocked::TimedOut);
         }
@@ -657,14 +510,14 @@ impl<'p, T> JobFuture<'p, T> {
     #[cfg_attr(not(target_os = "none"), inline(never))]
     fn block_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
         let (pool, slot) = (self.pool(), self.slot());
-        pool.block_on(&mut AwaitedJob { pool, slot }, deadline)
+        block::wait(pool, &mut AwaitedJob { pool, slot }, deadline)
     }
 
     /// Leaves the waker; true if the job is done instead.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
         // SAFETY: this is the handle.
-        self.is_ready() || unsafe { self.pool().leave_waker(self.slot(), waker) }
+        self.is_ready() || unsafe { handle::leave_waker(self.pool(), self.slot(), waker) }
     }
 
     /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
@@ -672,16 +525,16 @@ impl<'p, T> JobFuture<'p, T> {
     pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
         let listener = Listener::Set(member, membership);
         if !self.delist() {
-            self.pool().forget_listener(listener);
+            handle::forget_listener(self.pool(), listener);
             return false;
         }
         // SAFETY: `delist` says that the cell is this handle's and empty.
-        unsafe { self.pool().leave_listener(self.slot(), listener) }
+        unsafe { handle::leave_listener(self.pool(), self.slot(), listener) }
     }
 
     /// Takes back what was left for the completer. False: the completer has it, and the job is ready.
     pub(crate) fn delist(&mut self) -> bool {
-        self.pool().delist(self.slot())
+        handle::delist(self.pool(), self.slot())
     }
 
     /// Takes result or error. The job is ready.
@@ -696,28 +549,17 @@ impl<'p, T> JobFuture<'p, T> {
     fn take_from(&mut self, slot: SlotRef<'p>, ready: Snapshot) -> Result<T, JobError> {
         if self.slot.is_taken() || ready.outcome() != Outcome::Returned {
             // SAFETY: ready, and this is the handle.
-            return Err(unsafe { self.pool().why_nothing(slot) });
+            return Err(unsafe { outcome::why_nothing(self.pool(), slot) });
         }
         self.slot.set_taken();
         // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
         // since the slot is marked from now on.
-        unsafe {
-            let spilled = slot.vtable().spilled;
-            let mut place = slot.payload();
-            if spilled.is_some() {
-                place = place.cast::<*mut u8>().read();
-            }
-            let result = place.cast::<T>().read();
-            if let Some(release) = spilled {
-                release(place);
-            }
-            Ok(result)
-        }
+        Ok(unsafe { outcome::take_result(slot) })
     }
 
     fn take_error(&mut self) -> Option<JobError> {
         // SAFETY: ready, and this is the handle.
-        unsafe { self.pool().take_error(self.slot()) }
+        unsafe { outcome::take_error(self.pool(), self.slot()) }
     }
 }
 
@@ -732,7 +574,7 @@ impl<'p> Awaited<'p> for AwaitedJob<'p> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
         self.slot.state.load().is_ready()
             // SAFETY: this is the handle.
-            || waker.is_some_and(|waker| unsafe { self.pool.leave_waker(self.slot, waker) })
+            || waker.is_some_and(|waker| unsafe { handle::leave_waker(self.pool, self.slot, waker) })
     }
 
     fn depends_on(&self) -> DependsOn {
@@ -766,11 +608,11 @@ impl<T> Drop for JobFuture<'_, T> {
     fn drop(&mut self) {
         let slot = self.slot();
         if !self.slot.is_taken() {
-            self.pool().drop_handle(slot);
+            handle::detach(self.pool(), slot);
         } else if slot.state.load().is_left_to(HANDLE) {
-            self.pool().free_slot(slot);
+            self.pool().slots().free(slot);
         } else {
-            self.pool().leave_slot(slot, HANDLE);
+            self.pool().slots().leave(slot, HANDLE);
         }
     }
 }
@@ -793,52 +635,5 @@ impl<T> defmt::Format for JobFuture<'_, T> {
             self.slot().index(),
             self.state()
         );
-    }
-}
-
-/// A job's future that cancels the job when it is dropped before the job has ended.
-///
-/// This is what an event loop awaits: giving up the await gives up the work. As a
-/// [`core::future::Future`]:
-///
-/// * **Context**: any may poll it, and drop it.
-/// * **Cost**: O(1) a poll. A drop costs as much as [`JobFuture::cancel`].
-/// * **Cancel safety**: a drop cancels the job, on purpose. A job that is queued never runs; one that
-///   runs completes, and its result is dropped.
-///
-/// ```
-/// use corepool::StaticPool;
-/// static POOL: StaticPool<4, 32> = StaticPool::new();
-///
-/// drop(POOL.submit(|| unreachable!()).unwrap().cancel_on_drop());
-/// POOL.run_pending(1);
-/// ```
-#[must_use = "dropping it cancels the job"]
-pub struct CancelOnDrop<'p, T>(JobFuture<'p, T>);
-
-impl<T> Future for CancelOnDrop<'_, T> {
-    type Output = Result<T, JobError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-impl<T> Drop for CancelOnDrop<'_, T> {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-impl<T> fmt::Debug for CancelOnDrop<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CancelOnDrop").field(&self.0).finish()
-    }
-}
-
-#[cfg(feature = "defmt")]
-impl<T> defmt::Format for CancelOnDrop<'_, T> {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "CancelOnDrop({})", self.0);
     }
 }

@@ -4,17 +4,17 @@ use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use crate::{
     api::pool_ref::PoolRef,
-    engine::task::{PoolLayout, TaskWakers},
-    lockfree::{
-        free_list::FreeWords,
-        queue::{Lane, Queue, QueueCell},
-        state::MAX_PRIORITIES,
-    },
-    memory::{
-        payload::capacity,
-        pool::{Geometry, Pool, Seat, Shared, Waiter},
-        slot::Slot,
-    },
+    engine::life,
+    engine::wakers::{PoolLayout, TaskWakers},
+    lockfree::free_list::FreeWords,
+    lockfree::queue::{Lane, Queue, QueueCell},
+    lockfree::state::MAX_PRIORITIES,
+    memory::geometry::Geometry,
+    memory::payload::capacity,
+    memory::pool::{Pool, Shared},
+    memory::seat::Seat,
+    memory::slot::Slot,
+    memory::waiter::Waiter,
 };
 
 /// How large a [`LentPool`] is. See [`StaticPool`](crate::StaticPool) for what each number means.
@@ -281,7 +281,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry
 impl<const BYTES: usize> Drop for LentPool<'_, BYTES> {
     /// Cancels what is still queued.
     fn drop(&mut self) {
-        self.handle().raw.drop_jobs();
+        life::drop_jobs(self.handle().raw);
     }
 }
 

@@ -3,11 +3,16 @@
 use core::{cell::Cell, fmt, task::Poll, time::Duration};
 
 use crate::{
-    api::{future::JobFuture, pool_ref::PoolRef},
+    api::future::JobFuture,
+    api::pool_ref::PoolRef,
+    engine::{block, room},
     error::{JobError, SubmitError},
     jobs::kinds::{Job, JobPlace},
+    jobs::submit,
     lockfree::defer::Defer,
-    memory::{payload::Spill, pool::Pool, slot::SlotRef},
+    memory::payload::Spill,
+    memory::pool::Pool,
+    memory::slot::SlotRef,
 };
 
 /// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.
@@ -100,9 +105,7 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise; HANDLE is for the future.
         unsafe {
-            let slot = self
-                .raw
-                .put::<J, S, BYTES, 0>(self.priority, |_, _| (), job)?;
+            let slot = submit::put::<J, S, BYTES, 0>(self.raw, self.priority, |_, _| (), job)?;
             Ok(JobFuture::new(self.raw, slot))
         }
     }
@@ -190,8 +193,7 @@ impl<const WINDOW: usize> MapOptions<WINDOW> {
         if self.buffer_size > WINDOW {
             return Err(MapError::BufferTooLarge);
         }
-        pool.deadline_in(self.timeout)
-            .map_err(|_| MapError::NoClock)
+        block::deadline_in(pool, self.timeout).map_err(|_| MapError::NoClock)
     }
 }
 
@@ -267,9 +269,7 @@ where
     fn fill_waiting(&mut self) -> Result<(), JobError> {
         while self.in_flight.is_empty() && self.in_hand.is_some() {
             let priority = self.submitter.priority();
-            self.submitter
-                .pool()
-                .wait_for_room(priority, self.deadline)?;
+            room::wait(self.submitter.pool(), priority, self.deadline)?;
             self.fill();
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What an application calls.
 
+pub(crate) mod as_completed;
+pub(crate) mod cancel_on_drop;
 pub(crate) mod executor;
 pub(crate) mod future;
 pub(crate) mod lent_pool;
@@ -8,4 +10,5 @@ pub(crate) mod pool_ref;
 pub(crate) mod promise;
 pub(crate) mod scope;
 pub(crate) mod static_pool;
+pub(crate) mod submit_async;
 pub(crate) mod wait;

@@ -3,16 +3,13 @@
 use core::{fmt, marker::PhantomData, mem};
 
 use crate::{
+    engine::{run, settle},
     error::{Failure, LossReason},
-    lockfree::{
-        defer::Defer,
-        state::{DONE, Outcome},
-    },
-    memory::{
-        payload::{Spill, Stored},
-        pool::{Pool, PoolInUse},
-        slot::SlotRef,
-    },
+    lockfree::defer::Defer,
+    lockfree::state::{DONE, Outcome},
+    memory::payload::{Spill, Stored},
+    memory::pool::{Pool, PoolInUse},
+    memory::slot::SlotRef,
 };
 
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: its holder sets the result.
@@ -73,19 +70,19 @@ impl<'p, T> Promise<'p, T> {
     pub fn set_result(self, result: T) -> Result<(), T> {
         let this = mem::ManuallyDrop::new(self);
         let (pool, slot) = (this.pool.raw(), this.slot);
-        if pool.take_up(slot, 0).is_none() {
+        if run::take_up(pool, slot, 0).is_none() {
             return Err(result);
         }
         // What does not fit the slot is stored by code of the user's, which may unwind.
         let unwound = Defer(|| {
             let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
             // SAFETY: BUSY, and nothing was put into the payload.
-            unsafe { pool.fail(slot, failure) };
+            unsafe { settle::fail(pool, slot, failure) };
         });
         // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
         unsafe { (this.put)(slot.payload(), result) };
         unwound.disarm();
-        pool.complete(slot, Outcome::Returned);
+        settle::publish(pool, slot, Outcome::Returned);
         Ok(())
     }
 
@@ -102,10 +99,10 @@ impl<'p, T> Promise<'p, T> {
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
         let (pool, slot) = (self.pool.raw(), self.slot);
-        if pool.take_up(slot, 0).is_some() {
+        if run::take_up(pool, slot, 0).is_some() {
             let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
-            unsafe { pool.fail(slot, failure) };
+            unsafe { settle::fail(pool, slot, failure) };
         }
     }
 }

@@ -13,28 +13,22 @@
 use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr, task::Waker};
 
 use crate::{
-    api::{
-        future::JobFuture,
-        map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
-        pool_ref::PoolRef,
-    },
-    engine::{
-        block::{Awaited, DependsOn},
-        seats::SeatRef,
-    },
+    api::future::JobFuture,
+    api::map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
+    api::pool_ref::PoolRef,
+    engine::block::Awaited,
+    engine::{block, run, settle},
     error::SubmitError,
     jobs::kinds::{Closure, Job},
-    lockfree::{
-        defer::Defer,
-        state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
-        sync::{AtomicUsize, Ordering, spin_loop},
-    },
-    memory::{
-        payload::{LEAST, NoSpill, PAYLOAD_ALIGN, Spill, capacity},
-        pool::Pool,
-        scoped::ScopeState,
-        slot::SlotRef,
-    },
+    jobs::submit,
+    lockfree::defer::Defer,
+    lockfree::state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
+    lockfree::sync::{AtomicUsize, Ordering, spin_loop},
+    memory::payload::{LEAST, NoSpill, PAYLOAD_ALIGN, Spill, capacity},
+    memory::pool::Pool,
+    memory::scoped::ScopeState,
+    memory::seat::{DependsOn, SeatRef},
+    memory::slot::SlotRef,
 };
 
 /// Where jobs can borrow for `'env`: what the closure of
@@ -151,9 +145,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         };
         // SAFETY: the scope ends only when each job that was counted in has been counted out.
         let put = unsafe {
-            self.pool
-                .raw
-                .put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.priority, keep, job)
+            submit::put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.raw, self.pool.priority, keep, job)
         };
         let slot = put?;
         // SAFETY: `put` set HANDLE for this.
@@ -197,7 +189,7 @@ impl<'p> AwaitedScope<'_, 'p> {
         while self.state.pending.load(Ordering::Acquire) != 0 {
             // There is no way out but the jobs' end. The wait is refused if the caller is to have its turn to run
             // the queue, and there is no place to wait for it; then it runs it like this.
-            if self.pool.block_on(self, None).is_err() && self.pool.run_as_guest(1) == 0 {
+            if block::wait(self.pool, self, None).is_err() && run::as_guest(self.pool, 1) == 0 {
                 spin_loop();
             }
         }
@@ -239,13 +231,13 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
             match slot.state.unbegin() {
                 Unbegun::Queued => {}
                 Unbegun::Unqueued => {
-                    self.pool.enqueue(index, begun.priority());
-                    self.pool.wake_worker();
+                    self.pool.queues().push(index, begun.priority());
+                    self.pool.seats().wake_one();
                 }
                 Unbegun::Lost => {
-                    let _left = Defer(|| self.pool.leave_slot(slot, LOST));
+                    let _left = Defer(|| self.pool.slots().leave(slot, LOST));
                     // SAFETY: the caller was BUSY when it was declared lost, and the job is still there.
-                    unsafe { self.pool.drop_job(slot) };
+                    unsafe { settle::drop_job(self.pool, slot) };
                 }
             }
             None
@@ -279,9 +271,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, S>) -> R,
     {
         let raw = self.raw;
-        let waker = raw.own_waker();
+        let waker = raw.seats().own_waker();
         let may_block = waker.is_some();
-        let (_open, tag) = raw.current_worker().map(SeatRef::open_scope).unzip();
+        let (_open, tag) = raw.seats().current().map(SeatRef::open_scope).unzip();
         let state = ScopeState {
             pending: AtomicUsize::new(1),
             waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),

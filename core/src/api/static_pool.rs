@@ -3,34 +3,29 @@
 use core::{future::Future, mem::offset_of, ptr::NonNull, time::Duration};
 
 use crate::{
-    api::{
-        future::JobFuture,
-        map::{Map, MapError, MapOptions},
-        pool_ref::{PoolRef, SubmitAsync},
-        promise::Promise,
-        scope::Scope,
-    },
-    engine::{
-        life::OnLoss,
-        task::{PoolLayout, TaskWakers},
-    },
+    api::future::JobFuture,
+    api::map::{Map, MapError, MapOptions},
+    api::pool_ref::PoolRef,
+    api::promise::Promise,
+    api::scope::Scope,
+    api::submit_async::SubmitAsync,
+    engine::life,
+    engine::life::OnLoss,
+    engine::wakers::{PoolLayout, TaskWakers},
     error::{BrokenReason, RunError, ShutdownError, SubmitError},
     jobs::token::CancelToken,
-    lockfree::{
-        free_list::FreeWords,
-        queue::{Lane, Queue, QueueCell},
-        state::MAX_PRIORITIES,
-        sync::{array_of, const_unless_loom},
-    },
-    machine::{
-        port::Port,
-        worker::{Worker, WorkerId},
-    },
-    memory::{
-        payload::capacity,
-        pool::{Geometry, Pool, Seat, Shared, Waiter},
-        slot::Slot,
-    },
+    lockfree::free_list::FreeWords,
+    lockfree::queue::{Lane, Queue, QueueCell},
+    lockfree::state::MAX_PRIORITIES,
+    lockfree::sync::{array_of, const_unless_loom},
+    machine::port::Port,
+    machine::worker::{Worker, WorkerId},
+    memory::geometry::Geometry,
+    memory::payload::capacity,
+    memory::pool::{Pool, Shared},
+    memory::seat::Seat,
+    memory::slot::Slot,
+    memory::waiter::Waiter,
 };
 
 /// An executor of fixed capacity, in a `static`: work queue, futures, results, all of it.
@@ -760,7 +755,7 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
-    pub fn install(&self, port: &'static dyn Port) -> bool {
+    pub fn install<P: Port>(&self, port: &'static P) -> bool {
         self.handle().install(port)
     }
 
@@ -830,7 +825,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 {
     /// Cancels what is still queued.
     fn drop(&mut self) {
-        self.raw().drop_jobs();
+        life::drop_jobs(self.raw());
     }
 }
 

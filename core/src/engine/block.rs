@@ -22,23 +22,20 @@
 use core::{task::Waker, time::Duration};
 
 #[cfg(feature = "remote")]
-use crate::memory::pool::REMOTE;
+use crate::memory::seat::REMOTE;
 use crate::{
-    api::wait::Registration,
-    engine::seats::{Leave, SeatRef},
+    engine::seats::Leave,
+    engine::{circle, end, run},
     error::Blocked,
-    lockfree::{
-        state::{Snapshot, TASK},
-        sync::{Ordering, fence, spin_loop},
-    },
-    machine::{
-        port::{Parker, Port},
-        worker::{Guest, Worker},
-    },
-    memory::{
-        pool::{LEAVING, LOST, Pool, SLEEPLESS},
-        slot::SlotRef,
-    },
+    lockfree::state::{Snapshot, TASK},
+    lockfree::sync::{Ordering, fence, spin_loop},
+    machine::port::{Parker, Port},
+    machine::worker::{Guest, Worker},
+    memory::joined::Stay,
+    memory::pool::Pool,
+    memory::seat::{DependsOn, SLEEPLESS, SeatRef},
+    memory::slot::SlotRef,
+    memory::waiter::LEAVING,
 };
 
 /// What a blocked caller waits for.
@@ -59,314 +56,287 @@ pub(crate) trait Awaited<'p> {
     }
 }
 
-/// On which jobs it depends whether a wait ever ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum DependsOn {
-    /// Not on any jobs that the pool knows.
-    Others,
-    /// On the one in this slot.
-    Job(u16),
-    /// On all that report to this waiter's place.
-    AllOf(u16),
-    /// On any that reports to this waiter's place.
-    AnyOf(u16),
-    /// On all of the scope whose jobs have this tag.
-    Scope(u16),
+/// The moment `timeout` from now, for a deadline.
+pub(crate) fn deadline_in(
+    pool: Pool<'_>,
+    timeout: Option<Duration>,
+) -> Result<Option<Duration>, Blocked> {
+    let Some(timeout) = timeout else {
+        return Ok(None);
+    };
+    let now = pool.port().and_then(Port::now).ok_or(Blocked::NoClock)?;
+    // A deadline past the clock's end is none.
+    Ok(now.checked_add(timeout))
 }
 
-impl<'p> Pool<'p> {
-    /// The moment `timeout` from now, for a deadline.
-    pub(crate) fn deadline_in(
-        self,
-        timeout: Option<Duration>,
-    ) -> Result<Option<Duration>, Blocked> {
-        let Some(timeout) = timeout else {
-            return Ok(None);
-        };
-        let now = self.port().and_then(Port::now).ok_or(Blocked::NoClock)?;
-        // A deadline past the clock's end is none.
-        Ok(now.checked_add(timeout))
+/// Waits, until `deadline` at most, by the port's clock. `None` is without limit.
+pub(crate) fn wait<'p>(
+    pool: Pool<'p>,
+    wait: &mut dyn Awaited<'p>,
+    deadline: Option<Duration>,
+) -> Result<(), Blocked> {
+    if wait.poll(None) {
+        return Ok(());
     }
+    let Some(port) = pool.port() else {
+        wait_unknown(pool, wait);
+        return Ok(());
+    };
+    if let Some(seat) = pool.seats().current() {
+        // SAFETY: the port says that this is the context of that worker, and a worker's context
+        // runs other code than the worker's only inside the run loop.
+        let worker = unsafe { seat.worker() };
+        if let Some(worker) = worker
+            && let Some(result) = wait_as_worker(pool, port, wait, deadline, seat, worker)
+        {
+            return result;
+        }
+    }
+    let mut wait = Some(wait);
+    // A port that has no parker for this context does not call.
+    let mut result = Err(Blocked::WouldDeadlock);
+    port.with_parker(&mut |parker| {
+        if let Some(wait) = wait.take() {
+            result = wait_outside(pool, port, wait, deadline, parker);
+        }
+    });
+    result
+}
 
-    /// Waits, until `deadline` at most, by the port's clock. `None` is without limit.
-    pub(crate) fn block_on(
-        self,
-        wait: &mut dyn Awaited<'p>,
-        deadline: Option<Duration>,
-    ) -> Result<(), Blocked> {
+fn wait_unknown<'p>(pool: Pool<'p>, wait: &mut dyn Awaited<'p>) {
+    while !wait.poll(None) {
+        let ran = if pool.joined().has_no_worker() {
+            pool.queues().has_any() && run::as_guest(pool, 1) > 0
+        } else {
+            run_awaited(pool, wait, None, None)
+        };
+        if !ran {
+            spin_loop();
+        }
+    }
+}
+
+fn wait_outside<'p>(
+    pool: Pool<'p>,
+    port: &dyn Port,
+    wait: &mut dyn Awaited<'p>,
+    deadline: Option<Duration>,
+    parker: &dyn Parker,
+) -> Result<(), Blocked> {
+    let waker = parker.waker();
+    let mut round = 0;
+    let queued = || deadline.map_or_else(|| pool.queues().len(), |_| 0);
+    while port.spin(round, &queued) {
         if wait.poll(None) {
             return Ok(());
         }
-        let Some(port) = self.port() else {
-            self.block_unknown(wait);
+        if is_over(port, deadline) {
+            return Err(Blocked::TimedOut);
+        }
+        round = round.saturating_add(1);
+    }
+    let mut turn = None;
+    loop {
+        if wait.poll(Some(&waker)) {
             return Ok(());
-        };
-        if let Some(seat) = self.current_worker() {
-            // SAFETY: the port says that this is the context of that worker, and a worker's context
-            // runs other code than the worker's only inside the run loop.
-            let worker = unsafe { seat.worker() };
-            if let Some(worker) = worker
-                && let Some(result) = self.block_worker(port, wait, deadline, seat, worker)
-            {
-                return result;
-            }
         }
-        let mut wait = Some(wait);
-        // A port that has no parker for this context does not call.
-        let mut result = Err(Blocked::WouldDeadlock);
-        port.with_parker(&mut |parker| {
-            if let Some(wait) = wait.take() {
-                result = self.block_outsider(port, wait, deadline, parker);
-            }
-        });
-        result
-    }
-
-    fn block_unknown(self, wait: &mut dyn Awaited<'p>) {
-        while !wait.poll(None) {
-            let ran = if self.has_no_worker() {
-                self.has_queued() && self.run_as_guest(1) > 0
-            } else {
-                self.run_awaited(wait, None, None)
-            };
-            if !ran {
-                spin_loop();
-            }
+        if is_over(port, deadline) {
+            return Err(Blocked::TimedOut);
         }
-    }
-
-    fn block_outsider(
-        self,
-        port: &dyn Port,
-        wait: &mut dyn Awaited<'p>,
-        deadline: Option<Duration>,
-        parker: &dyn Parker,
-    ) -> Result<(), Blocked> {
-        let waker = parker.waker();
-        let mut round = 0;
-        let queued = || deadline.map_or_else(|| self.queued(), |_| 0);
-        while port.spin(round, &queued) {
-            if wait.poll(None) {
-                return Ok(());
-            }
-            if is_over(port, deadline) {
-                return Err(Blocked::TimedOut);
-            }
-            round = round.saturating_add(1);
-        }
-        let mut turn = None;
-        loop {
-            if wait.poll(Some(&waker)) {
-                return Ok(());
-            }
-            if is_over(port, deadline) {
-                return Err(Blocked::TimedOut);
-            }
-            if self.has_no_worker() && port.lends_blocked_callers() && !self.is_over() {
-                let caller = Guest(parker);
-                // SAFETY: left below, in this same context, while `caller` is alive.
-                if let Some(seat) = unsafe { self.join(&caller, true) } {
-                    let leave = Leave(seat);
-                    let result = self.run_until(port, wait, deadline, seat, &caller);
-                    drop(leave);
-                    match result {
-                        Some(result) => return result,
-                        None => continue,
-                    }
+        if pool.joined().has_no_worker() && port.lends_blocked_callers() && !end::is_over(pool) {
+            let caller = Guest(parker);
+            // SAFETY: left below, in this same context, while `caller` is alive.
+            if let Some(seat) = unsafe { pool.seats().join(&caller, Stay::Guest) } {
+                let leave = Leave(seat);
+                let result = wait_as_guest(pool, port, wait, deadline, seat, &caller);
+                drop(leave);
+                match result {
+                    Some(result) => return result,
+                    None => continue,
                 }
-                // Every seat is taken by a caller like this one. It will not run this caller's job
-                // if it leaves before, so this one takes its seat then.
+            }
+            // Every seat is taken by a caller like this one. It will not run this caller's job
+            // if it leaves before, so this one takes its seat then.
+            if turn.is_none() {
+                turn = pool.waiters().register(&waker, LEAVING);
+                // Pairs with the fence of `Pool::tell_of_leaving`.
+                fence(Ordering::SeqCst);
                 if turn.is_none() {
-                    turn = Registration::begin(self, &waker, LEAVING);
-                    // Pairs with the fence of `Pool::tell_of_leaving`.
-                    fence(Ordering::SeqCst);
-                    if turn.is_none() {
-                        return Err(Blocked::TooManyWaiters);
-                    }
-                    // Who leaves from now on tells.
-                    continue;
+                    return Err(Blocked::TooManyWaiters);
                 }
-            }
-            parker.park(deadline);
-        }
-    }
-
-    /// A caller that lends itself, since the pool has no worker, runs the queue in order until its wait is
-    /// over. `None`: there is no other job any more; it waits on like anybody else.
-    fn run_until(
-        self,
-        port: &dyn Port,
-        wait: &mut dyn Awaited<'p>,
-        deadline: Option<Duration>,
-        seat: SeatRef<'p>,
-        worker: &dyn Worker,
-    ) -> Option<Result<(), Blocked>> {
-        let waker = worker.waker();
-        // Woken for some work and has not taken any since.
-        let mut owes_work = false;
-        let result = loop {
-            if wait.poll(None) {
-                break Some(Ok(()));
-            }
-            // Others may wait for the pool's end, and that is when all have gone.
-            if self.is_over() {
-                break None;
-            }
-            if is_over(port, deadline) {
-                break Some(Err(Blocked::TimedOut));
-            }
-            if self.run_one(Some(seat), Some(worker)) {
-                owes_work = false;
-                // It may have been the last task, and the caller stays.
-                self.wake_all_at_the_end();
+                // Who leaves from now on tells.
                 continue;
             }
-            seat.announce();
-            if !self.has_queued() && !wait.poll(Some(&waker)) && !self.is_over() {
-                worker.park(deadline);
-            }
-            owes_work |= seat.retract();
-        };
-        if owes_work && self.has_queued() {
-            self.wake_worker();
         }
-        result
+        parker.park(deadline);
     }
+}
 
-    /// Waits as the worker in `seat`, on which a job waits. `None`: it was declared lost; it waits on like
-    /// anybody else.
-    fn block_worker(
-        self,
-        port: &dyn Port,
-        wait: &mut dyn Awaited<'p>,
-        deadline: Option<Duration>,
-        seat: SeatRef<'p>,
-        worker: &dyn Worker,
-    ) -> Option<Result<(), Blocked>> {
-        // Most often this is all: nobody has begun the job.
-        if !seat.is_lost()
-            && !leaves_to_others(seat, wait)
-            && !is_over(port, deadline)
-            && self.run_awaited(wait, Some(seat), Some(worker))
-            && wait.poll(None)
-        {
+/// A caller that lends itself, since the pool has no worker, runs the queue in order until its wait is
+/// over. `None`: there is no other job any more; it waits on like anybody else.
+fn wait_as_guest<'p>(
+    pool: Pool<'p>,
+    port: &dyn Port,
+    wait: &mut dyn Awaited<'p>,
+    deadline: Option<Duration>,
+    seat: SeatRef<'p>,
+    worker: &dyn Worker,
+) -> Option<Result<(), Blocked>> {
+    let waker = worker.waker();
+    // Woken for some work and has not taken any since.
+    let mut owes_work = false;
+    let result = loop {
+        if wait.poll(None) {
+            break Some(Ok(()));
+        }
+        // Others may wait for the pool's end, and that is when all have gone.
+        if end::is_over(pool) {
+            break None;
+        }
+        if is_over(port, deadline) {
+            break Some(Err(Blocked::TimedOut));
+        }
+        if run::one(pool, Some(seat), Some(worker)) {
+            owes_work = false;
+            // It may have been the last task, and the caller stays.
+            pool.seats().wake_all_at_the_end();
+            continue;
+        }
+        seat.announce();
+        if !pool.queues().has_any() && !wait.poll(Some(&waker)) && !end::is_over(pool) {
+            worker.park(deadline);
+        }
+        owes_work |= seat.retract();
+    };
+    if owes_work && pool.queues().has_any() {
+        pool.seats().wake_one();
+    }
+    result
+}
+
+/// Waits as the worker in `seat`, on which a job waits. `None`: it was declared lost; it waits on like
+/// anybody else.
+fn wait_as_worker<'p>(
+    pool: Pool<'p>,
+    port: &dyn Port,
+    wait: &mut dyn Awaited<'p>,
+    deadline: Option<Duration>,
+    seat: SeatRef<'p>,
+    worker: &dyn Worker,
+) -> Option<Result<(), Blocked>> {
+    // Most often this is all: nobody has begun the job.
+    if !seat.is_lost()
+        && !leaves_to_others(seat, wait)
+        && !is_over(port, deadline)
+        && run_awaited(pool, wait, Some(seat), Some(worker))
+        && wait.poll(None)
+    {
+        return Some(Ok(()));
+    }
+    let waker = worker.waker();
+    let mut round = 0;
+    // Woken for some work and has not taken any since. Handed on even if a job or the worker unwinds.
+    let mut owed = Owed {
+        pool,
+        seat,
+        work: false,
+    };
+    loop {
+        if wait.poll(None) {
             return Some(Ok(()));
         }
-        let waker = worker.waker();
-        let mut round = 0;
-        // Woken for some work and has not taken any since. Handed on even if a job or the worker unwinds.
-        let mut owed = Owed {
-            pool: self,
-            seat,
-            work: false,
-        };
-        loop {
-            if wait.poll(None) {
-                return Some(Ok(()));
-            }
-            if seat.is_lost() {
-                return None;
-            }
-            if is_over(port, deadline) {
-                return Some(Err(Blocked::TimedOut));
-            }
-            if leaves_to_others(seat, wait) {
-                return Some(Err(Blocked::WouldDeadlock));
-            }
-            if self.run_awaited(wait, Some(seat), Some(worker)) {
-                round = 0;
+        if seat.is_lost() {
+            return None;
+        }
+        if is_over(port, deadline) {
+            return Some(Err(Blocked::TimedOut));
+        }
+        if leaves_to_others(seat, wait) {
+            return Some(Err(Blocked::WouldDeadlock));
+        }
+        if run_awaited(pool, wait, Some(seat), Some(worker)) {
+            round = 0;
+            continue;
+        }
+        if seat.is(SLEEPLESS) {
+            return Some(Err(Blocked::WouldDeadlock));
+        }
+        let spins = worker.spin(round);
+        if spins {
+            round = round.wrapping_add(1);
+            if !round.is_multiple_of(LOOK_AFTER) {
                 continue;
             }
-            if seat.is(SLEEPLESS) {
-                return Some(Err(Blocked::WouldDeadlock));
-            }
-            let spins = worker.spin(round);
-            if spins {
-                round = round.wrapping_add(1);
-                if !round.is_multiple_of(LOOK_AFTER) {
-                    continue;
-                }
-            }
-            // With the waker left, a set's members can be seen by all.
-            if wait.poll(Some(&waker)) {
-                return Some(Ok(()));
-            }
-            let depends_on = match deadline {
-                None => wait.depends_on(),
-                Some(_) => DependsOn::Others,
-            };
-            let blocked = seat.block(depends_on);
-            // Pairs with itself, in another worker that blocks: one of two sees that the other is blocked.
-            fence(Ordering::SeqCst);
-            if self.is_in_a_circle(seat, depends_on) {
-                return Some(Err(Blocked::WouldDeadlock));
-            }
-            if self.has_queued() {
-                // Whether or not it can: nobody is to be told, since the job that waits goes on.
-                let _ = port.no_idle_worker();
-            }
-            let is_last = !port.worker_is_coming() && self.all_are_blocked();
-            if is_last {
-                seat.announce();
-                if self.has_queued() {
-                    owed.work |= seat.retract();
-                    drop(blocked);
-                    owed.work &= !self.run_one(Some(seat), Some(worker));
-                    round = 0;
-                    // It may have been the last task, and the caller stays.
-                    self.wake_all_at_the_end();
-                    continue;
-                }
-            } else if owed.work && self.has_queued() {
-                owed.work = false;
-                self.wake_worker();
-            }
-            // A worker that spins is seen to be blocked for as long as another may take to look.
-            let mut sleeps = !spins;
-            for round in 0..if spins { LOOK_AFTER } else { 0 } {
-                sleeps = !worker.spin(round);
-                if sleeps || wait.poll(None) {
-                    break;
-                }
-            }
-            if sleeps {
-                worker.park(deadline);
-            }
-            if is_last {
-                owed.work |= seat.retract();
-            }
         }
-    }
-
-    /// Runs a job that `wait` is for and that nobody has begun. False if there is none.
-    fn run_awaited(
-        self,
-        wait: &mut dyn Awaited<'p>,
-        seat: Option<SeatRef<'p>>,
-        worker: Option<&dyn Worker>,
-    ) -> bool {
-        let runner = seat.map_or(0, SeatRef::runner);
-        let Some((slot, begun)) = wait.begin(runner) else {
-            return false;
+        // With the waker left, a set's members can be seen by all.
+        if wait.poll(Some(&waker)) {
+            return Some(Ok(()));
+        }
+        let depends_on = match deadline {
+            None => wait.depends_on(),
+            Some(_) => DependsOn::Others,
         };
-        let _counted = seat.is_none().then(|| self.count_guest());
-        self.run_or_end(slot, begun, worker);
-        if begun.has(TASK) {
-            // It may have been the last, and the caller stays.
-            self.wake_all_at_the_end();
+        let blocked = seat.block(depends_on);
+        // Pairs with itself, in another worker that blocks: one of two sees that the other is blocked.
+        fence(Ordering::SeqCst);
+        if circle::is_in(pool, seat, depends_on) {
+            return Some(Err(Blocked::WouldDeadlock));
         }
-        true
+        if pool.queues().has_any() {
+            // Whether or not it can: nobody is to be told, since the job that waits goes on.
+            let _ = port.no_idle_worker();
+        }
+        let is_last = !port.worker_is_coming() && pool.seats().all_are_blocked();
+        if is_last {
+            seat.announce();
+            if pool.queues().has_any() {
+                owed.work |= seat.retract();
+                drop(blocked);
+                owed.work &= !run::one(pool, Some(seat), Some(worker));
+                round = 0;
+                // It may have been the last task, and the caller stays.
+                pool.seats().wake_all_at_the_end();
+                continue;
+            }
+        } else if owed.work && pool.queues().has_any() {
+            owed.work = false;
+            pool.seats().wake_one();
+        }
+        // A worker that spins is seen to be blocked for as long as another may take to look.
+        let mut sleeps = !spins;
+        for round in 0..if spins { LOOK_AFTER } else { 0 } {
+            sleeps = !worker.spin(round);
+            if sleeps || wait.poll(None) {
+                break;
+            }
+        }
+        if sleeps {
+            worker.park(deadline);
+        }
+        if is_last {
+            owed.work |= seat.retract();
+        }
     }
+}
 
-    /// Whether every worker is blocked, so that nobody would run what is queued.
-    fn all_are_blocked(self) -> bool {
-        let mut seats = self.seats().iter();
-        seats.all(|seat| {
-            !seat.bell.is_open()
-                || seat.flags.load(Ordering::Relaxed) & LOST != 0
-                || seat.is_blocked()
-        })
+/// Runs a job that `wait` is for and that nobody has begun. False if there is none.
+fn run_awaited<'p>(
+    pool: Pool<'p>,
+    wait: &mut dyn Awaited<'p>,
+    seat: Option<SeatRef<'p>>,
+    worker: Option<&dyn Worker>,
+) -> bool {
+    let runner = seat.map_or(0, SeatRef::runner);
+    let Some((slot, begun)) = wait.begin(runner) else {
+        return false;
+    };
+    let _counted = seat.is_none().then(|| run::count_guest(pool));
+    run::step_or_end(pool, slot, begun, worker);
+    if begun.has(TASK) {
+        // It may have been the last, and the caller stays.
+        pool.seats().wake_all_at_the_end();
     }
+    true
 }
 
 /// Whether a wait like this is not for the worker in this seat, nor the job that it waits for.
@@ -396,8 +366,8 @@ impl Drop for Owed<'_> {
     fn drop(&mut self) {
         // If the worker has unwound while it slept, it is still announced.
         self.work |= self.seat.retract();
-        if self.work && self.pool.has_queued() {
-            self.pool.wake_worker();
+        if self.work && self.pool.queues().has_any() {
+            self.pool.seats().wake_one();
         }
     }
 }

@@ -1,9 +1,18 @@
 //! What the parties do: workers, submitters, waiters.
 
 pub(crate) mod block;
+pub(crate) mod callbacks;
 pub(crate) mod circle;
+pub(crate) mod end;
+pub(crate) mod guard;
+pub(crate) mod handle;
 pub(crate) mod life;
+pub(crate) mod outcome;
+pub(crate) mod room;
+pub(crate) mod run;
 pub(crate) mod seats;
+pub(crate) mod settle;
 pub(crate) mod slots;
-pub(crate) mod task;
-pub(crate) mod work;
+pub(crate) mod waiters;
+pub(crate) mod wakers;
+pub(crate) mod wakeups;

@@ -12,16 +12,13 @@
 use core::{cell::Cell, ptr};
 
 use crate::{
-    lockfree::{
-        free_list::ANY_PRIORITY,
-        state::{BUSY, LeftTo},
-        sync::{Ordering, fence},
-    },
+    lockfree::free_list::ANY_PRIORITY,
+    lockfree::state::{BUSY, DONE, LeftTo, PROMISED},
+    lockfree::sync::{Ordering, fence},
     log::trace,
-    memory::{
-        pool::{Pool, ROOM},
-        slot::SlotRef,
-    },
+    memory::pool::Pool,
+    memory::slot::SlotRef,
+    memory::waiter::ROOM,
 };
 
 /// How many ended jobs a submit takes off the heads of the queues at most, in search of a slot. So its cost does not
@@ -36,14 +33,26 @@ pub(crate) struct Claim {
     pub(crate) is_queued: bool,
 }
 
+/// The slots.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots<'p>(Pool<'p>);
+
 impl<'p> Pool<'p> {
+    /// Its slots.
+    #[inline(always)]
+    pub(crate) fn slots(self) -> Slots<'p> {
+        Slots(self)
+    }
+}
+
+impl<'p> Slots<'p> {
     /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn claim_slot(self) -> Option<u16> {
+    pub(crate) fn claim(self) -> Option<u16> {
         if let Some(index) = self.claim_free() {
             return Some(index);
         }
-        if self.shared().free.may_have_stale(ANY_PRIORITY)
+        if self.0.shared().free.may_have_stale(ANY_PRIORITY)
             && let Some(slot) = self.reap_one(A_FEW)
         {
             return Some(slot.index());
@@ -55,7 +64,7 @@ impl<'p> Pool<'p> {
     /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
     /// queued there, with its place.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn claim_slot_to_queue(self, priority: usize) -> Option<Claim> {
+    pub(crate) fn claim_to_queue(self, priority: usize) -> Option<Claim> {
         match self.claim_free() {
             Some(index) => Some(Claim {
                 index,
@@ -68,26 +77,32 @@ impl<'p> Pool<'p> {
     /// Takes a slot that was given back, or else one that was never used.
     #[inline(always)]
     fn claim_free(self) -> Option<u16> {
-        let free = &self.shared().free;
-        free.pop(&self.geometry().free_words, |index| self.slot(index).link())
-            .or_else(|| self.claim_fresh())
+        let free = &self.0.shared().free;
+        free.pop(&self.0.geometry().free_words, |index| {
+            self.0.slot(index).link()
+        })
+        .or_else(|| self.claim_fresh())
     }
 
     #[cfg_attr(target_os = "none", inline(always))]
     #[cfg_attr(not(target_os = "none"), cold, inline(never))]
     fn claim_fresh(self) -> Option<u16> {
-        let index = self.shared().free.pop_fresh(&self.geometry().free_words)?;
+        let index = self
+            .0
+            .shared()
+            .free
+            .pop_fresh(&self.0.geometry().free_words)?;
         // Relaxed: who has a slot of this pool got it here, or from somebody who did.
-        let geometry = ptr::from_ref(self.geometry()).cast_mut();
-        self.shared().geometry.store(geometry, Ordering::Relaxed);
-        self.slot(index).use_first(index);
+        let geometry = ptr::from_ref(self.0.geometry()).cast_mut();
+        self.0.shared().geometry.store(geometry, Ordering::Relaxed);
+        self.0.slot(index).use_first(index);
         Some(index)
     }
 
     /// Takes the slot of an ended job. Mostly there is none, and the pool is full.
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
-        if self.shared().free.may_have_stale(ANY_PRIORITY)
+        if self.0.shared().free.may_have_stale(ANY_PRIORITY)
             && let Some(claim) = self.claim_stale(priority)
         {
             return Some(claim);
@@ -112,11 +127,11 @@ impl<'p> Pool<'p> {
 
     /// Takes over the oldest stale slot that is queued at `priority`. O(slots).
     fn take_over_stale(self, priority: usize) -> Option<u16> {
-        let free = &self.shared().free;
+        let free = &self.0.shared().free;
         let queued = 1 << priority;
         let is_any_left = Cell::new(false);
         let take_over = |index| {
-            let state = &self.slot(index).state;
+            let state = &self.0.slot(index).state;
             // One that is being reaped may have to be reaped by another.
             is_any_left.set(is_any_left.get() || state.load().is_left_to_queue());
             state.take_over(priority)
@@ -124,7 +139,7 @@ impl<'p> Pool<'p> {
         let mut doubt = None;
         while free.may_have_stale(queued) {
             is_any_left.set(false);
-            let taken = self.queue(priority).find(take_over);
+            let taken = self.0.queue(priority).find(take_over);
             if taken.is_some() || is_any_left.get() {
                 return taken;
             }
@@ -143,20 +158,20 @@ impl<'p> Pool<'p> {
     /// Gives a slot back for which there is no job after all.
     #[cold]
     pub(crate) fn unclaim(self, claim: Claim) {
-        let slot = self.slot(claim.index);
+        let slot = self.0.slot(claim.index);
         if claim.is_queued {
-            self.leave_slot(slot, BUSY);
+            self.leave(slot, BUSY);
         } else {
-            self.free_slot(slot);
+            self.free(slot);
         }
     }
 
     /// Gives a slot back that nobody needs.
     #[cfg_attr(target_os = "none", inline(never))]
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn free_slot(self, slot: SlotRef<'p>) {
-        let free = &self.shared().free;
-        if free.push(&self.geometry().free_words, slot.index(), slot.link()) {
+    pub(crate) fn free(self, slot: SlotRef<'p>) {
+        let free = &self.0.shared().free;
+        if free.push(&self.0.geometry().free_words, slot.index(), slot.link()) {
             self.tell_of_room();
         }
     }
@@ -164,23 +179,23 @@ impl<'p> Pool<'p> {
     /// Wakes those who wait for room. If there is none, the free list need not say so any more.
     #[cold]
     pub(crate) fn tell_of_room(self) {
-        let free = &self.shared().free;
+        let free = &self.0.shared().free;
         let marked = free.marked();
-        if !self.ring_waiters(ROOM) {
-            free.unmark_waiting(&self.geometry().free_words, marked);
+        if !self.0.waiters().tell(ROOM) {
+            free.unmark_waiting(&self.0.geometry().free_words, marked);
         }
     }
 
     /// Whether a job that is to be queued at `priority` can have a slot: a free one, or that of an ended job.
     pub(crate) fn has_room(self, priority: usize) -> bool {
-        let free = &self.shared().free;
-        let is_any_free = || !free.is_empty(&self.geometry().free_words);
+        let free = &self.0.shared().free;
+        let is_any_free = || !free.is_empty(&self.0.geometry().free_words);
         if is_any_free() {
             return true;
         }
         self.reap();
-        let is_stale = |index| self.slot(index).state.load().is_stale_at(priority);
-        let has_stale = self.queue(priority).find(is_stale).is_some();
+        let is_stale = |index| self.0.slot(index).state.load().is_stale_at(priority);
+        let has_stale = self.0.queue(priority).find(is_stale).is_some();
         if has_stale {
             // The party that left it may not have come to say so, and the submit that follows asks.
             free.add_stale(1 << priority);
@@ -190,27 +205,34 @@ impl<'p> Pool<'p> {
 
     /// Marks the free list as waited for; false if a slot is free.
     pub(crate) fn mark_room_wanted(self) -> bool {
-        self.shared().free.mark_waiting(&self.geometry().free_words)
+        self.0
+            .shared()
+            .free
+            .mark_waiting(&self.0.geometry().free_words)
     }
 
     /// Whether somebody may be waiting for room.
     pub(crate) fn is_waited_for(self) -> bool {
-        self.shared()
+        self.0
+            .shared()
             .free
-            .is_waited_for(&self.geometry().free_words)
+            .is_waited_for(&self.0.geometry().free_words)
     }
 
     /// How many slots are free. O(slots).
-    pub(crate) fn free_slots(self) -> usize {
-        self.shared()
+    pub(crate) fn count_free(self) -> usize {
+        self.0
+            .shared()
             .free
-            .len(&self.geometry().free_words, |index| self.slot(index).link())
+            .len(&self.0.geometry().free_words, |index| {
+                self.0.slot(index).link()
+            })
     }
 
     /// Takes indices that stand for nothing off the heads of the queues.
     pub(crate) fn reap(self) {
         while let Some(slot) = self.reap_one(usize::MAX) {
-            self.free_slot(slot);
+            self.free(slot);
         }
     }
 
@@ -219,13 +241,13 @@ impl<'p> Pool<'p> {
     #[cold]
     fn reap_one(self, most: usize) -> Option<SlotRef<'p>> {
         let mut left = most;
-        for priority in 0..self.geometry().priorities {
-            let in_vain = |index| self.slot(index).state.reap();
+        for priority in 0..self.0.geometry().priorities {
+            let in_vain = |index| self.0.slot(index).state.reap();
             while left > 0
-                && let Some(index) = self.queue(priority).pop_if(in_vain)
+                && let Some(index) = self.0.queue(priority).pop_if(in_vain)
             {
                 left -= 1;
-                let slot = self.slot(index);
+                let slot = self.0.slot(index);
                 if slot.state.leave_queue() {
                     return Some(slot);
                 }
@@ -236,24 +258,35 @@ impl<'p> Pool<'p> {
 
     /// A party leaves the slot of an ended job; see [`State::leave`](crate::lockfree::state::State::leave).
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn leave_slot(self, slot: SlotRef<'p>, party: u32) {
+    pub(crate) fn leave(self, slot: SlotRef<'p>, party: u32) {
         match slot.state.leave(party) {
             LeftTo::Others => {}
             LeftTo::Queue(priority) => self.leave_stale(priority),
-            LeftTo::Nobody => self.free_slot(slot),
+            LeftTo::Nobody => self.free(slot),
         }
     }
 
     /// A slot is stale from now on: the next job may have it.
     #[cold]
     fn leave_stale(self, priority: usize) {
-        let free = &self.shared().free;
+        let free = &self.0.shared().free;
         // Pairs with the fence of `RoomWaiter::poll`: either the mark is seen here, or there that the slot is stale. And
         // with that of `take_over_stale`.
         fence(Ordering::SeqCst);
         free.add_stale(1 << priority);
-        if free.is_waited_for(&self.geometry().free_words) {
+        if free.is_waited_for(&self.0.geometry().free_words) {
             self.tell_of_room();
         }
+    }
+
+    /// How many jobs have not ended and are in one of these states, promises aside. O(slots).
+    pub(crate) fn count_unended(self, bits: u32) -> usize {
+        self.0
+            .used_slots()
+            .filter(|&index| {
+                let state = self.0.slot(index).state.load();
+                state.has(bits) && state.lacks(DONE | PROMISED)
+            })
+            .count()
     }
 }

@@ -12,15 +12,14 @@ use core::{
 };
 
 use crate::{
-    engine::{task::task_waker, work},
+    engine::wakers::task_waker,
+    engine::{callbacks, outcome, run},
     error::JobError,
     jobs::token::CancelToken,
-    memory::{
-        payload::{PAYLOAD_ALIGN, Spill, Stored},
-        pool::Pool,
-        scoped::ScopeState,
-        slot::{JobVTable, RunChain, SlotRef, Step, Suspend},
-    },
+    memory::payload::{PAYLOAD_ALIGN, Spill, Stored},
+    memory::pool::Pool,
+    memory::scoped::ScopeState,
+    memory::slot::{JobVTable, RunChain, SlotRef, Step, Suspend},
 };
 
 /// Something that can be run in a slot.
@@ -82,7 +81,7 @@ pub(crate) struct Task<Fut>(pub(crate) Fut);
 
 impl<Fut: Future> Job for Task<Fut> {
     type Output = Fut::Output;
-    const SUSPEND: Option<Suspend> = Some(work::suspend);
+    const SUSPEND: Option<Suspend> = Some(run::suspend);
 
     fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Fut::Output> {
         // SAFETY: a task is made only by `spawn`, of a pool that lives for ever.
@@ -99,17 +98,17 @@ pub(crate) struct Callback<F, T>(pub(crate) F, pub(crate) PhantomData<fn(T)>);
 
 impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
     type Output = ();
-    const RUN_CHAIN: Option<RunChain> = Some(work::run_chain);
+    const RUN_CHAIN: Option<RunChain> = Some(callbacks::run_chain);
 
     fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<()> {
         let callback = this.take().0;
         let outcome = slot.state.load().outcome();
         // SAFETY: the job's outcome; its payload stays until all callbacks have returned.
-        match unsafe { pool.job_error(slot, outcome) } {
+        match unsafe { outcome::error(pool, slot, outcome) } {
             Some(error) => callback(Err(&error)),
             // SAFETY: `add_done_callback` made the callback for a job that results in a `T`. The job
             // has returned, and its result is only looked at until all callbacks have returned.
-            None => callback(Ok(unsafe { &*pool.result_place(slot).cast::<T>() })),
+            None => callback(Ok(unsafe { &*outcome::result_place(slot).cast::<T>() })),
         }
         Poll::Ready(())
     }

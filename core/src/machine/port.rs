@@ -7,10 +7,7 @@
 
 use core::{task::Waker, time::Duration};
 
-use crate::{
-    engine::life::Pending,
-    error::{NoWorker, Panic},
-};
+use crate::error::{NoWorker, Panic};
 
 /// A way for one execution context to sleep until something wakes it.
 ///
@@ -183,13 +180,6 @@ pub unsafe trait Port: Sync {
     /// * **Cost**: once for each of its sleeps.
     fn worker_is_coming(&self) -> bool {
         false
-    }
-
-    /// What [`run_pending`](crate::StaticPool::run_pending) does only where there is a port, so that a
-    /// program without one has no code for it. Neither to be defined nor called.
-    #[doc(hidden)]
-    fn run_pending(&self, pending: Pending<'_>) -> usize {
-        pending.run(|f| self.with_parker(f))
     }
 
     /// Something failed and nobody asked: a job without a handle, or a callback, panicked. The

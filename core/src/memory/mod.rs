@@ -1,6 +1,14 @@
 //! The pool's memory: what lies where, and whose it is.
 
+pub(crate) mod geometry;
+pub(crate) mod joined;
+pub(crate) mod listener;
+pub(crate) mod locate;
 pub(crate) mod payload;
+pub(crate) mod phase;
 pub(crate) mod pool;
+pub(crate) mod queues;
 pub(crate) mod scoped;
+pub(crate) mod seat;
 pub(crate) mod slot;
+pub(crate) mod waiter;

@@ -15,9 +15,14 @@ use loom::thread::{JoinHandle, yield_now};
 use super::{MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
 use crate::{
     FutureSet, JobError, JobFuture, Parker, ReturnWhen, SpinWorker, StaticPool, as_completed,
-    engine::{block::DependsOn, seats::SeatRef},
+    engine::{circle, run},
     lockfree::state::Snapshot,
-    memory::{pool::Pool, slot::SlotRef},
+    memory::{
+        joined::Stay,
+        pool::Pool,
+        seat::{DependsOn, SeatRef},
+        slot::SlotRef,
+    },
     wait,
 };
 
@@ -27,7 +32,7 @@ type ModelPool = StaticPool<2, 32, 1, 2, 1>;
 fn as_worker(raw: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
     let sleeper = Sleeper::new();
     // SAFETY: left below, before the sleeper goes.
-    let seat = unsafe { raw.join(&sleeper, false) }.unwrap();
+    let seat = unsafe { raw.seats().join(&sleeper, Stay::Worker) }.unwrap();
     body(seat);
     // SAFETY: joined above.
     unsafe { seat.leave() };
@@ -37,7 +42,7 @@ fn as_worker(raw: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
 fn spawn_worker(raw: Pool<'static>) -> JoinHandle<()> {
     spawn(move || {
         as_worker(raw, |seat| {
-            raw.run_one(Some(seat), None);
+            run::one(raw, Some(seat), None);
         });
     })
 }
@@ -113,7 +118,7 @@ fn a_failure_ends_the_wait() {
             });
             *both.lock().unwrap() = job.ok().map(|own| [own, other]);
             let holder = spawn(move || drop(failing));
-            as_worker(raw, |seat| assert!(raw.run_one(Some(seat), None)));
+            as_worker(raw, |seat| assert!(run::one(raw, Some(seat), None)));
             holder.join().unwrap();
         });
     });
@@ -189,15 +194,15 @@ fn a_task_and_a_job() {
                 Pin::new(job).poll(cx).map(drop)
             }));
             let task = task.unwrap();
-            let popped = raw.slot(raw.dequeue().unwrap());
+            let popped = raw.slot(raw.queues().pop().unwrap());
             let waits = pool.submit(move || {
                 assert!(matches!(task.result(), Err(JobError::WouldDeadlock)));
             });
             *job.lock().unwrap() = waits.ok();
             let worker = spawn_worker(raw);
             // Nobody who leaves, and wakes the worker with that.
-            if let Some(begun) = raw.begin(popped, 0) {
-                raw.run_begun(popped, begun, None);
+            if let Some(begun) = run::begin(raw, popped, 0) {
+                run::step(raw, popped, begun, None);
             }
             worker.join().unwrap();
         });
@@ -212,7 +217,7 @@ fn a_worker_leaves() {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 2, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let leaving = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let leaving = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let (promise, promised) = pool.promise().unwrap();
             pool.submit_detached(move || promised.result().unwrap())
                 .unwrap();
@@ -264,10 +269,10 @@ impl ByHand {
     fn begin<const S: usize>(pool: &'static StaticPool<S, 32, 1, 2, 1>) -> Self {
         let raw = pool.handle().raw;
         // SAFETY: left when dropped.
-        let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+        let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
         let future = pool.submit(|| ()).ok();
-        let slot = raw.slot(raw.dequeue().unwrap());
-        let begun = raw.take_up(slot, seat.runner()).unwrap();
+        let slot = raw.slot(raw.queues().pop().unwrap());
+        let begun = run::take_up(raw, slot, seat.runner()).unwrap();
         Self {
             raw,
             seat,
@@ -284,11 +289,11 @@ impl ByHand {
     /// The job waits: not in a circle.
     fn wait_for(&self, depends_on: DependsOn) {
         let _blocked = self.seat.block(depends_on);
-        assert!(!self.raw.is_in_a_circle(self.seat, depends_on));
+        assert!(!circle::is_in(self.raw, self.seat, depends_on));
     }
 
     fn end(self) {
-        self.raw.run_begun(self.slot, self.begun, None);
+        run::step(self.raw, self.slot, self.begun, None);
         // SAFETY: joined in `begin`.
         unsafe { self.seat.leave() };
     }

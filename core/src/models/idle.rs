@@ -3,7 +3,7 @@
 use loom::{cell::UnsafeCell, sync::Arc};
 
 use super::{LENDING, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
-use crate::{SpinWorker, StaticPool};
+use crate::{SpinWorker, StaticPool, engine::run, memory::joined::Stay};
 
 /// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
 /// is shut down.
@@ -102,8 +102,8 @@ fn a_seat_that_is_rung_late() {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let seat = unsafe { raw.join(&SpinWorker, true) }.unwrap();
-            let ringer = spawn(move || raw.ring(seat.seat()));
+            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Guest) }.unwrap();
+            let ringer = spawn(move || raw.seats().wake(seat.seat()));
             let next = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
@@ -121,7 +121,8 @@ fn a_seat_that_is_lost_late() {
     explore("idle: a worker's seat is left, and lost", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             // SAFETY: left below.
-            let seat = unsafe { pool.handle().raw.join(&SpinWorker, false) }.unwrap();
+            let seat =
+                unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let held = seat.lose(seat.id()).unwrap();
             // SAFETY: held.
             unsafe { seat.tell_of_loss() };
@@ -146,13 +147,13 @@ fn a_seat_that_is_rung_late_and_a_caller_without_one() {
             with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
                 let raw = pool.handle().raw;
                 // SAFETY: left below.
-                let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+                let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                 let held = seat.lose(seat.id()).unwrap();
                 // SAFETY: held.
                 unsafe { seat.tell_of_loss() };
                 pool.submit_detached(|| ()).unwrap();
                 let job = pool.submit(|| 1).unwrap();
-                let unseated = spawn(move || raw.run_as_guest(1));
+                let unseated = spawn(move || run::as_guest(raw, 1));
                 let next = spawn(move || assert_eq!(job.result().unwrap(), 1));
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
@@ -171,10 +172,10 @@ fn who_was_claimed_finds_the_job() {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let worker = spawn(move || {
                 seat.announce();
-                assert!(!seat.retract() || raw.has_queued());
+                assert!(!seat.retract() || raw.queues().has_any());
             });
             assert!(pool.submit_detached(|| ()).is_ok());
             worker.join().unwrap();
@@ -192,7 +193,7 @@ fn what_was_done_by_those_who_left() {
             let raw = pool.handle().raw;
             let done = Arc::new(UnsafeCell::new(()));
             // SAFETY: left below.
-            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let worker = {
                 let done = done.clone();
                 spawn(move || {

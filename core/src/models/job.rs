@@ -11,7 +11,7 @@ use std::{
 use loom::thread;
 
 use super::{Counted, MACHINE, Sleeper, explore, run_one, spawn, with_pool};
-use crate::{JobError, JobFuture, StaticPool};
+use crate::{JobError, JobFuture, StaticPool, memory::joined::Stay};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
 
@@ -222,7 +222,7 @@ fn run_by_who_waits() {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
-            let seat = unsafe { pool.handle().raw.join(&sleeper, false) }.unwrap();
+            let seat = unsafe { pool.handle().raw.seats().join(&sleeper, Stay::Worker) }.unwrap();
             let captured = Counted::new(&alive);
             let job = pool.submit(move || Counted::new(&captured.0)).unwrap();
             let popper = spawn(move || run_one(pool));

@@ -13,6 +13,7 @@ use std::{
 use super::{Counted, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
 use crate::{
     FutureSet, JobError, OnLoss, Parker, Port, SpinWorker, StaticPool, WorkerId, as_completed,
+    engine::run, memory::joined::Stay,
 };
 
 /// Worker 0 is declared lost while it is anywhere in its job, and worker 1 runs another. The slots
@@ -24,7 +25,8 @@ fn nobody_elses_job() {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: both leave below.
-            let seats = [(); 2].map(|()| unsafe { raw.join(&SpinWorker, false) }.unwrap());
+            let seats =
+                [(); 2].map(|()| unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap());
             let runners = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
             let jobs = [0, 1].map(|number| {
                 let (captured, runners) = (Counted::new(&alive), runners.clone());
@@ -35,10 +37,10 @@ fn nobody_elses_job() {
                 .unwrap()
             });
             let healthy = spawn(move || {
-                raw.run_one(Some(seats[1]), None);
+                run::one(raw, Some(seats[1]), None);
             });
             let lost = spawn(move || {
-                raw.run_one(Some(seats[0]), None);
+                run::one(raw, Some(seats[0]), None);
                 MACHINE.context().get()
             });
             // SAFETY: no scopes here.
@@ -70,14 +72,14 @@ fn while_it_completes() {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let captured = Counted::new(&alive);
             let mut job = pool.submit(move || Counted::new(&captured.0)).unwrap();
             let captured = Counted::new(&alive);
             let callback = move |_: Result<&Counted, &JobError>| drop(captured);
             assert!(job.add_done_callback(callback).is_ok());
             let worker = spawn(move || {
-                raw.run_one(Some(seat), None);
+                run::one(raw, Some(seat), None);
             });
             let waiter = spawn(move || job.result());
             // SAFETY: no scopes here.
@@ -102,12 +104,12 @@ fn while_it_collects() {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let mut job = pool.submit(|| ()).unwrap();
             let waker = Sleeper::new().waker();
             assert!(!job.poll_ready(&waker));
             let worker = spawn(move || {
-                raw.run_one(Some(seat), None);
+                run::one(raw, Some(seat), None);
             });
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
@@ -129,7 +131,7 @@ fn woken_for_work() {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 2, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let lost = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let lost = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(lost.id(), OnLoss::Continue) };
             lost.announce();
@@ -153,15 +155,15 @@ fn not_in_the_place_of_the_next() {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let first = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let first = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let id = first.id();
             let mut job = pool.submit(|| 7).unwrap();
             let others = spawn(move || {
                 // SAFETY: joined above.
                 unsafe { first.leave() };
                 // SAFETY: left below. The place may be held by whoever declares the first one lost.
-                let next = unsafe { raw.join(&SpinWorker, false) };
-                raw.run_one(next, None);
+                let next = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) };
+                run::one(raw, next, None);
                 if let Some(next) = next {
                     assert!(!next.is_lost());
                     // SAFETY: joined above.

@@ -24,7 +24,6 @@
 //! That no model fails is not the reason: an ordering that is stronger than it need be is weakened,
 //! and a race that no model has gets one.
 
-mod bell;
 mod broken;
 mod callbacks;
 mod circle;
@@ -40,6 +39,7 @@ mod remote;
 mod room;
 mod scope;
 mod sets;
+mod shared_waker;
 mod shutdown;
 mod stale;
 mod tasks;
@@ -56,7 +56,10 @@ use std::{
 
 use loom::sync::{Condvar, Mutex};
 
-use crate::{Parker, Port, StaticPool, Worker, lockfree::sync::weakenable, memory::pool::Pool};
+use crate::{
+    Parker, Port, StaticPool, Worker, engine::run, lockfree::sync::weakenable,
+    memory::joined::Stay, memory::pool::Pool,
+};
 
 /// Runs `body` in every interleaving, or in those with at most `preemptions` preemptions.
 pub(crate) fn explore(
@@ -107,7 +110,7 @@ pub(crate) fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> loom::thr
 
 /// [`with_pool_without_port`], and with one.
 pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
-    port: &'static dyn Port,
+    port: &'static impl Port,
     body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
 ) {
     with_pool_without_port(|pool| {
@@ -135,7 +138,7 @@ pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: us
 pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
     pool: &'static StaticPool<S, 32, 1, W, V>,
 ) -> bool {
-    pool.handle().raw.run_one(None, None)
+    run::one(pool.handle().raw, None, None)
 }
 
 /// Starts a worker that sleeps when there is nothing to do, and goes when it has run one work item.
@@ -143,11 +146,11 @@ pub(crate) fn spawn_worker_for_one(pool: Pool<'static>) -> loom::thread::JoinHan
     // Leaked, for the seat to refer to: the model's memory is small.
     let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
     // SAFETY: left below.
-    let seat = unsafe { pool.join(sleeper, false) }.unwrap();
+    let seat = unsafe { pool.seats().join(sleeper, Stay::Worker) }.unwrap();
     spawn(move || {
-        while !pool.run_one(Some(seat), None) {
+        while !run::one(pool, Some(seat), None) {
             seat.announce();
-            if !pool.has_queued() {
+            if !pool.queues().has_any() {
                 sleeper.park(None);
             }
             seat.retract();

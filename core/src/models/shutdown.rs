@@ -13,7 +13,10 @@ use super::{
     LENDING, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port,
 };
 use crate::{
-    JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError, lockfree::state::DONE,
+    JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError,
+    engine::{end, run},
+    lockfree::state::DONE,
+    memory::joined::Stay,
 };
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
@@ -91,7 +94,7 @@ fn over_is_over() {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let submitter = spawn(move || pool.submit_detached(|| ()).is_ok());
             let ending = spawn(move || pool.shutdown(false, false).unwrap());
-            let over = pool.handle().raw.is_over();
+            let over = end::is_over(pool.handle().raw);
             assert!(!(submitter.join().unwrap() && over));
             ending.join().unwrap();
         });
@@ -140,7 +143,7 @@ fn jobs_that_were_taken_back_are_not_queued() {
                 pool.run_pending(usize::MAX);
             }
             ending.join().unwrap();
-            assert!(!pool.handle().raw.has_queued());
+            assert!(!pool.handle().raw.queues().has_any());
         });
     });
 }
@@ -165,7 +168,8 @@ fn who_waits_is_told_of_the_last_worker() {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let worker = spawn(move || {
                 // SAFETY: left at once.
-                let seat = unsafe { pool.handle().raw.join(&SpinWorker, false) }.unwrap();
+                let seat =
+                    unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
             });
@@ -267,18 +271,18 @@ fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
         with_pool_without_port(|pool| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
-            let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             // Now, so that this context is not that worker's, and can be the other's.
             pool.install(&MACHINE);
             let task = task(pool, 1);
-            let slot = raw.slot(raw.dequeue().unwrap());
-            let begin = move || raw.begin(slot, seat.runner()).unwrap();
+            let slot = raw.slot(raw.queues().pop().unwrap());
+            let begin = move || run::begin(raw, slot, seat.runner()).unwrap();
             let polled = begun.then(begin);
             pool.shutdown(false, false).unwrap();
             let lost = spawn(move || {
                 // SAFETY: no scopes here.
                 unsafe { pool.handle().worker_lost(seat.id(), OnLoss::Continue) };
-                raw.run_begun(slot, polled.unwrap_or_else(begin), None);
+                run::step(raw, slot, polled.unwrap_or_else(begin), None);
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
             });
@@ -317,7 +321,7 @@ fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
                 drop(pool.spawn(async {}).unwrap());
                 let blocked = spawn(move || {
                     // SAFETY: left below.
-                    let seat = unsafe { raw.join(&SpinWorker, false) }.unwrap();
+                    let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                     promised.result().unwrap();
                     // SAFETY: joined above.
                     unsafe { seat.leave() };
@@ -381,7 +385,7 @@ fn a_task_that_is_woken_and_cancelled_is_not_queued() {
             let waking = spawn(move || waker.wake());
             pool.shutdown(true, true).unwrap();
             waking.join().unwrap();
-            assert!(!pool.handle().raw.has_queued());
+            assert!(!pool.handle().raw.queues().has_any());
         });
     });
 }
@@ -431,7 +435,8 @@ fn the_last_job_is_run_where_every_seat_is_taken() {
             let (job, ended) = telling_job(pool);
             drop(job);
             // SAFETY: left below.
-            let seat = unsafe { pool.handle().raw.join(&SpinWorker, false) }.unwrap();
+            let seat =
+                unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let caller = spawn(move || pool.run_pending(1));
             let waiter = spawn(move || {
                 pool.shutdown(true, false).unwrap();

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{Counted, MACHINE, explore, run_one, spawn, with_pool};
-use crate::{JobFuture, StaticPool, SubmitError};
+use crate::{JobFuture, StaticPool, SubmitError, engine::run};
 
 /// A pool with room for two jobs.
 type Pool = StaticPool<2, 32, 1, 1, 1>;
@@ -120,7 +120,7 @@ fn another_takes_the_index_out() {
         });
         ended.cancel();
         drop(ended);
-        pool.handle().raw.reap();
+        pool.handle().raw.slots().reap();
         submitter.join().unwrap()
     });
 }
@@ -207,7 +207,7 @@ fn two_slots_become_stale_while_one_doubts_it() {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 1, 1>| {
             // So the submit looks for a stale slot.
             leave_ended(pool);
-            pool.handle().raw.run_one(None, None);
+            run::one(pool.handle().raw, None, None);
             let waits = pool.submit(|| ()).unwrap();
             let ended = [(); 2].map(|()| pool.submit(|| ()).unwrap());
             for job in &ended {

@@ -12,7 +12,7 @@ use std::{
 use loom::{sync::Mutex, thread};
 
 use super::{Counted, MACHINE, Sleeper, explore, run_one, spawn, with_pool};
-use crate::{JobFuture, StaticPool};
+use crate::{JobFuture, StaticPool, memory::joined::Stay};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
 
@@ -115,7 +115,7 @@ fn polled_by_who_waits() {
         |pool, task, event| {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
-            let seat = unsafe { pool.handle().raw.join(&sleeper, false) }.unwrap();
+            let seat = unsafe { pool.handle().raw.seats().join(&sleeper, Stay::Worker) }.unwrap();
             let waker = spawn(move || event.happen());
             let popper = spawn(move || run_one(pool));
             assert!(task.result().is_ok());

@@ -27,7 +27,11 @@ use super::{
 };
 use crate::{
     api::pool_ref::PoolRef,
-    engine::{life::OnLoss, seats::SeatRef},
+    engine::{
+        end, guard,
+        life::{self, OnLoss},
+        run, settle,
+    },
     error::{BrokenReason, CodecError, Failure, LossReason, Panic, RunError},
     lockfree::{
         defer::Defer,
@@ -39,7 +43,8 @@ use crate::{
     },
     memory::{
         payload::Spill,
-        pool::{Pool, REMOTE},
+        pool::Pool,
+        seat::{REMOTE, SeatRef},
         slot::SlotRef,
     },
 };
@@ -287,7 +292,7 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         self.session = self.session.wrapping_add(1);
         self.link.wake_on_data(&worker.waker());
         let mut end = Ok(RemoteEnd::ShutDown);
-        let ran = pool.run_seated(worker, |seat| {
+        let ran = life::stay_seated(pool, worker, |seat| {
             seat.set(REMOTE);
             let mut run: Run<'_, '_, '_, L, W, WINDOW> = Run {
                 pool,
@@ -367,7 +372,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Drop for Run<'_, '_, '_, L, W, WIN
     /// Even if a hook or a destructor unwinds, no future is left without an end.
     fn drop(&mut self) {
         let pool = self.pool;
-        let _told = Defer(|| pool.wake_all_workers());
+        let _told = Defer(|| pool.seats().wake_all());
         self.lose_all(LossReason::WORKER_LEFT);
     }
 }
@@ -426,7 +431,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         self.look_at_the_clock()?;
         self.forward_cancels();
         if self.can_take()
-            && let Some(index) = self.pool.dequeue()
+            && let Some(index) = self.pool.queues().pop()
         {
             self.owes_work = false;
             self.take(index);
@@ -451,11 +456,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 
     /// Whether nothing is left to be done, ever.
     fn is_over(&self) -> bool {
-        if self.pool.is_closed() && !self.can_take() {
+        if self.pool.phase().is_closed() && !self.can_take() {
             // Jobs that have ended in the queue keep the pool from its end until they are taken out.
-            self.pool.reap();
+            self.pool.slots().reap();
         }
-        self.pool.is_over()
+        end::is_over(self.pool)
     }
 
     /// Whether another job can be sent.
@@ -494,12 +499,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         let takes = self.can_take();
         if takes {
             self.seat.announce();
-        } else if mem::take(&mut self.owes_work) && self.pool.has_queued() {
+        } else if mem::take(&mut self.owes_work) && self.pool.queues().has_any() {
             // It was woken for work that it cannot take.
-            self.pool.wake_worker();
+            self.pool.seats().wake_one();
         }
         let over = self.flights.is_empty() && self.is_over();
-        if !(over || takes && self.pool.has_queued()) {
+        if !(over || takes && self.pool.queues().has_any()) {
             self.worker.park(self.wakes_at());
         }
         if takes {
@@ -659,7 +664,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 run.end_faulty(index, fault, body);
             }),
             ToClient::Cancelled { id } => self.end(id, |run, index| {
-                run.pool.end_unrun(run.pool.slot(index), Outcome::Cancelled);
+                settle::end_unrun(run.pool, run.pool.slot(index), Outcome::Cancelled);
             }),
             ToClient::Running { .. } => {}
             ToClient::Unknown { id } => self.send_again_or_lose(id),
@@ -709,20 +714,20 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             return;
         };
         let unwound = unless_forgotten(self.pool, slot);
-        let arrived = self.pool.catch_panic(|| {
+        let arrived = guard::catch(self.pool, || {
             // SAFETY: the payload holds the job, and is the worker's.
             unsafe { (travel.arrive)(value, bytes) }
         });
         unwound.disarm();
         match arrived {
-            Ok(true) => self.pool.complete(slot, Outcome::Returned),
+            Ok(true) => settle::publish(self.pool, slot, Outcome::Returned),
             // SAFETY: BUSY; `arrive` has left the payload empty.
             Ok(false) => unsafe {
                 let failure = Failure::Codec(CodecError::ResultRefused);
-                self.pool.fail(slot, failure);
+                settle::fail(self.pool, slot, failure);
             },
             // SAFETY: as above.
-            Err(panic) => unsafe { self.pool.end_panicked(slot, panic) },
+            Err(panic) => unsafe { settle::panicked(self.pool, slot, panic) },
         }
     }
 
@@ -736,13 +741,13 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                 let slot = self.pool.slot(index);
                 let unwound = unless_forgotten(self.pool, slot);
                 // SAFETY: in flight: BUSY with the slot, which holds the job.
-                unsafe { self.pool.drop_job(slot) };
+                unsafe { settle::drop_job(self.pool, slot) };
                 let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
-                let panic = self.pool.catch_panic(|| (self.side.config.panic)(text));
+                let panic = guard::catch(self.pool, || (self.side.config.panic)(text));
                 let panic = panic.unwrap_or_else(|panic| panic);
                 unwound.disarm();
                 // SAFETY: BUSY with the slot, which is empty now.
-                return unsafe { self.pool.end_panicked(slot, panic) };
+                return unsafe { settle::panicked(self.pool, slot, panic) };
             }
         };
         self.fail(Some(index), Failure::Codec(error));
@@ -757,7 +762,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             .find(|flight| flight.id == id && flight.slot.is_some() && flight.retries > 0);
         match again {
             Some(flight) if flight.cancel_sent => self.end(id, |run, index| {
-                run.pool.end_unrun(run.pool.slot(index), Outcome::Cancelled);
+                settle::end_unrun(run.pool, run.pool.slot(index), Outcome::Cancelled);
             }),
             Some(flight) => {
                 // More of the same answers may be on their way, to earlier questions.
@@ -777,10 +782,10 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
             // Whether or not the job's destructor unwinds.
             let _end = Defer(|| {
                 // SAFETY: BUSY with the slot, which is empty now.
-                unsafe { self.pool.fail(slot, failure) };
+                unsafe { settle::fail(self.pool, slot, failure) };
             });
             // SAFETY: in flight: BUSY with the slot, which holds the job.
-            unsafe { self.pool.drop_job(slot) };
+            unsafe { settle::drop_job(self.pool, slot) };
         }
     }
 
@@ -804,7 +809,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     fn lose_link(&mut self, reason: LossReason) {
         // Before the jobs end, so that who hears of them finds the pool broken.
         if self.side.config.on_loss == OnLoss::Break {
-            self.pool.break_with(BrokenReason::WorkerLost(reason));
+            life::break_with(self.pool, BrokenReason::WorkerLost(reason));
         }
         self.lose_all(reason);
     }
@@ -832,12 +837,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
     fn take(&mut self, index: u16) {
         let runner = self.seat.runner();
         let slot = self.pool.slot(index);
-        let Some(begun) = self.pool.begin(slot, runner) else {
+        let Some(begun) = run::begin(self.pool, slot, runner) else {
             return;
         };
         // SAFETY: `begin` made the worker BUSY with the slot.
         let Some(travel) = (unsafe { slot.vtable().travel.as_ref() }) else {
-            return self.pool.run_begun(slot, begun, Some(self.worker));
+            return run::step(self.pool, slot, begun, Some(self.worker));
         };
         let is_first = self.flights.is_empty();
         self.taken = self.taken.saturating_add(1);
@@ -912,10 +917,10 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
                     let slot = run.pool.slot(index);
                     let unwound = unless_forgotten(run.pool, slot);
                     // SAFETY: in flight: BUSY with the slot, which holds the job, and is empty then.
-                    unsafe { run.pool.drop_job(slot) };
+                    unsafe { settle::drop_job(run.pool, slot) };
                     unwound.disarm();
                     // SAFETY: still BUSY with the slot, which is empty now.
-                    unsafe { run.pool.end_panicked(slot, panic) };
+                    unsafe { settle::panicked(run.pool, slot, panic) };
                 }),
             }
             // Another has taken its place.
@@ -943,9 +948,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
         let outbox = &mut self.side.outbox;
         let message = ToServer::Request { id, job };
         // SAFETY: the payload holds the job, and is the worker's.
-        let pushed = self
-            .pool
-            .catch_panic(|| unsafe { (travel.encode)(value, outbox, limit, message) })?;
+        let pushed = guard::catch(self.pool, || unsafe {
+            (travel.encode)(value, outbox, limit, message)
+        })?;
         Ok(pushed.map(|()| travel.timeout))
     }
 }
@@ -954,7 +959,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Run<'_, '_, '_, L, W, WINDOW> {
 /// What that does leaves the slot empty, even then.
 fn unless_forgotten<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
     // SAFETY: BUSY with the slot, which is empty then.
-    Defer(move || unsafe { pool.end_panicked(slot, Panic::unknown()) })
+    Defer(move || unsafe { settle::panicked(pool, slot, Panic::unknown()) })
 }
 
 #[cfg(test)]

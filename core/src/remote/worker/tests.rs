@@ -17,8 +17,9 @@ use std::{
 use super::*;
 use crate::{
     JobError, Parker, Port, StaticPool,
-    lockfree::bell::tests::Rings,
+    lockfree::shared_waker::tests::Rings,
     machine::worker::WorkerId,
+    memory::joined::Stay,
     remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
 };
 
@@ -466,7 +467,7 @@ fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
     let worker = Dreamer(|| match seat.get() {
         None => {
             // SAFETY: it leaves at the end of the test, before `other` goes away.
-            let joined = unsafe { raw.join(&other, false) }.unwrap();
+            let joined = unsafe { raw.seats().join(&other, Stay::Worker) }.unwrap();
             joined.announce();
             seat.set(Some(joined));
             bytes.add(ToClient::Ready);

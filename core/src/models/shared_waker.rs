@@ -1,4 +1,4 @@
-//! The bell: its waker is dropped once, by the last holder, and not rung after.
+//! The shared: its waker is dropped once, by the last holder, and not rung after.
 
 use std::sync::{
     Arc as StdArc,
@@ -8,64 +8,64 @@ use std::sync::{
 use loom::sync::Arc;
 
 use super::{Sleeper, explore, spawn};
-use crate::{Parker, lockfree::bell::SharedWaker};
+use crate::{Parker, lockfree::shared_waker::SharedWaker};
 
 /// Two ring, while the owner leaves and another, if it can, comes.
 #[test]
 fn owners_come_and_go() {
-    explore("bell: ring, close, open again", Some(2), || {
-        let bell = Arc::new(SharedWaker::new());
-        assert!(bell.take());
+    explore("shared waker: wake, close, open again", Some(2), || {
+        let shared = Arc::new(SharedWaker::new());
+        assert!(shared.take());
         // SAFETY: just taken.
-        unsafe { bell.open(Sleeper::new().waker()) };
+        unsafe { shared.open(Sleeper::new().waker()) };
         let ringers = [(); 2].map(|()| {
-            let bell = bell.clone();
-            spawn(move || bell.ring())
+            let shared = shared.clone();
+            spawn(move || shared.wake_owner())
         });
         // SAFETY: opened above.
-        unsafe { bell.close() };
-        if bell.take() {
+        unsafe { shared.close() };
+        if shared.take() {
             // SAFETY: just taken, just opened.
             unsafe {
-                bell.open(Sleeper::new().waker());
-                bell.close();
+                shared.open(Sleeper::new().waker());
+                shared.close();
             }
         }
         for ringer in ringers {
             ringer.join().unwrap();
         }
-        assert!(!bell.is_taken(), "a holder was lost");
+        assert!(!shared.is_taken(), "a holder was lost");
     });
 }
 
 /// A member's hold keeps the place from the next owner.
 #[test]
 fn a_hold_keeps_the_place() {
-    explore("bell: a late holder", None, || {
+    explore("shared: a late holder", None, || {
         let rung = StdArc::new(AtomicUsize::new(0));
-        let bell = Arc::new(SharedWaker::new());
-        assert!(bell.take());
+        let shared = Arc::new(SharedWaker::new());
+        assert!(shared.take());
         let sleeper = Sleeper::new();
         // SAFETY: just taken.
-        unsafe { bell.open(sleeper.waker()) };
+        unsafe { shared.open(sleeper.waker()) };
         // SAFETY: the owner is a holder.
-        unsafe { bell.hold() };
+        unsafe { shared.hold() };
         let late = {
-            let (bell, rung) = (bell.clone(), rung.clone());
+            let (shared, rung) = (shared.clone(), rung.clone());
             spawn(move || {
                 // SAFETY: held for this thread.
-                unsafe { bell.wake_held() };
+                unsafe { shared.wake_held() };
                 rung.store(1, Relaxed);
-                bell.release();
+                shared.release();
             })
         };
         // SAFETY: opened above.
-        unsafe { bell.close() };
-        if bell.take() {
+        unsafe { shared.close() };
+        if shared.take() {
             assert_eq!(rung.load(Relaxed), 1, "taken over a holder's head");
-            bell.release();
+            shared.release();
         }
         late.join().unwrap();
-        assert!(!bell.is_taken());
+        assert!(!shared.is_taken());
     });
 }

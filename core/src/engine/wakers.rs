@@ -17,10 +17,10 @@ use core::{
 
 use crate::{
     lockfree::state::DONE,
-    memory::{
-        pool::{BROKEN, Geometry, Pool, SHUT_DOWN, Shared},
-        slot::{Header, SlotRef},
-    },
+    memory::geometry::Geometry,
+    memory::phase::{BROKEN, SHUT_DOWN},
+    memory::pool::{Pool, Shared},
+    memory::slot::{Header, SlotRef},
 };
 
 /// How to get from a pool's address to its dimensions.
@@ -69,10 +69,10 @@ impl<L: PoolLayout> TaskWakers<L> {
             let shared = header.byte_sub(offset).cast::<Shared>();
             Pool::new(shared, L::geometry(shared))
         };
-        pool.enqueue(index, state.priority());
-        if pool.wake_worker() & (SHUT_DOWN | BROKEN) != 0 {
+        pool.queues().push(index, state.priority());
+        if pool.seats().wake_one() & (SHUT_DOWN | BROKEN) != 0 {
             // The task may have been ended before it was queued.
-            pool.reap();
+            pool.slots().reap();
         }
     }
 
@@ -94,28 +94,26 @@ pub(crate) unsafe fn task_waker(pool: Pool<'_>, slot: SlotRef<'_>) -> ManuallyDr
     ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, wakers)) })
 }
 
-impl<'p> Pool<'p> {
-    /// A waker of the same, to be left for the job in `slot`. If it is that of a task of this pool, the task
-    /// awaits the job, and nobody else has got the waker by this.
-    pub(crate) fn clone_for(self, slot: SlotRef<'p>, waker: &Waker) -> Waker {
-        if let Some(task) = self.task_of(waker) {
-            let is_over = |before| self.slot(before).state.load().has(DONE);
-            task.set_awaits(slot.index(), is_over);
-            // SAFETY: a waker of this table owns nothing, and its clone is of the same parts.
-            return unsafe { Waker::new(waker.data(), waker.vtable()) };
-        }
-        waker.clone()
+/// A waker of the same, to be left for the job in `slot`. If it is that of a task of this pool, the task
+/// awaits the job, and nobody else has got the waker by this.
+pub(crate) fn clone_for<'p>(pool: Pool<'p>, slot: SlotRef<'p>, waker: &Waker) -> Waker {
+    if let Some(task) = task_of(pool, waker) {
+        let is_over = |before| pool.slot(before).state.load().has(DONE);
+        task.set_awaits(slot.index(), is_over);
+        // SAFETY: a waker of this table owns nothing, and its clone is of the same parts.
+        return unsafe { Waker::new(waker.data(), waker.vtable()) };
     }
+    waker.clone()
+}
 
-    /// The slot of the task of this pool whose waker it is.
-    fn task_of(self, waker: &Waker) -> Option<SlotRef<'p>> {
-        if !self.are_task_wakers(waker.vtable()) {
-            return None;
-        }
-        // Another pool of the same type has the same table.
-        let first = self.slot(0).address();
-        let offset = waker.data().addr().checked_sub(first.addr())?;
-        let index = u16::try_from(offset.checked_div(self.geometry().slot_size)?).ok()?;
-        (usize::from(index) < self.geometry().slots()).then(|| self.slot(index))
+/// The slot of the task of this pool whose waker it is.
+fn task_of<'p>(pool: Pool<'p>, waker: &Waker) -> Option<SlotRef<'p>> {
+    if !pool.are_task_wakers(waker.vtable()) {
+        return None;
     }
+    // Another pool of the same type has the same table.
+    let first = pool.slot(0).address();
+    let offset = waker.data().addr().checked_sub(first.addr())?;
+    let index = u16::try_from(offset.checked_div(pool.geometry().slot_size)?).ok()?;
+    (usize::from(index) < pool.geometry().slots()).then(|| pool.slot(index))
 }

@@ -4,7 +4,7 @@
 //! for longer than the frame lives. So the waker is in the pool's memory, behind a count of those
 //! who hold it. The owner opens the bell and closes it; who rings it holds it meanwhile; the last
 //! of them drops the waker, and only then can another owner open it. Nobody waits for anybody: a
-//! ringer that is stopped for ever costs one bell.
+//! ringer that is stopped for ever costs one shared.
 
 use core::task::Waker;
 
@@ -13,7 +13,7 @@ use super::{
     sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom},
 };
 
-/// Set while the owner has not closed the bell. The other bits count the holders, owner included.
+/// Set while the owner has not closed the shared. The other bits count the holders, owner included.
 const OPEN: u32 = 1 << 31;
 
 /// A counted waker.
@@ -51,7 +51,7 @@ impl SharedWaker {
     ///
     /// # Safety
     ///
-    /// The caller has just taken the bell.
+    /// The caller has just taken the shared.
     pub(crate) unsafe fn open(&self, waker: Waker) {
         self.waker.with_mut(|cell| {
             // SAFETY: word is 1 and not OPEN: the caller is the only one who may touch the cell.
@@ -75,7 +75,7 @@ impl SharedWaker {
     }
 
     /// Wakes the owner, if there is one. True if it has left meanwhile, and the bell can be taken from now on.
-    pub(crate) fn ring(&self) -> bool {
+    pub(crate) fn wake_owner(&self) -> bool {
         if !self.try_hold() {
             return false;
         }
@@ -124,7 +124,7 @@ impl SharedWaker {
     /// The caller is a holder, and the bell has been opened.
     pub(crate) unsafe fn wake_held(&self) {
         self.waker.with(|cell| {
-            // SAFETY: nobody writes the cell while there are holders of an opened bell.
+            // SAFETY: nobody writes the cell while there are holders of an opened shared.
             if let Some(waker) = unsafe { &*cell } {
                 waker.wake_by_ref();
             }
@@ -202,34 +202,34 @@ pub(crate) mod tests {
         }
     }
 
-    /// An open bell, and what its waker counts.
-    fn open_bell() -> (SharedWaker, Arc<Rings>) {
-        let (bell, rings) = (SharedWaker::new(), Arc::new(Rings::default()));
-        assert!(bell.take());
+    /// An open shared, and what its waker counts.
+    fn open_waker() -> (SharedWaker, Arc<Rings>) {
+        let (shared, rings) = (SharedWaker::new(), Arc::new(Rings::default()));
+        assert!(shared.take());
         // SAFETY: taken just now.
-        unsafe { bell.open(rings.clone().into()) };
-        (bell, rings)
+        unsafe { shared.open(rings.clone().into()) };
+        (shared, rings)
     }
 
     #[test]
-    fn one_owner_takes_a_bell() {
-        let bell = SharedWaker::new();
-        assert!(!bell.is_taken());
-        assert!(bell.take());
-        assert!(bell.is_taken());
-        assert!(!bell.take());
+    fn one_owner_takes_a_shared_waker() {
+        let shared = SharedWaker::new();
+        assert!(!shared.is_taken());
+        assert!(shared.take());
+        assert!(shared.is_taken());
+        assert!(!shared.take());
     }
 
     #[test]
-    fn a_bell_rings_while_it_is_open() {
-        let (bell, rings) = open_bell();
-        assert!(!bell.take());
-        bell.ring();
-        bell.ring();
+    fn the_owner_is_woken_while_it_is_there() {
+        let (shared, rings) = open_waker();
+        assert!(!shared.take());
+        shared.wake_owner();
+        shared.wake_owner();
         assert_eq!(rings.count(), 2);
         // SAFETY: opened above, and not closed yet.
-        unsafe { bell.close() };
-        bell.ring();
+        unsafe { shared.close() };
+        shared.wake_owner();
         assert_eq!(rings.count(), 2);
     }
 
@@ -241,55 +241,55 @@ pub(crate) mod tests {
                 panic!("as asked for");
             }
         }
-        let bell = SharedWaker::new();
-        assert!(bell.take());
+        let shared = SharedWaker::new();
+        assert!(shared.take());
         // SAFETY: taken just now.
-        unsafe { bell.open(Arc::new(Unwinds).into()) };
-        assert!(catch_unwind(AssertUnwindSafe(|| bell.ring())).is_err());
+        unsafe { shared.open(Arc::new(Unwinds).into()) };
+        assert!(catch_unwind(AssertUnwindSafe(|| shared.wake_owner())).is_err());
         // SAFETY: opened above, and not closed yet.
-        unsafe { bell.close() };
-        assert!(!bell.is_taken());
+        unsafe { shared.close() };
+        assert!(!shared.is_taken());
     }
 
     #[test]
-    fn nobody_holds_a_bell_that_is_not_open() {
-        let bell = SharedWaker::new();
-        assert!(!bell.try_hold());
-        assert!(bell.take());
-        assert!(!bell.try_hold());
+    fn nobody_holds_a_waker_that_is_not_open() {
+        let shared = SharedWaker::new();
+        assert!(!shared.try_hold());
+        assert!(shared.take());
+        assert!(!shared.try_hold());
     }
 
     #[test]
     fn the_owner_drops_the_waker_if_it_leaves_last() {
-        let (bell, rings) = open_bell();
-        bell.ring();
-        assert!(bell.try_hold());
-        bell.release();
+        let (shared, rings) = open_waker();
+        shared.wake_owner();
+        assert!(shared.try_hold());
+        shared.release();
         assert_eq!(Arc::strong_count(&rings), 2);
         // SAFETY: opened above, and not closed yet.
-        unsafe { bell.close() };
+        unsafe { shared.close() };
         assert_eq!(Arc::strong_count(&rings), 1);
-        assert!(!bell.is_taken());
-        assert!(bell.take());
+        assert!(!shared.is_taken());
+        assert!(shared.take());
     }
 
     #[test]
-    fn a_holder_keeps_the_waker_from_a_closed_bell() {
-        let (bell, rings) = open_bell();
-        assert!(bell.try_hold());
+    fn a_holder_keeps_the_waker_of_an_owner_that_has_left() {
+        let (shared, rings) = open_waker();
+        assert!(shared.try_hold());
         // SAFETY: held just now.
-        unsafe { bell.hold() };
+        unsafe { shared.hold() };
         // SAFETY: opened above, and not closed yet.
-        unsafe { bell.close() };
-        assert!(!bell.try_hold());
-        bell.release();
-        assert!(!bell.take());
+        unsafe { shared.close() };
+        assert!(!shared.try_hold());
+        shared.release();
+        assert!(!shared.take());
         // SAFETY: one of the two holders is left.
-        unsafe { bell.wake_held() };
+        unsafe { shared.wake_held() };
         assert_eq!(rings.count(), 1);
         assert_eq!(Arc::strong_count(&rings), 2);
-        bell.release();
+        shared.release();
         assert_eq!(Arc::strong_count(&rings), 1);
-        assert!(bell.take());
+        assert!(shared.take());
     }
 }

@@ -1,0 +1,334 @@
+//! `as_completed`: the futures of a set, in the order in which they complete.
+
+use core::{
+    fmt,
+    future::{Future, poll_fn},
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    api::future::JobFuture,
+    api::wait::{WaitError, begin_one_of, enlist},
+    engine::block,
+    engine::block::Awaited,
+    engine::waiters::Registration,
+    error::Blocked,
+    lockfree::state::Snapshot,
+    lockfree::sync::Ordering,
+    memory::pool::Pool,
+    memory::seat::DependsOn,
+    memory::slot::SlotRef,
+};
+
+/// A set of futures for [`as_completed`]: a fixed-capacity vector.
+pub type FutureSet<'p, T, const N: usize> = heapless::Vec<JobFuture<'p, T>, N>;
+
+/// Why [`AsCompleted`] has no next future, although some are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum AsCompletedError {
+    /// The time was over. [`AsCompleted::into_unfinished`] gives the futures back.
+    TimedOut {
+        /// How many futures were not done.
+        unfinished: usize,
+        /// How many there were at first.
+        total: usize,
+    },
+    /// The wait could not be made or would not end.
+    Wait(WaitError),
+}
+
+impl fmt::Display for AsCompletedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { unfinished, total } => {
+                write!(f, "{unfinished} (of {total}) futures unfinished")
+            }
+            Self::Wait(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AsCompletedError {}
+
+/// An iterator over futures as they complete: what [`as_completed`] returns.
+///
+/// First the futures that are done already, then each when it completes, in the order of their
+/// completion. Dropping it detaches the rest; [`into_unfinished`](Self::into_unfinished) gives the
+/// rest back. After an error it ends.
+pub struct AsCompleted<'p, T, const N: usize> {
+    /// The first member's; `None` if there is none.
+    pool: Option<Pool<'p>>,
+    /// `None` where a future was handed out.
+    members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
+    /// Positions of members that have reported, or needed no report.
+    reported: heapless::Deque<u16, N>,
+    place: Option<Registration<'p>>,
+    left: usize,
+    total: usize,
+    deadline: Result<Option<Duration>, Blocked>,
+    ended: bool,
+}
+
+/// Iterates over futures in the order in which they complete.
+///
+/// `timeout` counts from this call. The set may hold any number of futures up to its capacity, of
+/// one pool. Each is in it once, since a `JobFuture` is the only handle of its job.
+///
+/// * **Context**: any for the call; any that may block for `next`.
+/// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.
+///   `next` waits for the next completion, as [`wait()`] does.
+///
+/// ```
+/// use corepool::{FutureSet, StaticPool, as_completed};
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let jobs: FutureSet<'_, u32, 4> = (1..4)
+///     .map(|n| POOL.submit(move || n * n).unwrap())
+///     .collect();
+/// let mut results = as_completed(jobs, None).map(|job| job.unwrap().result().unwrap());
+/// assert_eq!(results.next(), Some(1));
+/// assert_eq!(results.next(), Some(4));
+/// assert_eq!(results.next(), Some(9));
+/// assert_eq!(results.next(), None);
+/// ```
+pub fn as_completed<'p, T, const N: usize>(
+    mut futures: FutureSet<'p, T, N>,
+    timeout: Option<Duration>,
+) -> AsCompleted<'p, T, N> {
+    let pool = futures.first().map(JobFuture::pool);
+    let deadline = pool.map_or(Ok(None), |pool| block::deadline_in(pool, timeout));
+    let total = futures.len();
+    let mut members = heapless::Vec::new();
+    while let Some(future) = futures.pop() {
+        // There is room: both have capacity N.
+        let _ = members.push(Some(future));
+    }
+    members.reverse();
+    AsCompleted {
+        pool,
+        members,
+        reported: heapless::Deque::new(),
+        place: None,
+        left: total,
+        total,
+        deadline,
+        ended: false,
+    }
+}
+
+impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
+    /// The next future that is done, for async callers: awaits instead of blocking. The timeout has
+    /// no part in it; use a timer of the executor's.
+    ///
+    /// * **Context**: any may poll it.
+    /// * **Cost**: O(futures + WAITERS) for the first poll, and for one with another waker. Else
+    ///   O(completions since).
+    /// * **Cancel safety**: safe: a future that has completed meanwhile comes with the next call.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::TooManyWaiters`] if no place among WAITERS is left; [`WaitError::MixedPools`]
+    /// if the futures are of several pools.
+    ///
+    /// ```
+    /// # use corepool::{FutureSet, StaticPool, as_completed};
+    /// # use core::{pin::pin, task::{Context, Poll, Waker}};
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let jobs: FutureSet<'_, u32, 2> = (1..3).map(|n| POOL.submit(move || n).unwrap()).collect();
+    /// let mut set = as_completed(jobs, None);
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// # assert!(pin!(set.next_done()).poll(&mut cx).is_pending());
+    /// POOL.run_pending(1);
+    /// # let run = async {
+    /// let first = set.next_done().await.unwrap().unwrap();
+    /// assert_eq!(first.result().unwrap(), 1);
+    /// # };
+    /// # assert_eq!(pin!(run).poll(&mut cx), Poll::Ready(()));
+    /// ```
+    pub fn next_done(
+        &mut self,
+    ) -> impl Future<Output = Option<Result<JobFuture<'p, T>, WaitError>>> {
+        poll_fn(|cx| match self.poll_next(Some(cx.waker())) {
+            Ok(Poll::Ready(next)) => Poll::Ready(next.map(Ok)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(error) => Poll::Ready(Some(Err(error))),
+        })
+    }
+
+    /// The futures that were not handed out.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(futures).
+    pub fn into_unfinished(mut self) -> FutureSet<'p, T, N> {
+        for member in self.members.iter_mut().flatten() {
+            member.delist();
+        }
+        // The wakers may unwind as they are dropped, while the futures are still here.
+        self.place = None;
+        let mut unfinished = FutureSet::new();
+        for future in self.members.iter_mut().filter_map(Option::take) {
+            // There is room: both have capacity N.
+            let _ = unfinished.push(future);
+        }
+        unfinished
+    }
+
+    /// Without a waker, only looks.
+    fn poll_next(
+        &mut self,
+        waker: Option<&Waker>,
+    ) -> Result<Poll<Option<JobFuture<'p, T>>>, WaitError> {
+        if self.left == 0 {
+            return Ok(Poll::Ready(None));
+        }
+        self.report_to(waker)?;
+        if let Some(place) = &self.place {
+            let mut next = place.take_completed();
+            while let Some(index) = next.checked_sub(1) {
+                let slot = place.pool().slot(index);
+                next = slot.link().load(Ordering::Relaxed);
+                // SAFETY: found in the set's list, so it is DONE, and its cell says to whom it
+                // reported.
+                if let Some(member) = unsafe { slot.member() } {
+                    // There is room: each member reports once.
+                    let _ = self.reported.push_back(member.position);
+                }
+            }
+        }
+        if let Some(future) = self.take_reported() {
+            self.left -= 1;
+            return Ok(Poll::Ready(Some(future)));
+        }
+        Ok(Poll::Pending)
+    }
+
+    /// The first of the members that have reported, and so are ready.
+    fn take_reported(&mut self) -> Option<JobFuture<'p, T>> {
+        let position = self.reported.pop_front()?;
+        self.members.get_mut(usize::from(position))?.take()
+    }
+
+    /// Has all members that have not reported yet report to `waker`, or to the caller's own.
+    fn report_to(&mut self, waker: Option<&Waker>) -> Result<(), WaitError> {
+        let Some(pool) = self.pool else {
+            return Ok(());
+        };
+        if let Some(place) = &self.place
+            && waker.is_none_or(|waker| place.is_for(waker))
+        {
+            return Ok(());
+        }
+        let waker = waker.map_or_else(|| pool.seats().waker_for_looks(), Waker::clone);
+        // A member of another pool would report to another place of that number.
+        if !self
+            .members
+            .iter()
+            .flatten()
+            .all(|member| member.pool().is(pool))
+        {
+            return Err(WaitError::MixedPools);
+        }
+        for member in self.members.iter_mut().flatten() {
+            member.delist();
+        }
+        self.place = None;
+        let place = pool
+            .waiters()
+            .register(&waker, 0)
+            .ok_or(WaitError::TooManyWaiters)?;
+        self.reported.clear();
+        for (position, member) in self.members.iter_mut().enumerate() {
+            if let Some(future) = member
+                && !enlist(&place, future, position)
+            {
+                let _ = self.reported.push_back(position as u16);
+            }
+        }
+        self.place = Some(place);
+        Ok(())
+    }
+}
+
+impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
+    type Item = Result<JobFuture<'p, T>, AsCompletedError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 || self.ended {
+            return None;
+        }
+        let pool = self.pool?;
+        let mut wait = AwaitedNext {
+            set: self,
+            next: Ok(Poll::Pending),
+        };
+        let waited = match wait.set.deadline {
+            Ok(deadline) => block::wait(pool, &mut wait, deadline),
+            Err(blocked) => Err(blocked),
+        };
+        let next = wait.next;
+        let error = match (waited, next) {
+            (Ok(()), Ok(Poll::Ready(next))) => return next.map(Ok),
+            (_, Err(error)) => AsCompletedError::Wait(error),
+            (Err(Blocked::TimedOut), _) => AsCompletedError::TimedOut {
+                unfinished: self.left,
+                total: self.total,
+            },
+            (Err(blocked), _) => AsCompletedError::Wait(blocked.into()),
+            // Unreachable: the wait is over when there is a next one.
+            (Ok(()), Ok(Poll::Pending)) => return None,
+        };
+        self.ended = true;
+        Some(Err(error))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left + 1))
+    }
+}
+
+/// A wait for the next of a set.
+struct AwaitedNext<'a, 'p, T, const N: usize> {
+    set: &'a mut AsCompleted<'p, T, N>,
+    next: Result<Poll<Option<JobFuture<'p, T>>>, WaitError>,
+}
+
+impl<'p, T, const N: usize> Awaited<'p> for AwaitedNext<'_, 'p, T, N> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.next = self.set.poll_next(waker);
+        !matches!(self.next, Ok(Poll::Pending))
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        let place = self.set.place.as_ref();
+        place.map_or(DependsOn::Others, |place| DependsOn::AnyOf(place.number()))
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        begin_one_of(self.set.members.iter().flatten(), runner)
+    }
+}
+
+impl<T, const N: usize> fmt::Debug for AsCompleted<'_, T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted")
+            .field("left", &self.left)
+            .field("total", &self.total)
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T, const N: usize> defmt::Format for AsCompleted<'_, T, N> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "AsCompleted({=usize} of {=usize} left)",
+            self.left,
+            self.total
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! A future that cancels its job when it is dropped.
+
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::{api::future::JobFuture, error::JobError};
+
+/// A job's future that cancels the job when it is dropped before the job has ended.
+///
+/// This is what an event loop awaits: giving up the await gives up the work. As a
+/// [`core::future::Future`]:
+///
+/// * **Context**: any may poll it, and drop it.
+/// * **Cost**: O(1) a poll. A drop costs as much as [`JobFuture::cancel`].
+/// * **Cancel safety**: a drop cancels the job, on purpose. A job that is queued never runs; one that
+///   runs completes, and its result is dropped.
+///
+/// ```
+/// use corepool::StaticPool;
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// drop(POOL.submit(|| unreachable!()).unwrap().cancel_on_drop());
+/// POOL.run_pending(1);
+/// ```
+#[must_use = "dropping it cancels the job"]
+pub struct CancelOnDrop<'p, T>(pub(super) JobFuture<'p, T>);
+
+impl<T> Future for CancelOnDrop<'_, T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<'_, T> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl<T> fmt::Debug for CancelOnDrop<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CancelOnDrop").field(&self.0).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for CancelOnDrop<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "CancelOnDrop({})", self.0);
+    }
+}

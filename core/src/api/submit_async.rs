@@ -1,0 +1,97 @@
+//! A submit that waits for room without blocking.
+
+use core::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::{
+    api::future::JobFuture,
+    api::pool_ref::PoolRef,
+    engine::room::RoomWaiter,
+    error::SubmitError,
+    memory::payload::{NoSpill, Spill},
+};
+
+/// A submit that waits for room without blocking: the future that
+/// [`submit_async`](crate::StaticPool::submit_async) returns.
+///
+/// Nothing is submitted before it is polled. Polled again after it was ready, it stays pending. The
+/// pool can hold the wakers of WAITERS such waits at a time; one more ends with
+/// [`SubmitError::TooManyWaiters`].
+///
+/// * **Context**: any may poll it.
+/// * **Cost**: a poll costs a [`submit`](crate::StaticPool::submit). In a full pool it is
+///   O(SLOTS + WAITERS).
+/// * **Cancel safety**: dropped before it is ready, it has submitted nothing, and drops the closure.
+#[must_use = "nothing is submitted until it is awaited"]
+pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
+    pool: PoolRef<'p, BYTES, S>,
+    job: Option<F>,
+    room: RoomWaiter<'p>,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<'p, F, T, const BYTES: usize, S> SubmitAsync<'p, F, T, BYTES, S> {
+    pub(super) fn new(pool: PoolRef<'p, BYTES, S>, job: F) -> Self {
+        Self {
+            pool,
+            job: Some(job),
+            room: RoomWaiter::default(),
+            result: PhantomData,
+        }
+    }
+}
+
+impl<F, T, const BYTES: usize, S> Unpin for SubmitAsync<'_, F, T, BYTES, S> {}
+
+impl<'p, F, T, const BYTES: usize, S: Spill> Future for SubmitAsync<'p, F, T, BYTES, S>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = Result<JobFuture<'p, T>, SubmitError<F>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let Some(job) = self.job.take() else {
+                return Poll::Pending;
+            };
+            match self.pool.submit(job) {
+                Err(SubmitError::Full(job)) => self.job = Some(job),
+                outcome => {
+                    self.room.end();
+                    return Poll::Ready(outcome);
+                }
+            }
+            let pool = self.pool.raw;
+            let priority = self.pool.priority;
+            match self.room.poll(pool, priority, cx.waker()) {
+                Some(true) => {}
+                Some(false) => return Poll::Pending,
+                None => {
+                    let refused = self.job.take().map(SubmitError::TooManyWaiters);
+                    return refused.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
+            }
+        }
+    }
+}
+
+impl<F, T, const BYTES: usize, S> fmt::Debug for SubmitAsync<'_, F, T, BYTES, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubmitAsync")
+            .field("submitted", &self.job.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<F, T, const BYTES: usize, S> defmt::Format for SubmitAsync<'_, F, T, BYTES, S> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "SubmitAsync(submitted: {=bool})", self.job.is_none());
+    }
+}

@@ -1,0 +1,70 @@
+//! Callbacks: a chain of slots, each with a closure that looks at another job's outcome.
+
+use core::cell::Cell;
+
+use crate::{
+    engine::guard, lockfree::defer::Defer, lockfree::sync::Ordering, memory::pool::Pool,
+    memory::slot::SlotRef,
+};
+
+/// Adds a callback, in the slot `place`, to the job in `job`. If the job has ended, the callback runs here.
+pub(crate) fn add<'p>(pool: Pool<'p>, job: SlotRef<'p>, place: u16) {
+    let link = pool.slot(place).link();
+    let mut newest = job.callbacks.load(Ordering::Relaxed);
+    loop {
+        link.store(newest, Ordering::Relaxed);
+        // Release: pairs with the Acquire of `run`; publishes callback and link.
+        match job.callbacks.compare_exchange_weak(
+            newest,
+            place + 1,
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => break,
+            Err(now) => newest = now,
+        }
+    }
+    if !job.state.set_callbacks() {
+        // The completer has left. The callback that it did not take runs here.
+        run(pool, job);
+    }
+}
+
+/// Runs the callbacks that are in a slot's chain. The outcome is published, and the payload stays
+/// as it is meanwhile.
+pub(crate) fn run<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
+    // Acquire: pairs with the Release of `add`.
+    let newest = slot.callbacks.swap(0, Ordering::Acquire);
+    if let Some(callback) = newest.checked_sub(1)
+        // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+        && let Some(run_chain) = unsafe { pool.slot(callback).vtable() }.run_chain
+    {
+        // SAFETY: taken just now from this slot.
+        unsafe { run_chain(pool, newest, slot) };
+    }
+}
+
+/// Runs a chain of callbacks, of which `newest` (a slot's index plus one) was added last, in the order
+/// in which they were added.
+///
+/// # Safety
+///
+/// The chain is the caller's. It was added to the job in `slot`, which has ended and whose
+/// payload stays as it is meanwhile.
+pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p>) {
+    let next = Cell::new(pool.reverse_chain(newest));
+    let run = || {
+        while let Some(callback) = next.get().checked_sub(1) {
+            let place = pool.slot(callback);
+            next.set(place.link.load(Ordering::Relaxed));
+            let _free = Defer(|| pool.slots().free(place));
+            guard::call(pool, &mut || {
+                // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+                unsafe { (place.vtable().run)(place.payload(), pool, slot) };
+            });
+        }
+    };
+    // If one unwinds, the others are still called.
+    let _rest = Defer(run);
+    run();
+}

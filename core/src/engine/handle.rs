@@ -1,0 +1,105 @@
+//! The party that holds a job's future, whatever the type of its result.
+
+use core::task::Waker;
+
+#[cfg(feature = "remote")]
+use crate::memory::seat::REMOTE;
+use crate::{
+    engine::{outcome, wakers},
+    lockfree::defer::Defer,
+    lockfree::state::{Detached, HANDLE, TakenBack},
+    memory::listener::Listener,
+    memory::pool::Pool,
+    memory::slot::SlotRef,
+};
+
+/// Takes back what the handle left for the completer. False: the completer has it, and the job is
+/// ready.
+pub(crate) fn delist<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> bool {
+    match slot.state.unset_listening() {
+        TakenBack::Gone => return false,
+        TakenBack::Empty => {}
+        // SAFETY: taken back just now, so the cell is this handle's, and full.
+        TakenBack::Full => forget_listener(pool, unsafe { slot.take_listener() }),
+    }
+    true
+}
+
+/// The completer will not see it.
+pub(crate) fn forget_listener(pool: Pool<'_>, listener: Listener) {
+    if let Listener::Set(member, membership) = listener {
+        (membership.forget)(pool, member);
+    }
+}
+
+/// Leaves the waker for the completer; true if the job is done instead.
+///
+/// # Safety
+///
+/// The caller is the handle.
+pub(crate) unsafe fn leave_waker<'p>(pool: Pool<'p>, slot: SlotRef<'p>, waker: &Waker) -> bool {
+    let waker = match slot.state.unset_listening() {
+        TakenBack::Gone => return true,
+        // SAFETY: taken back just now, so the cell is this handle's, and full.
+        TakenBack::Full => match unsafe { slot.take_listener() } {
+            Listener::Task(old) if old.will_wake(waker) => old,
+            other => {
+                forget_listener(pool, other);
+                wakers::clone_for(pool, slot, waker)
+            }
+        },
+        TakenBack::Empty => wakers::clone_for(pool, slot, waker),
+    };
+    // SAFETY: the cell is this handle's, and empty.
+    !unsafe { leave_listener(pool, slot, Listener::Task(waker)) }
+}
+
+/// Leaves `listener` for the completer. False: the job is done, and `listener` is gone.
+///
+/// # Safety
+///
+/// The caller is the handle, and its is the cell, which holds nothing.
+pub(crate) unsafe fn leave_listener<'p>(
+    pool: Pool<'p>,
+    slot: SlotRef<'p>,
+    listener: Listener,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { slot.put_listener(listener) };
+    if slot.state.set_listening() {
+        return true;
+    }
+    // SAFETY: the completer has left without it.
+    forget_listener(pool, unsafe { slot.take_listener() });
+    false
+}
+
+/// The handle goes away before its result was taken.
+pub(crate) fn detach<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
+    // SAFETY: this is the handle.
+    let listener = unsafe { slot.listener() };
+    match slot.state.detach() {
+        Detached::Alone => {}
+        // SAFETY: taken back just now, so the cell was full, and what is in it this handle's.
+        Detached::WithListener => forget_listener(pool, unsafe { listener.assume_init().take() }),
+        Detached::Ready => {
+            let outcome = slot.state.load().outcome();
+            // Even if the result's destructor unwinds.
+            let _free = Defer(|| pool.slots().leave(slot, HANDLE));
+            // SAFETY: ready, so the payload is this handle's, and the result is still there.
+            unsafe { outcome::drop_payload(pool, slot, outcome) };
+        }
+    }
+}
+
+/// If the job has been sent elsewhere: has its worker see that it is cancelled.
+#[cfg(feature = "remote")]
+pub(crate) fn tell_runner<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
+    let runner = slot.state.load().runner();
+    if let Some(runner) = runner.checked_sub(1)
+        && let Some(seat) = pool.seat(runner.into())
+        && seat.is(REMOTE)
+    {
+        seat.wake();
+    }
+}

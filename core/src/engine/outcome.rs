@@ -1,0 +1,160 @@
+//! How a job has ended: what is in its payload then, for those who look and for the one who takes it.
+
+use core::mem::ManuallyDrop;
+
+use crate::{
+    engine::guard,
+    error::{Failure, JobError, LossReason, Panic},
+    lockfree::state::Outcome,
+    memory::payload::{LEAST, PANICS, PAYLOAD_ALIGN},
+    memory::pool::Pool,
+    memory::slot::SlotRef,
+};
+
+/// Where a job's result is.
+///
+/// # Safety
+///
+/// The job returned, and the slot stays occupied.
+pub(crate) unsafe fn result_place(slot: SlotRef<'_>) -> *const u8 {
+    // SAFETY: the caller's promise; the pointer is only read through here.
+    unsafe {
+        let value = slot.payload_shared();
+        match slot.vtable().spilled {
+            None => value,
+            Some(_) => value.cast::<*const u8>().read(),
+        }
+    }
+}
+
+/// Takes the result out of the payload, and frees where it was spilled to.
+///
+/// # Safety
+///
+/// The job returned a `T`, which the caller owns and has not taken.
+#[inline(always)]
+pub(crate) unsafe fn take_result<T>(slot: SlotRef<'_>) -> T {
+    // SAFETY: the caller's promise: a `T` is there, in the payload or where its pointer leads, and it is read once.
+    unsafe {
+        let spilled = slot.vtable().spilled;
+        let mut place = slot.payload();
+        if spilled.is_some() {
+            place = place.cast::<*mut u8>().read();
+        }
+        let result = place.cast::<T>().read();
+        if let Some(release) = spilled {
+            release(place);
+        }
+        result
+    }
+}
+
+/// What an outcome says to the one who asks; `None` if there is a result.
+///
+/// # Safety
+///
+/// It is the outcome of the job in this slot, whose payload is not written meanwhile.
+pub(crate) unsafe fn error<'p>(
+    pool: Pool<'p>,
+    slot: SlotRef<'p>,
+    outcome: Outcome,
+) -> Option<JobError> {
+    Some(match outcome {
+        Outcome::Returned => return None,
+        Outcome::Cancelled => JobError::Cancelled,
+        Outcome::Panicked => JobError::Panicked(Panic::unknown()),
+        Outcome::WorkerLost => JobError::WorkerLost(LossReason::DECLARED),
+        // SAFETY: failed, so a failure is there (the caller's promise).
+        Outcome::Failed => unsafe {
+            let place = slot.payload_shared();
+            place.cast::<Failure>().read().into()
+        },
+        Outcome::Broken => match pool.phase().broken_reason() {
+            Some(reason) => JobError::Broken(reason),
+            None => JobError::Cancelled,
+        },
+    })
+}
+
+/// Takes the panic out of the payload, and leaves one without payload.
+///
+/// # Safety
+///
+/// The job panicked, and the payload is the caller's.
+pub(crate) unsafe fn take_panic(slot: SlotRef<'_>) -> Panic {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let place = &mut *slot.payload().cast::<ManuallyDrop<Panic>>();
+        core::mem::replace(&mut **place, Panic::unknown())
+    }
+}
+
+/// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
+/// is handed out once.
+///
+/// # Safety
+///
+/// The job is ready, and the caller is the handle.
+pub(crate) unsafe fn take_error<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Option<JobError> {
+    let outcome = slot.state.load().outcome();
+    if PANICS && outcome == Outcome::Panicked {
+        // SAFETY: ready and panicked, so a panic is there, and it is the handle's.
+        return Some(JobError::Panicked(unsafe { take_panic(slot) }));
+    }
+    // SAFETY: the job's outcome; the payload is the handle's.
+    unsafe { error(pool, slot, outcome) }
+}
+
+/// What an ended job says to the one who wants its result, and may have had it.
+///
+/// # Safety
+///
+/// As for `take_error`.
+#[cold]
+pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> JobError {
+    // SAFETY: the caller's promise.
+    unsafe { take_error(pool, slot) }.unwrap_or(JobError::AlreadyTaken)
+}
+
+/// Drops what an ended job left in its payload.
+///
+/// # Safety
+///
+/// The payload is the caller's and holds what `outcome` says.
+pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) {
+    match outcome {
+        Outcome::Returned => {
+            guard::call(pool, &mut || {
+                // SAFETY: the caller's promise.
+                unsafe { (slot.vtable().drop_result)(slot.payload()) };
+            });
+        }
+        Outcome::Panicked if PANICS => {
+            // SAFETY: the caller's promise.
+            let panic = unsafe { slot.payload().cast::<Panic>().read() };
+            if panic.is_unobserved() {
+                guard::report(pool, panic);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts a panic where the result would be.
+///
+/// # Safety
+///
+/// The caller is `BUSY` with the slot, and its payload is empty.
+pub(crate) unsafe fn put_panic(slot: SlotRef<'_>, panic: Panic) {
+    if PANICS {
+        // SAFETY: every payload has room for a panic before a scope's pointer (`capacity`, and the
+        // check of `Scope::put_scoped`); the caller's promise for the rest.
+        unsafe { slot.payload().cast::<Panic>().write(panic) };
+    }
+}
+
+const _: () = assert!(
+    size_of::<Failure>() <= LEAST
+        && align_of::<Failure>() <= PAYLOAD_ALIGN
+        && align_of::<Panic>() <= PAYLOAD_ALIGN
+);

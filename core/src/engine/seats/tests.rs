@@ -1,0 +1,467 @@
+use core::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    task::Waker,
+    time::Duration,
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use super::*;
+use crate::{
+    Parker, Port, StaticPool,
+    engine::run,
+    error::NoWorker,
+    lockfree::shared_waker::tests::Rings,
+    machine::worker::WorkerId,
+    memory::{seat::GROUP, waiter::LEAVING},
+};
+
+/// Enough for a second group.
+const WORKERS: usize = GROUP + 2;
+type Pool = StaticPool<2, 16, 1, WORKERS, 1>;
+
+/// Says that it sleeps when the test says so, and counts how often it is woken.
+#[derive(Default)]
+struct Sleeper(Arc<Rings>);
+
+impl Parker for Sleeper {
+    fn waker(&self) -> Waker {
+        self.0.clone().into()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {}
+}
+
+impl Worker for Sleeper {}
+
+fn sleepers() -> [Sleeper; WORKERS] {
+    core::array::from_fn(|_| Sleeper::default())
+}
+
+/// Gives the workers the places of their numbers.
+fn join<'p>(pool: &'p Pool, workers: &'p [Sleeper]) -> Vec<Leave<'p>> {
+    let raw = pool.handle().raw;
+    // SAFETY: `Leave` leaves, and does not outlive the workers.
+    let join =
+        |worker: &'p Sleeper| Leave(unsafe { raw.seats().join(worker, Stay::Worker) }.unwrap());
+    workers.iter().map(join).collect()
+}
+
+/// How often each was woken, by number; those who were not are left out.
+fn woken(workers: &[Sleeper]) -> Vec<(usize, usize)> {
+    let counts = workers.iter().map(|worker| worker.0.count()).enumerate();
+    counts.filter(|&(_, count)| count > 0).collect()
+}
+
+#[test]
+fn each_job_wakes_another_idle_worker() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let seats = join(&pool, &workers);
+    for number in [1, 3, GROUP - 1, GROUP + 1] {
+        seats[number].0.announce();
+    }
+    let wake = || pool.handle().raw.seats().wake_one();
+    wake();
+    assert_eq!(woken(&workers), [(1, 1)]);
+    wake();
+    assert_eq!(woken(&workers), [(1, 1), (3, 1)]);
+    wake();
+    wake();
+    assert_eq!(
+        woken(&workers),
+        [(1, 1), (3, 1), (GROUP - 1, 1), (GROUP + 1, 1)]
+    );
+}
+
+#[test]
+fn workers_that_were_woken_and_have_not_come_are_woken_again() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let seats = join(&pool, &workers);
+    for number in [0, 2, GROUP] {
+        seats[number].0.announce();
+    }
+    for _ in 0..3 {
+        pool.handle().raw.seats().wake_one();
+    }
+    assert_eq!(woken(&workers), [(0, 1), (2, 1), (GROUP, 1)]);
+    pool.handle().raw.seats().wake_one();
+    assert_eq!(woken(&workers), [(0, 2), (2, 2), (GROUP, 2)]);
+}
+
+#[test]
+fn a_group_that_is_all_idle_is_seen() {
+    let (pool, workers) = (StaticPool::<2, 16, 1, GROUP, 1>::new(), sleepers());
+    let raw = pool.handle().raw;
+    // SAFETY: `Leave` leaves, and does not outlive the workers.
+    let join = |worker: &Sleeper| Leave(unsafe { raw.seats().join(worker, Stay::Worker) }.unwrap());
+    let seats: Vec<_> = workers[..GROUP].iter().map(join).collect();
+    seats.iter().for_each(|seat| seat.0.announce());
+    raw.seats().wake_one();
+    assert_eq!(woken(&workers), [(0, 1)]);
+}
+
+#[test]
+fn a_worker_that_is_up_is_not_woken() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let seats = join(&pool, &workers);
+    seats[0].0.announce();
+    seats[GROUP].0.announce();
+    assert_eq!(pool.idle_workers(), 2);
+    assert!(!seats[0].0.retract());
+    assert_eq!(pool.idle_workers(), 1);
+    assert!(!seats[GROUP].0.retract());
+    assert_eq!(pool.idle_workers(), 0);
+    pool.handle().raw.seats().wake_one();
+    assert_eq!(woken(&workers), []);
+}
+
+#[test]
+fn a_worker_learns_once_that_it_was_woken_for_work() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let seats = join(&pool, &workers);
+    for number in [1, 2, GROUP + 1] {
+        seats[number].0.announce();
+    }
+    pool.handle().raw.seats().wake_one();
+    assert!(seats[1].0.retract());
+    assert!(!seats[2].0.retract());
+    pool.handle().raw.seats().wake_one();
+    assert!(seats[GROUP + 1].0.retract());
+    for number in [1, GROUP + 1] {
+        seats[number].0.announce();
+        assert!(!seats[number].0.retract());
+    }
+}
+
+#[test]
+fn a_worker_has_the_place_of_its_number() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let raw = pool.handle().raw;
+    for (number, seat) in join(&pool, &workers).iter().enumerate() {
+        assert_eq!(seat.0.id().index(), number);
+        let found = raw.seat(number).unwrap();
+        assert!(core::ptr::eq(found.seat(), &raw.all_seats()[number]));
+    }
+    assert!(raw.seat(WORKERS).is_none());
+}
+
+#[test]
+fn there_is_one_place_for_each_worker() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let mut seats = join(&pool, &workers);
+    let late = Sleeper::default();
+    // SAFETY: it does not get in.
+    assert!(unsafe { pool.handle().raw.seats().join(&late, Stay::Worker) }.is_none());
+    assert_eq!(pool.workers(), WORKERS);
+    seats.pop();
+    assert_eq!(pool.workers(), WORKERS - 1);
+    // SAFETY: `Leave` leaves, and does not outlive the worker.
+    let seat = Leave(unsafe { pool.handle().raw.seats().join(&late, Stay::Guest) }.unwrap());
+    assert_eq!(seat.0.id().index(), WORKERS - 1);
+    assert_eq!(pool.workers(), WORKERS);
+}
+
+/// A worker that has no waker.
+struct NoWaker;
+
+impl Parker for NoWaker {
+    fn waker(&self) -> Waker {
+        panic!("as asked for");
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {}
+}
+
+impl Worker for NoWaker {}
+
+#[test]
+fn a_worker_whose_waker_panics_takes_no_place() {
+    static ALONE: Alone = Alone;
+    let pool = StaticPool::<2, 16, 1, 1, 1>::new();
+    assert!(pool.install(&ALONE));
+    let joined = catch_unwind(AssertUnwindSafe(|| pool.run(&NoWaker)));
+    assert!(joined.is_err());
+    let raw = pool.handle().raw;
+    assert!(raw.seats().current().is_none());
+    assert_eq!(pool.workers(), 0);
+    // SAFETY: `Leave` leaves, and does not outlive the worker.
+    let seat = unsafe { raw.seats().join(&crate::SpinWorker, Stay::Worker) }.map(Leave);
+    assert!(seat.is_some(), "the only place is free");
+}
+
+/// A port of one context.
+struct Alone;
+
+// SAFETY: there is one context, and it catches no panic.
+unsafe impl Port for Alone {
+    fn context(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        f(&crate::SpinWorker);
+    }
+}
+
+#[test]
+fn a_worker_is_lost_once() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let mut seats = join(&pool, &workers);
+    let lost = seats[GROUP].0;
+    lost.announce();
+    assert!(!lost.is_lost());
+    let hold = lost.lose(lost.id());
+    assert!(hold.is_some());
+    // SAFETY: held.
+    unsafe { lost.tell_of_loss() };
+    drop(hold);
+    assert_eq!(woken(&workers), [(GROUP, 1)], "it may be asleep and well");
+    assert!(lost.is_lost());
+    assert!(lost.lose(lost.id()).is_none());
+    assert_eq!((pool.workers(), pool.idle_workers()), (WORKERS - 1, 0));
+    // That it leaves after all changes nothing.
+    drop(seats.remove(GROUP));
+    assert_eq!(pool.workers(), WORKERS - 1);
+    assert!(lost.lose(lost.id()).is_none(), "it is gone");
+}
+
+/// The lost worker comes back, and leaves, while its jobs are ended.
+#[test]
+fn a_lost_workers_place_is_given_to_no_other_before_all_its_jobs_have_ended() {
+    static POOL: StaticPool<2, 32, 1, 1, 1> = StaticPool::new();
+    static JOINED: AtomicUsize = AtomicUsize::new(0);
+    let raw = POOL.handle().raw;
+    let join = || {
+        // SAFETY: a `SpinWorker` that is a constant lives for ever.
+        unsafe {
+            POOL.handle()
+                .raw
+                .seats()
+                .join(&crate::SpinWorker, Stay::Worker)
+        }
+    };
+    let lost = join().unwrap();
+    let mut job = POOL.submit(|| ()).unwrap();
+    let begun = raw.queues().pop().map(|index| raw.slot(index)).unwrap();
+    assert!(run::take_up(raw, begun, lost.runner()).is_some());
+    job.add_done_callback(move |_| {
+        let lost = POOL.handle().raw.seat(0).unwrap();
+        // SAFETY: joined above.
+        unsafe { lost.leave() };
+        JOINED.fetch_add(usize::from(join().is_some()), Relaxed);
+    })
+    .unwrap();
+    // SAFETY: no scopes here.
+    unsafe { POOL.worker_lost(WorkerId::FIRST, crate::OnLoss::Continue) };
+    assert!(job.done());
+    assert_eq!(JOINED.load(Relaxed), 0);
+    assert!(join().is_some());
+}
+
+/// There is no port, so nobody catches it.
+#[test]
+fn a_lost_workers_jobs_all_end_even_if_a_callback_unwinds() {
+    static POOL: StaticPool<3, 32, 1, 1, 1> = StaticPool::new();
+    let raw = POOL.handle().raw;
+    // SAFETY: left below.
+    let lost = unsafe { raw.seats().join(&crate::SpinWorker, Stay::Worker) }.unwrap();
+    let mut first = POOL.submit(|| ()).unwrap();
+    let second = POOL.submit(|| ()).unwrap();
+    while let Some(index) = raw.queues().pop() {
+        let begun = run::take_up(raw, raw.slot(index), lost.runner());
+        assert!(begun.is_some());
+    }
+    first.add_done_callback(|_| panic!("as asked for")).unwrap();
+    // SAFETY: no scopes here.
+    let declared = catch_unwind(|| unsafe {
+        POOL.worker_lost(WorkerId::FIRST, crate::OnLoss::Continue);
+    });
+    assert!(declared.is_err());
+    assert!(first.done() && second.done());
+    // SAFETY: joined above.
+    unsafe { lost.leave() };
+}
+
+/// There is no port, so nobody catches it.
+#[test]
+fn a_lost_workers_jobs_end_even_if_its_waker_unwinds() {
+    let pool = StaticPool::<1, 32, 1, 1, 1>::new();
+    let worker = Rung(|| panic!("as asked for"));
+    let raw = pool.handle().raw;
+    // SAFETY: `Leave` leaves, and does not outlive the worker.
+    let lost = Leave(unsafe { raw.seats().join(&worker, Stay::Worker) }.unwrap());
+    let job = pool.submit(|| ()).unwrap();
+    let begun = raw.queues().pop().map(|index| raw.slot(index)).unwrap();
+    assert!(run::take_up(raw, begun, lost.0.runner()).is_some());
+    // SAFETY: no scopes here.
+    let declared = catch_unwind(AssertUnwindSafe(|| unsafe {
+        pool.worker_lost(lost.0.id(), crate::OnLoss::Continue);
+    }));
+    assert!(declared.is_err());
+    assert!(job.done());
+}
+
+#[test]
+fn who_waits_for_a_seat_is_told_that_it_is_free_even_if_the_waker_unwinds() {
+    static POOL: StaticPool<1, 32, 1, 1, 1> = StaticPool::new();
+    /// It leaves as it is rung, and its place cannot be taken before the ringer has let go.
+    static WORKER: Rung = Rung(|| {
+        let seat = POOL.handle().raw.seat(0).unwrap();
+        // SAFETY: joined below, and left once.
+        unsafe { seat.leave() };
+        panic!("as asked for");
+    });
+    let raw = POOL.handle().raw;
+    // SAFETY: left above.
+    let seat = unsafe { raw.seats().join(&WORKER, Stay::Worker) }.unwrap();
+    let rings = Arc::new(Rings::default());
+    let waiting = raw.waiters().register(&rings.clone().into(), LEAVING);
+    assert!(waiting.is_some());
+    assert!(catch_unwind(AssertUnwindSafe(|| raw.seats().wake(seat.seat()))).is_err());
+    assert_eq!(
+        rings.count(),
+        2,
+        "that it has left, and that the seat is free"
+    );
+}
+
+/// A worker whose waker does this, and which never sleeps.
+struct Rung(fn());
+
+impl Parker for Rung {
+    fn waker(&self) -> Waker {
+        struct Calls(fn());
+        impl std::task::Wake for Calls {
+            fn wake(self: Arc<Self>) {
+                (self.0)();
+            }
+        }
+        Arc::new(Calls(self.0)).into()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {}
+}
+
+impl Worker for Rung {}
+
+#[test]
+fn shutdown_wakes_every_worker() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let _seats = join(&pool, &workers);
+    pool.handle().raw.seats().wake_all();
+    assert!(workers.iter().all(|worker| worker.0.count() == 1));
+}
+
+/// Counts what it is told of work for which nobody sleeps.
+struct Boss(AtomicUsize);
+
+// SAFETY: there is one context, and it catches no panic.
+unsafe impl Port for Boss {
+    fn context(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        f(&crate::SpinWorker);
+    }
+
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
+        self.0.fetch_add(1, Relaxed);
+        Ok(())
+    }
+}
+
+/// The other takes the second job, does it, and goes to sleep while the first job is in nobody's queue.
+#[test]
+fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
+    static POOL: StaticPool<2, 32, 1, 2, 1> = StaticPool::new();
+    static PORT: Unwinding = Unwinding {
+        context: AtomicUsize::new(1),
+        is_ready: AtomicBool::new(false),
+        unwind: || {
+            let raw = POOL.handle().raw;
+            assert!(run::one(raw, None, None));
+            raw.seat(0).unwrap().announce();
+            panic!("as asked for");
+        },
+    };
+    /// Two jobs are queued while it sleeps, and it hands its wake-up on when it has taken the first.
+    struct First;
+    impl Parker for First {
+        fn waker(&self) -> Waker {
+            Waker::noop().clone()
+        }
+        fn park(&self, _deadline: Option<Duration>) {
+            for _ in 0..2 {
+                POOL.submit_detached(|| ()).unwrap();
+            }
+            PORT.is_ready.store(true, Relaxed);
+        }
+    }
+    impl Worker for First {}
+    assert!(POOL.install(&PORT));
+    let other = Sleeper::default();
+    // SAFETY: `Leave` leaves, and does not outlive the worker.
+    let _seat = Leave(unsafe { POOL.handle().raw.seats().join(&other, Stay::Worker) }.unwrap());
+    PORT.context.store(2, Relaxed);
+    assert!(catch_unwind(|| POOL.run(&First)).is_err());
+    assert_eq!((POOL.handle().unfinished(), other.0.count()), (1, 1));
+}
+
+/// A port that starts no worker, and unwinds instead when it is ready.
+struct Unwinding {
+    context: AtomicUsize,
+    is_ready: AtomicBool,
+    unwind: fn(),
+}
+
+// SAFETY: the contexts of the test have different names, and it catches no panic.
+unsafe impl Port for Unwinding {
+    fn context(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.context.load(Relaxed)).unwrap()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        f(&crate::SpinWorker);
+    }
+
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
+        if self.is_ready.swap(false, Relaxed) {
+            (self.unwind)();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_port_is_told_of_work_for_which_no_unclaimed_worker_sleeps() {
+    static BOSS: Boss = Boss(AtomicUsize::new(0));
+    let (pool, workers) = (Pool::new(), sleepers());
+    assert!(pool.install(&BOSS));
+    let told = || BOSS.0.load(Relaxed);
+    pool.handle().raw.seats().wake_one();
+    assert_eq!(told(), 1);
+    let seats = join(&pool, &workers[..1]);
+    pool.handle().raw.seats().wake_one();
+    assert_eq!(told(), 2);
+    seats[0].0.announce();
+    pool.handle().raw.seats().wake_one();
+    assert_eq!(told(), 2);
+    pool.handle().raw.seats().wake_one();
+    assert_eq!(told(), 3);
+}

@@ -1,0 +1,171 @@
+//! Contexts that wait: for room, for a worker to leave, or for the futures of a set.
+
+use core::task::Waker;
+
+use crate::{
+    engine::guard,
+    lockfree::defer::{Defer, each},
+    lockfree::sync::Ordering,
+    memory::listener::{Member, Membership},
+    memory::pool::Pool,
+    memory::waiter::Waiter,
+};
+
+/// The places of contexts that wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Waiters<'p>(Pool<'p>);
+
+impl<'p> Pool<'p> {
+    /// Its waiters.
+    #[inline(always)]
+    pub(crate) fn waiters(self) -> Waiters<'p> {
+        Waiters(self)
+    }
+}
+
+impl<'p> Waiters<'p> {
+    /// Wakes the waiters that are interested in `what`. False if there is none.
+    #[cold]
+    pub(crate) fn tell(self, what: u16) -> bool {
+        let mut is_any = false;
+        // Relaxed: a waiter that must be told has been seen by way of the free list's mark or
+        // of a fence; the bell guards the waker.
+        let waiters = self.0.all_waiters().iter();
+        let interested =
+            waiters.filter(|waiter| waiter.interest.load(Ordering::Relaxed) & what != 0);
+        each(interested, |waiter| {
+            is_any = true;
+            guard::call(self.0, &mut || {
+                waiter.waker.wake_owner();
+            });
+        });
+        is_any
+    }
+
+    /// Takes a place and puts the waker there. `None` if there is none left.
+    pub(crate) fn register(self, waker: &Waker, interest: u16) -> Option<Registration<'p>> {
+        Registration::begin(self.0, waker, interest)
+    }
+}
+
+/// One of the pool's places for waiters, while it is taken.
+pub(crate) struct Registration<'p> {
+    pool: Pool<'p>,
+    place: &'p Waiter,
+    number: u16,
+    waker: Waker,
+}
+
+impl<'p> Registration<'p> {
+    /// Takes a place and puts the waker there. `None` if there is none left.
+    fn begin(pool: Pool<'p>, waker: &Waker, interest: u16) -> Option<Self> {
+        // The waker's code may unwind: it is called before anything is taken.
+        let (rung, own) = (waker.clone(), waker.clone());
+        let mut places = pool.all_waiters().iter().enumerate();
+        let (number, place) = places.find(|(_, place)| place.waker.take())?;
+        // Release: as in `take_completed`; who was told there before has gone on.
+        place.completed.store(0, Ordering::Release);
+        // Relaxed: see `ring_waiters`.
+        place.interest.store(interest, Ordering::Relaxed);
+        // SAFETY: taken just now.
+        unsafe { place.waker.open(rung) };
+        Some(Self {
+            pool,
+            place,
+            number: number as u16,
+            waker: own,
+        })
+    }
+
+    /// Whether it was begun for this waker.
+    pub(crate) fn is_for(&self, waker: &Waker) -> bool {
+        self.waker.will_wake(waker)
+    }
+
+    /// The number of its place.
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The pool that the place is in.
+    pub(crate) fn pool(&self) -> Pool<'p> {
+        self.pool
+    }
+
+    /// Whether the place is in this pool.
+    pub(crate) fn is_in(&self, pool: Pool<'_>) -> bool {
+        self.pool.is(pool)
+    }
+
+    /// What a future leaves for its completer, so that it tells this place. The place's waker is held for it.
+    pub(crate) fn member(&self, position: u16) -> (Member, &'static Membership) {
+        // SAFETY: this value is a holder itself.
+        unsafe { self.place.waker.hold() };
+        let member = Member {
+            waiter: self.number,
+            position,
+        };
+        (member, &Self::MEMBERSHIP)
+    }
+
+    /// What the completer of a member does.
+    const MEMBERSHIP: Membership = Membership {
+        report: push_completed,
+        tell: |pool, member| {
+            if let Some(place) = pool.all_waiters().get(usize::from(member.waiter)) {
+                // Even if the waker unwinds.
+                let _release = Defer(|| {
+                    place.waker.release();
+                });
+                // SAFETY: each member of a set holds the set's bell, which is open or was.
+                guard::call(pool, &mut || unsafe { place.waker.wake_held() });
+            }
+        },
+        forget: |pool, member| {
+            if let Some(place) = pool.all_waiters().get(usize::from(member.waiter)) {
+                // Each member holds the set's bell.
+                place.waker.release();
+            }
+        },
+    };
+
+    /// The completions since the last call, oldest first: slot plus one, chained by link.
+    pub(crate) fn take_completed(&self) -> u16 {
+        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `Pool::is_told`; who
+        // finds that nothing is left there sees that the caller has gone on.
+        let newest = self.place.completed.swap(0, Ordering::AcqRel);
+        self.pool.reverse_chain(newest)
+    }
+}
+
+/// Adds a done slot to its set's list of completions.
+fn push_completed(pool: Pool<'_>, member: Member, slot: u16) {
+    let Some(place) = pool.all_waiters().get(usize::from(member.waiter)) else {
+        return;
+    };
+    let link = pool.slot(slot).link();
+    let mut last = place.completed.load(Ordering::Relaxed);
+    loop {
+        // Release: pairs with the Acquire of `SlotRef::reports_to`; the job has ended.
+        link.store(last, Ordering::Release);
+        // Release: pairs with the Acquire of `take_completed`; publishes the link.
+        match place.completed.compare_exchange_weak(
+            last,
+            slot + 1,
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => return,
+            Err(now) => last = now,
+        }
+    }
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        // The waker, which may unwind as it is dropped, is dropped after this.
+        self.place.interest.store(0, Ordering::Relaxed);
+        // SAFETY: opened in `begin`, closed once.
+        unsafe { self.place.waker.close() };
+    }
+}

@@ -1,0 +1,26 @@
+use crate::{lockfree::free_list::FreeWords, lockfree::tagged::Tagged};
+
+/// How large a pool's arrays are and where they begin, in bytes from the pool's address.
+pub(crate) struct Geometry {
+    /// Of each payload: its [`capacity`](crate::jobs::kinds::capacity).
+    pub(crate) bytes: usize,
+    pub(crate) priorities: usize,
+    pub(crate) workers: usize,
+    pub(crate) waiters: usize,
+    pub(crate) slot_size: usize,
+    pub(crate) slots_at: usize,
+    pub(crate) lanes_at: usize,
+    pub(crate) cells_at: usize,
+    pub(crate) seats_at: usize,
+    pub(crate) waiters_at: usize,
+    pub(crate) cell_words: Tagged,
+    pub(crate) free_words: FreeWords,
+}
+
+impl Geometry {
+    /// How many slots there are.
+    #[inline(always)]
+    pub(crate) fn slots(&self) -> usize {
+        self.free_words.slots()
+    }
+}

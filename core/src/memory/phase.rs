@@ -1,0 +1,140 @@
+//! What has been said about the pool: that it is shut down, that it is broken and why, that it has a port.
+//!
+//! Bits of the phase are set and never cleared.
+
+use core::mem::MaybeUninit;
+
+use crate::{
+    error::BrokenReason,
+    lockfree::state::Outcome,
+    lockfree::sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom, fence},
+};
+
+/// The pool takes no new work.
+pub(crate) const SHUT_DOWN: u32 = 1 << 0;
+
+/// Queued work is cancelled.
+pub(crate) const CANCELLING: u32 = 1 << 1;
+
+/// The pool is broken; the reason is being written.
+const BREAKING: u32 = 1 << 2;
+
+/// The pool is broken; the reason can be read.
+pub(crate) const BROKEN: u32 = 1 << 3;
+
+/// There is a port, or will be: it is being written.
+pub(crate) const PORT_TAKEN: u32 = 1 << 4;
+
+/// There is a port.
+pub(crate) const PORT: u32 = 1 << 5;
+
+/// A worker has been blocked at least once.
+pub(crate) const HAS_BLOCKED: u32 = 1 << 6;
+
+/// The pool's phase.
+#[repr(C)]
+pub(crate) struct Phase {
+    bits: AtomicU32,
+    /// Follows `BREAKING` and `BROKEN`.
+    reason: UnsafeCell<MaybeUninit<BrokenReason>>,
+}
+
+impl Phase {
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                bits: AtomicU32::new(0),
+                reason: UnsafeCell::new(MaybeUninit::uninit()),
+            }
+        }
+    }
+
+    /// The bits.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn bits(&self) -> u32 {
+        // Relaxed: who goes on to what a bit stands for looks again, with Acquire.
+        self.bits.load(Ordering::Relaxed)
+    }
+
+    /// The bits; what was written before the ones that are set can be read.
+    pub(crate) fn bits_with_port(&self) -> u32 {
+        // Acquire: pairs with the Release of `publish_port`.
+        self.bits.load(Ordering::Acquire)
+    }
+
+    /// The caller is to write the port. False: another party has, or is about to.
+    pub(crate) fn take_port(&self) -> bool {
+        // Relaxed: only says who writes the port.
+        self.bits.fetch_or(PORT_TAKEN, Ordering::Relaxed) & PORT_TAKEN == 0
+    }
+
+    /// The port is written.
+    pub(crate) fn publish_port(&self) {
+        // Release: pairs with the Acquire of `bits_with_port`.
+        self.bits.fetch_or(PORT, Ordering::Release);
+    }
+
+    /// Sets bits of the phase.
+    pub(crate) fn enter(&self, bits: u32) {
+        // Release: pairs with the Acquire of `broken_reason`.
+        self.bits.fetch_or(bits, Ordering::Release);
+        // Pairs with the fence of `wake_worker`: either the submitter sees the bits,
+        // or whoever sees them here looks at the queue after the submitter's push.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether the pool is shut down or broken, and so takes no more work.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.bits() & (SHUT_DOWN | BROKEN) != 0
+    }
+
+    /// Breaks the pool; false if it is broken already.
+    pub(crate) fn set_broken(&self, reason: BrokenReason) -> bool {
+        // Relaxed: only says who writes the reason.
+        if self.bits.fetch_or(BREAKING, Ordering::Relaxed) & BREAKING != 0 {
+            return false;
+        }
+        self.reason.with_mut(|cell| {
+            // SAFETY: only the one who sets BREAKING gets here, and nobody reads before BROKEN.
+            unsafe { (*cell).write(reason) };
+        });
+        self.enter(BROKEN);
+        true
+    }
+
+    /// Why the pool is broken, if it is.
+    pub(crate) fn broken_reason(&self) -> Option<BrokenReason> {
+        // Acquire: pairs with the Release of `enter_phase`.
+        if self.bits.load(Ordering::Acquire) & BROKEN == 0 {
+            return None;
+        }
+        self.reason.with(|cell| {
+            // SAFETY: BROKEN says that the reason was written; it is not written again.
+            Some(unsafe { (*cell).assume_init() })
+        })
+    }
+
+    /// A worker is about to block, for the first time or once more.
+    pub(crate) fn set_has_blocked(&self) {
+        if self.bits() & HAS_BLOCKED == 0 {
+            // Relaxed: the fence of `block_worker` follows.
+            self.bits.fetch_or(HAS_BLOCKED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether jobs that have not begun are to end as they are.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn ends_unrun(&self) -> bool {
+        self.bits() & (CANCELLING | BROKEN) != 0
+    }
+
+    /// How a job ends that the pool's end finds in the queue.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.bits() & BROKEN != 0 {
+            Outcome::Broken
+        } else {
+            Outcome::Cancelled
+        }
+    }
+}

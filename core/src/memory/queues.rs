@@ -1,0 +1,42 @@
+use crate::memory::pool::Pool;
+
+/// The run queues.
+#[derive(Clone, Copy)]
+pub(crate) struct Queues<'p>(Pool<'p>);
+
+impl<'p> Pool<'p> {
+    /// Its run queues.
+    #[inline(always)]
+    pub(crate) fn queues(self) -> Queues<'p> {
+        Queues(self)
+    }
+}
+
+impl Queues<'_> {
+    /// Puts a slot into the run queue of its priority, without waking anybody. The caller has set
+    /// `QUEUED`, which it was not: so the slot is in one queue, once.
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub(crate) fn push(self, index: u16, priority: usize) {
+        self.0.queue(priority).push(index);
+    }
+
+    /// Takes the most urgent, oldest index out of the queues.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn pop(self) -> Option<u16> {
+        (0..self.0.geometry().priorities)
+            .rev()
+            .find_map(|priority| self.0.queue(priority).pop_if(|_| true))
+    }
+
+    /// Whether any index is queued.
+    pub(crate) fn has_any(self) -> bool {
+        (0..self.0.geometry().priorities).any(|priority| !self.0.queue(priority).is_empty())
+    }
+
+    /// About how many indices are queued.
+    pub(crate) fn len(self) -> usize {
+        (0..self.0.geometry().priorities)
+            .map(|priority| self.0.queue(priority).len())
+            .sum()
+    }
+}
