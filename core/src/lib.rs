@@ -198,6 +198,8 @@ mod memory;
 mod models;
 #[cfg(feature = "remote")]
 pub mod remote;
+#[cfg(feature = "remote")]
+mod wire;
 
 #[cfg(feature = "remote")]
 pub use crate::error::CodecError;

@@ -27,7 +27,18 @@ use crate::{api::future::JobFuture, error::JobError};
 /// POOL.run_pending(1);
 /// ```
 #[must_use = "dropping it cancels the job"]
-pub struct CancelOnDrop<'p, T>(pub(super) JobFuture<'p, T>);
+pub struct CancelOnDrop<'p, T>(JobFuture<'p, T>);
+
+impl<'p, T> JobFuture<'p, T> {
+    /// A future that gives this one's result, and cancels the job when it is dropped before.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    /// * **Cancel safety**: as for [`CancelOnDrop`]: a drop cancels the job.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<'p, T> {
+        CancelOnDrop(self)
+    }
+}
 
 impl<T> Future for CancelOnDrop<'_, T> {
     type Output = Result<T, JobError>;

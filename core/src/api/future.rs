@@ -10,7 +10,6 @@ use core::{
 };
 
 use crate::{
-    api::cancel_on_drop::CancelOnDrop,
     engine::block::Awaited,
     engine::{block, callbacks, guard, handle, outcome, settle},
     error::{Blocked, CallbackError, JobError},
@@ -462,15 +461,6 @@ impl<'p, T> JobFuture<'p, T> {
                 callback(outcome);
             }
         });
-    }
-
-    /// A future that gives this one's result, and cancels the job when it is dropped before.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(1).
-    /// * **Cancel safety**: as for [`CancelOnDrop`]: a drop cancels the job.
-    pub fn cancel_on_drop(self) -> CancelOnDrop<'p, T> {
-        CancelOnDrop(self)
     }
 
     pub(crate) fn is_ready(&self) -> bool {

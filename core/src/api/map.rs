@@ -7,7 +7,7 @@ use crate::{
     api::pool_ref::PoolRef,
     engine::{block, room},
     error::{JobError, SubmitError},
-    jobs::kinds::{Job, JobPlace},
+    jobs::job::{Job, JobPlace},
     jobs::submit,
     lockfree::defer::Defer,
     memory::payload::Spill,
@@ -69,7 +69,7 @@ impl core::error::Error for MapError {}
 pub trait Submitter<'p>: sealed::Submitter<'p> {}
 
 pub(crate) mod sealed {
-    use crate::{api::future::JobFuture, error::SubmitError, jobs::kinds::Job, memory::pool::Pool};
+    use crate::{api::future::JobFuture, error::SubmitError, jobs::job::Job, memory::pool::Pool};
 
     pub trait Submitter<'p> {
         #[doc(hidden)]

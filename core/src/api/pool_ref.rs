@@ -5,13 +5,14 @@ use core::{fmt, future::Future, marker::PhantomData, task::RawWakerVTable, time:
 use crate::{
     api::future::JobFuture,
     api::promise::Promise,
-    api::submit_async::SubmitAsync,
     engine::life::OnLoss,
     engine::{block, life, room},
     error::{Blocked, BrokenReason, RunError, ShutdownError, SubmitError},
-    jobs::kinds::{Cancellable, Closure, Job, Promised, Task, VTableOf},
+    jobs::job::Job,
+    jobs::kinds::{Cancellable, Closure, Promised, Task},
     jobs::submit,
     jobs::token::CancelToken,
+    jobs::vtable::VTableOf,
     lockfree::state::{BUSY, HANDLE, PROMISED, QUEUED},
     machine::port::Port,
     machine::worker::{Worker, WorkerId},
@@ -143,9 +144,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     #[cfg(feature = "remote")]
     pub fn submit_remote<J>(self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
     where
-        J: crate::remote::RemoteJob,
+        J: crate::jobs::remote_job::RemoteJob,
     {
-        self.submit_job(crate::remote::Travelling(job))
+        self.submit_job(crate::jobs::remote_job::Travelling(job))
             .map_err(|error| error.map(|job| job.0))
     }
 
@@ -156,9 +157,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         job: J,
     ) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
     where
-        J: crate::remote::RemoteJob,
+        J: crate::jobs::remote_job::RemoteJob,
     {
-        self.submit_waiting(crate::remote::Travelling(job), None)
+        self.submit_waiting(crate::jobs::remote_job::Travelling(job), None)
             .map_err(|error| error.map(|job| job.0))
     }
 
@@ -218,15 +219,6 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                 Err(Blocked::TimedOut) => return Err(SubmitError::Full(job)),
             }
         }
-    }
-
-    /// See [`StaticPool::submit_async`](crate::StaticPool::submit_async).
-    pub fn submit_async<F, T>(self, job: F) -> SubmitAsync<'p, F, T, BYTES, S>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        SubmitAsync::new(self, job)
     }
 
     /// See [`StaticPool::promise`](crate::StaticPool::promise).

@@ -289,7 +289,7 @@ impl<
     #[cfg(feature = "remote")]
     pub fn submit_remote<J>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
     where
-        J: crate::remote::RemoteJob,
+        J: crate::jobs::remote_job::RemoteJob,
     {
         self.handle().submit_remote(job)
     }
@@ -328,7 +328,7 @@ impl<
         job: J,
     ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
     where
-        J: crate::remote::RemoteJob,
+        J: crate::jobs::remote_job::RemoteJob,
     {
         self.handle().submit_remote_blocking(job)
     }

@@ -35,10 +35,15 @@ pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
     result: PhantomData<fn() -> T>,
 }
 
-impl<'p, F, T, const BYTES: usize, S> SubmitAsync<'p, F, T, BYTES, S> {
-    pub(super) fn new(pool: PoolRef<'p, BYTES, S>, job: F) -> Self {
-        Self {
-            pool,
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    /// See [`StaticPool::submit_async`](crate::StaticPool::submit_async).
+    pub fn submit_async<F, T>(self, job: F) -> SubmitAsync<'p, F, T, BYTES, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        SubmitAsync {
+            pool: self,
             job: Some(job),
             room: RoomWaiter::default(),
             result: PhantomData,

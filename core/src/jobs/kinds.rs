@@ -1,12 +1,8 @@
-//! The kinds of job, and how each is run and dropped.
-//!
-//! A slot knows its job's type only through a [`JobVTable`]. This module makes those tables: for
-//! closures, for tasks (futures), for callbacks and for promises.
+//! The kinds of job: closures, tasks, callbacks and promises.
 
 use core::{
     future::Future,
     marker::PhantomData,
-    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -15,42 +11,11 @@ use crate::{
     engine::wakers::task_waker,
     engine::{callbacks, outcome, run},
     error::JobError,
+    jobs::job::{Job, JobPlace},
     jobs::token::CancelToken,
-    memory::payload::{PAYLOAD_ALIGN, Spill, Stored},
     memory::pool::Pool,
-    memory::scoped::ScopeState,
-    memory::slot::{JobVTable, RunChain, SlotRef, Step, Suspend},
+    memory::slot::{RunChain, SlotRef, Suspend},
 };
-
-/// Something that can be run in a slot.
-pub(crate) trait Job: Sized {
-    /// What it results in.
-    type Output;
-    /// See [`JobVTable::suspend`].
-    const SUSPEND: Option<Suspend> = None;
-    /// See [`JobVTable::run_chain`].
-    const RUN_CHAIN: Option<RunChain> = None;
-    /// See [`JobVTable::travel`].
-    #[cfg(feature = "remote")]
-    const TRAVELS: Option<crate::remote::Travels<Self>> = None;
-    /// One step of it. `self` is pinned from the first step on.
-    fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Self::Output>;
-}
-
-/// A job where it lies. A closure takes itself out to run; a task is polled in place.
-pub(crate) struct JobPlace<'a, J> {
-    place: &'a mut MaybeUninit<J>,
-    /// Whether the job is still there.
-    there: &'a mut bool,
-}
-
-impl<J> JobPlace<'_, J> {
-    pub(crate) fn take(self) -> J {
-        *self.there = false;
-        // SAFETY: the job was there, as `run` says, and is not any more.
-        unsafe { self.place.assume_init_read() }
-    }
-}
 
 /// A closure.
 pub(crate) struct Closure<F>(pub(crate) F);
@@ -123,98 +88,5 @@ impl<T> Job for Promised<T> {
     fn step<'p>(_this: JobPlace<'_, Self>, _pool: Pool<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         // Not in any queue, so never run.
         Poll::Pending
-    }
-}
-
-/// The vtable of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
-pub(crate) struct VTableOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);
-
-impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYTES, KEPT> {
-    pub(crate) const TABLE: JobVTable = JobVTable {
-        run: Self::run,
-        drop_job: Stored::<J, S, BYTES, KEPT>::drop,
-        drop_result: Stored::<J::Output, S, BYTES, KEPT>::drop,
-        spilled: Stored::<J::Output, S, BYTES, KEPT>::SPILLED,
-        leave_scope: if KEPT == 0 {
-            None
-        } else {
-            Some(ScopeState::leave)
-        },
-        suspend: J::SUSPEND,
-        run_chain: J::RUN_CHAIN,
-        #[cfg(feature = "remote")]
-        travel: crate::remote::TravelOf::<J, S, BYTES, KEPT>::TRAVEL,
-    };
-
-    /// Fails the build if job or result do not fit.
-    pub(crate) const FITS: () = {
-        if !S::CAN_SPILL {
-            assert!(
-                align_of::<J>() <= PAYLOAD_ALIGN,
-                "the job asks for more alignment than the BYTES of a slot have (8): capture a reference"
-            );
-            assert!(
-                align_of::<J::Output>() <= PAYLOAD_ALIGN,
-                "the job's result asks for more alignment than the BYTES of a slot have (8)"
-            );
-            assert!(
-                Stored::<J, S, BYTES, KEPT>::FITS,
-                "the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference"
-            );
-            assert!(
-                Stored::<J::Output, S, BYTES, KEPT>::FITS,
-                "the job's result does not fit a slot of the pool: raise the pool's BYTES"
-            );
-        }
-    };
-
-    unsafe fn run<'p>(payload: *mut u8, pool: Pool<'p>, slot: SlotRef<'p>) -> Step {
-        /// Drops the job, if it is still there, when its step is over or has panicked.
-        struct Leave<J, S: Spill, const BYTES: usize, const KEPT: usize> {
-            payload: *mut u8,
-            place: *mut J,
-            there: bool,
-            keep: bool,
-            marker: PhantomData<S>,
-        }
-        impl<J, S: Spill, const BYTES: usize, const KEPT: usize> Drop for Leave<J, S, BYTES, KEPT> {
-            fn drop(&mut self) {
-                if self.keep {
-                    return;
-                }
-                if self.there {
-                    // SAFETY: the job is there, and nobody else is at work on it.
-                    unsafe { Stored::<J, S, BYTES, KEPT>::drop(self.payload) };
-                } else {
-                    // SAFETY: the job was moved out.
-                    unsafe { Stored::<J, S, BYTES, KEPT>::release(self.place.cast()) };
-                }
-            }
-        }
-        let mut leave = Leave::<J, S, BYTES, KEPT> {
-            payload,
-            // SAFETY: the caller owns the payload, which holds a job.
-            place: unsafe { Stored::<J, S, BYTES, KEPT>::locate(payload) },
-            there: true,
-            keep: false,
-            marker: PhantomData,
-        };
-        let place = JobPlace {
-            // SAFETY: as above; the reference is the only one.
-            place: unsafe { &mut *leave.place.cast() },
-            there: &mut leave.there,
-        };
-        match J::step(place, pool, slot) {
-            Poll::Pending => {
-                leave.keep = true;
-                Step::Pending
-            }
-            Poll::Ready(output) => {
-                drop(leave);
-                // SAFETY: the payload is empty now, and the caller's.
-                unsafe { Stored::<J::Output, S, BYTES, KEPT>::put(payload, output) };
-                Step::Ready
-            }
-        }
     }
 }

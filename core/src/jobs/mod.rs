@@ -1,5 +1,11 @@
 //! The kinds of job.
 
+pub(crate) mod job;
 pub(crate) mod kinds;
+#[cfg(feature = "remote")]
+pub(crate) mod remote_job;
 pub(crate) mod submit;
 pub(crate) mod token;
+#[cfg(feature = "remote")]
+pub(crate) mod travel;
+pub(crate) mod vtable;

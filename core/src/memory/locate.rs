@@ -1,5 +1,3 @@
-//! Where in the pool's memory each slot, queue, seat and waiter's place lies.
-
 use crate::{
     lockfree::queue::{Lane, Queue, QueueCell},
     lockfree::sync::Ordering,

@@ -11,4 +11,6 @@ pub(crate) mod queues;
 pub(crate) mod scoped;
 pub(crate) mod seat;
 pub(crate) mod slot;
+#[cfg(feature = "remote")]
+pub(crate) mod travel;
 pub(crate) mod waiter;

@@ -67,7 +67,7 @@ pub(crate) struct JobVTable {
     pub(crate) run_chain: Option<RunChain>,
     /// For a remote job: how it leaves the slot as bytes.
     #[cfg(feature = "remote")]
-    pub(crate) travel: Option<crate::remote::Travel>,
+    pub(crate) travel: Option<super::travel::Travel>,
 }
 
 /// The part of a slot that does not depend on `BYTES`.

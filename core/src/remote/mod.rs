@@ -36,19 +36,27 @@
 //! of endpoints with an async runtime on each side; they have no pool's queue to take from, no
 //! window and no cancel, and would need more than a link's four methods below them.
 
-mod job;
-mod link;
+mod buffers;
+mod client;
+mod config;
+mod flights;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod serve;
-mod travel;
-mod wire;
+mod server;
+mod session;
+mod table;
 mod worker;
 
-pub(crate) use self::travel::{Travel, TravelOf, Travelling, Travels};
 pub use self::{
-    job::{JobContext, JobEntry, JobTable, RemoteJob},
-    link::Link,
-    serve::{Buffers, CatchPanic, MAX_WINDOW, PanicMessage, serve, serve_catching},
-    worker::{OnTimeout, RemoteConfig, RemoteEnd, RemoteError, RemoteWorker},
+    buffers::Buffers,
+    config::{OnTimeout, RemoteConfig, RemoteEnd, RemoteError},
+    serve::{serve, serve_catching},
+    server::{CatchPanic, MAX_WINDOW, PanicMessage},
+    table::{JobEntry, JobTable},
+    worker::RemoteWorker,
+};
+pub use crate::{
+    jobs::remote_job::{JobContext, RemoteJob},
+    machine::link::Link,
 };

@@ -5,18 +5,21 @@ use std::collections::VecDeque;
 use serde::Serialize;
 #[cfg(not(loom))]
 use {
-    super::job::{JobContext, JobEntry, JobTable, RemoteJob},
+    super::{JobContext, JobEntry, JobTable, RemoteJob},
     core::time::Duration,
     postcard_schema::Schema,
     serde::Deserialize,
 };
 
-pub(crate) use super::wire::{ToClient, ToServer};
-use super::{
-    link::Link,
-    wire::{Outbox, PushError, message},
+pub(crate) use crate::wire::message::{ToClient, ToServer};
+use crate::{
+    error::LossReason,
+    machine::link::Link,
+    wire::{
+        message::message,
+        outbox::{Outbox, PushError},
+    },
 };
-use crate::error::LossReason;
 
 #[cfg(not(loom))]
 #[derive(Serialize, Deserialize, Schema)]

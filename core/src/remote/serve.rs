@@ -4,91 +4,20 @@
 //! came, and sends back what became of each. While a job runs, the loop rests, except where the job
 //! asks its context whether it is cancelled.
 
-use core::{fmt, ops::Range};
-
-use heapless::Deque;
-use serde::Serialize;
-
 use super::{
-    job::{Asks, JobContext, JobTable, RemoteJob},
-    link::Link,
-    wire::{
-        Fault, Hello, Inbox, Malformed, Outbox, PROTOCOL, PushError, ToClient, ToServer, message,
-    },
+    buffers::Buffers,
+    server::{CatchPanic, PanicMessage, Server},
+    table::JobTable,
 };
-use crate::{error::LossReason, machine::port::Parker};
-
-/// How many jobs can wait for their turn at one server, at most.
-pub const MAX_WINDOW: usize = 64;
-
-/// The text of a job's panic: its first bytes.
-pub type PanicMessage = heapless::String<96>;
-
-/// The memory of one end of a link: two buffers. Each is at least as long as the longest frame that
-/// is to go through it ([`JobTable::frame_bytes`]).
-///
-/// A longer outbox takes several frames that go out together. A longer inbox takes jobs that wait
-/// for their turn. If it has less room than the window has jobs, the others wait in the link, which
-/// must not lose them then.
-#[derive(Debug)]
-pub struct Buffers<'b> {
-    /// For what is to be sent.
-    pub outbox: &'b mut [u8],
-    /// For what arrives.
-    pub inbox: &'b mut [u8],
-}
-
-/// Calls its argument once. Where unwinding exists and a panic comes out of it, that comes back as
-/// text.
-pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), PanicMessage>;
+use crate::{
+    error::LossReason,
+    machine::{link::Link, port::Parker},
+};
 
 /// Calls `f`, and does not catch: for chips, where a panic ends the program.
 fn just_call(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
     f();
     Ok(())
-}
-
-/// The other side of a [`RemoteWorker`](super::RemoteWorker): runs its jobs, until it says goodbye.
-pub struct Server<'s> {
-    link: &'s mut dyn Link,
-    parker: &'s dyn Parker,
-    jobs: &'static JobTable,
-    catch_panic: CatchPanic,
-    outbox: Outbox<'s>,
-    inbox: Inbox<'s>,
-    /// The requests that wait, each with its arguments in the inbox, in this order.
-    waiting: Deque<Request, MAX_WINDOW>,
-    running: Option<Running>,
-    /// How many bytes a frame to the client may have, while there is a session.
-    session: Option<usize>,
-    goodbye: bool,
-    lost: Option<LossReason>,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Request {
-    id: u16,
-    job: u16,
-    /// Of its arguments.
-    length: usize,
-}
-
-#[derive(Clone, Copy)]
-struct Running {
-    /// `None`: of an earlier session.
-    id: Option<u16>,
-    cancelled: bool,
-}
-
-impl fmt::Debug for Server<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("jobs", &self.jobs)
-            .field("waiting", &self.waiting.len())
-            .field("running", &self.running.is_some())
-            .field("in_session", &self.session.is_some())
-            .finish_non_exhaustive()
-    }
 }
 
 /// Runs the jobs that arrive by `link`, in the context that calls. It returns when the pool on the
@@ -141,246 +70,18 @@ pub fn serve_catching<L: Link, P: Parker>(
     catch_panic: CatchPanic,
 ) -> Result<(), LossReason> {
     link.wake_on_data(&parker.waker());
-    let mut server = Server {
-        link,
-        parker,
-        jobs,
-        catch_panic,
-        outbox: Outbox::new(buffers.outbox),
-        inbox: Inbox::new(buffers.inbox),
-        waiting: Deque::new(),
-        running: None,
-        session: None,
-        goodbye: false,
-        lost: None,
-    };
-    // Ends what an earlier server may have left of a frame.
-    server.outbox.push_delimiter();
-    server.say(ToClient::Ready);
+    let mut server = Server::new(link, parker, jobs.key(), catch_panic, buffers);
+    server.begin();
     loop {
         let moved = server.pump()?;
-        if server.goodbye {
+        if server.is_over() {
             return Ok(());
         }
-        if let Some(next) = server.waiting.pop_front() {
-            server.run(next)?;
+        if let Some(next) = server.next() {
+            server.run(next, jobs.get(next.job).map(|entry| entry.run))?;
         } else if !moved {
-            server.parker.park(None);
+            server.sleep();
         }
-    }
-}
-
-impl Server<'_> {
-    /// Sends and takes in what can be without waiting. Whether anything could.
-    fn pump(&mut self) -> Result<bool, LossReason> {
-        let mut moved = self.outbox.flush(self.link)?;
-        moved |= self.inbox.fill(self.link)?;
-        // No message is looked at that could not be answered.
-        while self.outbox.has_room()
-            && let Some(frame) = self.inbox.next_frame()
-        {
-            moved = true;
-            let taken = frame.and_then(|frame| {
-                let (message, length) = message(self.inbox.get(frame.clone()))?;
-                self.obey(message, frame.start + length..frame.end);
-                Ok(())
-            });
-            // Before the session it is what an earlier one has left.
-            if taken == Err(Malformed) && self.link.is_lossless() && self.session.is_some() {
-                return Err(LossReason::MALFORMED);
-            }
-        }
-        Ok(moved | self.outbox.flush(self.link)?)
-    }
-
-    /// Says something that has no body. There is room: `pump` has looked.
-    fn say(&mut self, message: ToClient) {
-        let _ = self.outbox.push(usize::MAX, message, &());
-    }
-
-    fn obey(&mut self, message: ToServer, body: Range<usize>) {
-        match message {
-            ToServer::Hello(hello) => self.welcome(hello),
-            ToServer::Request { id, job } => self.accept(id, job, body),
-            ToServer::Cancel { id } => self.cancel(id),
-            ToServer::Query { id } => {
-                let knows = self.is_running(id) || self.place_of(id).is_some();
-                self.say(if knows {
-                    ToClient::Running { id }
-                } else {
-                    ToClient::Unknown { id }
-                });
-            }
-            ToServer::Bye => self.goodbye = true,
-        }
-    }
-
-    fn welcome(&mut self, hello: Hello) {
-        self.waiting.clear();
-        self.inbox.release_all();
-        if let Some(running) = &mut self.running {
-            // Nobody waits for it any more.
-            *running = Running {
-                id: None,
-                cancelled: true,
-            };
-        }
-        let ours = self.jobs.key();
-        let frame = usize::try_from(hello.frame).unwrap_or(usize::MAX);
-        self.session = (hello.protocol == PROTOCOL && hello.jobs == ours).then_some(frame);
-        self.say(ToClient::Welcome(Hello {
-            protocol: PROTOCOL,
-            session: hello.session,
-            jobs: ours,
-            frame: u32::try_from(self.inbox.capacity()).unwrap_or(u32::MAX),
-            window: MAX_WINDOW as u16,
-        }));
-    }
-
-    fn accept(&mut self, id: u16, job: u16, body: Range<usize>) {
-        if self.session.is_none() {
-            return self.say(ToClient::Ready);
-        }
-        // Sent again, since no answer came, or none yet.
-        if self.is_running(id) || self.place_of(id).is_some() {
-            return;
-        }
-        let length = body.len();
-        // A client that does not keep to the window will hear that its job is unknown.
-        if self.waiting.push_back(Request { id, job, length }).is_ok() {
-            self.inbox.keep(body);
-        }
-    }
-
-    fn cancel(&mut self, id: u16) {
-        if self.is_running(id) {
-            if let Some(running) = &mut self.running {
-                running.cancelled = true;
-            }
-            return self.say(ToClient::Running { id });
-        }
-        let Some(arguments) = self.place_of(id) else {
-            return self.say(ToClient::Unknown { id });
-        };
-        self.inbox.release(arguments);
-        // Once around, without this one.
-        for _ in 0..self.waiting.len() {
-            if let Some(waiting) = self.waiting.pop_front()
-                && waiting.id != id
-            {
-                let _ = self.waiting.push_back(waiting);
-            }
-        }
-        self.say(ToClient::Cancelled { id });
-    }
-
-    fn is_running(&self, id: u16) -> bool {
-        self.running.is_some_and(|running| running.id == Some(id))
-    }
-
-    /// Where the arguments are of a request that waits.
-    fn place_of(&self, id: u16) -> Option<Range<usize>> {
-        let mut start = 0;
-        for waiting in &self.waiting {
-            let end = start + waiting.length;
-            if waiting.id == id {
-                return Some(start..end);
-            }
-            start = end;
-        }
-        None
-    }
-
-    /// Runs the request that has waited longest.
-    fn run(&mut self, waiting: Request) -> Result<(), LossReason> {
-        self.running = Some(Running {
-            id: Some(waiting.id),
-            cancelled: false,
-        });
-        let outcome = match self.jobs.get(waiting.job) {
-            Some(entry) => (entry.run)(self, waiting),
-            None => {
-                self.inbox.release(0..waiting.length);
-                self.end_without_result(Fault::UnknownJob, "")
-            }
-        };
-        self.running = None;
-        outcome
-    }
-
-    /// Says what became of the job that runs, as soon as there is room.
-    fn end<B: Serialize + ?Sized>(
-        &mut self,
-        message: impl Fn(u16) -> ToClient,
-        body: &B,
-    ) -> Result<Result<(), PushError>, LossReason> {
-        loop {
-            // Nobody waits for it if the session is another meanwhile.
-            let Some(id) = self.running.and_then(|running| running.id) else {
-                return Ok(Ok(()));
-            };
-            let limit = self.session.unwrap_or(usize::MAX);
-            match self.outbox.push(limit, message(id), body) {
-                Err(PushError::NoRoom) => {}
-                outcome => return Ok(outcome),
-            }
-            if !self.pump()? {
-                self.parker.park(None);
-            }
-        }
-    }
-
-    fn end_without_result(&mut self, fault: Fault, text: &str) -> Result<(), LossReason> {
-        let said = self.end(|id| ToClient::Fault { id, fault }, text)?;
-        if said == Err(PushError::TooLarge) {
-            // Too long a text for the client's buffer.
-            let _ = self.end(|id| ToClient::Fault { id, fault }, "")?;
-        }
-        Ok(())
-    }
-}
-
-/// Runs a job whose arguments are the first that the inbox keeps.
-pub(crate) fn run_job<J: RemoteJob>(
-    server: &mut Server<'_>,
-    request: Request,
-) -> Result<(), LossReason> {
-    let catch_panic = server.catch_panic;
-    let arguments = 0..request.length;
-    let mut job = None;
-    let mut outcome = catch_panic(&mut || {
-        job = postcard::from_bytes::<J>(server.inbox.kept(arguments.clone())).ok();
-    });
-    server.inbox.release(arguments);
-    let mut said = Ok(Err(PushError::NoRoom));
-    if let Some(job) = job {
-        let mut job = Some(job);
-        outcome = catch_panic(&mut || {
-            if let Some(job) = job.take() {
-                let result = job.run(&mut JobContext::there(server));
-                said = match server.lost {
-                    Some(reason) => Err(reason),
-                    None => server.end(|id| ToClient::Result { id }, &result),
-                };
-            }
-        });
-    }
-    match (outcome, said?) {
-        // Said already, if a destructor panicked after that.
-        (_, Ok(())) => Ok(()),
-        (Err(text), _) => server.end_without_result(Fault::Panicked, &text),
-        (Ok(()), Err(PushError::NoRoom)) => server.end_without_result(Fault::Arguments, ""),
-        (Ok(()), Err(PushError::TooLarge)) => server.end_without_result(Fault::ResultTooLarge, ""),
-        (Ok(()), Err(PushError::Encoding)) => server.end_without_result(Fault::Result, ""),
-    }
-}
-
-impl Asks for Server<'_> {
-    fn is_cancelled(&mut self) -> bool {
-        if let Err(reason) = self.pump() {
-            self.lost = Some(reason);
-        }
-        self.lost.is_some() || self.running.is_none_or(|running| running.cancelled)
     }
 }
 

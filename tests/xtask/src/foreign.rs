@@ -64,7 +64,7 @@ const PASS_ON: &[&str] = &[
     "core/log.rs",
     "core/machine/port.rs",
     "core/machine/worker.rs",
-    "core/remote/link.rs",
+    "core/machine/link.rs",
     "core/remote/scripted.rs",
 ];
 

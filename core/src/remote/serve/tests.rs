@@ -10,7 +10,9 @@ use std::{
 use super::*;
 use crate::{
     SpinWorker,
+    remote::MAX_WINDOW,
     remote::scripted::{JOBS, frame, random},
+    wire::message::{Fault, Hello, PROTOCOL, ToClient, ToServer},
 };
 
 const OVER: LossReason = LossReason("the test is over");

@@ -4,6 +4,7 @@ use core::{
     num::NonZeroUsize,
     sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     task::Waker,
+    time::Duration,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -16,11 +17,11 @@ use std::{
 
 use super::*;
 use crate::{
-    JobError, Parker, Port, StaticPool,
+    JobError, JobId, OnLoss, Parker, Port, StaticPool, WorkerId,
     lockfree::shared_waker::tests::Rings,
-    machine::worker::WorkerId,
     memory::joined::Stay,
     remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
+    wire::message::{Fault, Hello, PROTOCOL, ToClient, ToServer},
 };
 
 type Pool = StaticPool<4, 32>;

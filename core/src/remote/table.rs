@@ -1,121 +1,14 @@
-//! Jobs that travel, and the table that both sides know them by.
+//! The table of jobs that both sides of a link know.
 
-use core::{any::TypeId, fmt, time::Duration};
+use core::{any::TypeId, fmt};
 
-use postcard_schema::{Schema, key::Key};
-use serde::{Serialize, de::DeserializeOwned};
+use postcard_schema::key::Key;
 
-use super::{
-    serve::{Request, Server, run_job},
-    wire::frame_bytes,
+use super::server::{RunJob, run_job};
+use crate::{
+    jobs::remote_job::RemoteJob,
+    wire::{SMALL_FRAME, frame_bytes},
 };
-use crate::{error::LossReason, jobs::token::CancelToken};
-
-/// A job that can run in another address space: its fields are the arguments.
-///
-/// It is named, since a closure's code is at another address there, if it is there at all. Its
-/// fields and its result are of types that [`serde`] can encode and a
-/// [`Schema`](postcard_schema::Schema) can describe. No references, then, and no pointers.
-///
-/// ```
-/// use corepool::remote::{JobContext, RemoteJob};
-/// use postcard_schema::Schema;
-/// use serde::{Deserialize, Serialize};
-///
-/// #[derive(Serialize, Deserialize, Schema)]
-/// struct IsPrime {
-///     number: u64,
-/// }
-///
-/// impl RemoteJob for IsPrime {
-///     type Output = bool;
-///     const NAME: &'static str = "is_prime";
-///     const IDEMPOTENT: bool = true;
-///
-///     fn run(self, _context: &mut JobContext<'_>) -> bool {
-///         self.number > 1 && (2..=self.number.isqrt()).all(|n| self.number % n > 0)
-///     }
-/// }
-/// ```
-pub trait RemoteJob: Serialize + DeserializeOwned + Schema + Send + 'static {
-    /// What the job results in.
-    type Output: Serialize + DeserializeOwned + Schema + Send + 'static;
-
-    /// What the two sides call the job: part of its identity, beside the types of its fields and of
-    /// its result.
-    const NAME: &'static str;
-
-    /// Whether it does no harm to run the job twice. Then it is sent again when it, or its result,
-    /// got lost on the way. False by default.
-    const IDEMPOTENT: bool = false;
-
-    /// How long the answer may take, from when the job is sent. `None`, the default, is as long as it
-    /// takes.
-    const TIMEOUT: Option<Duration> = None;
-
-    /// The most bytes that the arguments take when encoded; `None`, the default, if there is no such
-    /// number. `postcard`'s `MaxSize` knows it for many types.
-    const MAX_ARGUMENTS: Option<usize> = None;
-
-    /// The same for the result.
-    const MAX_RESULT: Option<usize> = None;
-
-    /// Does the job.
-    ///
-    /// * **Context**: called where the job runs. On the other side that is in
-    ///   [`serve`](super::serve), else on a worker of the pool or in a caller that waits.
-    /// * **Cost**: the job's own. On the other side, the next jobs of the link wait for it.
-    fn run(self, context: &mut JobContext<'_>) -> Self::Output;
-}
-
-/// The questions that a job can ask while it runs, wherever that is.
-pub struct JobContext<'a>(Place<'a>);
-
-enum Place<'a> {
-    /// In the address space of the pool.
-    Here(CancelToken<'a>),
-    There(&'a mut dyn Asks),
-}
-
-/// The side of a link that a job runs on.
-pub(crate) trait Asks {
-    fn is_cancelled(&mut self) -> bool;
-}
-
-impl<'a> JobContext<'a> {
-    pub(crate) fn here(token: CancelToken<'a>) -> Self {
-        Self(Place::Here(token))
-    }
-
-    pub(crate) fn there(side: &'a mut dyn Asks) -> Self {
-        Self(Place::There(side))
-    }
-
-    /// Whether the job's future was asked to cancel, or nobody is left to take the result. Whatever
-    /// the job returns is its result.
-    ///
-    /// On the other side of a link the call takes in the messages that have arrived, and answers
-    /// them. So a job that takes long and asks from time to time keeps the link alive.
-    ///
-    /// * **Context**: in the job.
-    /// * **Cost**: one atomic load in the pool's address space. On the other side it sends and
-    ///   receives, at O(bytes) and without a wait.
-    pub fn is_cancelled(&mut self) -> bool {
-        match &mut self.0 {
-            Place::Here(token) => token.is_cancelled(),
-            Place::There(side) => side.is_cancelled(),
-        }
-    }
-}
-
-impl fmt::Debug for JobContext<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Place::Here(_) => "JobContext(here)",
-            Place::There(_) => "JobContext(there)",
-        })
-    }
-}
 
 /// One kind of job in a [`JobTable`].
 pub struct JobEntry {
@@ -124,7 +17,7 @@ pub struct JobEntry {
     key: u64,
     /// How many bytes the frames of arguments and result have at most, if that is known.
     frame: Option<usize>,
-    pub(crate) run: fn(&mut Server<'_>, Request) -> Result<(), LossReason>,
+    pub(crate) run: RunJob,
 }
 
 impl JobEntry {
@@ -245,7 +138,7 @@ impl JobTable {
     /// How many bytes the longest frame has in which a job's arguments or its result travel: so large
     /// must the buffers of both sides be. `None` if a job does not say how large it can be.
     pub const fn frame_bytes(&self) -> Option<usize> {
-        let mut most = super::wire::SMALL_FRAME;
+        let mut most = SMALL_FRAME;
         let mut at = 0;
         while at < self.jobs.len() {
             match self.jobs[at].frame {
@@ -276,9 +169,12 @@ impl JobTable {
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests {
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
-    use super::{super::wire::SMALL_FRAME, *};
+    use postcard_schema::Schema;
+
+    use super::*;
+    use crate::remote::JobContext;
 
     /// Jobs of these names, and of at most so many bytes.
     macro_rules! jobs {

@@ -1,64 +1,14 @@
 //! How a remote job leaves its slot as bytes, and its result comes back to it.
 
-use core::{any::TypeId, marker::PhantomData, task::Poll, time::Duration};
+use core::marker::PhantomData;
 
-use super::{
-    job::{JobContext, RemoteJob},
-    wire::{Outbox, PushError, ToServer},
-};
 use crate::{
-    jobs::{
-        kinds::{Job, JobPlace},
-        token::CancelToken,
-    },
-    memory::{
-        payload::{Spill, Stored},
-        pool::Pool,
-        slot::SlotRef,
-    },
+    jobs::job::Job,
+    memory::payload::{Spill, Stored},
+    memory::travel::{Travel, Travels},
+    wire::message::ToServer,
+    wire::outbox::{Outbox, PushError},
 };
-
-/// A remote job in a slot.
-pub(crate) struct Travelling<J>(pub(crate) J);
-
-impl<J: RemoteJob> Job for Travelling<J> {
-    type Output = J::Output;
-    const TRAVELS: Option<Travels<Self>> = Some(Travels {
-        job: TypeId::of::<J>,
-        idempotent: J::IDEMPOTENT,
-        timeout: J::TIMEOUT,
-        encode: |job, outbox, limit, message| outbox.push(limit, message, &job.0),
-        decode: |bytes| postcard::from_bytes(bytes).ok(),
-    });
-
-    fn step<'p>(this: JobPlace<'_, Self>, _pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<J::Output> {
-        let mut context = JobContext::here(CancelToken::new(slot));
-        Poll::Ready(this.take().0.run(&mut context))
-    }
-}
-
-/// What is to be known of a kind of job so that it can travel.
-pub(crate) struct Travels<J: Job> {
-    job: fn() -> TypeId,
-    idempotent: bool,
-    timeout: Option<Duration>,
-    encode: fn(&J, &mut Outbox<'_>, usize, ToServer) -> Result<(), PushError>,
-    decode: fn(&[u8]) -> Option<J::Output>,
-}
-
-/// The same of the job in a slot.
-pub(crate) struct Travel {
-    pub(crate) job: fn() -> TypeId,
-    /// Whether it may be sent again.
-    pub(crate) idempotent: bool,
-    pub(crate) timeout: Option<Duration>,
-    /// Adds a message and the job at this address to an outbox, in a frame of at most so many bytes.
-    pub(crate) encode:
-        unsafe fn(*mut u8, &mut Outbox<'_>, usize, ToServer) -> Result<(), PushError>,
-    /// Drops the job at this address and puts the result there that these bytes are. False, or a
-    /// panic: they are none, and nothing is there.
-    pub(crate) arrive: unsafe fn(*mut u8, &[u8]) -> bool,
-}
 
 /// The [`Travel`] of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
 pub(crate) struct TravelOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);

@@ -56,8 +56,8 @@ pub trait Link {
     /// Takes as many of `bytes`, from the first on, as it can without waiting, and says how many; 0
     /// if none.
     ///
-    /// * **Context**: called by [`serve`](super::serve) and
-    ///   [`RemoteWorker::run`](super::RemoteWorker::run), in their caller's.
+    /// * **Context**: called by [`serve`](crate::remote::serve) and
+    ///   [`RemoteWorker::run`](crate::remote::RemoteWorker::run), in their caller's.
     /// * **Cost**: O(bytes), and no wait: all jobs of the link would wait, too.
     ///
     /// # Errors
@@ -67,8 +67,8 @@ pub trait Link {
 
     /// Puts what has arrived into `buffer`, as much as fits, and says how much; 0 if nothing has.
     ///
-    /// * **Context**: called by [`serve`](super::serve) and
-    ///   [`RemoteWorker::run`](super::RemoteWorker::run), in their caller's.
+    /// * **Context**: called by [`serve`](crate::remote::serve) and
+    ///   [`RemoteWorker::run`](crate::remote::RemoteWorker::run), in their caller's.
     /// * **Cost**: O(bytes), and no wait.
     ///
     /// # Errors

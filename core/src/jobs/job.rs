@@ -1,0 +1,38 @@
+//! What a job is: something that runs in a slot, step by step.
+
+use core::{mem::MaybeUninit, task::Poll};
+
+use crate::{
+    memory::pool::Pool,
+    memory::slot::{RunChain, SlotRef, Suspend},
+};
+
+/// Something that can be run in a slot.
+pub(crate) trait Job: Sized {
+    /// What it results in.
+    type Output;
+    /// See [`JobVTable::suspend`].
+    const SUSPEND: Option<Suspend> = None;
+    /// See [`JobVTable::run_chain`].
+    const RUN_CHAIN: Option<RunChain> = None;
+    /// See [`JobVTable::travel`].
+    #[cfg(feature = "remote")]
+    const TRAVELS: Option<crate::memory::travel::Travels<Self, Self::Output>> = None;
+    /// One step of it. `self` is pinned from the first step on.
+    fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Self::Output>;
+}
+
+/// A job where it lies. A closure takes itself out to run; a task is polled in place.
+pub(crate) struct JobPlace<'a, J> {
+    pub(super) place: &'a mut MaybeUninit<J>,
+    /// Whether the job is still there.
+    pub(super) there: &'a mut bool,
+}
+
+impl<J> JobPlace<'_, J> {
+    pub(crate) fn take(self) -> J {
+        *self.there = false;
+        // SAFETY: the job was there, as `run` says, and is not any more.
+        unsafe { self.place.assume_init_read() }
+    }
+}

@@ -1,0 +1,104 @@
+//! The table by which a slot knows its job's type.
+
+use core::{marker::PhantomData, task::Poll};
+
+use crate::{
+    jobs::job::{Job, JobPlace},
+    memory::payload::{PAYLOAD_ALIGN, Spill, Stored},
+    memory::pool::Pool,
+    memory::scoped::ScopeState,
+    memory::slot::{JobVTable, SlotRef, Step},
+};
+
+/// The vtable of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
+pub(crate) struct VTableOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);
+
+impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYTES, KEPT> {
+    pub(crate) const TABLE: JobVTable = JobVTable {
+        run: Self::run,
+        drop_job: Stored::<J, S, BYTES, KEPT>::drop,
+        drop_result: Stored::<J::Output, S, BYTES, KEPT>::drop,
+        spilled: Stored::<J::Output, S, BYTES, KEPT>::SPILLED,
+        leave_scope: if KEPT == 0 {
+            None
+        } else {
+            Some(ScopeState::leave)
+        },
+        suspend: J::SUSPEND,
+        run_chain: J::RUN_CHAIN,
+        #[cfg(feature = "remote")]
+        travel: super::travel::TravelOf::<J, S, BYTES, KEPT>::TRAVEL,
+    };
+
+    /// Fails the build if job or result do not fit.
+    pub(crate) const FITS: () = {
+        if !S::CAN_SPILL {
+            assert!(
+                align_of::<J>() <= PAYLOAD_ALIGN,
+                "the job asks for more alignment than the BYTES of a slot have (8): capture a reference"
+            );
+            assert!(
+                align_of::<J::Output>() <= PAYLOAD_ALIGN,
+                "the job's result asks for more alignment than the BYTES of a slot have (8)"
+            );
+            assert!(
+                Stored::<J, S, BYTES, KEPT>::FITS,
+                "the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference"
+            );
+            assert!(
+                Stored::<J::Output, S, BYTES, KEPT>::FITS,
+                "the job's result does not fit a slot of the pool: raise the pool's BYTES"
+            );
+        }
+    };
+
+    unsafe fn run<'p>(payload: *mut u8, pool: Pool<'p>, slot: SlotRef<'p>) -> Step {
+        /// Drops the job, if it is still there, when its step is over or has panicked.
+        struct Leave<J, S: Spill, const BYTES: usize, const KEPT: usize> {
+            payload: *mut u8,
+            place: *mut J,
+            there: bool,
+            keep: bool,
+            marker: PhantomData<S>,
+        }
+        impl<J, S: Spill, const BYTES: usize, const KEPT: usize> Drop for Leave<J, S, BYTES, KEPT> {
+            fn drop(&mut self) {
+                if self.keep {
+                    return;
+                }
+                if self.there {
+                    // SAFETY: the job is there, and nobody else is at work on it.
+                    unsafe { Stored::<J, S, BYTES, KEPT>::drop(self.payload) };
+                } else {
+                    // SAFETY: the job was moved out.
+                    unsafe { Stored::<J, S, BYTES, KEPT>::release(self.place.cast()) };
+                }
+            }
+        }
+        let mut leave = Leave::<J, S, BYTES, KEPT> {
+            payload,
+            // SAFETY: the caller owns the payload, which holds a job.
+            place: unsafe { Stored::<J, S, BYTES, KEPT>::locate(payload) },
+            there: true,
+            keep: false,
+            marker: PhantomData,
+        };
+        let place = JobPlace {
+            // SAFETY: as above; the reference is the only one.
+            place: unsafe { &mut *leave.place.cast() },
+            there: &mut leave.there,
+        };
+        match J::step(place, pool, slot) {
+            Poll::Pending => {
+                leave.keep = true;
+                Step::Pending
+            }
+            Poll::Ready(output) => {
+                drop(leave);
+                // SAFETY: the payload is empty now, and the caller's.
+                unsafe { Stored::<J::Output, S, BYTES, KEPT>::put(payload, output) };
+                Step::Ready
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Frames on their way out.
+
+use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
+use serde::Serialize;
+
+use super::{CHECK, SMALL_FRAME};
+use crate::{error::LossReason, machine::link::Link};
+
+/// Why a message was not put into an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PushError {
+    /// There is no room now.
+    NoRoom,
+    /// There never is.
+    TooLarge,
+    /// It says itself that it cannot be encoded.
+    Encoding,
+}
+
+/// Frames that are to be sent.
+#[derive(Debug)]
+pub(crate) struct Outbox<'b> {
+    bytes: &'b mut [u8],
+    /// What is before has been sent.
+    start: usize,
+    end: usize,
+    /// The first of the frames has been sent in part.
+    begun: bool,
+}
+
+impl<'b> Outbox<'b> {
+    pub(crate) fn new(bytes: &'b mut [u8]) -> Self {
+        Self {
+            bytes,
+            start: 0,
+            end: 0,
+            begun: false,
+        }
+    }
+
+    /// Forgets what is not sent yet, except the rest of a frame: without it the other side would see
+    /// a damaged one.
+    pub(crate) fn forget_unbegun(&mut self) {
+        let unsent = self.bytes.get(self.start..self.end).unwrap_or_default();
+        let zero = unsent.iter().position(|&byte| byte == 0);
+        let rest = zero.filter(|_| self.begun).map_or(0, |zero| zero + 1);
+        self.end = self.start + rest;
+    }
+
+    /// Whether any message without a body has room.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes.len() - (self.end - self.start) >= SMALL_FRAME
+    }
+
+    /// Adds a message and its body, in a frame of at most `limit` bytes.
+    pub(crate) fn push<M: Serialize, B: Serialize + ?Sized>(
+        &mut self,
+        limit: usize,
+        message: M,
+        body: &B,
+    ) -> Result<(), PushError> {
+        match self.push_at_end(limit, &message, body) {
+            // What has been sent makes room.
+            Err(PushError::NoRoom) if self.start > 0 => {
+                self.bytes.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+                self.push_at_end(limit, &message, body)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn push_at_end<M: Serialize, B: Serialize + ?Sized>(
+        &mut self,
+        limit: usize,
+        message: &M,
+        body: &B,
+    ) -> Result<(), PushError> {
+        let room = self.bytes.get_mut(self.end..).unwrap_or_default();
+        let (all, taken) = (room.len(), self.end);
+        let room = room.get_mut(..limit.min(all)).unwrap_or_default();
+        let frame = Cobs::try_new(Slice::new(room)).and_then(|flavor| {
+            let flavor = CrcModifier::new(flavor, CHECK.digest());
+            postcard::serialize_with_flavor(&(message, body), flavor)
+        });
+        match frame {
+            Ok(frame) => {
+                self.end += frame.len();
+                Ok(())
+            }
+            Err(postcard::Error::SerializeBufferFull) if all < limit && taken > 0 => {
+                Err(PushError::NoRoom)
+            }
+            Err(postcard::Error::SerializeBufferFull) => Err(PushError::TooLarge),
+            Err(_) => Err(PushError::Encoding),
+        }
+    }
+
+    /// Adds the end of a frame that may have been begun, if there is room.
+    pub(crate) fn push_delimiter(&mut self) {
+        if let Some(next) = self.bytes.get_mut(self.end) {
+            *next = 0;
+            self.end += 1;
+        }
+    }
+
+    /// Gives the link what it takes. Whether it took anything.
+    pub(crate) fn flush<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<bool, LossReason> {
+        let mut moved = false;
+        while let Some(rest) = self.bytes.get(self.start..self.end)
+            && !rest.is_empty()
+        {
+            let sent = link.send(rest)?.min(rest.len());
+            if sent == 0 {
+                return Ok(moved);
+            }
+            self.begun = rest.get(sent - 1) != Some(&0);
+            self.start += sent;
+            moved = true;
+        }
+        self.start = 0;
+        self.end = 0;
+        Ok(moved)
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
