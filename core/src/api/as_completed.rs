@@ -79,7 +79,7 @@ pub struct AsCompleted<'p, T, const N: usize> {
 ///
 /// * **Context**: any for the call; any that may block for `next`.
 /// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.
-///   `next` waits for the next completion, as [`wait()`] does.
+///   `next` waits for the next completion, as [`wait`](crate::wait()) does.
 ///
 /// ```
 /// use corepool::{FutureSet, StaticPool, as_completed};

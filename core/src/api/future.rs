@@ -10,18 +10,14 @@ use core::{
 };
 
 use crate::{
-    engine::block::Awaited,
-    engine::{block, callbacks, guard, handle, outcome, settle},
-    error::{Blocked, CallbackError, JobError},
-    jobs::kinds::Callback,
-    jobs::submit,
+    api::result_slot::ResultSlot,
+    engine::{block, handle, outcome, settle},
+    error::{Blocked, JobError},
     lockfree::state::{BUSY, CANCEL, DONE, HANDLE, Outcome, Snapshot},
     machine::worker::JobId,
     memory::listener::{Listener, Member, Membership},
-    memory::payload::{NoSpill, PAYLOAD_ALIGN},
     memory::pool::{Pool, PoolInUse},
-    memory::seat::DependsOn,
-    memory::slot::{Header, SlotRef},
+    memory::slot::SlotRef,
 };
 
 /// Where a job stands.
@@ -76,48 +72,6 @@ pub struct JobFuture<'p, T> {
     pool: PoolInUse<'p>,
     slot: ResultSlot<'p>,
     result: PhantomData<T>,
-}
-
-/// A job's slot, and whether its result was moved out, in one word.
-///
-/// A future is two words, so that it goes from function to function in registers. Who submits mostly moves
-/// it at once, and a processor waits where it reads from memory together what it has just written in parts.
-struct ResultSlot<'p> {
-    /// The slot's address, with the lowest bit for the flag.
-    marked: *const (),
-    slot: PhantomData<SlotRef<'p>>,
-}
-
-/// The flag.
-const TAKEN: usize = 1;
-
-const _: () = assert!(align_of::<Header>() > TAKEN, "the lowest bit is free");
-
-impl<'p> ResultSlot<'p> {
-    #[inline(always)]
-    fn new(slot: SlotRef<'p>) -> Self {
-        Self {
-            marked: slot.address(),
-            slot: PhantomData,
-        }
-    }
-
-    #[inline(always)]
-    fn slot(&self) -> SlotRef<'p> {
-        let address = self.marked.map_addr(|marked| marked & !TAKEN);
-        // SAFETY: the address of the slot that `new` was given.
-        unsafe { SlotRef::at(address) }
-    }
-
-    #[inline(always)]
-    fn is_taken(&self) -> bool {
-        self.marked.addr() & TAKEN != 0
-    }
-
-    #[inline(always)]
-    fn set_taken(&mut self) {
-        self.marked = self.marked.map_addr(|marked| marked | TAKEN);
-    }
 }
 
 // SAFETY: the handle gives out the `T` and nothing else that is bound to a thread.
@@ -385,82 +339,9 @@ impl<'p, T> JobFuture<'p, T> {
         }
     }
 
-    /// Has `callback` called when the job ends, with its result or its error.
-    ///
-    /// Callbacks run in the order in which they were added, in the context that ends the job: the
-    /// worker, the canceller, maybe an interrupt. They must not block. The future is done, and the
-    /// result can be taken, when they have returned. If the job has ended already, the callback
-    /// runs at once, in the caller's context.
-    ///
-    /// Each callback that waits takes a slot of the pool, and its closure must fit one.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(1); the callback itself if the job has ended, or ends meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// [`CallbackError::Full`] if no slot is free, [`CallbackError::TooLarge`] if the closure does
-    /// not fit. The callback comes back in either.
-    ///
-    /// ```
-    /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-    /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
-    /// static SEEN: AtomicU32 = AtomicU32::new(0);
-    ///
-    /// let mut job = POOL.submit(|| 5).unwrap();
-    /// job.add_done_callback(|outcome| SEEN.store(*outcome.unwrap(), Relaxed)).unwrap();
-    /// POOL.run_pending(1);
-    /// assert_eq!(SEEN.load(Relaxed), 5);
-    /// ```
-    pub fn add_done_callback<F>(&mut self, callback: F) -> Result<(), CallbackError<F>>
-    where
-        F: FnOnce(Result<&T, &JobError>) + Send + 'static,
-    {
-        if self.is_ready() {
-            self.call_now(callback);
-            return Ok(());
-        }
-        if size_of::<F>() > self.pool().geometry().bytes || align_of::<F>() > PAYLOAD_ALIGN {
-            return Err(CallbackError::TooLarge(callback));
-        }
-        let Some(place) = self.pool().slots().claim() else {
-            return Err(CallbackError::Full(callback));
-        };
-        let slot = self.pool().slot(place);
-        // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
-        // pool's own size (ANY_SIZE says only that the type need not check again).
-        unsafe {
-            submit::fill::<Callback<F, T>, NoSpill, ANY_SIZE, 0>(
-                slot,
-                Callback(callback, PhantomData),
-            );
-        }
-        // DONE: it is no job, to be counted as unfinished or to be ended.
-        slot.state.occupy(0, BUSY | DONE);
-        callbacks::add(self.pool(), self.slot(), place);
-        Ok(())
-    }
-
-    fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
-        let outcome = self.slot().state.load().outcome();
-        let error = if self.slot.is_taken() {
-            Some(JobError::AlreadyTaken)
-        } else {
-            // SAFETY: the job's outcome; the payload is this handle's.
-            unsafe { outcome::error(self.pool(), self.slot(), outcome) }
-        };
-        let mut callback = Some(callback);
-        guard::call(self.pool(), &mut || {
-            let outcome = match &error {
-                Some(error) => Err(error),
-                // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
-                None => Ok(unsafe { &*outcome::result_place(self.slot()).cast::<T>() }),
-            };
-            if let Some(callback) = callback.take() {
-                callback(outcome);
-            }
-        });
+    /// Whether the result was taken out.
+    pub(super) fn is_taken(&self) -> bool {
+        self.slot.is_taken()
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -500,7 +381,8 @@ impl<'p, T> JobFuture<'p, T> {
     #[cfg_attr(not(target_os = "none"), inline(never))]
     fn block_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
         let (pool, slot) = (self.pool(), self.slot());
-        block::wait(pool, &mut AwaitedJob { pool, slot }, deadline)
+        // SAFETY: this is the handle.
+        unsafe { handle::wait(pool, slot, deadline) }
     }
 
     /// Leaves the waker; true if the job is done instead.
@@ -552,33 +434,6 @@ impl<'p, T> JobFuture<'p, T> {
         unsafe { outcome::take_error(self.pool(), self.slot()) }
     }
 }
-
-/// A wait for one job.
-struct AwaitedJob<'p> {
-    pool: Pool<'p>,
-    /// The caller is its handle.
-    slot: SlotRef<'p>,
-}
-
-impl<'p> Awaited<'p> for AwaitedJob<'p> {
-    fn poll(&mut self, waker: Option<&Waker>) -> bool {
-        self.slot.state.load().is_ready()
-            // SAFETY: this is the handle.
-            || waker.is_some_and(|waker| unsafe { handle::leave_waker(self.pool, self.slot, waker) })
-    }
-
-    fn depends_on(&self) -> DependsOn {
-        DependsOn::Job(self.slot.index())
-    }
-
-    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
-        let begun = self.slot.state.begin_in_queue(runner)?;
-        Some((self.slot, begun))
-    }
-}
-
-/// For a callback, whose size was checked against the pool's when it was added.
-const ANY_SIZE: usize = 1 << (usize::BITS - 2);
 
 impl<T> Future for JobFuture<'_, T> {
     type Output = Result<T, JobError>;

@@ -2,12 +2,14 @@
 
 pub(crate) mod as_completed;
 pub(crate) mod cancel_on_drop;
+pub(crate) mod done_callback;
 pub(crate) mod executor;
 pub(crate) mod future;
 pub(crate) mod lent_pool;
 pub(crate) mod map;
 pub(crate) mod pool_ref;
 pub(crate) mod promise;
+pub(crate) mod result_slot;
 pub(crate) mod scope;
 pub(crate) mod static_pool;
 pub(crate) mod submit_async;

@@ -93,7 +93,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     }
 
     /// How many workers have something to do. Each job that is queued counts as one. So does each
-    /// worker that is at work on jobs, however many wait on its stack. For a [`Port`](crate::Port)
+    /// worker that is at work on jobs, however many wait on its stack. For a [`Port`]
     /// that starts workers on demand; out of date at once if others use the pool.
     ///
     /// Promises want no worker, and neither do callers that run jobs while they block.

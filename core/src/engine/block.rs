@@ -17,7 +17,7 @@
 //! started, the last one runs the oldest queued job. It may be what a task needs, or who keeps a promise.
 //! (.NET's `Task.Wait` runs its own task, and nothing else, in the same way.)
 //!
-//! A wait without a time limit that could never end gets `WouldDeadlock`: see [`circle`](crate::engine::circle).
+//! A wait without a time limit that could never end gets `WouldDeadlock`: see [`circle`].
 
 use core::{task::Waker, time::Duration};
 
@@ -159,7 +159,7 @@ fn wait_outside<'p>(
             // if it leaves before, so this one takes its seat then.
             if turn.is_none() {
                 turn = pool.waiters().register(&waker, LEAVING);
-                // Pairs with the fence of `Pool::tell_of_leaving`.
+                // Pairs with the fence of `Seats::tell_of_leaving`.
                 fence(Ordering::SeqCst);
                 if turn.is_none() {
                     return Err(Blocked::TooManyWaiters);

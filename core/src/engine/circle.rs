@@ -67,7 +67,7 @@ pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn
 /// A task has been suspended, and awaits a job: those who are stuck now look again.
 #[cold]
 pub(crate) fn look<'p>(pool: Pool<'p>, task: SlotRef<'p>) {
-    // Pairs with the fence of `block_worker`: either the suspended task is seen there, or here that the
+    // Pairs with the fence of `block::wait_as_worker`: either the suspended task is seen there, or here that the
     // worker is blocked.
     fence(Ordering::SeqCst);
     let awaited = task.awaits();

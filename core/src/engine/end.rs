@@ -9,7 +9,7 @@ pub(crate) fn is_over(pool: Pool<'_>) -> bool {
     if !pool.phase().is_closed() {
         return false;
     }
-    // Pairs with the fence in `wake_worker`: a submitter that does not see the phase has its
+    // Pairs with the fence in `Seats::call_one`: a submitter that does not see the phase has its
     // job seen here.
     fence(Ordering::SeqCst);
     // A task that somebody polls may be queued again, by a caller who goes away then.

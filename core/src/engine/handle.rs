@@ -1,15 +1,18 @@
 //! The party that holds a job's future, whatever the type of its result.
 
-use core::task::Waker;
+use core::{task::Waker, time::Duration};
 
 #[cfg(feature = "remote")]
 use crate::memory::seat::REMOTE;
 use crate::{
-    engine::{outcome, wakers},
+    engine::block::Awaited,
+    engine::{block, outcome, wakers},
+    error::Blocked,
     lockfree::defer::Defer,
-    lockfree::state::{Detached, HANDLE, TakenBack},
+    lockfree::state::{Detached, HANDLE, Snapshot, TakenBack},
     memory::listener::Listener,
     memory::pool::Pool,
+    memory::seat::DependsOn,
     memory::slot::SlotRef,
 };
 
@@ -101,5 +104,42 @@ pub(crate) fn tell_runner<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
         && seat.is(REMOTE)
     {
         seat.wake();
+    }
+}
+
+/// Waits for the job in a slot to end.
+///
+/// # Safety
+///
+/// The caller is the handle.
+pub(crate) unsafe fn wait<'p>(
+    pool: Pool<'p>,
+    slot: SlotRef<'p>,
+    deadline: Option<Duration>,
+) -> Result<(), Blocked> {
+    block::wait(pool, &mut AwaitedJob { pool, slot }, deadline)
+}
+
+/// A wait for one job.
+struct AwaitedJob<'p> {
+    pool: Pool<'p>,
+    /// The caller is its handle.
+    slot: SlotRef<'p>,
+}
+
+impl<'p> Awaited<'p> for AwaitedJob<'p> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.slot.state.load().is_ready()
+            // SAFETY: this is the handle.
+            || waker.is_some_and(|waker| unsafe { leave_waker(self.pool, self.slot, waker) })
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Job(self.slot.index())
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let begun = self.slot.state.begin_in_queue(runner)?;
+        Some((self.slot, begun))
     }
 }

@@ -253,11 +253,11 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
             self.place = pool.waiters().register(waker, LEAVING);
         }
         // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
-        // fence pairs with that of `wake_all_workers`: either their end is seen here, or the place there.
+        // fence pairs with that of `Seats::wake_all`: either their end is seen here, or the place there.
         fence(Ordering::SeqCst);
         pool.slots().reap();
         let lent = usize::from(pool.seats().current().is_some());
-        // The fence in `is_over` pairs with that of `tell_of_leaving`, too: either the place is seen
+        // The fence in `is_over` pairs with that of `Seats::tell_of_leaving`, too: either the place is seen
         // there, or here that the worker has left. In this order: whoever took the last job off
         // the queue was counted in before, and is seen to be by who finds the queue empty.
         let over = end::is_over(pool) && pool.joined().count() == lent;

@@ -33,7 +33,7 @@ impl<'p> RoomWaiter<'p> {
         }
         // The waker is in its place before the mark, and the mark is made only if nothing is free.
         let full = pool.slots().mark_room_wanted();
-        // Pairs with the fences of `wake_all_workers`, of `wake_all_at_the_end` and of `leave_stale`: either the pool's
+        // Pairs with the fences of `Seats::wake_all`, of `Seats::wake_all_at_the_end` and of `Slots::leave_stale`: either the pool's
         // end, or that of a job in the queue, is seen here, or the waker there.
         fence(Ordering::SeqCst);
         let waits = full && !pool.phase().is_closed() && !pool.slots().has_room(priority);

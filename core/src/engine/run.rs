@@ -227,7 +227,7 @@ pub(crate) fn suspend<'p>(pool: Pool<'p>, slot: SlotRef<'p>, begun: Snapshot) {
 
 /// Ends a task, suspended just now, that the pool's end has missed because it was being polled.
 fn end_if_over<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
-    // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever ends the
+    // Pairs with the fence of `Phase::enter`: either the phase is seen here, or whoever ends the
     // pool sees the task suspended.
     fence(Ordering::SeqCst);
     if pool.phase().ends_unrun() {

@@ -148,7 +148,7 @@ impl<'p> Slots<'p> {
                 return None;
             }
             doubt = Some(free.doubt_stale());
-            // Pairs with the fence of `leave_stale`: either that a slot is stale is seen in the next look, or the doubt
+            // Pairs with the fence of `Slots::leave_stale`: either that a slot is stale is seen in the next look, or the doubt
             // there, where it is dispelled.
             fence(Ordering::SeqCst);
         }
@@ -271,7 +271,7 @@ impl<'p> Slots<'p> {
     fn leave_stale(self, priority: usize) {
         let free = &self.0.shared().free;
         // Pairs with the fence of `RoomWaiter::poll`: either the mark is seen here, or there that the slot is stale. And
-        // with that of `take_over_stale`.
+        // with that of `Slots::take_over_stale`.
         fence(Ordering::SeqCst);
         free.add_stale(1 << priority);
         if free.is_waited_for(&self.0.geometry().free_words) {

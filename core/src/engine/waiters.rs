@@ -65,7 +65,7 @@ impl<'p> Registration<'p> {
         let (number, place) = places.find(|(_, place)| place.waker.take())?;
         // Release: as in `take_completed`; who was told there before has gone on.
         place.completed.store(0, Ordering::Release);
-        // Relaxed: see `ring_waiters`.
+        // Relaxed: see `Waiters::tell`.
         place.interest.store(interest, Ordering::Relaxed);
         // SAFETY: taken just now.
         unsafe { place.waker.open(rung) };
@@ -131,7 +131,7 @@ impl<'p> Registration<'p> {
 
     /// The completions since the last call, oldest first: slot plus one, chained by link.
     pub(crate) fn take_completed(&self) -> u16 {
-        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `Pool::is_told`; who
+        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `is_told`; who
         // finds that nothing is left there sees that the caller has gone on.
         let newest = self.place.completed.swap(0, Ordering::AcqRel);
         self.pool.reverse_chain(newest)

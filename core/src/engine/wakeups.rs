@@ -69,7 +69,7 @@ impl<'p> Seats<'p> {
     /// that; or why there is no worker and none to come.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn call_one(self) -> Result<u32, NoWorker> {
-        // Pairs with the fences of `SeatRef::announce` and of `enter_phase`.
+        // Pairs with the fences of `SeatRef::announce` and of `Phase::enter`.
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
         let someone_is_idle = self
@@ -95,7 +95,7 @@ impl<'p> Seats<'p> {
                     break;
                 }
                 let bit = unclaimed & unclaimed.wrapping_neg();
-                // Relaxed: the fence of `wake_worker`, which comes before, pairs with the Acquire of
+                // Relaxed: the fence of `Seats::call_one`, which comes before, pairs with the Acquire of
                 // `retract`, so that the claimed worker finds the job.
                 match word.compare_exchange_weak(
                     now,
@@ -177,8 +177,8 @@ impl<'p> Seats<'p> {
     /// A worker has left, or is declared lost; those who wait for that are told, and those who are blocked. At
     /// the pool's end that is everybody: the last task may have ended with this worker.
     pub(crate) fn tell_of_leaving(self) {
-        // Pairs with the fence of `enter_phase`, as in `wake_all_at_the_end`, with the fences of those who begin to
-        // wait for `LEAVING`, and with that of `block_worker`: either it is seen there that a worker is gone, or
+        // Pairs with the fence of `Phase::enter`, as in `Seats::wake_all_at_the_end`, with the fences of those who begin to
+        // wait for `LEAVING`, and with that of `block::wait_as_worker`: either it is seen there that a worker is gone, or
         // here that another is blocked.
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
@@ -195,7 +195,7 @@ impl<'p> Seats<'p> {
     /// Something has ended that kept the pool from its end: if it is shut down or broken, all look
     /// again.
     pub(crate) fn wake_all_at_the_end(self) {
-        // Pairs with the fence of `enter_phase`: either the phase is seen here, or whoever looks
+        // Pairs with the fence of `Phase::enter`: either the phase is seen here, or whoever looks
         // whether the pool is over sees what has ended.
         fence(Ordering::SeqCst);
         if self.0.phase().is_closed() {
@@ -208,7 +208,7 @@ impl SeatRef<'_> {
     /// Says that the worker is going to sleep. The caller looks at the queue after this.
     pub(crate) fn announce(self) {
         self.word().fetch_or(self.bit(), Ordering::Relaxed);
-        // Pairs with the fence of `wake_worker`: either the submitter sees the bit, and the open
+        // Pairs with the fence of `Seats::call_one`: either the submitter sees the bit, and the open
         // bell with it, or the caller sees the job.
         fence(Ordering::SeqCst);
     }
@@ -216,7 +216,7 @@ impl SeatRef<'_> {
     /// Says that the worker is up. True if it had been claimed for some work.
     pub(crate) fn retract(self) -> bool {
         let both = self.bit() | (self.bit() << GROUP);
-        // Acquire: pairs with the fence of `wake_worker`; the job for which it was claimed is in the
+        // Acquire: pairs with the fence of `Seats::call_one`; the job for which it was claimed is in the
         // queue.
         self.word().fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
     }

@@ -11,11 +11,11 @@ use crate::{
 pub(crate) trait Job: Sized {
     /// What it results in.
     type Output;
-    /// See [`JobVTable::suspend`].
+    /// See [`JobVTable::suspend`](crate::memory::slot::JobVTable::suspend).
     const SUSPEND: Option<Suspend> = None;
-    /// See [`JobVTable::run_chain`].
+    /// See [`JobVTable::run_chain`](crate::memory::slot::JobVTable::run_chain).
     const RUN_CHAIN: Option<RunChain> = None;
-    /// See [`JobVTable::travel`].
+    /// See [`JobVTable::travel`](crate::memory::slot::JobVTable::travel).
     #[cfg(feature = "remote")]
     const TRAVELS: Option<crate::memory::travel::Travels<Self, Self::Output>> = None;
     /// One step of it. `self` is pinned from the first step on.

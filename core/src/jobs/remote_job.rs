@@ -17,7 +17,7 @@ use crate::{
 ///
 /// It is named, since a closure's code is at another address there, if it is there at all. Its
 /// fields and its result are of types that [`serde`] can encode and a
-/// [`Schema`](postcard_schema::Schema) can describe. No references, then, and no pointers.
+/// [`Schema`] can describe. No references, then, and no pointers.
 ///
 /// ```
 /// use corepool::remote::{JobContext, RemoteJob};

@@ -129,7 +129,7 @@ fn launch<'p>(
     }
     // A port that unwinds has the job go on without its future.
     let unwound = Defer(|| handle::detach(pool, slot));
-    // After the fence in `call_worker`: if the pool's end began before the push, it is seen
+    // After the fence in `Seats::call_one`: if the pool's end began before the push, it is seen
     // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
     let refused = match pool.seats().call_one() {
         Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => {

@@ -2,7 +2,7 @@ use crate::{lockfree::free_list::FreeWords, lockfree::tagged::Tagged};
 
 /// How large a pool's arrays are and where they begin, in bytes from the pool's address.
 pub(crate) struct Geometry {
-    /// Of each payload: its [`capacity`](crate::jobs::kinds::capacity).
+    /// Of each payload: its [`capacity`](super::payload::capacity).
     pub(crate) bytes: usize,
     pub(crate) priorities: usize,
     pub(crate) workers: usize,

@@ -78,7 +78,7 @@ impl Phase {
     pub(crate) fn enter(&self, bits: u32) {
         // Release: pairs with the Acquire of `broken_reason`.
         self.bits.fetch_or(bits, Ordering::Release);
-        // Pairs with the fence of `wake_worker`: either the submitter sees the bits,
+        // Pairs with the fence of `Seats::call_one`: either the submitter sees the bits,
         // or whoever sees them here looks at the queue after the submitter's push.
         fence(Ordering::SeqCst);
     }
@@ -105,7 +105,7 @@ impl Phase {
 
     /// Why the pool is broken, if it is.
     pub(crate) fn broken_reason(&self) -> Option<BrokenReason> {
-        // Acquire: pairs with the Release of `enter_phase`.
+        // Acquire: pairs with the Release of `Phase::enter`.
         if self.bits.load(Ordering::Acquire) & BROKEN == 0 {
             return None;
         }
@@ -118,7 +118,7 @@ impl Phase {
     /// A worker is about to block, for the first time or once more.
     pub(crate) fn set_has_blocked(&self) {
         if self.bits() & HAS_BLOCKED == 0 {
-            // Relaxed: the fence of `block_worker` follows.
+            // Relaxed: the fence of `block::wait_as_worker` follows.
             self.bits.fetch_or(HAS_BLOCKED, Ordering::Relaxed);
         }
     }

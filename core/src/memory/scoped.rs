@@ -10,7 +10,7 @@ pub(crate) struct ScopeState {
     pub(crate) pending: AtomicUsize,
     /// Belongs to whoever brings the count to zero.
     pub(crate) waker: ManuallyDrop<Waker>,
-    /// The tag of the scope's jobs; 0 if no worker has the scope. See [`SeatRef::open_scope`](crate::engine::seats::SeatRef::open_scope).
+    /// The tag of the scope's jobs; 0 if no worker has the scope. See [`SeatRef::open_scope`](super::seat::SeatRef::open_scope).
     pub(crate) tag: u16,
 }
 

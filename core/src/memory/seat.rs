@@ -29,7 +29,7 @@ pub(crate) const ONE_GENERATION: u16 = 1 << 4;
 /// The bits that count them.
 pub(crate) const GENERATION: u16 = ONE_SCOPE - ONE_GENERATION;
 
-/// One scope that the worker has open; see [`SeatRef::open_scope`](crate::engine::seats::SeatRef::open_scope). The number of a
+/// One scope that the worker has open; see [`SeatRef::open_scope`](SeatRef::open_scope). The number of a
 /// worker takes the bits below in a scope's tag.
 pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
 

@@ -38,10 +38,10 @@ pub(crate) enum Step {
     Ready,
 }
 
-/// See [`suspend`](crate::engine::work::suspend).
+/// See [`suspend`](crate::engine::run::suspend).
 pub(crate) type Suspend = for<'p> fn(Pool<'p>, SlotRef<'p>, Snapshot);
 
-/// See [`run_chain`](crate::engine::work::run_chain).
+/// See [`run_chain`](crate::engine::callbacks::run_chain).
 pub(crate) type RunChain = for<'p> unsafe fn(Pool<'p>, u16, SlotRef<'p>);
 
 /// What the pool knows of a job's type.

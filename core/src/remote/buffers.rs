@@ -1,7 +1,7 @@
 //! The memory of one end of a link.
 
 /// The memory of one end of a link: two buffers. Each is at least as long as the longest frame that
-/// is to go through it ([`JobTable::frame_bytes`]).
+/// is to go through it ([`JobTable::frame_bytes`](super::JobTable::frame_bytes)).
 ///
 /// A longer outbox takes several frames that go out together. A longer inbox takes jobs that wait
 /// for their turn. If it has less room than the window has jobs, the others wait in the link, which

@@ -19,7 +19,7 @@ pub enum OnTimeout {
     LoseLink,
 }
 
-/// How a [`RemoteWorker`] deals with its link.
+/// How a [`RemoteWorker`](super::RemoteWorker) deals with its link.
 #[derive(Clone, Copy)]
 pub struct RemoteConfig {
     /// How often the other side is asked, by a link that is not lossless, what it is with the jobs

@@ -10,7 +10,7 @@
 //! A closure cannot go there, so a job is a type with a name: a [`RemoteJob`]. Both sides are built
 //! with the same [`JobTable`] and compare its key when they meet. On the pool's side a
 //! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them under
-//! way; on the other side [`serve`] runs them. Between the two is a [`Link`], of four methods.
+//! way; on the other side [`serve()`] runs them. Between the two is a [`Link`], of four methods.
 //!
 //! The pool may have other workers beside: a remote job that one of them comes to runs there and then,
 //! without any encoding.

@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-/// A worker whose jobs are run on the other side of a link, by [`serve`](super::serve).
+/// A worker whose jobs are run on the other side of a link, by [`serve`](super::serve()).
 ///
 /// At most WINDOW jobs are in flight at a time. More keep the other side busy while answers are on
 /// their way. But a job in flight is bound to this link, and waits there for those before it.

@@ -1,0 +1,96 @@
+//! Callbacks of a job's end.
+
+use core::marker::PhantomData;
+
+use crate::{
+    api::future::JobFuture,
+    engine::{callbacks, guard, outcome},
+    error::{CallbackError, JobError},
+    jobs::kinds::Callback,
+    jobs::submit,
+    lockfree::state::{BUSY, DONE},
+    memory::payload::{NoSpill, PAYLOAD_ALIGN},
+};
+
+impl<'p, T> JobFuture<'p, T> {
+    /// Has `callback` called when the job ends, with its result or its error.
+    ///
+    /// Callbacks run in the order in which they were added, in the context that ends the job: the
+    /// worker, the canceller, maybe an interrupt. They must not block. The future is done, and the
+    /// result can be taken, when they have returned. If the job has ended already, the callback
+    /// runs at once, in the caller's context.
+    ///
+    /// Each callback that waits takes a slot of the pool, and its closure must fit one.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1); the callback itself if the job has ended, or ends meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Full`] if no slot is free, [`CallbackError::TooLarge`] if the closure does
+    /// not fit. The callback comes back in either.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static SEEN: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// let mut job = POOL.submit(|| 5).unwrap();
+    /// job.add_done_callback(|outcome| SEEN.store(*outcome.unwrap(), Relaxed)).unwrap();
+    /// POOL.run_pending(1);
+    /// assert_eq!(SEEN.load(Relaxed), 5);
+    /// ```
+    pub fn add_done_callback<F>(&mut self, callback: F) -> Result<(), CallbackError<F>>
+    where
+        F: FnOnce(Result<&T, &JobError>) + Send + 'static,
+    {
+        if self.is_ready() {
+            self.call_now(callback);
+            return Ok(());
+        }
+        if size_of::<F>() > self.pool().geometry().bytes || align_of::<F>() > PAYLOAD_ALIGN {
+            return Err(CallbackError::TooLarge(callback));
+        }
+        let Some(place) = self.pool().slots().claim() else {
+            return Err(CallbackError::Full(callback));
+        };
+        let slot = self.pool().slot(place);
+        // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
+        // pool's own size (ANY_SIZE says only that the type need not check again).
+        unsafe {
+            submit::fill::<Callback<F, T>, NoSpill, ANY_SIZE, 0>(
+                slot,
+                Callback(callback, PhantomData),
+            );
+        }
+        // DONE: it is no job, to be counted as unfinished or to be ended.
+        slot.state.occupy(0, BUSY | DONE);
+        callbacks::add(self.pool(), self.slot(), place);
+        Ok(())
+    }
+
+    fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
+        let outcome = self.slot().state.load().outcome();
+        let error = if self.is_taken() {
+            Some(JobError::AlreadyTaken)
+        } else {
+            // SAFETY: the job's outcome; the payload is this handle's.
+            unsafe { outcome::error(self.pool(), self.slot(), outcome) }
+        };
+        let mut callback = Some(callback);
+        guard::call(self.pool(), &mut || {
+            let outcome = match &error {
+                Some(error) => Err(error),
+                // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
+                None => Ok(unsafe { &*outcome::result_place(self.slot()).cast::<T>() }),
+            };
+            if let Some(callback) = callback.take() {
+                callback(outcome);
+            }
+        });
+    }
+}
+
+/// For a callback, whose size was checked against the pool's when it was added.
+const ANY_SIZE: usize = 1 << (usize::BITS - 2);

@@ -1,0 +1,411 @@
+//! Jobs for a [`StaticPool`]: one, many, borrowed, awaited, or a promise.
+
+use crate::{
+    api::future::JobFuture,
+    api::map::{Map, MapError, MapOptions},
+    api::pool_ref::PoolRef,
+    api::promise::Promise,
+    api::scope::Scope,
+    api::static_pool::StaticPool,
+    api::submit_async::SubmitAsync,
+    error::SubmitError,
+    jobs::token::CancelToken,
+};
+use core::{future::Future, time::Duration};
+
+impl<
+    const SLOTS: usize,
+    const BYTES: usize,
+    const PRIORITIES: usize,
+    const WORKERS: usize,
+    const WAITERS: usize,
+> StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>
+{
+    /// Queues a closure and returns the future of its result.
+    ///
+    /// A closure or result that does not fit BYTES, or asks for more alignment than 8, is a build
+    /// error.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1). If no slot is free and jobs have ended in the queue, O(SLOTS).
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`] if no slot is to be had; [`SubmitError::ShutDown`];
+    /// [`SubmitError::Broken`]. By a view of [`at`](Self::at) also [`SubmitError::NoSuchPriority`].
+    /// With a port that starts workers on demand also [`SubmitError::NoWorker`]. The closure is in
+    /// the error.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<8, 32> = StaticPool::new();
+    /// let text = String::from("moved in");
+    /// let length = POOL.submit(move || text.len()).unwrap();
+    /// assert_eq!(length.result().unwrap(), 8);
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<8, 32> = StaticPool::new();
+    /// let large = [0_u8; 100];
+    /// let _ = POOL.submit(move || large.len()); // does not fit: raise BYTES
+    /// ```
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit(job)
+    }
+
+    /// Queues a closure whose outcome nobody waits for. Its slot is free as soon as it has run.
+    ///
+    /// If it panics, the port's [`unobserved_failure`](crate::Port::unobserved_failure) is told.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<8, 32> = StaticPool::new();
+    /// POOL.submit_detached(|| println!("somewhere, some time")).unwrap();
+    /// assert_eq!(POOL.run_pending(9), 1);
+    /// assert_eq!(POOL.free_slots(), POOL.capacity());
+    /// ```
+    pub fn submit_detached<F>(&self, job: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.handle().submit_detached(job)
+    }
+
+    /// Queues a job that can run in another address space. Any worker takes it: a
+    /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, all others run it where they are.
+    ///
+    /// While the job is on the other side its state is `Running`. There,
+    /// [`cancel`](JobFuture::cancel) takes back a job that has not begun, and tells the context of
+    /// one that has.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit). The worker encodes the job, not the submitter.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// use postcard_schema::Schema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Schema)]
+    /// struct Square(u32);
+    ///
+    /// impl RemoteJob for Square {
+    ///     type Output = u32;
+    ///     const NAME: &'static str = "square";
+    ///     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    ///         self.0 * self.0
+    ///     }
+    /// }
+    ///
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let square = POOL.submit_remote(Square(12)).unwrap();
+    /// assert_eq!(square.result().unwrap(), 144); // no worker is here, so it runs in the caller
+    /// ```
+    #[cfg(feature = "remote")]
+    pub fn submit_remote<J>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.handle().submit_remote(job)
+    }
+
+    /// [`submit_remote`](Self::submit_remote), but waits for room if the pool is full, as
+    /// [`submit_blocking`](Self::submit_blocking) does.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_blocking`](Self::submit_blocking).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.submit_detached(|| ()).unwrap(); // full now
+    /// let square = POOL.submit_remote_blocking(Square(12)).unwrap();
+    /// assert_eq!(square.result().unwrap(), 144);
+    /// ```
+    #[cfg(feature = "remote")]
+    pub fn submit_remote_blocking<J>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.handle().submit_remote_blocking(job)
+    }
+
+    /// Queues a closure that is given a [`CancelToken`], to look whether it should stop. See
+    /// [`CancelToken`] for an example.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn submit_cancellable<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_cancellable(job)
+    }
+
+    /// [`submit`](Self::submit), but waits for room if the pool is full.
+    ///
+    /// A job of this pool that calls it sleeps while another worker is not blocked. The last worker
+    /// runs the oldest queued job, so that slots come back. The caller waits for ever if no slot is
+    /// ever given back, for instance because it holds all the futures itself.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit`](Self::submit) if there is room. Else the caller waits for
+    ///   room, and each look for it is O(SLOTS + WORKERS + WAITERS).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// [`SubmitError::TooManyWaiters`] if the caller has to wait and finds no place among WAITERS.
+    /// [`SubmitError::WouldDeadlock`] if it has to wait and its context may not block.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.submit_detached(|| ()).unwrap(); // full now
+    /// let second = POOL.submit_blocking(|| 2).unwrap();
+    /// assert_eq!(second.result().unwrap(), 2);
+    /// ```
+    pub fn submit_blocking<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_blocking(job)
+    }
+
+    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
+    ///
+    /// A job that the caller runs meanwhile is not broken off: if that takes longer than `timeout`,
+    /// so does the call.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking). The caller waits for
+    ///   `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_blocking`](Self::submit_blocking). [`SubmitError::Full`] if the time was
+    /// over; [`SubmitError::NoClock`] if the caller has to wait and the pool has no clock.
+    pub fn submit_timeout<F, T>(
+        &self,
+        job: F,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_timeout(job, timeout)
+    }
+
+    /// A future that submits a closure when there is room. See [`SubmitAsync`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): nothing is submitted before the first poll.
+    /// * **Cancel safety**: as for [`SubmitAsync`]: dropped before it is ready, it drops the
+    ///   closure.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<2, 32> = StaticPool::new();
+    /// # fn run<T>(f: impl std::future::Future<Output = T>) -> T { let mut f = Box::pin(f); loop {
+    /// #   let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #   if let std::task::Poll::Ready(t) = f.as_mut().poll(&mut cx) { return t; } POOL.run_pending(1); } }
+    /// # run(async {
+    /// let job = POOL.submit_async(|| 1).await.unwrap();
+    /// assert_eq!(job.await.unwrap(), 1);
+    /// # });
+    /// ```
+    pub fn submit_async<F, T>(&self, job: F) -> SubmitAsync<'_, F, T, BYTES>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().submit_async(job)
+    }
+
+    /// Queues an async task: a future that the pool's workers poll until it is ready.
+    ///
+    /// The pool must live for ever, since the task's waker refers to it without counting; a
+    /// `static` does. A future that does not fit BYTES is a build error.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit). So is each wake of the task, which needs no
+    ///   slot: O(1).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    ///
+    /// let first = POOL.submit(|| 20).unwrap();
+    /// let task = POOL.spawn(async { first.await.unwrap() + 1 }).unwrap();
+    /// assert_eq!(task.result().unwrap(), 21);
+    /// ```
+    pub fn spawn<Fut>(
+        &'static self,
+        task: Fut,
+    ) -> Result<JobFuture<'static, Fut::Output>, SubmitError<Fut>>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        self.handle().spawn(task)
+    }
+
+    /// A future whose result is set by hand, and the [`Promise`] to set it with.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`] and
+    /// [`SubmitError::NoSuchPriority`], as for [`submit`](Self::submit). A promise is in no queue,
+    /// so it takes over no slot there: it needs a free one.
+    pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
+    where
+        T: Send + 'static,
+    {
+        self.handle().promise()
+    }
+
+    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// items' order.
+    ///
+    /// The call submits the first jobs. Each [`next`](Iterator::next) submits further ones ahead of
+    /// its result: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) at most, and fewer if the pool is
+    /// full. See [`Map`]. For several iterators, `zip` them.
+    ///
+    /// * **Context**: any for the call; any that may block for `next`.
+    /// * **Cost**: a [`submit`](Self::submit) for each job of the window. Each `next` waits as
+    ///   [`JobFuture::result`] does, or for room as [`submit_blocking`](Self::submit_blocking)
+    ///   does.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let squares = POOL.map(1.., |n: u32| n * n).map(Result::unwrap);
+    /// assert_eq!(squares.take(3).collect::<Vec<_>>(), [1, 4, 9]);
+    /// ```
+    pub fn map<I, F, T>(
+        &self,
+        items: I,
+        function: F,
+    ) -> Map<'_, I::IntoIter, F, T, PoolRef<'_, BYTES>>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().map(items, function)
+    }
+
+    /// [`map`](Self::map) with a buffer size and a timeout.
+    ///
+    /// * **Context**: as for [`map`](Self::map).
+    /// * **Cost**: as for [`map`](Self::map), with `buffer_size` jobs in the window.
+    ///
+    /// # Errors
+    ///
+    /// [`MapError::ZeroBuffer`] and [`MapError::BufferTooLarge`] for a `buffer_size` that is not 1
+    /// to WINDOW; [`MapError::NoClock`] for a timeout in a pool without a clock.
+    ///
+    /// ```
+    /// # use corepool::{MapError, MapOptions, StaticPool};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let options = MapOptions::<16> { buffer_size: 0, timeout: None };
+    /// let error = POOL.map_with(options, 0..9, |n: u32| n).unwrap_err();
+    /// assert_eq!(error, MapError::ZeroBuffer);
+    /// ```
+    pub fn map_with<I, F, T, const WINDOW: usize>(
+        &self,
+        options: MapOptions<WINDOW>,
+        items: I,
+        function: F,
+    ) -> Result<Map<'_, I::IntoIter, F, T, PoolRef<'_, BYTES>, WINDOW>, MapError>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle().map_with(options, items, function)
+    }
+
+    /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
+    /// have ended, also if `f` panics.
+    ///
+    /// A job of this pool that calls it runs those of the scope's jobs that nobody has begun, and
+    /// nothing else, as [`JobFuture::result`] does.
+    ///
+    /// * **Context**: any that may block. In one that may not, says a port, the scope takes no
+    ///   jobs: [`SubmitError::WouldDeadlock`].
+    /// * **Cost**: O(WORKERS). The call waits for the scope's jobs. A job of this pool that waits
+    ///   looks for those nobody has begun, at O(SLOTS) a look.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    ///
+    /// let numbers = [1, 2, 3, 4];
+    /// let (left, right) = numbers.split_at(2);
+    /// let sum = POOL.scope(|scope| {
+    ///     let left = scope.submit(|| left.iter().sum::<i32>()).unwrap();
+    ///     let right = scope.submit(|| right.iter().sum::<i32>()).unwrap();
+    ///     left.result().unwrap() + right.result().unwrap()
+    /// });
+    /// assert_eq!(sum, 10);
+    /// ```
+    pub fn scope<'env, F, R>(&self, f: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES>) -> R,
+    {
+        self.handle().scope(f)
+    }
+}

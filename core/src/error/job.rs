@@ -1,0 +1,112 @@
+//! How a job ended without a result.
+
+use core::fmt;
+
+#[cfg(feature = "remote")]
+use super::CodecError;
+use super::{BrokenReason, LossReason, MAY_NOT_BLOCK, NoWorker, Panic, TOO_MANY_WAITERS};
+
+/// Why a job gave no result.
+///
+/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) speak of the call and
+/// not of the job. The job goes on, and a later call can still get its result.
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum JobError {
+    /// The job was cancelled before it ended.
+    Cancelled,
+    /// The job panicked.
+    Panicked(Panic),
+    /// The worker that ran the job was lost, or the promise was dropped unfulfilled.
+    WorkerLost(LossReason),
+    /// The job was for another address space, and it or its result could not get there.
+    #[cfg(feature = "remote")]
+    Codec(CodecError),
+    /// The pool broke before the job could run.
+    Broken(BrokenReason),
+    /// The pool was shut down before the job could be submitted (from `map`).
+    ShutDown,
+    /// The pool had no worker when the job was submitted, and could not start one (from `map`).
+    NoWorker(NoWorker),
+    /// The time was over before the job was done.
+    TimedOut,
+    /// As many callers as the pool has WAITERS are waiting already, and this one would have to wait for a place:
+    /// raise WAITERS.
+    TooManyWaiters,
+    /// Waiting here could never end: the caller's context may not block, as the pool's
+    /// [`Port`](crate::Port) says of an interrupt handler; or the caller is a job of the same pool, and
+    /// the job that it waits for cannot go on before the caller does.
+    WouldDeadlock,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+    /// The result was taken before.
+    AlreadyTaken,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the job was cancelled"),
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::WorkerLost(reason) => {
+                write!(f, "the worker that ran the job was lost: {reason}")
+            }
+            #[cfg(feature = "remote")]
+            Self::Codec(error) => error.fmt(f),
+            Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
+            Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
+            Self::NoWorker(reason) => {
+                write!(
+                    f,
+                    "the pool had no worker for the job, and could not start one: {reason}"
+                )
+            }
+            Self::TimedOut => f.write_str("the job was not done in time"),
+            Self::TooManyWaiters => f.write_str(TOO_MANY_WAITERS),
+            Self::WouldDeadlock => f.write_str(MAY_NOT_BLOCK),
+            Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
+            Self::AlreadyTaken => f.write_str("the job's result was taken before"),
+        }
+    }
+}
+
+impl core::error::Error for JobError {}
+
+/// Why a job ended without a result, where its outcome alone does not say: what its payload holds then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    Lost(LossReason),
+    #[cfg(feature = "remote")]
+    Codec(CodecError),
+}
+
+impl From<Failure> for JobError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Lost(reason) => Self::WorkerLost(reason),
+            #[cfg(feature = "remote")]
+            Failure::Codec(error) => Self::Codec(error),
+        }
+    }
+}
+
+/// Why a blocking call ended before what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    TimedOut,
+    WouldDeadlock,
+    NoClock,
+    TooManyWaiters,
+}
+
+impl From<Blocked> for JobError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::TimedOut => Self::TimedOut,
+            Blocked::WouldDeadlock => Self::WouldDeadlock,
+            Blocked::NoClock => Self::NoClock,
+            Blocked::TooManyWaiters => Self::TooManyWaiters,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What can go wrong, and what to do about it.
+
+#[cfg(feature = "remote")]
+mod codec;
+mod job;
+mod panic;
+mod pool;
+mod submit;
+
+#[cfg(feature = "remote")]
+pub use self::codec::CodecError;
+pub use self::{
+    job::JobError,
+    panic::Panic,
+    pool::{BrokenReason, InitError, LossReason, RunError, ShutdownError},
+    submit::{CallbackError, NoWorker, SubmitError},
+};
+pub(crate) use self::{
+    job::{Blocked, Failure},
+    submit::{MAY_NOT_BLOCK, TOO_MANY_WAITERS},
+};

@@ -1,0 +1,160 @@
+//! The ends of pools and workers, and why.
+
+use core::fmt;
+
+use super::TOO_MANY_WAITERS;
+
+/// Why a worker's start hook refused to start: a text for the one who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InitError(pub &'static str);
+
+impl InitError {
+    /// The start hook panicked.
+    pub const PANICKED: Self = Self("its start hook panicked");
+}
+
+impl fmt::Display for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for InitError {}
+
+/// Why a worker counts as lost, and its jobs with it: a text for the one who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LossReason(pub &'static str);
+
+impl LossReason {
+    /// [`worker_lost`](crate::StaticPool::worker_lost) was called.
+    pub const DECLARED: Self = Self("the application declared it lost");
+    /// A [`Promise`](crate::Promise) was dropped, and there is nobody else to set the result.
+    pub const PROMISE_DROPPED: Self = Self("its promise was dropped");
+    /// The pool's last worker panicked outside of a job: in one of its own methods.
+    pub const UNWOUND: Self = Self("the last worker panicked outside of its jobs");
+}
+
+/// Of workers behind a link.
+#[cfg(feature = "remote")]
+impl LossReason {
+    /// The other side did not answer in the job's time.
+    pub const TIMED_OUT: Self = Self("it did not answer in time");
+    /// The other side has not said anything for as long as it may be silent.
+    pub const SILENT: Self = Self("its link is silent");
+    /// The other side has started anew, and knows nothing of the job.
+    pub const RESTARTED: Self = Self("it has started anew");
+    /// The job or its result was damaged on the way.
+    pub const DAMAGED: Self = Self("the job or its result was damaged on the way");
+    /// The other side sent what is no frame, by a link that does no damage.
+    pub const MALFORMED: Self = Self("it sent what makes no sense");
+    /// The worker on this side left.
+    pub const WORKER_LEFT: Self = Self("the worker that sent the job left");
+}
+
+impl fmt::Display for LossReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for LossReason {}
+
+/// Why a pool takes no more work for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BrokenReason {
+    /// A worker's start hook failed.
+    Initializer(InitError),
+    /// A worker was lost, and the application chose to break the pool with it.
+    WorkerLost(LossReason),
+    /// The application said so, with this text.
+    Application(&'static str),
+}
+
+impl fmt::Display for BrokenReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initializer(error) => write!(f, "a worker could not start: {error}"),
+            Self::WorkerLost(reason) => write!(f, "a worker was lost: {reason}"),
+            Self::Application(text) => f.write_str(text),
+        }
+    }
+}
+
+impl core::error::Error for BrokenReason {}
+
+/// Why a shutdown did not come to its end. The pool takes no new work all the same, and the call
+/// may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// The time was over. This much still ran then.
+    StillRunning {
+        /// Jobs that were running or suspended.
+        jobs: usize,
+        /// Workers that had not left.
+        workers: usize,
+    },
+    /// As many callers as the pool has WAITERS are waiting already: raise WAITERS.
+    TooManyWaiters,
+    /// Called with `wait` from a job or callback of the pool itself, or from a context that may not
+    /// block.
+    WouldDeadlock,
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock,
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StillRunning { jobs, workers } => write!(
+                f,
+                "time was over with {jobs} jobs still running on {workers} workers"
+            ),
+            Self::TooManyWaiters => f.write_str(TOO_MANY_WAITERS),
+            Self::WouldDeadlock => f.write_str(
+                "a job cannot wait for the shutdown of its own pool, nor can a context that may not block: \
+                 call shutdown without wait",
+            ),
+            Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
+        }
+    }
+}
+
+impl core::error::Error for ShutdownError {}
+
+/// Why a worker's run loop ended otherwise than by shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RunError {
+    /// The pool has its WORKERS workers already.
+    TooManyWorkers,
+    /// The caller is a worker of this pool already: a job of the pool called it.
+    AlreadyWorker,
+    /// The pool is broken, by this worker's start hook or before.
+    Broken(BrokenReason),
+    /// This worker had been declared lost, and came back. It may join again.
+    DeclaredLost,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyWorkers => {
+                f.write_str("all places for workers are taken: raise the pool's WORKERS")
+            }
+            Self::AlreadyWorker => f.write_str(
+                "the caller is a worker of this pool already: a job of the pool cannot lend its context again",
+            ),
+            Self::Broken(reason) => write!(f, "the pool is broken: {reason}"),
+            Self::DeclaredLost => f.write_str("this worker was declared lost meanwhile"),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}

@@ -1,0 +1,225 @@
+//! Why a submit was refused. The job comes back in the error.
+
+use core::fmt;
+
+use super::BrokenReason;
+
+/// Why no worker comes for a job, where a port starts workers on demand: a text for the one who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NoWorker(pub &'static str);
+
+impl fmt::Display for NoWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for NoWorker {}
+
+/// Why a job was not accepted. The job comes back in it: nothing is lost.
+///
+/// `F` is what was submitted: a closure, or a future.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitError<F> {
+    /// Every slot is taken, by work that can still run or by a future. Try again later, use a submit that waits for
+    /// room, or raise SLOTS. A job that forks and joins can run what it has back itself.
+    ///
+    /// A slot may also be that of a job of another priority which ended in the queue. Two contexts that come for the
+    /// slot of the same ended job may both be told so, and try again.
+    Full(F),
+    /// The pool has been shut down.
+    ShutDown(F),
+    /// The pool is broken, for this reason.
+    Broken(F, BrokenReason),
+    /// The pool has no worker, and could not start one, for this reason. Try again later: the next submit tries
+    /// to start one, too.
+    NoWorker(F, NoWorker),
+    /// The pool has fewer priorities than that.
+    NoSuchPriority(F),
+    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    NoClock(F),
+    /// As many callers as the pool has WAITERS are waiting already. Try again later, or raise WAITERS.
+    TooManyWaiters(F),
+    /// The call would wait, and the caller's context may not block: it is an interrupt handler, say. Or
+    /// waiting there could never end.
+    WouldDeadlock(F),
+}
+
+impl<F> SubmitError<F> {
+    /// The job that was submitted.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError};
+    /// static POOL: StaticPool<1, 16> = StaticPool::new();
+    /// let first = POOL.submit(|| 1).unwrap();
+    /// let error = POOL.submit(|| 2).unwrap_err();
+    /// assert!(matches!(error, SubmitError::Full(_)));
+    /// assert_eq!(error.into_inner()(), 2); // not lost: run it here
+    /// # first.cancel();
+    /// ```
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::Full(job)
+            | Self::ShutDown(job)
+            | Self::Broken(job, _)
+            | Self::NoWorker(job, _)
+            | Self::NoSuchPriority(job)
+            | Self::NoClock(job)
+            | Self::TooManyWaiters(job)
+            | Self::WouldDeadlock(job) => job,
+        }
+    }
+
+    /// The same error about something else, such as `()`: for passing it on with `?` where what was
+    /// submitted cannot go.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1), and `f`.
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError};
+    /// fn start(pool: &StaticPool<1, 16>) -> Result<(), SubmitError<()>> {
+    ///     pool.submit_detached(|| ()).map_err(|error| error.map(drop))
+    /// }
+    /// # static POOL: StaticPool<1, 16> = StaticPool::new();
+    /// # start(&POOL).unwrap();
+    /// ```
+    pub fn map<G>(self, f: impl FnOnce(F) -> G) -> SubmitError<G> {
+        match self {
+            Self::Full(job) => SubmitError::Full(f(job)),
+            Self::ShutDown(job) => SubmitError::ShutDown(f(job)),
+            Self::Broken(job, reason) => SubmitError::Broken(f(job), reason),
+            Self::NoWorker(job, reason) => SubmitError::NoWorker(f(job), reason),
+            Self::NoSuchPriority(job) => SubmitError::NoSuchPriority(f(job)),
+            Self::NoClock(job) => SubmitError::NoClock(f(job)),
+            Self::TooManyWaiters(job) => SubmitError::TooManyWaiters(f(job)),
+            Self::WouldDeadlock(job) => SubmitError::WouldDeadlock(f(job)),
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::Full(_) => {
+                "the pool is full: try again later, wait for room, or raise the pool's SLOTS"
+            }
+            Self::ShutDown(_) => "the pool has been shut down and takes no new work",
+            Self::Broken(..) => "the pool is broken and takes no new work",
+            Self::NoWorker(..) => {
+                "the pool has no worker, and could not start one: try again later"
+            }
+            Self::NoSuchPriority(_) => {
+                "the pool has no such priority: raise the pool's PRIORITIES or use a lower one"
+            }
+            Self::NoClock(_) => "the pool has no clock for a timeout: install a port",
+            Self::TooManyWaiters(_) => TOO_MANY_WAITERS,
+            Self::WouldDeadlock(_) => MAY_NOT_BLOCK,
+        }
+    }
+}
+
+/// The text of every call that would have to wait, and finds no place to.
+pub(crate) const TOO_MANY_WAITERS: &str = "too many waits are under way: raise the pool's WAITERS";
+
+/// The text of every call that would have to wait where that is not possible.
+pub(crate) const MAY_NOT_BLOCK: &str = "waiting here could never end: the caller's context may not block, or what it \
+                             waits for depends on the caller";
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("Full(..)"),
+            Self::ShutDown(_) => f.write_str("ShutDown(..)"),
+            Self::Broken(_, reason) => write!(f, "Broken(.., {reason:?})"),
+            Self::NoWorker(_, reason) => write!(f, "NoWorker(.., {reason:?})"),
+            Self::NoSuchPriority(_) => f.write_str("NoSuchPriority(..)"),
+            Self::NoClock(_) => f.write_str("NoClock(..)"),
+            Self::TooManyWaiters(_) => f.write_str("TooManyWaiters(..)"),
+            Self::WouldDeadlock(_) => f.write_str("WouldDeadlock(..)"),
+        }
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())?;
+        match self {
+            Self::Broken(_, reason) => write!(f, ": {reason}"),
+            Self::NoWorker(_, reason) => write!(f, ": {reason}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<F> core::error::Error for SubmitError<F> {}
+
+#[cfg(feature = "defmt")]
+impl<F> defmt::Format for SubmitError<F> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.text());
+        match self {
+            Self::Broken(_, reason) => defmt::write!(f, ": {}", reason),
+            Self::NoWorker(_, reason) => defmt::write!(f, ": {}", reason),
+            _ => {}
+        }
+    }
+}
+
+/// Why a callback was not added. The callback comes back in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallbackError<F> {
+    /// A callback waits in a slot of its own, and every slot is taken.
+    Full(F),
+    /// The callback does not fit a slot: raise the pool's BYTES, or capture a reference.
+    TooLarge(F),
+}
+
+impl<F> CallbackError<F> {
+    /// The callback.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::Full(callback) | Self::TooLarge(callback) => callback,
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::Full(_) => {
+                "no free slot for the callback: try again later or raise the pool's SLOTS"
+            }
+            Self::TooLarge(_) => "the callback does not fit a slot: raise the pool's BYTES",
+        }
+    }
+}
+
+impl<F> fmt::Debug for CallbackError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::TooLarge(_) => "TooLarge(..)",
+        })
+    }
+}
+
+impl<F> fmt::Display for CallbackError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl<F> core::error::Error for CallbackError<F> {}
+
+#[cfg(feature = "defmt")]
+impl<F> defmt::Format for CallbackError<F> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.text());
+    }
+}

@@ -1,0 +1,151 @@
+//! The bits of the state word, and what they say at one moment.
+
+pub(crate) const QUEUED: u32 = 1 << 0;
+pub(crate) const BUSY: u32 = 1 << 1;
+pub(crate) const SUSPENDED: u32 = 1 << 2;
+pub(crate) const NOTIFIED: u32 = 1 << 3;
+pub(crate) const CANCEL: u32 = 1 << 4;
+pub(crate) const HANDLE: u32 = 1 << 5;
+pub(crate) const LISTENING: u32 = 1 << 6;
+pub(crate) const CALLBACKS: u32 = 1 << 7;
+pub(crate) const DONE: u32 = 1 << 8;
+pub(crate) const SCOPED: u32 = 1 << 9;
+pub(crate) const OUTCOME_SHIFT: u32 = 10;
+pub(crate) const OUTCOME: u32 = 0b111 << OUTCOME_SHIFT;
+pub(crate) const PRIORITY_SHIFT: u32 = 13;
+pub(crate) const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
+pub(crate) const RUNNER_SHIFT: u32 = 17;
+pub(crate) const RUNNER_BITS: u32 = 10;
+pub(crate) const RUNNER: u32 = ((1 << RUNNER_BITS) - 1) << RUNNER_SHIFT;
+/// In place of a worker's number plus one, which is 1,000 at most: a canceller is `BUSY`.
+pub(crate) const CANCELLER: u16 = (1 << RUNNER_BITS) - 1;
+pub(crate) const TELLING: u32 = 1 << 27;
+pub(crate) const TASK: u32 = 1 << 28;
+pub(crate) const LOST: u32 = 1 << 29;
+pub(crate) const PROMISED: u32 = 1 << 30;
+pub(crate) const CLONED: u32 = 1 << 31;
+/// A task that is `BUSY` or `DONE` does not wait for its waker. A reaper that is slow may set it while the index is no
+/// longer at the head: nobody takes the slot over then before the index comes there.
+pub(crate) const REAPED: u32 = SUSPENDED;
+/// Who may need a slot.
+pub(crate) const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
+/// The number of priorities that the state word has room for.
+pub(crate) const MAX_PRIORITIES: usize = 16;
+
+/// How a job ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u32)]
+pub(crate) enum Outcome {
+    /// The payload holds the result.
+    Returned = 0,
+    Cancelled = 1,
+    /// The payload holds a `Panic`.
+    Panicked = 2,
+    WorkerLost = 3,
+    Broken = 4,
+    /// The payload holds a `Failure`.
+    Failed = 5,
+}
+
+impl Outcome {
+    /// The bits that say that the job has ended so.
+    #[inline(always)]
+    pub(super) fn published(self) -> u32 {
+        DONE | ((self as u32) << OUTCOME_SHIFT)
+    }
+}
+
+/// A snapshot of a slot's state word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Snapshot(pub(super) u32);
+
+impl Snapshot {
+    #[inline(always)]
+    pub(crate) fn has(self, bits: u32) -> bool {
+        self.0 & bits != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn lacks(self, bits: u32) -> bool {
+        self.0 & bits == 0
+    }
+
+    /// Whether the result may be taken: done, and the completer has left.
+    #[inline(always)]
+    pub(crate) fn is_ready(self) -> bool {
+        self.0 & (DONE | BUSY) == DONE
+    }
+
+    /// Whether a job is there that has not begun, or a task between two polls.
+    #[inline(always)]
+    pub(crate) fn is_claimable(self) -> bool {
+        self.has(QUEUED | SUSPENDED) && self.lacks(BUSY | DONE)
+    }
+
+    pub(crate) fn outcome(self) -> Outcome {
+        match (self.0 & OUTCOME) >> OUTCOME_SHIFT {
+            0 => Outcome::Returned,
+            1 => Outcome::Cancelled,
+            2 => Outcome::Panicked,
+            3 => Outcome::WorkerLost,
+            4 => Outcome::Broken,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// Whether nobody but `party` needs the slot.
+    #[inline(always)]
+    pub(crate) fn is_left_to(self, party: u32) -> bool {
+        self.lacks(PARTIES & !party)
+    }
+
+    /// The word after somebody has begun the job.
+    #[inline(always)]
+    pub(super) fn begun_by(self, runner: u16) -> u32 {
+        debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
+        (self.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY | (u32::from(runner) << RUNNER_SHIFT)
+    }
+
+    /// Ended, otherwise than with a result or by cancellation.
+    pub(crate) fn failed(self) -> bool {
+        self.has(DONE) && !matches!(self.outcome(), Outcome::Returned | Outcome::Cancelled)
+    }
+
+    /// Whether it has ended so, whether or not its callbacks have run.
+    pub(crate) fn has_ended_with(self, outcome: Outcome) -> bool {
+        self.has(DONE) && self.outcome() == outcome
+    }
+
+    /// The number plus one of the worker that is `BUSY`; that of no worker, if it is none.
+    #[inline(always)]
+    pub(crate) fn runner(self) -> u16 {
+        ((self.0 & RUNNER) >> RUNNER_SHIFT) as u16
+    }
+
+    /// Whether its index, which is in a queue, stands for nothing any more: the job has ended, or somebody has taken
+    /// it to end it, and may have been stopped for ever.
+    pub(super) fn is_queued_in_vain(self) -> bool {
+        self.has(QUEUED) && (self.has(DONE) || self.has(BUSY) && self.runner() == CANCELLER)
+    }
+
+    /// Whether only the queue keeps the slot.
+    pub(crate) fn is_left_to_queue(self) -> bool {
+        self.0 & (PARTIES | DONE | PROMISED) == QUEUED | DONE
+    }
+
+    /// Whether only the queue keeps the slot, and nobody is taking the index out.
+    pub(super) fn is_stale(self) -> bool {
+        self.is_left_to_queue() && self.lacks(REAPED)
+    }
+
+    /// Whether a new job may have the place that an ended one has in the queue of this priority.
+    pub(crate) fn is_stale_at(self, priority: usize) -> bool {
+        self.is_stale() && self.priority() == priority
+    }
+
+    #[inline(always)]
+    pub(crate) fn priority(self) -> usize {
+        ((self.0 & PRIORITY) >> PRIORITY_SHIFT) as usize
+    }
+}
