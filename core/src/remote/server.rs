@@ -11,7 +11,7 @@ use crate::{
     jobs::remote_job::{Asks, JobContext, RemoteJob},
     machine::{link::Link, port::Parker},
     wire::{
-        Malformed,
+        frame::Malformed,
         inbox::Inbox,
         message::{Fault, Hello, PROTOCOL, ToClient, ToServer, message},
         outbox::{Outbox, PushError},

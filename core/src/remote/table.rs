@@ -7,7 +7,7 @@ use postcard_schema::key::Key;
 use super::server::{RunJob, run_job};
 use crate::{
     jobs::remote_job::RemoteJob,
-    wire::{SMALL_FRAME, frame_bytes},
+    wire::frame::{SMALL_FRAME, frame_bytes},
 };
 
 /// One kind of job in a [`JobTable`].

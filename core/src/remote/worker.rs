@@ -28,7 +28,7 @@ use crate::{
     machine::{link::Link, worker::Worker},
     memory::{payload::Spill, seat::REMOTE},
     wire::{
-        Malformed,
+        frame::Malformed,
         inbox::Inbox,
         message::{ToClient, message},
         outbox::Outbox,

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{CHECK, CHECKSUM, Malformed};
+use super::frame::{CHECK, CHECKSUM, Malformed};
 use crate::{error::LossReason, machine::link::Link};
 
 /// What arrives.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Malformed;
+use super::frame::Malformed;
 
 /// Of this module's messages: to be raised with any change of them.
 pub(crate) const PROTOCOL: u8 = 1;

@@ -3,7 +3,7 @@
 use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::Serialize;
 
-use super::{CHECK, SMALL_FRAME};
+use super::frame::{CHECK, SMALL_FRAME};
 use crate::{error::LossReason, machine::link::Link};
 
 /// Why a message was not put into an outbox.

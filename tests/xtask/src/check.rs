@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, cargo, root, run_command, steps, unwinds};
+use crate::{Outcome, cargo, layers, root, run_command, steps, unwinds};
 
 /// How long it may take on two cores, once everything is built.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -17,6 +17,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 const STEPS: &[Step] = &[
     ("format", format),
+    ("the layers of the sources", || layers::run(&[])),
     ("clippy", clippy),
     ("documentation", documentation),
     ("cargo test", || {

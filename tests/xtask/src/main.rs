@@ -9,6 +9,7 @@ mod firmware;
 #[cfg(test)]
 mod foreign;
 mod fuzz;
+mod layers;
 mod loom;
 mod memcheck;
 mod mutants;
@@ -66,6 +67,11 @@ const VERBS: &[Verb] = &[
         name: "fuzz",
         help: "[--keep | [--seconds N | --replay FILE] [--sanitizer address]]  sequences of calls against the model, found by coverage",
         run: fuzz::run,
+    },
+    Verb {
+        name: "layers",
+        help: "         the layers of the sources, and whether each module uses only those before it",
+        run: layers::run,
     },
     Verb {
         name: "linear",

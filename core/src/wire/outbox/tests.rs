@@ -3,7 +3,10 @@ use std::vec::Vec;
 use serde::{Serializer, ser::SerializeTuple};
 
 use super::{
-    super::{CHECKSUM, frame_bytes, message::ToServer},
+    super::{
+        frame::{CHECKSUM, frame_bytes},
+        message::ToServer,
+    },
     *,
 };
 
