@@ -2,7 +2,7 @@
 
 use core::{fmt, task::Waker, time::Duration};
 
-use crate::{error::InitError, machine::port::Parker};
+use crate::{error::InitError, lockfree::sync::spin_loop, machine::port::Parker};
 
 /// A worker of a pool: its number, from 0 to WORKERS - 1, and a count. The count tells it from the
 /// workers that have the number after it.
@@ -145,13 +145,13 @@ impl Parker for SpinWorker {
     }
 
     fn park(&self, _deadline: Option<Duration>) {
-        crate::lockfree::sync::spin_loop();
+        spin_loop();
     }
 }
 
 impl Worker for SpinWorker {
     fn spin(&self, _round: u32) -> bool {
-        crate::lockfree::sync::spin_loop();
+        spin_loop();
         true
     }
 }
