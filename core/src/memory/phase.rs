@@ -57,6 +57,7 @@ impl Phase {
     }
 
     /// The bits; what was written before the ones that are set can be read.
+    #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn bits_with_port(&self) -> u32 {
         // Acquire: pairs with the Release of `publish_port`.
         self.bits.load(Ordering::Acquire)
