@@ -220,8 +220,8 @@ pub use crate::{
     },
     engine::life::OnLoss,
     error::{
-        BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic, RunError,
-        ShutdownError, SubmitError,
+        BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic,
+        PromiseError, RunError, ShutdownError, SubmitError,
     },
     jobs::token::CancelToken,
     machine::{

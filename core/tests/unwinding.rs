@@ -17,8 +17,8 @@ use std::{
 };
 
 use corepool::{
-    ContextId, FutureSet, JobError, JobFuture, LossReason, NoWorker, Parker, Port, Spill,
-    SpinWorker, StaticPool, SubmitError, Worker, as_completed,
+    ContextId, FutureSet, JobError, JobFuture, NoWorker, Parker, Port, Spill, SpinWorker,
+    StaticPool, SubmitError, Worker, as_completed,
 };
 
 /// Panics when it is dropped.
@@ -152,10 +152,7 @@ fn a_promise_whose_result_cannot_be_stored_ends_its_future() {
     let (promise, future) = pool.promise::<[u64; 16]>().unwrap();
     let set = || promise.set_result([0; 16]).is_ok();
     assert!(catch_unwind(AssertUnwindSafe(set)).is_err());
-    assert!(matches!(
-        future.result(),
-        Err(JobError::WorkerLost(LossReason::PROMISE_DROPPED))
-    ));
+    assert!(matches!(future.result(), Err(JobError::PromiseDropped)));
     assert_eq!(POOL.free_slots(), POOL.capacity());
 }
 

@@ -4,9 +4,9 @@ use core::{fmt, marker::PhantomData, mem};
 
 use crate::{
     engine::{run, settle},
-    error::{Failure, LossReason},
+    error::{Failure, PromiseError},
     lockfree::defer::Defer,
-    lockfree::state::{DONE, Outcome},
+    lockfree::state::{CANCEL, DONE, Outcome},
     memory::payload::{Spill, Stored},
     memory::pool::{Pool, PoolInUse},
     memory::slot::SlotRef,
@@ -15,8 +15,11 @@ use crate::{
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: its holder sets the result.
 /// An interrupt handler that ends a transfer is the usual one.
 ///
-/// Dropped without a result, it ends the future with
-/// [`JobError::WorkerLost`](crate::JobError::WorkerLost), so that nobody waits for ever.
+/// A promise that is dropped without a result ends its future with
+/// [`JobError::PromiseDropped`](crate::JobError::PromiseDropped), so that its waiters go on.
+///
+/// The future's [`cancel`](crate::JobFuture::cancel) ends it, unless the holder has called
+/// [`start`](Self::start). From then on the future is running, and `cancel` only asks the holder.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -29,12 +32,23 @@ use crate::{
 /// ```
 #[must_use = "a dropped promise ends its future with an error"]
 pub struct Promise<'p, T> {
-    /// Invariant: QUEUED is set in the slot's state and stands for this value; no index of the slot
-    /// is in a queue.
     pool: PoolInUse<'p>,
+    /// Invariant: no index of the slot is in a queue, and `stage` says which bit stands for this value.
     slot: SlotRef<'p>,
+    stage: Stage,
     put: unsafe fn(*mut u8, T),
     result: PhantomData<T>,
+}
+
+/// How far a promise has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// QUEUED stands for it in the slot's state. The future can be cancelled.
+    Unstarted,
+    /// BUSY stands for it.
+    Started,
+    /// The future had ended before. The slot is not the promise's any more.
+    TooLate,
 }
 
 // SAFETY: it moves a `T` in and gives none out.
@@ -45,7 +59,8 @@ unsafe impl<T: Send> Sync for Promise<'_, T> {}
 impl<'p, T> Promise<'p, T> {
     /// # Safety
     ///
-    /// The type's invariant; the slot was set up for a `T` stored by `S` in `BYTES`.
+    /// QUEUED in the slot's state stands for the promise, and no index of the slot is in a queue. The slot
+    /// was set up for a `T` stored by `S` in `BYTES`.
     pub(crate) unsafe fn new<S: Spill, const BYTES: usize>(
         pool: Pool<'p>,
         slot: SlotRef<'p>,
@@ -54,9 +69,40 @@ impl<'p, T> Promise<'p, T> {
             // SAFETY: the slot is occupied.
             pool: unsafe { pool.in_use() },
             slot,
+            stage: Stage::Unstarted,
             put: Stored::<T, S, BYTES, 0>::put,
             result: PhantomData,
         }
+    }
+
+    /// Says that the work is under way. The future is running from now on, and its
+    /// [`cancel`](crate::JobFuture::cancel) does not end it any more: a transfer in flight goes on.
+    ///
+    /// False if the future was cancelled before, or has ended with its pool. The holder need not begin
+    /// then. Called again, it returns the same.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (mut promise, sample) = POOL.promise::<u16>().unwrap();
+    /// assert!(promise.start());
+    /// assert!(!sample.cancel() && sample.running()); // only asked for
+    /// assert!(promise.cancel_requested());
+    /// assert!(promise.set_cancelled()); // and here it is honoured
+    /// assert!(sample.cancelled());
+    /// ```
+    pub fn start(&mut self) -> bool {
+        if self.stage == Stage::Unstarted {
+            let begun = run::take_up(self.pool.raw(), self.slot, 0);
+            self.stage = match begun {
+                Some(_) => Stage::Started,
+                None => Stage::TooLate,
+            };
+        }
+        self.stage == Stage::Started
     }
 
     /// Sets the result: the future is done, callbacks run here, waiters are woken.
@@ -68,16 +114,15 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// The result comes back if the future was cancelled, or broken with its pool, before.
     pub fn set_result(self, result: T) -> Result<(), T> {
-        let this = mem::ManuallyDrop::new(self);
-        let (pool, slot) = (this.pool.raw(), this.slot);
-        if run::take_up(pool, slot, 0).is_none() {
+        let mut this = mem::ManuallyDrop::new(self);
+        if !this.start() {
             return Err(result);
         }
+        let (pool, slot) = (this.pool.raw(), this.slot);
         // What does not fit the slot is stored by code of the user's, which may unwind.
         let unwound = Defer(|| {
-            let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
             // SAFETY: BUSY, and nothing was put into the payload.
-            unsafe { settle::fail(pool, slot, failure) };
+            unsafe { settle::fail(pool, slot, Failure::PromiseDropped) };
         });
         // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
         unsafe { (this.put)(slot.payload(), result) };
@@ -86,23 +131,69 @@ impl<'p, T> Promise<'p, T> {
         Ok(())
     }
 
-    /// Whether nobody needs the result any more: the future was cancelled, or has ended with its
-    /// pool.
+    /// Sets an error of the application's instead of a result. The future ends with
+    /// [`JobError::Failed`](crate::JobError::Failed).
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1), and the callbacks.
+    ///
+    /// # Errors
+    ///
+    /// The error comes back if the future was cancelled, or broken with its pool, before.
+    pub fn set_error(self, error: PromiseError) -> Result<(), PromiseError> {
+        if self.fail(Failure::Set(error)) {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    }
+
+    /// Honours a request to cancel: the future ends as cancelled. False if it has ended before.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: O(1), and the callbacks.
+    pub fn set_cancelled(self) -> bool {
+        let mut this = mem::ManuallyDrop::new(self);
+        let is_in_time = this.start();
+        if is_in_time {
+            settle::end_unrun(this.pool.raw(), this.slot, Outcome::Cancelled);
+        }
+        is_in_time
+    }
+
+    /// Whether the result is of no use any more: the future was cancelled, or has ended with its pool.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
     pub fn is_cancelled(&self) -> bool {
-        self.slot.state.load().has(DONE)
+        self.stage == Stage::TooLate || self.slot.state.load().has(DONE)
+    }
+
+    /// Whether the future was asked to cancel, before or after [`start`](Self::start).
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): one atomic load.
+    pub fn cancel_requested(&self) -> bool {
+        self.is_cancelled() || self.slot.state.load().has(CANCEL)
+    }
+
+    /// Ends the future so. False if it has ended before.
+    fn fail(self, failure: Failure) -> bool {
+        let mut this = mem::ManuallyDrop::new(self);
+        let is_in_time = this.start();
+        if is_in_time {
+            // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
+            unsafe { settle::fail(this.pool.raw(), this.slot, failure) };
+        }
+        is_in_time
     }
 }
 
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
-        let (pool, slot) = (self.pool.raw(), self.slot);
-        if run::take_up(pool, slot, 0).is_some() {
-            let failure = Failure::Lost(LossReason::PROMISE_DROPPED);
+        if self.start() {
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
-            unsafe { settle::fail(pool, slot, failure) };
+            unsafe { settle::fail(self.pool.raw(), self.slot, Failure::PromiseDropped) };
         }
     }
 }
@@ -111,6 +202,7 @@ impl<T> fmt::Debug for Promise<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Promise")
             .field("slot", &self.slot.index())
+            .field("is_started", &(self.stage == Stage::Started))
             .field("is_cancelled", &self.is_cancelled())
             .finish()
     }

@@ -18,8 +18,12 @@ pub enum JobError {
     Cancelled,
     /// The job panicked.
     Panicked(Panic),
-    /// The worker that ran the job was lost, or the promise was dropped unfulfilled.
+    /// The worker that ran the job was lost.
     WorkerLost(LossReason),
+    /// The promise's holder set this error instead of a result.
+    Failed(PromiseError),
+    /// The promise was dropped before a result was set.
+    PromiseDropped,
     /// The job was for another address space, and it or its result could not get there.
     #[cfg(feature = "remote")]
     Codec(CodecError),
@@ -52,6 +56,8 @@ impl fmt::Display for JobError {
             Self::WorkerLost(reason) => {
                 write!(f, "the worker that ran the job was lost: {reason}")
             }
+            Self::Failed(error) => error.fmt(f),
+            Self::PromiseDropped => f.write_str("the promise was dropped before a result was set"),
             #[cfg(feature = "remote")]
             Self::Codec(error) => error.fmt(f),
             Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
@@ -71,12 +77,75 @@ impl fmt::Display for JobError {
     }
 }
 
-impl core::error::Error for JobError {}
+impl core::error::Error for JobError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error.0),
+            _ => None,
+        }
+    }
+}
+
+/// An error of the application's, which the holder of a [`Promise`](crate::Promise) sets instead of a
+/// result.
+///
+/// It is a reference, so that it fits each slot and each asker gets the same. An error that is a
+/// constant is such a reference. For one that carries data use a promise of a `Result`.
+///
+/// ```
+/// use core::fmt;
+/// use corepool::{JobError, PromiseError, StaticPool};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum DmaError {
+///     Overrun,
+/// }
+///
+/// impl fmt::Display for DmaError {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("the buffer overran")
+///     }
+/// }
+///
+/// impl core::error::Error for DmaError {}
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let (promise, samples) = POOL.promise::<u32>().unwrap();
+/// promise.set_error(PromiseError(&DmaError::Overrun)).unwrap();
+/// let error = samples.result().unwrap_err();
+/// assert_eq!(error.to_string(), "the buffer overran");
+/// let JobError::Failed(PromiseError(error)) = error else { panic!() };
+/// assert_eq!(error.downcast_ref(), Some(&DmaError::Overrun));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct PromiseError(pub &'static (dyn core::error::Error + Send + Sync));
+
+impl fmt::Display for PromiseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)
+    }
+}
+
+impl core::error::Error for PromiseError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for PromiseError {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Display2Format(self));
+    }
+}
 
 /// Why a job ended without a result, where its outcome alone does not say: what its payload holds then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     Lost(LossReason),
+    Set(PromiseError),
+    PromiseDropped,
     #[cfg(feature = "remote")]
     Codec(CodecError),
 }
@@ -85,6 +154,8 @@ impl From<Failure> for JobError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Lost(reason) => Self::WorkerLost(reason),
+            Failure::Set(error) => Self::Failed(error),
+            Failure::PromiseDropped => Self::PromiseDropped,
             #[cfg(feature = "remote")]
             Failure::Codec(error) => Self::Codec(error),
         }

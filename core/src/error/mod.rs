@@ -9,13 +9,13 @@ mod submit;
 
 #[cfg(feature = "remote")]
 pub use self::codec::CodecError;
-pub use self::{
-    job::JobError,
-    panic::Panic,
-    pool::{BrokenReason, InitError, LossReason, RunError, ShutdownError},
-    submit::{CallbackError, NoWorker, SubmitError},
-};
 pub(crate) use self::{
     job::{Blocked, Failure},
     submit::{MAY_NOT_BLOCK, TOO_MANY_WAITERS},
+};
+pub use self::{
+    job::{JobError, PromiseError},
+    panic::Panic,
+    pool::{BrokenReason, InitError, LossReason, RunError, ShutdownError},
+    submit::{CallbackError, NoWorker, SubmitError},
 };

@@ -30,8 +30,6 @@ pub struct LossReason(pub &'static str);
 impl LossReason {
     /// [`worker_lost`](crate::StaticPool::worker_lost) was called.
     pub const DECLARED: Self = Self("the application declared it lost");
-    /// A [`Promise`](crate::Promise) was dropped, and there is nobody else to set the result.
-    pub const PROMISE_DROPPED: Self = Self("its promise was dropped");
     /// The pool's last worker panicked outside of a job: in one of its own methods.
     pub const UNWOUND: Self = Self("the last worker panicked outside of its jobs");
 }

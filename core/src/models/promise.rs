@@ -47,11 +47,51 @@ fn set_and_cancel() {
     );
 }
 
+/// The holder has begun, or the future is cancelled; not both, and not neither.
+#[test]
+fn start_and_cancel() {
+    with_promise(
+        "promise: start, cancel, set",
+        |mut promise, future, value| {
+            let holder = spawn(move || {
+                let started = promise.start();
+                assert_eq!(promise.set_result(value).is_ok(), started);
+                started
+            });
+            let cancelled = future.cancel();
+            let result = future.result();
+            assert_ne!(holder.join().unwrap(), cancelled);
+            assert_eq!(result.is_ok(), !cancelled);
+        },
+    );
+}
+
+/// The holder honours the request if it sees it in time.
+#[test]
+fn honoured_and_cancel() {
+    with_promise(
+        "promise: honour a cancel, drop",
+        |mut promise, future, value| {
+            assert!(promise.start());
+            let holder = spawn(move || {
+                if promise.cancel_requested() {
+                    promise.set_cancelled()
+                } else {
+                    promise.set_result(value).is_ok()
+                }
+            });
+            future.cancel();
+            drop(future);
+            assert!(holder.join().unwrap());
+        },
+    );
+}
+
 #[test]
 fn abandoned_and_result() {
     with_promise("promise: drop, result", |promise, future, _| {
         let holder = spawn(move || drop(promise));
-        assert!(matches!(future.result(), Err(JobError::WorkerLost(_))));
+        assert!(matches!(future.result(), Err(JobError::PromiseDropped)));
         holder.join().unwrap();
     });
 }

@@ -1,18 +1,20 @@
 //! The future: its states, results, time-outs, callbacks. CPython: `test_future.py`.
 
 use std::{
+    error::Error,
+    fmt,
     future::Future,
     hint::black_box,
     panic::resume_unwind,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     thread,
     time::Duration,
 };
 
 use corepool::{
-    CallbackError, CancelToken, JobError, JobState, LossReason, Promise, ReturnWhen, wait,
+    CallbackError, CancelToken, JobError, JobState, Promise, PromiseError, ReturnWhen, wait,
 };
 
 use corepool_std::PanicExt;
@@ -517,11 +519,114 @@ pub fn exception_with_timeout<F: Fixture>() {
 pub fn exception_with_success<F: Fixture>() {
     let fx = F::start(1);
     let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
-    fx.pool().submit_detached(move || drop(promise)).unwrap();
-    assert!(matches!(
-        future.error_timeout(LONG),
-        Ok(Some(JobError::WorkerLost(LossReason::PROMISE_DROPPED)))
-    ));
+    let fail = move || promise.set_error(OSERROR).unwrap();
+    fx.pool().submit_detached(fail).unwrap();
+    let error = future.error_timeout(LONG).unwrap().unwrap();
+    assert_eq!(error.to_string(), "foo");
+}
+
+/// The application's error of this text, as CPython's tests set it.
+const OSERROR: PromiseError = PromiseError(&OsError("foo"));
+
+#[derive(Debug, PartialEq)]
+struct OsError(&'static str);
+
+impl fmt::Display for OsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for OsError {}
+
+/// Whoever asks gets the error that was set, as often as they ask, with its type.
+pub fn an_error_that_was_set_is_told_to_each_asker<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
+    let seen = Arc::new(Mutex::new(String::new()));
+    let in_callback = seen.clone();
+    future
+        .add_done_callback(move |outcome| {
+            *in_callback.lock().unwrap() = outcome.unwrap_err().to_string()
+        })
+        .unwrap();
+    promise.set_error(OSERROR).unwrap();
+    assert_eq!(*seen.lock().unwrap(), "foo");
+    for _ in 0..2 {
+        let Some(JobError::Failed(PromiseError(error))) = future.error() else {
+            panic!("it is another error");
+        };
+        assert_eq!(error.downcast_ref(), Some(&OsError("foo")));
+    }
+    assert!(future.result().unwrap_err().source().is_some());
+}
+
+/// An error that comes too late comes back, as a result does.
+pub fn set_exception_after_cancel_is_rejected<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, future) = fx.pool().promise::<u32>().unwrap();
+    assert!(future.cancel());
+    assert_eq!(promise.set_error(OSERROR).unwrap_err().to_string(), "foo");
+    assert!(matches!(future.result(), Err(JobError::Cancelled)));
+}
+
+/// A promise that is dropped says so, and not that a worker was lost.
+pub fn a_dropped_promise_says_so<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, future) = fx.pool().promise::<u32>().unwrap();
+    drop(promise);
+    let error = future.result().unwrap_err();
+    assert!(matches!(error, JobError::PromiseDropped));
+    assert_eq!(
+        error.to_string(),
+        "the promise was dropped before a result was set"
+    );
+}
+
+/// A started promise is running: a cancel only asks. CPython: `FutureTests.test_cancel`, for the state
+/// `RUNNING`.
+pub fn a_started_promise_is_running_and_is_not_cancelled<F: Fixture>() {
+    let fx = F::start(1);
+    let (mut promise, future) = fx.pool().promise().unwrap();
+    assert!(promise.start() && promise.start());
+    assert!(future.running() && !promise.cancel_requested());
+    assert!(!future.cancel());
+    assert!(future.running() && future.cancel_requested());
+    assert!(promise.cancel_requested() && !promise.is_cancelled());
+    promise.set_result(42).unwrap();
+    assert_eq!(future.result().unwrap(), 42);
+}
+
+/// A cancelled promise cannot be started. CPython: `set_running_or_notify_cancel` is false.
+pub fn a_cancelled_promise_is_not_started<F: Fixture>() {
+    let fx = F::start(1);
+    let (mut promise, future) = fx.pool().promise::<u32>().unwrap();
+    assert!(future.cancel());
+    assert!(!promise.start() && !promise.start());
+    assert!(promise.is_cancelled() && promise.cancel_requested());
+    drop(future);
+    all_slots_come_back(&fx);
+    assert!(!promise.set_cancelled());
+}
+
+/// The holder of a started promise may honour the request.
+pub fn the_holder_may_honour_a_cancel<F: Fixture>() {
+    let fx = F::start(1);
+    let (mut promise, future) = fx.pool().promise::<u32>().unwrap();
+    assert!(promise.start() && !future.cancel());
+    assert!(promise.set_cancelled());
+    assert!(future.cancelled());
+    assert!(matches!(future.result(), Err(JobError::Cancelled)));
+}
+
+/// A started promise is dropped like any other.
+pub fn a_started_promise_that_is_dropped_ends_its_future<F: Fixture>() {
+    let fx = F::start(1);
+    let (mut promise, future) = fx.pool().promise::<u32>().unwrap();
+    assert!(promise.start());
+    drop(promise);
+    assert!(matches!(future.result(), Err(JobError::PromiseDropped)));
+    all_slots_come_back(&fx);
 }
 
 /// `error` leaves a result where it is.
@@ -543,19 +648,16 @@ pub fn multiple_set_result<F: Fixture>() {
     assert_eq!(future.result().unwrap(), 1);
 }
 
-/// The first error stays: that of a promise that is dropped repeats. That a second is set is ruled out by
-/// the promise's type. CPython: `FutureTests.test_multiple_set_exception`.
+/// The first error stays. That a second is set is ruled out by the promise's type. CPython:
+/// `FutureTests.test_multiple_set_exception`.
 pub fn multiple_set_exception<F: Fixture>() {
     let fx = F::start(1);
     let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
-    drop(promise);
+    promise.set_error(OSERROR).unwrap();
     assert!(!future.cancel());
     assert!(future.done());
     for _ in 0..2 {
-        assert!(matches!(
-            future.error(),
-            Some(JobError::WorkerLost(LossReason::PROMISE_DROPPED))
-        ));
+        assert_eq!(future.error().unwrap().to_string(), "foo");
     }
 }
 
@@ -823,6 +925,13 @@ crate::suite!(future_tests:
         error_leaves_the_result,
         multiple_set_result,
         multiple_set_exception,
+        an_error_that_was_set_is_told_to_each_asker,
+        set_exception_after_cancel_is_rejected,
+        a_dropped_promise_says_so,
+        a_started_promise_is_running_and_is_not_cancelled,
+        a_cancelled_promise_is_not_started,
+        the_holder_may_honour_a_cancel,
+        a_started_promise_that_is_dropped_ends_its_future,
         panic_is_handed_out_once,
         result_after_cancel_is_rejected,
         get_snapshot,
