@@ -20,29 +20,30 @@
 //! for a moment.
 #![deny(missing_docs)]
 
-mod bridge;
-mod crew;
-mod host_pool;
+mod clock;
+mod intern;
 mod panic;
-mod port;
+
+mod spin;
+
+mod threads;
+
+mod bridge;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
 #[cfg(feature = "remote")]
-mod stream_link;
-mod text;
-mod thread_list;
-mod thread_pool;
-mod workers;
+mod remote;
 
 #[cfg(feature = "remote")]
-pub use crate::stream_link::StreamLink;
+pub use crate::remote::StreamLink;
 pub use crate::{
     bridge::{run_in_executor, to_thread},
-    host_pool::{Boxed, SLOT_BYTES},
     panic::PanicExt,
-    port::{HostPort, ThreadParker},
-    thread_pool::{BuildError, MAX_STACK_SIZE, ThreadPool, ThreadPoolBuilder},
-    workers::{StartError, ThreadWorker, Workers, run_workers, run_workers_with},
+    spin::ThreadParker,
+    threads::{
+        Boxed, HostPort, MAX_STACK_SIZE, SLOT_BYTES, StartError, ThreadPool, ThreadPoolBuildError,
+        ThreadPoolBuilder, ThreadWorker, Workers, run_workers, run_workers_with,
+    },
 };
 
 /// The examples of the README compile and run.

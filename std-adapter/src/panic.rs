@@ -8,7 +8,7 @@ use std::{
 
 use corepool::{InitError, Panic};
 
-use crate::text::kept;
+use crate::intern::intern;
 
 /// What `std::panic::catch_unwind` gives.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -28,12 +28,12 @@ pub(crate) fn discard<T>(value: T) {
 }
 
 /// Calls a worker's start hook. `name` is how the error calls a hook that panics.
-pub(crate) fn start_by(
+pub(crate) fn call_hook(
     name: &str,
     hook: impl FnOnce() -> Result<(), InitError>,
 ) -> Result<(), InitError> {
     caught(hook).unwrap_or_else(|payload| {
-        let text = kept(&format!("{name} panicked"), message(&payload));
+        let text = intern(&format!("{name} panicked"), message(&payload));
         discard(payload);
         Err(InitError(text))
     })
@@ -42,6 +42,39 @@ pub(crate) fn start_by(
 /// Makes a pool's panic of a caught one.
 pub(crate) fn from_payload(payload: Payload) -> Panic {
     Panic::new(payload)
+}
+
+/// Calls `f` and catches its panic, as a port does.
+pub(crate) fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
+    caught(f).map_err(from_payload)
+}
+
+/// Reports a panic that nobody has asked for. The payload and the logger are foreign code: a panic of theirs ends
+/// here.
+pub(crate) fn report(panic: Panic) {
+    match panic.into_payload::<Payload>() {
+        Ok(payload) => {
+            if let Err(panic) = caught(|| say(message(&payload))) {
+                discard(panic);
+            }
+            discard(payload);
+        }
+        Err(panic) => discard(panic),
+    }
+}
+
+fn say(message: &str) {
+    #[cfg(feature = "log")]
+    log::error!("a job or callback panicked, and nobody asked: {message}");
+    #[cfg(not(feature = "log"))]
+    {
+        use std::io::Write as _;
+        // `eprintln!` panics where standard error is full or closed. There is nobody else to tell then.
+        let _ = writeln!(
+            std::io::stderr(),
+            "corepool: a job or callback panicked, and nobody asked: {message}"
+        );
+    }
 }
 
 /// The payload of a job's panic.
@@ -120,9 +153,9 @@ mod tests {
 
     #[test]
     fn a_hook_that_panics_fails_with_the_text_of_its_panic() {
-        let error = start_by("the hook", || resume_unwind(Box::new("no paper")));
+        let error = call_hook("the hook", || resume_unwind(Box::new("no paper")));
         assert_eq!(error, Err(InitError("the hook panicked: no paper")));
-        let error = start_by("the hook", || panic_any(Bomb));
+        let error = call_hook("the hook", || panic_any(Bomb));
         assert_eq!(
             error,
             Err(InitError("the hook panicked: a payload that is no text"))
@@ -131,8 +164,8 @@ mod tests {
 
     #[test]
     fn a_hook_that_returns_is_taken_at_its_word() {
-        assert_eq!(start_by("the hook", || Ok(())), Ok(()));
+        assert_eq!(call_hook("the hook", || Ok(())), Ok(()));
         let refusal = Err(InitError("no ink"));
-        assert_eq!(start_by("the hook", || refusal), refusal);
+        assert_eq!(call_hook("the hook", || refusal), refusal);
     }
 }

@@ -21,7 +21,7 @@ mod thread_pool_tests {
         BrokenReason, Executor, InitError, JobError, MapOptions, NoWorker, ShutdownError,
         SubmitError,
     };
-    use corepool_std::{BuildError, MAX_STACK_SIZE, ThreadPool, ThreadPoolBuilder};
+    use corepool_std::{MAX_STACK_SIZE, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
     use corepool_tests::{
         Drops, Gate, LONG, PATIENCE, Recorder, Token, is_child, run_for, run_in_child,
     };
@@ -41,7 +41,7 @@ mod thread_pool_tests {
     fn max_workers_negative() {
         let built = ThreadPool::builder().max_workers(0).build();
         let error = built.map(drop).unwrap_err();
-        assert!(matches!(error, BuildError::MaxWorkers(0)));
+        assert!(matches!(error, ThreadPoolBuildError::MaxWorkers(0)));
         assert!(error.to_string().contains("max_workers must be 1 to"));
     }
 
@@ -52,23 +52,23 @@ mod thread_pool_tests {
         let error = |built: Result<ThreadPool, _>| built.map(drop).unwrap_err();
         assert!(matches!(
             error(builder().max_workers(1_001).build()),
-            BuildError::MaxWorkers(1_001)
+            ThreadPoolBuildError::MaxWorkers(1_001)
         ));
         assert!(matches!(
             error(builder().capacity(0).build()),
-            BuildError::Capacity(0)
+            ThreadPoolBuildError::Capacity(0)
         ));
         assert!(matches!(
             error(builder().capacity(65_001).build()),
-            BuildError::Capacity(65_001)
+            ThreadPoolBuildError::Capacity(65_001)
         ));
         assert!(matches!(
             error(builder().priorities(0).build()),
-            BuildError::Priorities(0)
+            ThreadPoolBuildError::Priorities(0)
         ));
         assert!(matches!(
             error(builder().priorities(17).build()),
-            BuildError::Priorities(17)
+            ThreadPoolBuildError::Priorities(17)
         ));
     }
 
@@ -77,7 +77,7 @@ mod thread_pool_tests {
     fn a_nul_in_the_threads_names_is_an_error() {
         let built = ThreadPool::builder().thread_name_prefix("a\0b").build();
         let error = built.map(drop).unwrap_err();
-        assert!(matches!(&error, BuildError::ThreadName(prefix) if prefix == "a\0b"));
+        assert!(matches!(&error, ThreadPoolBuildError::ThreadName(prefix) if prefix == "a\0b"));
         assert!(error.to_string().contains(r#""a\0b""#));
     }
 
@@ -87,7 +87,7 @@ mod thread_pool_tests {
         for bytes in [0, MAX_STACK_SIZE + 1, usize::MAX] {
             let built = ThreadPool::builder().stack_size(bytes).build();
             let error = built.map(drop).unwrap_err();
-            assert!(matches!(error, BuildError::StackSize(n) if n == bytes));
+            assert!(matches!(error, ThreadPoolBuildError::StackSize(n) if n == bytes));
         }
         // So that the system can round it up.
         let twice = MAX_STACK_SIZE.checked_mul(2);

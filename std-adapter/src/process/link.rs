@@ -34,7 +34,7 @@ use super::{
     reason::loss_reason,
     system::{WITHOUT_SIGNAL, end_of_process, send_without_signal},
 };
-use crate::port;
+use crate::{clock::now, spin::PollSpin};
 
 const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
@@ -43,9 +43,6 @@ const END: Token = Token(3);
 
 /// How many bytes of what a child wrote last to its standard error are kept.
 const KEPT: usize = 2_048;
-/// For how long a thread looks again at most before it sleeps: each look is two system calls, so
-/// that their number alone does not say.
-const LOOK: Duration = Duration::from_micros(50);
 /// How long a child has to exit when it has closed its socket, or was said goodbye to.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often a child's end is looked for where no descriptor tells of it. Most often the end of its
@@ -102,9 +99,7 @@ pub(super) struct PollWorker {
     seen: Rc<Seen>,
     /// Whether no descriptor tells of the child's end, so that it is looked for from time to time.
     looks: Cell<bool>,
-    spins: u32,
-    /// Since when it has looked in vain.
-    idle_since: Cell<Duration>,
+    spin: PollSpin,
 }
 
 impl PollWorker {
@@ -120,8 +115,7 @@ impl PollWorker {
             }),
             seen: Rc::new(Seen::default()),
             looks: Cell::new(false),
-            spins,
-            idle_since: Cell::new(Duration::ZERO),
+            spin: PollSpin::new(spins),
         })
     }
 
@@ -150,7 +144,7 @@ impl PollWorker {
             }
             None => self.looks.set(true),
         }
-        let start_by = port::now().checked_add(start_timeout);
+        let start_by = now().checked_add(start_timeout);
         self.seen.start_by.set(start_by);
         // It may have ended before it was watched.
         self.seen.end.set(true);
@@ -170,7 +164,7 @@ impl PollWorker {
     /// For how long to sleep at most.
     fn timeout(&self, deadline: Option<Duration>) -> Option<Duration> {
         let deadlines = deadline.into_iter().chain(self.seen.start_by.get());
-        let timeout = deadlines.min().map(|at| at.saturating_sub(port::now()));
+        let timeout = deadlines.min().map(|at| at.saturating_sub(now()));
         let looks = self.looks.get().then_some(LOOK_FOR_END);
         timeout.into_iter().chain(looks).min()
     }
@@ -207,15 +201,7 @@ impl Parker for PollWorker {
 
 impl Worker for PollWorker {
     fn spin(&self, round: u32) -> bool {
-        let now = port::now();
-        if round == 0 {
-            self.idle_since.set(now);
-        }
-        let looks = round < self.spins && now.saturating_sub(self.idle_since.get()) < LOOK;
-        if looks {
-            thread::yield_now();
-        }
-        looks
+        self.spin.looks_again(round)
     }
 }
 
@@ -286,10 +272,10 @@ impl OwnedChild {
 
     /// Waits for the child's end, for no longer than `timeout` if there is one. How it ended, if it has.
     fn wait(&self, timeout: Option<Duration>) -> Result<(), Option<ExitStatus>> {
-        let deadline = timeout.and_then(|timeout| port::now().checked_add(timeout));
+        let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         loop {
             self.while_running(|_| ())?;
-            let left = deadline.map(|deadline| deadline.saturating_sub(port::now()));
+            let left = deadline.map(|deadline| deadline.saturating_sub(now()));
             if left == Some(Duration::ZERO) {
                 return Ok(());
             }
@@ -474,7 +460,7 @@ impl Link for ChildLink {
             }
         }
         let start_by = self.seen.start_by.get();
-        if start_by.is_some_and(|at| port::now() >= at) {
+        if start_by.is_some_and(|at| now() >= at) {
             return Err(self.too_late());
         }
         Ok(0)
@@ -553,21 +539,6 @@ mod tests {
         let worker = PollWorker::new(0).unwrap();
         worker.waker().wake();
         worker.park(None);
-    }
-
-    #[test]
-    fn a_thread_looks_again_so_often_and_for_so_long_before_it_sleeps() {
-        let worker = PollWorker::new(2).unwrap();
-        // It has just begun to.
-        worker.idle_since.set(Duration::MAX);
-        assert!(worker.spin(1));
-        assert!(!worker.spin(2), "that is often enough");
-        while port::now() <= LOOK {
-            thread::yield_now();
-        }
-        worker.idle_since.set(Duration::ZERO);
-        assert!(!worker.spin(1), "that is long enough");
-        assert!(worker.spin(0), "it begins anew");
     }
 
     #[test]

@@ -35,9 +35,9 @@ use super::{
     reason::loss_reason,
 };
 use crate::{
-    host_pool::{Coming, Handle, HostPool, ThreadMain, Threads},
     panic::from_payload,
-    port::SPINS,
+    spin::SPINS,
+    threads::{Coming, HostPool, ThreadMain, ThreadOptions, View},
 };
 
 /// How many jobs a child has at most, waiting and running.
@@ -277,7 +277,7 @@ impl ProcessPoolBuilder {
             workers: self.max_workers,
             waiters: 32,
         };
-        let threads = Threads {
+        let options = ThreadOptions {
             max: self.max_workers,
             name_prefix: String::from("ProcessPool"),
             stack_size: None,
@@ -306,7 +306,7 @@ impl ProcessPoolBuilder {
             children: Mutex::new(children),
         };
         Ok(ProcessPool {
-            inner: HostPool::new(config, threads, main),
+            inner: HostPool::new(config, options, main),
             forced: AtomicBool::new(false),
         })
     }
@@ -361,8 +361,8 @@ impl ProcessPool {
         }
     }
 
-    fn handle(&self) -> Handle<'_> {
-        self.inner.handle()
+    fn handle(&self) -> View<'_> {
+        self.inner.view()
     }
 
     /// How many children there can be.
@@ -618,7 +618,7 @@ enum Failed {
 impl ThreadMain for Children {
     /// A child has several jobs at a time, but does one after the other.
     fn threads_wanted(pool: &HostPool<Self>) -> usize {
-        pool.handle().unfinished()
+        pool.view().unfinished()
     }
 
     fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>) {
@@ -648,7 +648,7 @@ impl ThreadMain for Children {
                     return break_pool(pool, &text);
                 }
             }
-            let handle = pool.handle();
+            let handle = pool.view();
             let over = handle.is_shut_down() && handle.unfinished() == 0;
             if over || handle.broken_reason().is_some() {
                 return;
@@ -658,7 +658,7 @@ impl ThreadMain for Children {
 }
 
 fn break_pool(pool: &HostPool<Children>, text: &str) {
-    pool.handle().break_pool(loss_reason(text, "").0);
+    pool.view().break_pool(loss_reason(text, "").0);
 }
 
 impl Children {
@@ -677,7 +677,7 @@ impl Children {
         let link = self.start(&worker, number).map_err(Failed::Start)?;
         let mut remote = RemoteWorker::<_, WINDOW>::new(link, self.jobs, buffers, self.remote);
         let end = remote
-            .run(pool.handle(), &worker)
+            .run(pool.view(), &worker)
             .map_err(|error| match error {
                 RemoteError::Lost(reason) => Failed::Lost(reason, remote.has_met()),
                 error => Failed::Remote(error),

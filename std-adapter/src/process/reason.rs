@@ -2,9 +2,9 @@
 
 use corepool::LossReason;
 
-use crate::text::kept;
+use crate::intern::intern;
 
 /// A reason with this text. When there are very many, `details` are left out.
 pub(super) fn loss_reason(text: &str, details: &str) -> LossReason {
-    LossReason(kept(text, details))
+    LossReason(intern(text, details))
 }

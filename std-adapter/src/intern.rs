@@ -31,7 +31,7 @@ impl Texts {
 
 /// This text, kept for ever. Equal texts are kept once. When there are very many, `details` are left
 /// out: the texts that remain are few then.
-pub(crate) fn kept(text: &str, details: &str) -> &'static str {
+pub(crate) fn intern(text: &str, details: &str) -> &'static str {
     static KEPT: Mutex<Option<Texts>> = Mutex::new(None);
     // Before the lock: nothing is done under it but to look and to add.
     let detailed = (!details.is_empty()).then(|| format!("{text}: {details}"));
@@ -45,15 +45,15 @@ mod tests {
 
     #[test]
     fn equal_texts_are_kept_once() {
-        let first = kept("exit status: 1", "no paper");
-        let second = kept("exit status: 1", "no paper");
+        let first = intern("exit status: 1", "no paper");
+        let second = intern("exit status: 1", "no paper");
         assert_eq!(first, "exit status: 1: no paper");
         assert!(std::ptr::eq(first, second));
     }
 
     #[test]
     fn a_text_without_details_is_kept_as_it_is() {
-        assert_eq!(kept("no paper", ""), "no paper");
+        assert_eq!(intern("no paper", ""), "no paper");
     }
 
     #[test]

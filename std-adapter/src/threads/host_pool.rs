@@ -1,9 +1,6 @@
-//! What the pools of the host have in common: memory of their own, and threads that are started on
-//! demand.
+//! A pool of the host, whose threads start on demand.
 
 use std::{
-    mem::MaybeUninit,
-    ptr::NonNull,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -12,44 +9,28 @@ use std::{
     time::Duration,
 };
 
-use corepool::{
-    ContextId, LentPool, NoWorker, Panic, Parker, PoolConfig, PoolRef, Port, ShutdownError, Spill,
-};
+use corepool::{ContextId, NoWorker, Panic, Parker, PoolConfig, PoolRef, Port, ShutdownError};
 
+use super::{
+    boxed::{Boxed, SLOT_BYTES},
+    host_port::context,
+    list::{NotEnded, ThreadList},
+    owned_pool::OwnedPool,
+};
 use crate::{
-    port,
-    text::kept,
-    thread_list::{NotEnded, ThreadList},
+    clock,
+    intern::intern,
+    panic::{catch_panic, report},
+    spin::{blocked, own_parker},
 };
 
-/// How many bytes a slot of a host pool has: jobs and results up to this size take no heap.
-pub const SLOT_BYTES: usize = 64;
-
-/// The view of a host pool to work with.
-pub(crate) type Handle<'p> = PoolRef<'p, SLOT_BYTES, Boxed>;
-
-/// Stores jobs and results that do not fit a slot on the heap.
-#[derive(Clone, Copy, Debug)]
-pub struct Boxed;
-
-// SAFETY: a box stays where it is until it is freed, and is freed here without dropping its value.
-unsafe impl Spill for Boxed {
-    const CAN_SPILL: bool = true;
-
-    fn store<V>(value: V) -> NonNull<V> {
-        NonNull::from(Box::leak(Box::new(value)))
-    }
-
-    unsafe fn release<V>(place: NonNull<V>) {
-        // SAFETY: from `store`, by the caller's promise; a `MaybeUninit` does not drop its value.
-        drop(unsafe { Box::from_raw(place.cast::<MaybeUninit<V>>().as_ptr()) });
-    }
-}
+/// The view of a host pool that its methods are called on.
+pub(crate) type View<'p> = PoolRef<'p, SLOT_BYTES, Boxed>;
 
 /// What the threads of a pool do.
 pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
-    /// The whole life of the pool's thread with this number, from 0 on.
-    /// `coming` is to be dropped when it has joined the pool.
+    /// The whole life of the pool's thread with this number, counted from 0. It drops `coming` when it has joined
+    /// the pool.
     fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>);
 
     /// How many threads have something to do.
@@ -58,50 +39,33 @@ pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
 
 /// How a pool's threads are made.
 #[derive(Clone, Debug)]
-pub(crate) struct Threads {
-    /// How many at most.
+pub(crate) struct ThreadOptions {
+    /// How many threads there are at most.
     pub(crate) max: usize,
-    /// Without a NUL.
+    /// The beginning of the threads' names, without a NUL.
     pub(crate) name_prefix: String,
-    /// As the system likes, if `None`.
+    /// How many bytes of stack a thread has; the system's choice if `None`.
     pub(crate) stack_size: Option<usize>,
-    /// How often a caller that is about to sleep looks again first.
+    /// How often a thread that waits looks again before it parks.
     pub(crate) spins: u32,
 }
 
-/// A pool and what its threads share. The threads hold it, so that it is there until the last of
-/// them has left, even if the pool is dropped by one of its own jobs.
+/// A pool and what its threads share. Each thread holds it. So it is there until the last of them has left, even if
+/// one of the pool's own jobs drops the pool.
 pub(crate) struct HostPool<M> {
-    /// In `_memory`; dropped before it, since fields drop in order.
-    pool: LentPool<'static, SLOT_BYTES>,
-    /// Not to be touched while `pool` is there.
-    _memory: Memory,
+    /// It uses `port`, and is dropped before that, since fields are dropped in their order.
+    pool: OwnedPool,
     port: PoolPort<M>,
     /// What the threads do.
     pub(crate) main: M,
 }
 
-/// The pool's memory: freed when dropped, otherwise only kept.
-struct Memory(NonNull<[MaybeUninit<u64>]>);
-
-// SAFETY: it is only kept and freed.
-unsafe impl Send for Memory {}
-// SAFETY: as above.
-unsafe impl Sync for Memory {}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: it was leaked from a box in `HostPool::new`, and the pool in it is gone.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
-    }
-}
-
-/// The host, and the place where threads are started on demand.
+/// The pool's port: the host's, and the place where threads start on demand.
 struct PoolPort<M> {
     pool: Weak<HostPool<M>>,
-    options: Threads,
+    options: ThreadOptions,
     threads: Arc<ThreadList>,
-    /// How many threads have been started that have not joined the pool yet.
+    /// How many threads have started and have not joined the pool yet.
     coming: AtomicUsize,
 }
 
@@ -111,22 +75,22 @@ impl<M> PoolPort<M> {
     }
 }
 
-// SAFETY: each thread has a number of its own.
+// SAFETY: `context` gives each thread a name of its own.
 unsafe impl<M: ThreadMain> Port for PoolPort<M> {
     fn context(&self) -> ContextId {
-        port::context()
+        context()
     }
 
     fn now(&self) -> Option<Duration> {
-        Some(port::now())
+        Some(clock::now())
     }
 
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
-        port::with_parker(f);
+        f(&own_parker());
     }
 
     fn spin(&self, round: u32, queued: &dyn Fn() -> usize) -> bool {
-        port::wait(round, self.options.spins, queued)
+        blocked::looks_again(round, self.options.spins, queued)
     }
 
     fn lends_blocked_callers(&self) -> bool {
@@ -134,11 +98,11 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
     }
 
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
-        port::catch_panic(f)
+        catch_panic(f)
     }
 
     fn no_idle_worker(&self) -> Result<(), NoWorker> {
-        // Most often nothing is to be done. All who submit come by here: no count of theirs is touched.
+        // Every submitter comes here, and most often all threads are there: then no count of theirs is written.
         if !self.has_all_threads()
             && let Some(pool) = self.pool.upgrade()
         {
@@ -152,12 +116,12 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
     }
 
     fn unobserved_failure(&self, panic: Panic) {
-        port::report(panic);
+        report(panic);
     }
 }
 
-/// A thread that was started and has not joined the pool yet. Until this is dropped, a worker that blocks counts on
-/// it.
+/// A thread that has started and has not joined the pool yet. Until this is dropped, a worker that blocks counts on
+/// that thread.
 pub(crate) struct Coming<M>(Arc<HostPool<M>>);
 
 impl<M> Drop for Coming<M> {
@@ -168,14 +132,9 @@ impl<M> Drop for Coming<M> {
 
 impl<M: ThreadMain> HostPool<M> {
     /// A pool of this size, whose numbers are in bounds. No thread starts before the first job.
-    pub(crate) fn new(config: PoolConfig, options: Threads, main: M) -> Arc<Self> {
-        let words = vec![MaybeUninit::uninit(); config.words::<SLOT_BYTES>()];
-        let memory = NonNull::from(Box::leak(words.into_boxed_slice()));
+    pub(crate) fn new(config: PoolConfig, options: ThreadOptions, main: M) -> Arc<Self> {
         let pool = Arc::new_cyclic(|weak| Self {
-            // SAFETY: leaked just now, so it is unique; `Memory` frees it after the pool is gone.
-            pool: LentPool::new(unsafe { &mut *memory.as_ptr() }, config)
-                .unwrap_or_else(|error| unreachable!("{error}")),
-            _memory: Memory(memory),
+            pool: OwnedPool::new(config),
             port: PoolPort {
                 pool: weak.clone(),
                 options,
@@ -185,22 +144,23 @@ impl<M: ThreadMain> HostPool<M> {
             main,
         });
         let port: *const PoolPort<M> = &raw const pool.port;
-        // SAFETY: the port is in the pool's `Arc`, which does not move and outlives the pool in it.
-        pool.handle().install(unsafe { &*port });
+        // SAFETY: the port is in the pool's `Arc`, which does not move, and outlives the pool in it, by the order
+        // of the fields.
+        pool.view().install(unsafe { &*port });
         pool
     }
 
     #[inline]
-    pub(crate) fn handle(&self) -> Handle<'_> {
-        self.pool.handle().spill_to()
+    pub(crate) fn view(&self) -> View<'_> {
+        self.pool.lent().handle().spill_to()
     }
 
-    pub(crate) fn options(&self) -> &Threads {
+    pub(crate) fn options(&self) -> &ThreadOptions {
         &self.port.options
     }
 
-    /// The thread that calls, which has this number, ends before the others, which do the work. A later submit may
-    /// start another in its place. False if there are no others.
+    /// The calling thread, which has this number, is to end before the others, which do the work. A later submit
+    /// may start another thread in its place. False if there are no others.
     #[cfg(feature = "process")]
     pub(crate) fn leave_to_others(&self, number: usize) -> bool {
         self.port.threads.leave(number)
@@ -210,26 +170,26 @@ impl<M: ThreadMain> HostPool<M> {
         self.port.threads.started()
     }
 
-    /// Ends the pool, and waits for its work, for no longer than `timeout`. For its threads the caller waits next, by
-    /// [`wait_for_threads`](Self::wait_for_threads).
+    /// Shuts the pool down, and waits for its work until `timeout` is over. The caller waits for the threads next,
+    /// by [`wait_for_threads`](Self::wait_for_threads).
     pub(crate) fn finish_work(
         &self,
         timeout: Option<Duration>,
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
-        let handle = self.handle();
-        // Such a thread may be no worker any more, while its thread-locals are dropped.
+        let view = self.view();
+        // A thread that drops its thread-locals is one of the pool's, and may be no worker any more.
         if self.port.threads.has_caller() {
-            handle.shutdown(false, cancel_futures)?;
+            view.shutdown(false, cancel_futures)?;
             return Err(ShutdownError::WouldDeadlock);
         }
         match timeout {
-            Some(timeout) => handle.shutdown_timeout(timeout, cancel_futures),
-            None => handle.shutdown(true, cancel_futures),
+            Some(timeout) => view.shutdown_timeout(timeout, cancel_futures),
+            None => view.shutdown(true, cancel_futures),
         }
     }
 
-    /// Waits for the threads, whose work is finished, for no longer than until `deadline`.
+    /// Waits until the threads, whose work is finished, have ended, or until `deadline`.
     pub(crate) fn wait_for_threads(&self, deadline: Option<Duration>) -> Result<(), ShutdownError> {
         match self.port.threads.wait_for_end(deadline) {
             Ok(()) => Ok(()),
@@ -240,17 +200,21 @@ impl<M: ThreadMain> HostPool<M> {
         }
     }
 
-    /// Ends the pool, and with `wait` returns when its work is finished and its threads have ended.
+    /// Shuts the pool down. With `wait`, returns when its work is finished and its threads have ended.
     pub(crate) fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         if !wait {
-            return self.handle().shutdown(false, cancel_futures);
+            return self.view().shutdown(false, cancel_futures);
         }
         self.finish_work(None, cancel_futures)?;
         self.wait_for_threads(None)
     }
 
-    /// Starts a thread if there are fewer than have something to do, and fewer than allowed. If the system refuses,
-    /// the others do the work; an error if there is none.
+    /// Starts a thread if fewer have started than are wanted and allowed. If the system refuses it, the others do
+    /// the work.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the thread, and there is no other.
     fn start_worker(self: &Arc<Self>) -> Result<(), NoWorker> {
         let options = self.options();
         let started = self.port.threads.start(|started, number| {
@@ -270,7 +234,7 @@ impl<M: ThreadMain> HostPool<M> {
         });
         match started {
             Err(error) if self.threads_started() == 0 => {
-                let text = kept("cannot start a worker thread", &error.to_string());
+                let text = intern("cannot start a worker thread", &error.to_string());
                 Err(NoWorker(text))
             }
             _ => Ok(()),
@@ -282,7 +246,7 @@ impl<M: ThreadMain> HostPool<M> {
 mod tests {
     use super::*;
 
-    /// How threads without work spend their time.
+    /// Threads without work.
     struct Nothing;
 
     impl ThreadMain for Nothing {
@@ -300,7 +264,7 @@ mod tests {
             workers: 1,
             waiters: 1,
         };
-        let threads = Threads {
+        let threads = ThreadOptions {
             max: 1,
             name_prefix: String::from("nothing"),
             stack_size: None,

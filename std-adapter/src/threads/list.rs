@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{panic::discard, port::now};
+use crate::{clock::now, panic::discard};
 
 /// The threads of one pool. Everybody who asks for their end waits for it, however many ask. None of the threads
 /// does: it would wait for its own end, or for that of another one that waits for its end.

@@ -12,7 +12,7 @@ use std::{
 
 use corepool::{LossReason, remote::Link};
 
-use crate::port;
+use crate::panic;
 
 /// How many bytes a link holds by default: some of the longest frames that boards send.
 const HOLDS: NonZeroUsize = NonZeroUsize::new(64 << 10).unwrap();
@@ -153,7 +153,7 @@ impl Shared {
         drop(arrived);
         if let Some(waker) = waker {
             // The thread reads on even if it panics.
-            let _ = port::catch_panic(&mut || waker.wake_by_ref());
+            let _ = panic::catch_panic(&mut || waker.wake_by_ref());
         }
     }
 }

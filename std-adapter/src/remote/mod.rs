@@ -1,0 +1,5 @@
+//! Links to remote workers.
+
+mod stream_link;
+
+pub use self::stream_link::StreamLink;

@@ -1,0 +1,77 @@
+//! How a caller that is blocked spins for its result.
+
+use std::{thread, time::Duration};
+
+use super::Pause;
+
+/// How often a blocked caller looks again, at most: for some fifty microseconds, of the order of the time that it
+/// takes to park and be woken.
+const LOOKS: u32 = 128;
+
+/// How many of these looks keep the core. A result that takes longer may come from a thread that waits for it.
+const LOOKS_ON_CORE: u32 = 10;
+
+/// The round in which the caller sleeps if many jobs are queued. By then its job has taken some microseconds. If
+/// the others take as long, the workers have enough to do until the caller is back.
+const SLEEPS: u32 = 32;
+/// How many queued jobs are many.
+const MANY: usize = 64;
+
+/// For how long the caller sleeps, and then until the system gives it a core.
+const SLEEP: Duration = Duration::from_micros(100);
+
+/// Pauses before a blocked caller looks for its result for the `round`-th time again, counted from 0. False if the
+/// caller is to park: after `spins` looks, or [`LOOKS`]. `queued` counts the jobs in the queue.
+///
+/// A caller that takes result after result of a long queue would keep a core all the time. Or each job's worker
+/// would have to wake the caller, which costs the worker more than the job. So the caller sleeps once. If its job
+/// has not ended by then, and as many are queued, the jobs are long, and the caller parks.
+pub(crate) fn looks_again(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
+    const HAS_SLEPT: u32 = SLEEPS + 1;
+    match round {
+        _ if round >= spins.min(LOOKS) => return false,
+        SLEEPS if queued() >= MANY => thread::sleep(SLEEP),
+        HAS_SLEPT if queued() >= MANY => return false,
+        _ => Pause::in_round(round, LOOKS_ON_CORE).take(),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, time::Instant};
+
+    use super::{super::SPINS, *};
+
+    #[test]
+    fn a_caller_asks_twice_how_many_jobs_are_queued_and_only_if_it_has_waited() {
+        let asked = Cell::new(0);
+        let queued = || {
+            asked.set(asked.get() + 1);
+            0
+        };
+        for round in 0..SLEEPS {
+            assert!(looks_again(round, SPINS, queued));
+        }
+        assert_eq!(asked.get(), 0);
+        for round in SLEEPS..LOOKS {
+            assert!(looks_again(round, SPINS, queued));
+        }
+        assert_eq!(asked.get(), 2);
+    }
+
+    #[test]
+    fn a_caller_parks_sooner_than_a_worker() {
+        assert!(looks_again(LOOKS - 1, SPINS, || 0));
+        assert!(!looks_again(LOOKS, SPINS, || 0));
+    }
+
+    #[test]
+    fn a_caller_sleeps_once_where_many_jobs_are_queued_and_then_parks() {
+        let start = Instant::now();
+        assert!(looks_again(SLEEPS, SPINS, || MANY));
+        assert!(start.elapsed() >= SLEEP);
+        assert!(!looks_again(SLEEPS + 1, SPINS, || MANY));
+        assert!(!looks_again(SLEEPS, SLEEPS, || MANY), "it parks instead");
+    }
+}
