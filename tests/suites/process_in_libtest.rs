@@ -2,7 +2,9 @@
 //! `main`.
 
 use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
-use corepool_std::process::{BuildError, ProcessPool, ProcessPoolBuilder, run_worker_if_asked};
+use corepool_std::process::{
+    ProcessPool, ProcessPoolBuildError, ProcessPoolBuilder, run_worker_if_asked,
+};
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +43,7 @@ fn worker() {
 fn no_worker() {
     let program = std::env::current_exe().unwrap();
     let refused = ProcessPool::builder(&JOBS).worker_program(program).build();
-    assert!(matches!(refused, Err(BuildError::IsToBeWorker)));
+    assert!(matches!(refused, Err(ProcessPoolBuildError::IsToBeWorker)));
     // Not by libtest, which would report a failure of its own.
     std::process::exit(1);
 }
@@ -49,7 +51,10 @@ fn no_worker() {
 #[test]
 fn a_binary_of_tests_is_no_worker_of_itself() {
     let refused = ProcessPool::builder(&JOBS).build().unwrap_err();
-    assert!(matches!(refused, BuildError::NoWorkerEntry), "{refused}");
+    assert!(
+        matches!(refused, ProcessPoolBuildError::NoWorkerEntry),
+        "{refused}"
+    );
     for text in [refused.to_string(), format!("{refused:?}")] {
         assert!(text.contains("run_worker_if_asked"), "{text}");
     }

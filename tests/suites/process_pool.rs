@@ -58,7 +58,9 @@ use corepool::{
 };
 use corepool_std::{
     HostPort, PanicExt, StreamLink, ThreadWorker,
-    process::{BuildError, Chunk, ProcessPool, ProcessPoolBuilder, ZeroChunk, run_worker_with},
+    process::{
+        Chunk, ProcessPool, ProcessPoolBuildError, ProcessPoolBuilder, ZeroChunk, run_worker_with,
+    },
 };
 #[cfg(target_os = "linux")]
 use corepool_tests::limit_address_space;
@@ -720,24 +722,24 @@ fn shutdown_race_issue12456() {
 /// `test_max_workers_negative`, adapted: 0 is an error.
 fn max_workers_negative() {
     let error = builder().max_workers(0).build().unwrap_err();
-    assert!(matches!(error, BuildError::MaxWorkers(0)));
+    assert!(matches!(error, ProcessPoolBuildError::MaxWorkers(0)));
 }
 
 /// `test_max_workers_too_large`.
 fn max_workers_too_large() {
     let error = builder().max_workers(1_001).build().unwrap_err();
-    assert!(matches!(error, BuildError::MaxWorkers(1_001)));
+    assert!(matches!(error, ProcessPoolBuildError::MaxWorkers(1_001)));
 }
 
 fn bounds_of_the_builder() {
     let capacity = builder().capacity(0).build().unwrap_err();
-    assert!(matches!(capacity, BuildError::Capacity(0)));
+    assert!(matches!(capacity, ProcessPoolBuildError::Capacity(0)));
     let priorities = builder().priorities(17).build().unwrap_err();
-    assert!(matches!(priorities, BuildError::Priorities(17)));
+    assert!(matches!(priorities, ProcessPoolBuildError::Priorities(17)));
     let tasks = builder().max_tasks_per_child(0).build().unwrap_err();
-    assert!(matches!(tasks, BuildError::MaxTasks));
+    assert!(matches!(tasks, ProcessPoolBuildError::MaxTasks));
     let frame = builder().frame_bytes(63).build().unwrap_err();
-    assert!(matches!(frame, BuildError::FrameBytes(63)));
+    assert!(matches!(frame, ProcessPoolBuildError::FrameBytes(63)));
 }
 
 /// By default there are as many workers as cores.
@@ -1922,7 +1924,9 @@ fn forget_to_ask(what: &str) -> ExitCode {
         _ => builder().worker_program(std::env::current_exe().unwrap()),
     };
     match builder.build() {
-        Err(error @ (BuildError::NoWorkerEntry | BuildError::IsToBeWorker)) => {
+        Err(
+            error @ (ProcessPoolBuildError::NoWorkerEntry | ProcessPoolBuildError::IsToBeWorker),
+        ) => {
             println!("{error}");
             ExitCode::SUCCESS
         }

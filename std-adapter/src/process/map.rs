@@ -1,73 +1,11 @@
 //! Many jobs at once, in chunks.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    vec,
-};
+use std::{collections::VecDeque, fmt, iter::Fuse, vec};
 
-use corepool::{
-    CodecError, JobError, JobFuture, SubmitError,
-    remote::{JobContext, RemoteJob},
-};
-use postcard_schema::{
-    Schema,
-    schema::{DataModelType, NamedType},
-};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use corepool::{CodecError, JobError, JobFuture, SubmitError, remote::RemoteJob};
 
-use super::ProcessPool;
-use crate::panic::{from_payload, message};
-
-/// Several jobs of a kind that travel together and run one after the other: what
-/// [`ProcessPool::map`](super::ProcessPool::map) sends. To be in the job table beside the job.
-///
-/// ```
-/// # use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
-/// # use postcard_schema::Schema;
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize, Schema)]
-/// # struct Square(u64);
-/// # impl RemoteJob for Square {
-/// #     type Output = u64;
-/// #     const NAME: &'static str = "square";
-/// #     fn run(self, _context: &mut JobContext<'_>) -> u64 { self.0 * self.0 }
-/// # }
-/// use corepool_std::process::Chunk;
-///
-/// static JOBS: JobTable =
-///     JobTable::new(&[JobEntry::of::<Square>(), JobEntry::of::<Chunk<Square>>()]);
-/// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound(serialize = "J: Serialize", deserialize = "J: DeserializeOwned"))]
-pub struct Chunk<J>(Vec<J>);
-
-impl<J: Schema> Schema for Chunk<J> {
-    const SCHEMA: &'static NamedType = &NamedType {
-        name: "Chunk",
-        ty: &DataModelType::NewtypeStruct(&NamedType {
-            name: "Vec<T>",
-            ty: &DataModelType::Seq(J::SCHEMA),
-        }),
-    };
-}
-
-impl<J: RemoteJob> RemoteJob for Chunk<J> {
-    /// Of each job the result, or the text of its panic.
-    type Output = Vec<Result<J::Output, String>>;
-    const NAME: &'static str = J::NAME;
-    const IDEMPOTENT: bool = J::IDEMPOTENT;
-
-    fn run(self, context: &mut JobContext<'_>) -> Self::Output {
-        let jobs = self.0.into_iter();
-        jobs.map(|job| {
-            catch_unwind(AssertUnwindSafe(|| job.run(context)))
-                .map_err(|payload| message(&payload).to_owned())
-        })
-        .collect()
-    }
-}
+use super::{chunk::Chunk, pool::ProcessPool};
+use crate::panic::from_payload;
 
 /// A chunk of no jobs was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +23,7 @@ impl std::error::Error for ZeroChunk {}
 /// returns.
 pub struct Map<'p, I: Iterator<Item: RemoteJob>> {
     pool: &'p ProcessPool,
-    jobs: std::iter::Fuse<I>,
+    jobs: Fuse<I>,
     chunk_size: usize,
     window: usize,
     /// The chunks that are under way, each with how many jobs it has.
@@ -106,6 +44,34 @@ enum Results<T> {
     Lost(usize, JobError),
 }
 
+impl ProcessPool {
+    /// Has all jobs done, and iterates over their results in the jobs' order. They travel in chunks
+    /// of `chunk_size`, which saves time where jobs are short; the pool's table must have a
+    /// [`Chunk`] of the job.
+    ///
+    /// Chunks are submitted ahead of the result that is asked for, at most four for each worker. A
+    /// job that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
+    /// error. So it is if a chunk comes back with another number of results than it has jobs
+    /// ([`CodecError::ResultRefused`]). Dropping the iterator
+    /// cancels the chunks that do not run yet.
+    ///
+    /// * **Context**: any thread but the pool's own.
+    /// * **Cost**: heap for each chunk. A [`submit`](Self::submit) for each, by the call and by
+    ///   each `next`. The call waits for room if the pool is full; `next` waits for its result, or
+    ///   for room.
+    ///
+    /// # Errors
+    ///
+    /// [`ZeroChunk`] if `chunk_size` is 0.
+    pub fn map<I>(&self, jobs: I, chunk_size: usize) -> Result<Map<'_, I::IntoIter>, ZeroChunk>
+    where
+        I: IntoIterator<Item: RemoteJob>,
+    {
+        let window = self.max_workers() * 4;
+        Map::new(self, jobs.into_iter(), chunk_size, window)
+    }
+}
+
 impl<I: Iterator<Item: RemoteJob>> fmt::Debug for Map<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
@@ -116,7 +82,7 @@ impl<I: Iterator<Item: RemoteJob>> fmt::Debug for Map<'_, I> {
 }
 
 impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
-    pub(super) fn new(
+    fn new(
         pool: &'p ProcessPool,
         jobs: I,
         chunk_size: usize,

@@ -59,8 +59,8 @@
 //! than Linux, it stays, and means nothing to the worker's own children.)
 //!
 //! A program whose `main` does not call [`run_worker_if_asked`] would start children that start children
-//! in turn. It cannot build a pool of itself: [`BuildError::NoWorkerEntry`]. One that was started to be
-//! a worker, and has not become one, cannot build any: [`BuildError::IsToBeWorker`].
+//! in turn. It cannot build a pool of itself: [`ProcessPoolBuildError::NoWorkerEntry`]. One that was started to be
+//! a worker, and has not become one, cannot build any: [`ProcessPoolBuildError::IsToBeWorker`].
 //!
 //! # In tests
 //!
@@ -110,17 +110,25 @@
 //! processes that do not know each other; a parent and its child need none, and neither a name that is
 //! left in the file system.
 
-mod asked;
-mod child;
 mod descriptors;
-mod link;
+mod question;
+mod system;
+mod worker_exit;
+
+mod child;
+mod parent;
+
+mod build_error;
+mod builder;
+mod chunk;
 mod map;
 mod pool;
-mod reason;
-mod system;
 
 pub use self::{
+    build_error::ProcessPoolBuildError,
+    builder::ProcessPoolBuilder,
     child::{run_worker_if_asked, run_worker_with},
-    map::{Chunk, Map, ZeroChunk},
-    pool::{BuildError, ProcessPool, ProcessPoolBuilder},
+    chunk::Chunk,
+    map::{Map, ZeroChunk},
+    pool::ProcessPool,
 };

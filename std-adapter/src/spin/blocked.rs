@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use super::Pause;
+use super::pause::Pause;
 
 /// How often a blocked caller looks again, at most: for some fifty microseconds, of the order of the time that it
 /// takes to park and be woken.
@@ -41,7 +41,9 @@ pub(crate) fn looks_again(round: u32, spins: u32, queued: impl Fn() -> usize) ->
 mod tests {
     use std::{cell::Cell, time::Instant};
 
-    use super::{super::SPINS, *};
+    use super::*;
+
+    const SPINS: u32 = 1_000;
 
     #[test]
     fn a_caller_asks_twice_how_many_jobs_are_queued_and_only_if_it_has_waited() {

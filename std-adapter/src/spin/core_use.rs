@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, cmp::Ordering};
 
-use super::Pause;
+use super::pause::Pause;
 
 /// Whether a worker keeps its core while it spins.
 ///

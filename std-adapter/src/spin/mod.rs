@@ -30,12 +30,13 @@
 //!
 //! # What is below
 //!
-//! [`ThreadParker`] is where a thread parks, and [`SleepState`] how the others know whether it does.
+//! [`ThreadParker`] is where a thread parks, and [`sleep_state`] how others know whether it does.
 
 pub(crate) mod blocked;
 mod core_use;
 mod gathering;
 mod parker;
+mod pause;
 #[cfg(all(unix, feature = "process"))]
 mod poll;
 mod sleep_state;
@@ -43,39 +44,10 @@ mod turn;
 mod worker;
 
 pub use self::parker::ThreadParker;
-#[cfg(all(unix, feature = "process"))]
-pub(crate) use self::poll::PollSpin;
 pub(crate) use self::{
-    parker::own_parker, sleep_state::SleepState, turn::SoleSpinner, worker::WorkerSpin,
+    parker::own_parker,
+    turn::SoleSpinner,
+    worker::{SPINS, WorkerSpin},
 };
-
-/// How often a worker looks again before it parks, by default.
-pub(crate) const SPINS: u32 = 1_050;
-
-/// How a thread that spins passes the time between two looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pause {
-    /// For a moment, on its core.
-    KeepCore,
-    /// For as long as others run that wait for the core.
-    YieldCore,
-}
-
-impl Pause {
-    /// The pause in this round of a thread that keeps its core for so many looks.
-    #[inline]
-    fn in_round(round: u32, looks_on_core: u32) -> Self {
-        match round < looks_on_core {
-            true => Self::KeepCore,
-            false => Self::YieldCore,
-        }
-    }
-
-    #[inline]
-    fn take(self) {
-        match self {
-            Self::KeepCore => std::hint::spin_loop(),
-            Self::YieldCore => std::thread::yield_now(),
-        }
-    }
-}
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use self::{poll::PollSpin, sleep_state::SleepState};

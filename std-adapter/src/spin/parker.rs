@@ -8,7 +8,7 @@ use std::{
 
 use corepool::Parker;
 
-use super::SleepState;
+use super::sleep_state::SleepState;
 use crate::clock::now;
 
 /// Where one thread sleeps, for itself and for those that wake it.

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::Pause;
+use super::pause::Pause;
 use crate::clock::now;
 
 /// For how long the thread looks again, at most. Each look is two system calls, so their number alone does not

@@ -28,7 +28,7 @@ use std::{
 
 use corepool::Parker;
 
-use super::ThreadParker;
+use super::parker::ThreadParker;
 use crate::clock::now;
 
 /// For how long a worker sleeps, at most. A job that no worker has found may begin so late.

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    Pause, ThreadParker,
     core_use::CoreUse,
     gathering::Gathering,
+    parker::ThreadParker,
+    pause::Pause,
     turn::{SoleSpinner, Turn},
 };
+
+/// How often a worker looks again before it parks, by default.
+pub(crate) const SPINS: u32 = 1_050;
 
 /// How one worker spins. A clone has the same limits, and has neither spun nor run a job.
 #[derive(Clone, Debug)]
@@ -74,7 +78,7 @@ impl WorkerSpin {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::SPINS, *};
+    use super::*;
 
     #[test]
     fn one_of_two_workers_spins_on_when_both_have_yielded_their_cores() {

@@ -1,8 +1,7 @@
 //! How a parent asks a program to be its worker, and how the program finds that it was asked.
 //!
-//! The question is an environment variable. It names the socket that the child has as its standard
-//! input, so that it means nothing to any other process: not to one that inherits the variable, and
-//! not to one that has another socket there.
+//! The question is an environment variable. It names the socket that the child has as its standard input. So it
+//! means nothing to a process that inherits the variable and has another standard input.
 
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
@@ -18,33 +17,33 @@ use rustix::{
     process::{Pid, getegid, geteuid, getgid, getppid, getuid},
 };
 
-/// Set in the environment of a child that is to be a worker.
+/// The variable in the environment of a child that is to be a worker.
 const VARIABLE: &str = "COREPOOL_WORKER";
 
-/// How many bytes a frame may have.
-pub(super) const FRAMES: std::ops::RangeInclusive<usize> = 64..=1 << 30;
+/// How many bytes a frame may have, at least and at most.
+pub(super) const FRAME_BYTES: std::ops::RangeInclusive<usize> = 64..=1 << 30;
 
 /// Whether this program has looked for the question.
 static LOOKED: AtomicBool = AtomicBool::new(false);
 
-/// What a child is told.
+/// What a child is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Question {
     /// The process that asks.
     parent: u32,
-    /// The number of the child's standard input, which no other socket has.
+    /// The number of the socket that is the child's standard input.
     socket: u64,
     /// How many bytes a frame may have.
-    frame: usize,
+    frame_bytes: usize,
 }
 
 impl Question {
     /// The question to a child that has `socket` as its standard input.
-    pub(super) fn new(socket: &UnixStream, frame: usize) -> io::Result<Self> {
+    pub(super) fn new(socket: &UnixStream, frame_bytes: usize) -> io::Result<Self> {
         Ok(Self {
             parent: process::id(),
             socket: number_of(socket)?,
-            frame,
+            frame_bytes,
         })
     }
 
@@ -53,9 +52,9 @@ impl Question {
         let Self {
             parent,
             socket,
-            frame,
+            frame_bytes,
         } = self;
-        (VARIABLE, format!("{parent}:{socket}:{frame}"))
+        (VARIABLE, format!("{parent}:{socket}:{frame_bytes}"))
     }
 
     fn parse(value: &str) -> Option<Self> {
@@ -63,7 +62,7 @@ impl Question {
         let question = Self {
             parent: numbers.next()?.parse().ok()?,
             socket: numbers.next()?.parse().ok()?,
-            frame: numbers.next()?.parse().ok()?,
+            frame_bytes: numbers.next()?.parse().ok()?,
         };
         numbers.next().is_none().then_some(question)
     }
@@ -83,35 +82,43 @@ impl Question {
 
 /// A number that no two sockets have at a time.
 fn number_of(socket: &UnixStream) -> io::Result<u64> {
-    // Of another width elsewhere.
+    // Other systems have it in another width.
     #[allow(clippy::useless_conversion)]
     Ok(fstat(socket)?.st_ino.into())
 }
 
-/// A question that this process is to answer by being a worker.
-pub(super) struct Asked {
+/// The parent that asks this process to be its worker.
+pub(super) struct Parent {
     pub(super) socket: UnixStream,
-    pub(super) frame: usize,
-    /// The process at the other end, as far as the kernel tells.
-    pub(super) parent: Option<Pid>,
+    /// How many bytes a frame may have.
+    pub(super) frame_bytes: usize,
+    /// The process at the other end of the socket, as far as the kernel tells.
+    pub(super) process: Option<Pid>,
 }
 
-/// Looks for the question, and takes it out of the environment. `None`: this process was not asked.
-///
-/// # Errors
-///
-/// It was, and must not be a worker, for this reason.
-pub(super) fn look() -> Option<Result<Asked, String>> {
+/// Whether this process was asked to be a worker.
+pub(super) enum Asked {
+    No,
+    Yes(Parent),
+    /// It was, and must not be one, for this reason.
+    Refused(String),
+}
+
+/// Looks for the question, and takes it out of the environment.
+pub(super) fn look() -> Asked {
     // Relaxed: a flag that nothing else depends on.
     LOOKED.store(true, Ordering::Relaxed);
     let question = Question::from_environment();
     take_out();
-    let question = question?;
-    let socket = question.socket()?;
-    Some(accept(question, socket))
+    let asked = question.and_then(|question| Some((question, question.socket()?)));
+    match asked.map(|(question, socket)| accept(question, socket)) {
+        None => Asked::No,
+        Some(Ok(parent)) => Asked::Yes(parent),
+        Some(Err(reason)) => Asked::Refused(reason),
+    }
 }
 
-fn accept(question: Question, socket: UnixStream) -> Result<Asked, String> {
+fn accept(question: Question, socket: UnixStream) -> Result<Parent, String> {
     if has_other_rights() {
         return Err(format!(
             "this program has other rights than the user who started it (user {} acts as {}, \
@@ -122,7 +129,7 @@ fn accept(question: Question, socket: UnixStream) -> Result<Asked, String> {
             getegid().as_raw(),
         ));
     }
-    let (parent, user) =
+    let (process, user) =
         peer(&socket).map_err(|error| format!("its parent is unknown: {error}"))?;
     if user.is_some_and(|user| user != geteuid().as_raw()) {
         return Err(format!(
@@ -131,24 +138,23 @@ fn accept(question: Question, socket: UnixStream) -> Result<Asked, String> {
             geteuid().as_raw()
         ));
     }
-    if !FRAMES.contains(&question.frame) {
+    if !FRAME_BYTES.contains(&question.frame_bytes) {
         return Err(format!(
             "it was asked for frames of {} bytes: 64 to 1 GiB are possible",
-            question.frame
+            question.frame_bytes
         ));
     }
-    Ok(Asked {
+    Ok(Parent {
         socket,
-        frame: question.frame,
-        parent,
+        frame_bytes: question.frame_bytes,
+        process,
     })
 }
 
-/// Whether the kernel gave this program rights that its starter has not: by its user or group, or
-/// otherwise.
+/// Whether the kernel gave this program rights that its starter lacks, by a user, a group, or otherwise.
 fn has_other_rights() -> bool {
     #[cfg(target_os = "linux")]
-    // SAFETY: the function has no preconditions.
+    // SAFETY: `getauxval` has no preconditions.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return true;
     }
@@ -164,7 +170,7 @@ fn peer(socket: &UnixStream) -> io::Result<(Option<Pid>, Option<u32>)> {
         gid: 0,
     };
     let mut length = size_of_val(&peer) as libc::socklen_t;
-    // SAFETY: `peer` is as long as `length` says, and of the type that the option has.
+    // SAFETY: `peer` has the type of the option's value, and `length` is its size.
     let failed = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -177,22 +183,22 @@ fn peer(socket: &UnixStream) -> io::Result<(Option<Pid>, Option<u32>)> {
     if failed {
         return Err(io::Error::last_os_error());
     }
-    // No number where it is in another namespace of processes.
+    // There is no number for a process in another namespace.
     Ok((Pid::from_raw(peer.pid), Some(peer.uid)))
 }
 
-/// The same where no call is known to tell.
+/// Other systems: no call is known to tell.
 #[cfg(not(target_os = "linux"))]
 fn peer(_socket: &UnixStream) -> io::Result<(Option<Pid>, Option<u32>)> {
     Ok((None, None))
 }
 
-/// Takes the question out of the environment, so that the children of this process do not inherit it.
-/// Where another thread may read the environment, it stays, and means nothing to them.
+/// Takes the question out of the environment, so that the children of this process do not inherit it. Where
+/// another thread may read the environment, the question stays. It means nothing to the children.
 fn take_out() {
     let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
     if threads == 1 && std::env::var_os(VARIABLE).is_some() {
-        // SAFETY: this is the only thread of the process, so that nobody reads the environment now.
+        // SAFETY: this is the only thread of the process, so nobody reads the environment meanwhile.
         unsafe { std::env::remove_var(VARIABLE) };
     }
 }
@@ -200,20 +206,28 @@ fn take_out() {
 /// Why this program must not start workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It was asked to be one, and has not looked for that.
+    /// Its parent has asked it to be a worker, and it has not looked for the question.
     IsToBeWorker,
-    /// It has not looked whether it was asked, and its children would not either.
+    /// It has not looked for the question, and its children would not look either.
     NeverLooks,
 }
 
-/// Whether this program must not start workers. `itself`: they are to run this program, in the same
-/// way.
-pub(super) fn refusal(itself: bool) -> Option<Refusal> {
+/// Which program the children of a pool run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChildProgram {
+    /// The program of this process, in the same way.
+    ThisOne,
+    /// Another, or this one with arguments that may lead it elsewhere.
+    Another,
+}
+
+/// Why this program must not start such children, if it must not.
+pub(super) fn refusal(children: ChildProgram) -> Option<Refusal> {
     // Relaxed: as in `look`.
     if LOOKED.load(Ordering::Relaxed) {
         return None;
     }
-    // Even if its standard input is another by now.
+    // It was asked even if it has another standard input by now.
     let is_asked = Question::from_environment().is_some_and(|question| {
         let parent = getppid().map(|parent| parent.as_raw_nonzero().get());
         parent.is_some_and(|parent| u32::try_from(parent) == Ok(question.parent))
@@ -222,7 +236,10 @@ pub(super) fn refusal(itself: bool) -> Option<Refusal> {
     if is_asked {
         return Some(Refusal::IsToBeWorker);
     }
-    itself.then_some(Refusal::NeverLooks)
+    match children {
+        ChildProgram::ThisOne => Some(Refusal::NeverLooks),
+        ChildProgram::Another => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,272 @@
+//! How a process pool is built.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+use corepool::{
+    OnLoss, PoolConfig,
+    remote::{JobTable, OnTimeout, RemoteConfig},
+};
+
+use super::{
+    build_error::ProcessPoolBuildError,
+    parent::{Children, Program, WorkerCommand},
+    pool::ProcessPool,
+    question::{ChildProgram, FRAME_BYTES, Refusal, refusal},
+    worker_exit::say,
+};
+use crate::{
+    panic::from_payload,
+    spin::SPINS,
+    threads::{HostPool, ThreadOptions},
+};
+
+/// How many bytes a frame may have by default.
+const DEFAULT_FRAME_BYTES: usize = 1 << 20;
+
+/// Options of a [`ProcessPool`].
+#[derive(Clone)]
+pub struct ProcessPoolBuilder {
+    jobs: &'static JobTable,
+    max_workers: usize,
+    max_tasks_per_child: Option<u32>,
+    program: Option<PathBuf>,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    capacity: usize,
+    priorities: usize,
+    frame_bytes: usize,
+    start_timeout: Duration,
+    on_loss: OnLoss,
+    own_process_group: bool,
+}
+
+impl fmt::Debug for ProcessPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPoolBuilder")
+            .field("jobs", &self.jobs)
+            .field("max_workers", &self.max_workers)
+            .field("max_tasks_per_child", &self.max_tasks_per_child)
+            .field("program", &self.program)
+            .field("capacity", &self.capacity)
+            .field("priorities", &self.priorities)
+            .field("frame_bytes", &self.frame_bytes)
+            .field("start_timeout", &self.start_timeout)
+            .field("on_loss", &self.on_loss)
+            .field("own_process_group", &self.own_process_group)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ProcessPoolBuilder {
+    /// How many child processes at most: 1 to 1,000. By default, the number of cores.
+    pub fn max_workers(mut self, max_workers: usize) -> Self {
+        self.max_workers = max_workers;
+        self
+    }
+
+    /// How many jobs a child does before another takes its place, at least 1. Without limit by
+    /// default.
+    pub fn max_tasks_per_child(mut self, jobs: u32) -> Self {
+        self.max_tasks_per_child = Some(jobs);
+        self
+    }
+
+    /// The program that the children run, in place of that of this process. Its `main` calls
+    /// [`run_worker_if_asked`](super::run_worker_if_asked) with the same table.
+    ///
+    /// By default, on Linux, the children run what this process runs even if its file was replaced or
+    /// removed meanwhile, by an upgrade. Elsewhere they run the file that is there.
+    pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// Adds an argument to the children's command line. None by default.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Sets a variable in the children's environment, which is that of this process otherwise: a
+    /// way to tell their initializer something.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.push(variable);
+        self
+    }
+
+    /// How many jobs can be in flight, queued, running, or done with the result not taken: 1 to
+    /// 65,000. By default 1,024.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// How many levels of urgency there are: 1, the default, to 16.
+    pub fn priorities(mut self, priorities: usize) -> Self {
+        self.priorities = priorities;
+        self
+    }
+
+    /// How many bytes the arguments or the result of a job can have, encoded, and with some 20 more:
+    /// 64 to 1 GiB. By default 1 MiB. Parent and child have two buffers of this size for each child;
+    /// pages that are not used take no memory.
+    pub fn frame_bytes(mut self, bytes: usize) -> Self {
+        self.frame_bytes = bytes;
+        self
+    }
+
+    /// How long a child may take from its start until it is ready for jobs, its initializer
+    /// included. By default a minute.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// The consequence of a child's loss. By default the pool is broken, as in Python. Or another
+    /// child takes its place, and only the jobs that the lost one had fail.
+    pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
+        self.on_loss = on_loss;
+        self
+    }
+
+    /// Puts each child into a process group of its own. False by default.
+    ///
+    /// A terminal sends `SIGINT` for Ctrl-C, and `SIGQUIT`, `SIGTSTP` and `SIGHUP`, to the whole
+    /// foreground group. A program may handle Ctrl-C, to end its work in order. It loses its
+    /// workers to the signal unless they are out of that group: their own action is to end. Out of
+    /// it, they end when the program does. They also go on when it is stopped by Ctrl-Z.
+    pub fn own_process_group(mut self, own: bool) -> Self {
+        self.own_process_group = own;
+        self
+    }
+
+    /// Builds the pool. No child starts before the first job.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity × priorities + max_workers): all memory of the pool, in one piece of
+    ///   the heap.
+    ///
+    /// # Errors
+    ///
+    /// [`ProcessPoolBuildError`] says which option is out of bounds, or why this program can have no children.
+    pub fn build(self) -> Result<ProcessPool, ProcessPoolBuildError> {
+        if !(1..=1_000).contains(&self.max_workers) {
+            return Err(ProcessPoolBuildError::MaxWorkers(self.max_workers));
+        }
+        if !(1..=65_000).contains(&self.capacity) {
+            return Err(ProcessPoolBuildError::Capacity(self.capacity));
+        }
+        if !(1..=16).contains(&self.priorities) {
+            return Err(ProcessPoolBuildError::Priorities(self.priorities));
+        }
+        if !FRAME_BYTES.contains(&self.frame_bytes) {
+            return Err(ProcessPoolBuildError::FrameBytes(self.frame_bytes));
+        }
+        let max_jobs = match self.max_tasks_per_child.map(NonZeroU32::new) {
+            Some(None) => return Err(ProcessPoolBuildError::MaxTasks),
+            Some(some) => some,
+            None => None,
+        };
+        let children = match self.program.is_none() && self.arguments.is_empty() {
+            true => ChildProgram::ThisOne,
+            false => ChildProgram::Another,
+        };
+        match refusal(children) {
+            None => {}
+            Some(Refusal::NeverLooks) => return Err(ProcessPoolBuildError::NoWorkerEntry),
+            Some(Refusal::IsToBeWorker) => {
+                // The parent is told, whatever this program does with the error.
+                say(format_args!("{}", ProcessPoolBuildError::IsToBeWorker));
+                return Err(ProcessPoolBuildError::IsToBeWorker);
+            }
+        }
+        let program = match self.program {
+            Some(file) => Program::new(file),
+            None => Program::own().map_err(ProcessPoolBuildError::NoProgram)?,
+        };
+        let config = PoolConfig {
+            slots: self.capacity,
+            priorities: self.priorities,
+            workers: self.max_workers,
+            waiters: 32,
+        };
+        let options = ThreadOptions {
+            max: self.max_workers,
+            name_prefix: String::from("ProcessPool"),
+            stack_size: None,
+            spins: SPINS,
+        };
+        let command = WorkerCommand {
+            program,
+            arguments: self.arguments,
+            environment: self.environment,
+            own_process_group: self.own_process_group,
+            frame_bytes: self.frame_bytes,
+        };
+        let remote = RemoteConfig {
+            // The link's own time is over before that, and its reason says more.
+            patience: self.start_timeout.checked_add(Duration::from_secs(1)),
+            on_timeout: OnTimeout::LoseLink,
+            on_loss: self.on_loss,
+            prefetch: Some(Duration::from_millis(1)),
+            max_jobs,
+            panic: |text| from_payload(Box::new(text.to_owned())),
+            ..RemoteConfig::default()
+        };
+        let children = Children::new(
+            self.max_workers,
+            self.jobs,
+            command,
+            self.start_timeout,
+            remote,
+        );
+        Ok(ProcessPool::of(HostPool::new(config, options, children)))
+    }
+}
+
+impl ProcessPool {
+    /// A pool with default options, whose children know these jobs.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: as for [`ProcessPoolBuilder::build`].
+    ///
+    /// # Panics
+    ///
+    /// If the program of this process is not known, or has not called
+    /// [`run_worker_if_asked`](super::run_worker_if_asked): see [`ProcessPoolBuildError::NoProgram`],
+    /// [`ProcessPoolBuildError::NoWorkerEntry`] and [`ProcessPoolBuildError::IsToBeWorker`].
+    pub fn new(jobs: &'static JobTable) -> Self {
+        Self::builder(jobs)
+            .build()
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Options for a pool whose children know these jobs.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1), and a call of the system for the number of cores.
+    pub fn builder(jobs: &'static JobTable) -> ProcessPoolBuilder {
+        ProcessPoolBuilder {
+            jobs,
+            max_workers: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            max_tasks_per_child: None,
+            program: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            capacity: 1_024,
+            priorities: 1,
+            frame_bytes: DEFAULT_FRAME_BYTES,
+            start_timeout: Duration::from_secs(60),
+            on_loss: OnLoss::Break,
+            own_process_group: false,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The entry of a child: it serves its parent's jobs if it was started to be a worker.
+
+use std::{
+    any::Any,
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process,
+};
+#[cfg(target_os = "linux")]
+use std::{ffi::CString, path::Path};
+
+use corepool::remote::{Buffers, JobTable, PanicMessage, serve_catching};
+
+use super::{
+    super::{
+        question::{self, Asked, Parent},
+        worker_exit::{INITIALIZER_FAILED, REFUSED, say},
+    },
+    parent_link,
+    parent_watch::end_with_the_parent,
+};
+use crate::panic::message;
+
+/// Makes this process a worker if it was started to be one. The worker runs its parent's jobs, and exits
+/// when the parent says goodbye or is gone. In any other process the call returns at once.
+///
+/// Give it the table that the [`ProcessPool`](crate::process::ProcessPool) is made with. A program that
+/// has not made this call can build no pool whose children run the program again. They would build
+/// pools in turn.
+///
+/// * **Context**: first in `main`, before any other thread is started.
+/// * **Cost**: a look at the environment, and some calls of the system. In a worker it takes all
+///   jobs of the parent, and never returns.
+pub fn run_worker_if_asked(jobs: &'static JobTable) {
+    run_worker_with(jobs, || Ok(()));
+}
+
+/// [`run_worker_if_asked`] with an initializer. The worker calls it before its first job. If it fails,
+/// the pool is broken, and its text is the reason.
+///
+/// * **Context**: as for [`run_worker_if_asked`].
+/// * **Cost**: as for [`run_worker_if_asked`].
+///
+/// ```no_run
+/// # use corepool::remote::JobTable;
+/// # static JOBS: JobTable = JobTable::new(&[]);
+/// corepool_std::process::run_worker_with(&JOBS, || match std::fs::read("weights.bin") {
+///     Ok(_weights) => Ok(()),
+///     Err(error) => Err(error.to_string()),
+/// });
+/// ```
+pub fn run_worker_with(jobs: &'static JobTable, initializer: impl FnOnce() -> Result<(), String>) {
+    let served = match question::look() {
+        Asked::No => return,
+        Asked::Yes(parent) => serve(jobs, parent, initializer),
+        Asked::Refused(reason) => Err(Failed::Refused(reason)),
+    };
+    process::exit(match served {
+        Ok(()) => 0,
+        Err(Failed::Initializer(text)) => {
+            say(format_args!("the initializer failed: {text}"));
+            INITIALIZER_FAILED
+        }
+        Err(Failed::Refused(text)) => {
+            say(format_args!("no worker: {text}"));
+            REFUSED
+        }
+        Err(Failed::System(error)) => {
+            say(format_args!("a worker could not start: {error}"));
+            1
+        }
+    });
+}
+
+/// Why this process, which was asked, is no worker.
+enum Failed {
+    Initializer(String),
+    Refused(String),
+    System(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+fn serve(
+    jobs: &'static JobTable,
+    parent: Parent,
+    initializer: impl FnOnce() -> Result<(), String>,
+) -> Result<(), Failed> {
+    // A job that reads standard input must not read the jobs that come.
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
+    take_own_name();
+    end_with_the_parent(&parent.socket, parent.process)?;
+    catch_unwind(AssertUnwindSafe(initializer))
+        .unwrap_or_else(|payload| Err(format!("it panicked: {}", message(&payload))))
+        .map_err(Failed::Initializer)?;
+    let (mut link, parker) = parent_link::link(parent.socket)?;
+    let (mut outbox, mut inbox) = (vec![0; parent.frame_bytes], vec![0; parent.frame_bytes]);
+    let buffers = Buffers {
+        outbox: &mut outbox,
+        inbox: &mut inbox,
+    };
+    // The parent has said goodbye, or it is gone.
+    let _ = serve_catching(&mut link, jobs, buffers, &parker, catch_panic);
+    Ok(())
+}
+
+/// Gives this process the name of its program. A process that was started by another path lacks it.
+fn take_own_name() {
+    #[cfg(target_os = "linux")]
+    if let Some(program) = std::env::args_os().next()
+        && let Some(name) = Path::new(&program).file_name()
+        && let Ok(name) = CString::new(name.as_encoded_bytes())
+    {
+        // A process works under any name.
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+fn catch_panic(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload: Box<dyn Any + Send>| {
+        let mut text = PanicMessage::new();
+        for char in message(&payload).chars() {
+            if text.push(char).is_err() {
+                break;
+            }
+        }
+        text
+    })
+}
