@@ -1,22 +1,22 @@
 //! Bridges from async event loops: blocking work runs in a pool, the event loop awaits it.
 //!
-//! A [`JobFuture`](corepool::JobFuture) can be awaited as it is. What these functions add is what
-//! event loops expect of such a call: giving up the await gives up the work.
+//! An event loop can await a [`JobFuture`](corepool::JobFuture) as it is. These functions add what event
+//! loops expect: to give up the await is to give up the work.
 
 use corepool::{CancelOnDrop, Executor, JobError, PoolRef, Spill, SubmitError};
 
-/// Runs blocking work in an executor, now, and returns a future to await in any event loop.
+/// Submits blocking work to an executor, and returns a future that any event loop can await.
 ///
-/// Python's `loop.run_in_executor`. The work is submitted by this call, not by the await.
+/// Python's `loop.run_in_executor`. The call submits the work, not the await.
 ///
 /// * **Context**: any that may submit to the executor.
 /// * **Cost**: as for [`Executor::submit`]; O(1) a poll.
-/// * **Cancel safety**: a drop cancels the work, on purpose: work that has not begun never runs.
-///   Work that runs completes, and its result is dropped.
+/// * **Cancel safety**: a drop of the future cancels the work, on purpose. Work that has not begun never
+///   runs. Work that runs completes, and its result is dropped.
 ///
 /// # Errors
 ///
-/// As for [`Executor::submit`]: a pool that is full or shut down fails at the call.
+/// As for [`Executor::submit`]: the call fails if the pool is full or shut down.
 ///
 /// ```
 /// use corepool_std::{ThreadPool, run_in_executor};
@@ -36,20 +36,20 @@ where
     Ok(executor.submit(job)?.cancel_on_drop())
 }
 
-/// Runs blocking work in a pool, beginning with the first poll. Python's `asyncio.to_thread`.
+/// Runs blocking work in a pool. Python's `asyncio.to_thread`.
 ///
-/// If the pool is full, the await waits for room.
+/// The first poll submits the work. If the pool is full, the await waits for room.
 ///
 /// * **Context**: any may poll it.
-/// * **Cost**: a poll costs a submit until the work is submitted, in a full pool O(SLOTS +
-///   WAITERS). O(1) a poll from then on.
-/// * **Cancel safety**: a drop cancels the work, on purpose, and drops a closure that was not
-///   submitted yet. Work that runs completes, and its result is dropped.
+/// * **Cost**: until the work is submitted, a poll costs a submit: in a full pool O(SLOTS + WAITERS).
+///   From then on, O(1) a poll.
+/// * **Cancel safety**: a drop of the future cancels the work, on purpose. A closure that was not
+///   submitted yet is dropped. Work that runs completes, and its result is dropped.
 ///
 /// # Errors
 ///
-/// How the job ended, if not with a result; [`JobError::ShutDown`], [`JobError::Broken`] or
-/// [`JobError::NoWorker`] if the pool did not take it.
+/// The error says how the job ended, if it has no result. [`JobError::ShutDown`], [`JobError::Broken`] or
+/// [`JobError::NoWorker`]: the pool did not take it.
 ///
 /// ```
 /// use corepool_std::{ThreadPool, to_thread};

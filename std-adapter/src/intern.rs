@@ -1,14 +1,14 @@
-//! Texts that are made while the program runs and live as long as it does, for errors that are plain data.
+//! Texts that the program makes and never frees: the errors that have them are plain data.
 
 use std::{
     collections::HashSet,
     sync::{Mutex, PoisonError},
 };
 
-/// How many bytes of texts are kept, at most, before details are left out.
+/// From this many bytes of texts on, no text has details.
 const MOST: usize = 1 << 20;
 
-/// Texts that are kept, each once.
+/// The texts that are kept, each once.
 #[derive(Default)]
 struct Texts {
     bytes: usize,
@@ -16,7 +16,7 @@ struct Texts {
 }
 
 impl Texts {
-    /// The text, or the detailed one while there are not too many.
+    /// Keeps the detailed text, if there is one and fewer than [`MOST`] bytes are kept. Else keeps `text`.
     fn keep(&mut self, text: &str, detailed: Option<&str>) -> &'static str {
         let text = detailed.filter(|_| self.bytes < MOST).unwrap_or(text);
         if let Some(kept) = self.texts.get(text) {
@@ -29,11 +29,11 @@ impl Texts {
     }
 }
 
-/// This text, kept for ever. Equal texts are kept once. When there are very many, `details` are left
-/// out: the texts that remain are few then.
+/// Keeps a text for ever, with details if they are not empty. Equal texts are kept once. From [`MOST`] bytes on, no
+/// text has details. Without them, few texts differ, so the memory stays bounded.
 pub(crate) fn intern(text: &str, details: &str) -> &'static str {
     static KEPT: Mutex<Option<Texts>> = Mutex::new(None);
-    // Before the lock: nothing is done under it but to look and to add.
+    // Formatted before the lock is taken: under it, the text is only looked up and added.
     let detailed = (!details.is_empty()).then(|| format!("{text}: {details}"));
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.get_or_insert_default().keep(text, detailed.as_deref())
@@ -66,7 +66,7 @@ mod tests {
             texts.keep("no paper", Some("no paper: in tray 2")),
             "no paper"
         );
-        // It costs nothing to say again what is kept.
+        // A text that is kept costs nothing more.
         assert_eq!((texts.bytes, texts.texts.len()), (MOST + 8, 3));
         assert_eq!(texts.keep("no paper", None), "no paper");
         assert_eq!((texts.bytes, texts.texts.len()), (MOST + 8, 3));

@@ -1,25 +1,24 @@
-//! [`corepool`] on the host: the same application that runs on a chip, with OS threads as workers.
+//! [`corepool`] on the host: the application of the chip, with OS threads as workers.
 //!
-//! * [`run_workers`] lends threads to a [`StaticPool`](corepool::StaticPool): what the cores do in
-//!   the firmware.
-//! * [`ThreadPool`] is an executor of its own for host programs, Python's `ThreadPoolExecutor`:
-//!   threads start on demand, jobs may be of any size, dropping it waits for all work.
+//! * [`run_workers`] lends threads to a [`StaticPool`](corepool::StaticPool), as the firmware lends its cores.
+//! * [`ThreadPool`] is an executor for host programs, Python's `ThreadPoolExecutor`. Its threads start on
+//!   demand, its jobs may be of any size, and dropping it waits for all work.
 //! * With the feature `process`, on Unix, `process::ProcessPool` has child processes as workers:
 //!   Python's `ProcessPoolExecutor`.
 //! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket.
 //! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
-//!   [`PanicExt`] gets a panic's payload back.
+//!   [`PanicExt`] hands out a panic's payload.
 //!
 //! # Contract lines
 //!
 //! The lines *Context*, *Cost*, *Cancel safety* and *Errors* mean what they mean in
 //! [`corepool`](corepool#contract-lines). *Any thread* is a thread of the program in any code: a
-//! task of an event loop, a job, a callback; but no signal handler. Heap and locks are named where
-//! they are taken, except one. A call that wakes a sleeping thread takes that thread's own lock,
-//! for a moment.
+//! task of an event loop, a job, a callback; but no signal handler. *Cost* names the heap and the locks that
+//! a call takes, but for one: a call that wakes a sleeping thread takes that thread's own lock for a moment.
 #![deny(missing_docs)]
 
+// From the ground up; README.md beside this file has the layers.
 mod clock;
 mod intern;
 mod panic;

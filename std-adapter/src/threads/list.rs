@@ -13,49 +13,49 @@ use std::{
 
 use crate::{clock::now, panic::discard};
 
-/// The threads of one pool. Everybody who asks for their end waits for it, however many ask. None of the threads
-/// does: it would wait for its own end, or for that of another one that waits for its end.
+/// The threads of one pool. Any number of callers may wait for the threads' end. None of the threads may: it would
+/// wait for its own end, or for that of another thread which waits for the first one's.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadList {
     list: Mutex<List>,
-    /// Is told when a thread is about to end, and when one has been joined.
+    /// Notified when a thread is about to end, and when one has been joined.
     changed: Condvar,
-    /// How many have been started and have not left, for a look without the lock.
+    /// How many threads have started and have not left, for a look without the lock.
     started: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct List {
-    /// Those that have not been joined.
+    /// The threads that have not been joined.
     threads: Vec<Thread>,
-    /// The numbers of those that have left, for the next ones.
+    /// The numbers of threads that have left, for those that start next.
     free_numbers: Vec<usize>,
-    /// No other thread starts.
+    /// No thread starts any more.
     is_sealed: bool,
 }
 
 #[derive(Debug)]
 struct Thread {
     id: ThreadId,
-    /// It ends before the others, by `leave`.
+    /// The thread ends before the others, by `leave`.
     has_left: bool,
-    /// `None` while somebody joins it.
+    /// `None` while a caller joins the thread.
     handle: Option<JoinHandle<()>>,
-    /// It has left all code of the pool and of the application.
+    /// The thread has left all code of the pool and of the application.
     is_ending: bool,
 }
 
-/// Why a wait for the threads' end did not come to it.
+/// Why a caller has not seen the threads' end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotEnded {
     /// The caller is one of the threads.
     IsOneOfThem,
-    /// The time was over. So many threads had not ended then.
+    /// The time was over, and so many threads had not ended.
     TimedOut(usize),
 }
 
-/// Lives in the first thread-local of a thread. Its destructor is the last to run, since the last one that was
-/// registered is the first.
+/// Says by its destructor that its thread is about to end. It is the thread's first thread-local. The destructors of
+/// thread-locals run from the last to the first, so this one runs after all others.
 struct Ending {
     threads: Arc<ThreadList>,
     id: ThreadId,
@@ -85,7 +85,7 @@ impl List {
         self.thread(thread::current().id()).is_some()
     }
 
-    /// Takes the handle of a thread like this, which the caller is to join.
+    /// Takes the handle of a thread that is wanted. The caller is to join that thread.
     fn take(&mut self, is_wanted: impl Fn(&Thread) -> bool) -> Option<JoinHandle<()>> {
         let threads = self.threads.iter_mut();
         let mut joinable = threads.filter(|thread| is_wanted(thread));
@@ -95,17 +95,17 @@ impl List {
 
 impl ThreadList {
     fn list(&self) -> MutexGuard<'_, List> {
-        // The list is whole at each step, and nothing foreign is called under the lock.
+        // The list is whole at each step, and no foreign code runs under the lock.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread as `plan` says, if it does and the end has not come. `plan` is given how many threads there
-    /// are that have not left, and the number of the next one: the lowest, or that of one that has left. One plan is
-    /// made at a time.
+    /// Starts the thread that `plan` returns, if it returns one and the list is not sealed. `plan` gets how many
+    /// threads have started and have not left, and the number of the next one. That is the number of a thread that
+    /// has left, or the lowest that no thread has had. The lock is held meanwhile, so there is one plan at a time.
     ///
     /// # Errors
     ///
-    /// The system's, if it refuses.
+    /// The system's error, if it refuses the thread.
     pub(crate) fn start<F>(
         self: &Arc<Self>,
         plan: impl FnOnce(usize, usize) -> Option<(thread::Builder, F)>,
@@ -114,8 +114,8 @@ impl ThreadList {
         F: FnOnce() + Send + 'static,
     {
         let mut list = self.list();
-        // However often threads start and leave, few wait to be joined. Not the caller itself, which a destructor
-        // of a thread-local of its own may have brought here.
+        // Threads that have left are joined here, so that few handles pile up. The caller may be such a thread: the
+        // destructor of one of its thread-locals may submit. It does not join itself.
         let caller = thread::current().id();
         let is_over = |thread: &Thread| thread.has_left && thread.is_ending && thread.id != caller;
         while let Some(handle) = list.take(is_over) {
@@ -144,13 +144,13 @@ impl ThreadList {
             handle: Some(handle),
             is_ending: false,
         });
-        // Relaxed: a number. Who goes on to the threads takes the lock.
+        // Relaxed: a count. A caller that goes on to the threads takes the lock.
         self.started.store(started + 1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The caller, the thread with this number, is to end before the others, and another may take its place. False if
-    /// there are no others.
+    /// The caller is the thread with this number. It is to end before the others, and another may take its place.
+    /// False if there are no others.
     #[cfg(feature = "process")]
     pub(crate) fn leave(&self, number: usize) -> bool {
         let mut list = self.list();
@@ -166,12 +166,12 @@ impl ThreadList {
         others > 0
     }
 
-    /// How many have been started and have not left.
+    /// How many threads have started and have not left.
     pub(crate) fn started(&self) -> usize {
         self.started.load(Ordering::Relaxed)
     }
 
-    /// Joins a thread, without the lock meanwhile.
+    /// Joins a thread. The lock is free meanwhile.
     fn join<'a>(
         &'a self,
         list: MutexGuard<'a, List>,
@@ -179,7 +179,7 @@ impl ThreadList {
     ) -> MutexGuard<'a, List> {
         drop(list);
         let id = handle.thread().id();
-        // A thread panics only if a destructor of the application does, and that was reported then.
+        // A thread panics only if a destructor of the application does, and std has reported that.
         discard(handle.join());
         let mut list = self.list();
         list.threads.retain(|thread| thread.id != id);
@@ -187,13 +187,13 @@ impl ThreadList {
         list
     }
 
-    /// Whether the caller is one of them.
+    /// Whether the caller is one of the threads.
     pub(crate) fn has_caller(&self) -> bool {
         self.list().has_caller()
     }
 
-    /// Waits until all threads have ended, which were told to, for no longer than until `deadline`. No other starts
-    /// from now on.
+    /// Waits until all threads have ended, or until `deadline`. The caller has told them to end. No thread starts from
+    /// now on.
     pub(crate) fn wait_for_end(&self, deadline: Option<Duration>) -> Result<(), NotEnded> {
         let mut list = self.list();
         if list.has_caller() {
@@ -201,7 +201,7 @@ impl ThreadList {
         }
         list.is_sealed = true;
         while !list.threads.is_empty() {
-            // A join has no time limit, so with a deadline only threads are joined that have nothing left to do.
+            // A join has no time limit. So a caller with a deadline joins only threads that are about to end.
             if let Some(handle) = list.take(|thread| thread.is_ending || deadline.is_none()) {
                 list = self.join(list, handle);
                 continue;
@@ -232,7 +232,7 @@ mod tests {
     /// When a test that hangs fails.
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// Starts a thread. With how many others, and with which number.
+    /// Starts a thread. Returns how many others had started, and its number.
     fn start(threads: &Arc<ThreadList>, main: impl FnOnce() + Send + 'static) -> (usize, usize) {
         let mut planned = None;
         let started = threads.start(|started, number| {
@@ -252,7 +252,7 @@ mod tests {
         stays
     }
 
-    /// Starts a thread with the number 1 that leaves, tells what that has come to, and ends when the receiver does.
+    /// Starts a thread with the number 1 that leaves, sends whether it could, and ends when the receiver is dropped.
     fn start_one_that_leaves(threads: &Arc<ThreadList>) -> Receiver<bool> {
         let (tell, told) = channel();
         let own = Arc::clone(threads);
@@ -279,14 +279,14 @@ mod tests {
         }
         assert_eq!(start(&threads, || ()), (1, 1));
         assert_eq!(threads.started(), 2);
-        // That one was joined.
+        // The thread that has left was joined.
         assert_eq!(threads.list().threads.len(), 2);
         drop(stays);
         assert_eq!(threads.wait_for_end(None), Ok(()));
     }
 
     #[test]
-    fn who_starts_a_thread_does_not_wait_for_one_that_has_left_and_not_ended() {
+    fn a_start_does_not_wait_for_a_thread_that_has_left_and_not_ended() {
         let threads = Arc::default();
         let stays = start_one_that_stays(&threads);
         let leaves = start_one_that_leaves(&threads);
