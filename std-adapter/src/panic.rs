@@ -1,4 +1,4 @@
-//! Panics of jobs, with their payloads.
+//! Panics of foreign code: how they are caught, reported, and handed out.
 
 use std::{
     any::Any,
@@ -10,24 +10,24 @@ use corepool::{InitError, Panic};
 
 use crate::intern::intern;
 
-/// What `std::panic::catch_unwind` gives.
+/// What a panic was called with, as `std::panic::catch_unwind` returns it.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// Calls foreign code, whose panic ends here.
 pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
-    // What foreign code leaves broken by its panic is its own; the pool's state does not depend on it.
+    // Foreign code that panics may leave its own state broken. The pool's state does not depend on that.
     catch_unwind(AssertUnwindSafe(f))
 }
 
 /// Drops a foreign value. A panic in its destructor ends here.
 pub(crate) fn discard<T>(value: T) {
     if let Err(payload) = caught(|| drop(value)) {
-        // Its destructor may panic as well, and so may the payload of that panic: it is leaked.
+        // The payload's destructor may panic as well, and so may that panic's payload. So the payload is leaked.
         mem::forget(payload);
     }
 }
 
-/// Calls a worker's start hook. `name` is how the error calls a hook that panics.
+/// Calls a worker's start hook. If the hook panics, the error has its `name` and the text of the panic.
 pub(crate) fn call_hook(
     name: &str,
     hook: impl FnOnce() -> Result<(), InitError>,
@@ -39,7 +39,7 @@ pub(crate) fn call_hook(
     })
 }
 
-/// Makes a pool's panic of a caught one.
+/// The panic of a job that was caught with this payload.
 pub(crate) fn from_payload(payload: Payload) -> Panic {
     Panic::new(payload)
 }
@@ -49,8 +49,8 @@ pub(crate) fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
     caught(f).map_err(from_payload)
 }
 
-/// Reports a panic that nobody has asked for. The payload and the logger are foreign code: a panic of theirs ends
-/// here.
+/// Reports the panic of a job or callback whose outcome nobody looks at. The payload and the logger are foreign code:
+/// their panics end here.
 pub(crate) fn report(panic: Panic) {
     match panic.into_payload::<Payload>() {
         Ok(payload) => {
@@ -69,7 +69,7 @@ fn say(message: &str) {
     #[cfg(not(feature = "log"))]
     {
         use std::io::Write as _;
-        // `eprintln!` panics where standard error is full or closed. There is nobody else to tell then.
+        // Not `eprintln!`, which panics where standard error is full or closed. Nobody else could be told then.
         let _ = writeln!(
             std::io::stderr(),
             "corepool: a job or callback panicked, and nobody asked: {message}"
@@ -77,7 +77,7 @@ fn say(message: &str) {
     }
 }
 
-/// The payload of a job's panic.
+/// What a job panicked with.
 ///
 /// ```
 /// use corepool::JobError;
@@ -97,14 +97,14 @@ pub trait PanicExt {
     /// * **Cost**: O(1).
     fn payload(self) -> Option<Payload>;
 
-    /// Goes on with the panic, in the thread that calls.
+    /// Panics in the calling thread with the job's payload.
     ///
     /// * **Context**: any thread that may unwind.
     /// * **Cost**: it never returns.
     ///
     /// # Panics
     ///
-    /// Always: that is its purpose.
+    /// Always: that is its purpose. The payload is the job's, or a text that says that a job panicked.
     fn resume(self) -> !;
 }
 
@@ -121,7 +121,7 @@ impl PanicExt for Panic {
     }
 }
 
-/// The text of a payload, if it is one.
+/// The text of a payload, or a text that says that the payload is none.
 pub(crate) fn message(payload: &Payload) -> &str {
     payload
         .downcast_ref::<&str>()

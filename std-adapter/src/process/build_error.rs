@@ -15,17 +15,17 @@ pub enum ProcessPoolBuildError {
     MaxTasks,
     /// `frame_bytes` must be 64 to 1 GiB.
     FrameBytes(usize),
-    /// The program of this process, which the children are to run, is not known.
+    /// The system does not tell which program this process runs. The children are to run the same.
     NoProgram(io::Error),
     /// This program has not called [`run_worker_if_asked`](super::run_worker_if_asked). Its children
-    /// would not either: they would make pools in turn, with children that do the same.
+    /// would not call it either. They would build pools in turn, with children that do the same.
     ///
-    /// Call it first in `main`, or give a [`worker_program`](super::ProcessPoolBuilder::worker_program) that
-    /// does. The `main` of a binary of tests is libtest's; [the module](super#in-tests) says what to do
+    /// Call it first in `main`, or give a [`worker_program`](super::ProcessPoolBuilder::worker_program)
+    /// that does. A binary of tests has libtest's `main`: [the module](super#in-tests) says what to do
     /// there.
     NoWorkerEntry,
-    /// This process was started to be a worker, and has not become one: it has not called
-    /// [`run_worker_if_asked`](super::run_worker_if_asked), which is to come first in `main`.
+    /// This process was started to be a worker, and has not called
+    /// [`run_worker_if_asked`](super::run_worker_if_asked). The call is to come first in `main`.
     IsToBeWorker,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for ProcessPoolBuildError {
             Self::MaxTasks => f.write_str("MaxTasks"),
             Self::FrameBytes(n) => f.debug_tuple("FrameBytes").field(n).finish(),
             Self::NoProgram(error) => f.debug_tuple("NoProgram").field(error).finish(),
-            // An `unwrap` says what is missing.
+            // So the message of an `unwrap` says what is missing.
             Self::NoWorkerEntry => write!(f, "NoWorkerEntry: {self}"),
             Self::IsToBeWorker => write!(f, "IsToBeWorker: {self}"),
         }

@@ -65,45 +65,45 @@ impl fmt::Debug for ProcessPoolBuilder {
 }
 
 impl ProcessPoolBuilder {
-    /// How many child processes at most: 1 to 1,000. By default, the number of cores.
+    /// How many child processes the pool has at most: 1 to 1,000. By default, the number of cores.
     pub fn max_workers(mut self, max_workers: usize) -> Self {
         self.max_workers = max_workers;
         self
     }
 
-    /// How many jobs a child does before another takes its place, at least 1. Without limit by
-    /// default.
+    /// How many jobs a child runs before another child takes its place: at least 1. By default there is
+    /// no limit.
     pub fn max_tasks_per_child(mut self, jobs: u32) -> Self {
         self.max_tasks_per_child = Some(jobs);
         self
     }
 
-    /// The program that the children run, in place of that of this process. Its `main` calls
+    /// The program that the children run. Its `main` calls
     /// [`run_worker_if_asked`](super::run_worker_if_asked) with the same table.
     ///
-    /// By default, on Linux, the children run what this process runs even if its file was replaced or
-    /// removed meanwhile, by an upgrade. Elsewhere they run the file that is there.
+    /// By default, the children run the program of this process. On Linux they do so even if an upgrade
+    /// has replaced or removed its file. Elsewhere they run the file that is there.
     pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
     }
 
-    /// Adds an argument to the children's command line. None by default.
+    /// Adds an argument to the children's command line. By default there is none.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
     }
 
-    /// Sets a variable in the children's environment, which is that of this process otherwise: a
-    /// way to tell their initializer something.
+    /// Sets a variable in the children's environment, such as one that their initializer reads. The others
+    /// are those of this process.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
         self.environment.push(variable);
         self
     }
 
-    /// How many jobs can be in flight, queued, running, or done with the result not taken: 1 to
-    /// 65,000. By default 1,024.
+    /// How many jobs can be in flight: 1 to 65,000. By default 1,024. A job is in flight while it is
+    /// queued, while it runs, and until its result is taken.
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
         self
@@ -115,23 +115,25 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// How many bytes the arguments or the result of a job can have, encoded, and with some 20 more:
-    /// 64 to 1 GiB. By default 1 MiB. Parent and child have two buffers of this size for each child;
-    /// pages that are not used take no memory.
+    /// How many bytes a frame can have: 64 to 1 GiB. By default 1 MiB. A frame is the encoded arguments or
+    /// the encoded result of a job, and some 20 bytes more.
+    ///
+    /// For each child, the parent and the child have two buffers of this size each. Pages of them that are
+    /// not used take no memory.
     pub fn frame_bytes(mut self, bytes: usize) -> Self {
         self.frame_bytes = bytes;
         self
     }
 
-    /// How long a child may take from its start until it is ready for jobs, its initializer
-    /// included. By default a minute.
+    /// How long a child may take from its start until it is ready for jobs. The time includes its
+    /// initializer. By default a minute.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.start_timeout = timeout;
         self
     }
 
-    /// The consequence of a child's loss. By default the pool is broken, as in Python. Or another
-    /// child takes its place, and only the jobs that the lost one had fail.
+    /// What the pool does when it loses a child. By default, the pool is broken, as in Python. Otherwise,
+    /// another child takes the place, and only the jobs of the lost child fail.
     pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
         self.on_loss = on_loss;
         self
@@ -139,10 +141,10 @@ impl ProcessPoolBuilder {
 
     /// Puts each child into a process group of its own. False by default.
     ///
-    /// A terminal sends `SIGINT` for Ctrl-C, and `SIGQUIT`, `SIGTSTP` and `SIGHUP`, to the whole
-    /// foreground group. A program may handle Ctrl-C, to end its work in order. It loses its
-    /// workers to the signal unless they are out of that group: their own action is to end. Out of
-    /// it, they end when the program does. They also go on when it is stopped by Ctrl-Z.
+    /// For Ctrl-C, a terminal sends `SIGINT` to the whole foreground group. It does the same with
+    /// `SIGQUIT`, `SIGTSTP` and `SIGHUP`. A program may handle Ctrl-C to finish its work. Its workers do
+    /// not handle it: the signal ends them unless they are in other groups. Workers in other groups end
+    /// when the program does. They go on while Ctrl-Z has stopped the program.
     pub fn own_process_group(mut self, own: bool) -> Self {
         self.own_process_group = own;
         self
@@ -156,7 +158,8 @@ impl ProcessPoolBuilder {
     ///
     /// # Errors
     ///
-    /// [`ProcessPoolBuildError`] says which option is out of bounds, or why this program can have no children.
+    /// [`ProcessPoolBuildError`] says which option is out of bounds, or why this program can have no
+    /// children.
     pub fn build(self) -> Result<ProcessPool, ProcessPoolBuildError> {
         if !(1..=1_000).contains(&self.max_workers) {
             return Err(ProcessPoolBuildError::MaxWorkers(self.max_workers));
@@ -233,7 +236,7 @@ impl ProcessPoolBuilder {
 }
 
 impl ProcessPool {
-    /// A pool with default options, whose children know these jobs.
+    /// A pool with default options. Its children know these jobs.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: as for [`ProcessPoolBuilder::build`].
@@ -249,10 +252,10 @@ impl ProcessPool {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Options for a pool whose children know these jobs.
+    /// The default options of a pool whose children know these jobs, to be changed.
     ///
     /// * **Context**: any thread.
-    /// * **Cost**: O(1), and a call of the system for the number of cores.
+    /// * **Cost**: O(1), and a system call for the number of cores.
     pub fn builder(jobs: &'static JobTable) -> ProcessPoolBuilder {
         ProcessPoolBuilder {
             jobs,

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::panic::message;
 
-/// Several jobs of a kind that travel together and run one after the other: what
-/// [`ProcessPool::map`](super::ProcessPool::map) sends. To be in the job table beside the job.
+/// Several jobs of one kind that travel together and run one after the other.
+/// [`ProcessPool::map`](super::ProcessPool::map) sends them. The job table needs it beside the job.
 ///
 /// ```
 /// # use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
@@ -45,7 +45,7 @@ impl<J: Schema> Schema for Chunk<J> {
 }
 
 impl<J: RemoteJob> RemoteJob for Chunk<J> {
-    /// Of each job the result, or the text of its panic.
+    /// The result of each job, or the text of its panic.
     type Output = Vec<Result<J::Output, String>>;
     const NAME: &'static str = J::NAME;
     const IDEMPOTENT: bool = J::IDEMPOTENT;

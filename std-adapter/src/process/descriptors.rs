@@ -1,29 +1,29 @@
-//! The descriptors that a child is not to have.
+//! How a child is kept from this process's descriptors.
 
 use std::{io, os::unix::process::CommandExt, process::Command};
 
 use rustix::process::{Resource, getrlimit};
 
-/// The first that is not standard input, output, or error.
+/// The first descriptor that is not standard input, output, or error.
 const FIRST: libc::c_int = 3;
-/// The most descriptors that are closed one by one, where they cannot be closed at once.
+/// How many descriptors are marked one by one, at most, where the system cannot mark them at once.
 const MOST: u64 = 1 << 16;
 
-/// Has a child begin without the descriptors of this process that some library has opened without
-/// `CLOEXEC`.
+/// Starts a child without this process's descriptors, even if some library has opened them without `CLOEXEC`.
 pub(super) fn close_in_child(command: &mut Command) {
     let end = end();
     // SAFETY: between fork and exec the closure makes system calls and nothing else.
     unsafe { command.pre_exec(move || mark(end)) };
 }
 
-/// The one after the last that is closed one by one.
+/// The descriptor after the last that is marked one by one.
 fn end() -> libc::c_int {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
     libc::c_int::try_from(limit.min(MOST)).unwrap_or(libc::c_int::MAX)
 }
 
-/// Marks all descriptors to be closed at the exec: `std` still tells its parent by one if that fails.
+/// Marks all descriptors to be closed by the exec, and closes none: if the exec fails, `std` tells the parent by one of
+/// them.
 fn mark(end: libc::c_int) -> io::Result<()> {
     if !mark_at_once() {
         mark_one_by_one(end);
@@ -33,15 +33,17 @@ fn mark(end: libc::c_int) -> io::Result<()> {
 
 fn mark_one_by_one(end: libc::c_int) {
     for descriptor in FIRST..end {
-        // SAFETY: a flag of a descriptor, by which no memory is touched. No exec of this process is to pass it on.
+        // SAFETY: `fcntl` sets a flag of a descriptor and touches no memory. No exec of this process is to pass the
+        // descriptor on.
         unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
 }
 
-/// False: the kernel is older than the call.
+/// False if the kernel is older than the call.
 #[cfg(target_os = "linux")]
 fn mark_at_once() -> bool {
-    // SAFETY: as above, of all descriptors. By its number: not every C library has a name for it.
+    // SAFETY: as in `mark_one_by_one`, for all descriptors. Not every C library has a name for the call, so it is called
+    // by its number.
     let result = unsafe {
         libc::syscall(
             libc::SYS_close_range,

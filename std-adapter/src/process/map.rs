@@ -7,7 +7,7 @@ use corepool::{CodecError, JobError, JobFuture, SubmitError, remote::RemoteJob};
 use super::{chunk::Chunk, pool::ProcessPool};
 use crate::panic::from_payload;
 
-/// A chunk of no jobs was asked for.
+/// The chunk size is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroChunk;
 
@@ -19,39 +19,39 @@ impl fmt::Display for ZeroChunk {
 
 impl std::error::Error for ZeroChunk {}
 
-/// The results of jobs, in the jobs' order: what [`ProcessPool::map`](super::ProcessPool::map)
-/// returns.
+/// The iterator over the results of jobs, in the jobs' order, that
+/// [`ProcessPool::map`](super::ProcessPool::map) returns.
 pub struct Map<'p, I: Iterator<Item: RemoteJob>> {
     pool: &'p ProcessPool,
     jobs: Fuse<I>,
     chunk_size: usize,
     window: usize,
-    /// The chunks that are under way, each with how many jobs it has.
+    /// The chunks in flight, each with the number of its jobs.
     chunks: VecDeque<(usize, Submitted<'p, I::Item>)>,
-    /// For which there was no room.
+    /// A chunk for which the pool had no room.
     held_back: Option<Chunk<I::Item>>,
-    /// Of the chunk that is handed out now.
+    /// The results of the chunk that `next` hands out now.
     results: Results<<I::Item as RemoteJob>::Output>,
 }
 
-/// A chunk's future, or why it was refused.
+/// A chunk's future, or why the pool refused the chunk.
 type Submitted<'p, J> = Result<JobFuture<'p, <Chunk<J> as RemoteJob>::Output>, JobError>;
 
-/// What a chunk has come to.
+/// What `next` hands out of a chunk.
 enum Results<T> {
     Ended(vec::IntoIter<Result<T, String>>),
-    /// So many of its jobs are still to be told.
+    /// The error of the chunk, for so many of its jobs.
     Lost(usize, JobError),
 }
 
 impl ProcessPool {
-    /// Has all jobs done, and iterates over their results in the jobs' order. They travel in chunks
-    /// of `chunk_size`, which saves time where jobs are short; the pool's table must have a
+    /// Runs jobs in the children, and iterates over the results in the jobs' order. The jobs travel in
+    /// chunks of `chunk_size`, which saves time where jobs are short. The pool's table must have a
     /// [`Chunk`] of the job.
     ///
-    /// Chunks are submitted ahead of the result that is asked for, at most four for each worker. A
-    /// job that panics gives its error in its place. If a chunk is lost, each of its jobs gives the
-    /// error. So it is if a chunk comes back with another number of results than it has jobs
+    /// The iterator submits chunks ahead of the result that it yields next, at most four for each worker.
+    /// A job that panics yields its error in its place. If a chunk is lost, each of its jobs yields the
+    /// error. It is the same if a chunk returns with another number of results than it has jobs
     /// ([`CodecError::ResultRefused`]). Dropping the iterator
     /// cancels the chunks that do not run yet.
     ///
@@ -100,7 +100,7 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
             held_back: None,
             results: Results::Ended(Vec::new().into_iter()),
         };
-        // As in Python, work begins with the call.
+        // As in Python, the call submits work.
         map.submit_ahead();
         Ok(map)
     }
@@ -116,7 +116,7 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
                 return;
             }
             let submitted = match self.chunks.is_empty() {
-                // Nothing of its own would make room.
+                // The map has no chunk in flight whose end would make room.
                 true => self.pool.submit_blocking(chunk),
                 false => self.pool.submit(chunk),
             };
@@ -162,7 +162,7 @@ impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
             let (size, chunk) = self.chunks.pop_front()?;
             self.results = match chunk.and_then(JobFuture::result) {
                 Ok(results) if results.len() == size => Results::Ended(results.into_iter()),
-                // Nobody knows which of them are of which job.
+                // The results cannot be told apart by their jobs.
                 Ok(_) => Results::Lost(size, JobError::Codec(CodecError::ResultRefused)),
                 Err(error) => Results::Lost(size, error),
             };

@@ -1,5 +1,5 @@
-//! Child processes as workers: for work that may crash, and for work whose memory is to be its own.
-//! Python's `ProcessPoolExecutor`. With the feature `process`, on Unix.
+//! Child processes as workers, for work that may crash, or that needs memory of its own. Python's
+//! `ProcessPoolExecutor`. With the feature `process`, on Unix.
 //!
 //! ```no_run
 //! use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
@@ -30,42 +30,46 @@
 //!
 //! # How it works
 //!
-//! Each worker is a thread of this process and a child process: the thread is a
-//! [`RemoteWorker`](corepool::remote::RemoteWorker), and the link is a socket that the child has as
-//! its standard input. A child is started when a job is queued and no worker is idle. **Start
-//! method**: a new process runs the program of this one from its beginning, or a program of its own
-//! ([`worker_program`](ProcessPoolBuilder::worker_program)), with an environment variable that
-//! [`run_worker_if_asked`] looks for. Nothing of this process is copied, such as a lock that another
-//! thread holds. On all Unix systems alike; no child is forked without an exec.
+//! Each worker is a thread of this process and a child process. The thread is a
+//! [`RemoteWorker`](corepool::remote::RemoteWorker). Its link is a socket that the child has as its
+//! standard input. The pool starts a child when a job is queued and no worker is idle.
+//!
+//! **Start method**: on all Unix systems, a child is forked and executes a program from its beginning:
+//! that of this process, or another ([`worker_program`](ProcessPoolBuilder::worker_program)). So the
+//! child has no copy of this process's memory, such as a lock that another thread holds. An environment
+//! variable asks the program to be a worker, and [`run_worker_if_asked`] looks for it.
 //!
 //! | of this process | in a child |
 //! |---|---|
-//! | standard input | the socket, and then nothing: it reads an end |
+//! | standard input | the socket, until the worker takes it; then it is empty |
 //! | standard output | the same |
-//! | standard error | a pipe to this process, which passes it on |
+//! | standard error | a pipe to this process, which passes on what it reads |
 //! | other descriptors | none, even if a C library has opened them without `CLOEXEC` |
-//! | environment, working directory, user, limits | the same, and what [`env`](ProcessPoolBuilder::env) says |
+//! | environment, working directory, user, limits | the same, and the variables of [`env`](ProcessPoolBuilder::env) |
 //! | process group, and so Ctrl-C | the same, or [its own](ProcessPoolBuilder::own_process_group) |
-//! | signals that are ignored | ignored, but `SIGPIPE`, which has its default action |
-//! | signals that are blocked or handled | neither |
+//! | signals that are ignored | ignored, except `SIGPIPE`, which has its default action |
+//! | signals that are blocked or handled | neither blocked nor handled |
 //!
-//! # Who is a worker
+//! # Which process is a worker
 //!
-//! A program becomes a worker only for the process that started it to be one. The variable names the
-//! socket that the child has as its standard input, so that it means nothing where it is inherited or
-//! made up. On Linux the other end must be a process of the same user. A program with other rights than
-//! its starter has, such as a set-user-id program, refuses. The worker takes the variable out of its
-//! environment before anything else. (Where the process has other threads by then, or on other systems
-//! than Linux, it stays, and means nothing to the worker's own children.)
+//! A program becomes a worker only for the process that started it as one. The variable names the
+//! socket that the child has as its standard input. So it means nothing to a process that inherits it or
+//! makes it up. On Linux, the process at the other end must be of the same user. A program with other
+//! rights than its starter, such as a set-user-id program, refuses.
+//!
+//! First of all, the worker takes the variable out of its environment. It cannot where it has other
+//! threads by then, or on other systems than Linux. There the variable stays, and means nothing to the
+//! worker's own children.
 //!
 //! A program whose `main` does not call [`run_worker_if_asked`] would start children that start children
-//! in turn. It cannot build a pool of itself: [`ProcessPoolBuildError::NoWorkerEntry`]. One that was started to be
-//! a worker, and has not become one, cannot build any: [`ProcessPoolBuildError::IsToBeWorker`].
+//! in turn. It cannot build a pool whose children run the same program:
+//! [`ProcessPoolBuildError::NoWorkerEntry`]. A program that was started as a worker and has not made the
+//! call cannot build any: [`ProcessPoolBuildError::IsToBeWorker`].
 //!
 //! # In tests
 //!
-//! The `main` of a binary of tests is libtest's, which runs all tests and does not ask. One test can be
-//! the children's `main`:
+//! A binary of tests has libtest's `main`, which runs all tests and does not make the call. One of the
+//! tests can be the children's `main`:
 //!
 //! ```no_run
 //! # use corepool::remote::JobTable;
@@ -73,11 +77,11 @@
 //! # static JOBS: JobTable = JobTable::new(&[]);
 //! #[test]
 //! fn worker() {
-//!     run_worker_if_asked(&JOBS); // returns at once where it is but a test
+//!     run_worker_if_asked(&JOBS); // in the parent, it returns at once
 //! }
 //!
 //! # fn pool() -> ProcessPool {
-//! // By its full name, with the modules that it is in.
+//! // The test's full name has the modules that it is in.
 //! let children = ["--exact", "worker", "--nocapture"];
 //! let pool = children.iter().fold(ProcessPool::builder(&JOBS), |builder, argument| builder.arg(argument));
 //! # pool.build().unwrap()
@@ -86,29 +90,28 @@
 //!
 //! # How children end
 //!
-//! | what happens | what follows |
+//! | event | consequence |
 //! |---|---|
-//! | the pool is shut down | each child is said goodbye to, and exits; one that has not after a second is killed |
-//! | the child crashes, exits, closes its socket, or sends what makes no sense | it is killed if need be; the jobs that it had end with `WorkerLost`, whose reason has the exit status or signal and the last lines of its standard error; the pool is broken, or starts another child ([`on_loss`](ProcessPoolBuilder::on_loss)) |
-//! | the child ends, and leaves its socket or standard error to processes of its own | likewise: on Linux the kernel tells of the child's end itself; elsewhere it is looked for four times a second |
-//! | a job takes longer than its `TIMEOUT` | likewise |
-//! | the system refuses to start a child | the other children do the work, and the next job that finds none of them idle has it tried again; if there is no other, the pool is broken, for a reason that has the program's file and the system's text |
-//! | the child does not become a worker in its [time](ProcessPoolBuilder::start_timeout), or ends before | it is killed if need be; the pool is broken, for a reason that names what to look at |
-//! | this process ignores `SIGCHLD`, or waits for all children elsewhere | all as above, but the reason says that the status is unknown |
-//! | the parent ends, in whatever way | the socket hangs up, and on Linux the kernel tells of the parent's end; a thread of the child ends it, in the midst of a job, too |
-//!
-//! What is written to a child's standard error is passed on to that of this process.
+//! | the pool is shut down | the pool says goodbye to each child, which exits; it kills a child that has not after a second |
+//! | the child crashes, exits, closes its socket, or breaks the protocol | the pool kills it if it still runs; its jobs end with `WorkerLost`, whose reason has the exit status or signal and the last lines of its standard error; the pool is broken, or starts another child ([`on_loss`](ProcessPoolBuilder::on_loss)) |
+//! | the child ends, and leaves its socket or standard error to processes of its own | the same: on Linux the kernel tells of the child's end; elsewhere the pool asks for it four times a second |
+//! | a job takes longer than its `TIMEOUT` | the same |
+//! | the system refuses to start a child | the other children do the work, and the next job that finds none of them idle tries again; if there is no other child, the pool is broken, and the reason has the program's file and the system's text |
+//! | the child does not become a worker in its [time](ProcessPoolBuilder::start_timeout), or ends before | the pool kills it if it still runs; the pool is broken, and the reason says what to look at |
+//! | this process ignores `SIGCHLD`, or other code of it waits for all children | as above, but the reason says that the status is unknown |
+//! | the parent ends in any way | the socket hangs up, and on Linux the kernel tells of the parent's end; a thread of the child kills the child, even in the midst of a job |
 //!
 //! # What it is made of
 //!
-//! The protocol is that of [`corepool::remote`], so that what a chip's firmware does with its second
-//! chip is what is tested here. Below it are `mio`, which waits for bytes and for wake-ups at once, and
-//! `rustix` for processes and sockets. [`procspawn`](https://docs.rs/procspawn) starts children in the
-//! same way and sends them a function's address with its arguments: no table of jobs, but an unbounded
-//! queue, nothing of cancelling or of the children's last words, and a channel that only processes of
-//! one host have. [`interprocess`](https://docs.rs/interprocess) gives sockets with a name, for
-//! processes that do not know each other; a parent and its child need none, and neither a name that is
-//! left in the file system.
+//! The protocol is that of [`corepool::remote`]. So the pool tests on the host what firmware does with a
+//! second chip. `mio` waits for bytes and for wake-ups at once, and `rustix` does the system calls for
+//! processes and sockets.
+//!
+//! [`procspawn`](https://docs.rs/procspawn) starts children in the same way. It sends them the address
+//! of a function with the arguments, so it needs no table of jobs. Its queue has no bound, it does not
+//! report what a child wrote last, and its channel needs both processes on one host.
+//! [`interprocess`](https://docs.rs/interprocess) has sockets with names, for processes that do not know
+//! each other. A parent and its child need no name.
 
 mod descriptors;
 mod question;

@@ -15,22 +15,22 @@ use rustix::process::Signal;
 use super::parent::Children;
 use crate::threads::{HostPool, View};
 
-/// An executor on child processes: Python's `ProcessPoolExecutor`. See the
-/// [module](crate::process) for an example and for how children end.
+/// An executor on child processes: Python's `ProcessPoolExecutor`. The [module](crate::process) has an
+/// example, and says how children end.
 ///
-/// The number of jobs in flight is bounded by `capacity`. Dropping the pool waits for all work, like
+/// At most `capacity` jobs are in flight. Dropping the pool waits for all work, like
 /// `shutdown(true, false)`.
 pub struct ProcessPool {
     inner: Arc<HostPool<Children>>,
-    /// Whether its children were ended by a call.
-    forced: AtomicBool,
+    /// Whether `terminate_workers` or `kill_workers` has ended the children.
+    ended_by_call: AtomicBool,
 }
 
 impl ProcessPool {
     pub(super) fn of(inner: Arc<HostPool<Children>>) -> Self {
         Self {
             inner,
-            forced: AtomicBool::new(false),
+            ended_by_call: AtomicBool::new(false),
         }
     }
 
@@ -38,7 +38,7 @@ impl ProcessPool {
         self.inner.view()
     }
 
-    /// How many children there can be.
+    /// How many children the pool has at most.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
@@ -46,7 +46,7 @@ impl ProcessPool {
         self.inner.options().max
     }
 
-    /// The process numbers of the children that there are now.
+    /// The process numbers of the children that run now.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(max_workers), with heap, under a lock.
@@ -54,15 +54,15 @@ impl ProcessPool {
         self.inner.main.ids()
     }
 
-    /// Queues a job and returns the future of its result. It does not wait for a child that is slow
-    /// to take in its jobs.
+    /// Queues a job and returns the future of its result. The call does not wait for a child, even if all
+    /// are slow to read their jobs.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1), without heap and locks. Heap for a job or result of more than
     ///   [`SLOT_BYTES`](crate::SLOT_BYTES). O(capacity) if no slot is free and jobs have ended in
-    ///   the queue. While fewer than `max_workers` are there, a submit that finds no idle child
-    ///   takes a lock and counts at O(capacity) how many are wanted. It may start the thread that
-    ///   starts one.
+    ///   the queue. While there are fewer children than `max_workers`, a submit that finds no
+    ///   idle child takes a lock and counts at O(capacity) how many are wanted. It may start the
+    ///   thread that starts one.
     ///
     /// # Errors
     ///
@@ -74,10 +74,10 @@ impl ProcessPool {
         submitted.map_err(|refused| self.refused(refused))
     }
 
-    /// [`submit`](Self::submit), but waits for room if the pool is full.
+    /// [`submit`](Self::submit), but the caller waits for room if the pool is full.
     ///
-    /// * **Context**: any thread. In a callback that runs on a thread of the pool it fails where it
-    ///   would wait.
+    /// * **Context**: any thread. In a callback on a thread of the pool, the call fails where it would
+    ///   wait.
     /// * **Cost**: as for [`submit`](Self::submit) if there is room. Else the caller waits for
     ///   room, and each look for it is O(capacity + max_workers).
     ///
@@ -111,24 +111,23 @@ impl ProcessPool {
         submitted.map_err(|refused| self.refused(refused))
     }
 
-    /// A pool whose children were ended by a call is shut down, and not broken by their end.
+    /// If a call has ended the children, the pool is shut down, and their end has not broken it.
     fn refused<J>(&self, refused: SubmitError<J>) -> SubmitError<J> {
         match refused {
             // Acquire: pairs with the store in `signal_workers`, before which the pool was shut down.
-            SubmitError::Broken(job, _) if self.forced.load(Ordering::Acquire) => {
+            SubmitError::Broken(job, _) if self.ended_by_call.load(Ordering::Acquire) => {
                 SubmitError::ShutDown(job)
             }
             refused => refused,
         }
     }
 
-    /// Ends the pool: no new work is taken. With `cancel_futures`, jobs that are queued are
-    /// cancelled; with `wait`, returns when all work is done and all children have exited.
-    /// Idempotent.
+    /// Shuts the pool down: it takes no new work. With `cancel_futures`, it cancels the queued jobs. With
+    /// `wait`, the call returns when all work is done and all children have exited. Idempotent.
     ///
     /// * **Context**: any thread; with `wait`, none of the pool's own, on which its callbacks run.
-    /// * **Cost**: O(max_workers); with `cancel_futures` also O(capacity), the destructors of the
-    ///   jobs and their callbacks. With `wait`, a lock, and the caller waits for all work and for
+    /// * **Cost**: O(max_workers). With `cancel_futures` also O(capacity), the destructors of the
+    ///   jobs, and their callbacks. With `wait`, a lock, and the caller waits for all work and for
     ///   the children's exit.
     ///
     /// # Errors
@@ -140,8 +139,8 @@ impl ProcessPool {
         self.inner.shutdown(wait, cancel_futures)
     }
 
-    /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout` as long as there is
-    /// work. A child that has none left and does not exit is killed after another second.
+    /// [`shutdown`](Self::shutdown) with `wait`. The call waits for work until `timeout` is over, and then
+    /// for the children's exit. The pool kills a child that has no work and does not exit within a second.
     ///
     /// * **Context**: any thread but the pool's own.
     /// * **Cost**: as for [`shutdown`](Self::shutdown). The caller waits for `timeout` at most
@@ -149,8 +148,8 @@ impl ProcessPool {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::StillRunning`] says what still runs; to end that,
-    /// [`kill_workers`](Self::kill_workers). [`ShutdownError::WouldDeadlock`] and
+    /// [`ShutdownError::StillRunning`] says what still runs; [`kill_workers`](Self::kill_workers) ends it.
+    /// [`ShutdownError::WouldDeadlock`] and
     /// [`ShutdownError::TooManyWaiters`] as for [`shutdown`](Self::shutdown). The pool is shut down
     /// all the same.
     pub fn shutdown_timeout(
@@ -159,12 +158,12 @@ impl ProcessPool {
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
         self.inner.finish_work(Some(timeout), cancel_futures)?;
-        // It ends soon: a child that does not exit is killed.
+        // The wait is short: a child that does not exit is killed.
         self.inner.wait_for_threads(None)
     }
 
-    /// Shuts the pool down as `shutdown(false, true)` does, and asks each child to end, by
-    /// `SIGTERM`. Jobs that run end with [`WorkerLost`](corepool::JobError::WorkerLost).
+    /// Shuts the pool down like `shutdown(false, true)`, and sends each child `SIGTERM`, which asks it to
+    /// end. Jobs that run end with [`WorkerLost`](corepool::JobError::WorkerLost).
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(capacity + max_workers), the destructors of the queued jobs and their
@@ -174,8 +173,8 @@ impl ProcessPool {
         self.signal_workers(Signal::TERM);
     }
 
-    /// Shuts the pool down as `shutdown(false, true)` does, and ends each child, by `SIGKILL`. Jobs
-    /// that run end with [`WorkerLost`](corepool::JobError::WorkerLost).
+    /// Shuts the pool down like `shutdown(false, true)`, and ends each child by `SIGKILL`. Jobs that
+    /// run end with [`WorkerLost`](corepool::JobError::WorkerLost).
     ///
     /// * **Context**: any thread.
     /// * **Cost**: as for [`terminate_workers`](Self::terminate_workers).
@@ -188,15 +187,15 @@ impl ProcessPool {
         let _ = self.shutdown(false, true);
         if self.view().broken_reason().is_none() {
             // Release: pairs with the load in `refused`.
-            self.forced.store(true, Ordering::Release);
+            self.ended_by_call.store(true, Ordering::Release);
         }
         self.inner.main.signal(signal);
     }
 }
 
 impl Drop for ProcessPool {
-    /// Waits for all work. Dropped by a callback of its own, it does not wait: the threads end when
-    /// the work is done.
+    /// Waits for all work. A drop by one of the pool's own callbacks does not wait: the threads end when the work is
+    /// done.
     fn drop(&mut self) {
         let _ = self.shutdown(true, false);
     }

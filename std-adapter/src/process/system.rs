@@ -1,4 +1,4 @@
-//! What the systems do in different ways.
+//! What differs between the systems.
 
 use std::{
     io,
@@ -7,14 +7,14 @@ use std::{
 
 use rustix::{net::SendFlags, process::Pid};
 
-/// A peer that is gone is an error and no signal, whatever the application does with `SIGPIPE`: on
-/// systems where each send can say so.
+/// For each send: a peer that is gone is an error and no `SIGPIPE`. Systems without such a flag have
+/// [`send_without_signal`].
 #[cfg(not(target_vendor = "apple"))]
 pub(super) const WITHOUT_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 pub(super) const WITHOUT_SIGNAL: SendFlags = SendFlags::empty();
 
-/// The same where the socket says it once.
+/// For all sends by a socket: a peer that is gone is an error and no `SIGPIPE`, on systems that say so once.
 pub(super) fn send_without_signal(socket: &UnixStream) -> io::Result<()> {
     #[cfg(target_vendor = "apple")]
     rustix::net::sockopt::set_socket_nosigpipe(socket, true)?;
@@ -22,7 +22,7 @@ pub(super) fn send_without_signal(socket: &UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-/// What can be read as soon as a process has ended; `None` where the system has no such thing.
+/// A descriptor that is readable when the process has ended. `None` where the system has none.
 #[cfg(target_os = "linux")]
 pub(super) fn end_of_process(process: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty()).ok()

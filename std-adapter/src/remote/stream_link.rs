@@ -14,19 +14,19 @@ use corepool::{LossReason, remote::Link};
 
 use crate::panic;
 
-/// How many bytes a link holds by default: some of the longest frames that boards send.
+/// How many bytes a link holds by default: several of the longest frames that boards send.
 const HOLDS: NonZeroUsize = NonZeroUsize::new(64 << 10).unwrap();
 
-/// A [`Link`] over a stream: to a board at a serial port, with which a host shares work or tests it.
+/// A [`Link`] over a stream, such as a serial port or a socket. The peer is a board that shares the host's
+/// work, or that the host tests.
 ///
-/// A thread reads what arrives, and holds it until the link is asked for it: 64 KiB of it, or
-/// [another number of bytes](Self::holding). When that is full, the thread waits until there is
-/// room. So a peer that sends without an end is held up by the stream, or loses the bytes that the
-/// stream drops. The thread ends with the stream, or after the link is gone: then a read that has
-/// begun is its last.
+/// A thread reads from the stream, and holds the bytes until the remote worker takes them: up to 64 KiB, or
+/// [another number](Self::holding). When it holds so many, the thread waits until there is room. A peer that
+/// sends on is held up by the stream, or loses the bytes that the stream drops.
 ///
-/// Sending waits for a stream that takes nothing; give the pool's threads something else to do than to
-/// be remote workers, if that matters.
+/// The thread ends with the stream. If the link is dropped, the thread ends after the read that it has begun.
+///
+/// A send waits while the stream takes nothing. Meanwhile, the thread of the remote worker does nothing else.
 ///
 /// ```
 /// use std::os::unix::net::UnixStream;
@@ -47,40 +47,41 @@ pub struct StreamLink<W> {
 
 struct Shared {
     arrived: Mutex<Arrived>,
-    /// Told when bytes are taken out, or the link is gone.
+    /// Notified when the link takes bytes, or is dropped.
     room: Condvar,
-    /// How many bytes are held at most.
+    /// How many bytes the thread holds at most.
     holds: usize,
 }
 
 #[derive(Default)]
 struct Arrived {
     bytes: VecDeque<u8>,
-    /// Shared, so that no code of its own is called under the lock.
+    /// In an `Arc`, so that a clone under the lock runs no foreign code.
     waker: Option<Arc<Waker>>,
+    /// The stream has ended.
     ended: bool,
-    /// Nobody asks any more.
+    /// The link was dropped.
     dropped: bool,
 }
 
 const ENDED: LossReason = LossReason("the stream has ended");
 
 impl<W: Write> StreamLink<W> {
-    /// A link that receives from `reader`, whose reads wait, and sends by `writer`.
+    /// A link that receives from `reader` and sends by `writer`. The reads of `reader` wait for bytes.
     ///
     /// * **Context**: any thread.
-    /// * **Cost**: starts a thread. Heap for the bytes that have arrived, as they come, for up to
-    ///   64 KiB of them.
+    /// * **Cost**: starts a thread. Heap for the bytes that the thread holds: up to 64 KiB, as they
+    ///   arrive.
     ///
     /// # Errors
     ///
-    /// The system's, if no thread can be started.
+    /// The system's error, if it refuses the thread.
     pub fn new(reader: impl Read + Send + 'static, writer: W) -> std::io::Result<Self> {
         Self::holding(HOLDS, reader, writer)
     }
 
-    /// [`new`](Self::new), with another bound than 64 KiB for the bytes that have arrived and were
-    /// not asked for yet. A frame may be longer than that.
+    /// [`new`](Self::new) with another bound than 64 KiB for the bytes that the thread holds. A frame may
+    /// be longer than that.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: as for [`new`](Self::new), with up to `bytes` of heap.
@@ -102,7 +103,7 @@ impl<W: Write> StreamLink<W> {
         thread::Builder::new()
             .name(String::from("stream-link"))
             .spawn(move || {
-                // However it ends, and a reader may panic.
+                // A reader may panic: the link ends then as well.
                 let _end = End(&readers);
                 readers.take_in(reader);
             })?;
@@ -135,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// Waits until there is room for so many bytes, at least one. `None`: the link is gone.
+    /// Waits until there is room. For how many bytes there is; `None` if the link was dropped.
     fn wait_for_room(&self) -> Option<usize> {
         let arrived = self.room.wait_while(self.arrived(), |arrived| {
             !arrived.dropped && arrived.bytes.len() >= self.holds
@@ -144,21 +145,21 @@ impl Shared {
         (!arrived.dropped).then(|| self.holds - arrived.bytes.len())
     }
 
-    /// Changes what has arrived, and wakes the one who waits for it: not under the lock, since a waker
-    /// may do anything.
+    /// Changes what has arrived, and wakes the remote worker. It does so without the lock, since a waker may run any
+    /// code.
     fn tell(&self, change: impl FnOnce(&mut Arrived)) {
         let mut arrived = self.arrived();
         change(&mut arrived);
         let waker = arrived.waker.clone();
         drop(arrived);
         if let Some(waker) = waker {
-            // The thread reads on even if it panics.
+            // The thread reads on even if the waker panics.
             let _ = panic::catch_panic(&mut || waker.wake_by_ref());
         }
     }
 }
 
-/// The reading thread's end.
+/// Marks the link as ended when the reading thread ends.
 struct End<'s>(&'s Shared);
 
 impl Drop for End<'_> {
@@ -209,7 +210,7 @@ impl<W: Write> Link for StreamLink<W> {
 
     fn wake_on_data(&mut self, waker: &Waker) {
         let waker = Arc::new(waker.clone());
-        // The old one is dropped after the lock is free.
+        // The old waker is dropped when the lock is free.
         let _old = self.shared.arrived().waker.replace(waker);
     }
 }
@@ -241,13 +242,13 @@ mod tests {
 
     const FEW: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 
-    /// Sends without an end, and counts what it is asked for.
+    /// A peer that sends without an end, and counts how many bytes it was asked for.
     #[derive(Default)]
     struct Babble {
         given: AtomicUsize,
-        /// How much of it the test has taken, or is about to.
+        /// How many of them the test has taken, or is about to take.
         taken: AtomicUsize,
-        /// Whether it was asked for more than the link may hold.
+        /// Whether it was asked for more bytes than the link may hold.
         too_much: AtomicBool,
     }
 
@@ -278,7 +279,7 @@ mod tests {
         for round in 1..=10 {
             let full = round * FEW.get();
             await_true(|| babble.given.load(Ordering::SeqCst) >= full);
-            // A thread that does not wait has its chance to go on.
+            // A thread that does not wait for room would go on now.
             (0..100).for_each(|_| thread::yield_now());
             babble.taken.fetch_add(FEW.get(), Ordering::SeqCst);
             let mut rest = FEW.get();
@@ -297,7 +298,7 @@ mod tests {
         for taken in 0..10 {
             await_true(|| babble.given.load(Ordering::SeqCst) >= FEW.get() + taken);
             babble.taken.fetch_add(1, Ordering::SeqCst);
-            // It is there in a moment.
+            // It arrives in a moment.
             await_true(|| link.receive(&mut [0]).unwrap() == 1);
         }
         assert!(!babble.too_much.load(Ordering::SeqCst));
@@ -310,11 +311,11 @@ mod tests {
         let link = StreamLink::holding(FEW, reader, sink()).unwrap();
         await_true(|| babble.given.load(Ordering::SeqCst) >= FEW.get());
         drop(link);
-        // The reader is gone, and with it its share.
+        // The thread has dropped the reader, which shares `babble`.
         await_true(|| Arc::strong_count(&babble) == 1);
     }
 
-    /// Panics, as a driver might.
+    /// A reader that panics, as a driver may.
     struct Faulty;
 
     impl Read for Faulty {
@@ -335,7 +336,7 @@ mod tests {
         assert_eq!(end, ENDED);
     }
 
-    /// Gives what it is sent, and ends with the sender.
+    /// A stream of the bytes that a sender sends. It ends with the sender.
     struct Channel(mpsc::Receiver<u8>);
 
     impl Read for Channel {
@@ -348,7 +349,7 @@ mod tests {
         }
     }
 
-    /// Asks the link's lock for something, as a waker may that wakes a task in place.
+    /// A waker that takes the link's lock, as one may that polls a task in place.
     struct Curious(Arc<Shared>, mpsc::Sender<usize>);
 
     impl std::task::Wake for Curious {
@@ -368,7 +369,7 @@ mod tests {
         assert_eq!(told.recv(), Ok(1));
     }
 
-    /// A stream that answers so, one after the other, and then takes or gives everything.
+    /// A stream that fails with each of these errors, the last one first, and then takes or gives everything.
     struct Scripted(Vec<ErrorKind>);
 
     impl Scripted {

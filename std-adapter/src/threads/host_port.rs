@@ -27,12 +27,11 @@ pub(super) fn context() -> ContextId {
 ///
 /// [`run_workers`](crate::run_workers) installs it.
 ///
-/// A caller that is blocked looks for its result for some fifty microseconds, and then parks. Where at least 64
-/// jobs are queued, it gives its core to them, and may learn of its result one or two tenths of a millisecond
-/// late. A wait with a time limit does not do so.
+/// A caller that is blocked looks for its result for some fifty microseconds, and then parks. Where many jobs are
+/// queued, it may learn of its result one or two tenths of a millisecond late.
 ///
-/// The port reports a panic of a job or callback whose outcome nobody looks at: on standard error, or, with the
-/// feature `log`, through the `log` facade.
+/// The port reports the panic of a job or callback whose outcome nobody looks at: on standard error, or, with
+/// the feature `log`, through the `log` facade.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostPort;
 

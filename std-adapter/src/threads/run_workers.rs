@@ -22,9 +22,9 @@ use crate::spin::SoleSpinner;
 pub enum StartError {
     /// At least one worker is needed.
     NoWorkers,
-    /// The pool has fewer places for workers than that: raise its WORKERS.
+    /// The pool has room for fewer workers: raise its WORKERS.
     TooManyWorkers,
-    /// The prefix has a NUL in it, which no thread's name may have.
+    /// The prefix has a NUL in it. No thread's name may have one.
     ThreadName(String),
     /// The operating system refused to start a thread.
     Spawn(io::Error),
@@ -35,7 +35,7 @@ impl fmt::Display for StartError {
         match self {
             Self::NoWorkers => f.write_str("the number of workers must be at least 1"),
             Self::TooManyWorkers => {
-                f.write_str("the pool has fewer places for workers: raise its WORKERS")
+                f.write_str("the pool has room for fewer workers: raise its WORKERS")
             }
             Self::ThreadName(prefix) => write!(
                 f,
@@ -94,17 +94,17 @@ impl fmt::Debug for Workers {
     }
 }
 
-/// What started threads are told.
+/// What a thread that has started is to do.
 #[derive(Clone, Copy)]
 enum Order {
-    /// All threads are there: join the pool.
+    /// Join the pool: all threads have started.
     Join,
-    /// The system has refused a thread: end.
+    /// End: the system has refused a thread.
     End,
 }
 
-/// Gives started threads their order. No thread joins before all are there. So the pool need not be shut down if
-/// the system refuses one.
+/// Gives the threads that have started their order. No thread joins the pool before all have started. So the pool need
+/// not be shut down if the system refuses one.
 #[derive(Clone, Default)]
 struct Start(Arc<OnceLock<Order>>);
 
@@ -119,7 +119,7 @@ impl Start {
     }
 }
 
-/// Orders the threads to end when it is dropped, if they have no order.
+/// When it is dropped, orders the threads to end if they have no order yet.
 struct EndOtherwise(Start);
 
 impl Drop for EndOtherwise {

@@ -16,12 +16,14 @@ use crate::clock::now;
 
 /// An executor on OS threads: Python's `ThreadPoolExecutor`.
 ///
-/// It is a pool of the core with memory of its own. Threads start on demand, up to `max_workers`;
-/// an idle one is used before another starts. Jobs and results that do not fit a slot are boxed, so
-/// size never fails. The number of jobs in flight is bounded by `capacity`. A submit to a full pool
-/// is an error that gives the job back, and [`submit_blocking`](Self::submit_blocking) waits.
+/// It is a pool of the core with memory of its own. Threads start on demand, up to `max_workers`: a
+/// submit that finds an idle thread starts none. Jobs and results that do not fit a slot are boxed, so
+/// they may be of any size.
 ///
-/// Dropping it waits for all work, like `shutdown(true, false)`.
+/// At most `capacity` jobs are in flight. A submit to a full pool is an error that gives the job back;
+/// [`submit_blocking`](Self::submit_blocking) waits for room.
+///
+/// Dropping the pool waits for all work, like `shutdown(true, false)`.
 ///
 /// ```
 /// use corepool_std::ThreadPool;
@@ -57,7 +59,7 @@ impl ThreadPool {
         self.handle().at(priority)
     }
 
-    /// How many threads have been started. They stay until the pool is shut down.
+    /// How many threads have started. They stay until the pool is shut down.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1): one atomic load.
@@ -65,7 +67,7 @@ impl ThreadPool {
         self.inner.threads_started()
     }
 
-    /// How many threads there can be.
+    /// How many threads the pool has at most.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
@@ -95,8 +97,8 @@ impl ThreadPool {
         self.handle().submit(job)
     }
 
-    /// Queues a closure whose outcome nobody waits for. If it panics, that is reported on standard
-    /// error.
+    /// Queues a closure whose outcome nobody waits for. A panic of the closure is reported on standard
+    /// error, or, with the feature `log`, through the `log` facade.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: as for [`submit`](Self::submit).
@@ -111,7 +113,7 @@ impl ThreadPool {
         self.handle().submit_detached(job)
     }
 
-    /// Queues a closure that is given a [`CancelToken`].
+    /// Queues a closure that is called with a [`CancelToken`].
     ///
     /// * **Context**: any thread.
     /// * **Cost**: as for [`submit`](Self::submit).
@@ -127,7 +129,7 @@ impl ThreadPool {
         self.handle().submit_cancellable(job)
     }
 
-    /// [`submit`](Self::submit), but waits for room if the pool is full. See
+    /// [`submit`](Self::submit), but the caller waits for room if the pool is full. See
     /// [`StaticPool::submit_blocking`](corepool::StaticPool::submit_blocking).
     ///
     /// * **Context**: any thread.
@@ -146,8 +148,8 @@ impl ThreadPool {
         self.handle().submit_blocking(job)
     }
 
-    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`. A job that the
-    /// caller runs meanwhile is not broken off.
+    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`. If the caller runs a
+    /// job meanwhile, it finishes that job first.
     ///
     /// * **Context**: any thread.
     /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking). The caller waits for
@@ -155,8 +157,8 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// As for [`submit_blocking`](Self::submit_blocking); [`SubmitError::Full`] if the time was
-    /// over.
+    /// As for [`submit_blocking`](Self::submit_blocking); [`SubmitError::Full`] if there was no room
+    /// in time.
     pub fn submit_timeout<F, T>(
         &self,
         job: F,
@@ -173,8 +175,8 @@ impl ThreadPool {
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1): nothing is submitted before the first poll.
-    /// * **Cancel safety**: as for [`SubmitAsync`]: dropped before it is ready, it drops the
-    ///   closure.
+    /// * **Cancel safety**: as for [`SubmitAsync`]: if the future is dropped before it is ready, it drops
+    ///   the closure.
     pub fn submit_async<F, T>(&self, job: F) -> SubmitAsync<'_, F, T, SLOT_BYTES, Boxed>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -183,11 +185,11 @@ impl ThreadPool {
         self.handle().submit_async(job)
     }
 
-    /// Queues an async task. For a pool that lives for ever only, such as one in a `static
-    /// LazyLock`: the task's waker refers to the pool without counting.
+    /// Queues an async task. The pool must live for ever, such as one in a `static LazyLock`: the task's
+    /// waker refers to the pool and keeps no count.
     ///
     /// * **Context**: any thread.
-    /// * **Cost**: as for [`submit`](Self::submit); so is each wake of the task.
+    /// * **Cost**: as for [`submit`](Self::submit). Each wake of the task costs the same.
     ///
     /// # Errors
     ///
@@ -214,10 +216,10 @@ impl ThreadPool {
         self.handle().spawn(task)
     }
 
-    /// A future whose result is set by hand.
+    /// A promise, and the future of the result that is set through it.
     ///
     /// * **Context**: any thread.
-    /// * **Cost**: O(1). No thread is started for it.
+    /// * **Cost**: O(1). No thread starts for it.
     ///
     /// # Errors
     ///
@@ -230,7 +232,7 @@ impl ThreadPool {
         self.handle().promise()
     }
 
-    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// Calls `function` with each item, each call in a job of its own. Iterates over the results in the
     /// items' order. See [`StaticPool::map`](corepool::StaticPool::map).
     ///
     /// * **Context**: any thread.
@@ -275,12 +277,12 @@ impl ThreadPool {
         self.handle().map_with(options, items, function)
     }
 
-    /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
-    /// have ended, also if `f` panics.
+    /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller. The call returns, or panics if
+    /// `f` does, when all jobs of the scope have ended.
     ///
     /// * **Context**: any thread.
-    /// * **Cost**: O(max_workers). The call waits for the scope's jobs. A job of this pool that
-    ///   waits looks for those nobody has begun, at O(capacity) a look.
+    /// * **Cost**: O(max_workers). The call waits for the scope's jobs. If the caller is a job of this
+    ///   pool, it runs those that nobody has begun, and looks for them at O(capacity) a look.
     ///
     /// ```
     /// let pool = corepool_std::ThreadPool::new();
@@ -295,15 +297,15 @@ impl ThreadPool {
         self.handle().scope(f)
     }
 
-    /// Ends the pool: no new work is taken. With `cancel_futures`, jobs that are queued are
-    /// cancelled. Idempotent.
+    /// Shuts the pool down: it takes no new work. With `cancel_futures`, it cancels the queued jobs.
+    /// Idempotent.
     ///
-    /// With `wait`, returns when all work is done and all threads have ended, the destructors of
-    /// their thread-locals included. Any number of callers may wait for that at the same time.
+    /// With `wait`, the call returns when all work is done and all threads have ended, the destructors
+    /// of their thread-locals included. Any number of callers may wait for the threads at the same time.
     ///
     /// * **Context**: any thread; with `wait`, none of the pool's own.
-    /// * **Cost**: O(max_workers); with `cancel_futures` also O(capacity), the destructors of the
-    ///   jobs and their callbacks. With `wait`, a lock, and the caller waits for all work.
+    /// * **Cost**: O(max_workers). With `cancel_futures` also O(capacity), the destructors of the
+    ///   jobs, and their callbacks. With `wait`, a lock, and the caller waits for all work.
     ///
     /// # Errors
     ///
@@ -321,7 +323,7 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::StillRunning`] says what still runs: jobs, and threads that have not ended.
+    /// [`ShutdownError::StillRunning`] says how many jobs still run, and how many threads have not ended.
     /// [`ShutdownError::WouldDeadlock`] and [`ShutdownError::TooManyWaiters`] as for
     /// [`shutdown`](Self::shutdown). The pool is shut down all the same.
     pub fn shutdown_timeout(
@@ -336,8 +338,8 @@ impl ThreadPool {
 }
 
 impl Drop for ThreadPool {
-    /// Waits for all work. Dropped in one of its own threads, as by a job, it does not wait: the threads end
-    /// when the work is done.
+    /// Waits for all work. A drop on one of the pool's own threads, as by a job, does not wait: the threads end when
+    /// the work is done.
     fn drop(&mut self) {
         let _ = self.shutdown(true, false);
     }

@@ -29,13 +29,13 @@ pub enum ThreadPoolBuildError {
     Capacity(usize),
     /// `priorities` must be 1 to 16.
     Priorities(usize),
-    /// `thread_name_prefix` has a NUL in it, which no thread's name may have.
+    /// `thread_name_prefix` has a NUL in it. No thread's name may have one.
     ThreadName(String),
     /// `stack_size` must be 1 to [`MAX_STACK_SIZE`].
     StackSize(usize),
 }
 
-/// The largest stack that a thread can be asked to have. The system has room for less.
+/// The largest `stack_size` that can be asked for. No system has room for it.
 pub const MAX_STACK_SIZE: usize = isize::MAX as usize / 2;
 
 impl fmt::Display for ThreadPoolBuildError {
@@ -84,7 +84,8 @@ pub struct ThreadPoolBuilder {
 }
 
 impl ThreadPoolBuilder {
-    /// How many threads at most: 1 to 1,000. By default, the number of cores plus 4, at most 32.
+    /// How many threads the pool has at most: 1 to 1,000. By default, the number of cores plus 4, and at
+    /// most 32.
     pub fn max_workers(mut self, max_workers: usize) -> Self {
         self.max_workers = max_workers;
         self
@@ -97,18 +98,18 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// How many bytes of stack each thread has, 1 to [`MAX_STACK_SIZE`]; the system rounds up to what it can
-    /// do. By default as many as [`std::thread`] gives, 2 MiB unless `RUST_MIN_STACK` says otherwise. A job
-    /// runs on its thread's stack, and a job that it waits for may run on top of it.
+    /// How many bytes of stack each thread has: 1 to [`MAX_STACK_SIZE`]. The system rounds them up. By
+    /// default, the choice of [`std::thread`]: 2 MiB unless `RUST_MIN_STACK` says otherwise.
     ///
-    /// If the system has no room for such a stack, it refuses the thread: the submit that wanted it fails.
+    /// A job runs on its thread's stack, and a job that it waits for may run on top of it. If the system
+    /// has no room for such a stack, it refuses the thread. A submit fails if there is no other thread.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
 
     /// A function that each thread calls before its first job. If it fails or panics, the pool is
-    /// broken: what is queued, and every later submit, fails with its error.
+    /// broken: all queued jobs and every later submit fail with its error.
     pub fn initializer(
         mut self,
         initializer: impl Fn() -> Result<(), InitError> + Send + Sync + 'static,
@@ -117,8 +118,8 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// How many jobs can be in flight, queued, running, or done with the result not taken: 1 to
-    /// 65,000. By default 1,024.
+    /// How many jobs can be in flight: 1 to 65,000. By default 1,024. A job is in flight while it is
+    /// queued, while it runs, and until its result is taken.
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
         self
@@ -130,11 +131,8 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// How often an idle worker looks for a job again before its thread parks. More looks begin the
-    /// next job sooner; fewer save power.
-    ///
-    /// By default 1,050 looks, which take two to six tenths of a millisecond; with 0 the thread
-    /// parks at once. A blocked caller looks as often for its result, but 128 times at most.
+    /// How often a thread that waits looks again before it parks: more looks find the next job or result
+    /// sooner, fewer save power. By default 1,050: two to six tenths of a millisecond.
     pub fn spins(mut self, spins: u32) -> Self {
         self.spins = spins;
         self
@@ -213,10 +211,10 @@ impl ThreadPool {
         Self::builder().build_checked()
     }
 
-    /// Options for a pool.
+    /// The default options, to be changed.
     ///
     /// * **Context**: any thread.
-    /// * **Cost**: O(1), and a call of the system for the number of cores.
+    /// * **Cost**: O(1), and a system call for the number of cores.
     pub fn builder() -> ThreadPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         ThreadPoolBuilder {
@@ -238,12 +236,12 @@ impl Default for ThreadPool {
     }
 }
 
-/// How many workers a pool has on a machine with so many cores, if nobody says.
+/// How many threads a pool has by default, at most, on a machine with so many cores.
 fn default_workers(cores: usize) -> usize {
     cores.saturating_add(4).min(32)
 }
 
-/// What the names of a pool's threads begin with, if nobody says. Each pool has another.
+/// The beginning of the threads' names by default. Each pool has another.
 fn default_prefix() -> String {
     static POOLS: AtomicUsize = AtomicUsize::new(0);
     format!("ThreadPool-{}", POOLS.fetch_add(1, Ordering::Relaxed))

@@ -29,9 +29,9 @@ use crate::panic::message;
 /// has not made this call can build no pool whose children run the program again. They would build
 /// pools in turn.
 ///
-/// * **Context**: first in `main`, before any other thread is started.
-/// * **Cost**: a look at the environment, and some calls of the system. In a worker it takes all
-///   jobs of the parent, and never returns.
+/// * **Context**: first in `main`, before another thread starts.
+/// * **Cost**: a look at the environment, and some system calls. In a worker, the call runs the
+///   parent's jobs and never returns.
 pub fn run_worker_if_asked(jobs: &'static JobTable) {
     run_worker_with(jobs, || Ok(()));
 }
@@ -116,7 +116,7 @@ fn take_own_name() {
         && let Some(name) = Path::new(&program).file_name()
         && let Ok(name) = CString::new(name.as_encoded_bytes())
     {
-        // A process works under any name.
+        // A process without the name works as well.
         let _ = rustix::thread::set_name(&name);
     }
 }

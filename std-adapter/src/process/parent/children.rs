@@ -38,6 +38,7 @@ pub(in crate::process) struct Children {
 enum Failed {
     /// The system refused to start it.
     Start(io::Error),
+    /// The remote worker ended with another error.
     Remote(RemoteError),
     /// It was a worker, and is lost.
     Lost,
@@ -52,7 +53,7 @@ impl ThreadMain for Children {
     }
 
     fn run(pool: &HostPool<Self>, number: usize, coming: Coming<Self>) {
-        // No job runs on these threads, so none that blocks counts on this one.
+        // Jobs do not run on these threads, so no job that blocks counts on this one.
         drop(coming);
         let main = &pool.main;
         let frame_bytes = main.command.frame_bytes;
@@ -93,7 +94,7 @@ fn break_pool(pool: &HostPool<Children>, text: &str) {
 }
 
 impl Children {
-    /// At most `max` children, that know these jobs and are started by this command.
+    /// At most `max` children. They know these jobs, and are started by this command.
     pub(in crate::process) fn new(
         max: usize,
         jobs: &'static JobTable,
