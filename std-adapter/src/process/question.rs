@@ -47,7 +47,7 @@ impl Question {
         })
     }
 
-    /// The variable that asks it: name and value.
+    /// The variable that asks the question: its name and value.
     pub(super) fn variable(self) -> (&'static str, String) {
         let Self {
             parent,
@@ -80,9 +80,9 @@ impl Question {
     }
 }
 
-/// A number that no two sockets have at a time.
+/// The number of a socket. No two sockets have the same at a time.
 fn number_of(socket: &UnixStream) -> io::Result<u64> {
-    // Other systems have it in another width.
+    // On some systems, the number has another width.
     #[allow(clippy::useless_conversion)]
     Ok(fstat(socket)?.st_ino.into())
 }
@@ -98,9 +98,11 @@ pub(super) struct Parent {
 
 /// Whether this process was asked to be a worker.
 pub(super) enum Asked {
+    /// Nobody has asked it.
     No,
+    /// Its parent has asked it.
     Yes(Parent),
-    /// It was, and must not be one, for this reason.
+    /// Its parent has asked it, and it must not be a worker, for this reason.
     Refused(String),
 }
 

@@ -4,28 +4,28 @@ use std::{thread, time::Duration};
 
 use super::pause::Pause;
 
-/// How often a blocked caller looks again, at most: for some fifty microseconds, of the order of the time that it
-/// takes to park and be woken.
+/// How often a blocked caller looks again, at most: for some fifty microseconds. To park and be woken takes about as
+/// long.
 const LOOKS: u32 = 128;
 
-/// How many of these looks keep the core. A result that takes longer may come from a thread that waits for it.
+/// How many of these looks keep the core. After them, the thread with the caller's job may be waiting for a core.
 const LOOKS_ON_CORE: u32 = 10;
 
-/// The round in which the caller sleeps if many jobs are queued. By then its job has taken some microseconds. If
-/// the others take as long, the workers have enough to do until the caller is back.
+/// The round in which the caller sleeps if many jobs are queued. By then, its job has taken some microseconds. If the
+/// queued jobs take as long, the workers have enough to do until the caller is awake.
 const SLEEPS: u32 = 32;
 /// How many queued jobs are many.
 const MANY: usize = 64;
 
-/// For how long the caller sleeps, and then until the system gives it a core.
+/// For how long the caller sleeps. It goes on when the system gives it a core after that.
 const SLEEP: Duration = Duration::from_micros(100);
 
 /// Pauses before a blocked caller looks for its result for the `round`-th time again, counted from 0. False if the
 /// caller is to park: after `spins` looks, or [`LOOKS`]. `queued` counts the jobs in the queue.
 ///
-/// A caller that takes result after result of a long queue would keep a core all the time. Or each job's worker
-/// would have to wake the caller, which costs the worker more than the job. So the caller sleeps once. If its job
-/// has not ended by then, and as many are queued, the jobs are long, and the caller parks.
+/// A caller that takes result after result of a long queue would keep a core all the time. If it parked instead, the
+/// worker of each job would have to wake it, which costs the worker time. So the caller sleeps once. If its job has
+/// not ended by then, and as many jobs are queued, the jobs take longer. Then the caller parks.
 pub(crate) fn looks_again(round: u32, spins: u32, queued: impl Fn() -> usize) -> bool {
     const HAS_SLEPT: u32 = SLEEPS + 1;
     match round {

@@ -8,20 +8,20 @@ use super::pause::Pause;
 ///
 /// A worker that yields its core may get it back too late for a job that comes within microseconds. So it keeps
 /// the core for 250 looks. But where the submitter has no other core, the job comes only after the worker has
-/// yielded: the first look after that finds it. A worker whose last job came so keeps its core for ten looks.
+/// yielded, and the first look after that finds it. After such a job, the worker keeps its core for ten looks only.
 #[derive(Clone, Debug)]
 pub(super) struct CoreUse {
     /// The last round in which the worker found the queue empty.
     round: Cell<u32>,
-    /// The first round after which the worker yields its core.
-    yields_after: Cell<u32>,
+    /// The first round in which the worker yields its core.
+    yields_from: Cell<u32>,
 }
 
 impl Default for CoreUse {
     fn default() -> Self {
         Self {
             round: Cell::new(0),
-            yields_after: Cell::new(Self::ALONE),
+            yields_from: Cell::new(Self::ALONE),
         }
     }
 }
@@ -32,21 +32,21 @@ impl CoreUse {
     /// How many looks keep a core that the worker shares with the submitter.
     const SHARED: u32 = 10;
 
-    /// The worker found the queue empty for the `round`-th time in a row, counted from 0. How it pauses before it
-    /// looks again.
+    /// The worker found the queue empty for the `round`-th time in a row, counted from 0. Returns how the worker
+    /// pauses before it looks again.
     #[inline]
     pub(super) fn pause(&self, round: u32) -> Pause {
         let last_round = self.round.replace(round);
         if round == 0 {
-            let yields_after = self.yields_after.get();
-            match last_round.cmp(&yields_after) {
+            let yields_from = self.yields_from.get();
+            match last_round.cmp(&yields_from) {
                 Ordering::Less => {}
-                Ordering::Equal => self.yields_after.set(Self::SHARED),
+                Ordering::Equal => self.yields_from.set(Self::SHARED),
                 // Others have had the core, and submitted nothing.
-                Ordering::Greater => self.yields_after.set(Self::ALONE),
+                Ordering::Greater => self.yields_from.set(Self::ALONE),
             }
         }
-        Pause::in_round(round, self.yields_after.get())
+        Pause::in_round(round, self.yields_from.get())
     }
 }
 

@@ -5,7 +5,8 @@ use std::cell::Cell;
 /// For how many pauses of the processor jobs may gather: 10 to 90 ns each.
 const PAUSES: u32 = 128;
 
-/// How many jobs are worth the delay: more than a submitter has under way that waits for each before the next.
+/// How many jobs are worth the delay. A submitter that waits for its jobs before it submits the next has fewer in
+/// flight.
 const WORTH: u32 = 8;
 
 /// Whether a worker lets jobs gather before it looks at the queue again.
@@ -14,8 +15,8 @@ const WORTH: u32 = 8;
 /// submitter's cache line away, and slows the submitter down as well. So when the second look finds the next job,
 /// the worker lets some gather before it looks again. It goes on so as long as enough gather each time.
 ///
-/// If too few gather, the submitter may be waiting for them before it submits the next. The worker tries again
-/// only after twice as many jobs that its second look has found.
+/// If too few gather, the submitter may be waiting for them before it submits the next. Then the worker tries again
+/// only when its second look has found the next job twice as often as before the last try.
 #[derive(Clone, Debug)]
 pub(super) struct Gathering {
     /// How many jobs the worker has run since it last found the queue empty.
@@ -24,9 +25,9 @@ pub(super) struct Gathering {
     round: Cell<u32>,
     /// Whether the worker let jobs gather then.
     gathers: Cell<bool>,
-    /// How often the second look has found the next job since jobs last gathered.
+    /// How often the second look has found the next job since the last try.
     at_once: Cell<u32>,
-    /// How often it has to until the worker lets jobs gather.
+    /// How often it has to until the next try.
     suffices: Cell<u32>,
 }
 

@@ -1,15 +1,15 @@
 //! What spins and what sleeps: how the host's threads spend the time in which they have nothing to run.
 //!
-//! A thread that *spins* looks again and again for what it waits for. It finds a job or a result at once, and
-//! takes a core from others meanwhile. A thread that *parks* costs nothing. Its wake-up takes some
-//! microseconds, and the thread that wakes it pays a part of them. So each thread spins for a while, and then
-//! parks. The pool knows which threads are parked, and wakes no other.
+//! A thread that *spins* looks again and again for what it waits for: a job or a result. It finds it at once, but
+//! keeps a core from others. A thread that *parks* costs nothing, but its wake-up takes some microseconds. The
+//! thread that wakes it pays for a part of them. So each thread spins for a while, and then parks. The pool knows
+//! which threads are parked, and wakes no other.
 //!
 //! | thread | looks again, at most | policy |
 //! |---|---|---|
 //! | a worker | `spins` times: by default 1,050, for two to six tenths of a millisecond | [`WorkerSpin`] |
-//! | a caller that is blocked | `spins` times, and 128 times: for some fifty microseconds | [`blocked`] |
-//! | the thread of a child process | `spins` times, and for fifty microseconds | `PollSpin` |
+//! | a caller that is blocked | `spins` times, or 128 if that is less: for some fifty microseconds | [`blocked`] |
+//! | the thread of a child process | `spins` times, or for fifty microseconds if that is less | `PollSpin` |
 //!
 //! # A worker that spins
 //!
@@ -24,13 +24,14 @@
 //!
 //! # A caller that is blocked
 //!
-//! The caller keeps its core for ten looks, and then yields it before each. If at least 64 jobs are queued at
-//! the 33rd look, the caller sleeps for a tenth of a millisecond. If they still are at the next look, it parks:
+//! The caller keeps its core for ten looks, and then yields it before each. If at least 64 jobs are queued before
+//! the 33rd look, the caller sleeps for a tenth of a millisecond. If as many are queued after that look, it parks:
 //! [`blocked`].
 //!
-//! # What is below
+//! # A thread that parks
 //!
-//! [`ThreadParker`] is where a thread parks, and [`sleep_state`] how others know whether it does.
+//! Each thread parks in a [`ThreadParker`] of its own. By one word, [`sleep_state`], a waker knows whether the
+//! thread sleeps.
 
 pub(crate) mod blocked;
 mod core_use;

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_micros(50);
 #[derive(Debug)]
 pub(crate) struct PollSpin {
     spins: u32,
-    /// When the thread first looked in vain.
+    /// Since when the thread has looked in vain.
     since: Cell<Duration>,
 }
 

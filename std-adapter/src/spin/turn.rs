@@ -1,9 +1,11 @@
 //! Which worker spins in a pool that has more workers than there are cores.
 //!
-//! A worker that spins yields its core after a while. If several workers spin, the cores go round among them, and
-//! a worker with a job, or the submitter, waits for its turn. So one worker at a time holds the *turn* to spin.
-//! The others *sleep*: the pool takes them for awake, and wakes none of them. When the spinner takes a job, the
-//! turn is free. The next worker that takes a job wakes a sleeper, which takes the turn.
+//! A worker that spins yields its core after a while. If several workers spin, the cores go round among them. A
+//! worker with a job, or the submitter, has to wait for a core until it comes round. So only one worker at a time
+//! spins: it has the *turn*. The others *sleep*. The pool takes the sleepers for awake, and wakes none of them.
+//!
+//! A spinner that takes a job gives the turn back. Each worker that takes a job sees whether the turn is free. If it
+//! is, the worker gives the turn to a sleeper, and wakes it.
 //!
 //! ```text
 //!   runs a job ◄──────── a job ───────── spins, one worker at a time ── no job for long ──► parks
@@ -31,7 +33,7 @@ use corepool::Parker;
 use super::parker::ThreadParker;
 use crate::clock::now;
 
-/// For how long a worker sleeps, at most. A job that no worker has found may begin so late.
+/// For how long a worker sleeps, at most. A job that no other worker finds begins so late.
 const LONGEST_SLEEP: Duration = Duration::from_millis(5);
 
 /// The turn to spin, which one of a pool's workers has at a time.
@@ -98,7 +100,7 @@ impl SoleSpinner {
         })
     }
 
-    /// The caller's sleep is over. It is the spinner if a worker with a job has woken it.
+    /// The caller's sleep is over. The caller is the spinner if a worker with a job has given it the turn.
     fn end_sleep(&self, parker: &ThreadParker) -> Role {
         self.change(|state| {
             let place = state.sleepers.iter().position(|other| other.is(parker));
@@ -152,10 +154,10 @@ impl Turn {
         }
     }
 
-    /// The worker has found no job for some microseconds. Whether it spins on. If not, the worker has slept, and
+    /// The worker has found no job for some microseconds. True if it is to spin on. If not, the worker has slept, and
     /// nobody has given it the turn.
     ///
-    /// A job that waits for another spins on in any case: it may wait for something that is no job of the queue.
+    /// A worker that waits in a job spins on in any case: what it waits for need not come from the queue.
     pub(super) fn may_spin(&self, parker: &ThreadParker) -> bool {
         let Some(spinner) = &self.spinner else {
             return true;

@@ -13,7 +13,7 @@ use super::{
 /// How often a worker looks again before it parks, by default.
 pub(crate) const SPINS: u32 = 1_050;
 
-/// How one worker spins. A clone has the same limits, and has neither spun nor run a job.
+/// How one worker spins.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerSpin {
     spins: u32,
@@ -33,7 +33,7 @@ impl WorkerSpin {
         }
     }
 
-    /// The same for a worker that takes turns with others.
+    /// For a worker that takes turns with others, if there is a turn.
     pub(crate) fn taking_turns(self, spinner: Option<Arc<SoleSpinner>>) -> Self {
         Self {
             turn: Turn::at(spinner),

@@ -24,7 +24,7 @@ use crate::{
     spin::{blocked, own_parker},
 };
 
-/// The view of a host pool that its methods are called on.
+/// The view of a host pool, which has the pool's methods.
 pub(crate) type View<'p> = PoolRef<'p, SLOT_BYTES, Boxed>;
 
 /// What the threads of a pool do.
@@ -102,7 +102,8 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
     }
 
     fn no_idle_worker(&self) -> Result<(), NoWorker> {
-        // Every submitter comes here, and most often all threads are there: then no count of theirs is written.
+        // Every submitter that finds no idle worker comes here. Most often all threads have started. Then it writes no
+        // count that others share.
         if !self.has_all_threads()
             && let Some(pool) = self.pool.upgrade()
         {

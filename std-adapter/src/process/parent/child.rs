@@ -16,7 +16,7 @@ use rustix::{
 
 use crate::{clock::now, process::system::end_of_process};
 
-/// How long a child has to exit when its socket is closed, or it was said goodbye to.
+/// How long a child may take to exit after its socket is closed, or after a goodbye.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A child process.
@@ -36,11 +36,11 @@ enum State {
 /// How a child has ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
-    /// With this status.
+    /// It ended by itself, with this status.
     Status(ExitStatus),
-    /// Somebody else has its status, or nobody.
+    /// It ended, and its status is lost: this process ignores `SIGCHLD`, or other code of it has waited for the child.
     Unknown,
-    /// It did not end in its time, and the parent killed it.
+    /// It did not end in time, and the parent killed it.
     Killed,
 }
 
@@ -88,7 +88,7 @@ impl ChildProcess {
             State::Running(child) => match child.try_wait() {
                 Ok(None) => return Ok(f(child)),
                 Ok(Some(status)) => End::Status(status),
-                // There is no such child any more.
+                // The process has no such child any more.
                 Err(_) => End::Unknown,
             },
         };
@@ -108,7 +108,7 @@ impl ChildProcess {
         });
     }
 
-    /// Waits for the child's end until `timeout` is over, if there is one. `None` if it is over.
+    /// Waits for the child's end, for no longer than `timeout` if there is one. `None` if the child still runs then.
     fn wait(&self, timeout: Option<Duration>) -> Option<End> {
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         loop {

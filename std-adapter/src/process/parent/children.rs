@@ -47,7 +47,7 @@ enum Failed {
 }
 
 impl ThreadMain for Children {
-    /// A child has several jobs at a time, but does one after the other.
+    /// One for each job: a child has several jobs at a time, but runs one after the other.
     fn threads_wanted(pool: &HostPool<Self>) -> usize {
         pool.view().unfinished()
     }

@@ -32,7 +32,7 @@ use crate::{
 /// without an end, so that the thread never parks.
 const ASKS_AMONG: u32 = 256;
 
-/// What may be the matter with a program that is no worker.
+/// What to look at if a child does not become a worker.
 const HINT: &str = " (does its main call run_worker_if_asked first?)";
 
 /// The socket to a child.
@@ -40,7 +40,7 @@ pub(super) struct ChildLink {
     socket: UnixStream,
     stderr: Stderr,
     seen: Rc<Seen>,
-    /// How many bytes are left to be read, once nothing more is to come.
+    /// How many bytes the link still reads before it ends. `None` while it goes on.
     left: Option<u64>,
     /// How many reads have found something.
     received: u32,
@@ -49,7 +49,7 @@ pub(super) struct ChildLink {
 }
 
 impl ChildLink {
-    /// The link over `socket` to a child that `worker` watches from now on. The child has to be heard of within
+    /// The link over `socket` to a child. `worker` watches the child from now on. The child must send something within
     /// `start_timeout`.
     pub(super) fn new(
         worker: &PollWorker,
@@ -79,9 +79,9 @@ impl ChildLink {
         }
     }
 
-    /// Why the child is lost. Kills it if it does not end by itself.
+    /// The child is lost: returns why, and kills the child if it does not end by itself.
     fn loss(&mut self) -> LossReason {
-        // A child that a goodbye did not reach learns of the end by that of its input.
+        // A child that still runs reads the socket's end, and exits.
         let _ = self.socket.shutdown(Shutdown::Write);
         let end = self.child.reap();
         let mut text = format!("its process ended: {end}");
@@ -102,7 +102,7 @@ impl ChildLink {
         self.pass_stderr_on();
     }
 
-    /// Kills the child, which has not become a worker in its time. Why it is lost.
+    /// The child has not become a worker in time: kills it, and returns why it is lost.
     fn late_start(&mut self) -> LossReason {
         self.child.kill();
         let timeout = self.start_timeout;

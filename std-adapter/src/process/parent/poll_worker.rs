@@ -57,7 +57,7 @@ pub(super) struct Seen {
     pub(super) stderr: Cell<bool>,
     /// The child may have ended.
     pub(super) end: Cell<bool>,
-    /// By when the child has to be heard of. `None` once it has been.
+    /// By when the child must send something. `None` when it has.
     pub(super) start_by: Cell<Option<Duration>>,
     /// Wakes the thread, so that it looks at the link again.
     pub(super) waker: Waker,
@@ -96,7 +96,7 @@ impl PollWorker {
         })
     }
 
-    /// Watches a child's socket, standard error and end until they are closed. The child has to be heard of within
+    /// Watches a child's socket, standard error and end until they are closed. The child must send something within
     /// `start_timeout`.
     pub(super) fn watch(
         &self,
@@ -119,7 +119,7 @@ impl PollWorker {
             None => self.asks_for_end.set(true),
         }
         self.seen.start_by.set(now().checked_add(start_timeout));
-        // It may have ended before it was watched.
+        // The child may have ended before this.
         self.seen.end.set(true);
         Ok(Rc::clone(&self.seen))
     }

@@ -7,7 +7,7 @@ use std::{
 
 /// How many bytes are kept of what a child wrote last.
 const KEPT: usize = 2_048;
-/// How many lines of them the reason for a loss has.
+/// How many lines of them are in the reason for a loss.
 const LINES: usize = 8;
 
 /// The standard error of a child, which the parent passes on to its own.
@@ -34,7 +34,7 @@ impl Stderr {
     /// Passes on what the child has written, and keeps the last of it. True if there may be more.
     pub(super) fn pass_on(&mut self) -> bool {
         let mut buffer = [0; 4_096];
-        // A child may write without an end.
+        // Not more often at a time, since a child may write without an end.
         for _ in 0..16 {
             match self.pipe.read(&mut buffer) {
                 Ok(count @ 1..) => {
@@ -45,7 +45,7 @@ impl Stderr {
                     self.last.drain(..surplus);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // There is nothing now, or nothing will come any more.
+                // There is nothing to read now, or ever.
                 Ok(0) | Err(_) => return false,
             }
         }
