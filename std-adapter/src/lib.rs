@@ -34,14 +34,18 @@ pub mod process;
 mod remote;
 
 #[cfg(feature = "remote")]
-pub use crate::remote::StreamLink;
+pub use crate::remote::stream_link::StreamLink;
 pub use crate::{
     bridge::{run_in_executor, to_thread},
     panic::PanicExt,
-    spin::ThreadParker,
+    spin::parker::ThreadParker,
     threads::{
-        Boxed, HostPort, MAX_STACK_SIZE, SLOT_BYTES, StartError, ThreadPool, ThreadPoolBuildError,
-        ThreadPoolBuilder, ThreadWorker, Workers, run_workers, run_workers_with,
+        boxed::{Boxed, SLOT_BYTES},
+        host_port::HostPort,
+        run_workers::{StartError, Workers, run_workers, run_workers_with},
+        thread_pool::ThreadPool,
+        thread_pool_builder::{MAX_STACK_SIZE, ThreadPoolBuildError, ThreadPoolBuilder},
+        worker::ThreadWorker,
     },
 };
 

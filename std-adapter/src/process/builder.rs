@@ -16,15 +16,18 @@ use corepool::{
 
 use super::{
     build_error::ProcessPoolBuildError,
-    parent::{Children, Program, WorkerCommand},
+    parent::{
+        children::Children,
+        command::{Program, WorkerCommand},
+    },
     pool::ProcessPool,
     question::{ChildProgram, FRAME_BYTES, Refusal, refusal},
     worker_exit::say,
 };
 use crate::{
     panic::from_payload,
-    spin::SPINS,
-    threads::{HostPool, ThreadOptions},
+    spin::worker::SPINS,
+    threads::host_pool::{HostPool, ThreadOptions},
 };
 
 /// How many bytes a frame may have by default.

@@ -130,7 +130,7 @@ mod pool;
 pub use self::{
     build_error::ProcessPoolBuildError,
     builder::ProcessPoolBuilder,
-    child::{run_worker_if_asked, run_worker_with},
+    child::run_worker::{run_worker_if_asked, run_worker_with},
     chunk::Chunk,
     map::{Map, ZeroChunk},
     pool::ProcessPool,

@@ -12,8 +12,8 @@ use std::{
 use corepool::{JobFuture, ShutdownError, SubmitError, remote::RemoteJob};
 use rustix::process::Signal;
 
-use super::parent::Children;
-use crate::threads::{HostPool, View};
+use super::parent::children::Children;
+use crate::threads::host_pool::{HostPool, View};
 
 /// An executor on child processes: Python's `ProcessPoolExecutor`. The [module](crate::process) has an
 /// example, and says how children end.

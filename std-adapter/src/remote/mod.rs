@@ -1,5 +1,3 @@
 //! Links to remote workers.
 
-mod stream_link;
-
-pub use self::stream_link::StreamLink;
+pub(crate) mod stream_link;

@@ -7,9 +7,9 @@
 //!
 //! | thread | looks again, at most | policy |
 //! |---|---|---|
-//! | a worker | `spins` times: by default 1,050, for two to six tenths of a millisecond | [`WorkerSpin`] |
+//! | a worker | `spins` times: by default 1,050, for two to six tenths of a millisecond | [`worker`] |
 //! | a caller that is blocked | `spins` times, or 128 if that is less: for some fifty microseconds | [`blocked`] |
-//! | the thread of a child process | `spins` times, or for fifty microseconds if that is less | `PollSpin` |
+//! | the thread of a child process | `spins` times, or for fifty microseconds if that is less | `poll` |
 //!
 //! # A worker that spins
 //!
@@ -30,25 +30,16 @@
 //!
 //! # A thread that parks
 //!
-//! Each thread parks in a [`ThreadParker`] of its own. By one word, [`sleep_state`], a waker knows whether the
+//! Each thread parks in a [`parker::ThreadParker`] of its own. By one word, [`sleep_state`], a waker knows whether the
 //! thread sleeps.
 
 pub(crate) mod blocked;
 mod core_use;
 mod gathering;
-mod parker;
+pub(crate) mod parker;
 mod pause;
 #[cfg(all(unix, feature = "process"))]
-mod poll;
-mod sleep_state;
-mod turn;
-mod worker;
-
-pub use self::parker::ThreadParker;
-pub(crate) use self::{
-    parker::own_parker,
-    turn::SoleSpinner,
-    worker::{SPINS, WorkerSpin},
-};
-#[cfg(all(unix, feature = "process"))]
-pub(crate) use self::{poll::PollSpin, sleep_state::SleepState};
+pub(crate) mod poll;
+pub(crate) mod sleep_state;
+pub(crate) mod turn;
+pub(crate) mod worker;

@@ -21,7 +21,7 @@ use crate::{
     clock,
     intern::intern,
     panic::{catch_panic, report},
-    spin::{blocked, own_parker},
+    spin::{blocked, parker::own_parker},
 };
 
 /// The view of a host pool, which has the pool's methods.

@@ -10,7 +10,7 @@ use corepool::{ContextId, Panic, Parker, Port};
 use crate::{
     clock,
     panic::{catch_panic, report},
-    spin::{SPINS, blocked, own_parker},
+    spin::{blocked, parker::own_parker, worker::SPINS},
 };
 
 /// The name of the current thread for the pool. No two threads of the process ever have the same.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     panic::{call_hook, discard},
-    spin::SoleSpinner,
+    spin::turn::SoleSpinner,
 };
 
 /// The function that each thread calls before its first job.

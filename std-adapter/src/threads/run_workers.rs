@@ -14,7 +14,7 @@ use super::{
     list::ThreadList,
     worker::{Hooked, ThreadWorker},
 };
-use crate::spin::SoleSpinner;
+use crate::spin::turn::SoleSpinner;
 
 /// Why [`run_workers`] failed. The pool is as before, and no thread is left: the caller may try again.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use super::{
     run_jobs::{Initializer, RunJobs},
     thread_pool::ThreadPool,
 };
-use crate::spin::SPINS;
+use crate::spin::worker::SPINS;
 
 /// Why a thread pool could not be built.
 #[derive(Debug)]

@@ -6,7 +6,11 @@ use corepool::{InitError, JobId, Parker, Worker, WorkerId};
 
 use crate::{
     panic::call_hook,
-    spin::{SPINS, SoleSpinner, ThreadParker, WorkerSpin, own_parker},
+    spin::{
+        parker::{ThreadParker, own_parker},
+        turn::SoleSpinner,
+        worker::{SPINS, WorkerSpin},
+    },
 };
 
 /// An OS thread as a worker. It looks for jobs for a while, and then parks.

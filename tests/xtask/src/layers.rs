@@ -7,7 +7,7 @@
 //! * a path, in an import or anywhere else;
 //! * a method, by its name. `impl` blocks in an upper module give a lower type methods, and a lower module that
 //!   calls one uses the upper module without an import. A method that several modules define counts for the first
-//!   of them. A name that the standard library has, too, is not looked at.
+//!   of them. A name that types of other crates have, too, is not looked at.
 //!
 //! A use of a later module fails the command, and so does a module that the README does not list, or lists twice.
 
@@ -23,21 +23,34 @@ use syn::{Attribute, ImplItem, Item, TraitItem, UseTree, Visibility};
 
 use crate::{Outcome, root};
 
-/// The crates whose layers are checked.
-const CRATES: &[&str] = &["core"];
-
-/// Methods of ours whose names types of the standard library have, too.
-const ALSO_OF_STD: &[&str] = &["get", "load", "store", "take", "vtable"];
+/// The crates whose layers are checked. Each has methods whose names types of other crates have, too.
+const CRATES: &[(&str, &[&str])] = &[
+    ("core", &["get", "load", "store", "take", "vtable"]),
+    (
+        "std-adapter",
+        &[
+            "capacity",
+            "env",
+            "handle",
+            "id",
+            "map",
+            "shutdown_timeout",
+            "spawn",
+            "stack_size",
+        ],
+    ),
+];
 
 pub fn run(args: &[String]) -> Outcome {
     if !args.is_empty() {
         return Err("usage: cargo xtask layers".into());
     }
     let mut faults = Vec::new();
-    for krate in CRATES {
+    for (krate, also_of_others) in CRATES {
         let layers = Layers::of_readme(&root().join(krate).join("src/README.md"))?;
         println!("{krate}:\n\n{layers}");
-        faults.extend(faults_of(&root().join(krate).join("src"), &layers)?);
+        let sources = root().join(krate).join("src");
+        faults.extend(faults_of(&sources, &layers, also_of_others)?);
     }
     if faults.is_empty() {
         Ok(())
@@ -211,8 +224,12 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// What is wrong with the sources below `folder`.
-fn faults_of(folder: &Path, layers: &Layers) -> Result<Vec<String>, String> {
+/// What is wrong with the sources below `folder`. Calls of methods with the names `also_of_others` do not count.
+fn faults_of(
+    folder: &Path,
+    layers: &Layers,
+    also_of_others: &[&str],
+) -> Result<Vec<String>, String> {
     let places = layers.places()?;
     let sources = sources(folder, &places)?;
     let mut faults: Vec<_> = places
@@ -231,7 +248,11 @@ fn faults_of(folder: &Path, layers: &Layers) -> Result<Vec<String>, String> {
         for used in uses {
             let (module, by) = match &used {
                 Use::Path(path) => (module_of(path, &places), path.clone()),
-                Use::Method(name) if own.contains(name) => continue,
+                Use::Method(name)
+                    if own.contains(name) || also_of_others.contains(&name.as_str()) =>
+                {
+                    continue;
+                }
                 Use::Method(name) => (
                     first_with(name, &defined, &places),
                     format!("the method {name}"),
@@ -257,9 +278,6 @@ fn first_with(
     defined: &BTreeMap<String, BTreeSet<String>>,
     places: &BTreeMap<&str, usize>,
 ) -> Option<String> {
-    if ALSO_OF_STD.contains(&name) {
-        return None;
-    }
     let modules = defined.get(name)?.iter();
     modules
         .min_by_key(|module| places.get(module.as_str()))
@@ -436,7 +454,7 @@ mod tests {
         write("low.rs", low);
         write("high.rs", high);
         let layers = Layers::of_text("| layer | modules | what |\n| ground | `low` `high` | all |");
-        faults_of(folder.path(), &layers).expect("the sources are read")
+        faults_of(folder.path(), &layers, &[]).expect("the sources are read")
     }
 
     #[test]
@@ -487,6 +505,6 @@ mod tests {
         fs::write(folder.path().join("lib.rs"), "mod stray;").expect("the folder takes files");
         fs::write(folder.path().join("stray.rs"), "fn f() {}").expect("the folder takes files");
         let layers = Layers::of_text("| ground | `low` | all |");
-        assert!(faults_of(folder.path(), &layers).is_err());
+        assert!(faults_of(folder.path(), &layers, &[]).is_err());
     }
 }

@@ -2,6 +2,4 @@
 
 mod parent_link;
 mod parent_watch;
-mod run_worker;
-
-pub use self::run_worker::{run_worker_if_asked, run_worker_with};
+pub(super) mod run_worker;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     intern::intern,
-    threads::{Coming, HostPool, ThreadMain},
+    threads::host_pool::{Coming, HostPool, ThreadMain},
 };
 
 /// How many jobs a child has at most, waiting and running.

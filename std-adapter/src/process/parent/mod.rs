@@ -1,13 +1,8 @@
 //! What the parent knows of its children, and how a thread looks after each.
 
 mod child;
-mod children;
-mod command;
+pub(super) mod children;
+pub(super) mod command;
 mod link;
 mod poll_worker;
 mod stderr;
-
-pub(super) use self::{
-    children::Children,
-    command::{Program, WorkerCommand},
-};

@@ -20,7 +20,7 @@ use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
 use crate::{
     clock::now,
-    spin::{PollSpin, SleepState},
+    spin::{poll::PollSpin, sleep_state::SleepState},
 };
 
 const WAKE: Token = Token(0);
