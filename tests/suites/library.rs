@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use syn::{Attribute, ImplItem, Item, ItemUse, Signature, TraitItem, Type, UseTree, Visibility};
+use syn::{
+    Attribute, Expr, ImplItem, Item, ItemUse, Lit, Meta, Signature, TraitItem, Type, UseTree,
+    Visibility,
+};
 
 /// Traits that are there to be implemented: the library calls their methods.
 const CALLED_BY_THE_LIBRARY: &[&str] = &[
@@ -176,4 +179,19 @@ pub fn functions_of(files: &[syn::File]) -> Vec<Function> {
 pub fn functions() -> Vec<Function> {
     let files: Vec<_> = files().iter().map(|path| parsed(path)).collect();
     functions_of(&files)
+}
+
+/// The lines of a documentation.
+pub fn doc_lines(attributes: &[Attribute]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for attribute in attributes {
+        if let Meta::NameValue(meta) = &attribute.meta
+            && meta.path.is_ident("doc")
+            && let Expr::Lit(text) = &meta.value
+            && let Lit::Str(text) = &text.lit
+        {
+            lines.push(text.value().trim().to_string());
+        }
+    }
+    lines
 }

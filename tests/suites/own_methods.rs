@@ -268,3 +268,46 @@ fn a_stream_is_a_link() {
     }
     assert_eq!(&heard, b"hello");
 }
+
+/// A thread pool says how it is, as its view does.
+#[test]
+fn a_thread_pool_says_how_it_is() {
+    let pool = ThreadPool::builder()
+        .max_workers(1)
+        .capacity(4)
+        .build()
+        .unwrap();
+    assert_eq!(
+        (ThreadPool::capacity(&pool), ThreadPool::workers(&pool)),
+        (4, 0)
+    );
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let job = pool.submit(move || wait.wait()).unwrap();
+    assert_eq!(
+        (ThreadPool::unfinished(&pool), ThreadPool::free_slots(&pool)),
+        (1, 3)
+    );
+    gate.open();
+    job.result().unwrap();
+    while ThreadPool::idle_workers(&pool) == 0 {
+        thread::yield_now();
+    }
+    assert!(ThreadPool::broken_reason(&pool).is_none() && !ThreadPool::is_shut_down(&pool));
+    ThreadPool::break_pool(&pool, "no supply voltage");
+    assert!(ThreadPool::broken_reason(&pool).is_some());
+    ThreadPool::shutdown(&pool, true, false).unwrap();
+    assert!(ThreadPool::is_shut_down(&pool));
+}
+
+/// So does a static pool.
+#[test]
+fn a_static_pool_says_how_many_jobs_and_workers_it_has() {
+    static POOL: StaticPool<2, 64, 1, 3, 1> = StaticPool::new();
+    assert_eq!(StaticPool::max_workers(&POOL), 3);
+    assert_eq!(PoolRef::max_workers(POOL.handle()), 3);
+    let job = POOL.submit(|| ()).unwrap();
+    assert_eq!(StaticPool::unfinished(&POOL), 1);
+    job.result().unwrap();
+    assert_eq!(StaticPool::unfinished(&POOL), 0);
+}

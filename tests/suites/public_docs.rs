@@ -19,7 +19,7 @@
 
 use std::collections::BTreeSet;
 
-use syn::{Attribute, Expr, FnArg, Item, Lit, Meta, ReturnType, Type};
+use syn::{FnArg, Item, ReturnType, Type};
 
 use self::library::{Function, files, functions_of, parsed};
 
@@ -33,21 +33,6 @@ const ERRORS: &str = "# Errors";
 /// A future that stands for a job which goes on without it. A function that returns one has no unfinished work of its own,
 /// and what a drop does is in the documentation of the type.
 const STANDS_FOR_A_JOB: &str = "JobFuture";
-
-/// The lines of a documentation.
-fn docs(attributes: &[Attribute]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for attribute in attributes {
-        if let Meta::NameValue(meta) = &attribute.meta
-            && meta.path.is_ident("doc")
-            && let Expr::Lit(text) = &meta.value
-            && let Lit::Str(text) = &text.lit
-        {
-            lines.push(text.value().trim().to_string());
-        }
-    }
-    lines
-}
 
 fn has(docs: &[String], line: &str) -> bool {
     docs.iter().any(|text| text.starts_with(line))
@@ -120,7 +105,10 @@ fn futures(files: &[syn::File]) -> Vec<(String, Vec<String>)> {
             && matches!(structure.vis, syn::Visibility::Public(_))
             && is_future(&structure.ident.to_string())
         {
-            futures.push((structure.ident.to_string(), docs(&structure.attrs)));
+            futures.push((
+                structure.ident.to_string(),
+                library::doc_lines(&structure.attrs),
+            ));
         }
     }
     futures
@@ -131,13 +119,14 @@ fn omissions(files: &[syn::File]) -> Vec<String> {
     let (functions, futures) = (functions_of(files), futures(files));
     let is_documented_at = |name: &str| {
         functions.iter().any(|function| {
-            let has_lines = needs_none(function) || has(&docs(&function.attributes), CONTEXT);
+            let has_lines =
+                needs_none(function) || has(&library::doc_lines(&function.attributes), CONTEXT);
             name_of(function) == name && has_lines
         })
     };
     let mut omissions = Vec::new();
     for function in &functions {
-        let (name, docs) = (name_of(function), docs(&function.attributes));
+        let (name, docs) = (name_of(function), library::doc_lines(&function.attributes));
         let mut omit = |what: &str| omissions.push(format!("{name}: {what}"));
         if needs_none(function) {
             continue;

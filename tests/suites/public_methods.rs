@@ -310,3 +310,68 @@ fn a_call_counts_for_the_type_that_its_file_names() {
     );
     assert_eq!(calls("a.submit"), [false, false]);
 }
+
+/// The names of a type's own public methods.
+fn methods_of(owner: &str) -> BTreeSet<String> {
+    let functions = library::functions().into_iter();
+    functions
+        .filter(|function| function.owner.as_deref() == Some(owner))
+        .map(|function| function.signature.ident.to_string())
+        .collect()
+}
+
+/// The view's methods, but for these, and with those that only this type has.
+fn like_the_view(left_out: &[&str], own: &[&str]) -> BTreeSet<String> {
+    let mut methods = methods_of("PoolRef");
+    for name in left_out {
+        assert!(methods.remove(*name), "the view has no {name}");
+    }
+    methods.extend(own.iter().map(ToString::to_string));
+    methods
+}
+
+/// A port that starts workers asks for these two by the view.
+const OF_PORTS: [&str; 2] = ["spill_to", "workers_wanted"];
+
+#[test]
+fn a_static_pool_has_the_methods_of_its_view() {
+    let expected = like_the_view(&OF_PORTS, &["new", "handle", "bytes_per_slot"]);
+    assert_eq!(methods_of("StaticPool"), expected);
+}
+
+#[test]
+fn a_thread_pool_has_the_methods_of_its_view_but_those_by_which_workers_and_ports_come() {
+    let by_the_pool_itself = ["install", "run", "run_pending", "worker_lost"];
+    // For jobs that may go elsewhere, which a pool of threads does not offer.
+    let remote = ["submit_remote", "submit_remote_blocking"];
+    let left_out = [&OF_PORTS[..], &by_the_pool_itself, &remote].concat();
+    let expected = like_the_view(&left_out, &["new", "builder", "handle", "threads_started"]);
+    assert_eq!(methods_of("ThreadPool"), expected);
+}
+
+#[test]
+fn a_pool_in_lent_memory_is_worked_with_by_its_view() {
+    let expected = ["new", "handle"].map(String::from);
+    assert_eq!(methods_of("LentPool"), BTreeSet::from(expected));
+}
+
+#[test]
+fn each_method_of_executor_is_one_of_the_view() {
+    let of_the_view = methods_of("PoolRef");
+    assert!(methods_of("Executor").is_subset(&of_the_view));
+}
+
+/// The view's methods are documented once, at the static pool's.
+#[test]
+fn the_view_refers_to_the_documentation_of_the_static_pool() {
+    let shared = methods_of("StaticPool");
+    for function in library::functions() {
+        let name = function.signature.ident.to_string();
+        if function.owner.as_deref() == Some("PoolRef") && shared.contains(&name) {
+            let lines = library::doc_lines(&function.attributes);
+            let refers = format!("[`StaticPool::{name}`](crate::StaticPool::{name})");
+            let first = lines.first().map_or("", String::as_str);
+            assert!(first.contains(&refers), "PoolRef::{name}: {first}");
+        }
+    }
+}

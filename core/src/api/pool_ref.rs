@@ -319,18 +319,12 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         self.raw.joined().count()
     }
 
-    /// How many workers can be in their run loop at a time: WORKERS.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(1).
+    /// See [`StaticPool::max_workers`](crate::StaticPool::max_workers).
     pub fn max_workers(self) -> usize {
         self.raw.geometry().workers
     }
 
-    /// How many jobs are queued or running. Out of date at once if others use the pool.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(SLOTS).
+    /// See [`StaticPool::unfinished`](crate::StaticPool::unfinished).
     pub fn unfinished(self) -> usize {
         self.raw.slots().count_unended(QUEUED | BUSY)
     }

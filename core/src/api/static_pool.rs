@@ -197,6 +197,19 @@ impl<
         self.handle().free_slots()
     }
 
+    /// WORKERS: how many workers can be in their run loop at a time.
+    pub const fn max_workers(&self) -> usize {
+        WORKERS
+    }
+
+    /// How many jobs are queued or running. Out of date at once if others use the pool.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(SLOTS).
+    pub fn unfinished(&self) -> usize {
+        self.handle().unfinished()
+    }
+
     /// How many workers are in their run loop, with callers that lend themselves.
     ///
     /// * **Context**: any.

@@ -3,8 +3,8 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use corepool::{
-    CancelToken, Executor, JobError, JobFuture, Map, MapError, MapOptions, PoolRef, Promise, Scope,
-    ShutdownError, SubmitAsync, SubmitError,
+    BrokenReason, CancelToken, Executor, JobError, JobFuture, Map, MapError, MapOptions, PoolRef,
+    Promise, Scope, ShutdownError, SubmitAsync, SubmitError,
 };
 
 use super::{
@@ -73,6 +73,71 @@ impl ThreadPool {
     /// * **Cost**: O(1).
     pub fn max_workers(&self) -> usize {
         self.inner.options().max
+    }
+
+    /// How many jobs can be in flight.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
+    pub fn capacity(&self) -> usize {
+        self.handle().capacity()
+    }
+
+    /// How many more jobs could be submitted now. See [`StaticPool::free_slots`](corepool::StaticPool::free_slots).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity).
+    pub fn free_slots(&self) -> usize {
+        self.handle().free_slots()
+    }
+
+    /// How many threads are at work or wait for work, with blocked callers that run jobs meanwhile.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
+    pub fn workers(&self) -> usize {
+        self.handle().workers()
+    }
+
+    /// How many threads sleep, or are about to.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(max_workers).
+    pub fn idle_workers(&self) -> usize {
+        self.handle().idle_workers()
+    }
+
+    /// How many jobs are queued or running. Out of date at once if others use the pool.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity).
+    pub fn unfinished(&self) -> usize {
+        self.handle().unfinished()
+    }
+
+    /// Why the pool is broken, if it is.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
+    pub fn broken_reason(&self) -> Option<BrokenReason> {
+        self.handle().broken_reason()
+    }
+
+    /// Whether the pool has been shut down.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
+    pub fn is_shut_down(&self) -> bool {
+        self.handle().is_shut_down()
+    }
+
+    /// Breaks the pool: each job that does not run yet, and each later submit, fails with this text. See
+    /// [`StaticPool::break_pool`](corepool::StaticPool::break_pool).
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(capacity), the destructors of the queued jobs and their callbacks.
+    pub fn break_pool(&self, reason: &'static str) {
+        self.handle().break_pool(reason);
     }
 
     /// Queues a closure and returns the future of its result.
