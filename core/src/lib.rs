@@ -221,7 +221,7 @@ pub use crate::{
     engine::life::OnLoss,
     error::{
         BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic,
-        PromiseError, RunError, ShutdownError, SubmitError,
+        PanicPayload, PromiseError, RunError, ShutdownError, SubmitError,
     },
     jobs::token::CancelToken,
     machine::{

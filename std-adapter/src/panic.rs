@@ -4,9 +4,10 @@ use std::{
     any::Any,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use corepool::{InitError, Panic};
+use corepool::{InitError, Panic, PanicPayload};
 
 use crate::intern::intern;
 
@@ -39,9 +40,42 @@ pub(crate) fn call_hook(
     })
 }
 
+/// What a job panicked with. Each asker gets the text, and the first that wants it the payload.
+struct Caught(Arc<Shared>);
+
+struct Shared {
+    text: Option<Box<str>>,
+    payload: Mutex<Option<Payload>>,
+}
+
+impl Caught {
+    fn take(&self) -> Option<Payload> {
+        // No code that may panic runs under this lock.
+        let mut payload = self
+            .0
+            .payload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        payload.take()
+    }
+}
+
+impl PanicPayload for Caught {
+    fn text(&self) -> Option<&str> {
+        self.0.text.as_deref()
+    }
+
+    fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 /// The panic of a job that was caught with this payload.
 pub(crate) fn from_payload(payload: Payload) -> Panic {
-    Panic::new(payload)
+    Panic::shared(Caught(Arc::new(Shared {
+        text: text_of(&payload).map(Box::from),
+        payload: Mutex::new(Some(payload)),
+    })))
 }
 
 /// Calls `f` and catches its panic, as a port does.
@@ -52,14 +86,20 @@ pub(crate) fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
 /// Reports the panic of a job or callback whose outcome nobody looks at. The payload and the logger are foreign code:
 /// their panics end here.
 pub(crate) fn report(panic: Panic) {
-    match panic.into_payload::<Payload>() {
+    let said = match panic.into_payload::<Payload>() {
         Ok(payload) => {
-            if let Err(panic) = caught(|| say(message(&payload))) {
-                discard(panic);
-            }
+            let said = caught(|| say(message(&payload)));
             discard(payload);
+            said
         }
-        Err(panic) => discard(panic),
+        Err(panic) => {
+            let said = caught(|| say(panic.text().unwrap_or(NO_TEXT)));
+            discard(panic);
+            said
+        }
+    };
+    if let Err(payload) = said {
+        discard(payload);
     }
 }
 
@@ -91,7 +131,8 @@ fn say(message: &str) {
 /// ```
 pub trait PanicExt {
     /// The payload that the job panicked with. `None` if it was handed out before, or if the pool
-    /// had no [`HostPort`](crate::HostPort) when the job panicked.
+    /// had no [`HostPort`](crate::HostPort) when the job panicked. The panic's text stays:
+    /// [`Panic::text`].
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
@@ -110,24 +151,34 @@ pub trait PanicExt {
 
 impl PanicExt for Panic {
     fn payload(self) -> Option<Payload> {
-        self.into_payload::<Payload>().ok()
+        match self.into_payload::<Caught>() {
+            Ok(caught) => caught.take(),
+            Err(panic) => panic.into_payload::<Payload>().ok(),
+        }
     }
 
     fn resume(self) -> ! {
-        match self.payload() {
-            Some(payload) => std::panic::resume_unwind(payload),
-            None => std::panic::resume_unwind(Box::new("a job panicked")),
-        }
+        let text = self.text().map(str::to_owned);
+        let payload = self.payload().unwrap_or_else(|| match text {
+            Some(text) => Box::new(text),
+            None => Box::new("a job panicked"),
+        });
+        std::panic::resume_unwind(payload)
     }
+}
+
+/// What stands for the text of a payload that is none.
+const NO_TEXT: &str = "a payload that is no text";
+
+/// The text of a payload, if it is one.
+fn text_of(payload: &Payload) -> Option<&str> {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// The text of a payload, or a text that says that the payload is none.
 pub(crate) fn message(payload: &Payload) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a payload that is no text")
+    text_of(payload).unwrap_or(NO_TEXT)
 }
 
 #[cfg(test)]

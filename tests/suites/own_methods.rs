@@ -9,8 +9,8 @@ use std::{
 };
 
 use corepool::{
-    CallbackError, JobError, LossReason, MapOptions, OnLoss, PoolRef, RunError, Scope, SpinWorker,
-    StaticPool, Worker, WorkerId,
+    CallbackError, JobError, LossReason, MapOptions, OnLoss, Panic, PanicPayload, PoolRef,
+    RunError, Scope, SpinWorker, StaticPool, Worker, WorkerId,
     remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
 };
 use corepool_std::{
@@ -167,12 +167,15 @@ fn a_refused_callback_is_in_its_error() {
     promise.set_result(5).unwrap();
 }
 
-/// A job's panic goes on in who has its error, with the payload if that is there.
+/// A job's panic goes on in the thread that has its error: with the payload, or else with the text.
 #[test]
 fn a_panic_is_resumed() {
-    let resumed = |panic: corepool::Panic| {
-        let caught = catch_unwind(AssertUnwindSafe(|| PanicExt::resume(panic)));
-        *caught.unwrap_err().downcast::<&str>().unwrap()
+    let resumed = |panic: Panic| {
+        let caught = catch_unwind(AssertUnwindSafe(|| PanicExt::resume(panic))).unwrap_err();
+        match caught.downcast::<&str>() {
+            Ok(text) => format!("payload {text}"),
+            Err(text) => format!("text {}", text.downcast::<String>().unwrap()),
+        }
     };
     let pool = ThreadPool::new();
     let job = || -> u32 { resume_unwind(Box::new("doh!")) };
@@ -180,11 +183,12 @@ fn a_panic_is_resumed() {
     let Some(JobError::Panicked(panic)) = failed.error() else {
         panic!("the job has not failed");
     };
-    assert_eq!(resumed(panic), "doh!");
+    assert_eq!(resumed(panic), "payload doh!");
     let Err(JobError::Panicked(panic)) = failed.result() else {
         panic!("the job has not failed");
     };
-    assert_eq!(resumed(panic), "a job panicked");
+    assert_eq!(resumed(panic), "text doh!");
+    assert_eq!(resumed(Panic::new(5_u32)), "payload a job panicked");
 }
 
 /// A thread that never looks again before it sleeps does its work all the same.
@@ -310,4 +314,31 @@ fn a_static_pool_says_how_many_jobs_and_workers_it_has() {
     assert_eq!(StaticPool::unfinished(&POOL), 1);
     job.result().unwrap();
     assert_eq!(StaticPool::unfinished(&POOL), 0);
+}
+
+/// A port's own payload tells its text, and several can have it.
+#[test]
+fn a_payload_that_is_shared_tells_its_text_to_each_asker() {
+    #[derive(Debug)]
+    struct Reason(&'static str);
+    impl PanicPayload for Reason {
+        fn text(&self) -> Option<&str> {
+            Some(self.0)
+        }
+        fn share(&self) -> Self {
+            Self(self.0)
+        }
+    }
+    assert_eq!(
+        PanicPayload::text(&PanicPayload::share(&Reason("a"))),
+        Some("a")
+    );
+    let panic = Panic::shared(Reason("out of ink"));
+    assert_eq!(Panic::text(&panic), Some("out of ink"));
+    assert_eq!(
+        format!("{panic:?}: {panic}"),
+        "Panic(\"out of ink\"): the job panicked: out of ink"
+    );
+    assert_eq!(panic.into_payload::<Reason>().unwrap().0, "out of ink");
+    assert_eq!(Panic::text(&Panic::new(5_u32)), None);
 }

@@ -11,6 +11,7 @@ use core::{
 
 use crate::{
     api::result_slot::ResultSlot,
+    engine::outcome::HandOut,
     engine::{block, handle, outcome, settle},
     error::{Blocked, JobError},
     lockfree::state::{BUSY, CANCEL, DONE, HANDLE, Outcome, Snapshot},
@@ -159,7 +160,8 @@ impl<'p, T> JobFuture<'p, T> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn result(mut self) -> Result<T, JobError> {
         self.wait_until(None)?;
-        self.take()
+        let slot = self.slot();
+        self.take_from(slot, slot.state.load(), HandOut::Last)
     }
 
     /// Waits for the job to end, but no longer than `timeout`, and returns its result.
@@ -206,7 +208,7 @@ impl<'p, T> JobFuture<'p, T> {
         if !state.is_ready() {
             return None;
         }
-        Some(self.take_from(slot, state))
+        Some(self.take_from(slot, state, HandOut::Again))
     }
 
     /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
@@ -413,15 +415,20 @@ impl<'p, T> JobFuture<'p, T> {
     #[cfg_attr(not(target_os = "none"), inline)]
     fn take(&mut self) -> Result<T, JobError> {
         let slot = self.slot();
-        self.take_from(slot, slot.state.load())
+        self.take_from(slot, slot.state.load(), HandOut::Again)
     }
 
     /// [`take`](Self::take), when slot and state are known.
     #[cfg_attr(not(target_os = "none"), inline)]
-    fn take_from(&mut self, slot: SlotRef<'p>, ready: Snapshot) -> Result<T, JobError> {
+    fn take_from(
+        &mut self,
+        slot: SlotRef<'p>,
+        ready: Snapshot,
+        how: HandOut,
+    ) -> Result<T, JobError> {
         if self.slot.is_taken() || ready.outcome() != Outcome::Returned {
             // SAFETY: ready, and this is the handle.
-            return Err(unsafe { outcome::why_nothing(self.pool(), slot) });
+            return Err(unsafe { outcome::why_nothing(self.pool(), slot, how) });
         }
         self.slot.set_taken();
         // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
@@ -431,7 +438,7 @@ impl<'p, T> JobFuture<'p, T> {
 
     fn take_error(&mut self) -> Option<JobError> {
         // SAFETY: ready, and this is the handle.
-        unsafe { outcome::take_error(self.pool(), self.slot()) }
+        unsafe { outcome::take_error(self.pool(), self.slot(), HandOut::Again) }
     }
 }
 

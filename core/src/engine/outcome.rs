@@ -1,6 +1,6 @@
 //! How a job has ended: what is in its payload then, for those who look and for the one who takes it.
 
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 
 use crate::{
     engine::guard,
@@ -62,7 +62,8 @@ pub(crate) unsafe fn error<'p>(
     Some(match outcome {
         Outcome::Returned => return None,
         Outcome::Cancelled => JobError::Cancelled,
-        Outcome::Panicked => JobError::Panicked(Panic::unknown()),
+        // SAFETY: the caller's promise.
+        Outcome::Panicked => JobError::Panicked(unsafe { shared_panic(slot) }),
         Outcome::WorkerLost => JobError::WorkerLost(LossReason::DECLARED),
         // SAFETY: failed, so a failure is there (the caller's promise).
         Outcome::Failed => unsafe {
@@ -76,17 +77,41 @@ pub(crate) unsafe fn error<'p>(
     })
 }
 
-/// Takes the panic out of the payload, and leaves one without payload.
+/// How a panic is handed out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandOut {
+    /// The asker may ask again, and gets the same text then.
+    Again,
+    /// The asker gives its future up.
+    Last,
+}
+
+/// Hands out the panic in the payload.
 ///
 /// # Safety
 ///
 /// The job panicked, and the payload is the caller's.
-pub(crate) unsafe fn take_panic(slot: SlotRef<'_>) -> Panic {
+unsafe fn hand_out(slot: SlotRef<'_>, how: HandOut) -> Panic {
     // SAFETY: the caller's promise.
-    unsafe {
-        let place = &mut *slot.payload().cast::<ManuallyDrop<Panic>>();
-        core::mem::replace(&mut **place, Panic::unknown())
+    let panic = unsafe { &mut **slot.payload().cast::<ManuallyDrop<Panic>>() };
+    match how {
+        HandOut::Again => panic.hand_out(),
+        HandOut::Last => mem::replace(panic, Panic::unknown()),
     }
+}
+
+/// Another handle on the panic in the payload, or a panic without payload.
+///
+/// # Safety
+///
+/// The job panicked, and the payload is not written meanwhile.
+unsafe fn shared_panic(slot: SlotRef<'_>) -> Panic {
+    if !PANICS {
+        return Panic::unknown();
+    }
+    // SAFETY: the job panicked, so a panic is there; it is only read (the caller's promise).
+    let panic = unsafe { &*slot.payload_shared().cast::<ManuallyDrop<Panic>>() };
+    panic.share().unwrap_or(Panic::unknown())
 }
 
 /// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
@@ -95,11 +120,15 @@ pub(crate) unsafe fn take_panic(slot: SlotRef<'_>) -> Panic {
 /// # Safety
 ///
 /// The job is ready, and the caller is the handle.
-pub(crate) unsafe fn take_error<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Option<JobError> {
+pub(crate) unsafe fn take_error<'p>(
+    pool: Pool<'p>,
+    slot: SlotRef<'p>,
+    how: HandOut,
+) -> Option<JobError> {
     let outcome = slot.state.load().outcome();
     if PANICS && outcome == Outcome::Panicked {
         // SAFETY: ready and panicked, so a panic is there, and it is the handle's.
-        return Some(JobError::Panicked(unsafe { take_panic(slot) }));
+        return Some(JobError::Panicked(unsafe { hand_out(slot, how) }));
     }
     // SAFETY: the job's outcome; the payload is the handle's.
     unsafe { error(pool, slot, outcome) }
@@ -111,9 +140,9 @@ pub(crate) unsafe fn take_error<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Option
 ///
 /// As for `take_error`.
 #[cold]
-pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> JobError {
+pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>, how: HandOut) -> JobError {
     // SAFETY: the caller's promise.
-    unsafe { take_error(pool, slot) }.unwrap_or(JobError::AlreadyTaken)
+    unsafe { take_error(pool, slot, how) }.unwrap_or(JobError::AlreadyTaken)
 }
 
 /// Drops what an ended job left in its payload.
@@ -134,6 +163,9 @@ pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome
             let panic = unsafe { slot.payload().cast::<Panic>().read() };
             if panic.is_unobserved() {
                 guard::report(pool, panic);
+            } else if panic.has_payload() {
+                let mut panic = Some(panic);
+                guard::call(pool, &mut || drop(panic.take()));
             }
         }
         _ => {}

@@ -15,7 +15,7 @@ pub(crate) fn end_of(error: &JobError, broken_for: Option<BrokenReason>) -> Ende
     match error {
         JobError::Cancelled => Ended::Cancelled,
         JobError::Panicked(_) => Ended::Panicked,
-        JobError::WorkerLost(_) => Ended::Lost,
+        JobError::WorkerLost(_) | JobError::PromiseDropped => Ended::Lost,
         JobError::Broken(reason) => {
             assert_eq!(Some(*reason), broken_for);
             Ended::Broken
