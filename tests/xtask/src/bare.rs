@@ -1,7 +1,7 @@
 //! `cargo xtask bare`: what the core is on bare metal. It needs no std and no heap, it cannot panic,
 //! and none of its functions recurses, so that its own part of a stack has a bound.
 //!
-//! `tests/bare`, a use of every call, is built for a chip, and the machine code is looked at as a
+//! `tests/checks/bare`, a use of every call, is built for a chip, and the machine code is looked at as a
 //! linker does: a piece of code or data is part of the firmware if an exported function refers to
 //! it, directly or through others.
 //!
@@ -51,7 +51,7 @@ const FORBIDDEN: &[&str] = &[
     "__rust_dealloc",
 ];
 
-/// Features of `tests/bare` that plant a defect, and what must be found then.
+/// Features of `tests/checks/bare` that plant a defect, and what must be found then.
 const CONTROLS: &[Control] = &[
     Control {
         feature: "control-panic",
@@ -94,9 +94,9 @@ pub fn run(_args: &[String]) -> Outcome {
     Err("the core can panic, asks for a heap, or recurses".to_owned())
 }
 
-/// The functions that `tests/bare` exports.
+/// The functions that `tests/checks/bare` exports.
 fn exports() -> Result<Vec<String>, String> {
-    let path = root().join("tests/bare/src/lib.rs");
+    let path = root().join("tests/checks/bare/src/lib.rs");
     let source = fs::read_to_string(&path)
         .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     Ok(source
@@ -108,7 +108,7 @@ fn exports() -> Result<Vec<String>, String> {
         .collect())
 }
 
-/// Builds `tests/bare` for the chip; returns the library.
+/// Builds `tests/checks/bare` for the chip; returns the library.
 fn build(args: &[&str]) -> Result<PathBuf, String> {
     let mut command = if debian::is_not_needed_for(TARGET) {
         cargo()
@@ -120,7 +120,7 @@ fn build(args: &[&str]) -> Result<PathBuf, String> {
         command
     };
     command.args(["build", "--quiet", "--locked", "--release"]);
-    command.args(["--manifest-path", "tests/bare/Cargo.toml"]);
+    command.args(["--manifest-path", "tests/checks/bare/Cargo.toml"]);
     command.args(["--target", TARGET, "--target-dir", "target/bare"]);
     run_command(command.args(args))?;
     Ok(root().join(format!("target/bare/{TARGET}/release/libbare.a")))

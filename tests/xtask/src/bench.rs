@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the pool beside the best pools of the host, in `tests/bench`.
+//! `cargo xtask bench`: the pool beside the best pools of the host, in `tests/costs/bench`.
 
 use crate::{Outcome, cargo, debian, root, run_command};
 
@@ -8,7 +8,7 @@ pub fn run(args: &[String]) -> Outcome {
     run_command(
         cargo()
             .args(["build", "--quiet", "--locked", "--release", "--bins"])
-            .args(["--manifest-path", "tests/bench/Cargo.toml"])
+            .args(["--manifest-path", "tests/costs/bench/Cargo.toml"])
             .args(["--target-dir", "target/bench"]),
     )?;
     run_command(

@@ -2,7 +2,7 @@
 //! down to the instruction; and so does the worst case of each, with 64 slots and with 4,096.
 //!
 //! A worst case is one of the queue: a call that finds jobs there which have ended takes some of them out, and with
-//! 4 slots there may be fewer than that. The program `cost` of `tests/valgrind` makes one call in a function of its own, and callgrind
+//! 4 slots there may be fewer than that. The program `cost` of `tests/checks/valgrind` makes one call in a function of its own, and callgrind
 //! counts the instructions of that function with all that it calls. Calls by slots are controls: their cost is
 //! documented to grow with the slots, and so it must be seen to.
 

@@ -4,7 +4,7 @@
 //! * Lines that begin with `#` are measurements, which differ between compilers: shown, not compared.
 //! * In what is expected, the line that `examples/data/readings.csv` begins with stands for all of
 //!   that file, which the same run first compares with what the host computes.
-//! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/defmt`.
+//! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/checks/defmt`.
 //!
 //! What a board printed last is in `target/firmware/BOARD.txt`. Boards that QEMU does not have are
 //! built, and counted apart. Those that work in pairs, by a wire, are in `wire`; the one that works for
@@ -454,7 +454,7 @@ fn options(package: &str, target: &str) -> [String; 15] {
 fn decode(program: &Path, log: &Path, lines: File) -> Outcome {
     let mut command = cargo();
     command.args(["run", "--quiet", "--locked"]);
-    command.args(["--manifest-path", "tests/defmt/Cargo.toml"]);
+    command.args(["--manifest-path", "tests/checks/defmt/Cargo.toml"]);
     command.args(["--target-dir", "target/defmt", "--"]);
     run_command(command.args([program, log]).stdout(lines))
 }

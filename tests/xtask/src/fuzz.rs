@@ -15,7 +15,7 @@ use std::{
 
 use crate::{Outcome, cargo, root, run_command, sanitizers};
 
-const FUZZ: &str = "tests/fuzz";
+const FUZZ: &str = "tests/checks/fuzz";
 type Target = (&'static str, u32);
 /// What is fuzzed, and how long an input is at most, in bytes: some thirty calls or messages. Longer
 /// ones are slower and reach nothing else.

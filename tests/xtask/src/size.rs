@@ -1,6 +1,6 @@
 //! `cargo xtask size`: what the pool costs on a chip, beside other ways to hand work over.
 //!
-//! The programs of `tests/size` are one minimal application, each with another way.
+//! The programs of `tests/costs/size` are one minimal application, each with another way.
 //!
 //! * **Flash and RAM** are what a program's sections take beyond those of `nothing`, which does the
 //!   work in place. What a slot takes, or a second kind of work, is the difference to a build with more
@@ -10,7 +10,7 @@
 //!   is built in for the measurement. Of the calls of a run, the most expensive one counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //!
-//! `tests/size/README.md` has the figures. None may be more than 5 % above them, but for some bytes of flash.
+//! `tests/costs/size/README.md` has the figures. None may be more than 5 % above them, but for some bytes of flash.
 
 mod idle_core;
 
@@ -28,10 +28,10 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use crate::{Outcome, cargo, debian, root, run_command};
 
-const README: &str = "tests/size/README.md";
+const README: &str = "tests/costs/size/README.md";
 
 /// Where the programs are.
-const PACKAGE: &str = "tests/size";
+const PACKAGE: &str = "tests/costs/size";
 
 /// The program without anything to hand work over.
 const NOTHING: &str = "nothing";
@@ -49,14 +49,14 @@ const WAYS: &[&str] = &[
 /// The one of them that masks interrupts on every chip: a control, since that must be seen.
 const MASKS: &str = "embassy-channel";
 
-/// As `tests/size` has it without its features.
+/// As `tests/costs/size` has it without its features.
 const SLOTS: i64 = 16;
 
-/// Features of `tests/size`.
+/// Features of `tests/costs/size`.
 const TWICE_THE_SLOTS: &[&str] = &["--features", "twice-the-slots"];
 const TWO_KINDS: &[&str] = &["--features", "two-kinds"];
 
-/// The measured functions of `tests/size`.
+/// The measured functions of `tests/costs/size`.
 const CALLS: [&str; 3] = ["submit", "run", "result"];
 
 const OPT_LEVELS: &[&str] = &["s", "3"];
@@ -435,8 +435,8 @@ fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<
     command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
     command.args(["build", "--quiet", "--locked", "--release"]);
     command.args(["--manifest-path", &format!("{package}/Cargo.toml")]);
-    let package = package.trim_start_matches("tests/");
-    let built = format!("target/{package}-{opt_level}");
+    let name = package.rsplit('/').next().unwrap_or(package);
+    let built = format!("target/{name}-{opt_level}");
     command.args(["--target", target, "--target-dir", &built]);
     run_command(command.args(args))?;
     Ok(root().join(built).join(target).join("release"))

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the random mix of `tests/soak`, optimised.
+//! `cargo xtask soak`: the random mix of `tests/checks/soak`, optimised.
 
 use crate::{Outcome, cargo, run_command};
 

@@ -1,4 +1,4 @@
-//! `cargo xtask stopped`, `urgent` and `linear`: the pool under a scheduler, in `tests/steps`.
+//! `cargo xtask stopped`, `urgent` and `linear`: the pool under a scheduler, in `tests/checks/steps`.
 
 use crate::{Outcome, cargo, run_command};
 
@@ -18,7 +18,7 @@ fn run(check: &str, args: &[String]) -> Outcome {
     run_command(
         cargo()
             .args(["run", "--quiet", "--locked", "--release"])
-            .args(["--manifest-path", "tests/steps/Cargo.toml"])
+            .args(["--manifest-path", "tests/checks/steps/Cargo.toml"])
             .args(["--target-dir", "target/steps", "--", check])
             .args(args),
     )

@@ -1,4 +1,4 @@
-//! `cargo xtask unwinds`: each call into foreign code panics once (`tests/unwinds`).
+//! `cargo xtask unwinds`: each call into foreign code panics once (`tests/checks/unwinds`).
 
 use crate::{Outcome, cargo, run_command};
 

@@ -1,6 +1,6 @@
 //! Instructions from a submit on core 0 to the job's first one on core 1, which sleeps.
 //!
-//! The programs of `tests/size/idle-core` run on QEMU's RISC-V machine with two harts. The emulator
+//! The programs of `tests/costs/size/idle-core` run on QEMU's RISC-V machine with two harts. The emulator
 //! takes turns with them in one thread, and its log says which hart executes what, and what is written
 //! to the CLINT, by which one hart wakes the other. So the path is counted in two parts: on hart 0 up
 //! to that write, and on hart 1 from where it wakes up. That hart 1 did sleep is seen in the log too.
@@ -14,7 +14,7 @@ use super::{
 
 pub const TARGET: &str = "riscv32imac-unknown-none-elf";
 
-pub const PACKAGE: &str = "tests/size/idle-core";
+pub const PACKAGE: &str = "tests/costs/size/idle-core";
 
 /// Ways to hand a job over.
 const WAYS: &[&str] = &["corepool", "by-hand"];
