@@ -193,9 +193,28 @@ fn core_source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../core/src")
 }
 
-/// What of a file's text is not for its tests.
-fn without_tests(text: &str) -> &str {
-    text.split("\n#[cfg(test)]\n").next().unwrap_or(text)
+/// Whether this line says of what follows that it is not built here.
+fn is_left_out(line: &str) -> bool {
+    let left_out = ["test", "loom", "all(loom, test)", "feature = \"remote\""];
+    left_out
+        .iter()
+        .any(|condition| line == format!("#[cfg({condition})]"))
+}
+
+/// A file's text, without the items that are not built here.
+fn what_is_built(text: &str) -> String {
+    let mut built = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if is_left_out(line) {
+            // The last line of an item is not indented.
+            lines.find(|line| !line.starts_with([' ', '#', '/']) && line.ends_with([';', '}']));
+        } else {
+            built.push_str(line);
+            built.push('\n');
+        }
+    }
+    built
 }
 
 /// The first name in `text`, which may be a path.
@@ -241,7 +260,7 @@ fn public_function(line: &str) -> Option<&str> {
 fn search(text: &str, found: &mut BTreeSet<String>) {
     // The type of the block that the line is in.
     let mut block: Option<String> = None;
-    let mut lines = without_tests(text).lines();
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.starts_with('}') {
             block = None;
@@ -294,20 +313,38 @@ fn is_public(type_name: &str, all: &str) -> bool {
     })
 }
 
+/// The name of the module that this line declares, if it has a file of its own.
+fn module(line: &str) -> Option<&str> {
+    let (visibility, name) = line.strip_suffix(';')?.split_once("mod ")?;
+    matches!(visibility, "" | "pub " | "pub(crate) ").then_some(name)
+}
+
+/// Adds what is built of a file, and of the files of its modules, which are in this folder.
+fn read(file: &Path, folder: &Path, texts: &mut Vec<String>) -> Result<(), String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let text = what_is_built(&text);
+    for module in text.lines().filter_map(module) {
+        let folder = folder.join(module);
+        let file = folder.with_extension("rs");
+        let file = if file.exists() {
+            file
+        } else {
+            folder.join("mod.rs")
+        };
+        read(&file, &folder, texts)?;
+    }
+    texts.push(text);
+    Ok(())
+}
+
 /// What is public in the core.
 fn searched() -> Result<BTreeSet<String>, String> {
+    let (mut found, mut texts) = (BTreeSet::new(), Vec::new());
     let source = core_source();
-    let read = |error| format!("cannot read {}: {error}", source.display());
-    let (mut found, mut all) = (BTreeSet::new(), String::new());
-    for entry in fs::read_dir(&source).map_err(read)? {
-        let path = entry.map_err(read)?.path();
-        // The folders are models, tests, and the feature `remote`.
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).map_err(read)?;
-            search(&text, &mut found);
-            all.push_str(without_tests(&text));
-        }
-    }
+    read(&source.join("lib.rs"), &source, &mut texts)?;
+    texts.iter().for_each(|text| search(text, &mut found));
+    let all = texts.concat();
     found.retain(|call| match call.split_once(": ") {
         Some((type_name, _)) => is_public(type_name, &all),
         None => true,
