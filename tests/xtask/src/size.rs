@@ -433,6 +433,8 @@ fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<
         command
     };
     command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+    // No debugger looks at them here.
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     command.args(["build", "--quiet", "--locked", "--release"]);
     command.args(["--manifest-path", &format!("{package}/Cargo.toml")]);
     let name = package.rsplit('/').next().unwrap_or(package);

@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
+use corepool::{JobFuture, StaticPool};
 use firmware_support::port::{SeveralCores, ThisCore};
 use idle_core::{HandOver, Virt, application, entry, job};
-use pool::{JobFuture, StaticPool};
 
 static POOL: StaticPool<16, 16, 1, 1, 1> = StaticPool::new();
 
