@@ -1,14 +1,12 @@
 //! The queue by itself: the core's own source, compiled once more, since a pool does not hand out
 //! its queue.
-#![allow(dead_code, reason = "the core uses more of it")]
 
-#[path = "../../../../core/src/lockfree/queue.rs"]
-mod queue;
-#[path = "../../../../core/src/lockfree/tagged.rs"]
-mod tagged;
+#[path = "../../../../core/src/lockfree/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "the core uses more of it")]
+#[rustfmt::skip] // It would look for the modules' tests beside them.
+mod lockfree;
 
-use crate::sync;
-use queue::{QueueCell, Lane, Queue};
+use lockfree::queue::{Lane, Queue, QueueCell};
 
 /// A queue with its memory.
 pub struct FixedQueue {

@@ -13,9 +13,6 @@ mod stopped;
 mod strict;
 mod urgent;
 
-// What the core's source, compiled once more for `core_source`, is made of.
-mod sync;
-
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: steps stopped [--seeds N] [NAME]
