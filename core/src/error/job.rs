@@ -143,9 +143,10 @@ impl defmt::Format for PromiseError {
 /// Why a job ended without a result, where its outcome alone does not say: what its payload holds then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
-    Lost(LossReason),
     Set(PromiseError),
     PromiseDropped,
+    #[cfg(feature = "remote")]
+    Lost(LossReason),
     #[cfg(feature = "remote")]
     Codec(CodecError),
 }
@@ -153,9 +154,10 @@ pub(crate) enum Failure {
 impl From<Failure> for JobError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Lost(reason) => Self::WorkerLost(reason),
             Failure::Set(error) => Self::Failed(error),
             Failure::PromiseDropped => Self::PromiseDropped,
+            #[cfg(feature = "remote")]
+            Failure::Lost(reason) => Self::WorkerLost(reason),
             #[cfg(feature = "remote")]
             Failure::Codec(error) => Self::Codec(error),
         }
