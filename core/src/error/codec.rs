@@ -1,13 +1,13 @@
-//! Why a job could not travel.
+//! Errors of jobs that travel to another address space.
 
 use core::fmt;
 
-/// Why a job could not go to another address space, or its result not come back.
+/// Why a job could not travel to another address space, or its result could not come back.
 #[cfg(feature = "remote")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-// So that no error has a part of a word to itself, which each result would be moved with.
+// A whole word, so that a result with an error in it moves in whole words.
 #[repr(usize)]
 pub enum CodecError {
     /// The arguments could not be encoded, or the job is not in the worker's table.

@@ -1,4 +1,4 @@
-//! How a job ended without a result.
+//! How a job ended, if it gave no result.
 
 use core::fmt;
 
@@ -8,8 +8,8 @@ use super::{BrokenReason, LossReason, MAY_NOT_BLOCK, NoWorker, Panic, TOO_MANY_W
 
 /// Why a job gave no result.
 ///
-/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) speak of the call and
-/// not of the job. The job goes on, and a later call can still get its result.
+/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) are errors of the call
+/// and not of the job. The job goes on, and a later call can still get its result.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum JobError {
     Failed(PromiseError),
     /// The promise was dropped before a result was set.
     PromiseDropped,
-    /// The job was for another address space, and it or its result could not get there.
+    /// The job had to travel to another address space, and it could not, or its result could not.
     #[cfg(feature = "remote")]
     Codec(CodecError),
     /// The pool broke before the job could run.
@@ -33,14 +33,13 @@ pub enum JobError {
     ShutDown,
     /// The pool had no worker when the job was submitted, and could not start one (from `map`).
     NoWorker(NoWorker),
-    /// The time was over before the job was done.
+    /// The call's time was over before the job was done.
     TimedOut,
-    /// As many callers as the pool has WAITERS are waiting already, and this one would have to wait for a place:
-    /// raise WAITERS.
+    /// The call has to wait, and all WAITERS places are taken: raise WAITERS.
     TooManyWaiters,
-    /// Waiting here could never end: the caller's context may not block, as the pool's
-    /// [`Port`](crate::Port) says of an interrupt handler; or the caller is a job of the same pool, and
-    /// the job that it waits for cannot go on before the caller does.
+    /// Waiting here could never end. Either the caller's context may not block: the pool's
+    /// [`Port`](crate::Port) has no parker for an interrupt handler. Or the caller is a job of the
+    /// same pool, and the job that it waits for cannot go on before the caller does.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -140,7 +139,7 @@ impl defmt::Format for PromiseError {
     }
 }
 
-/// Why a job ended without a result, where its outcome alone does not say: what its payload holds then.
+/// The content of a payload whose outcome is `Failed`: why the job ended without a result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     Set(PromiseError),
@@ -164,7 +163,7 @@ impl From<Failure> for JobError {
     }
 }
 
-/// Why a blocking call ended before what it waits for.
+/// Why a blocking call ended before its condition was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blocked {
     TimedOut,

@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! The errors: each names its cause, and says what the caller can do about it.
 
 #[cfg(feature = "remote")]
 mod codec;

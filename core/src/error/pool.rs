@@ -1,10 +1,10 @@
-//! The ends of pools and workers, and why.
+//! Why pools and workers end.
 
 use core::fmt;
 
 use super::TOO_MANY_WAITERS;
 
-/// Why a worker's start hook refused to start: a text for the one who reads the log.
+/// Why a worker's start hook refused to start: a text for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InitError(pub &'static str);
@@ -22,7 +22,7 @@ impl fmt::Display for InitError {
 
 impl core::error::Error for InitError {}
 
-/// Why a worker counts as lost, and its jobs with it: a text for the one who reads the log.
+/// Why a worker counts as lost, and its jobs with it: a text for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LossReason(pub &'static str);
@@ -30,22 +30,22 @@ pub struct LossReason(pub &'static str);
 impl LossReason {
     /// [`worker_lost`](crate::StaticPool::worker_lost) was called.
     pub const DECLARED: Self = Self("the application declared it lost");
-    /// The pool's last worker panicked outside of a job: in one of its own methods.
+    /// The pool's last worker panicked in one of its own methods, outside of a job.
     pub const UNWOUND: Self = Self("the last worker panicked outside of its jobs");
 }
 
-/// Of workers behind a link.
+/// The reasons of workers behind a link.
 #[cfg(feature = "remote")]
 impl LossReason {
     /// The other side did not answer in the job's time.
     pub const TIMED_OUT: Self = Self("it did not answer in time");
-    /// The other side has not said anything for as long as it may be silent.
+    /// The other side has been silent for longer than the link's configuration allows.
     pub const SILENT: Self = Self("its link is silent");
     /// The other side has started anew, and knows nothing of the job.
     pub const RESTARTED: Self = Self("it has started anew");
     /// The job or its result was damaged on the way.
     pub const DAMAGED: Self = Self("the job or its result was damaged on the way");
-    /// The other side sent what is no frame, by a link that does no damage.
+    /// A link that does no damage delivered bytes that are no frame.
     pub const MALFORMED: Self = Self("it sent what makes no sense");
     /// The worker on this side left.
     pub const WORKER_LEFT: Self = Self("the worker that sent the job left");
@@ -59,7 +59,7 @@ impl fmt::Display for LossReason {
 
 impl core::error::Error for LossReason {}
 
-/// Why a pool takes no more work for good.
+/// Why a pool has stopped taking work for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -68,7 +68,7 @@ pub enum BrokenReason {
     Initializer(InitError),
     /// A worker was lost, and the application chose to break the pool with it.
     WorkerLost(LossReason),
-    /// The application said so, with this text.
+    /// The application broke the pool, and gave this text.
     Application(&'static str),
 }
 
@@ -84,23 +84,23 @@ impl fmt::Display for BrokenReason {
 
 impl core::error::Error for BrokenReason {}
 
-/// Why a shutdown did not come to its end. The pool takes no new work all the same, and the call
-/// may be repeated.
+/// Why a shutdown did not come to its end. The pool takes no new work all the same. The call may be
+/// repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ShutdownError {
-    /// The time was over. This much still ran then.
+    /// The call's time was over before all jobs and workers had ended.
     StillRunning {
-        /// Jobs that were running or suspended.
+        /// The number of jobs that were running or suspended at that time.
         jobs: usize,
-        /// Workers that had not left.
+        /// The number of workers that had not left at that time.
         workers: usize,
     },
-    /// As many callers as the pool has WAITERS are waiting already: raise WAITERS.
+    /// All WAITERS places are taken: raise WAITERS.
     TooManyWaiters,
-    /// Called with `wait` from a job or callback of the pool itself, or from a context that may not
-    /// block.
+    /// The call was to wait, and came from a job or callback of the pool itself, or from a context
+    /// that may not block.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -125,18 +125,18 @@ impl fmt::Display for ShutdownError {
 
 impl core::error::Error for ShutdownError {}
 
-/// Why a worker's run loop ended otherwise than by shutdown.
+/// Why a worker's run loop ended without a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RunError {
-    /// The pool has its WORKERS workers already.
+    /// The pool has WORKERS workers already.
     TooManyWorkers,
     /// The caller is a worker of this pool already: a job of the pool called it.
     AlreadyWorker,
-    /// The pool is broken, by this worker's start hook or before.
+    /// The pool is broken: this worker's start hook failed, or the pool was broken before.
     Broken(BrokenReason),
-    /// This worker had been declared lost, and came back. It may join again.
+    /// This worker was declared lost, and has come back. It may join again.
     DeclaredLost,
 }
 

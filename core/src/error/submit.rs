@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::BrokenReason;
 
-/// Why no worker comes for a job, where a port starts workers on demand: a text for the one who reads the log.
+/// Why a port that starts workers on demand has none for a job: a text for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoWorker(pub &'static str);
@@ -17,33 +17,35 @@ impl fmt::Display for NoWorker {
 
 impl core::error::Error for NoWorker {}
 
-/// Why a job was not accepted. The job comes back in it: nothing is lost.
+/// Why a job was not accepted. The job comes back in the error, so nothing is lost.
 ///
-/// `F` is what was submitted: a closure, or a future.
+/// `F` is the type of the submitted closure or future.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubmitError<F> {
-    /// Every slot is taken, by work that can still run or by a future. Try again later, use a submit that waits for
-    /// room, or raise SLOTS. A job that forks and joins can run what it has back itself.
+    /// Every slot is taken, by work that can still run or by a future. Try again later, use a
+    /// submit that waits for room, or raise SLOTS. A job that forks and joins can run the returned
+    /// job itself.
     ///
-    /// A slot may also be that of a job of another priority which ended in the queue. Two contexts that come for the
-    /// slot of the same ended job may both be told so, and try again.
+    /// An ended job of another priority may also hold a slot, while its index is in the queue. If
+    /// two contexts try to take the slot of the same ended job, both may get this error, and can
+    /// try again.
     Full(F),
     /// The pool has been shut down.
     ShutDown(F),
     /// The pool is broken, for this reason.
     Broken(F, BrokenReason),
-    /// The pool has no worker, and could not start one, for this reason. Try again later: the next submit tries
-    /// to start one, too.
+    /// The pool has no worker, and could not start one, for this reason. Try again later: the next
+    /// submit tries to start one, too.
     NoWorker(F, NoWorker),
-    /// The pool has fewer priorities than that.
+    /// The pool has fewer priorities.
     NoSuchPriority(F),
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock(F),
-    /// As many callers as the pool has WAITERS are waiting already. Try again later, or raise WAITERS.
+    /// All WAITERS places are taken. Try again later, or raise WAITERS.
     TooManyWaiters(F),
-    /// The call would wait, and the caller's context may not block: it is an interrupt handler, say. Or
-    /// waiting there could never end.
+    /// The call has to wait, and that is not possible. Either the caller's context may not block,
+    /// as in an interrupt handler, or waiting there could never end.
     WouldDeadlock(F),
 }
 
@@ -75,8 +77,8 @@ impl<F> SubmitError<F> {
         }
     }
 
-    /// The same error about something else, such as `()`: for passing it on with `?` where what was
-    /// submitted cannot go.
+    /// The same error about another value, such as `()`. It helps to return the error with `?` from
+    /// where the job cannot go along.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1), and `f`.
@@ -122,10 +124,10 @@ impl<F> SubmitError<F> {
     }
 }
 
-/// The text of every call that would have to wait, and finds no place to.
+/// The text of every call that has to wait and finds no free place for a waiter.
 pub(crate) const TOO_MANY_WAITERS: &str = "too many waits are under way: raise the pool's WAITERS";
 
-/// The text of every call that would have to wait where that is not possible.
+/// The text of every call that has to wait where waiting is not possible.
 pub(crate) const MAY_NOT_BLOCK: &str = "waiting here could never end: the caller's context may not block, or what it \
                              waits for depends on the caller";
 
@@ -169,11 +171,11 @@ impl<F> defmt::Format for SubmitError<F> {
     }
 }
 
-/// Why a callback was not added. The callback comes back in it.
+/// Why a callback was not added. The callback comes back in the error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallbackError<F> {
-    /// A callback waits in a slot of its own, and every slot is taken.
+    /// Every slot is taken, and a callback needs one of its own.
     Full(F),
     /// The callback does not fit a slot: raise the pool's BYTES, or capture a reference.
     TooLarge(F),

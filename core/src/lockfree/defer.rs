@@ -2,11 +2,11 @@
 
 use core::mem;
 
-/// Runs a closure when it is dropped: what must happen even if foreign code unwinds.
+/// Runs a closure when it is dropped, so that the closure runs even if foreign code unwinds.
 pub(crate) struct Defer<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Defer<F> {
-    /// The closure is not to run after all: nothing has unwound.
+    /// Drops the guard without running its closure: nothing has unwound.
     #[inline(always)]
     pub(crate) fn disarm(self) {
         mem::forget(self);
@@ -20,7 +20,7 @@ impl<F: FnMut()> Drop for Defer<F> {
     }
 }
 
-/// Calls `f` with each, even if one of the calls unwinds.
+/// Calls `f` with each item, even if one of the calls unwinds.
 pub(crate) fn each<I: Iterator>(items: I, f: impl FnMut(I::Item)) {
     struct Rest<I: Iterator, F: FnMut(I::Item)>(I, F);
     impl<I: Iterator, F: FnMut(I::Item)> Drop for Rest<I, F> {
@@ -30,7 +30,7 @@ pub(crate) fn each<I: Iterator>(items: I, f: impl FnMut(I::Item)) {
             }
         }
     }
-    // Two rounds, if one is broken off.
+    // If a call unwinds here, the destructor of `Rest` goes on with the next item.
     let mut rest = Rest(items, f);
     for item in rest.0.by_ref() {
         (rest.1)(item);

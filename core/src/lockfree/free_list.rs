@@ -1,12 +1,13 @@
 //! The free slots: a lock-free stack of indices.
 //!
-//! A Treiber stack over the slots' links. The slot that came back last goes out first, so that an
-//! application that never has more than five jobs in flight touches the memory of five slots,
-//! however many the pool has. Slots that were never used are not on the stack: a counter hands
-//! them out when the stack is empty, which makes the list's initial memory all zero.
+//! The list is a Treiber stack over the slots' links. The slot that came back last goes out first.
+//! So an application that never has more than five jobs in flight touches the memory of five slots
+//! only. Slots that were never used are not on the stack: a counter hands them out when the stack
+//! is empty. That makes the list's initial memory all zero.
 //!
-//! A thread that waits for a slot leaves a mark in the word that it found empty. Whoever pushes the
-//! next slot swaps that same word, so it cannot miss the mark; that is why no fence is needed.
+//! A submitter that waits for a slot leaves a mark in the word that it found empty. The party that
+//! pushes the next slot swaps that same word, so it cannot miss the mark. That is why no fence is
+//! needed.
 
 use super::{
     sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, back_off, const_unless_loom},
@@ -16,25 +17,27 @@ use super::{
 /// The head of the stack and the count of slots that have ever been used.
 #[repr(C)]
 pub(crate) struct FreeList {
-    /// Tagged; index 0 is empty, index n + 1 is slot n. The highest bit of the index is the mark.
+    /// A tagged word: index 0 stands for an empty stack, index n + 1 for slot n. The highest bit of
+    /// the index is the mark of a waiting submitter.
     head: AtomicUsize,
     fresh: AtomicU16,
-    /// A bit for each priority in whose queue there may be stale slots; `DOUBT`; and a version, which wraps.
+    /// One bit for each priority whose queue may have stale slots, then `DOUBT`, then a version
+    /// that wraps.
     stale: AtomicU32,
 }
 
-/// Stands for all priorities.
+/// The bits of all priorities in `stale`.
 pub(crate) const ANY_PRIORITY: u32 = DOUBT - 1;
 
-/// A submitter has found no stale slot, and looks once more before it says so.
+/// A submitter has found no stale slot. It looks once more before it clears the priority's bit.
 const DOUBT: u32 = 1 << 16;
-/// One change of what is said.
+/// One step of the version in `stale`.
 const ONE_CHANGE: u32 = DOUBT << 1;
 
-/// The word on stale slots at the moment when a submitter began to doubt it.
+/// The value of `stale` when a submitter set `DOUBT`.
 pub(crate) struct Doubt(u32);
 
-/// A free list at one moment.
+/// The word of a free list at one moment.
 pub(crate) struct Marked(usize);
 
 /// How the words of a free list of `slots` slots are laid out.
@@ -73,8 +76,8 @@ impl FreeList {
         }
     }
 
-    /// Takes a slot that was given back, which belongs to the caller from then on. `None` if there
-    /// is none on the stack.
+    /// Takes a slot that was given back. It belongs to the caller from then on. `None` if the stack
+    /// is empty.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn pop<'p>(
         &self,
@@ -82,9 +85,9 @@ impl FreeList {
         link: impl Fn(u16) -> &'p AtomicU16,
     ) -> Option<u16> {
         loop {
-            // Acquire: pairs with the Release of the `push` that put this slot there, and, since the
-            // word is only ever swapped, of those that put the slots below it: each slot is as its
-            // last owner left it.
+            // Acquire: pairs with the Release of the `push` that put this slot there. It pairs with
+            // earlier pushes too, since the word is only ever swapped. So each slot on the stack is
+            // seen as its last owner left it.
             let head = self.head.load(Ordering::Acquire);
             let index = words.tagged.index(head);
             let slot = (index & !words.waiting).checked_sub(1)?;
@@ -92,8 +95,8 @@ impl FreeList {
             let new = words
                 .tagged
                 .successor(head, below | (index & words.waiting));
-            // Relaxed: the tag says that the word is still the one that was loaded, and a swap
-            // passes on what the word published.
+            // Relaxed: the tag shows that the word is the one loaded above with Acquire. The swap
+            // continues the release sequence of the pushes.
             if self
                 .head
                 .compare_exchange_weak(head, new, Ordering::Relaxed, Ordering::Relaxed)
@@ -105,7 +108,7 @@ impl FreeList {
         }
     }
 
-    /// Takes a slot that was never used.
+    /// Takes a slot that was never used. `None` if each has been.
     #[cold]
     pub(crate) fn pop_fresh(&self, words: &FreeWords) -> Option<u16> {
         // Relaxed: a slot that was never used has no history to see.
@@ -124,7 +127,8 @@ impl FreeList {
         None
     }
 
-    /// Gives slot `slot` back. True if somebody may be waiting for it: whom, is seen after `marked`.
+    /// Gives slot `slot` back. True if a submitter may be waiting for it: the caller looks for that
+    /// submitter after [`marked`](Self::marked).
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn push(&self, words: &FreeWords, slot: u16, link: &AtomicU16) -> bool {
         loop {
@@ -134,8 +138,8 @@ impl FreeList {
             let new = words
                 .tagged
                 .successor(head, (usize::from(slot) + 1) | (index & words.waiting));
-            // Release: publishes the slot and its link to the Acquire of `pop`. Who is told goes on to
-            // `marked`, which acquires.
+            // Release: publishes the slot and its link to the Acquire of `pop`. A caller that gets
+            // `true` goes on to `marked`, which acquires.
             match self
                 .head
                 .compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed)
@@ -152,10 +156,11 @@ impl FreeList {
             && self.used(words) == words.slots
     }
 
-    /// Marks the list as waited for if it is empty; false if it is not.
+    /// Marks the list as waited for if it is empty. False if it is not empty.
     ///
-    /// The mark stays until [`unmark_waiting`](Self::unmark_waiting), and every push meanwhile is
-    /// told: a pusher that is stopped after its push loses nobody's wake-up but its own.
+    /// The mark stays until [`unmark_waiting`](Self::unmark_waiting), and every push meanwhile
+    /// returns true. So a pusher that is stopped after its push withholds only the wake-up that is
+    /// its own to give.
     pub(crate) fn mark_waiting(&self, words: &FreeWords) -> bool {
         loop {
             let head = self.head.load(Ordering::Relaxed);
@@ -164,7 +169,8 @@ impl FreeList {
                 return false;
             }
             let new = words.tagged.successor(head, words.waiting);
-            // Release: pairs with the Acquire of `marked`; the waker is in its place.
+            // Release: pairs with the Acquire of `marked`. The submitter has put its waker in place
+            // before.
             if self
                 .head
                 .compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed)
@@ -175,43 +181,46 @@ impl FreeList {
         }
     }
 
-    /// Whether it is marked.
+    /// Whether the list has the mark.
     pub(crate) fn is_waited_for(&self, words: &FreeWords) -> bool {
-        // Relaxed: who left the mark is seen after `marked`.
+        // Relaxed: a caller that goes on to look for the waiting submitter calls `marked` first.
         words.tagged.index(self.head.load(Ordering::Relaxed)) & words.waiting != 0
     }
 
-    /// The list as it is now, to take the mark away if it has not changed since.
+    /// The list as it is now, for a later `unmark_waiting`, which does nothing if the list has
+    /// changed.
     pub(crate) fn marked(&self) -> Marked {
-        // Acquire: pairs with the Release of `mark_waiting`, since the word is only ever swapped: who left
-        // the mark is seen from here on.
+        // Acquire: pairs with the Release of `mark_waiting`, since the word is only ever swapped in
+        // between. From here on the caller sees the waker of the submitter that left the mark.
         Marked(self.head.load(Ordering::Acquire))
     }
 
-    /// Takes the mark away that was there when the list was `marked`, if nothing has happened since.
+    /// Takes the mark away, if the word is still the one that `marked` returned.
     pub(crate) fn unmark_waiting(&self, words: &FreeWords, Marked(head): Marked) {
         let index = words.tagged.index(head);
         if index & words.waiting != 0 {
             let new = words.tagged.successor(head, index & !words.waiting);
-            // A failure leaves the mark: that costs a needless look, no wake-up. Relaxed: nothing
-            // is handed over.
+            // If the swap fails, the mark stays. That costs a needless look, and no wake-up.
+            // Relaxed: nothing is handed over.
             let _ =
                 self.head
                     .compare_exchange_weak(head, new, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
-    /// How many slots were ever used: those with lower indices.
+    /// The number of slots that were ever used. They are those with the lowest indices.
     pub(crate) fn used(&self, words: &FreeWords) -> usize {
-        // Relaxed: what is in the slots follows from their state words.
+        // Relaxed: the state words of the slots publish the slots' contents.
         usize::from(self.fresh.load(Ordering::Relaxed)).min(words.slots)
     }
 
-    /// Says that the queue of a priority, by its bit, may have stale slots.
+    /// Records that the queue of a priority may have stale slots. `priority` is the priority's bit.
     pub(crate) fn add_stale(&self, priority: u32) {
-        // Relaxed, as in the others: the slot's state word says whose it is.
+        // Relaxed, as in all accesses of `stale`: the word is a hint, and the slot's state word
+        // decides who owns the slot.
         let mut now = self.stale.load(Ordering::Relaxed);
-        // Mostly it says so already, and many read it.
+        // Mostly the bit is set already. Then the word is only read, which keeps its cache line
+        // shared.
         while now & (priority | DOUBT) != priority {
             let new = ((now | priority) & !DOUBT).wrapping_add(ONE_CHANGE);
             match self.swap_stale(now, new) {
@@ -221,7 +230,8 @@ impl FreeList {
         }
     }
 
-    /// Says that there may be none after all. Until this is settled by `end_doubt`, it still says that there may.
+    /// Begins a doubt: the caller has found no stale slot. Until `end_doubt` the priority's bit
+    /// stays set.
     pub(crate) fn doubt_stale(&self) -> Doubt {
         let mut now = self.stale.load(Ordering::Relaxed);
         loop {
@@ -233,7 +243,7 @@ impl FreeList {
         }
     }
 
-    /// Says that the queue of this priority has no stale slot, if nobody has said anything since the doubt began.
+    /// Clears the priority's bit, if the word has not changed since the doubt began.
     pub(crate) fn end_doubt(&self, Doubt(doubt): Doubt, priority: u32) {
         let _ = self.swap_stale(doubt, doubt & !(priority | DOUBT));
     }
@@ -243,16 +253,16 @@ impl FreeList {
             .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
     }
 
-    /// Whether the queues of these priorities may have any.
+    /// Whether the queue of one of these priorities may have a stale slot.
     pub(crate) fn may_have_stale(&self, priorities: u32) -> bool {
         self.stale.load(Ordering::Relaxed) & priorities != 0
     }
 
-    /// How many slots are free; if others take or give slots meanwhile, about how many. Walks the
-    /// list: O(slots).
+    /// The number of free slots. While other parties take or give slots, it is approximate. It
+    /// walks the list: O(slots).
     pub(crate) fn len<'p>(&self, words: &FreeWords, link: impl Fn(u16) -> &'p AtomicU16) -> usize {
         loop {
-            // Acquire: pairs with the Release of `push`; the links are there.
+            // Acquire: pairs with the Release of `push`, which publishes the links.
             let head = self.head.load(Ordering::Acquire);
             let mut count = words.slots - self.used(words);
             let mut next = words.tagged.index(head) & !words.waiting;
@@ -263,7 +273,8 @@ impl FreeList {
                     break;
                 }
             }
-            // The chain was the same all the time then, and so many had been used at one moment of it.
+            // The chain was the same during the whole walk. The count of used slots was right at
+            // one moment of the walk.
             if self.head.load(Ordering::Relaxed) == head {
                 return count;
             }
@@ -294,7 +305,8 @@ mod tests {
             }
         }
 
-        /// A list from which all slots were taken, and to which `back` came back, in this order.
+        /// A list from which all slots were taken, and to which the slots in `back` were given
+        /// back, in this order.
         fn with(back: &[u16]) -> Self {
             let slots = Self::new();
             while slots.pop().is_some() {}
@@ -447,7 +459,7 @@ mod tests {
         assert_eq!(slots.free.head.load(Ordering::Relaxed), before);
     }
 
-    /// Those that the crate's documentation promises.
+    /// The numbers of bits that the crate's documentation promises.
     #[test]
     fn tags_are_as_large_as_the_documentation_says() {
         let (_, section) = include_str!("../lib.rs").split_once("//! # Tags").unwrap();

@@ -1,4 +1,7 @@
-//! Words that several parties share without a lock. They know nothing of pools.
+//! Words that several parties share without a lock. These modules know nothing of pools.
+//!
+//! A party is a thread, a core or an interrupt handler. Each may call every function here: no
+//! function waits for another party, and none allocates or masks an interrupt.
 
 pub(crate) mod defer;
 pub(crate) mod free_list;

@@ -1,31 +1,34 @@
 //! The run queue: a lock-free FIFO of slot indices.
 //!
-//! A ring of cells, as many as the pool has slots. A slot is in the queue once at most, so the ring is
-//! never full: when a pusher comes to a cell, what was pushed there a lap ago has been popped.
+//! The queue is a ring of cells, as many as the pool has slots. A slot is in the queue once at
+//! most, so the ring is never full. When a pusher comes to a cell, the item that was pushed there a
+//! lap ago has been popped.
 //!
 //! ```text
 //!                  head                        tail
 //!                   ▼                           ▼
 //!     ┌──────┬──────┬──────┬──────┬──────┬──────┬──────┐      each cell has the item that was
-//!     │ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 3│      pushed there last, and says in
-//!     │(gone)│(gone)│ item │ item │ item │ item │(gone)│      which lap that was
+//!     │ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 3│      pushed there last, and the lap
+//!     │(gone)│(gone)│ item │ item │ item │ item │(gone)│      of that push
 //!     └──────┴──────┴──────┴──────┴──────┴──────┴──────┘
 //!
 //!     push   1. cells[tail]: (last lap, gone) → (this lap, item)   the item is in the queue now
-//!            2. tail: to the next cell        by whoever comes first: a pusher that is stopped after
-//!                                             1 delays nobody
+//!            2. tail: to the next cell        by this pusher or the next one: a pusher that is
+//!                                             stopped after 1 delays no other
 //!     pop    1. read cells[head]              if it is of the last lap, the queue is empty
-//!            2. head: to the next cell        the item is ours now; the cell stays as it is
+//!            2. head: to the next cell        the popper owns the item now; the cell stays as it is
 //! ```
 //!
-//! A pusher or popper that is stopped for ever between any two of these steps makes nobody wait:
-//! before its decisive step it has changed nothing that others see, after it others finish for it.
-//! A ring whose pushers move the tail first and write the cell then (D. Vyukov's, `heapless::mpmc`)
-//! has not got this: a peer stopped in mid-operation makes the others see it full or empty.
+//! A pusher or popper that is stopped for ever between any two of these steps makes no other party
+//! wait. Before its decisive step it has changed nothing that others see. After that step the
+//! others finish for it. In a ring whose pushers move the tail first and then write the cell, a
+//! party stopped in between makes the others see the ring full or empty (D. Vyukov's ring,
+//! `heapless::mpmc`).
 //!
-//! That the swap of the cell decides, and that the tail follows, is from P. Tsigas and Y. Zhang ("A
-//! Simple, Fast and Scalable Non-Blocking Concurrent FIFO Queue for Shared Memory Multiprocessor
-//! Systems", SPAA 2001). Their poppers empty the cell; here its lap says whether it is empty.
+//! The idea that the swap of the cell decides, and that the tail follows, is from P. Tsigas and Y.
+//! Zhang ("A Simple, Fast and Scalable Non-Blocking Concurrent FIFO Queue for Shared Memory
+//! Multiprocessor Systems", SPAA 2001). Their poppers empty the cell. Here the lap in the cell
+//! shows whether it is empty.
 //!
 //! RAM: one word for each slot and priority.
 
@@ -36,11 +39,11 @@ use super::{
     tagged::Tagged,
 };
 
-/// A place in the ring: the item that was pushed last, and for a tag the lap after that, in which the
-/// cell may be written again.
+/// A place in the ring: the item that was pushed there last, and as its tag the next lap, in which
+/// the cell may be written again.
 ///
-/// So a cell whose tag is the tail's is to be written next, and in memory of zeros nothing was ever
-/// pushed.
+/// So a cell whose tag equals the tail's is unwritten in the tail's lap. In memory of zeros nothing
+/// was ever pushed.
 #[repr(transparent)]
 pub(crate) struct QueueCell(AtomicUsize);
 
@@ -52,20 +55,20 @@ impl QueueCell {
     }
 }
 
-/// How many cells are in a cache line of 64 bytes, which is what most processors have.
+/// The number of cells in a cache line of 64 bytes, which is the size that most processors have.
 const CELLS_OF_A_LINE: usize = 64 / size_of::<QueueCell>();
 
-/// The two ends of one queue, in memory: each is the index of a cell, with the lap for a tag.
+/// The two ends of one queue. Each is the index of a cell, with the lap as its tag.
 #[repr(C)]
 pub(crate) struct Lane {
     head: AtomicUsize,
-    /// Workers write the head and submitters the tail: on one cache line they would wait for each
-    /// other. 128 bytes, since some processors fetch two lines at a time. A chip that runs bare has
-    /// no RAM to spare, and mostly no such cache.
+    /// Avoids false sharing: workers write the head and submitters the tail. 128 bytes, since some
+    /// processors fetch two lines at a time. A chip that runs bare has no RAM to spare, and mostly
+    /// no such cache.
     #[cfg(not(target_os = "none"))]
     apart: [u8; 128 - size_of::<AtomicUsize>()],
     tail: AtomicUsize,
-    /// The next lane's head, or the first cells.
+    /// Keeps the next lane's head, or the first cells, off the tail's line.
     #[cfg(not(target_os = "none"))]
     behind: [u8; 128 - size_of::<AtomicUsize>()],
 }
@@ -94,12 +97,13 @@ pub(crate) struct Queue<'p> {
 }
 
 impl<'p> Queue<'p> {
-    /// How the words of a queue with so many cells are laid out.
+    /// The layout of the words of a queue with so many cells.
     pub(crate) const fn words(cells: usize) -> Tagged {
         Tagged::for_indices_to(cells - 1)
     }
 
-    /// `tagged` is what [`words`](Self::words) says for these cells.
+    /// A view of one queue. `tagged` is the layout that [`words`](Self::words) returns for these
+    /// cells.
     #[inline(always)]
     pub(crate) fn new(lane: &'p Lane, cells: &'p [QueueCell], tagged: Tagged) -> Self {
         Self {
@@ -109,7 +113,7 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// The cell at an end.
+    /// The cell that the end `end` points to.
     #[inline(always)]
     fn cell(self, end: usize) -> &'p AtomicUsize {
         let index = self.tagged.index(end);
@@ -118,7 +122,7 @@ impl<'p> Queue<'p> {
         unsafe { &self.cells.get_unchecked(index).0 }
     }
 
-    /// Where an end goes from `end`.
+    /// The end after `end`.
     #[inline(always)]
     fn next(self, end: usize) -> usize {
         if self.tagged.index(end) + 1 < self.cells.len() {
@@ -128,8 +132,8 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// Whether `cell`, which is at `end`, is still to be written in this lap. If not, it was written, and
-    /// maybe in a later lap too: then `end` was out of date.
+    /// Whether `cell`, the content of the cell at `end`, is not yet written in the lap of `end`. If
+    /// it is written, that was in this lap, or in a later one, and then `end` was out of date.
     #[inline(always)]
     fn is_unwritten(self, cell: usize, end: usize) -> bool {
         self.tagged.have_same_tag(cell, end)
@@ -137,23 +141,25 @@ impl<'p> Queue<'p> {
 
     /// Appends `item`.
     ///
-    /// It is below the number of cells, and if it was in the queue before, its pop happened before
-    /// this: that is why a cell is always free.
+    /// `item` is below the number of cells. If it was in the queue before, its pop happened before
+    /// this call. That is why the ring has a cell for it.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn push(self, item: u16) {
         let mut pushed = false;
         while !pushed {
-            // Acquire: pairs with the Release below, of the tail.
+            // Acquire: pairs with the Release of the swap of the tail, below, in the pusher that
+            // moved the tail here.
             let tail = self.lane.tail.load(Ordering::Acquire);
             let cell = self.cell(tail);
-            // Relaxed: after the load of the tail, this is no older than what those found in the cells who
-            // moved it there.
+            // Relaxed: the load of the tail has acquired from each pusher that moved the tail, also
+            // from the one that moved it past this cell a lap ago. That pusher had seen the cell
+            // written in the last lap. So this load reads that write or a later one.
             let now = cell.load(Ordering::Relaxed);
             if self.is_unwritten(now, tail) {
-                // What was popped from the next line was read by workers.
+                // Workers have read the cells of the next line when they popped there.
                 fetch_for_writing(ptr::from_ref(cell).wrapping_add(CELLS_OF_A_LINE));
                 let new = self.tagged.successor(tail, usize::from(item));
-                // Release: publishes the item's slot to the Acquire of `first`.
+                // Release: publishes the item's slot to the Acquire load of the cell in `first`.
                 pushed = cell
                     .compare_exchange_weak(now, new, Ordering::Release, Ordering::Relaxed)
                     .is_ok();
@@ -162,17 +168,19 @@ impl<'p> Queue<'p> {
                     continue;
                 }
             } else {
-                // Another pusher wrote the cell and has not moved the tail yet: do it for it. Or the tail
-                // was out of date, and stays as it is.
+                // Another pusher has written the cell, and has not moved the tail yet: the swap
+                // below moves it for that pusher. Or this tail was out of date, and the swap below
+                // fails.
                 //
-                // Acquire: pairs with the Release above; who moves the tail for another passes on what
-                // that one knew.
+                // Acquire: pairs with the Release of the cell's swap above, in the pusher that
+                // wrote the cell. So the Release below passes on what that pusher had seen.
                 cell.load(Ordering::Acquire);
             }
-            // If this fails, another does it, if only the next who comes here.
+            // If this swap fails, another pusher has moved the tail, or the next pusher that comes
+            // here does.
             //
-            // Release: who finds the tail moved finds every cell before it written, in this lap and in
-            // the last.
+            // Release: pairs with the Acquire load of the tail above. A pusher that reads the new
+            // tail sees every cell before it written, in this lap and in the last.
             let _ = self.lane.tail.compare_exchange_weak(
                 tail,
                 self.next(tail),
@@ -182,15 +190,16 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// The head, and the item there. They belong together if the head is still the same after; if there
-    /// is none, the queue was empty.
+    /// The head, and the item in its cell. The two belong together if the head is still the same
+    /// after the call. If there is no item, the queue was empty.
     #[inline(always)]
     fn first(self) -> (usize, Option<u16>) {
-        // Acquire: pairs with the Release of `pop_if`.
+        // Acquire: pairs with the Release of the head's swap in `pop_if`.
         let head = self.lane.head.load(Ordering::Acquire);
-        // Acquire: pairs with the Release of `push`. Whoever wrote the cell in a later lap knew of the pop
-        // that freed it, so that the head's check tells. And nobody pops what is not written: where that
-        // is the cell at `head`, the head has not moved before this load.
+        // Acquire: pairs with the Release of the cell's swap in `push`. If the cell was written in
+        // a later lap, its pusher had seen the pop that freed the cell. So the caller's check of
+        // the head fails then. If the cell at `head` is unwritten, no popper has passed it, so the
+        // head had not moved before this load.
         let cell = self.cell(head).load(Ordering::Acquire);
         let item = self.tagged.index(cell) as u16;
         (head, (!self.is_unwritten(cell, head)).then_some(item))
@@ -202,16 +211,17 @@ impl<'p> Queue<'p> {
         self.lane.head.load(Ordering::Relaxed) == head
     }
 
-    /// Takes the oldest item if `wanted` says so of it. `wanted` may be asked about an item that
-    /// another takes meanwhile; what it said counts only if the item is still the oldest.
+    /// Takes the oldest item if `wanted` accepts it. `wanted` may be called with an item that
+    /// another popper takes meanwhile. Its answer counts only if the item is still the oldest.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn pop_if(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
         loop {
             let (head, first) = self.first();
             let item = first?;
             if wanted(item) {
-                // Release: who finds the head moved finds in the cells what was pushed before, and does
-                // not take the queue for empty.
+                // Release: pairs with the Acquire load of the head in `first`. A popper that reads
+                // the new head finds in the cells the items pushed before, and does not take the
+                // queue for empty.
                 let moved = self.lane.head.compare_exchange_weak(
                     head,
                     self.next(head),
@@ -227,12 +237,14 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// The item that was pushed first of those that are `wanted`, wherever it is in the queue.
+    /// The oldest of the items that `wanted` accepts, wherever it is in the queue.
     ///
-    /// If others push and pop, `wanted` may be asked about items that are in the queue no more. O(cells).
+    /// While others push and pop, `wanted` may be called with items that have left the queue.
+    /// O(cells).
     pub(crate) fn find(self, wanted: impl Fn(u16) -> bool) -> Option<u16> {
-        // Relaxed: what is in the cells is a guess then, which `wanted` must hold against the item. The tail is not
-        // asked: it may lag. The head may have moved; then all that was pushed later is written all the same.
+        // Relaxed: an item read here is a guess, which `wanted` checks against the item itself. The
+        // tail is not read, since it may lag. If the head moves meanwhile, the items behind it are
+        // still found: their cells are written.
         let mut place = self.lane.head.load(Ordering::Relaxed);
         for _ in 0..self.cells.len() {
             let cell = self.cell(place).load(Ordering::Relaxed);
@@ -248,9 +260,10 @@ impl<'p> Queue<'p> {
         None
     }
 
-    /// How many items are queued; while others push and pop, or if a tail lags, about how many.
+    /// The number of queued items. It is approximate while others push and pop, or if the tail
+    /// lags.
     pub(crate) fn len(self) -> usize {
-        // Relaxed: says nothing of the items.
+        // Relaxed: the number does not publish the items.
         let head = self.lane.head.load(Ordering::Relaxed);
         let tail = self.lane.tail.load(Ordering::Relaxed);
         let (first, end) = (self.tagged.index(head), self.tagged.index(tail));
@@ -263,14 +276,16 @@ impl<'p> Queue<'p> {
             // The tail is in the next lap.
             end + self.cells.len() - first
         } else {
-            // What was pushed last is gone, and the tail has not been moved past it.
+            // The item that was pushed last has been popped, and the tail has not been moved past
+            // it.
             0
         }
     }
 
-    /// Whether nothing is queued, at one moment of the call.
+    /// Whether the queue was empty at one moment of the call.
     pub(crate) fn is_empty(self) -> bool {
-        // What is written at the head was there, even if another takes it meanwhile.
+        // An item at the head was queued at the moment of the load, even if another popper takes it
+        // now.
         self.first().1.is_none()
     }
 }
@@ -282,7 +297,7 @@ mod tests {
 
     const CELLS: usize = 3;
 
-    /// A queue of three cells.
+    /// A queue of `CELLS` cells.
     struct Fixture {
         lane: Lane,
         cells: [QueueCell; CELLS],
@@ -296,7 +311,7 @@ mod tests {
             }
         }
 
-        /// One in which the last lap but one begins: tags are at their end after two.
+        /// A queue in its last lap but one: the tags wrap after two laps.
         fn before_the_last_lap() -> Self {
             let fixture = Self::new();
             let words = Queue::words(CELLS);
@@ -459,7 +474,7 @@ mod tests {
         assert!(queue.is_empty());
     }
 
-    /// A queue with items in it whose last pusher has stopped before it moved the tail.
+    /// A queue with these items, whose last pusher has stopped before it moved the tail.
     fn stopped_after(items: &[u16]) -> Fixture {
         let fixture = Fixture::new();
         let queue = fixture.queue();

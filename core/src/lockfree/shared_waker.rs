@@ -1,10 +1,10 @@
-//! A waker that lives in the pool and that others may ring at any time.
+//! A waker in the pool's memory that other parties may use at any time.
 //!
-//! A waiter's own stack frame is no place for its waker: whoever is about to ring it may be delayed
-//! for longer than the frame lives. So the waker is in the pool's memory, behind a count of those
-//! who hold it. The owner opens the bell and closes it; who rings it holds it meanwhile; the last
-//! of them drops the waker, and only then can another owner open it. Nobody waits for anybody: a
-//! ringer that is stopped for ever costs one shared.
+//! A waker on the stack of its owner would be unsafe: a party that is about to wake the owner may
+//! be delayed for longer than the owner's stack frame lives. So the waker is in the pool's memory,
+//! with a count of its holders. The owner opens and closes it. A party that wakes the owner is a
+//! holder meanwhile. The last holder drops the waker, and only then can another owner take the
+//! place. No party waits for another: a holder that is stopped for ever costs one place.
 
 use core::task::Waker;
 
@@ -13,18 +13,18 @@ use super::{
     sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom},
 };
 
-/// Set while the owner has not closed the shared. The other bits count the holders, owner included.
+/// Set from `open` until `close`. The other bits count the holders, the owner among them.
 const OPEN: u32 = 1 << 31;
 
-/// A counted waker.
+/// A waker with a count of its holders.
 pub(crate) struct SharedWaker {
     word: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
 
-// SAFETY: the waker is written only by the one who took the word from 0, before OPEN is set, and by
-// the last holder after it is cleared; while OPEN is set or holders remain it is only read. `Waker`
-// itself is `Send` and `Sync`.
+// SAFETY: the waker is written by two parties only. One is the owner, which took the word from 0,
+// before it sets OPEN. The other is the last holder, after OPEN is cleared. While OPEN is set or
+// other holders remain, the waker is only read. `Waker` itself is `Send` and `Sync`.
 unsafe impl Sync for SharedWaker {}
 
 impl SharedWaker {
@@ -37,9 +37,10 @@ impl SharedWaker {
         }
     }
 
-    /// Takes the bell if nobody holds it; not open yet.
+    /// Makes the caller the owner, if there are no holders. The waker is not open yet.
     pub(crate) fn take(&self) -> bool {
-        // Acquire: pairs with the Release that freed it; the last waker is gone.
+        // Acquire: pairs with the Release store of 0 in `release`, after which the last waker is
+        // gone.
         self.word.load(Ordering::Relaxed) == 0
             && self
                 .word
@@ -51,45 +52,47 @@ impl SharedWaker {
     ///
     /// # Safety
     ///
-    /// The caller has just taken the shared.
+    /// The caller has just become the owner by `take`.
     pub(crate) unsafe fn open(&self, waker: Waker) {
         self.waker.with_mut(|cell| {
-            // SAFETY: word is 1 and not OPEN: the caller is the only one who may touch the cell.
+            // SAFETY: the word is 1 and OPEN is clear, so the owner is the only party that may
+            // touch the cell.
             unsafe { *cell = Some(waker) }
         });
         // Release: pairs with the Acquire of `try_hold`.
         self.word.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// Whether the owner is there.
+    /// Whether it has an owner that has opened it.
     pub(crate) fn is_open(&self) -> bool {
-        // Relaxed: as for `is_taken`.
+        // Relaxed: the answer hands nothing over.
         self.word.load(Ordering::Relaxed) & OPEN != 0
     }
 
-    /// Whether anybody holds it at all.
+    /// Whether it has a holder.
     #[cfg(test)]
     pub(crate) fn is_taken(&self) -> bool {
-        // Relaxed: says nothing of what the holders did.
+        // Relaxed: the answer hands nothing over.
         self.word.load(Ordering::Relaxed) != 0
     }
 
-    /// Wakes the owner, if there is one. True if it has left meanwhile, and the bell can be taken from now on.
+    /// Wakes the owner, if it is open. True if the owner has left meanwhile and the caller was the
+    /// last holder: the place can be taken from now on.
     pub(crate) fn wake_owner(&self) -> bool {
         if !self.try_hold() {
             return false;
         }
-        // Even if the waker unwinds.
+        // The hold is released even if the waker unwinds.
         let release = Defer(|| {
             self.release();
         });
-        // SAFETY: held, and open when it was.
+        // SAFETY: `try_hold` has made the caller a holder, and found it open.
         unsafe { self.wake_held() };
         release.disarm();
         self.release()
     }
 
-    /// Adds a holder, who will `release`, if the owner is there.
+    /// Adds a holder if it is open. The holder calls `release` later.
     pub(crate) fn try_hold(&self) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & OPEN != 0 {
@@ -107,13 +110,14 @@ impl SharedWaker {
         false
     }
 
-    /// Adds a holder, who will `wake_held` and `release`.
+    /// Adds a holder, which calls `wake_held` and `release` later.
     ///
     /// # Safety
     ///
     /// The caller is a holder.
     pub(crate) unsafe fn hold(&self) {
-        // Relaxed: the caller sees the waker already, and hands the hold on by means of its own.
+        // Relaxed: the caller is a holder and so sees the waker already. It hands the new hold on
+        // by an ordering of its own.
         self.word.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -121,10 +125,11 @@ impl SharedWaker {
     ///
     /// # Safety
     ///
-    /// The caller is a holder, and the bell has been opened.
+    /// The caller is a holder, and the waker has been opened.
     pub(crate) unsafe fn wake_held(&self) {
         self.waker.with(|cell| {
-            // SAFETY: nobody writes the cell while there are holders of an opened shared.
+            // SAFETY: the cell is not written while an opened waker has holders, and the caller is
+            // one.
             if let Some(waker) = unsafe { &*cell } {
                 waker.wake_by_ref();
             }
@@ -135,22 +140,24 @@ impl SharedWaker {
     ///
     /// # Safety
     ///
-    /// The caller opened the bell and has not closed it.
+    /// The caller is the owner that opened it, and has not closed it.
     pub(crate) unsafe fn close(&self) {
-        // Relaxed: the owner is still a holder; what it did is published when it is released.
+        // Relaxed: the owner is still a holder. Its `release` publishes what it did.
         self.word.fetch_and(!OPEN, Ordering::Relaxed);
         self.release();
     }
 
-    /// A holder leaves. The last one drops the waker; true if that is the caller, and the bell can be taken.
+    /// A holder leaves. The last one drops the waker. True if that is the caller: the place can be
+    /// taken.
     pub(crate) fn release(&self) -> bool {
-        // Acquire, here and on failure: pairs with the Releases of those who left before.
+        // Acquire, here and on failure: pairs with the Release of the holders that left before.
         let mut word = self.word.load(Ordering::Acquire);
         loop {
             if word == 1 {
-                // Not open, so nobody can come; one holder, and that is the caller.
+                // OPEN is clear, so no holder can come. The one holder is the caller.
                 let waker = self.waker.with_mut(|cell| {
-                    // SAFETY: see above; the Acquire saw the leaving of all the others.
+                    // SAFETY: the caller is the last holder. The Acquire has seen the other holders
+                    // leave.
                     unsafe { (*cell).take() }
                 });
                 // Release: pairs with the Acquire of `take`.
@@ -158,7 +165,8 @@ impl SharedWaker {
                 drop(waker);
                 return true;
             }
-            // Release: what this holder read of the cell comes before the last one's write.
+            // Release: pairs with the Acquire of the last holder. This holder's reads of the cell
+            // come before that holder's write.
             match self.word.compare_exchange_weak(
                 word,
                 word - 1,
@@ -186,29 +194,29 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A waker that counts.
+    /// A waker that counts its wake-ups.
     #[derive(Default)]
-    pub(crate) struct Rings(AtomicUsize);
+    pub(crate) struct Wakeups(AtomicUsize);
 
-    impl Wake for Rings {
+    impl Wake for Wakeups {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Relaxed);
         }
     }
 
-    impl Rings {
+    impl Wakeups {
         pub(crate) fn count(&self) -> usize {
             self.0.load(Relaxed)
         }
     }
 
-    /// An open shared, and what its waker counts.
-    fn open_waker() -> (SharedWaker, Arc<Rings>) {
-        let (shared, rings) = (SharedWaker::new(), Arc::new(Rings::default()));
+    /// An open shared waker, and the count of its wake-ups.
+    fn open_waker() -> (SharedWaker, Arc<Wakeups>) {
+        let (shared, wakeups) = (SharedWaker::new(), Arc::new(Wakeups::default()));
         assert!(shared.take());
         // SAFETY: taken just now.
-        unsafe { shared.open(rings.clone().into()) };
-        (shared, rings)
+        unsafe { shared.open(wakeups.clone().into()) };
+        (shared, wakeups)
     }
 
     #[test]
@@ -222,15 +230,15 @@ pub(crate) mod tests {
 
     #[test]
     fn the_owner_is_woken_while_it_is_there() {
-        let (shared, rings) = open_waker();
+        let (shared, wakeups) = open_waker();
         assert!(!shared.take());
         shared.wake_owner();
         shared.wake_owner();
-        assert_eq!(rings.count(), 2);
+        assert_eq!(wakeups.count(), 2);
         // SAFETY: opened above, and not closed yet.
         unsafe { shared.close() };
         shared.wake_owner();
-        assert_eq!(rings.count(), 2);
+        assert_eq!(wakeups.count(), 2);
     }
 
     #[test]
@@ -261,21 +269,21 @@ pub(crate) mod tests {
 
     #[test]
     fn the_owner_drops_the_waker_if_it_leaves_last() {
-        let (shared, rings) = open_waker();
+        let (shared, wakeups) = open_waker();
         shared.wake_owner();
         assert!(shared.try_hold());
         shared.release();
-        assert_eq!(Arc::strong_count(&rings), 2);
+        assert_eq!(Arc::strong_count(&wakeups), 2);
         // SAFETY: opened above, and not closed yet.
         unsafe { shared.close() };
-        assert_eq!(Arc::strong_count(&rings), 1);
+        assert_eq!(Arc::strong_count(&wakeups), 1);
         assert!(!shared.is_taken());
         assert!(shared.take());
     }
 
     #[test]
     fn a_holder_keeps_the_waker_of_an_owner_that_has_left() {
-        let (shared, rings) = open_waker();
+        let (shared, wakeups) = open_waker();
         assert!(shared.try_hold());
         // SAFETY: held just now.
         unsafe { shared.hold() };
@@ -286,10 +294,10 @@ pub(crate) mod tests {
         assert!(!shared.take());
         // SAFETY: one of the two holders is left.
         unsafe { shared.wake_held() };
-        assert_eq!(rings.count(), 1);
-        assert_eq!(Arc::strong_count(&rings), 2);
+        assert_eq!(wakeups.count(), 1);
+        assert_eq!(Arc::strong_count(&wakeups), 2);
         shared.release();
-        assert_eq!(Arc::strong_count(&rings), 1);
+        assert_eq!(Arc::strong_count(&wakeups), 1);
         assert!(shared.take());
     }
 }

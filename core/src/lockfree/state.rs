@@ -1,7 +1,7 @@
 //! The state word of a slot.
 //!
-//! One 32-bit word says everything that more than one party must agree on. Every transition is one
-//! compare-and-swap of it.
+//! One 32-bit word holds everything that several parties must agree on about a slot. Every
+//! transition is one compare-and-swap of it.
 //!
 //! ```text
 //!                   submit                begin                        complete
@@ -14,55 +14,70 @@
 //!                                                 ▼                             │
 //!                                    BUSY (the canceller drops the job) ────────┘
 //!
-//!     submit    `submit::put`          moves the job in; the handle is there, the index is queued
-//!     begin     `State::begin`         a worker takes the job out of the queue to poll it
+//!     submit    `State::occupy`        the submitter has moved the job in; the handle is there, the index is queued
+//!     begin     `State::begin`         a worker has popped the index, and runs or polls the job
 //!     suspend   `State::suspend`       a task returned `Pending`; `wake` queues it again
-//!     claim     `State::claim`         cancel, shutdown and break take a job that nobody polls
-//!     complete  `State::publish`       the outcome is there, for a handle that does not wait yet
-//!               `State::settle`        the same for everybody else: callbacks run; waiters are woken
-//!     take over `State::take_over`      a submitter takes a stale slot: DONE | QUEUED → DONE | QUEUED | BUSY
-//!               `occupy_taken_over`     the new job is there: QUEUED | HANDLE, as after a submit
-//!     reap      `State::reap`           marks DONE | QUEUED, or a canceller's BUSY | QUEUED, before its index is popped
-//!               `State::leave_queue`    the index is out
+//!     claim     `State::claim`         cancel, shutdown and break take a job that no worker is at work on
+//!     complete  `State::publish`       the outcome is there, for a handle that has left no waker
+//!               `State::settle`        the same for all other jobs: callbacks run, waiters are woken
+//!     take over `State::take_over`     a submitter takes a stale slot: DONE | QUEUED → DONE | QUEUED | BUSY
+//!               `State::occupy_taken_over`  the new job is there: QUEUED | HANDLE, as after a submit
+//!     reap      `State::reap`          marks DONE | QUEUED, or a canceller's BUSY | QUEUED, before its index is popped
+//!               `State::leave_queue`   the index has left the queue
 //! ```
 //!
-//! A free slot's word still says how its last job ended, in which nobody finds anything to do, until the
-//! next job occupies it.
+//! # Parties
 //!
-//! A slot that only the queue keeps, since its job has ended before its index came to the head, is *stale*. A
-//! submitter that finds no free slot takes over a stale one: the new job then has the old one's place in the queue.
+//! Five parties can need a slot, each with a bit:
 //!
-//! Five parties can need a slot: the queue (`QUEUED`), whoever is at work on it (`BUSY`), the handle
-//! (`HANDLE`), a completer that has someone to tell (`TELLING`), and a worker that was declared lost
-//! (`LOST`). A done slot is freed by the one that leaves last: the one that finds the others' bits
-//! clear, whose own may stay in the free word. `QUEUED` never does: so nobody who reaps or takes over swaps the word of a
-//! free slot, and its next tenant may store.
+//! * the queue (`QUEUED`);
+//! * the party at work on the job (`BUSY`): a worker, a canceller, or a submitter that takes the
+//!   job back or the slot over;
+//! * the handle (`HANDLE`), which is the job's `JobFuture`;
+//! * a completer that has a waiter to wake (`TELLING`);
+//! * a worker that was declared lost (`LOST`).
 //!
-//! The completer publishes the outcome and takes the waiter in one swap. So nobody finds a job that has
-//! ended and is not ready, but while its callbacks run: there is nothing to wait for between the two.
+//! The party that leaves last frees the slot of an ended job: it finds the bits of the others
+//! clear. Its own bit may stay in the word. The word of a free slot is stale but inert. `QUEUED`
+//! alone never stays: so no reaper, and no submitter that takes slots over, swaps the word of a
+//! free slot. That lets the next submitter store its first word instead of swapping it.
+//!
+//! A slot is *stale* if its job has ended and only its index in the queue keeps it. A submitter
+//! that finds no free slot takes over a stale one. Its job then has the old job's place in the
+//! queue.
+//!
+//! The completer publishes the outcome and takes the waiter in one swap. So a handle never finds a
+//! job that has ended and is not ready, except while the job's callbacks run.
+//!
+//! Any party may load the word, in any context. The payload belongs to the party that is `BUSY`,
+//! until `DONE`. An interrupt handler that submits or cancels takes the same transitions as a
+//! thread, and waits for no other party.
+//!
+//! # Bits
 //!
 //! | bit | set when | while set |
 //! |---|---|---|
-//! | `QUEUED` | the index goes into a run queue | the index is in the queue; the party that pops it clears it. A take-over keeps it |
-//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`; also after: a submitter that takes its job back or takes the slot over, and a worker that was declared lost |
+//! | `QUEUED` | the index goes into a run queue | the index is in the queue; the party that pops it clears the bit. A take-over keeps it |
+//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`. With `DONE`: a submitter takes its job back or takes the slot over, the completer runs callbacks or drops the payload, or the worker was declared lost |
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
-//! | the same with `BUSY` or `DONE`: `REAPED` | somebody is about to take an index out of the queue that stands for nothing | nobody takes the slot over |
-//! | `NOTIFIED` | the waker fired while `BUSY` | the task is queued again after this poll |
-//! | `CANCEL` | cancel came while `BUSY` | the token says so; a task ends at its next suspension |
+//! | the same bit with `BUSY` or `DONE`: `REAPED` | a party is about to pop an index that stands for no job | no submitter takes the slot over |
+//! | `NOTIFIED` | the waker was woken while `BUSY` | the task is queued again after this poll |
+//! | `CANCEL` | a handle cancelled the job while `BUSY` | the job's `CancelToken` reads it; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
-//! | `LISTENING` | the handle left a waker | the cell is full; its owner is who clears the bit |
-//! | `TELLING` | the completer published the outcome and cleared `LISTENING` | the cell belongs to the completer, which reports to a set by way of the slot's link |
-//! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer; with `DONE`: they run now, the result is not to be taken yet |
-//! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer leaves it at last |
-//! | `TASK` | submit of a task | until `DONE`, the pool's end waits for it: whoever polls it may queue it again |
-//! | `PROMISED` | submit of a promise | whoever holds the promise ends it, and `QUEUED` stands for that holder: the index is in no queue |
-//! | `CLONED` | somebody clones the waker of a task | the pool does not know who may wake it |
-//! | `LOST` | the worker that is `BUSY` was declared lost | the payload is that worker's; the slot is kept until it comes back, if it ever does |
+//! | `LISTENING` | the handle left a waker | the listener cell is full; the party that clears the bit owns its content |
+//! | `TELLING` | the completer published the outcome and cleared `LISTENING` | the listener cell belongs to the completer, which adds the slot to a set's list by the slot's link |
+//! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer. With `DONE`: they run now, and the result is not to be taken yet |
+//! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer counts the job out of the scope at last |
+//! | `TASK` | submit of a task | until `DONE`, the pool's end waits for the task: the worker that polls it may queue it again |
+//! | `PROMISED` | submit of a promise | the promise's holder ends the job. `QUEUED` stands for that holder: the index is in no queue |
+//! | `CLONED` | a party clones the waker of a task | the pool does not know which parties may wake the task |
+//! | `LOST` | the worker that is `BUSY` was declared lost | the payload is that worker's; the slot is kept until the worker comes back, if it does |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
-//! Beside the bits, the word has the outcome, the priority, and, while a worker is `BUSY`, that
-//! worker's number, or that it is a canceller, so that a lost worker's jobs are told from all others in the same swap that
-//! takes them. That swap (`lose`) sets `DONE` and `LOST` together: the outcome is `WorkerLost`.
+//! The word also has the outcome and the priority. While a worker is `BUSY`, it has the worker's
+//! number; while a canceller is, the number `CANCELLER`. So the swap that declares a worker lost
+//! (`State::lose`) takes that worker's jobs and no others. It sets `DONE` and `LOST` together, with
+//! the outcome `WorkerLost`.
 
 mod handle;
 mod queue;
@@ -93,18 +108,18 @@ impl State {
         }
     }
 
-    /// Acquire: pairs with the Release of every transition, so that what the snapshot says is there
-    /// can be seen.
+    /// Acquire: pairs with the Release of every transition. The caller sees what the bits of the
+    /// snapshot stand for.
     #[inline(always)]
     pub(crate) fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// Swaps `from` for `to`. AcqRel: every transition hands over what its bits stand for (payload,
-    /// waker cell, chain) and takes over what the others' bits stand for.
+    /// Swaps `from` for `to`. AcqRel: each transition hands over what its own bits stand for
+    /// (payload, waker cell, chain), and takes over what the bits of other parties stand for.
     ///
-    /// Relaxed on failure: who finds that there is nothing to swap touches nothing but what is its own
-    /// already, before it has looked again.
+    /// Relaxed on failure: a caller that then finds nothing to swap touches only what it owned
+    /// before, unless it has loaded the word again.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn swap(&self, from: Snapshot, to: u32) -> Result<(), Snapshot> {
         match self
@@ -116,21 +131,21 @@ impl State {
         }
     }
 
-    /// [`swap`](Self::swap) as one piece of code, for all the transitions that are rare.
+    /// [`swap`](Self::swap) as one piece of code, for all transitions that are rare.
     #[cfg_attr(target_os = "none", inline(never))]
     #[cfg_attr(not(target_os = "none"), inline)]
     fn swap_rarely(&self, from: Snapshot, to: u32) -> Result<(), Snapshot> {
         self.swap(from, to)
     }
 
-    /// Repeats `step` until its swap succeeds. `step` returns the new word and what to report, or
-    /// just what to report.
+    /// Repeats `step` until its swap succeeds. `step` returns the new word and a report, or a
+    /// report alone if there is nothing to swap.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
         self.transition_by(Self::swap, step)
     }
 
-    /// [`transition`](Self::transition) for what not every job goes through: on a chip it takes less
+    /// [`transition`](Self::transition) for steps that not every job takes. On a chip it takes less
     /// code.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn rare_transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {

@@ -1,8 +1,8 @@
-//! Atomics, cells and fences: the one place that knows what they are made of.
+//! Atomics, cells and fences: the one module that knows which crate they come from.
 //!
 //! In a normal build they are `portable-atomic`'s, so that targets without compare-and-swap work
-//! too. Under `--cfg loom` they are loom's, and the model checker sees every access of the crate;
-//! `weakenable` puts itself between so that the models themselves can be checked.
+//! too. Under `--cfg loom` they are loom's, and the model checker sees every access of the crate.
+//! `weakenable` wraps loom's atomics, so that the models themselves can be checked.
 
 #[cfg(loom)]
 pub(crate) mod weakenable;
@@ -43,13 +43,13 @@ mod plain {
     }
 }
 
-/// Another has just swapped the same word: lets it go on for 64 pauses of the processor, which take
-/// one to some microseconds.
+/// Lets the party that has just swapped the same word go on: 64 pauses of the processor, a few
+/// microseconds at most.
 ///
 /// Threads on several cores that submit at the same time take the words' cache lines away from each
-/// other with every step. If each does several jobs while the other stays away, both take a quarter of
-/// the time. On a chip that runs bare there is mostly no such cache, and nothing to wait for if the
-/// other is an interrupt.
+/// other with every step. If each does several jobs while the others stay away, both take a quarter
+/// of the time. A chip that runs bare mostly has no such cache. There the other party may also be
+/// an interrupt handler, which has ended by now.
 #[cfg_attr(not(target_os = "none"), cold)]
 pub(crate) fn back_off() {
     #[cfg(all(not(loom), not(target_os = "none")))]
@@ -58,16 +58,17 @@ pub(crate) fn back_off() {
     }
 }
 
-/// Has the cache line at an address fetched for writing, if the processor can.
+/// Has the cache line at `address` fetched for writing, if the processor can.
 ///
-/// A line that another core has read is written only when that core has given it up, and a swap waits for
-/// it. Fetched some jobs ahead, it is there by then. Whatever is at the address: nothing is read or written.
+/// A core can write a line only when no other core holds it, so a swap waits for the line. If the
+/// line was fetched some jobs ahead, the swap finds it there. The address may be any: nothing is
+/// read or written.
 #[inline(always)]
 pub(crate) fn fetch_for_writing<T>(address: *const T) {
     // The standard library's `_mm_prefetch` fetches for reading, unless the target has the feature `prfchw`.
     #[cfg(all(target_arch = "x86_64", not(target_os = "none"), not(loom), not(miri)))]
-    // SAFETY: a hint, which accesses no memory in the sense of the language, and faults for no address; a
-    // processor that does not know it does nothing (Intel's manual, PREFETCHW).
+    // SAFETY: `prefetchw` is a hint. It accesses no memory in the sense of the language, and faults
+    // for no address. A processor without the instruction does nothing (Intel's manual, PREFETCHW).
     unsafe {
         core::arch::asm!(
             "prefetchw [{}]",
@@ -90,7 +91,7 @@ macro_rules! const_unless_loom {
     };
 }
 
-/// `[value; N]` for a value that is no `Copy`, in a `const_unless_loom!` function.
+/// `[value; N]` for a value that is not `Copy`, in a `const_unless_loom!` function.
 macro_rules! array_of {
     ($value:expr) => {{
         #[cfg(not(loom))]

@@ -1,17 +1,18 @@
 //! An index and a tag in one word.
 //!
-//! Every list in the pool names its members by index, and every word that is compared and swapped
-//! carries, beside the index, a tag that changes before the index can be the same again: with each
-//! swap, or in the queue with each lap. A thread that slept between reading a word and swapping it
-//! finds the tag changed even when the index is the same again (the ABA
-//! problem; R. K. Treiber, IBM RJ 5118, 1986, has the remedy).
+//! The pool's lists name their members by index. Each word that is compared and swapped carries a
+//! tag beside the index. The tag changes before the index can be the same again: with each swap in
+//! the free list, and with each lap in the queue. A party that is stopped between reading a word
+//! and swapping it then finds another tag, even if the index is the same again. That is the remedy
+//! for the ABA problem (R. K. Treiber, IBM RJ 5118, 1986).
 //!
-//! The index takes as few bits as the pool's size needs and the tag all the others. On a 32-bit target
-//! the free list of a pool of 16 slots has 26 bits of tag, which repeats after 67 million swaps of the
-//! same word, and its queue 28 bits, which repeat after four thousand million jobs. Only a thread that
-//! stops for exactly a multiple of that, and finds the same index, could be fooled.
+//! The index takes as few bits as the pool's size needs, and the tag takes the others. On a 32-bit
+//! target with 16 slots, the free list has 26 bits of tag, which repeats after 67 million swaps.
+//! The queue has 28 bits, which repeat after four thousand million jobs. Only a party that is
+//! stopped for exactly a multiple of that number, and finds the same index, mistakes the word for
+//! the old one.
 
-/// How many low bits of a word hold the index; the others hold the tag.
+/// The number of low bits of a word that hold the index. The others hold the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tagged {
     mask: usize,
@@ -32,13 +33,13 @@ impl Tagged {
         word & self.mask
     }
 
-    /// Whether two words have the same tag, whatever their indices are.
+    /// Whether two words have the same tag. Their indices do not matter.
     #[inline(always)]
     pub(crate) fn have_same_tag(self, one: usize, other: usize) -> bool {
         (one ^ other) & !self.mask == 0
     }
 
-    /// The word that follows `word`: the given index, and the tag incremented.
+    /// The word that follows `word`: it has the given index, and the next tag.
     #[inline(always)]
     pub(crate) fn successor(self, word: usize, index: usize) -> usize {
         (word | self.mask).wrapping_add(1) | index

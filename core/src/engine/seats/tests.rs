@@ -14,7 +14,7 @@ use crate::{
     Parker, Port, StaticPool,
     engine::run,
     error::NoWorker,
-    lockfree::shared_waker::tests::Rings,
+    lockfree::shared_waker::tests::Wakeups,
     machine::worker::WorkerId,
     memory::{seat::GROUP, waiter::LEAVING},
 };
@@ -25,7 +25,7 @@ type Pool = StaticPool<2, 16, 1, WORKERS, 1>;
 
 /// Says that it sleeps when the test says so, and counts how often it is woken.
 #[derive(Default)]
-struct Sleeper(Arc<Rings>);
+struct Sleeper(Arc<Wakeups>);
 
 impl Parker for Sleeper {
     fn waker(&self) -> Waker {
@@ -321,12 +321,12 @@ fn who_waits_for_a_seat_is_told_that_it_is_free_even_if_the_waker_unwinds() {
     let raw = POOL.handle().raw;
     // SAFETY: left above.
     let seat = unsafe { raw.seats().join(&WORKER, Stay::Worker) }.unwrap();
-    let rings = Arc::new(Rings::default());
-    let waiting = raw.waiters().register(&rings.clone().into(), LEAVING);
+    let wakeups = Arc::new(Wakeups::default());
+    let waiting = raw.waiters().register(&wakeups.clone().into(), LEAVING);
     assert!(waiting.is_some());
     assert!(catch_unwind(AssertUnwindSafe(|| raw.seats().wake(seat.seat()))).is_err());
     assert_eq!(
-        rings.count(),
+        wakeups.count(),
         2,
         "that it has left, and that the seat is free"
     );

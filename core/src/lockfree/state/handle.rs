@@ -1,32 +1,33 @@
-//! What a future's handle does with the state word: it cancels, listens, detaches.
+//! The handle's transitions: it cancels, listens, detaches.
 
 use super::*;
 
-/// What the handle found that took its waiter back.
+/// The listener cell, when the handle takes back what it left there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TakenBack {
-    /// The cell is the handle's, with what it left there.
+    /// The cell is the handle's, and still has the handle's listener.
     Full,
     /// The cell is the handle's, and empty.
     Empty,
-    /// The job is ready, and what was in the cell is the completer's.
+    /// The job is ready, and the completer owns the cell's content.
     Gone,
 }
 
-/// What the handle found that went away before it took the result.
+/// The slot, when the handle goes away before it took the result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Detached {
-    /// There is no handle any more.
+    /// The slot has no handle any more.
     Alone,
-    /// Nor a waiter: what the handle left in the cell is its own again.
+    /// The slot has no handle any more, and the listener in the cell is the handle's again.
     WithListener,
-    /// The outcome can be taken: the handle is there, to look again, drop the payload, and `leave`.
+    /// The outcome is there. The handle keeps its bit: it looks at the slot again, drops the
+    /// payload, and `leave`s.
     Ready,
 }
 
 impl State {
-    /// Takes a job that nobody is at work on, to end it without running it. False if there is no such
-    /// job.
+    /// Claims a job that no party is at work on, to end it without running it. False if the slot
+    /// has no such job.
     pub(crate) fn claim(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_claimable() {
@@ -37,7 +38,7 @@ impl State {
         })
     }
 
-    /// Asks a job that is being worked on to stop; false if it is not being worked on.
+    /// Asks the party that is `BUSY` with the job to stop. False if none is.
     pub(crate) fn request_cancel(&self) -> bool {
         self.rare_transition(|s| {
             if s.has(BUSY) && s.lacks(DONE) {
@@ -48,8 +49,8 @@ impl State {
         })
     }
 
-    /// The handle leaves a waiter, which it wrote to the cell before. False: the job is done, and
-    /// the cell is still the handle's.
+    /// Leaves a listener, which the handle has written to the cell before. False if the job is
+    /// ready: the cell is still the handle's.
     pub(crate) fn set_listening(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_ready() {
@@ -60,7 +61,7 @@ impl State {
         })
     }
 
-    /// The handle takes the cell back.
+    /// Takes the listener back.
     pub(crate) fn unset_listening(&self) -> TakenBack {
         self.rare_transition(|s| {
             if s.has(LISTENING) {
@@ -73,8 +74,8 @@ impl State {
         })
     }
 
-    /// The handle has put a callback into the chain. False: the completer has left; what is still
-    /// in the chain is the handle's to run.
+    /// Hands the chain of callbacks to the completer, after the handle has put one in. False if the
+    /// completer has left: the handle runs the callbacks that are still in the chain.
     pub(crate) fn set_callbacks(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_ready() {
@@ -85,7 +86,7 @@ impl State {
         })
     }
 
-    /// The handle goes away, unless the outcome can be taken.
+    /// Removes the handle, unless the job is ready.
     pub(crate) fn detach(&self) -> Detached {
         self.rare_transition(|s| {
             if s.is_ready() {

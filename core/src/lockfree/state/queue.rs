@@ -1,26 +1,27 @@
-//! What the queue's index does with the state word, and how a party leaves the slot.
+//! The transitions of the queue's index, and those of a party that leaves the slot.
 
 use super::*;
 
-/// The parties that keep a slot after one has left it. `Queue` is a hint: a promise's holder may be meant, or the index
-/// may be on its way out.
+/// The parties that keep a slot after one has left it. `Queue` is a hint: `QUEUED` may stand for a
+/// promise's holder, or the index may be on its way out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LeftTo {
-    /// To others, of whom the last frees the slot.
+    /// Other parties keep the slot. The last of them frees it.
     Others,
-    /// To the queue of this priority alone, or to who keeps the promise.
+    /// Only the queue of this priority keeps the slot, or only a promise's holder.
     Queue(usize),
-    /// The slot is the caller's, to free it.
+    /// No party keeps the slot: the caller frees it.
     Nobody,
 }
 
 impl State {
-    /// Whether the index, which is in the queue, stands for nothing there. If so, nobody takes the slot over before
-    /// the index has left the queue.
+    /// Whether the index, which is in the queue, stands for no job. If so, no submitter takes the
+    /// slot over before the index has left the queue.
     pub(crate) fn reap(&self) -> bool {
         loop {
-            // Anew after a swap that failed, which acquires nothing: who finds that the index has left the queue finds
-            // the head moved.
+            // The word is loaded again after a swap that failed, since a failed swap acquires
+            // nothing. A caller that finds the index gone from the queue then also finds the head
+            // moved.
             let now = self.load();
             if !now.is_queued_in_vain() {
                 return false;
@@ -31,22 +32,23 @@ impl State {
         }
     }
 
-    /// The index that the caller has [`reap`](Self::reap)ed has left the queue. True: it was the last that kept the
-    /// slot, which is the caller's to free.
+    /// The index, which the caller has [`reap`](Self::reap)ed, has left the queue. True if no other
+    /// party keeps the slot: the caller frees it.
     pub(crate) fn leave_queue(&self) -> bool {
         self.rare_transition(|s| Ok((s.0 & !QUEUED, s.lacks(PARTIES & !QUEUED))))
     }
 
-    /// A party other than the queue leaves the slot of a job that has ended or is about to.
+    /// A party other than the queue leaves the slot of a job that has ended or is about to end.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave(&self, party: u32) -> LeftTo {
         loop {
-            // Anew after a swap that failed, which acquires nothing: who frees the slot has seen what the
-            // others did with it.
+            // The word is loaded again after a swap that failed, since a failed swap acquires
+            // nothing. The party that frees the slot has to see what the other parties did with it.
             let now = self.load();
             let others = now.0 & PARTIES & !party;
             if others == 0 {
-                // Nobody else refers to the slot, so nobody else changes the word: no swap needed.
+                // No other party refers to the slot, so none changes the word, and a swap is not
+                // needed.
                 return LeftTo::Nobody;
             }
             if self.swap_rarely(now, now.0 & !party).is_ok() {

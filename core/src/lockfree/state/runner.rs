@@ -1,59 +1,61 @@
-//! What the party that runs a job does with the state word: it begins, suspends, publishes, settles.
+//! The transitions of the party that runs a job: it begins, suspends, publishes, settles.
 
 use super::*;
 
-/// What who took an index out of the queue finds.
+/// The state of a job whose index a worker has popped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Begin {
-    /// It is at work on the job, whose state this is.
+    /// The worker is `BUSY` with the job. This is the new word.
     Begun(Snapshot),
-    /// The job has been ended, or somebody is at work on it. The queue has left the slot.
+    /// The job has ended, or another party is at work on it. The queue has left the slot.
     Left,
-    /// The job has been ended, and nobody else needs the slot: the caller frees it.
+    /// The job has ended, and no other party needs the slot: the worker frees it.
     LeftLast,
 }
 
-/// Where a job is that was begun by mistake.
+/// Where the index of a job is that was begun by mistake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unbegun {
-    /// Its index is in the queue.
+    /// In the queue.
     Queued,
-    /// Its index has been popped meanwhile: the caller queues it.
+    /// Popped meanwhile: the caller queues it.
     Unqueued,
-    /// The caller has been declared lost meanwhile. The job has ended so, and the caller drops what is in the slot, and
-    /// leaves it as lost.
+    /// The caller has been declared lost meanwhile, and the job has ended so. The caller drops the
+    /// payload, and leaves as `LOST`.
     Lost,
 }
 
-/// What became of a task that returned `Pending`.
+/// The state of a task that has returned `Pending`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Suspension {
-    /// It waits for its waker.
+    /// The task waits for its waker.
     Suspended,
-    /// Its waker has fired already: the caller queues it again.
+    /// The waker was woken during the poll: the caller queues the task again.
     Requeue,
-    /// It is to be cancelled, by the caller, who is still `BUSY`.
+    /// The caller, which is still `BUSY`, cancels the task.
     Cancel,
 }
 
-/// What a completer does next, when there is more than a handle to hand the result to.
+/// The next thing a completer does, if it has more to do than to hand the result to the handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Settle {
-    /// Run the callbacks that are in the chain, and come back.
+    /// The completer runs the callbacks in the chain, and settles again.
     Callbacks,
-    /// The slot is the handle's now, and the waiter the completer's: take it from the cell, `leave` the
-    /// slot, and tell it.
+    /// The slot is the handle's now, and the waiter the completer's. The completer takes the waiter
+    /// from the cell, leaves the slot, and wakes the waiter.
     Waiter,
-    /// There is no handle: drop the payload, then `leave`.
+    /// There is no handle. The completer drops the payload, and leaves.
     Unclaimed,
-    /// Nothing: the slot is the handle's now.
+    /// Nothing is left to do: the slot is the handle's now.
     Left,
-    /// The completer had been declared lost. The payload is its own to drop, then `leave` as lost.
+    /// The completer had been declared lost. It drops the payload, which is its own, and leaves as
+    /// `LOST`.
     TakenOver,
 }
 
 impl State {
-    /// A worker popped the index, or a promise is kept. `runner`: the worker's number plus one, or 0.
+    /// Begins the job: a worker has popped its index, or a promise's holder keeps the promise.
+    /// `runner` is the worker's number plus one, or 0.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn begin(&self, runner: u16) -> Begin {
         let now = self.load();
@@ -66,7 +68,7 @@ impl State {
         self.begin_anew(runner)
     }
 
-    /// [`begin`](Self::begin), where somebody else is at the word, or has been.
+    /// [`begin`](Self::begin), if another party has changed the word.
     #[cold]
     fn begin_anew(&self, runner: u16) -> Begin {
         self.rare_transition(|s| {
@@ -74,8 +76,9 @@ impl State {
                 let to = s.begun_by(runner) & !QUEUED;
                 Ok((to, Begin::Begun(Snapshot(to))))
             } else {
-                // In one step: a task that is suspended meanwhile sees whether its index is in the queue. So does a
-                // submitter that takes the slot over.
+                // One swap clears the bit and reads the others. So a task that is suspended
+                // meanwhile sees whether its index is in the queue, and so does a submitter that
+                // takes the slot over.
                 let last = s.lacks(PARTIES & !QUEUED);
                 Ok((
                     s.0 & !QUEUED,
@@ -85,8 +88,9 @@ impl State {
         })
     }
 
-    /// Who waits for a job takes it, to run it, though its index stays in the queue. `runner` as for
-    /// [`begin`](Self::begin). `None` if somebody has begun it: a task that was polled is for the queue.
+    /// Begins a job that the caller waits for, while its index stays in the queue. `runner` is as
+    /// in [`begin`](Self::begin). `None` if a party has begun the job. A task that was polled can
+    /// only be begun from the queue.
     pub(crate) fn begin_in_queue(&self, runner: u16) -> Option<Snapshot> {
         self.rare_transition(|s| {
             if s.has(QUEUED) && s.lacks(SUSPENDED | BUSY | DONE | PROMISED) {
@@ -98,8 +102,8 @@ impl State {
         })
     }
 
-    /// Gives a job back that the caller has just begun by [`begin_in_queue`](Self::begin_in_queue), and that was
-    /// another than it took it for.
+    /// Gives back a job that the caller has just begun by [`begin_in_queue`](Self::begin_in_queue),
+    /// and that is not the job that the caller waits for.
     pub(crate) fn unbegin(&self) -> Unbegun {
         self.rare_transition(|s| {
             let to = (s.0 & !(BUSY | RUNNER)) | QUEUED;
@@ -113,24 +117,25 @@ impl State {
         })
     }
 
-    /// A task returned `Pending`.
+    /// The state of a task after it has returned `Pending`.
     pub(crate) fn suspend(&self) -> Suspension {
         self.rare_transition(|s| {
             let suspended = (s.0 & !(BUSY | NOTIFIED)) | SUSPENDED;
-            // DONE: its worker was declared lost; it ends like a cancelled one.
+            // DONE here: the worker was declared lost during the poll. The task ends like a
+            // cancelled one.
             if s.has(CANCEL | DONE) {
                 Err(Suspension::Cancel)
             } else if s.has(NOTIFIED) && s.lacks(QUEUED) {
                 Ok((suspended | QUEUED, Suspension::Requeue))
             } else {
-                // If the index is in the queue, whoever pops it polls the task.
+                // If the index is in the queue, the worker that pops it polls the task.
                 Ok((suspended, Suspension::Suspended))
             }
         })
     }
 
-    /// The party that is `BUSY` publishes the outcome if there is a handle, and nothing else: the slot
-    /// is the handle's then. If not, nothing has happened yet, and it is for `settle`.
+    /// Publishes the outcome if a handle is the only other party: the slot is the handle's then. If
+    /// not, the word is unchanged, and the caller goes on to `settle`. The caller is `BUSY`.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn publish(&self, outcome: Outcome) -> bool {
         self.transition(|s| {
@@ -142,8 +147,9 @@ impl State {
         })
     }
 
-    /// The completer leaves if there is nothing left to do. At first it publishes the outcome, if it has
-    /// not. `runner`: its number plus one, if it is a worker.
+    /// Publishes the outcome, if the completer has not done so, and finds the completer's next
+    /// step. If there is none, the completer has left the slot. `runner` is the completer's number
+    /// plus one, if it is a worker.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn settle(&self, unpublished: Option<Outcome>, runner: u16) -> Settle {
         let publication = unpublished.map_or(0, Outcome::published);
@@ -163,16 +169,16 @@ impl State {
         })
     }
 
-    /// Declares `runner` lost if it is `BUSY` with this job, and makes the caller the completer;
-    /// false if it is not. `LOST` keeps the slot for the worker, in case that it comes back. So does
-    /// what is in the payload, even a result: a callback may be looking at it.
+    /// Declares the worker `runner` lost if it is `BUSY` with this job, and makes the caller the
+    /// completer. False if that worker is not. `LOST` keeps the slot for the worker, in case it
+    /// comes back. The payload stays too, even a result: a callback may be looking at it.
     pub(crate) fn lose(&self, runner: u16) -> bool {
         self.rare_transition(|s| {
             if s.lacks(BUSY) || s.has(LOST) || s.runner() != runner {
                 return Err(false);
             }
             if s.has(DONE) && s.lacks(HANDLE) {
-                // Nobody waits for the job, and its worker may be dropping the payload.
+                // No party waits for the job, and its worker may be dropping the payload.
                 return Err(false);
             }
             let lost = LOST | Outcome::WorkerLost.published();

@@ -1,4 +1,4 @@
-//! The bits of the state word, and what they say at one moment.
+//! The bits of the state word, and a snapshot of them.
 
 pub(crate) const QUEUED: u32 = 1 << 0;
 pub(crate) const BUSY: u32 = 1 << 1;
@@ -17,17 +17,18 @@ pub(crate) const PRIORITY: u32 = 0b1111 << PRIORITY_SHIFT;
 pub(crate) const RUNNER_SHIFT: u32 = 17;
 pub(crate) const RUNNER_BITS: u32 = 10;
 pub(crate) const RUNNER: u32 = ((1 << RUNNER_BITS) - 1) << RUNNER_SHIFT;
-/// In place of a worker's number plus one, which is 1,000 at most: a canceller is `BUSY`.
+/// The runner's number if a canceller is `BUSY`. A worker's number plus one is 1,000 at most.
 pub(crate) const CANCELLER: u16 = (1 << RUNNER_BITS) - 1;
 pub(crate) const TELLING: u32 = 1 << 27;
 pub(crate) const TASK: u32 = 1 << 28;
 pub(crate) const LOST: u32 = 1 << 29;
 pub(crate) const PROMISED: u32 = 1 << 30;
 pub(crate) const CLONED: u32 = 1 << 31;
-/// A task that is `BUSY` or `DONE` does not wait for its waker. A reaper that is slow may set it while the index is no
-/// longer at the head: nobody takes the slot over then before the index comes there.
+/// Has no meaning of its own with `SUSPENDED`, since a task that is `BUSY` or `DONE` does not wait
+/// for its waker. A slow reaper may set it when the index is no longer at the head. Then no
+/// submitter takes the slot over before the index comes to the head.
 pub(crate) const REAPED: u32 = SUSPENDED;
-/// Who may need a slot.
+/// The bits of the parties that may need a slot.
 pub(crate) const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
 /// The number of priorities that the state word has room for.
 pub(crate) const MAX_PRIORITIES: usize = 16;
@@ -49,7 +50,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// The bits that say that the job has ended so.
+    /// The bits of the word after a job has ended with this outcome.
     #[inline(always)]
     pub(super) fn published(self) -> u32 {
         DONE | ((self as u32) << OUTCOME_SHIFT)
@@ -71,13 +72,13 @@ impl Snapshot {
         self.0 & bits == 0
     }
 
-    /// Whether the result may be taken: done, and the completer has left.
+    /// Whether the result may be taken: the job is done, and its completer has left.
     #[inline(always)]
     pub(crate) fn is_ready(self) -> bool {
         self.0 & (DONE | BUSY) == DONE
     }
 
-    /// Whether a job is there that has not begun, or a task between two polls.
+    /// Whether the slot has a job that no party has begun, or a task between two polls.
     #[inline(always)]
     pub(crate) fn is_claimable(self) -> bool {
         self.has(QUEUED | SUSPENDED) && self.lacks(BUSY | DONE)
@@ -94,37 +95,38 @@ impl Snapshot {
         }
     }
 
-    /// Whether nobody but `party` needs the slot.
+    /// Whether no party but `party` needs the slot.
     #[inline(always)]
     pub(crate) fn is_left_to(self, party: u32) -> bool {
         self.lacks(PARTIES & !party)
     }
 
-    /// The word after somebody has begun the job.
+    /// The word after a party has begun the job.
     #[inline(always)]
     pub(super) fn begun_by(self, runner: u16) -> u32 {
         debug_assert!(u32::from(runner) <= RUNNER >> RUNNER_SHIFT);
         (self.0 & !(SUSPENDED | NOTIFIED | RUNNER)) | BUSY | (u32::from(runner) << RUNNER_SHIFT)
     }
 
-    /// Ended, otherwise than with a result or by cancellation.
+    /// Whether the job has ended, neither with a result nor by cancellation.
     pub(crate) fn failed(self) -> bool {
         self.has(DONE) && !matches!(self.outcome(), Outcome::Returned | Outcome::Cancelled)
     }
 
-    /// Whether it has ended so, whether or not its callbacks have run.
+    /// Whether the job has ended with this outcome. Its callbacks may not have run yet.
     pub(crate) fn has_ended_with(self, outcome: Outcome) -> bool {
         self.has(DONE) && self.outcome() == outcome
     }
 
-    /// The number plus one of the worker that is `BUSY`; that of no worker, if it is none.
+    /// The number plus one of the worker that is `BUSY`. If a party that is no worker is, it is the
+    /// number of no worker.
     #[inline(always)]
     pub(crate) fn runner(self) -> u16 {
         ((self.0 & RUNNER) >> RUNNER_SHIFT) as u16
     }
 
-    /// Whether its index, which is in a queue, stands for nothing any more: the job has ended, or somebody has taken
-    /// it to end it, and may have been stopped for ever.
+    /// Whether the index, which is in a queue, stands for no job any more. Either the job has
+    /// ended, or a canceller has claimed it, and may have been stopped for ever.
     pub(super) fn is_queued_in_vain(self) -> bool {
         self.has(QUEUED) && (self.has(DONE) || self.has(BUSY) && self.runner() == CANCELLER)
     }
@@ -134,12 +136,12 @@ impl Snapshot {
         self.0 & (PARTIES | DONE | PROMISED) == QUEUED | DONE
     }
 
-    /// Whether only the queue keeps the slot, and nobody is taking the index out.
+    /// Whether only the queue keeps the slot, and no party is taking the index out.
     pub(super) fn is_stale(self) -> bool {
         self.is_left_to_queue() && self.lacks(REAPED)
     }
 
-    /// Whether a new job may have the place that an ended one has in the queue of this priority.
+    /// Whether a new job may take over the slot, with its place in the queue of this priority.
     pub(crate) fn is_stale_at(self, priority: usize) -> bool {
         self.is_stale() && self.priority() == priority
     }

@@ -1,31 +1,34 @@
-//! What the submitter does with the state word: it occupies the slot, or takes its job back.
+//! The submitter's transitions: it occupies the slot, or takes its job back.
 
 use super::*;
 
 /// How a submitter occupies a slot that it has taken over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Occupied {
-    /// The index is in the queue, and stands for the new job.
+    /// The index is in the queue, and stands for the new job from now on.
     Queued,
-    /// The index has left the queue: the caller queues it.
+    /// The index has left the queue: the submitter pushes it.
     Unqueued,
-    /// Somebody is taking the index out of the queue. Nothing has changed: the caller takes its job back.
+    /// Another party is taking the index out of the queue. The word is unchanged: the submitter
+    /// takes its job out of the slot again.
     Reaped,
 }
 
 impl State {
-    /// The first word of a slot's new tenant. The caller owns the slot alone, whose word lacks `QUEUED`: so no swap of
-    /// a reaper or another submitter comes in between.
+    /// Stores the first word of a slot's new tenant. The caller owns the slot alone, and its word
+    /// lacks `QUEUED`. So no swap of a reaper or of another submitter comes in between.
     ///
-    /// Release: who ends the pool finds the job by looking at every slot, and not by the queue.
+    /// Release: pairs with the Acquire of [`load`](Self::load). The party that ends the pool finds
+    /// the job by looking at every slot, and not by the queue.
     #[inline(always)]
     pub(crate) fn occupy(&self, priority: usize, bits: u32) {
         let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
         self.0.store(word, Ordering::Release);
     }
 
-    /// Takes over a stale slot that is queued at `priority`: the slot is the caller's, who is `BUSY` and says so by
-    /// `occupy_taken_over`, or leaves. False if it is no such slot.
+    /// Takes over a stale slot that is queued at `priority`. The caller is `BUSY` then, and goes on
+    /// to `occupy_taken_over` or to `leave`. False if the slot is not stale, or not queued at that
+    /// priority.
     pub(crate) fn take_over(&self, priority: usize) -> bool {
         self.rare_transition(|s| {
             if s.is_stale_at(priority) {
@@ -36,7 +39,7 @@ impl State {
         })
     }
 
-    /// The first word of the new tenant of a slot that was taken over. These bits have `QUEUED`.
+    /// Writes the first word of the new tenant of a slot that was taken over. `bits` has `QUEUED`.
     pub(crate) fn occupy_taken_over(&self, priority: usize, bits: u32) -> Occupied {
         let word = ((priority as u32) << PRIORITY_SHIFT) | bits;
         self.rare_transition(|s| {
@@ -50,12 +53,12 @@ impl State {
         })
     }
 
-    /// Takes back a job that nobody has begun and whose future nobody has seen: it is cancelled, and the
-    /// payload is the caller's, to empty and then to `leave` as who is at work and as the handle. False
-    /// if somebody has begun it.
+    /// Takes back a job that no party has begun and whose handle no other party has seen. The job
+    /// counts as cancelled. The caller empties the payload, and then `leave`s as `BUSY` and as the
+    /// handle. False if a party has begun the job.
     pub(crate) fn take_back(&self) -> bool {
         self.rare_transition(|s| {
-            // A task that was polled is SUSPENDED, or was; it must not be moved.
+            // A task that was polled is or was SUSPENDED, and must not be moved.
             if s.has(QUEUED) && s.lacks(SUSPENDED | BUSY | DONE) {
                 Ok((s.0 | BUSY | Outcome::Cancelled.published(), true))
             } else {

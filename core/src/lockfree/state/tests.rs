@@ -1,4 +1,4 @@
-//! Each transition, from the words that it may find.
+//! Each transition, from each word that it may find.
 
 use core::fmt::Debug;
 
@@ -7,7 +7,7 @@ use super::*;
 const RETURNED: u32 = (Outcome::Returned as u32) << OUTCOME_SHIFT;
 const CANCELLED: u32 = (Outcome::Cancelled as u32) << OUTCOME_SHIFT;
 const WORKER_LOST: u32 = (Outcome::WorkerLost as u32) << OUTCOME_SHIFT;
-/// The job's priority in every test: it stays what it was through all transitions.
+/// The job's priority in every test. No transition changes it.
 const FIVE: u32 = 5 << PRIORITY_SHIFT;
 /// `BUSY` is worker 2.
 const RUNNER_3: u32 = 3 << RUNNER_SHIFT;
@@ -200,7 +200,8 @@ fn an_index_stands_for_nothing_when_its_job_has_ended_or_is_being_ended() {
     for vain in [QUEUED | DONE, QUEUED | BUSY | DONE, QUEUED | claimed] {
         assert!(Snapshot(vain | FIVE).is_queued_in_vain());
     }
-    // A worker that polls a task, or runs a job that it waits for, may need the index again.
+    // A worker that polls a task, or runs a job that it waits for, may need the index in the queue
+    // again.
     for needed in [
         QUEUED,
         QUEUED | SUSPENDED,
@@ -396,7 +397,7 @@ fn a_worker_that_was_taken_over_is_told() {
     let taken_over = BUSY | HANDLE | RUNNER_3 | DONE | LOST | WORKER_LOST | LISTENING;
     let worker = |state: &State| state.settle(None, 3);
     check(taken_over, worker, Settle::TakenOver, taken_over);
-    // Who took over goes on.
+    // The party that took over goes on.
     let collected = (taken_over & !(LISTENING | BUSY)) | TELLING;
     check(taken_over, settle, Settle::Waiter, collected);
 }

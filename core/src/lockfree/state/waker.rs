@@ -1,9 +1,9 @@
-//! What the waker of a task does with the state word.
+//! The transitions of a task's waker.
 
 use super::*;
 
 impl State {
-    /// A waker fired. `Some`: the caller queues the task.
+    /// The task's waker was woken. `Some`: the caller queues the task.
     pub(crate) fn wake(&self) -> Option<Snapshot> {
         self.rare_transition(|s| {
             if s.has(SUSPENDED) && s.lacks(QUEUED | BUSY | DONE) {
@@ -17,11 +17,11 @@ impl State {
         })
     }
 
-    /// Somebody has a waker of the task.
+    /// Notes that a party has cloned the task's waker.
     pub(crate) fn set_cloned(&self) {
         if self.load().lacks(CLONED) {
-            // Relaxed: a hint of who may wake the task, which hands nothing over. Of a task that has ended, it
-            // marks the slot's next tenant: of that one less is known then.
+            // Relaxed: the bit is a hint, and hands nothing over. A waker of a task that has ended
+            // marks the slot's next tenant. Then the pool knows less of that tenant than it could.
             self.0.fetch_or(CLONED, Ordering::Relaxed);
         }
     }

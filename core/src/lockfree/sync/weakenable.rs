@@ -1,9 +1,9 @@
 //! Loom's atomics, with memory orderings that can be weakened from outside, one at a time.
 //!
-//! That a model passes says that the orderings suffice. Whether it would notice if one did not is
-//! what `cargo xtask orderings` finds out: it runs the models with one ordering weakened, for each
-//! ordering of the crate. All these runs are of one program. Each ordering passes through
-//! [`ordering`], which remembers where in the source it is and weakens the one that the environment
+//! A model that passes shows that the orderings suffice. `cargo xtask orderings` finds out whether
+//! it would notice an ordering that does not: it runs the models once for each ordering of the
+//! crate, with that one weakened. All these runs are of one program. Each ordering passes through
+//! [`ordering`], which records its place in the source and weakens the one that the environment
 //! names.
 
 extern crate std;
@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, env, string::ToString, sync::Mutex};
 
 use loom::sync::atomic::{self, Ordering};
 
-/// The variable that names a site and the ordering to have there: `SITE=Relaxed`.
+/// The variable that names a site and the ordering to use there: `SITE=Relaxed`.
 const WEAKENED: &str = "COREPOOL_WEAKENED";
 
 /// A place in the source where an ordering is.
@@ -39,7 +39,8 @@ pub(crate) fn used() -> std::vec::Vec<Site> {
     USED.lock().unwrap().keys().copied().collect()
 }
 
-/// The ordering for where the caller was called: `given`, unless a weaker one was asked for.
+/// The ordering to use at the caller's place: `given`, unless the environment asks for a weaker
+/// one.
 #[track_caller]
 fn ordering(number: u8, given: Ordering) -> Ordering {
     let call = Location::caller();
@@ -62,7 +63,7 @@ fn asked_for(site: Site) -> Option<Ordering> {
     }
 }
 
-/// A fence; one that is weakened to `Relaxed` is none.
+/// A fence. One that is weakened to `Relaxed` does nothing.
 #[track_caller]
 pub(crate) fn fence(order: Ordering) {
     match ordering(0, order) {
@@ -110,7 +111,7 @@ macro_rules! atomics {
                 self.0.compare_exchange(current, new, success, failure)
             }
 
-            /// Never fails for no reason, as loom has it.
+            /// Never fails spuriously: loom's does not.
             #[track_caller]
             pub(crate) fn compare_exchange_weak(
                 &self,
@@ -145,7 +146,7 @@ macro_rules! atomics {
     )*};
 }
 
-/// Of a pointer that is only ever said again.
+/// A pointer that is stored and loaded, and never compared or swapped.
 pub(crate) struct AtomicPtr<T>(atomic::AtomicPtr<T>);
 
 impl<T> AtomicPtr<T> {

@@ -18,7 +18,7 @@ use std::{
 use super::*;
 use crate::{
     JobError, JobId, OnLoss, Parker, Port, StaticPool, WorkerId,
-    lockfree::shared_waker::tests::Rings,
+    lockfree::shared_waker::tests::Wakeups,
     memory::joined::Stay,
     remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
     wire::message::{Fault, Hello, PROTOCOL, ToClient, ToServer},
@@ -436,7 +436,7 @@ impl<F: Fn()> Worker for Dreamer<F> {}
 
 /// Sleeps, and counts how often it is woken.
 #[derive(Default)]
-struct Other(Arc<Rings>);
+struct Other(Arc<Wakeups>);
 
 impl Parker for Other {
     fn waker(&self) -> Waker {
