@@ -1,4 +1,4 @@
-//! The link: how bytes get to the other side.
+//! The link: a way to exchange bytes with the other side.
 
 use core::task::Waker;
 
@@ -6,11 +6,13 @@ use crate::error::LossReason;
 
 /// A way to exchange bytes with one peer: a UART, a mailbox in shared memory, a socket.
 ///
-/// Neither method waits. A link may lose or damage bytes. That costs the frames that they belong
-/// to, which is noticed. One that is [lossless](Self::is_lossless) says so and saves the looking.
+/// Neither method waits. A link may lose or damage bytes. The frame that the bytes belong to is
+/// lost then, and both sides notice that. A [lossless](Self::is_lossless) link saves them the
+/// checks.
 ///
-/// An error is the end of the link, with the reason that the jobs in flight end with. A link that
-/// may come back by itself, such as a UART whose cable was pulled, has no errors and is silent.
+/// An error ends the link, and its reason is the reason with which the jobs in flight end. A link
+/// that may come back by itself, such as a UART whose cable was pulled, returns no error and is
+/// silent.
 ///
 /// ```
 /// use core::task::Waker;
@@ -53,41 +55,41 @@ use crate::error::LossReason;
 /// # assert_eq!(uart.receive(&mut [0; 4]), Ok(2));
 /// ```
 pub trait Link {
-    /// Takes as many of `bytes`, from the first on, as it can without waiting, and says how many; 0
-    /// if none.
+    /// Takes as many of `bytes` as it can without waiting, from the first on, and returns their
+    /// number.
     ///
     /// * **Context**: called by [`serve`](crate::remote::serve) and
     ///   [`RemoteWorker::run`](crate::remote::RemoteWorker::run), in their caller's.
-    /// * **Cost**: O(bytes), and no wait: all jobs of the link would wait, too.
+    /// * **Cost**: O(bytes). It must not wait, since all jobs of the link would wait, too.
     ///
     /// # Errors
     ///
     /// The link has ended, for this reason.
     fn send(&mut self, bytes: &[u8]) -> Result<usize, LossReason>;
 
-    /// Puts what has arrived into `buffer`, as much as fits, and says how much; 0 if nothing has.
+    /// Puts received bytes into `buffer`, as many as fit, and returns their number.
     ///
     /// * **Context**: called by [`serve`](crate::remote::serve) and
     ///   [`RemoteWorker::run`](crate::remote::RemoteWorker::run), in their caller's.
-    /// * **Cost**: O(bytes), and no wait.
+    /// * **Cost**: O(bytes). It must not wait.
     ///
     /// # Errors
     ///
-    /// The link has ended, for this reason. What arrived before was handed out before.
+    /// The link has ended, for this reason. Earlier calls have returned all bytes that arrived
+    /// before the end.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason>;
 
-    /// Has `waker` woken from now on whenever something arrives, the link ends, or a
-    /// [`send`](Self::send) that took less than it was given may take more. Called again, the new
-    /// waker takes the place of the old.
+    /// Registers `waker`, which replaces the one registered before. The link wakes it when bytes
+    /// arrive, when the link ends, or when a [`send`](Self::send) that took fewer bytes than it was
+    /// given can take more.
     ///
     /// * **Context**: called as [`send`](Self::send) is. The waker may be woken from any, interrupt
     ///   handlers included.
     /// * **Cost**: once for each session.
     fn wake_on_data(&mut self, waker: &Waker);
 
-    /// Whether all bytes arrive, in order and unharmed, as long as the link has not ended. Then a
-    /// frame that is damaged means a peer that is broken, and ends the link. False by default.
-    ///
+    /// Whether all bytes arrive, in order and undamaged, until the link ends. If so, a damaged
+    /// frame means a broken peer, and ends the link. False by default.
     /// * **Context**: called as [`send`](Self::send) is.
     /// * **Cost**: once for each look at the clock, and for each damaged frame.
     fn is_lossless(&self) -> bool {

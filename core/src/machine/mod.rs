@@ -1,4 +1,4 @@
-//! The contract with the machine: what a port and a worker are.
+//! The public contract with the machine: ports, workers, links.
 
 #[cfg(feature = "remote")]
 pub(crate) mod link;

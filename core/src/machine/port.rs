@@ -1,9 +1,9 @@
-//! What the pool asks of the machine under it.
+//! The services that the pool asks of the machine.
 //!
-//! A pool works without any of this: then a blocked caller spins, and runs what it waits for, there are no
-//! timeouts, and a panic ends the worker that it happens on. A port adds a clock, a way to sleep,
-//! and a notion of who is calling. The std adapter has one for the host; firmware writes its own,
-//! of which each method is a line or two.
+//! A pool works without a port. Then a blocked caller spins and runs the job that it waits for,
+//! timeouts are refused, and a panic ends the worker that runs the job. A port adds a clock, a way
+//! to sleep, and a name for the context that calls. The std adapter has a port for hosts. Firmware
+//! writes its own, and each method is a line or two.
 
 use core::{task::Waker, time::Duration};
 
@@ -28,36 +28,36 @@ use crate::error::{NoWorker, Panic};
 /// }
 /// ```
 pub trait Parker {
-    /// A waker that ends the current [`park`](Self::park), or the next one if none is going on. It
-    /// may be woken any number of times, and long after this parker is gone.
+    /// A waker that ends the current [`park`](Self::park), or the next one if the context is not
+    /// parked. It may be woken any number of times, and long after this parker is gone.
     ///
     /// * **Context**: called in the parker's own. The waker is woken from any, interrupt handlers
     ///   included.
     /// * **Cost**: once for each stay as a worker, and for each call that blocks or opens a scope.
-    ///   A wake comes on top of the submit or the completion that makes it.
+    ///   A wake-up adds its time to the submit or the completion that causes it.
     fn waker(&self) -> Waker;
 
     /// Sleeps until the waker has been woken since the last return from here, or until the clock of
-    /// the pool's [`Port`] passes `deadline`. May return early for no reason.
+    /// the pool's [`Port`] passes `deadline`. It may return early without a reason.
     ///
     /// * **Context**: called in the parker's own, which may block.
-    /// * **Cost**: it waits, at no cost to others.
+    /// * **Cost**: it waits, at no cost to other contexts.
     fn park(&self, deadline: Option<Duration>);
 }
 
-/// The name of an execution context: a thread, or a core together with the interrupt that it
+/// The name of an execution context: of a thread, or of a core together with the interrupt that it
 /// serves. Never 0.
 pub type ContextId = core::num::NonZeroUsize;
 
-/// The services of the machine: clock, identity, sleep, and what to do about panics.
+/// The services of the machine: a clock, names of contexts, sleep, and the treatment of panics.
 ///
 /// Install it with [`StaticPool::install`](crate::StaticPool::install), once, before the workers
 /// start. Every method may be called from any context that uses the pool.
 ///
 /// # Safety
 ///
-/// * [`context`](Self::context) tells the truth: the pool uses a worker, which lives on its context's
-///   stack, wherever it is told that this is the worker's context.
+/// * [`context`](Self::context) returns the context that calls it. A worker lives on the stack of
+///   its context, and the pool uses it where `context` returns that context's name.
 /// * Two contexts that can be under way at the same time never have the same name.
 ///
 /// ```
@@ -81,22 +81,22 @@ pub type ContextId = core::num::NonZeroUsize;
 /// }
 /// ```
 pub unsafe trait Port: Sync {
-    /// The context that calls. Two contexts that can be under way at the same time, one of them
-    /// perhaps interrupted by the other, have different names.
+    /// The name of the context that calls. Two contexts that can be under way at the same time have
+    /// different names, even if one of them interrupts the other.
     ///
     /// * **Context**: called from any that runs jobs, blocks, or opens a scope.
     /// * **Cost**: on top of each such call, so it should take a few instructions.
     fn context(&self) -> ContextId;
 
-    /// The time since some fixed moment. Never goes back. `None` if there is no clock; then calls
-    /// with a timeout fail with an error that says so.
+    /// The time since some fixed moment. It never goes back. `None` if there is no clock: then
+    /// calls with a timeout fail with `NoClock`.
     ///
     /// * **Context**: called from any that blocks with a timeout, and by a remote worker.
     /// * **Cost**: once for each look at the queue or at the job, while such a call goes on.
     fn now(&self) -> Option<Duration>;
 
-    /// Calls `f` once with a parker for the context that calls. A waker of any parker of a context
-    /// wakes whichever the context sleeps on.
+    /// Calls `f` once with a parker for the calling context. A context may have several parkers.
+    /// The waker of each of them wakes the context from the `park` of any.
     ///
     /// A context that may not block, such as an interrupt handler, has no parker: the port returns
     /// without calling `f`. A call that would block there fails at once, with
@@ -107,14 +107,13 @@ pub unsafe trait Port: Sync {
     ///   over.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker));
 
-    /// Whether a caller that is about to sleep looks once more instead, after a pause of this
-    /// method's choice. The caller asks for the `round`-th time in a row, counted from 0. The
+    /// Whether a caller that is about to sleep looks at its condition once more instead. The port
+    /// pauses first, for a time of its choice. `round` counts the calls in a row, from 0. The
     /// default sleeps at once.
     ///
-    /// A pause longer than a sleep and a wake-up gains nothing, as long as the caller has nothing
-    /// else to wait for. `queued` says about how many jobs are in the pool's queue; 0 if the caller
-    /// waits with a time limit. It looks at words that submitters and workers write with each job,
-    /// so it is not for every round.
+    /// A pause longer than a sleep and a wake-up gains nothing. `queued` returns about how many
+    /// jobs are queued, or 0 if the caller waits with a time limit. It reads words that submitters
+    /// and workers write with each job, so not every round should call it.
     ///
     /// * **Context**: called in the context of a caller that blocks and is no worker; never in an
     ///   interrupt handler.
@@ -124,12 +123,12 @@ pub unsafe trait Port: Sync {
         false
     }
 
-    /// Whether a caller that is no worker runs the queue in order while it blocks, if the pool has
-    /// no worker at all. A job that has begun is not broken off: a wait with a time limit may take
-    /// longer then.
+    /// Whether a blocked caller that is no worker runs queued jobs in order, if the pool has no
+    /// worker at all. The caller finishes a job that it has begun, so a wait with a time limit may
+    /// take longer.
     ///
-    /// True by default: on a chip whose only core waits for a job, that job runs on it. False where
-    /// workers are sure to come.
+    /// True by default: on a chip with one core, the job that the caller waits for has to run
+    /// there. False where workers are sure to come.
     ///
     /// * **Context**: called in the context of a caller that blocks and is no worker.
     /// * **Cost**: once for each sleep, in a pool without a worker.
@@ -137,8 +136,8 @@ pub unsafe trait Port: Sync {
         true
     }
 
-    /// Calls `f` exactly once, and catches a panic in it. The default does not catch. Not called in
-    /// a program whose panics abort.
+    /// Calls `f` exactly once, and catches a panic in it. The default does not catch. The pool does
+    /// not call it in a program whose panics abort.
     ///
     /// * **Context**: called from any that runs a job, a callback, a destructor, a waker or a start
     ///   hook.
@@ -146,35 +145,34 @@ pub unsafe trait Port: Sync {
     ///
     /// # Errors
     ///
-    /// The panic of `f`, and nothing else: an error although `f` has returned is reported as
-    /// unobserved.
+    /// The panic of `f`, and no other error. The pool reports an error as unobserved if `f` has
+    /// returned.
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
         f();
         Ok(())
     }
 
-    /// Work was queued and there was no sleeping worker to wake for it. A pool that starts workers
-    /// on demand starts one here if fewer are there than
-    /// [`workers_wanted`](crate::PoolRef::workers_wanted); the default does nothing.
+    /// The pool has queued work, and no sleeping worker to wake for it. A port that starts workers
+    /// on demand starts one here, if the pool has fewer than
+    /// [`workers_wanted`](crate::PoolRef::workers_wanted). The default does nothing.
     ///
-    /// * **Context**: called from any that submits a job, wakes a task, or hands a wake-up on.
+    /// * **Context**: called from any that submits a job, wakes a task, or passes a wake-up on.
     /// * **Cost**: on top of each submit that finds no sleeping worker.
     ///
     /// # Errors
     ///
-    /// If there is no worker at all, and none could be started. The submit that queued the work
-    /// takes it back and fails with [`SubmitError::NoWorker`](crate::SubmitError::NoWorker). Work
-    /// that queued itself, such as a task that was woken, stays queued for the first worker that
-    /// comes.
+    /// The pool has no worker at all, and none could be started. The submit that queued the work
+    /// takes it back, and fails with [`SubmitError::NoWorker`](crate::SubmitError::NoWorker). A
+    /// task that was woken stays queued for the next worker.
     fn no_idle_worker(&self) -> Result<(), NoWorker> {
         Ok(())
     }
 
-    /// Whether a worker has been started, by [`no_idle_worker`](Self::no_idle_worker), that has not
-    /// joined yet and will. The default is no.
+    /// Whether [`no_idle_worker`](Self::no_idle_worker) has started a worker that has not joined
+    /// yet and will. The default is no.
     ///
-    /// A worker that blocks asks before it sleeps. If none is coming, every other worker is blocked
-    /// too, and work is queued, it runs the oldest queued job on its own stack.
+    /// A worker that blocks calls this before it sleeps. If no worker is coming, all others are
+    /// blocked too, and work is queued, it runs the oldest queued job on its own stack.
     ///
     /// * **Context**: called by a worker that blocks.
     /// * **Cost**: once for each of its sleeps.
@@ -182,11 +180,11 @@ pub unsafe trait Port: Sync {
         false
     }
 
-    /// Something failed and nobody asked: a job without a handle, or a callback, panicked. The
-    /// default drops it.
+    /// Takes a panic that no other party observes: a callback panicked, or a job without a handle.
+    /// The default drops it.
     ///
     /// * **Context**: called from any that runs a job or callback, or drops a result.
-    /// * **Cost**: on top of that; the next callback waits for it.
+    /// * **Cost**: on top of that call. The next callback waits for it.
     fn unobserved_failure(&self, panic: Panic) {
         drop(panic);
     }

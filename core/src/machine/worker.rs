@@ -1,15 +1,16 @@
-//! Workers: what lends itself to a pool to run its jobs.
+//! Workers: contexts that run a pool's jobs.
 
 use core::{fmt, task::Waker, time::Duration};
 
 use crate::{error::InitError, lockfree::sync::spin_loop, machine::port::Parker};
 
-/// A worker of a pool: its number, from 0 to WORKERS - 1, and a count. The count tells it from the
-/// workers that have the number after it.
+/// A worker of a pool: its number, from 0 to WORKERS - 1, and a count. The count tells it from
+/// later workers with the same number.
 ///
-/// A number is given to another when its worker has left, and the two are not equal. The count has 6 bits: the
-/// 64th worker that has a number after another is equal to it again. Callers of
-/// [`run_pending`](crate::StaticPool::run_pending) and blocked ones, who lend themselves, are not counted.
+/// When a worker leaves, its number goes to another worker, and the two ids are not equal. The
+/// count has 6 bits: the 64th worker after it with that number has an equal id. Guests are not
+/// counted: those are callers of [`run_pending`](crate::StaticPool::run_pending), and blocked
+/// callers that run jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WorkerId {
@@ -18,7 +19,7 @@ pub struct WorkerId {
 }
 
 impl WorkerId {
-    /// The first worker that has the first number.
+    /// The id of the first worker with number 0.
     #[cfg(test)]
     pub(crate) const FIRST: Self = Self {
         number: 0,
@@ -37,8 +38,8 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// The number of the slot that a job lives in, from 0 to SLOTS - 1. A number is given to another
-/// job when nobody needs this one any more.
+/// The number of the slot that a job lives in, from 0 to SLOTS - 1. The number goes to another job
+/// when no party needs this job any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct JobId(pub(crate) u16);
@@ -56,11 +57,11 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A place where jobs run: a core, an RTOS task, an interrupt, a thread.
+/// A context that runs jobs: a core, an RTOS task, an interrupt, a thread.
 ///
-/// How to sleep and how to be woken is in [`Parker`]; the rest has defaults that do nothing and
-/// compile to nothing. Lend a worker to a pool with [`StaticPool::run`](crate::StaticPool::run),
-/// called where the jobs are to run.
+/// [`Parker`] has the methods to sleep and to be woken. The methods here have defaults that do
+/// nothing and compile to nothing. A worker joins a pool by
+/// [`StaticPool::run`](crate::StaticPool::run), called in the context where the jobs are to run.
 ///
 /// ```
 /// use core::{task::Waker, time::Duration};
@@ -90,11 +91,11 @@ impl fmt::Display for JobId {
 /// assert_eq!(answer.result().unwrap(), 42);
 /// ```
 pub trait Worker: Parker {
-    /// The queue was found empty `round` times in a row, counted from 0. Returns whether to look
-    /// again at once, after a pause of this method's choice, instead of going to sleep. The default
-    /// goes to sleep.
+    /// Called when the worker has found the queue empty `round` times in a row before, counted from
+    /// 0. True: the worker looks again at once, after a pause of this method's choice. False, the
+    /// default: the worker goes to sleep.
     ///
-    /// * **Context**: called in the worker's own, by its run loop and by a job on it that waits.
+    /// * **Context**: called in the worker's own, by its run loop and by a job on it that blocks.
     /// * **Cost**: the worker's time.
     fn spin(&self, round: u32) -> bool {
         let _ = round;
@@ -108,7 +109,7 @@ pub trait Worker: Parker {
     ///
     /// # Errors
     ///
-    /// An error breaks the pool: all that is queued, and all later submits, fail with it.
+    /// An error breaks the pool: all queued jobs and all later submits fail with it.
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         let _ = worker;
         Ok(())
@@ -122,7 +123,8 @@ pub trait Worker: Parker {
         let _ = job;
     }
 
-    /// Called after each job, and after each poll of a task. `job` may be free again by then.
+    /// Called after each job, and after each poll of a task. The slot `job` may be free again by
+    /// then.
     ///
     /// * **Context**: called in the worker's own.
     /// * **Cost**: on top of each job, whose future is done by then.
@@ -131,10 +133,10 @@ pub trait Worker: Parker {
     }
 }
 
-/// A worker that never sleeps: the portable one. It is for a core that has nothing else to do, and
-/// where the time from submit to start counts more than power.
+/// A worker that never sleeps, for any machine. It suits a core that has no other work, where the
+/// time from submit to start counts more than power.
 ///
-/// It needs no port and is never woken, so a submit costs nothing for it.
+/// It needs no port and is never woken, so a submit spends no time on waking it.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SpinWorker;
@@ -156,7 +158,7 @@ impl Worker for SpinWorker {
     }
 }
 
-/// A context that blocks, while it lends itself to the pool.
+/// A blocked context that runs jobs meanwhile.
 pub(crate) struct Guest<'a>(pub(crate) &'a dyn Parker);
 
 impl Parker for Guest<'_> {
@@ -171,7 +173,7 @@ impl Parker for Guest<'_> {
 
 impl Worker for Guest<'_> {}
 
-/// A context that may not block, while it runs jobs. It never comes to park.
+/// A context that may not block and runs jobs. It never parks.
 pub(crate) struct Sleepless;
 
 impl Parker for Sleepless {

@@ -1,8 +1,8 @@
 use crate::{lockfree::free_list::FreeWords, lockfree::tagged::Tagged};
 
-/// How large a pool's arrays are and where they begin, in bytes from the pool's address.
+/// The sizes of a pool's arrays, and their offsets in bytes from the pool's address.
 pub(crate) struct Geometry {
-    /// Of each payload: its [`capacity`](super::payload::capacity).
+    /// The size of each payload: its [`capacity`](super::payload::capacity).
     pub(crate) bytes: usize,
     pub(crate) priorities: usize,
     pub(crate) workers: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// How many slots there are.
+    /// The number of slots.
     #[inline(always)]
     pub(crate) fn slots(&self) -> usize {
         self.free_words.slots()

@@ -1,18 +1,18 @@
 use crate::lockfree::sync::{AtomicU32, Ordering, const_unless_loom};
 
-/// As what a context runs jobs.
+/// The kind of stay of a context that runs jobs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stay {
-    /// It is in its run loop until the pool ends.
+    /// The context is a worker, in its run loop until the pool ends.
     Worker,
-    /// It blocks, or runs what is pending, and leaves when it likes.
+    /// The context is a guest: it blocks, or runs pending jobs, and may leave at any time.
     Guest,
 }
 
-/// One guest in the count.
+/// One guest, in the upper half of the count.
 const ONE_GUEST: u32 = 1 << 16;
 
-/// Workers in their run loop; in the upper half, guests.
+/// The number of workers in their run loop, and in the upper half the number of guests.
 pub(crate) struct Joined(AtomicU32);
 
 impl Stay {
@@ -31,24 +31,25 @@ impl Joined {
         }
     }
 
-    /// How many workers and guests there are.
+    /// The number of workers and guests.
     pub(crate) fn count(&self) -> usize {
-        // Acquire: pairs with the Release of `count_out`; what those did who left can be seen.
+        // Acquire: pairs with the Release of `count_out`. The caller sees what those that left have
+        // done.
         let joined = self.0.load(Ordering::Acquire);
         (joined % ONE_GUEST + joined / ONE_GUEST) as usize
     }
 
-    /// Whether there is no worker. Guests leave when they like, and so they do not count.
+    /// Whether the pool has no worker. Guests do not count, since they may leave at any time.
     pub(crate) fn has_no_worker(&self) -> bool {
         self.0.load(Ordering::Relaxed).is_multiple_of(ONE_GUEST)
     }
 
-    /// A worker or guest joins.
+    /// Counts a worker or guest that joins.
     pub(crate) fn count_in(&self, stay: Stay) {
         self.0.fetch_add(stay.one(), Ordering::Relaxed);
     }
 
-    /// A worker or guest does not count any more.
+    /// Counts a worker or guest that leaves or is lost.
     pub(crate) fn count_out(&self, stay: Stay) {
         // Release: pairs with the Acquire of `count`.
         self.0.fetch_sub(stay.one(), Ordering::Release);

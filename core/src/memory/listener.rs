@@ -1,4 +1,5 @@
-//! What a future's handle leaves for the completer of its job: a waker, or a set's membership.
+//! The listener that a future's handle leaves for the completer of its job: a waker, or a place in
+//! a set.
 
 use core::{
     mem::ManuallyDrop,
@@ -8,36 +9,37 @@ use core::{
 
 use crate::memory::pool::Pool;
 
-/// A member of a waiting set: whom to tell, and which of the set's futures this is.
+/// A member of a set of futures: the set's waiter, and the future's position in the set.
 #[derive(Clone, Copy)]
 pub(crate) struct Member {
-    /// The number of the set's waiter.
+    /// The number of the waiter's place.
     pub(crate) waiter: u16,
     pub(crate) position: u16,
 }
 
-/// What a completer does with a set's member. Reached from the member, so that a program without sets
-/// has no code for them.
+/// What a completer does with a member of a set. The completer reaches it from the member, so that
+/// a program without sets has no code for them.
 pub(crate) struct Membership {
     /// Adds the member's slot, by its index, to the set's list of completions.
     pub(crate) report: fn(Pool<'_>, Member, u16),
-    /// Wakes the set's waiter, and lets go of its bell, which the member has held.
+    /// Wakes the set's waiter, and releases the member's hold of the waiter's shared waker.
     pub(crate) tell: fn(Pool<'_>, Member),
-    /// Lets go of the set's bell without a word.
+    /// Releases the member's hold without waking the waiter.
     pub(crate) forget: fn(Pool<'_>, Member),
 }
 
-/// What the handle left for the completer.
+/// The listener that the handle left for the completer.
 pub(crate) enum Listener {
     Task(Waker),
     Set(Member, &'static Membership),
 }
 
-/// [`Listener`] as it is stored, in two words. It owns nothing: one of its copies is taken.
+/// [`Listener`] as it is stored, in two words. A copy of it owns nothing until `take` or `tell`
+/// turns one copy into the listener.
 #[derive(Clone, Copy)]
 pub(crate) struct ListenerCell {
     data: ListenerData,
-    /// The waker's vtable, or the byte behind a [`Membership`]'s address.
+    /// The waker's vtable. For a member, the address of its [`Membership`] plus one.
     table: *const (),
 }
 
@@ -71,24 +73,24 @@ impl ListenerCell {
         }
     }
 
-    /// The set's member, if it is one. A member owns nothing.
+    /// The member of a set, if it is one. A member owns nothing.
     pub(crate) fn member(self) -> Option<(Member, &'static Membership)> {
         if self.table.addr().is_multiple_of(2) {
             return None;
         }
         let membership = self.table.wrapping_byte_sub(1).cast::<Membership>();
-        // SAFETY: odd, so `of` made both of a member.
+        // SAFETY: the address is odd, so `of` made both from a member.
         Some(unsafe { (self.data.member, &*membership) })
     }
 
-    /// Adds the slot to the list of the set, if it is one.
+    /// Adds the slot to the list of the set, if this is a member of one.
     pub(crate) fn report(self, pool: Pool<'_>, slot: u16) {
         if let Some((member, membership)) = self.member() {
             (membership.report)(pool, member, slot);
         }
     }
 
-    /// Wakes who was left.
+    /// Wakes the waker, or the set's waiter.
     ///
     /// # Safety
     ///
@@ -96,7 +98,7 @@ impl ListenerCell {
     pub(crate) unsafe fn tell(self, pool: Pool<'_>) {
         match self.member() {
             Some((member, membership)) => (membership.tell)(pool, member),
-            // SAFETY: the caller's promise; not a member.
+            // SAFETY: the caller's promise, and it is no member.
             None => unsafe { self.waker() }.wake(),
         }
     }
@@ -105,11 +107,11 @@ impl ListenerCell {
     ///
     /// # Safety
     ///
-    /// The caller owns what was left, and takes it once.
+    /// The caller owns the listener that the handle left, and takes it once.
     pub(crate) unsafe fn take(self) -> Listener {
         match self.member() {
             Some((member, membership)) => Listener::Set(member, membership),
-            // SAFETY: the caller's promise; not a member.
+            // SAFETY: the caller's promise, and it is no member.
             None => Listener::Task(unsafe { self.waker() }),
         }
     }
@@ -118,9 +120,9 @@ impl ListenerCell {
     ///
     /// # Safety
     ///
-    /// As for [`take`](Self::take), and there is no member.
+    /// As for [`take`](Self::take), and it is no member.
     unsafe fn waker(self) -> Waker {
-        // SAFETY: no member, so `of` made both of a waker, which is the caller's.
+        // SAFETY: it is no member, so `of` made both from a waker, which the caller owns.
         unsafe { Waker::new(self.data.waker, &*self.table.cast::<RawWakerVTable>()) }
     }
 }

@@ -8,7 +8,8 @@ use crate::{
 };
 
 impl<'p> Pool<'p> {
-    /// Slot `index`. An index comes from this pool's own lists, or from a loop below `slots`.
+    /// The slot with this index. The index comes from a list of this pool, or from a loop below
+    /// `slots`.
     #[inline(always)]
     pub(crate) fn slot(self, index: u16) -> SlotRef<'p> {
         debug_assert!(usize::from(index) < self.geometry().slots());
@@ -45,7 +46,7 @@ impl<'p> Pool<'p> {
         }
     }
 
-    /// The waiters' places.
+    /// All places of waiters.
     #[inline(always)]
     pub(crate) fn all_waiters(self) -> &'p [Waiter] {
         // SAFETY: `waiters` waiters begin there.
@@ -70,11 +71,11 @@ impl<'p> Pool<'p> {
         Some(SeatRef::new(self, seat, word, number as u16))
     }
 
-    /// Turns a chain of slots around; takes and returns index plus one.
+    /// Reverses a chain of slots. Takes and returns an index plus one.
     pub(crate) fn reverse_chain(self, mut newest: u16) -> u16 {
         let mut reversed = 0;
         while let Some(index) = newest.checked_sub(1) {
-            // The chain is the caller's: no one else changes its links.
+            // The chain is the caller's, so no other party changes its links.
             let link = self.slot(index).link();
             let older = link.load(Ordering::Relaxed);
             link.store(reversed, Ordering::Relaxed);

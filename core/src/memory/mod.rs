@@ -1,4 +1,4 @@
-//! The pool's memory: what lies where, and whose it is.
+//! The pool's memory: what lies where, and which party owns it.
 
 pub(crate) mod geometry;
 pub(crate) mod joined;

@@ -1,4 +1,4 @@
-//! A slot's payload: how large it is, and how a value is stored in it.
+//! A slot's payload: its size, and how a value is stored in it.
 
 use core::{
     marker::PhantomData,
@@ -10,21 +10,21 @@ use crate::error::{Failure, Panic};
 /// The alignment of every slot's payload, in bytes: the most that a job or a result may ask for.
 pub const PAYLOAD_ALIGN: usize = 8;
 
-/// Whether a panic unwinds. Where it does not, there is nothing to catch, and no code for it.
+/// Whether a panic unwinds. If not, the pool has no code to catch panics.
 pub(crate) const UNWINDS: bool = cfg!(panic = "unwind");
 
-/// Whether a job can end by a panic: if its own does not unwind, that of a job elsewhere.
+/// Whether a job can end by a panic: by its own, or by that of a job in another address space.
 pub(crate) const PANICS: bool = UNWINDS || cfg!(feature = "remote");
 
-/// The bytes that a payload has in any case, for a panic or a failure instead of a result. It is no smaller than
-/// a pointer.
+/// The least size of a payload: room for a panic or a failure in place of a result. It is no
+/// smaller than a pointer.
 pub(crate) const LEAST: usize = if PANICS {
     size_of::<Panic>()
 } else {
     size_of::<Failure>()
 };
 
-/// How many bytes a payload of `bytes` really has: whole words, and no fewer than `LEAST`.
+/// The size of a payload for `bytes` bytes: whole words, and no fewer than `LEAST`.
 pub(crate) const fn capacity(bytes: usize) -> usize {
     let bytes = if bytes < LEAST { LEAST } else { bytes };
     bytes.next_multiple_of(PAYLOAD_ALIGN)
@@ -32,21 +32,22 @@ pub(crate) const fn capacity(bytes: usize) -> usize {
 
 /// The policy for a job or result that does not fit a slot.
 ///
-/// The pools of this crate use [`NoSpill`], with which the build fails. A pool on a host with a heap may box
-/// instead.
+/// The pools of this crate use [`NoSpill`], with which the build fails. A pool on a host with a
+/// heap may box the job or result instead.
 ///
 /// # Safety
 ///
-/// `store` returns a pointer to `value`, moved to where it stays put until `release` is called with
-/// that pointer. `release` frees the place without dropping the value.
+/// `store` moves `value` to a place, and returns a pointer to it. The value stays there until
+/// `release` is called with that pointer. `release` frees the place without dropping the value.
 pub unsafe trait Spill {
-    /// Whether there is such a place at all.
+    /// Whether `store` has a place for values. If not, a job or result that does not fit is a build
+    /// error.
     const CAN_SPILL: bool;
 
     /// Moves a value to its place.
     ///
     /// * **Context**: called from any that submits a job, runs one, or keeps a promise.
-    /// * **Cost**: on top of a job that does not fit a slot, and of a result that does not.
+    /// * **Cost**: on top of each job or result that does not fit a slot.
     fn store<V>(value: V) -> NonNull<V>;
 
     /// Frees the place of a value that was moved out or dropped.
@@ -60,13 +61,14 @@ pub unsafe trait Spill {
     unsafe fn release<V>(place: NonNull<V>);
 }
 
-/// The policy of pools that have no other place: a job or result that does not fit a slot is a build error.
+/// The policy of pools without another place: a job or result that does not fit a slot is a build
+/// error.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoSpill;
 
-// SAFETY: neither method is ever called: `Stored::FITS` is asserted at build time wherever
-// `CAN_SPILL` is false.
+// SAFETY: neither method is ever called. Where `CAN_SPILL` is false, the build asserts
+// `Stored::FITS`.
 unsafe impl Spill for NoSpill {
     const CAN_SPILL: bool = false;
 
@@ -78,11 +80,12 @@ unsafe impl Spill for NoSpill {
     unsafe fn release<V>(_place: NonNull<V>) {}
 }
 
-/// How a `V` is stored in a payload of `BYTES` bytes, of which the last `KEPT` are kept for others.
+/// The storage of a `V` in a payload of `BYTES` bytes, whose last `KEPT` bytes are kept for other
+/// data.
 pub(crate) struct Stored<V, S, const BYTES: usize, const KEPT: usize>(PhantomData<(V, S)>);
 
 impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEPT> {
-    /// Whether it fits the payload itself.
+    /// Whether the payload itself has room for the value.
     pub(crate) const FITS: bool =
         size_of::<V>() <= capacity(BYTES).saturating_sub(KEPT) && align_of::<V>() <= PAYLOAD_ALIGN;
 
@@ -94,7 +97,7 @@ impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEP
 
     /// # Safety
     ///
-    /// `payload` is an empty payload, of the caller's.
+    /// `payload` is an empty payload, and the caller's.
     #[inline(always)]
     pub(crate) unsafe fn put(payload: *mut u8, value: V) {
         if Self::FITS {
@@ -106,7 +109,7 @@ impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEP
         }
     }
 
-    /// Where the value is.
+    /// The address of the value.
     ///
     /// # Safety
     ///
@@ -135,7 +138,7 @@ impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEP
 
     /// # Safety
     ///
-    /// `put` was called on this payload; it is empty after.
+    /// `put` was called on this payload. The payload is empty after this call.
     #[inline(always)]
     pub(crate) unsafe fn take(payload: *mut u8) -> V {
         // SAFETY: the caller's promise.
@@ -155,7 +158,7 @@ impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Stored<V, S, BYTES, KEP
         struct Release<V, S: Spill, const BYTES: usize, const KEPT: usize>(*mut V, PhantomData<S>);
         impl<V, S: Spill, const BYTES: usize, const KEPT: usize> Drop for Release<V, S, BYTES, KEPT> {
             fn drop(&mut self) {
-                // SAFETY: the value was dropped, as far as its destructor got.
+                // SAFETY: the value was dropped, at least as far as its destructor ran.
                 unsafe { Stored::<V, S, BYTES, KEPT>::release(self.0.cast()) };
             }
         }

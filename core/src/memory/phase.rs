@@ -1,6 +1,7 @@
-//! What has been said about the pool: that it is shut down, that it is broken and why, that it has a port.
+//! The phase of a pool: whether it is shut down, whether and why it is broken, and whether it has a
+//! port.
 //!
-//! Bits of the phase are set and never cleared.
+//! The bits of the phase are set and never cleared.
 
 use core::mem::MaybeUninit;
 
@@ -13,7 +14,7 @@ use crate::{
 /// The pool takes no new work.
 pub(crate) const SHUT_DOWN: u32 = 1 << 0;
 
-/// Queued work is cancelled.
+/// Jobs that have not begun are cancelled.
 pub(crate) const CANCELLING: u32 = 1 << 1;
 
 /// The pool is broken; the reason is being written.
@@ -22,10 +23,10 @@ const BREAKING: u32 = 1 << 2;
 /// The pool is broken; the reason can be read.
 pub(crate) const BROKEN: u32 = 1 << 3;
 
-/// There is a port, or will be: it is being written.
+/// A port is installed, or is being written.
 pub(crate) const PORT_TAKEN: u32 = 1 << 4;
 
-/// There is a port.
+/// A port is installed.
 pub(crate) const PORT: u32 = 1 << 5;
 
 /// A worker has been blocked at least once.
@@ -35,7 +36,7 @@ pub(crate) const HAS_BLOCKED: u32 = 1 << 6;
 #[repr(C)]
 pub(crate) struct Phase {
     bits: AtomicU32,
-    /// Follows `BREAKING` and `BROKEN`.
+    /// Protected by `BREAKING` and `BROKEN`.
     reason: UnsafeCell<MaybeUninit<BrokenReason>>,
 }
 
@@ -52,24 +53,24 @@ impl Phase {
     /// The bits.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn bits(&self) -> u32 {
-        // Relaxed: who goes on to what a bit stands for looks again, with Acquire.
+        // Relaxed: a caller that uses what a bit stands for loads the word again, with Acquire.
         self.bits.load(Ordering::Relaxed)
     }
 
-    /// The bits; what was written before the ones that are set can be read.
+    /// The bits, such that the port can be read if `PORT` is set.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn bits_with_port(&self) -> u32 {
         // Acquire: pairs with the Release of `publish_port`.
         self.bits.load(Ordering::Acquire)
     }
 
-    /// The caller is to write the port. False: another party has, or is about to.
+    /// Reserves the writing of the port for the caller. False if another party has it.
     pub(crate) fn take_port(&self) -> bool {
-        // Relaxed: only says who writes the port.
+        // Relaxed: it only decides which party writes the port.
         self.bits.fetch_or(PORT_TAKEN, Ordering::Relaxed) & PORT_TAKEN == 0
     }
 
-    /// The port is written.
+    /// Publishes the port, which the caller has written.
     pub(crate) fn publish_port(&self) {
         // Release: pairs with the Acquire of `bits_with_port`.
         self.bits.fetch_or(PORT, Ordering::Release);
@@ -79,8 +80,9 @@ impl Phase {
     pub(crate) fn enter(&self, bits: u32) {
         // Release: pairs with the Acquire of `broken_reason`.
         self.bits.fetch_or(bits, Ordering::Release);
-        // Pairs with the fence of `Seats::call_one`: either the submitter sees the bits,
-        // or whoever sees them here looks at the queue after the submitter's push.
+        // Pairs with the fence of `Seats::call_one` (`engine/wakeups.rs`): either the submitter
+        // sees the bits, or the party that sets them here looks at the queue after the submitter's
+        // push.
         fence(Ordering::SeqCst);
     }
 
@@ -92,12 +94,13 @@ impl Phase {
 
     /// Breaks the pool; false if it is broken already.
     pub(crate) fn set_broken(&self, reason: BrokenReason) -> bool {
-        // Relaxed: only says who writes the reason.
+        // Relaxed: it only decides which party writes the reason.
         if self.bits.fetch_or(BREAKING, Ordering::Relaxed) & BREAKING != 0 {
             return false;
         }
         self.reason.with_mut(|cell| {
-            // SAFETY: only the one who sets BREAKING gets here, and nobody reads before BROKEN.
+            // SAFETY: only the party that set BREAKING gets here, and no party reads the reason
+            // before BROKEN.
             unsafe { (*cell).write(reason) };
         });
         self.enter(BROKEN);
@@ -111,26 +114,27 @@ impl Phase {
             return None;
         }
         self.reason.with(|cell| {
-            // SAFETY: BROKEN says that the reason was written; it is not written again.
+            // SAFETY: BROKEN is set after the reason is written, and the reason is not written
+            // again.
             Some(unsafe { (*cell).assume_init() })
         })
     }
 
-    /// A worker is about to block, for the first time or once more.
+    /// Notes that a worker is about to block.
     pub(crate) fn set_has_blocked(&self) {
         if self.bits() & HAS_BLOCKED == 0 {
-            // Relaxed: the fence of `block::wait_as_worker` follows.
+            // Relaxed: the fence of `block::wait_as_worker` (`engine/block.rs`) follows.
             self.bits.fetch_or(HAS_BLOCKED, Ordering::Relaxed);
         }
     }
 
-    /// Whether jobs that have not begun are to end as they are.
+    /// Whether jobs that have not begun end without running.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn ends_unrun(&self) -> bool {
         self.bits() & (CANCELLING | BROKEN) != 0
     }
 
-    /// How a job ends that the pool's end finds in the queue.
+    /// The outcome of a job that ends in the queue when the pool ends.
     pub(crate) fn outcome(&self) -> Outcome {
         if self.bits() & BROKEN != 0 {
             Outcome::Broken

@@ -1,11 +1,13 @@
 //! The pool: one piece of memory, found by its address and its geometry.
 //!
-//! The memory begins with what all parties share. Arrays of slots, lanes, cells, waiters' places and seats
-//! follow, whose lengths are the pool's parameters. So that a `JobFuture` need not name them in its type,
-//! code works on [`Pool`]: the address of the memory, and that of its [`Geometry`], which says where each
-//! array begins. [`locate`](super::locate) finds the parts.
+//! The memory begins with [`Shared`], which all parties use. The arrays of slots, lanes, cells,
+//! waiters' places and seats follow. Their lengths are the pool's parameters, which a `JobFuture`
+//! should not have in its type. So the code works on [`Pool`]: the address of the memory, and the
+//! address of its [`Geometry`], which has the offset of each array. [`locate`](super::locate) finds
+//! the parts.
 //!
-//! All of it is zero at first, so that a pool in a `static` needs no flash for its initial value.
+//! All of the memory is zero at first, so that a pool in a `static` needs no flash for its initial
+//! value.
 
 use core::{
     marker::PhantomData,
@@ -23,23 +25,24 @@ use crate::{
     memory::phase::{PORT, Phase},
 };
 
-/// What there is one of in every pool.
+/// The parts of which each pool has one.
 #[repr(C)]
 pub(crate) struct Shared {
     pub(crate) free: FreeList,
-    /// Submitters write the free list for each job, and workers read what follows for each: on one
-    /// cache line they would wait for each other. 128 bytes, since some processors fetch two lines at
-    /// a time. A chip that runs bare has no RAM to spare, and mostly no such cache.
+    /// Avoids false sharing: submitters write the free list for each job, and workers read the
+    /// following fields for each job. 128 bytes, since some processors fetch two lines at a time. A
+    /// chip that runs bare has no RAM to spare, and mostly no such cache.
     #[cfg(not(target_os = "none"))]
     apart: [u8; 128],
     phase: Phase,
     joined: Joined,
-    /// Null before the first slot is used.
+    /// Null until the first slot is claimed.
     pub(crate) geometry: AtomicPtr<Geometry>,
-    /// Those of the tasks of this pool: know how to get from a slot's address to the pool. Null before the
-    /// first task, so that a program without tasks has no code for their wakers.
+    /// The table of the wakers of this pool's tasks, which find the pool from a slot's address.
+    /// Null until the first task is submitted, so that a program without tasks has no code for
+    /// wakers.
     task_wakers: AtomicPtr<RawWakerVTable>,
-    /// Follows `PORT_TAKEN` and `PORT`.
+    /// Protected by `PORT_TAKEN` and `PORT`.
     installed: UnsafeCell<MaybeUninit<&'static dyn Machine>>,
 }
 
@@ -60,34 +63,36 @@ impl Shared {
     }
 }
 
-/// A port, with what the pool does only where there is one. So a program without a port has no code for
-/// that: the engine implements it for each port that is installed.
+/// A port, with what the pool does only if there is one. The engine implements it for each port
+/// that is installed, so that a program without a port has no code for it.
 pub(crate) trait Machine: Port {
-    /// Runs up to `max` queued jobs in a worker's seat: that of the caller, or one that it takes meanwhile.
+    /// Runs up to `max` queued jobs in a worker's seat. The seat is the caller's, or one that the
+    /// caller takes meanwhile.
     fn run_pending(&self, pool: Pool<'_>, max: usize) -> usize;
 }
 
 /// A pool of any size.
 #[derive(Clone, Copy)]
 pub(crate) struct Pool<'p> {
-    /// Invariant: points to a pool's memory that is as `geometry` says, valid for 'p, initialised, and
+    /// Invariant: points to the memory of a pool of this geometry, valid for 'p, initialised, and
     /// reachable through this pointer as a whole.
     shared: NonNull<Shared>,
     geometry: &'p Geometry,
     pool: PhantomData<&'p Shared>,
 }
 
-// SAFETY: all that is reachable is shared under the protocols of the modules, which are made for
-// any number of contexts; jobs and results are `Send` by the bounds of the submitting methods.
+// SAFETY: all that is reachable is shared under the protocols of the modules, which allow any
+// number of contexts. Jobs and results are `Send` by the bounds of the submitting methods.
 unsafe impl Send for Pool<'_> {}
 
 // SAFETY: as above.
 unsafe impl Sync for Pool<'_> {}
 
-/// A pool in one word, for those who hold one of its slots: by then it knows its dimensions itself.
+/// A pool in one word, for the holder of a slot. Once a slot is claimed, the pool's memory has the
+/// geometry's address.
 #[derive(Clone, Copy)]
 pub(crate) struct PoolInUse<'p> {
-    /// Invariant: that of `Pool`, and a slot was claimed.
+    /// Invariant: that of `Pool`, and a slot of the pool was claimed.
     shared: NonNull<Shared>,
     pool: PhantomData<&'p Shared>,
 }
@@ -97,7 +102,8 @@ impl<'p> PoolInUse<'p> {
     pub(crate) fn raw(self) -> Pool<'p> {
         // SAFETY: the type's invariant.
         unsafe {
-            // Relaxed: written before the slot was used for the first time, which the holder has seen.
+            // Relaxed: `Slots::claim_fresh` writes it before it returns the slot for the first
+            // time, and the holder has seen that.
             let geometry = self.shared.as_ref().geometry.load(Ordering::Relaxed);
             Pool::new(self.shared, &*geometry)
         }
@@ -121,7 +127,7 @@ impl<'p> Pool<'p> {
     ///
     /// # Safety
     ///
-    /// The caller has claimed a slot, or seen that of one who has.
+    /// The caller has claimed a slot, or has a slot from a party that claimed it.
     #[inline(always)]
     pub(crate) unsafe fn in_use(self) -> PoolInUse<'p> {
         PoolInUse {
@@ -146,13 +152,13 @@ impl<'p> Pool<'p> {
         unsafe { self.shared.as_ref() }
     }
 
-    /// What has been said about the pool.
+    /// The pool's phase.
     #[inline(always)]
     pub(crate) fn phase(self) -> &'p Phase {
         &self.shared().phase
     }
 
-    /// Who runs its jobs.
+    /// The count of workers and guests.
     #[inline(always)]
     pub(crate) fn joined(self) -> &'p Joined {
         &self.shared().joined
@@ -165,29 +171,30 @@ impl<'p> Pool<'p> {
         unsafe { self.shared.byte_add(offset).cast() }
     }
 
-    /// Says of what layout the pool is. Before each task is submitted.
+    /// Sets the table for the wakers of this pool's tasks. It is called before each submit of a
+    /// task.
     pub(crate) fn set_task_wakers(self, wakers: &'static RawWakerVTable) {
         let cell = &self.shared().task_wakers;
-        // Written once, since all read what is beside it for each job. Relaxed: each is as good, and
-        // published with the task.
+        // Stored once only, since workers read the fields beside it for each job. Relaxed: all
+        // callers store equal tables, and the submit of the task publishes it.
         if cell.load(Ordering::Relaxed).is_null() {
             cell.store(ptr::from_ref(wakers).cast_mut(), Ordering::Relaxed);
         }
     }
 
-    /// Whether this is the table of this pool's tasks' wakers.
+    /// Whether `wakers` is the table of the wakers of this pool's tasks.
     pub(crate) fn are_task_wakers(self, wakers: &'static RawWakerVTable) -> bool {
         let table = self.shared().task_wakers.load(Ordering::Relaxed);
         ptr::eq(table, wakers)
     }
 
-    /// The wakers of this pool's tasks.
+    /// The table of the wakers of this pool's tasks.
     ///
     /// # Safety
     ///
     /// `set_task_wakers` happened before.
     pub(crate) unsafe fn task_wakers(self) -> &'static RawWakerVTable {
-        // SAFETY: the caller's promise: it is a reference.
+        // SAFETY: `set_task_wakers` stored a reference (the caller's promise).
         unsafe { &*self.shared().task_wakers.load(Ordering::Relaxed) }
     }
 
@@ -197,13 +204,13 @@ impl<'p> Pool<'p> {
         self.port_in(self.phase().bits())
     }
 
-    /// The port, if these bits of the phase say that one is installed.
+    /// The port, if these bits of the phase include `PORT`.
     #[inline(always)]
     pub(crate) fn port_in(self, bits: u32) -> Option<&'static dyn Port> {
         Some(self.machine_in(bits)?)
     }
 
-    /// The port with what the engine adds to it, if these bits of the phase say that one is installed.
+    /// The port with the engine's additions, if these bits of the phase include `PORT`.
     #[inline(always)]
     pub(crate) fn machine_in(self, bits: u32) -> Option<&'static dyn Machine> {
         if bits & PORT == 0 {
@@ -212,7 +219,7 @@ impl<'p> Pool<'p> {
         self.machine()
     }
 
-    /// As installed. Not every pool on a chip has one.
+    /// The installed port. Many pools on chips have none.
     #[cfg_attr(target_os = "none", cold)]
     #[cfg_attr(not(target_os = "none"), inline)]
     fn machine(self) -> Option<&'static dyn Machine> {
@@ -220,18 +227,20 @@ impl<'p> Pool<'p> {
             return None;
         }
         self.shared().installed.with(|cell| {
-            // SAFETY: PORT says that it was written; it is not written again.
+            // SAFETY: PORT is set after it was written, and it is not written again.
             Some(unsafe { *(*cell).assume_init_ref() })
         })
     }
 
-    /// Installs the port; false if there is one already, or a worker, whose context nobody knows then.
+    /// Installs the port. False if there is a port already, or a worker, which joined without the
+    /// name of its context.
     pub(crate) fn install(self, port: &'static dyn Machine) -> bool {
         if self.joined().count() != 0 || !self.phase().take_port() {
             return false;
         }
         self.shared().installed.with_mut(|cell| {
-            // SAFETY: only the caller that `take_port` let through gets here, and nobody reads before PORT.
+            // SAFETY: only the caller that `take_port` let through gets here, and no party reads it
+            // before PORT.
             unsafe { (*cell).write(port) };
         });
         self.phase().publish_port();

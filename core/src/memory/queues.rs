@@ -13,14 +13,14 @@ impl<'p> Pool<'p> {
 }
 
 impl Queues<'_> {
-    /// Puts a slot into the run queue of its priority, without waking anybody. The caller has set
-    /// `QUEUED`, which it was not: so the slot is in one queue, once.
+    /// Puts a slot into the run queue of its priority, without waking a worker. The caller has
+    /// changed the slot's `QUEUED` from clear to set, so the slot is in one queue, once.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn push(self, index: u16, priority: usize) {
         self.0.queue(priority).push(index);
     }
 
-    /// Takes the most urgent, oldest index out of the queues.
+    /// Takes the oldest index of the most urgent queue that has one.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn pop(self) -> Option<u16> {
         (0..self.0.geometry().priorities)
@@ -28,7 +28,7 @@ impl Queues<'_> {
             .find_map(|priority| self.0.queue(priority).pop_if(|_| true))
     }
 
-    /// Whether any index is queued.
+    /// Whether any queue has an index.
     pub(crate) fn has_any(self) -> bool {
         (0..self.0.geometry().priorities).any(|priority| !self.0.queue(priority).is_empty())
     }

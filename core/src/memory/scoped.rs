@@ -1,36 +1,42 @@
-//! The state that a scope and its jobs share: how many have not ended, and whom the last one wakes.
+//! The state that a scope and its jobs share: how many jobs have not ended, and the waker for the
+//! scope's owner.
 
 use core::{mem::ManuallyDrop, task::Waker};
 
 use crate::lockfree::sync::{AtomicUsize, Ordering};
 
-/// How many of a scope's jobs have not ended, and whom to wake when none is left.
+/// The number of a scope's jobs that have not ended, and the waker for the scope's owner.
 pub(crate) struct ScopeState {
-    /// One more while the scope's closure runs, so that the count comes to zero once.
+    /// Counts the scope's closure too, while it runs, so that the count reaches zero only once.
     pub(crate) pending: AtomicUsize,
-    /// Belongs to whoever brings the count to zero.
+    /// Belongs to the party that brings the count to zero.
     pub(crate) waker: ManuallyDrop<Waker>,
-    /// The tag of the scope's jobs; 0 if no worker has the scope. See [`SeatRef::open_scope`](super::seat::SeatRef::open_scope).
+    /// The tag of the scope's jobs. 0 if the scope's owner is no worker. See
+    /// [`SeatRef::open_scope`](super::seat::SeatRef::open_scope).
     pub(crate) tag: u16,
 }
 
 impl ScopeState {
-    /// Something of the scope has ended, and nothing that it borrows is used any more. The waker, if nothing is left.
+    /// Counts out a job of the scope, or its closure, which uses nothing that the scope borrows any
+    /// more. Returns the waker if none is left.
     ///
     /// # Safety
     ///
-    /// `scope` is the address of a scope that counted the caller's job in, or that the caller has. It is called once
-    /// for each such job and for the closure, and `scope` is not used after, unless the waker comes back.
+    /// `scope` is the address of a scope that counted the caller's job in, or that the caller owns.
+    /// The call is made once for each such job and for the closure. After it, `scope` is not used,
+    /// unless the waker was returned.
     pub(crate) unsafe fn count_out(scope: *const Self) -> Option<Waker> {
-        // SAFETY: the frame is there until the count is zero, and the caller is still counted. This copy of the waker
-        // is one too many until the count is zero, and forgotten before.
+        // SAFETY: the scope's frame stays until the count is zero, and the caller is still counted.
+        // The scope keeps the original waker, so this copy is forgotten unless the count reaches
+        // zero.
         let (pending, waker) = unsafe { (&(*scope).pending, (&raw const (*scope).waker).read()) };
-        // Release: what the job did comes before the scope's end, which reads with Acquire.
+        // Release: what the job did comes before the scope's end, whose load of `pending` is an
+        // Acquire (`api/scope.rs`).
         let before = pending.fetch_sub(1, Ordering::Release);
         (before == 1).then(|| ManuallyDrop::into_inner(waker))
     }
 
-    /// A job of the scope has ended: wakes the owner if it was the last.
+    /// Counts out a job of the scope, and wakes the scope's owner if it was the last.
     ///
     /// # Safety
     ///
@@ -43,7 +49,7 @@ impl ScopeState {
     }
 }
 
-/// A job's membership of a scope.
+/// The membership of a job in a scope.
 #[derive(Clone, Copy)]
 pub(crate) struct Scoped {
     /// [`ScopeState::leave`].
@@ -52,7 +58,7 @@ pub(crate) struct Scoped {
 }
 
 impl Scoped {
-    /// The job has ended.
+    /// Counts the job out of its scope.
     ///
     /// # Safety
     ///

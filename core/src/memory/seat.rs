@@ -1,4 +1,4 @@
-//! A worker's seat: its waker, its context, on what it waits.
+//! A worker's seat: its waker, its context, and what it waits for while it is blocked.
 
 use core::ptr::NonNull;
 
@@ -13,59 +13,62 @@ use crate::{
 /// The worker was declared lost.
 pub(crate) const LOST: u16 = 1 << 0;
 
-/// The worker is a caller that lends itself while it blocks.
+/// The seat is a guest's: a caller that blocks or calls `run_pending`, and runs jobs meanwhile.
 pub(crate) const GUEST: u16 = 1 << 1;
 
-/// The worker has its jobs done elsewhere; see `remote`.
+/// The worker sends its jobs to another address space; see `remote`.
 #[cfg(feature = "remote")]
 pub(crate) const REMOTE: u16 = 1 << 2;
 
 /// The worker runs jobs in a context that may not block.
 pub(crate) const SLEEPLESS: u16 = 1 << 3;
 
-/// One worker that was in the seat, of those who are no lent callers. The count wraps.
+/// One worker that has had the seat, guests aside. The count wraps.
 pub(crate) const ONE_GENERATION: u16 = 1 << 4;
 
-/// The bits that count them.
+/// The bits that count the workers.
 pub(crate) const GENERATION: u16 = ONE_SCOPE - ONE_GENERATION;
 
-/// One scope that the worker has open; see [`SeatRef::open_scope`](SeatRef::open_scope). The number of a
-/// worker takes the bits below in a scope's tag.
+/// One scope that the worker has open; see [`SeatRef::open_scope`](SeatRef::open_scope). In a
+/// scope's tag the worker's number takes the lower bits.
 pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
 
-/// The bits that count them.
+/// The bits that count the open scopes.
 pub(crate) const OPEN_SCOPES: u16 = !(ONE_SCOPE - 1);
 
-/// On which jobs it depends whether a wait ever ends.
+/// The jobs that a wait depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DependsOn {
-    /// Not on any jobs that the pool knows.
+    /// No job that the pool knows of.
     Others,
-    /// On the one in this slot.
+    /// The job in this slot.
     Job(u16),
-    /// On all that report to this waiter's place.
+    /// All jobs that report to this waiter's place.
     AllOf(u16),
-    /// On any that reports to this waiter's place.
+    /// Any one of the jobs that report to this waiter's place.
     AnyOf(u16),
-    /// On all of the scope whose jobs have this tag.
+    /// All jobs of the scope with this tag.
     Scope(u16),
 }
 
 /// A worker's place in the pool.
 #[repr(C)]
 pub(crate) struct Seat {
-    /// Who of this group of seats is idle. In the group's first seat; see `idle`.
+    /// The idle bits and claims of a group of seats, in the group's first seat; see
+    /// `engine/wakeups.rs`.
     pub(crate) idle: AtomicUsize,
     pub(crate) waker: SharedWaker,
     /// The context that the worker runs in; 0 if unknown.
     pub(crate) context: AtomicUsize,
-    /// On what the worker depends while it is blocked, and how often it has been; see [`Seat::depends_on`].
+    /// The kind of the worker's wait while it is blocked, and how often it has been blocked; see
+    /// [`Seat::depends_on`].
     pub(crate) blocked: AtomicU32,
-    /// The slot, the waiter's place, or the scope's tag that `blocked` speaks of.
+    /// The slot, the waiter's place, or the scope's tag that the worker waits for.
     pub(crate) waits_for: AtomicU16,
-    /// `GUEST`, `LOST`, `REMOTE` and `SLEEPLESS`; which worker of this seat it is; and how many scopes it has open.
+    /// `GUEST`, `LOST`, `REMOTE` and `SLEEPLESS`, the count of this seat's workers, and the count
+    /// of open scopes.
     pub(crate) flags: AtomicU16,
-    /// The worker, for jobs that block on it. Only the worker's own context looks at it.
+    /// The worker, for jobs that block in its context. Only that context looks at it.
     pub(crate) worker: UnsafeCell<Option<NonNull<dyn Worker>>>,
 }
 
@@ -85,27 +88,31 @@ impl Seat {
     }
 }
 
-/// Whether no other scope's jobs have this tag: it is a worker's, and does not lie too deep.
+/// Whether the jobs of one scope alone have this tag. A scope has a tag of its own if a worker
+/// opened it, and not too many others around it.
 fn is_of_one_scope(tag: u16) -> bool {
     tag != 0 && tag & OPEN_SCOPES != OPEN_SCOPES
 }
 
-/// The bits of [`Seat::blocked`] that say on what the worker depends; 0 if it is not blocked. The others count.
+/// The bits of [`Seat::blocked`] with the kind of the wait; 0 if the worker is not blocked. The
+/// other bits count.
 const KIND: u32 = 7;
 
 impl Seat {
     /// Whether the worker is blocked, with or without a time limit.
     pub(crate) fn is_blocked(&self) -> bool {
-        // Relaxed: who must see it has come by a fence.
+        // Relaxed: a caller that has to see a blocked worker has gone through a fence.
         self.blocked.load(Ordering::Relaxed) & KIND != 0
     }
 
-    /// On what the worker depends, if it is blocked without a time limit; and how often it has been blocked.
+    /// The jobs that the worker depends on, if it is blocked without a time limit. Also the number
+    /// of times that it has been blocked.
     pub(crate) fn depends_on(&self) -> (Option<DependsOn>, u32) {
-        // Acquire: pairs with the Release of `SeatRef::block`; what it waits for is there.
+        // Acquire: pairs with the Release of the store to `blocked` in `SeatRef::block`. The caller
+        // sees `waits_for`.
         let word = self.blocked.load(Ordering::Acquire);
-        // Acquire: pairs with the Release of `SeatRef::block`. If it is what the worker waits for after that, who goes
-        // on to look at `blocked` sees that this has changed.
+        // Acquire: pairs with the Release of the store to `waits_for` in `SeatRef::block`. If this
+        // value belongs to a later wait, a caller that loads `blocked` again finds it changed.
         let waits_for = self.waits_for.load(Ordering::Acquire);
         let depends_on = match word & KIND {
             2 => Some(DependsOn::Job(waits_for)),
@@ -118,7 +125,7 @@ impl Seat {
     }
 }
 
-/// How many seats share a word of idle bits and claims.
+/// The number of seats that share a word of idle bits and claims.
 pub(crate) const GROUP: usize = usize::BITS as usize / 2;
 
 /// A worker's place, while it is taken.
@@ -126,13 +133,13 @@ pub(crate) const GROUP: usize = usize::BITS as usize / 2;
 pub(crate) struct SeatRef<'p> {
     pool: Pool<'p>,
     seat: &'p Seat,
-    /// The word of its group.
+    /// The word of the seat's group.
     word: &'p AtomicUsize,
     number: u16,
 }
 
 impl<'p> SeatRef<'p> {
-    /// The seat with this number, whose group has the word.
+    /// The seat with this number, whose group has `word`.
     pub(super) fn new(pool: Pool<'p>, seat: &'p Seat, word: &'p AtomicUsize, number: u16) -> Self {
         Self {
             pool,
@@ -146,13 +153,13 @@ impl<'p> SeatRef<'p> {
         self.pool
     }
 
-    /// The word of its group.
+    /// The word of the seat's group.
     pub(crate) fn word(self) -> &'p AtomicUsize {
         self.word
     }
 
     pub(crate) fn id(self) -> WorkerId {
-        // Relaxed: it is the same for as long as the worker stays.
+        // Relaxed: the flags' count is the same for as long as the worker stays.
         self.id_in(self.seat.flags.load(Ordering::Relaxed))
     }
 
@@ -163,7 +170,7 @@ impl<'p> SeatRef<'p> {
         }
     }
 
-    /// The worker's name in a job's state.
+    /// The worker's number in the state word of a job.
     pub(crate) fn runner(self) -> u16 {
         self.number + 1
     }
@@ -183,19 +190,20 @@ impl<'p> SeatRef<'p> {
     /// The caller is in the worker's context, inside its run loop.
     pub(crate) unsafe fn worker(self) -> Option<&'p dyn Worker> {
         self.seat().worker.with(|cell| {
-            // SAFETY: the worker outlives its stay in the seat (promise of `join`), and the
-            // caller's frame is inside that stay. Only this context writes the cell meanwhile.
+            // SAFETY: the worker outlives its stay in the seat (the promise of `Seats::join`), and
+            // the caller's frame is inside that stay. Only this context writes the cell meanwhile.
             unsafe { (*cell).map(|worker| worker.as_ref()) }
         })
     }
 
-    /// Says that the worker is of this kind. Before it takes any job.
+    /// Sets a flag of the worker, before the worker takes any job.
     pub(crate) fn set(self, flag: u16) {
-        // Relaxed: who finds a job with this worker has seen it begin, by way of the job's state.
+        // Relaxed: a party that finds a job of this worker has seen the job begin, by the job's
+        // state word.
         self.seat().flags.fetch_or(flag, Ordering::Relaxed);
     }
 
-    /// Whether the worker is of this kind.
+    /// Whether the worker has this flag.
     pub(crate) fn is(self, flag: u16) -> bool {
         self.seat().flags.load(Ordering::Relaxed) & flag != 0
     }
@@ -205,7 +213,7 @@ impl<'p> SeatRef<'p> {
         self.is(LOST)
     }
 
-    /// Says that the worker blocks, until what is returned is dropped.
+    /// Marks the worker as blocked, until the returned guard is dropped.
     pub(crate) fn block(self, depends_on: DependsOn) -> IsBlocked<'p> {
         let (kind, waits_for) = match depends_on {
             DependsOn::Others => (1, 0),
@@ -216,17 +224,19 @@ impl<'p> SeatRef<'p> {
         };
         self.pool.phase().set_has_blocked();
         let blocked = &self.seat.blocked;
-        // Release: pairs with the Acquire of `Seat::depends_on`; the worker has gone on since it was blocked before.
+        // Release: pairs with the Acquire of `waits_for` in `Seat::depends_on`. It publishes that
+        // the worker has gone on since its last wait.
         self.seat.waits_for.store(waits_for, Ordering::Release);
         // Relaxed: only this context writes the word.
         let times = blocked.load(Ordering::Relaxed).wrapping_add(KIND + 1) & !KIND;
-        // Release: pairs with the Acquire of `Seat::depends_on`.
+        // Release: pairs with the Acquire of `blocked` in `Seat::depends_on`.
         blocked.store(times | kind, Ordering::Release);
         IsBlocked(self.seat)
     }
 
-    /// The worker opens a scope, until what is returned is dropped. With it the tag of the scope's jobs: the worker's
-    /// number plus one, and how many scopes of its are open around this one. All that lie too deep have the same.
+    /// Opens a scope, until the returned guard is dropped. The tag of the scope's jobs is the
+    /// worker's number plus one, and the number of the worker's scopes that are open around this
+    /// one. All scopes that are nested too deep have the same tag.
     pub(crate) fn open_scope(self) -> (OpenScope<'p>, u16) {
         let flags = &self.seat.flags;
         // Relaxed: only this context counts them.
@@ -240,19 +250,20 @@ impl<'p> SeatRef<'p> {
     }
 }
 
-/// A worker is blocked while this is there.
+/// The worker is blocked until this is dropped.
 pub(crate) struct IsBlocked<'p>(&'p Seat);
 
 impl Drop for IsBlocked<'_> {
     fn drop(&mut self) {
         let blocked = &self.0.blocked;
-        // Relaxed: only this context writes the word; who sees something that the worker writes as it goes on sees this.
+        // Relaxed: only this context writes the word. A party that sees a later write of the worker
+        // sees this one.
         let times = blocked.load(Ordering::Relaxed) & !KIND;
         blocked.store(times, Ordering::Relaxed);
     }
 }
 
-/// A worker has a scope open while this is there.
+/// The worker has a scope open until this is dropped.
 pub(crate) struct OpenScope<'p>(Option<&'p Seat>);
 
 impl Drop for OpenScope<'_> {

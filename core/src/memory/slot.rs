@@ -1,24 +1,33 @@
-//! The slot: where a work item lives from submit until nobody needs it any more.
+//! The slot: where a job lives from submit until no party needs it any more.
 //!
 //! A slot is a header, of the same type in every pool, and a payload of the pool's `BYTES`. The
-//! payload holds the job, then its result in the same bytes. What is in it at any time, and who may
-//! touch it, follows from the state word:
+//! payload holds the job, and later its result in the same bytes. The state word determines the
+//! content of the payload and its owner:
 //!
 //! | state | payload | belongs to |
 //! |---|---|---|
 //! | free | nothing | the party that takes the slot from the free list |
-//! | `QUEUED`, `SUSPENDED` | the job | nobody, until `begin` or `claim` |
+//! | `QUEUED`, `SUSPENDED` | the job | no party, until `begin` or `claim` |
 //! | `BUSY` | the job, nothing, or the result | the worker or canceller |
-//! | `DONE`, outcome `Returned` | the result | the handle, or the completer if there is none |
-//! | `DONE`, outcome `Panicked` | a `Panic` | likewise |
-//! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | likewise |
-//! | `DONE`, any other | nothing | |
+//! | `DONE`, outcome `Returned` | the result | the handle, or the completer if there is no handle |
+//! | `DONE`, outcome `Panicked` | a `Panic` | the handle, or the completer if there is no handle |
+//! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | the handle, or the completer if there is no handle |
+//! | `DONE`, any other outcome | nothing | |
 //! | `DONE` and `BUSY`, taken back | the job | the submitter |
 //! | `DONE` and `BUSY`, taken over | nothing, then the new job | the submitter |
 //! | `LOST` | the job, nothing, or the result | the worker that was lost |
 //!
-//! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each priority
-//! 4 more.
+//! * **The closure of a cancelled job** is dropped by the party that is `BUSY`. For a job that has
+//!   not begun, that is the canceller, inside the call of `cancel`. For a task that is being
+//!   polled, that is its worker, after the poll. See [`settle`](crate::engine::settle).
+//! * **The slot** is freed by the party that leaves it last: see
+//!   [`Slots::leave`](crate::engine::slots::Slots::leave) and
+//!   [`Slots::reap`](crate::engine::slots::Slots::reap).
+//! * **An interrupt handler** may load any word of the header. Like any other context, it touches
+//!   the payload, the vtable and the listener only when the state word makes it their owner.
+//!
+//! On 32-bit targets the header takes 24 bytes, and the slot's cell in the run queue of each
+//! priority 4 more.
 
 use core::{mem::MaybeUninit, ptr};
 
@@ -31,41 +40,43 @@ use crate::{
     memory::scoped::ScopeState,
 };
 
-/// Whether a job has ended with this step.
+/// The result of one step of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Pending,
     Ready,
 }
 
-/// See [`suspend`](crate::engine::run::suspend).
+/// The type of [`suspend`](crate::engine::run::suspend).
 pub(crate) type Suspend = for<'p> fn(Pool<'p>, SlotRef<'p>, Snapshot);
 
-/// See [`run_chain`](crate::engine::callbacks::run_chain).
+/// The type of [`run_chain`](crate::engine::callbacks::run_chain).
 pub(crate) type RunChain = for<'p> unsafe fn(Pool<'p>, u16, SlotRef<'p>);
 
-/// What the pool knows of a job's type.
+/// The functions for a job's type, which the slot does not know.
 ///
-/// What only some kinds of job need is reached through here, so that a program has the code of those
-/// kinds only that it uses.
+/// The parts that only some kinds of job need are optional, so that a program has the code only of
+/// the kinds that it uses.
 pub(crate) struct JobVTable {
-    /// One step of the job at this address, which is in this slot of this pool; for a callback, the
-    /// slot is that of the job that it looks at. After `Ready` the result is there instead, after a
-    /// panic nothing is.
+    /// Runs one step of the job at this address, in this slot of this pool. For a callback, the
+    /// slot is that of the job that has ended. After `Ready` the payload holds the result, and
+    /// after a panic it is empty.
     pub(crate) run: for<'p> unsafe fn(*mut u8, Pool<'p>, SlotRef<'p>) -> Step,
     /// Drops the job at this address.
     pub(crate) drop_job: unsafe fn(*mut u8),
-    /// Drops the result at this address, and frees where it was spilled to.
+    /// Drops the result at this address, and frees the place that it was spilled to.
     pub(crate) drop_result: unsafe fn(*mut u8),
-    /// If the payload holds a pointer to the result: frees what it points to, without dropping.
+    /// For a spilled result, to which the payload has a pointer: frees its place without dropping
+    /// it.
     pub(crate) spilled: Option<unsafe fn(*mut u8)>,
-    /// If the payload ends with a pointer to a scope: counts the job out of that scope.
+    /// For a scoped job, whose payload ends with a pointer to its scope: counts the job out of the
+    /// scope.
     pub(crate) leave_scope: Option<unsafe fn(*const ScopeState)>,
-    /// For a task: what follows a step after which it is pending.
+    /// For a task: what the worker does after a step that returned `Pending`.
     pub(crate) suspend: Option<Suspend>,
-    /// For a callback: runs the chain that it is the newest of.
+    /// For a callback: runs the chain whose newest callback it is.
     pub(crate) run_chain: Option<RunChain>,
-    /// For a remote job: how it leaves the slot as bytes.
+    /// For a remote job: what its worker needs to send it as bytes.
     #[cfg(feature = "remote")]
     pub(crate) travel: Option<super::travel::Travel>,
 }
@@ -74,28 +85,30 @@ pub(crate) struct JobVTable {
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,
-    /// The next slot's index plus one: in the free list while free, in a chain of callbacks, or in
-    /// a set's list of completions. Before that, of a set's member: the number plus one of the set's place.
+    /// The next slot's index plus one: in the free list, in a chain of callbacks, or in a set's
+    /// list of completions. Until a set's member is in that list, the number plus one of the set's
+    /// place.
     pub(crate) link: AtomicU16,
-    /// The first callback's slot plus one. Follows the `CALLBACKS` protocol.
+    /// The first callback's slot plus one. Protected by `CALLBACKS`.
     pub(crate) callbacks: AtomicU16,
-    /// The slot's own index. Written before the slot is used for the first time, and not again.
+    /// The slot's own index. Written once, before the slot is used for the first time.
     index: AtomicU16,
-    /// A task has here the slot plus one of the job that it awaits, or `SEVERAL`; a scoped job has its scope's tag;
-    /// 0 if there is none. For who looks for circles, and who waits for the scope.
+    /// For a task: the slot plus one of the job that it awaits, or `SEVERAL`. For a scoped job: its
+    /// scope's tag. 0 for others. It is read by a worker that looks for a circle of waits, and by
+    /// one that waits for the scope.
     depends: AtomicU16,
-    /// What kind of job the payload holds. Written before the job is queued, constant after.
+    /// The functions for the job in the payload. Written before the job is queued, constant after.
     vtable: UnsafeCell<MaybeUninit<&'static JobVTable>>,
-    /// Follows the `LISTENING` protocol.
+    /// Protected by `LISTENING`.
     listener: UnsafeCell<MaybeUninit<ListenerCell>>,
-    /// Stands for the payload in the eyes of the model checker; of no size otherwise.
+    /// Stands for the payload in the model checker. It has no size otherwise.
     payload: UnsafeCell<()>,
 }
 
-/// A task awaits more than one job.
+/// The value of `depends` of a task that awaits several jobs.
 const SEVERAL: u16 = u16::MAX;
 
-/// The bytes that hold job and result, aligned as `PAYLOAD_ALIGN` says.
+/// The bytes that hold job and result, aligned to `PAYLOAD_ALIGN`.
 #[repr(C, align(8))]
 pub(crate) union Payload<const BYTES: usize> {
     _bytes: [MaybeUninit<u8>; BYTES],
@@ -104,7 +117,8 @@ pub(crate) union Payload<const BYTES: usize> {
 
 /// A slot of a pool with `BYTES` bytes for each job.
 ///
-/// On a host it begins a cache line: who works on a job shares no line with who works on the next one.
+/// On a host it begins a cache line, which avoids false sharing between the workers of neighbouring
+/// slots.
 #[cfg_attr(target_os = "none", repr(C))]
 #[cfg_attr(not(target_os = "none"), repr(C, align(64)))]
 pub(crate) struct Slot<const BYTES: usize> {
@@ -112,7 +126,7 @@ pub(crate) struct Slot<const BYTES: usize> {
     payload: core::cell::UnsafeCell<MaybeUninit<Payload<BYTES>>>,
 }
 
-/// Where in a slot the payload begins.
+/// The offset of the payload in a slot.
 pub(crate) const PAYLOAD_OFFSET: usize = core::mem::offset_of!(Slot<0>, payload);
 
 impl<const BYTES: usize> Slot<BYTES> {
@@ -136,7 +150,7 @@ impl<const BYTES: usize> Slot<BYTES> {
     }
 }
 
-/// A slot of some pool: its header, with leave to reach the payload behind it.
+/// A slot of some pool: its header, and the permission to reach the payload behind it.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotRef<'p> {
     /// Invariant: valid for 'p, and so are the payload's bytes at `PAYLOAD_OFFSET`.
@@ -144,8 +158,8 @@ pub(crate) struct SlotRef<'p> {
     pool: core::marker::PhantomData<&'p Header>,
 }
 
-// SAFETY: what is reachable is shared under the protocols of the modules, which are made for any number
-// of contexts; jobs and results are `Send` by the bounds of the submitting methods.
+// SAFETY: what is reachable is shared under the protocols of the modules, which allow any number of
+// contexts. Jobs and results are `Send` by the bounds of the submitting methods.
 unsafe impl Send for SlotRef<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for SlotRef<'_> {}
@@ -173,7 +187,8 @@ impl<'p> SlotRef<'p> {
 
     #[inline(always)]
     fn header(self) -> &'p Header {
-        // SAFETY: the type's invariant; the header is only ever shared, its cells change inside.
+        // SAFETY: the type's invariant. The header is only ever shared, and its cells are
+        // interiorly mutable.
         unsafe { self.header.as_ref() }
     }
 
@@ -184,11 +199,11 @@ impl<'p> SlotRef<'p> {
     /// It is the [`address`](Self::address) of a slot that is valid for 'p.
     #[inline(always)]
     pub(crate) unsafe fn at(address: *const ()) -> Self {
-        // SAFETY: the caller's promise: it comes from such a pointer.
+        // SAFETY: the address comes from `address` of a valid slot (the caller's promise).
         unsafe { Self::new(ptr::NonNull::new_unchecked(address.cast_mut().cast())) }
     }
 
-    /// Its address, as the waker of a task and the handle of a job carry it.
+    /// The slot's address, which the waker of a task and the handle of a job carry.
     #[inline(always)]
     pub(crate) fn address(self) -> *const () {
         self.header.as_ptr().cast_const().cast()
@@ -200,27 +215,27 @@ impl<'p> SlotRef<'p> {
         &self.header().link
     }
 
-    /// The slot, which has index `index`, is used for the first time.
+    /// Stores the index of a slot that is used for the first time.
     pub(crate) fn use_first(self, index: u16) {
-        // Relaxed: the state word of its tenant publishes it.
+        // Relaxed: the state word of the slot's first tenant publishes it.
         self.header().index.store(index, Ordering::Relaxed);
     }
 
-    /// The slot's index. It is in use, or was.
+    /// The index of a slot that is or was in use.
     #[inline(always)]
     pub(crate) fn index(self) -> u16 {
-        // Relaxed: it was written before the slot had its first tenant, whose state was published.
+        // Relaxed: it was written before the state word of the slot's first tenant was published.
         self.header().index.load(Ordering::Relaxed)
     }
 
-    /// Says on whom the slot's next tenant depends, or who on it. Before it is published.
+    /// Sets `depends` for the slot's next tenant, before the tenant is published.
     pub(crate) fn set_depends(self, depends: u16) {
-        // Relaxed, here and below: with other words of the tenant's it makes a picture that is held against the
-        // workers' own words before anybody believes it.
+        // Relaxed, here and below: `engine::circle` combines it with other words of the tenant. It
+        // believes the result only after it has checked the workers' own words.
         self.header().depends.store(depends, Ordering::Relaxed);
     }
 
-    /// The task in this slot awaits the job in another.
+    /// Notes that the task in this slot awaits the job in another.
     pub(crate) fn set_awaits(self, slot: u16, is_over: impl FnOnce(u16) -> bool) {
         let depends = &self.header().depends;
         let now = depends.load(Ordering::Relaxed);
@@ -229,39 +244,41 @@ impl<'p> SlotRef<'p> {
             _ => slot + 1,
         };
         if awaits != now {
-            // Release: pairs with the Acquire of `awaits`; the task is being polled.
+            // Release: pairs with the Acquire of `awaits`. It publishes that the task is being
+            // polled.
             depends.store(awaits, Ordering::Release);
         }
     }
 
-    /// The slot of the job that the task in this slot awaits, if it is one.
+    /// The slot of the job that the task in this slot awaits, if it awaits a single job.
     pub(crate) fn awaits(self) -> Option<u16> {
-        // Acquire: pairs with the Release of `set_awaits`. A later look at the state sees that poll.
+        // Acquire: pairs with the Release of `set_awaits`. A later load of the state word sees that
+        // poll.
         let depends = self.header().depends.load(Ordering::Acquire);
         depends.checked_sub(1).filter(|_| depends != SEVERAL)
     }
 
-    /// The tag of the scope of the job in this slot, if it has one.
+    /// The tag of the scope of the job in this slot, or 0.
     pub(crate) fn scope_tag(self) -> u16 {
         self.header().depends.load(Ordering::Relaxed)
     }
 
-    /// The number of the place to which the set reports of which this slot's job, which waits to end, is a
-    /// member.
+    /// The number of the place that the set reports to whose member is this slot's job. The job has
+    /// not ended yet.
     pub(crate) fn reports_to(self) -> Option<u16> {
-        // Acquire: pairs with the Release in `push_completed`. Who finds that the link is a list's by now sees
-        // from then on that the job has ended.
+        // Acquire: pairs with the Release of `push_completed` (`engine/waiters.rs`). A caller that
+        // reads the link of a list of completions here sees the job's end from then on.
         self.header().link.load(Ordering::Acquire).checked_sub(1)
     }
 
-    /// Where the payload begins, for its owner to write to.
+    /// The address of the payload, for its owner to write to.
     #[inline(always)]
     pub(crate) fn payload(self) -> *mut u8 {
         self.header().payload.with_mut(|_| ());
         self.payload_address()
     }
 
-    /// Where the payload begins, for reading.
+    /// The address of the payload, for reading.
     #[inline(always)]
     pub(crate) fn payload_shared(self) -> *const u8 {
         self.header().payload.with(|_| ());
@@ -274,8 +291,8 @@ impl<'p> SlotRef<'p> {
         unsafe { self.header.as_ptr().cast::<u8>().add(PAYLOAD_OFFSET) }
     }
 
-    /// The address at the end of a scoped job's payload, which has so many bytes. It is there from
-    /// submit until the slot is free, whoever is at work on the rest.
+    /// The address of the scope, at the end of a scoped job's payload of `bytes` bytes. It stays
+    /// there from submit until the slot is free.
     ///
     /// # Safety
     ///
@@ -291,7 +308,7 @@ impl<'p> SlotRef<'p> {
         }
     }
 
-    /// Says what kind of job the payload holds.
+    /// Sets the functions for the job in the payload.
     ///
     /// # Safety
     ///
@@ -304,31 +321,32 @@ impl<'p> SlotRef<'p> {
         });
     }
 
-    /// What kind of job the payload holds.
+    /// The functions for the job in the payload.
     ///
     /// # Safety
     ///
-    /// The slot is occupied and the caller is one of the parties that keep it so.
+    /// The slot is occupied, and the caller is one of the parties that keep it so.
     #[inline(always)]
     pub(crate) unsafe fn vtable(self) -> &'static JobVTable {
         self.header().vtable.with(|cell| {
-            // SAFETY: written before the slot became visible to any other party, and not again
-            // until it is free or taken over, which the caller prevents.
+            // SAFETY: written before the slot became visible to another party. It is written again
+            // only after the slot is free or taken over, which the caller prevents.
             unsafe { (*cell).assume_init() }
         })
     }
 
-    /// Replaces what the handle leaves for the completer. What was there is not dropped.
+    /// Writes the listener for the completer. The old content of the cell is not dropped.
     ///
     /// # Safety
     ///
-    /// The cell belongs to the caller by the `LISTENING` protocol.
+    /// The cell belongs to the caller, by the rules of `LISTENING`.
     pub(crate) unsafe fn put_listener(self, listener: Listener) {
         let place = match &listener {
             Listener::Task(_) => 0,
             Listener::Set(member, _) => member.waiter + 1,
         };
-        // Relaxed: as in `set_depends`. The completer writes the link only after it has taken the waiter.
+        // Relaxed: as in `set_depends`. The completer writes the link only after it has taken the
+        // listener.
         self.header().link.store(place, Ordering::Relaxed);
         self.header().listener.with_mut(|cell| {
             // SAFETY: the caller's promise.
@@ -336,33 +354,33 @@ impl<'p> SlotRef<'p> {
         });
     }
 
-    /// A copy of what is in the cell, if anything is.
+    /// A copy of the content of the cell, if it has any.
     ///
     /// # Safety
     ///
-    /// Nobody writes the cell meanwhile: the caller is the handle, or TELLING is the caller's.
+    /// No other party writes the cell meanwhile: the caller is the handle, or has set TELLING.
     pub(crate) unsafe fn listener(self) -> MaybeUninit<ListenerCell> {
         // SAFETY: the caller's promise.
         self.header().listener.with(|cell| unsafe { *cell })
     }
 
-    /// The set that the future reports to, if it does.
+    /// The set that the future reports to, if there is one.
     ///
     /// # Safety
     ///
-    /// The caller has found the job in the set's list. So it was the set that was taken from the cell,
-    /// which stays there as it is, and nobody changes the cell meanwhile.
+    /// The caller has found the job in the set's list. So the completer has taken that set from the
+    /// cell, and the content stays as it is.
     pub(crate) unsafe fn member(self) -> Option<Member> {
         // SAFETY: the caller's promise.
         let (member, _) = unsafe { self.listener().assume_init() }.member()?;
         Some(member)
     }
 
-    /// Takes what was left in the cell.
+    /// Takes the listener out of the cell.
     ///
     /// # Safety
     ///
-    /// The cell belongs to the caller by the `LISTENING` protocol, and nothing was taken since the
+    /// The cell belongs to the caller by the rules of `LISTENING`, and nothing was taken since the
     /// last `put_listener`.
     pub(crate) unsafe fn take_listener(self) -> Listener {
         // SAFETY: the caller's promise.
@@ -370,6 +388,6 @@ impl<'p> SlotRef<'p> {
     }
 }
 
-/// What the module's documentation says of RAM holds.
+/// The sizes in the module's documentation are right.
 #[cfg(all(target_pointer_width = "32", not(loom)))]
 const _: () = assert!(PAYLOAD_OFFSET == 24 && size_of::<crate::lockfree::queue::QueueCell>() == 4);

@@ -1,4 +1,4 @@
-//! What is to be known of a kind of job so that it can leave its slot as bytes.
+//! What a worker needs to send a job of some kind to another address space as bytes.
 
 use core::{any::TypeId, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{
     wire::outbox::{Outbox, PushError},
 };
 
-/// What is to be known of a kind of job so that it can travel.
+/// What a worker needs to send a job of type `J` with a result of type `T`.
 pub(crate) struct Travels<J, T> {
     pub(crate) job: fn() -> TypeId,
     pub(crate) idempotent: bool,
@@ -16,16 +16,17 @@ pub(crate) struct Travels<J, T> {
     pub(crate) decode: fn(&[u8]) -> Option<T>,
 }
 
-/// The same of the job in a slot.
+/// [`Travels`] for a job in a slot, whose type is erased.
 pub(crate) struct Travel {
     pub(crate) job: fn() -> TypeId,
-    /// Whether it may be sent again.
+    /// Whether the job may be sent again.
     pub(crate) idempotent: bool,
     pub(crate) timeout: Option<Duration>,
-    /// Adds a message and the job at this address to an outbox, in a frame of at most so many bytes.
+    /// Adds a message and the job at this address to an outbox, in a frame of at most so many
+    /// bytes.
     pub(crate) encode:
         unsafe fn(*mut u8, &mut Outbox<'_>, usize, ToServer) -> Result<(), PushError>,
-    /// Drops the job at this address and puts the result there that these bytes are. False, or a
-    /// panic: they are none, and nothing is there.
+    /// Drops the job at this address, and puts the result that these bytes encode in its place. If
+    /// it returns false or panics, the bytes encode no result, and the payload is empty.
     pub(crate) arrive: unsafe fn(*mut u8, &[u8]) -> bool,
 }

@@ -3,19 +3,20 @@ use crate::{
     lockfree::sync::{AtomicU16, const_unless_loom},
 };
 
-/// What a waiter wants to be told of, besides completions in its set.
+/// The interest of a waiter that waits for a free slot.
 pub(crate) const ROOM: u16 = 1;
 
-/// A worker left.
+/// The interest of a waiter that waits for workers to leave.
 pub(crate) const LEAVING: u16 = 2;
 
-/// The place of a context that waits for room, for the end, or on a set of futures.
+/// The place of a context that waits for room, for the pool's end, or on a set of futures.
 #[repr(C)]
 pub(crate) struct Waiter {
     pub(crate) waker: SharedWaker,
     /// `ROOM`, `LEAVING`, or 0 for a set.
     pub(crate) interest: AtomicU16,
-    /// The completion that came last: slot plus one; the slots' links go on from there.
+    /// The newest completion of a set, as its slot plus one. The slots' links lead to the older
+    /// ones.
     pub(crate) completed: AtomicU16,
 }
 
