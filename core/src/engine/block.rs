@@ -1,23 +1,28 @@
 //! Blocking: one engine for every call that waits.
 //!
-//! A caller waits for an [`Awaited`]: it leaves the given waker where it will be woken and says
-//! whether it is over. Without a waker it only looks, some hundreds of times before a caller
-//! goes to sleep. That is cheap, but for a wait for room, which looks through the queue. The engine decides what the caller does meanwhile.
+//! A caller waits for an [`Awaited`]. Its `poll` leaves the given waker where the wait's end wakes
+//! it, and returns whether the wait is over. Without a waker, `poll` only looks. The engine calls
+//! it so some hundreds of times before the caller goes to sleep. Such a look is cheap, except in a
+//! wait for room, which searches the queue.
+//!
+//! The engine decides what the caller does meanwhile:
 //!
 //! | caller | meanwhile |
 //! |---|---|
-//! | a job on a worker of this pool | runs the job that it waits for, if nobody has begun it; sleeps while another worker is not blocked; else runs the oldest queued job |
-//! | anybody else | sleeps; runs the queue in order, in a worker's seat, if the pool has no worker and the port agrees |
-//! | in a context that may not block, says the port | gets `WouldDeadlock` |
-//! | unknown, since there is no port | spins; runs the job that it waits for, and the queue if the pool has no worker |
+//! | a job on a worker of this pool | runs the job that it waits for, if no party has begun it; sleeps while another worker is not blocked; otherwise runs the oldest queued job |
+//! | any other context | sleeps; if the pool has no worker and the port agrees, runs queued jobs in order, as a guest in a worker's seat |
+//! | a context without a parker, which may not block | gets `WouldDeadlock` |
+//! | any context, if there is no port | spins; runs the job that it waits for, and queued jobs if the pool has no worker |
 //!
-//! So a job that waits runs nothing on its stack that it does not wait for: what it holds, a lock or a
-//! borrow, is not in the way of an unrelated job, and the depth of its stack is that of its dependencies.
-//! The one exception keeps the pool going: where *every* worker is blocked and no further one can be
-//! started, the last one runs the oldest queued job. It may be what a task needs, or who keeps a promise.
-//! (.NET's `Task.Wait` runs its own task, and nothing else, in the same way.)
+//! So a job that waits runs only jobs on its stack that it waits for. A lock or borrow that it
+//! holds does not block an unrelated job, and its stack is only as deep as its dependencies.
+//! (.NET's `Task.Wait` runs its own task, and no other, in the same way.)
 //!
-//! A wait without a time limit that could never end gets `WouldDeadlock`: see [`circle`].
+//! One exception keeps the pool going. If *every* worker is blocked and no further worker can be
+//! started, the last one to block runs the oldest queued job. A task may need that job, or it may
+//! keep a promise.
+//!
+//! A wait without a time limit that could never end returns `WouldDeadlock`: see [`circle`].
 
 use core::{task::Waker, time::Duration};
 
@@ -38,17 +43,17 @@ use crate::{
     memory::waiter::LEAVING,
 };
 
-/// What a blocked caller waits for.
+/// The condition that a blocked caller waits for.
 pub(crate) trait Awaited<'p> {
-    /// Leaves the waker, if one is given, and says whether the wait is over.
+    /// Leaves the waker, if one is given. Returns whether the wait is over.
     fn poll(&mut self, waker: Option<&Waker>) -> bool;
 
-    /// On which jobs it depends whether the wait ever ends.
+    /// The jobs that the end of the wait depends on.
     fn depends_on(&self) -> DependsOn {
         DependsOn::Others
     }
 
-    /// Begins a job that the wait is for, and that nobody has begun. `runner` as for
+    /// Begins a job that the wait is for, and that no party has begun. `runner` is as for
     /// [`State::begin`](crate::lockfree::state::State::begin).
     fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
         let _ = runner;
@@ -56,7 +61,7 @@ pub(crate) trait Awaited<'p> {
     }
 }
 
-/// The moment `timeout` from now, for a deadline.
+/// The deadline that is `timeout` from now.
 pub(crate) fn deadline_in(
     pool: Pool<'_>,
     timeout: Option<Duration>,
@@ -65,11 +70,11 @@ pub(crate) fn deadline_in(
         return Ok(None);
     };
     let now = pool.port().and_then(Port::now).ok_or(Blocked::NoClock)?;
-    // A deadline past the clock's end is none.
+    // A deadline past the clock's range is no deadline.
     Ok(now.checked_add(timeout))
 }
 
-/// Waits, until `deadline` at most, by the port's clock. `None` is without limit.
+/// Waits, until `deadline` at most, by the port's clock. `None` is no limit.
 pub(crate) fn wait<'p>(
     pool: Pool<'p>,
     wait: &mut dyn Awaited<'p>,
@@ -83,8 +88,8 @@ pub(crate) fn wait<'p>(
         return Ok(());
     };
     if let Some(seat) = pool.seats().current() {
-        // SAFETY: the port says that this is the context of that worker, and a worker's context
-        // runs other code than the worker's only inside the run loop.
+        // SAFETY: `current` returned the seat, so this is the context of its worker. A worker's
+        // context runs other code than the worker's own only inside its run loop.
         let worker = unsafe { seat.worker() };
         if let Some(worker) = worker
             && let Some(result) = wait_as_worker(pool, port, wait, deadline, seat, worker)
@@ -93,7 +98,7 @@ pub(crate) fn wait<'p>(
         }
     }
     let mut wait = Some(wait);
-    // A port that has no parker for this context does not call.
+    // The port calls the closure only if it has a parker for this context.
     let mut result = Err(Blocked::WouldDeadlock);
     port.with_parker(&mut |parker| {
         if let Some(wait) = wait.take() {
@@ -155,16 +160,16 @@ fn wait_outside<'p>(
                     None => continue,
                 }
             }
-            // Every seat is taken by a caller like this one. It will not run this caller's job
-            // if it leaves before, so this one takes its seat then.
+            // Every seat is taken, by guests like this one. They may leave without running the job
+            // that this caller waits for. So this caller waits for a seat.
             if turn.is_none() {
                 turn = pool.waiters().register(&waker, LEAVING);
-                // Pairs with the fence of `Seats::tell_of_leaving`.
+                // Pairs with the fence of `Seats::tell_of_leaving` (`engine/wakeups.rs`).
                 fence(Ordering::SeqCst);
                 if turn.is_none() {
                     return Err(Blocked::TooManyWaiters);
                 }
-                // Who leaves from now on tells.
+                // A guest that leaves from now on wakes this caller.
                 continue;
             }
         }
@@ -172,8 +177,8 @@ fn wait_outside<'p>(
     }
 }
 
-/// A caller that lends itself, since the pool has no worker, runs the queue in order until its wait is
-/// over. `None`: there is no other job any more; it waits on like anybody else.
+/// Waits as a guest: runs queued jobs in order until the wait is over. `None` if the pool is at its
+/// end and no job is left: the caller goes on to wait without a seat.
 fn wait_as_guest<'p>(
     pool: Pool<'p>,
     port: &dyn Port,
@@ -183,13 +188,13 @@ fn wait_as_guest<'p>(
     worker: &dyn Worker,
 ) -> Option<Result<(), Blocked>> {
     let waker = worker.waker();
-    // Woken for some work and has not taken any since.
+    // The guest was claimed for some work, and has not taken any since.
     let mut owes_work = false;
     let result = loop {
         if wait.poll(None) {
             break Some(Ok(()));
         }
-        // Others may wait for the pool's end, and that is when all have gone.
+        // Other contexts may wait for the pool's end, which comes only when all guests have left.
         if end::is_over(pool) {
             break None;
         }
@@ -198,7 +203,7 @@ fn wait_as_guest<'p>(
         }
         if run::one(pool, Some(seat), Some(worker)) {
             owes_work = false;
-            // It may have been the last task, and the caller stays.
+            // The job may have been the last task, and this guest stays.
             pool.seats().wake_all_at_the_end();
             continue;
         }
@@ -214,8 +219,8 @@ fn wait_as_guest<'p>(
     result
 }
 
-/// Waits as the worker in `seat`, on which a job waits. `None`: it was declared lost; it waits on like
-/// anybody else.
+/// Waits as the worker in `seat`, for a job that runs there. `None` if the worker was declared
+/// lost: the caller goes on to wait like a context that is no worker.
 fn wait_as_worker<'p>(
     pool: Pool<'p>,
     port: &dyn Port,
@@ -224,7 +229,7 @@ fn wait_as_worker<'p>(
     seat: SeatRef<'p>,
     worker: &dyn Worker,
 ) -> Option<Result<(), Blocked>> {
-    // Most often this is all: nobody has begun the job.
+    // Mostly this suffices: no party has begun the job that the caller waits for.
     if !seat.is_lost()
         && !leaves_to_others(seat, wait)
         && !is_over(port, deadline)
@@ -235,7 +240,7 @@ fn wait_as_worker<'p>(
     }
     let waker = worker.waker();
     let mut round = 0;
-    // Woken for some work and has not taken any since. Handed on even if a job or the worker unwinds.
+    // The wake-up is handed on even if a job or the worker unwinds.
     let mut owed = Owed {
         pool,
         seat,
@@ -268,7 +273,8 @@ fn wait_as_worker<'p>(
                 continue;
             }
         }
-        // With the waker left, a set's members can be seen by all.
+        // A set's members refer to the set only after this poll has left the waker. Other workers
+        // can see them from then on.
         if wait.poll(Some(&waker)) {
             return Some(Ok(()));
         }
@@ -277,13 +283,14 @@ fn wait_as_worker<'p>(
             Some(_) => DependsOn::Others,
         };
         let blocked = seat.block(depends_on);
-        // Pairs with itself, in another worker that blocks: one of two sees that the other is blocked.
+        // Pairs with the same fence in another worker that blocks: one of the two sees that the
+        // other is blocked.
         fence(Ordering::SeqCst);
         if circle::is_in(pool, seat, depends_on) {
             return Some(Err(Blocked::WouldDeadlock));
         }
         if pool.queues().has_any() {
-            // Whether or not it can: nobody is to be told, since the job that waits goes on.
+            // The port's answer does not matter: the job that waits goes on in either case.
             let _ = port.no_idle_worker();
         }
         let is_last = !port.worker_is_coming() && pool.seats().all_are_blocked();
@@ -294,7 +301,7 @@ fn wait_as_worker<'p>(
                 drop(blocked);
                 owed.work &= !run::one(pool, Some(seat), Some(worker));
                 round = 0;
-                // It may have been the last task, and the caller stays.
+                // The job may have been the last task, and this worker stays.
                 pool.seats().wake_all_at_the_end();
                 continue;
             }
@@ -302,7 +309,8 @@ fn wait_as_worker<'p>(
             owed.work = false;
             pool.seats().wake_one();
         }
-        // A worker that spins is seen to be blocked for as long as another may take to look.
+        // A worker that spins shows itself as blocked for as long as another worker may need to
+        // look.
         let mut sleeps = !spins;
         for round in 0..if spins { LOOK_AFTER } else { 0 } {
             sleeps = !worker.spin(round);
@@ -319,7 +327,7 @@ fn wait_as_worker<'p>(
     }
 }
 
-/// Runs a job that `wait` is for and that nobody has begun. False if there is none.
+/// Runs a job that `wait` is for and that no party has begun. False if there is none.
 fn run_awaited<'p>(
     pool: Pool<'p>,
     wait: &mut dyn Awaited<'p>,
@@ -333,16 +341,16 @@ fn run_awaited<'p>(
     let _counted = seat.is_none().then(|| run::count_guest(pool));
     run::step_or_end(pool, slot, begun, worker);
     if begun.has(TASK) {
-        // It may have been the last, and the caller stays.
+        // It may have been the last task, and the caller stays.
         pool.seats().wake_all_at_the_end();
     }
     true
 }
 
-/// Whether a wait like this is not for the worker in this seat, nor the job that it waits for.
+/// Whether the worker in this seat may neither wait like this nor run the job that it waits for.
 fn leaves_to_others<'p>(seat: SeatRef<'p>, wait: &dyn Awaited<'p>) -> bool {
-    // While a remote worker waits, nobody looks after its link: it waits for its scopes only. And
-    // what travels is not for this side to run.
+    // While a remote worker waits, no context serves its link, so it waits for its scopes only. The
+    // jobs that it has to send are not to be run on this side.
     #[cfg(feature = "remote")]
     return seat.is(REMOTE) && !matches!(wait.depends_on(), DependsOn::Scope(_));
     #[cfg(not(feature = "remote"))]
@@ -355,7 +363,7 @@ fn leaves_to_others<'p>(seat: SeatRef<'p>, wait: &dyn Awaited<'p>) -> bool {
 /// A worker that spins and does not sleep looks for a circle once in so many rounds.
 const LOOK_AFTER: u32 = 1_024;
 
-/// A wake-up for work that a blocked worker has got.
+/// A wake-up for work that a blocked worker was claimed for, and has to hand on if it takes none.
 struct Owed<'p> {
     pool: Pool<'p>,
     seat: SeatRef<'p>,
@@ -364,7 +372,7 @@ struct Owed<'p> {
 
 impl Drop for Owed<'_> {
     fn drop(&mut self) {
-        // If the worker has unwound while it slept, it is still announced.
+        // If the worker has unwound while it slept, its idle bit is still set.
         self.work |= self.seat.retract();
         if self.work && self.pool.queues().has_any() {
             self.pool.seats().wake_one();

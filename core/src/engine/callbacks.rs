@@ -1,4 +1,4 @@
-//! Callbacks: a chain of slots, each with a closure that looks at another job's outcome.
+//! Callbacks: a chain of slots, each with a closure that looks at the outcome of one job.
 
 use core::cell::Cell;
 
@@ -7,13 +7,14 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Adds a callback, in the slot `place`, to the job in `job`. If the job has ended, the callback runs here.
+/// Adds a callback, in the slot `place`, to the job in `job`. If the job has ended, the callback
+/// runs here.
 pub(crate) fn add<'p>(pool: Pool<'p>, job: SlotRef<'p>, place: u16) {
     let link = pool.slot(place).link();
     let mut newest = job.callbacks.load(Ordering::Relaxed);
     loop {
         link.store(newest, Ordering::Relaxed);
-        // Release: pairs with the Acquire of `run`; publishes callback and link.
+        // Release: pairs with the Acquire of `run`. It publishes the callback and the link.
         match job.callbacks.compare_exchange_weak(
             newest,
             place + 1,
@@ -25,32 +26,33 @@ pub(crate) fn add<'p>(pool: Pool<'p>, job: SlotRef<'p>, place: u16) {
         }
     }
     if !job.state.set_callbacks() {
-        // The completer has left. The callback that it did not take runs here.
+        // The completer has left. The handle runs the callback.
         run(pool, job);
     }
 }
 
-/// Runs the callbacks that are in a slot's chain. The outcome is published, and the payload stays
-/// as it is meanwhile.
+/// Runs the callbacks in a slot's chain. The outcome is published, and the payload stays as it is
+/// meanwhile.
 pub(crate) fn run<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     // Acquire: pairs with the Release of `add`.
     let newest = slot.callbacks.swap(0, Ordering::Acquire);
     if let Some(callback) = newest.checked_sub(1)
-        // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+        // SAFETY: a slot in the chain holds a callback, and belongs to the party that takes the
+        // chain.
         && let Some(run_chain) = unsafe { pool.slot(callback).vtable() }.run_chain
     {
-        // SAFETY: taken just now from this slot.
+        // SAFETY: the chain was taken just now from this slot.
         unsafe { run_chain(pool, newest, slot) };
     }
 }
 
-/// Runs a chain of callbacks, of which `newest` (a slot's index plus one) was added last, in the order
-/// in which they were added.
+/// Runs a chain of callbacks in the order in which they were added. `newest` is the slot plus one
+/// of the callback that was added last.
 ///
 /// # Safety
 ///
-/// The chain is the caller's. It was added to the job in `slot`, which has ended and whose
-/// payload stays as it is meanwhile.
+/// The chain is the caller's. It was added to the job in `slot`, which has ended, and whose payload
+/// stays as it is meanwhile.
 pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p>) {
     let next = Cell::new(pool.reverse_chain(newest));
     let run = || {
@@ -59,12 +61,13 @@ pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p
             next.set(place.link.load(Ordering::Relaxed));
             let _free = Defer(|| pool.slots().free(place));
             guard::call(pool, &mut || {
-                // SAFETY: a slot in the chain holds a callback, and belongs to who takes the chain.
+                // SAFETY: a slot in the chain holds a callback, and belongs to the party that takes
+                // the chain.
                 unsafe { (place.vtable().run)(place.payload(), pool, slot) };
             });
         }
     };
-    // If one unwinds, the others are still called.
+    // If a callback unwinds, this runs the others.
     let _rest = Defer(run);
     run();
 }

@@ -1,3 +1,13 @@
+//! Circles of waits: workers whose waits can never end, since each depends on another of them.
+//!
+//! A worker that blocks without a time limit records what it waits for, in its seat. Before it sleeps, it looks
+//! whether it is *stuck*. It starts with all workers that are blocked without a limit, and removes each whose wait
+//! may still end: by a job that another context runs, that is queued, or that is a task which may be woken. The
+//! workers that remain are stuck. The worker that finds itself among them returns `WouldDeadlock`.
+//!
+//! The look reads the words of many parties one after another. It counts only if no worker has gone on meanwhile:
+//! the counts in the seats are the same before and after.
+
 use crate::{
     lockfree::state::{
         BUSY, CLONED, DONE, LISTENING, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING,
@@ -8,10 +18,11 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// The pool knows of so many workers, at most, whether they are stuck; the others never count.
+/// The number of workers that the pool can find to be stuck. Workers with higher numbers never
+/// count as stuck.
 const KNOWN: usize = if cfg!(target_os = "none") { 64 } else { 1_024 };
 
-/// Some of the workers, by number.
+/// A set of workers, by number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Workers([u32; KNOWN / 32]);
 
@@ -40,7 +51,8 @@ impl Workers {
     }
 }
 
-/// Whether the worker in `seat`, which is blocked, waits in a circle, and can be told.
+/// Whether the blocked worker in `seat` waits in a circle and its wait can return `WouldDeadlock`.
+/// If it waits for a scope, that wait cannot fail: the other stuck workers are woken instead.
 pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn) -> bool {
     let suspect = match depends_on {
         DependsOn::Others => false,
@@ -64,11 +76,12 @@ pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn
     false
 }
 
-/// A task has been suspended, and awaits a job: those who are stuck now look again.
+/// A task has been suspended and awaits a job. Wakes the workers that are stuck now, so that they
+/// look again.
 #[cold]
 pub(crate) fn look<'p>(pool: Pool<'p>, task: SlotRef<'p>) {
-    // Pairs with the fence of `block::wait_as_worker`: either the suspended task is seen there, or here that the
-    // worker is blocked.
+    // Pairs with the fence of `block::wait_as_worker` (`engine/block.rs`): either that worker sees
+    // the suspended task, or this context sees that the worker is blocked.
     fence(Ordering::SeqCst);
     let awaited = task.awaits();
     if awaited.is_some_and(|slot| is_suspect(pool, pool.slot(slot))) {
@@ -87,8 +100,8 @@ fn wake_stuck(pool: Pool<'_>, stuck: &Workers, but: usize) {
     }
 }
 
-/// Whether the job in a slot may be part of a circle: a blocked worker runs it, or it is a task that
-/// awaits a job.
+/// Whether the job in a slot may be part of a circle. Either a blocked worker runs it, or it is a
+/// suspended task that awaits a job.
 fn is_suspect<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> bool {
     let state = slot.state.load();
     if state.has(BUSY) {
@@ -99,7 +112,7 @@ fn is_suspect<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> bool {
     state.has(TASK) && state.has(SUSPENDED) && state.lacks(DONE) && slot.awaits().is_some()
 }
 
-/// The workers that wait for each other.
+/// The stuck workers: those whose waits all depend on each other.
 fn stuck(pool: Pool<'_>) -> Workers {
     let before = blocked_for_ever(pool);
     let mut stuck = before.0;
@@ -115,10 +128,10 @@ fn stuck(pool: Pool<'_>) -> Workers {
         }
         stuck = left;
     }
-    // All that was read between the two was read with Acquire. If a worker of these wrote some of it after it
-    // went on, it is seen to have gone on.
+    // Everything between the two calls of `blocked_for_ever` was read with Acquire. If a worker
+    // wrote some of it after it went on, the second call sees that it went on.
     let after = blocked_for_ever(pool);
-    // The sums differ if anybody went on, or came.
+    // The sums differ if a worker went on, or blocked, in between.
     if before == after {
         stuck
     } else {
@@ -126,20 +139,21 @@ fn stuck(pool: Pool<'_>) -> Workers {
     }
 }
 
-/// The workers that are blocked without a limit, and a sum that changes when one of them goes on.
+/// The workers that are blocked without a time limit, and a sum that changes when one of them goes
+/// on.
 fn blocked_for_ever(pool: Pool<'_>) -> (Workers, u32) {
     let (mut workers, mut sum) = (Workers::NONE, 0_u32);
     for (number, seat) in pool.all_seats().iter().enumerate() {
         if let (Some(_), times) = seat.depends_on() {
             workers.insert(number);
-            // Each count only grows.
+            // Each worker's count only grows.
             sum = sum.wrapping_add(times);
         }
     }
     (workers, sum)
 }
 
-/// Whether the wait of a worker may end while these are stuck.
+/// Whether the wait of this worker may end while the workers in `stuck` are blocked.
 fn may_go_on(pool: Pool<'_>, seat: &Seat, stuck: &Workers) -> bool {
     let (Some(depends_on), _) = seat.depends_on() else {
         return true;
@@ -151,7 +165,8 @@ fn may_go_on(pool: Pool<'_>, seat: &Seat, stuck: &Workers) -> bool {
         let slot = pool.slot(index);
         is_member(slot, slot.state.load(), depends_on)
     });
-    // After the look at the members: one that was seen to have ended is no member, and has told.
+    // `is_told` comes after the look at the members. A job that had ended at that look is no
+    // member, and is in the list of completions.
     match depends_on {
         DependsOn::AnyOf(place) => {
             members.any(|slot| may_end(pool, slot, stuck)) || is_told(pool, place)
@@ -163,24 +178,26 @@ fn may_go_on(pool: Pool<'_>, seat: &Seat, stuck: &Workers) -> bool {
     }
 }
 
-/// Whether a member of the set that reports to this place has ended, and the worker has not looked since. If some
-/// completer is about to report, it may be to there.
+/// Whether a member of the set that reports to this place has ended, and the worker has not looked
+/// since. A completer that is about to report to any place counts, since it may be this one.
 fn is_told(pool: Pool<'_>, place: u16) -> bool {
     let is_telling = |index| pool.slot(index).state.load().has(TELLING);
     let waiter = pool.all_waiters().get(usize::from(place));
-    // In this order: who is not telling any more has reported.
+    // The order matters: a completer that has cleared TELLING has reported.
     pool.used_slots().any(is_telling)
-        // Acquire: pairs with the Releases of `push_completed` and of `Registration::take_completed`.
+        // Acquire: pairs with the Releases of `push_completed` and of
+        // `Registration::take_completed` (`engine/waiters.rs`).
         || waiter.is_some_and(|waiter| waiter.completed.load(Ordering::Acquire) != 0)
 }
 
-/// Whether a job may end while these workers are stuck.
+/// Whether a job may end while the workers in `stuck` are blocked.
 fn may_end(pool: Pool<'_>, slot: u16, stuck: &Workers) -> bool {
     let mut next = slot;
-    // Tasks that await each other end nowhere.
+    // The loop ends at tasks that await each other: none of them may end.
     for _ in pool.used_slots() {
         let slot = pool.slot(next);
-        // Before and after the look at the state: so the task awaited that job when it was suspended.
+        // Read before and after the state. If both are equal, the task awaited that job when it was
+        // suspended.
         let awaits = slot.awaits();
         let state = slot.state.load();
         if state.has(BUSY) && state.lacks(DONE) {
@@ -198,7 +215,7 @@ fn may_end(pool: Pool<'_>, slot: u16, stuck: &Workers) -> bool {
     false
 }
 
-/// Whether a worker that depends on these jobs waits for the one in this slot.
+/// Whether a worker with this dependence waits for the job in this slot.
 fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn) -> bool {
     if state.has(DONE) || state.lacks(QUEUED | BUSY | SUSPENDED) {
         return false;

@@ -1,3 +1,5 @@
+//! The end of a pool: when a worker may leave for good.
+
 use crate::{
     lockfree::state::TASK,
     lockfree::sync::{Ordering, fence},

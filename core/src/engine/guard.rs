@@ -1,7 +1,8 @@
 //! The one door to foreign code: jobs, callbacks, destructors, wakers, ports and loggers.
 //!
-//! A panic in there is caught by the pool's port and goes to the future or to the port's
-//! `unobserved_failure`. `core/FOREIGN.md` lists every such call and what the pool has in hand meanwhile.
+//! The pool's port catches a panic of foreign code. The panic goes to the job's future, or to the
+//! port's `unobserved_failure`. `core/FOREIGN.md` lists every such call, and the state that the
+//! pool leaves if the call unwinds.
 
 use core::{cell::Cell, mem};
 
@@ -10,13 +11,13 @@ use crate::{
     memory::pool::Pool,
 };
 
-/// The port, if a panic is to be caught.
+/// The port, if panics unwind and the pool has one.
 #[cfg_attr(not(target_os = "none"), inline)]
 fn net(pool: Pool<'_>) -> Option<&'static dyn Port> {
     if UNWINDS { pool.port() } else { None }
 }
 
-/// Calls `f`, with the port's net under it if there is one.
+/// Calls `f`. The port catches a panic, if there is a port.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn catch<R>(pool: Pool<'_>, f: impl FnOnce() -> R) -> Result<R, Panic> {
     match net(pool) {
@@ -25,10 +26,11 @@ pub(crate) fn catch<R>(pool: Pool<'_>, f: impl FnOnce() -> R) -> Result<R, Panic
     }
 }
 
-/// Calls `f`, with a net under it.
+/// Calls `f`, and has the port catch a panic.
 ///
-/// What became of `f` is seen here, and not believed of the port: `Ok` is what it returned, whatever the
-/// port says, and a port that has not called it has it called without a net.
+/// The result of `f` is recorded here, and the port's answer does not change it. `Ok` is the value
+/// that `f` returned, even if the port returns an error. If the port has not called `f`, it is
+/// called here, without a catch.
 #[cfg_attr(not(target_os = "none"), inline)]
 fn catch_by<R>(pool: Pool<'_>, port: &dyn Port, f: impl FnOnce() -> R) -> Result<R, Panic> {
     let (mut f, mut result) = (Some(f), None);
@@ -48,7 +50,7 @@ fn catch_by<R>(pool: Pool<'_>, port: &dyn Port, f: impl FnOnce() -> R) -> Result
     }
 }
 
-/// Calls `f`, and reports it if it panics.
+/// Calls `f`, and reports a panic of it.
 pub(crate) fn call(pool: Pool<'_>, f: &mut dyn FnMut()) {
     let Some(port) = net(pool) else {
         return f();
@@ -59,14 +61,14 @@ pub(crate) fn call(pool: Pool<'_>, f: &mut dyn FnMut()) {
             f();
         }
     };
-    // A port that unwinds before it has called has it called without a net.
+    // If the port unwinds before it has called `f`, this calls `f` without a catch.
     let _called = Defer(call);
     if let Err(panic) = catch_by(pool, port, call) {
         report(pool, panic);
     }
 }
 
-/// A failure that nobody asked for.
+/// Reports a panic that no other party observes.
 #[cold]
 pub(crate) fn report(pool: Pool<'_>, panic: Panic) {
     let Some(port) = pool.port() else {
@@ -78,6 +80,7 @@ pub(crate) fn report(pool: Pool<'_>, panic: Panic) {
             port.unobserved_failure(panic);
         }
     });
-    // The port panics as it is told, or the payload as it is dropped. Another call would do no better.
+    // If the port panics here, or the panic's payload as it is dropped, both are forgotten. A
+    // second report would fail in the same way.
     mem::forget((told, panic));
 }

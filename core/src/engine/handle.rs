@@ -1,4 +1,5 @@
-//! The party that holds a job's future, whatever the type of its result.
+//! The handle: the party that holds a job's `JobFuture`. These functions do not depend on the type
+//! of the result.
 
 use core::{task::Waker, time::Duration};
 
@@ -16,26 +17,26 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Takes back what the handle left for the completer. False: the completer has it, and the job is
-/// ready.
+/// Takes back the listener that the handle left for the completer. False if the completer has taken
+/// it: the job is ready.
 pub(crate) fn delist<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> bool {
     match slot.state.unset_listening() {
         TakenBack::Gone => return false,
         TakenBack::Empty => {}
-        // SAFETY: taken back just now, so the cell is this handle's, and full.
+        // SAFETY: the listener was taken back just now, so the cell is full, and this handle's.
         TakenBack::Full => forget_listener(pool, unsafe { slot.take_listener() }),
     }
     true
 }
 
-/// The completer will not see it.
+/// Drops a listener that the completer will not see.
 pub(crate) fn forget_listener(pool: Pool<'_>, listener: Listener) {
     if let Listener::Set(member, membership) = listener {
         (membership.forget)(pool, member);
     }
 }
 
-/// Leaves the waker for the completer; true if the job is done instead.
+/// Leaves the waker for the completer. True if the job is ready instead.
 ///
 /// # Safety
 ///
@@ -43,7 +44,7 @@ pub(crate) fn forget_listener(pool: Pool<'_>, listener: Listener) {
 pub(crate) unsafe fn leave_waker<'p>(pool: Pool<'p>, slot: SlotRef<'p>, waker: &Waker) -> bool {
     let waker = match slot.state.unset_listening() {
         TakenBack::Gone => return true,
-        // SAFETY: taken back just now, so the cell is this handle's, and full.
+        // SAFETY: the listener was taken back just now, so the cell is full, and this handle's.
         TakenBack::Full => match unsafe { slot.take_listener() } {
             Listener::Task(old) if old.will_wake(waker) => old,
             other => {
@@ -53,15 +54,15 @@ pub(crate) unsafe fn leave_waker<'p>(pool: Pool<'p>, slot: SlotRef<'p>, waker: &
         },
         TakenBack::Empty => wakers::clone_for(pool, slot, waker),
     };
-    // SAFETY: the cell is this handle's, and empty.
+    // SAFETY: the cell is empty, and this handle's.
     !unsafe { leave_listener(pool, slot, Listener::Task(waker)) }
 }
 
-/// Leaves `listener` for the completer. False: the job is done, and `listener` is gone.
+/// Leaves `listener` for the completer. False if the job is ready: `listener` is dropped.
 ///
 /// # Safety
 ///
-/// The caller is the handle, and its is the cell, which holds nothing.
+/// The caller is the handle, and the cell is empty, and the handle's.
 pub(crate) unsafe fn leave_listener<'p>(
     pool: Pool<'p>,
     slot: SlotRef<'p>,
@@ -72,30 +73,33 @@ pub(crate) unsafe fn leave_listener<'p>(
     if slot.state.set_listening() {
         return true;
     }
-    // SAFETY: the completer has left without it.
+    // SAFETY: the completer has left without it, so the cell is this handle's.
     forget_listener(pool, unsafe { slot.take_listener() });
     false
 }
 
-/// The handle goes away before its result was taken.
+/// The handle goes away before it has taken the result.
 pub(crate) fn detach<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
-    // SAFETY: this is the handle.
+    // SAFETY: the caller is the handle.
     let listener = unsafe { slot.listener() };
     match slot.state.detach() {
         Detached::Alone => {}
-        // SAFETY: taken back just now, so the cell was full, and what is in it this handle's.
+        // SAFETY: the listener was taken back just now, so the cell was full, and its content is
+        // this handle's.
         Detached::WithListener => forget_listener(pool, unsafe { listener.assume_init().take() }),
         Detached::Ready => {
             let outcome = slot.state.load().outcome();
-            // Even if the result's destructor unwinds.
+            // The slot is left even if the result's destructor unwinds.
             let _free = Defer(|| pool.slots().leave(slot, HANDLE));
-            // SAFETY: ready, so the payload is this handle's, and the result is still there.
+            // SAFETY: the job is ready, so the payload is this handle's, and the result is still
+            // there.
             unsafe { outcome::drop_payload(pool, slot, outcome) };
         }
     }
 }
 
-/// If the job has been sent elsewhere: has its worker see that it is cancelled.
+/// If a remote worker has sent the job, wakes that worker, which then sees that the job is
+/// cancelled.
 #[cfg(feature = "remote")]
 pub(crate) fn tell_runner<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     let runner = slot.state.load().runner();
@@ -130,7 +134,7 @@ struct AwaitedJob<'p> {
 impl<'p> Awaited<'p> for AwaitedJob<'p> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
         self.slot.state.load().is_ready()
-            // SAFETY: this is the handle.
+            // SAFETY: the caller of `wait` is the handle.
             || waker.is_some_and(|waker| unsafe { leave_waker(self.pool, self.slot, waker) })
     }
 

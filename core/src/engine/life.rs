@@ -1,4 +1,4 @@
-//! A pool's life: workers come and go, the pool is shut down, or breaks.
+//! A pool's life: workers join and leave, the pool is shut down, or it breaks.
 
 use core::{mem, task::Waker, time::Duration};
 
@@ -26,10 +26,10 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OnLoss {
-    /// The other workers go on, and do what is queued. If there is none, that is for the next worker: a
-    /// caller that blocks already does not lend itself.
+    /// The other workers go on, and run the queued jobs. If there is no other worker, queued jobs
+    /// wait for the next one: a caller that is blocked already does not begin to run them.
     Continue,
-    /// The pool is broken: what is queued fails, and later submits are refused.
+    /// The pool breaks: queued jobs fail, and later submits are refused.
     Break,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn stay<W: Worker>(pool: Pool<'_>, worker: &W) -> Result<(), RunError
     stay_seated(pool, worker, |seat| work(pool, worker, seat))
 }
 
-/// Calls `work` with a worker's seat; returns when that does.
+/// Joins as a worker, and calls `work` with the worker's seat. Returns when `work` does.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn stay_seated<'p, W: Worker>(
     pool: Pool<'p>,
@@ -50,15 +50,16 @@ pub(crate) fn stay_seated<'p, W: Worker>(
     if pool.seats().current().is_some() {
         return Err(RunError::AlreadyWorker);
     }
-    // SAFETY: `Leave` leaves before `worker` goes away.
+    // SAFETY: `Leave` gives the seat back before `worker` goes away.
     let seat =
         unsafe { pool.seats().join(worker, Stay::Worker) }.ok_or(RunError::TooManyWorkers)?;
-    // One that panics outside of its jobs does not come back. If it was the last, nobody is to wait for another.
+    // A worker that panics outside of its jobs does not come back. If it was the last, the pool
+    // breaks, so that no caller waits for another worker.
     let unwound = Defer(|| {
         if pool.joined().has_no_worker() {
             break_with(pool, BrokenReason::WorkerLost(LossReason::UNWOUND));
         } else if pool.queues().has_any() {
-            // It may have been woken for work that it has not done.
+            // The worker may have been claimed for work that it has not done.
             pool.seats().wake_one();
         }
     });
@@ -87,19 +88,21 @@ pub(crate) fn stay_seated<'p, W: Worker>(
 
 fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
     let mut round = 0;
-    // For work, and has not taken any since.
+    // The worker was claimed for some work, and has not taken any since.
     let mut woken = false;
     loop {
         if !seat.is_lost()
             && let Some(index) = pool.queues().pop()
         {
             if mem::take(&mut woken) && pool.queues().has_any() {
-                // The port may unwind. The worker does not come back then, and another is to find the job.
+                // The port may unwind, and the worker does not come back then. The index is queued
+                // again, for another worker.
                 let unwound = Defer(|| {
                     let priority = pool.slot(index).state.load().priority();
                     pool.queues().push(index, priority);
                 });
-                // Who queued that may have been stopped before it woke another.
+                // The submitter of the next job may have been stopped before it woke another
+                // worker.
                 pool.seats().wake_one();
                 unwound.disarm();
             }
@@ -132,9 +135,9 @@ pub(crate) fn run_pending(pool: Pool<'_>, max: usize) -> usize {
     }
 }
 
-/// Ends every job that nobody is at work on.
+/// Ends every job that no party is at work on.
 fn end_all(pool: Pool<'_>, outcome: Outcome) {
-    // Even if a job or a callback unwinds.
+    // Indices are reaped even if a job or a callback unwinds.
     let _reaped = Defer(|| pool.slots().reap());
     each(pool.used_slots(), |index| {
         settle::cancel(pool, pool.slot(index), outcome);
@@ -196,11 +199,12 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
     let Some(seat) = pool.seat(worker.index()) else {
         return;
     };
-    // Until the last slot was looked at: the jobs of another worker with this number are not lost.
+    // The hold lasts until the last slot was looked at: a later worker with this number keeps its
+    // jobs.
     let Some(_hold) = seat.lose(worker) else {
         return;
     };
-    // Others may have stayed for a task of its.
+    // Other workers may have stayed for a task of the lost worker.
     let _told = Defer(|| pool.seats().wake_all_at_the_end());
     // If a callback, the logger, or the port unwinds, the other jobs still end.
     let ended = Defer(|| {
@@ -216,30 +220,30 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
             }
         });
     });
-    // SAFETY: held.
+    // SAFETY: the caller has the guard of `lose`.
     unsafe { seat.tell_of_loss() };
     warning!("worker {} lost", worker.index());
     drop(ended);
     if on_loss == OnLoss::Break {
         break_with(pool, BrokenReason::WorkerLost(LossReason::DECLARED));
     } else if pool.queues().has_any() {
-        // It may have been woken for work that it will not do.
+        // The lost worker may have been claimed for work that it will not do.
         pool.seats().wake_one();
     }
 }
 
-/// The pool's memory goes away: ends what is queued, so that each job is dropped. Nobody else
-/// has a reference to the pool any more.
+/// Ends all queued jobs, so that each is dropped: the pool's memory goes away. No other party has a
+/// reference to the pool any more.
 pub(crate) fn drop_jobs(pool: Pool<'_>) {
     pool.phase().enter(SHUT_DOWN | CANCELLING);
     end_all(pool, Outcome::Cancelled);
 }
 
-/// A wait for the end of all work, and of the workers' stay.
+/// A wait for the end of all work, and until the last worker has left.
 struct AwaitedEnd<'p> {
     pool: Pool<'p>,
     place: Option<Registration<'p>>,
-    /// There was no place.
+    /// No place for a waiter was left.
     refused: bool,
 }
 
@@ -252,14 +256,16 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
             self.place = None;
             self.place = pool.waiters().register(waker, LEAVING);
         }
-        // Jobs that have ended in the queue keep nobody, and no worker may come to take them out. The
-        // fence pairs with that of `Seats::wake_all`: either their end is seen here, or the place there.
+        // No worker may come to take out the indices of jobs that have ended in the queue, so this
+        // caller reaps them. The fence pairs with that of `Seats::wake_all` (`engine/wakeups.rs`):
+        // either their end is seen here, or the waker's place there.
         fence(Ordering::SeqCst);
         pool.slots().reap();
         let lent = usize::from(pool.seats().current().is_some());
-        // The fence in `is_over` pairs with that of `Seats::tell_of_leaving`, too: either the place is seen
-        // there, or here that the worker has left. In this order: whoever took the last job off
-        // the queue was counted in before, and is seen to be by who finds the queue empty.
+        // The fence in `end::is_over` pairs with that of `Seats::tell_of_leaving`
+        // (`engine/wakeups.rs`), too: either that worker sees the place, or this caller sees that
+        // the worker has left. The order matters: the worker that popped the last job was counted
+        // in before. A caller that finds the queue empty sees that count.
         let over = end::is_over(pool) && pool.joined().count() == lent;
         self.refused = waker.is_some() && !over && self.place.is_none();
         over || self.refused
@@ -283,20 +289,22 @@ fn run_pending_by(port: &dyn Port, pool: Pool<'_>, max: usize) -> usize {
     port.with_parker(&mut |parker| {
         has_parker = true;
         let caller = Guest(parker);
-        // SAFETY: left at the end of this closure, before `caller` goes away.
+        // SAFETY: `Leave` gives the seat back at the end of this closure, before `caller` goes
+        // away.
         count = unsafe { pool.seats().join(&caller, Stay::Guest) }.map(|seat| {
             let leave = Leave(seat);
             run::some(pool, Some(leave.0), max)
         });
     });
     if count.is_none() && !has_parker {
-        // SAFETY: left at the end of this block, and `Sleepless` is a constant.
+        // SAFETY: `Leave` gives the seat back at the end of this block, and `Sleepless` is a
+        // constant.
         count = unsafe { pool.seats().join(&Sleepless, Stay::Guest) }.map(|seat| {
             let leave = Leave(seat);
             seat.set(SLEEPLESS);
             run::some(pool, Some(leave.0), max)
         });
     }
-    // There may be no place left.
+    // No seat may be left.
     count.unwrap_or_else(|| run::as_guest(pool, max))
 }

@@ -1,4 +1,4 @@
-//! What the parties do: workers, submitters, waiters.
+//! The work of the parties: submitters, workers, completers, handles, waiters.
 
 pub(crate) mod block;
 pub(crate) mod callbacks;

@@ -1,4 +1,4 @@
-//! How a job has ended: what is in its payload then, for those who look and for the one who takes it.
+//! The outcome of an ended job: reading, taking and dropping what its payload holds.
 
 use core::mem::{self, ManuallyDrop};
 
@@ -11,13 +11,13 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Where a job's result is.
+/// The address of a job's result.
 ///
 /// # Safety
 ///
 /// The job returned, and the slot stays occupied.
 pub(crate) unsafe fn result_place(slot: SlotRef<'_>) -> *const u8 {
-    // SAFETY: the caller's promise; the pointer is only read through here.
+    // SAFETY: the caller's promise. The caller only reads through the pointer.
     unsafe {
         let value = slot.payload_shared();
         match slot.vtable().spilled {
@@ -27,14 +27,15 @@ pub(crate) unsafe fn result_place(slot: SlotRef<'_>) -> *const u8 {
     }
 }
 
-/// Takes the result out of the payload, and frees where it was spilled to.
+/// Takes the result out of the payload, and frees the place that it was spilled to.
 ///
 /// # Safety
 ///
 /// The job returned a `T`, which the caller owns and has not taken.
 #[inline(always)]
 pub(crate) unsafe fn take_result<T>(slot: SlotRef<'_>) -> T {
-    // SAFETY: the caller's promise: a `T` is there, in the payload or where its pointer leads, and it is read once.
+    // SAFETY: the caller's promise. A `T` is in the payload, or where the payload's pointer leads,
+    // and it is read once.
     unsafe {
         let spilled = slot.vtable().spilled;
         let mut place = slot.payload();
@@ -49,11 +50,11 @@ pub(crate) unsafe fn take_result<T>(slot: SlotRef<'_>) -> T {
     }
 }
 
-/// What an outcome says to the one who asks; `None` if there is a result.
+/// The error for an outcome. `None` if the job has a result.
 ///
 /// # Safety
 ///
-/// It is the outcome of the job in this slot, whose payload is not written meanwhile.
+/// `outcome` is that of the job in this slot, whose payload is not written meanwhile.
 pub(crate) unsafe fn error<'p>(
     pool: Pool<'p>,
     slot: SlotRef<'p>,
@@ -65,7 +66,7 @@ pub(crate) unsafe fn error<'p>(
         // SAFETY: the caller's promise.
         Outcome::Panicked => JobError::Panicked(unsafe { shared_panic(slot) }),
         Outcome::WorkerLost => JobError::WorkerLost(LossReason::DECLARED),
-        // SAFETY: failed, so a failure is there (the caller's promise).
+        // SAFETY: the outcome is `Failed`, so the payload holds a failure (the caller's promise).
         Outcome::Failed => unsafe {
             let place = slot.payload_shared();
             place.cast::<Failure>().read().into()
@@ -80,9 +81,9 @@ pub(crate) unsafe fn error<'p>(
 /// How a panic is handed out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandOut {
-    /// The asker may ask again, and gets the same text then.
+    /// The handle may ask again, and gets the same text then.
     Again,
-    /// The asker gives its future up.
+    /// The handle gives its future up.
     Last,
 }
 
@@ -109,13 +110,14 @@ unsafe fn shared_panic(slot: SlotRef<'_>) -> Panic {
     if !PANICS {
         return Panic::unknown();
     }
-    // SAFETY: the job panicked, so a panic is there; it is only read (the caller's promise).
+    // SAFETY: the job panicked, so the payload holds a panic. It is only read (the caller's
+    // promise).
     let panic = unsafe { &*slot.payload_shared().cast::<ManuallyDrop<Panic>>() };
     panic.share().unwrap_or(Panic::unknown())
 }
 
-/// What an ended job says instead of a result; `None` if there is a result, or was. A panic's payload
-/// is handed out once.
+/// The error of an ended job. `None` if the job returned, even if its result was taken. A panic's
+/// payload is handed out once.
 ///
 /// # Safety
 ///
@@ -127,14 +129,15 @@ pub(crate) unsafe fn take_error<'p>(
 ) -> Option<JobError> {
     let outcome = slot.state.load().outcome();
     if PANICS && outcome == Outcome::Panicked {
-        // SAFETY: ready and panicked, so a panic is there, and it is the handle's.
+        // SAFETY: the job is ready and has panicked, so the payload holds a panic, which is the
+        // handle's.
         return Some(JobError::Panicked(unsafe { hand_out(slot, how) }));
     }
-    // SAFETY: the job's outcome; the payload is the handle's.
+    // SAFETY: it is the job's outcome, and the payload is the handle's.
     unsafe { error(pool, slot, outcome) }
 }
 
-/// What an ended job says to the one who wants its result, and may have had it.
+/// The error for a handle that finds no result to take. `AlreadyTaken` if the job returned.
 ///
 /// # Safety
 ///
@@ -149,7 +152,7 @@ pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>, how: Han
 ///
 /// # Safety
 ///
-/// The payload is the caller's and holds what `outcome` says.
+/// The payload is the caller's, and holds what `outcome` stands for.
 pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) {
     match outcome {
         Outcome::Returned => {
@@ -172,7 +175,7 @@ pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome
     }
 }
 
-/// Puts a panic where the result would be.
+/// Puts a panic in the place of the result.
 ///
 /// # Safety
 ///
@@ -180,7 +183,7 @@ pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome
 pub(crate) unsafe fn put_panic(slot: SlotRef<'_>, panic: Panic) {
     if PANICS {
         // SAFETY: every payload has room for a panic before a scope's pointer (`capacity`, and the
-        // check of `Scope::put_scoped`); the caller's promise for the rest.
+        // check of `Scope::put_scoped`). The rest is the caller's promise.
         unsafe { slot.payload().cast::<Panic>().write(panic) };
     }
 }

@@ -19,22 +19,25 @@ pub(crate) struct RoomWaiter<'p> {
 }
 
 impl<'p> RoomWaiter<'p> {
-    /// The wait is over: its place is free.
+    /// Ends the wait, and frees its place.
     pub(crate) fn end(&mut self) {
         self.place = None;
     }
 
-    /// Leaves the waker; true if there may be room instead, or the pool takes no more work. `None` if there is no
-    /// place to leave it.
+    /// Leaves the waker. True if there may be room instead, or if the pool takes no more work.
+    /// `None` if no place for a waiter is left.
     pub(crate) fn poll(&mut self, pool: Pool<'p>, priority: usize, waker: &Waker) -> Option<bool> {
         if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
             self.place = None;
             self.place = pool.waiters().register(waker, ROOM);
         }
-        // The waker is in its place before the mark, and the mark is made only if nothing is free.
+        // The waker is in its place before the mark is set, and the mark is set only if no slot is
+        // free.
         let full = pool.slots().mark_room_wanted();
-        // Pairs with the fences of `Seats::wake_all`, of `Seats::wake_all_at_the_end` and of `Slots::leave_stale`: either the pool's
-        // end, or that of a job in the queue, is seen here, or the waker there.
+        // Pairs with the fences of `Seats::wake_all` and `Seats::wake_all_at_the_end`
+        // (`engine/wakeups.rs`) and of `Slots::leave_stale` (`engine/slots.rs`). Either this waiter
+        // sees the end of the pool, or of a job in the queue, or the party that ends it sees the
+        // waker.
         fence(Ordering::SeqCst);
         let waits = full && !pool.phase().is_closed() && !pool.slots().has_room(priority);
         if waits && self.place.is_none() {
@@ -44,7 +47,8 @@ impl<'p> RoomWaiter<'p> {
     }
 }
 
-/// Waits until there is a slot for a job of this priority, or was for a moment, or the pool takes no more work.
+/// Waits until a slot may be free for a job of this priority, or the pool takes no more work.
+/// Another submitter may take the slot first.
 pub(crate) fn wait(
     pool: Pool<'_>,
     priority: usize,

@@ -1,4 +1,4 @@
-//! What a worker does: take an index off the queue, begin the job, run it, publish how it ended.
+//! The work of a worker: it pops an index, begins the job, runs it, and publishes the outcome.
 
 use core::cell::Cell;
 
@@ -16,7 +16,8 @@ use crate::{
     memory::slot::{SlotRef, Step},
 };
 
-/// Runs the oldest, most urgent work item. False if there is none. `worker` is told of the job.
+/// Runs the oldest job of the most urgent queue. False if there is none. `worker`'s hooks are
+/// called for the job.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn one<'p>(
     pool: Pool<'p>,
@@ -35,22 +36,22 @@ pub(crate) fn one<'p>(
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn some<'p>(pool: Pool<'p>, seat: Option<SeatRef<'p>>, max: usize) -> usize {
     let mut count = 0;
-    // A job may declare the worker lost that runs it here; it takes no other job then.
+    // A job may declare the worker lost that runs it here. That worker takes no other job.
     while count < max && seat.is_none_or(|seat| !seat.is_lost()) && one(pool, seat, None) {
         count += 1;
     }
     count
 }
 
-/// Runs jobs without a seat: there is none left, or nobody can tell the caller's context from others.
-/// It is only counted.
+/// Runs jobs without a seat: all seats are taken, or there is no port to name the caller's context.
+/// The caller is only counted.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn as_guest(pool: Pool<'_>, max: usize) -> usize {
     let _counted = count_guest(pool);
     some(pool, None, max)
 }
 
-/// Counts the caller in, until what is returned is dropped.
+/// Counts the caller in as a guest, until the returned guard is dropped.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn count_guest(pool: Pool<'_>) -> Defer<impl FnMut()> {
     pool.joined().count_in(Stay::Guest);
@@ -60,7 +61,7 @@ pub(crate) fn count_guest(pool: Pool<'_>) -> Defer<impl FnMut()> {
     })
 }
 
-/// Runs the work item whose index was just taken out of the queue.
+/// Runs the job whose index was just popped.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn popped<'p>(
     pool: Pool<'p>,
@@ -75,8 +76,8 @@ pub(crate) fn popped<'p>(
     }
 }
 
-/// Makes the caller `BUSY` with the job whose index was just taken out of the queue. `None` if it
-/// has been ended, or is ended here since the pool has come to its end.
+/// Makes the caller `BUSY` with the job whose index was just popped. `None` if the job has ended,
+/// or if it ends here because the pool has come to its end.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn begin<'p>(pool: Pool<'p>, slot: SlotRef<'p>, runner: u16) -> Option<Snapshot> {
     let begun = take_up(pool, slot, runner)?;
@@ -87,8 +88,8 @@ pub(crate) fn begin<'p>(pool: Pool<'p>, slot: SlotRef<'p>, runner: u16) -> Optio
     Some(begun)
 }
 
-/// Makes the caller `BUSY` with the job whose index was just taken out of the queue, or whose promise
-/// it holds. `None` if it has been ended: the queue, or the promise, leaves the slot.
+/// Makes the caller `BUSY` with the job whose index was just popped, or whose promise it holds.
+/// `None` if the job has ended: the queue, or the promise, leaves the slot.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn take_up<'p>(pool: Pool<'p>, slot: SlotRef<'p>, runner: u16) -> Option<Snapshot> {
     match slot.state.begin(runner) {
@@ -113,7 +114,7 @@ pub(crate) fn step_or_end<'p>(
     }
 }
 
-/// Runs the job that the caller is `BUSY` with, as `begun` says.
+/// Runs one step of the job that the caller is `BUSY` with. `begun` is the state word since then.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn step<'p>(
     pool: Pool<'p>,
@@ -121,10 +122,11 @@ pub(crate) fn step<'p>(
     begun: Snapshot,
     worker: Option<&dyn Worker>,
 ) {
-    // SAFETY: `begin` made the caller BUSY with the slot.
+    // SAFETY: the caller is BUSY with the slot since `begin`.
     let (vtable, value) = unsafe { (slot.vtable(), slot.payload()) };
     let unwound = Defer(|| {
-        // SAFETY: BUSY with the slot, which holds a job, and is empty then.
+        // SAFETY: the caller is BUSY with the slot, which holds a job. It is empty after
+        // `drop_job`.
         unsafe {
             settle::drop_job(pool, slot);
             settle::panicked(pool, slot, Panic::unknown());
@@ -136,7 +138,7 @@ pub(crate) fn step<'p>(
     }
     unwound.disarm();
     let progress = Cell::new(Progress::NotBegun);
-    // The net itself may unwind, too.
+    // The port's `catch_panic` itself may unwind, too.
     let unwound = Defer(|| end_step(pool, slot, begun, progress.get(), Panic::unknown()));
     let caught = guard::catch(pool, || {
         progress.set(Progress::Begun);
@@ -162,17 +164,18 @@ pub(crate) fn step<'p>(
     }
 }
 
-/// How far a step of a job came. Not what the port says of it.
+/// How far a step of a job came, as the worker saw it. The port's answer does not change it.
 #[derive(Clone, Copy)]
 enum Progress {
     /// The payload still holds the job.
     NotBegun,
-    /// It has unwound, if it is over: the payload is empty.
+    /// The step has begun. If it is over, it has unwound, and the payload is empty.
     Begun,
     Returned(Step),
 }
 
-/// What follows a step of the job that the caller is `BUSY` with, by how far the step came.
+/// What the worker does after a step of the job that it is `BUSY` with, depending on the step's
+/// progress.
 fn end_step<'p>(
     pool: Pool<'p>,
     slot: SlotRef<'p>,
@@ -183,15 +186,16 @@ fn end_step<'p>(
     match progress {
         Progress::Returned(Step::Ready) => settle::publish(pool, slot, Outcome::Returned),
         Progress::Returned(Step::Pending) => {
-            // SAFETY: still BUSY with the slot.
+            // SAFETY: the caller is still BUSY with the slot.
             if let Some(suspend) = unsafe { slot.vtable() }.suspend {
                 suspend(pool, slot, begun);
             }
         }
-        // SAFETY: still BUSY, and `run` leaves the payload empty when it unwinds.
+        // SAFETY: the caller is still BUSY, and `run` leaves the payload empty when it unwinds.
         Progress::Begun => unsafe { settle::panicked(pool, slot, panic) },
         Progress::NotBegun => {
-            // SAFETY: still BUSY with the slot, which holds the job, and is empty then.
+            // SAFETY: the caller is still BUSY with the slot, which holds the job. It is empty
+            // after `drop_job`.
             unsafe {
                 settle::drop_job(pool, slot);
                 settle::panicked(pool, slot, panic);
@@ -200,13 +204,14 @@ fn end_step<'p>(
     }
 }
 
-/// Ends a job that was begun, but not run, since the pool has come to its end.
+/// Ends a job that the caller has begun and not run, because the pool has come to its end.
 #[cold]
 fn end_begun<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     settle::end_unrun(pool, slot, pool.phase().outcome());
 }
 
-/// A task, which the caller is `BUSY` with, returned `Pending`. `begun`: its state then.
+/// Suspends a task that the caller is `BUSY` with and that returned `Pending`. `begun` is the state
+/// word since the caller began it.
 pub(crate) fn suspend<'p>(pool: Pool<'p>, slot: SlotRef<'p>, begun: Snapshot) {
     match slot.state.suspend() {
         Suspension::Suspended => {
@@ -218,7 +223,7 @@ pub(crate) fn suspend<'p>(pool: Pool<'p>, slot: SlotRef<'p>, begun: Snapshot) {
         Suspension::Requeue => {
             pool.queues().push(slot.index(), begun.priority());
             pool.seats().wake_one();
-            // The slot's next job, if it has one by now, has come to its end as well then.
+            // If the slot has another job by now, that job has come to its end as well.
             end_if_over(pool, slot);
         }
         Suspension::Cancel => settle::end_unrun(pool, slot, Outcome::Cancelled),
@@ -227,8 +232,8 @@ pub(crate) fn suspend<'p>(pool: Pool<'p>, slot: SlotRef<'p>, begun: Snapshot) {
 
 /// Ends a task, suspended just now, that the pool's end has missed because it was being polled.
 fn end_if_over<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
-    // Pairs with the fence of `Phase::enter`: either the phase is seen here, or whoever ends the
-    // pool sees the task suspended.
+    // Pairs with the fence of `Phase::enter` (`memory/phase.rs`): either the phase is seen here, or
+    // the party that ends the pool sees the task suspended.
     fence(Ordering::SeqCst);
     if pool.phase().ends_unrun() {
         settle::cancel(pool, slot, pool.phase().outcome());

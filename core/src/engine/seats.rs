@@ -14,14 +14,13 @@ use crate::{
 };
 
 impl<'p> Seats<'p> {
-    /// Takes a place for a worker, or for a caller that is `lent` while it blocks. `None` if there
-    /// is none left.
+    /// Takes a seat for a worker or guest. `None` if no seat is left.
     ///
     /// # Safety
     ///
     /// The caller calls [`SeatRef::leave`] before `worker` goes away, from the same context.
     pub(crate) unsafe fn join(self, worker: &dyn Worker, stay: Stay) -> Option<SeatRef<'p>> {
-        // The port's and the worker's code may unwind: it is called before anything is taken.
+        // The port's and the worker's code may unwind, so it is called before a seat is taken.
         let context = self
             .0
             .port()
@@ -35,14 +34,15 @@ impl<'p> Seats<'p> {
         let taken = self.0.seat(number)?;
         let seat = taken.seat();
         let erased = NonNull::from(worker);
-        // SAFETY: only the lifetime changes, and `worker` is used only until `leave`, before which
-        // it does not go away (the caller's promise).
+        // SAFETY: only the lifetime changes. `worker` is used only until `leave`, and it lives at
+        // least as long (the caller's promise).
         let erased: NonNull<dyn Worker> = unsafe { core::mem::transmute(erased) };
         seat.worker.with_mut(|cell| {
-            // SAFETY: the place was taken just now; others find it only by the context below.
+            // SAFETY: the seat was taken just now. Another context looks at the cell only if it
+            // finds its own name below.
             unsafe { *cell = Some(erased) };
         });
-        // Relaxed: what the worker before has left came by way of the bell.
+        // Relaxed: taking the shared waker has acquired what the seat's former worker left.
         let generation = seat.flags.load(Ordering::Relaxed) & GENERATION;
         let flags = if stay == Stay::Guest {
             generation | GUEST
@@ -50,24 +50,25 @@ impl<'p> Seats<'p> {
             generation.wrapping_add(ONE_GENERATION) & GENERATION
         };
         seat.flags.store(flags, Ordering::Relaxed);
-        // Relaxed: only this context finds itself by it. The bell, next, publishes the others.
+        // Relaxed: only this context finds its name here. The opening of the shared waker, below,
+        // publishes the other fields.
         seat.context.store(context, Ordering::Relaxed);
-        // SAFETY: taken just now.
+        // SAFETY: the seat was taken just now.
         unsafe { seat.waker.open(waker) };
         self.0.joined().count_in(stay);
         Some(taken)
     }
 
-    /// A waker for the context that calls. `None` if the context may not block.
+    /// A waker for the calling context. `None` if the context may not block.
     pub(crate) fn own_waker(self) -> Option<Waker> {
         if let Some(seat) = self.current() {
-            // SAFETY: the port says that this is the context of that worker.
+            // SAFETY: `current` returned the seat, so this is the context of its worker.
             if let Some(worker) = unsafe { seat.worker() } {
                 return (!seat.is(SLEEPLESS)).then(|| worker.waker());
             }
         }
         let Some(port) = self.0.port() else {
-            // The caller spins.
+            // Without a port the caller spins.
             return Some(Waker::noop().clone());
         };
         let mut waker = None;
@@ -75,13 +76,14 @@ impl<'p> Seats<'p> {
         waker
     }
 
-    /// For the place of a set that the caller only looks at. If it goes to sleep after, it needs no other place: there
-    /// may be none while a completer still holds the first.
+    /// A waker for the place of a set that the caller only looks at. If the caller sleeps later,
+    /// the place is good for that too. There may be no second place while a completer still holds
+    /// the first.
     pub(crate) fn waker_for_looks(self) -> Waker {
         self.own_waker().unwrap_or(Waker::noop().clone())
     }
 
-    /// The place of the worker in whose context this is called, if there is one and the port tells.
+    /// The seat of the worker in whose context this is called. `None` if there is none, or no port.
     pub(crate) fn current(self) -> Option<SeatRef<'p>> {
         let context = self.0.port()?.context().get();
         let number = self
@@ -92,9 +94,10 @@ impl<'p> Seats<'p> {
         self.0.seat(number)
     }
 
-    /// How many workers have something to do: see [`PoolRef::workers_wanted`](crate::PoolRef::workers_wanted).
+    /// The number of workers that have something to do: see
+    /// [`PoolRef::workers_wanted`](crate::PoolRef::workers_wanted).
     pub(crate) fn wanted(self) -> usize {
-        // A bit for each worker that is at work, by its number.
+        // One bit for each worker that is at work, by its number.
         let mut at_work = [0_u32; 1 << (RUNNER_BITS - 5)];
         let mut queued = 0;
         for index in self.0.used_slots() {
@@ -106,7 +109,7 @@ impl<'p> Seats<'p> {
                 let Some(number) = state.runner().checked_sub(1).map(usize::from) else {
                     continue;
                 };
-                // Relaxed: a count, which is out of date at once.
+                // Relaxed: the count is out of date at once.
                 let lent = self
                     .0
                     .all_seats()
@@ -128,7 +131,7 @@ impl<'p> Seats<'p> {
                 .sum::<usize>()
     }
 
-    /// Whether every worker is blocked, so that nobody would run what is queued.
+    /// Whether every worker is blocked, so that none would take a queued job.
     pub(crate) fn all_are_blocked(self) -> bool {
         let mut seats = self.0.all_seats().iter();
         seats.all(|seat| {
@@ -144,12 +147,12 @@ pub(crate) struct Leave<'p>(pub(crate) SeatRef<'p>);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        // SAFETY: made where the seat was joined, dropped once.
+        // SAFETY: this guard was made by the context that joined, and is dropped once.
         unsafe { self.0.leave() };
     }
 }
 
-/// As what the one in a seat with these flags stays.
+/// The kind of stay in a seat with these flags.
 fn stay_in(flags: u16) -> Stay {
     if flags & GUEST == 0 {
         Stay::Worker
@@ -159,39 +162,41 @@ fn stay_in(flags: u16) -> Stay {
 }
 
 impl SeatRef<'_> {
-    /// The worker goes.
+    /// Gives the seat back.
     ///
     /// # Safety
     ///
-    /// Called once, by the one who joined.
+    /// The call is made once, by the context that joined.
     pub(crate) unsafe fn leave(self) {
         let (pool, seat) = (self.pool(), self.seat());
-        // It may have unwound while it slept.
+        // The worker may have unwound while it slept.
         let was_claimed = self.retract();
-        // Relaxed: decides who counts the worker out. What the seat holds goes by way of the bell.
+        // Relaxed: it decides which party counts the worker out. The closing of the shared waker
+        // publishes the seat's content.
         let flags = seat.flags.fetch_or(LOST, Ordering::Relaxed);
         seat.context.store(0, Ordering::Relaxed);
         seat.worker.with_mut(|cell| {
-            // SAFETY: only this context looks at the cell until the bell is closed.
+            // SAFETY: only this context looks at the cell until the shared waker is closed.
             unsafe { *cell = None };
         });
         if flags & LOST == 0 {
             pool.joined().count_out(stay_in(flags));
         }
-        // Even if the waker unwinds as it is dropped. One that was lost may still have had a task, and may have
-        // been woken for work, once more, since; and its place is free from now on.
+        // Both guards run even if the waker's destructor unwinds. A worker that was declared lost
+        // may still have polled a task until now, and may have been claimed for work again. Its
+        // seat is free from now on.
         let _told = Defer(|| pool.seats().tell_of_leaving());
         let _handed_on = Defer(|| {
             if (was_claimed || flags & LOST != 0) && pool.queues().has_any() {
                 pool.seats().wake_one();
             }
         });
-        // SAFETY: opened in `join`.
+        // SAFETY: `join` opened it.
         unsafe { seat.waker.close() };
     }
 
-    /// Declares the worker lost; `None` if it was before, or has left, whoever has its seat by now. The seat is
-    /// given to no other worker before what is returned is dropped.
+    /// Declares the worker lost. `None` if it was declared lost before, or has left. The seat goes
+    /// to no other worker before the returned guard is dropped.
     pub(crate) fn lose(self, worker: WorkerId) -> Option<Defer<impl FnMut()>> {
         let seat = self.seat();
         if !seat.waker.try_hold() {
@@ -200,12 +205,12 @@ impl SeatRef<'_> {
         let pool = self.pool();
         let hold = Defer(move || {
             if seat.waker.release() {
-                // Its place could not be taken when it left.
+                // The worker has left, and its seat could not be taken until now.
                 pool.seats().tell_of_leaving();
             }
         });
-        // Relaxed: the bell is held, so nobody else takes the seat, and it has shown who has it. A caller that
-        // lends itself has no name.
+        // Relaxed: the caller holds the shared waker, so no other worker takes the seat, and the
+        // hold has acquired the flags. A guest has no `WorkerId`.
         let flags = seat.flags.load(Ordering::Relaxed);
         if flags & GUEST != 0 || self.id_in(flags) != worker {
             return None;
@@ -214,24 +219,25 @@ impl SeatRef<'_> {
         if seat.flags.fetch_or(LOST, Ordering::Relaxed) & LOST != 0 {
             return None;
         }
-        // Nobody is to be found here any more.
+        // `current` finds no worker in this seat from now on.
         seat.context.store(0, Ordering::Relaxed);
         self.retract();
         self.pool().joined().count_out(Stay::Worker);
         Some(hold)
     }
 
-    /// Tells the worker itself, and those who wait for its leaving, that it was declared lost.
+    /// Wakes the worker that was declared lost, and the waiters for its leaving.
     ///
     /// # Safety
     ///
-    /// The caller has what `lose` returned.
+    /// The caller has the guard that `lose` returned.
     pub(crate) unsafe fn tell_of_loss(self) {
-        // Even if the waker unwinds.
+        // The waiters are told even if the worker's waker unwinds.
         let _told = Defer(|| self.pool().seats().tell_of_leaving());
         guard::call(self.pool(), &mut || {
-            // It may be asleep and well: one with jobs elsewhere that do not come back.
-            // SAFETY: held (the caller's promise), and open when it was.
+            // The worker may be asleep and well, if its jobs are in another address space and do
+            // not come back.
+            // SAFETY: the caller's guard is a hold, made when the waker was open.
             unsafe { self.seat().waker.wake_held() };
         });
     }

@@ -1,4 +1,20 @@
-//! The end of a job: its outcome is published, callbacks run, the waiter is told, the scope counts it out.
+//! The end of a job. The completer publishes its outcome, runs its callbacks, wakes the waiter, and
+//! counts the job out of its scope.
+//!
+//! The completer is the party that is `BUSY` with the job:
+//!
+//! * the worker that ran it ([`publish`], [`panicked`], [`fail`]);
+//! * a canceller, if the job has not begun: [`cancel`] claims the job, and [`end_unrun`] drops its
+//!   closure in the canceller's context;
+//! * the worker of a task, if it was cancelled during a poll: [`end_unrun`] drops the future after
+//!   the poll;
+//! * the caller of `worker_lost`, for a job of the lost worker. The payload stays that worker's
+//!   ([`finish`] with [`Published::Yes`]).
+//!
+//! A closure that has begun runs to its end: its `CancelToken` asks it to return early. When the
+//! completer leaves, the slot is the handle's. If there is no handle, the completer drops the
+//! result, and [`Slots::leave`](crate::engine::slots::Slots::leave) frees the slot, unless its
+//! index is still in the queue.
 
 use core::mem;
 
@@ -18,21 +34,21 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Published {
     No,
-    /// By the party that declared the worker lost.
+    /// The party that declared the worker lost has published it.
     Yes,
 }
 
-/// Publishes the outcome of the job that the caller is `BUSY` with, and tells who waits.
+/// Publishes the outcome of the job that the caller is `BUSY` with, and wakes its waiter.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn publish<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) {
-    // Even if the logger unwinds.
+    // The outcome is published even if the logger unwinds.
     let _published = Defer(|| {
         if !slot.state.publish(outcome) {
-            // SAFETY: BUSY, and has not published.
+            // SAFETY: the caller is BUSY, and has not published the outcome.
             unsafe { finish(pool, slot, outcome, Published::No) };
         }
     });
-    // Before others can see it, and the slot's next job can begin.
+    // Logged before the publication: after it the slot's next job can begin.
     trace!("job {} ends: {:?}", slot.index(), outcome);
 }
 
@@ -40,7 +56,7 @@ pub(crate) fn publish<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) {
 ///
 /// # Safety
 ///
-/// As for `put_panic`.
+/// As for [`put_panic`](outcome::put_panic).
 pub(crate) unsafe fn panicked<'p>(pool: Pool<'p>, slot: SlotRef<'p>, panic: Panic) {
     // SAFETY: the caller's promise.
     unsafe { outcome::put_panic(slot, panic) };
@@ -51,23 +67,25 @@ pub(crate) unsafe fn panicked<'p>(pool: Pool<'p>, slot: SlotRef<'p>, panic: Pani
 ///
 /// # Safety
 ///
-/// As for `put_panic`.
+/// As for [`put_panic`](outcome::put_panic).
 pub(crate) unsafe fn fail<'p>(pool: Pool<'p>, slot: SlotRef<'p>, failure: Failure) {
-    // SAFETY: every payload has room for it (`LEAST`); the caller's promise.
+    // SAFETY: every payload has room for a failure (`LEAST`). The rest is the caller's promise.
     unsafe { slot.payload().cast::<Failure>().write(failure) };
     publish(pool, slot, Outcome::Failed);
 }
 
-/// Ends a job that nobody is at work on. False if there is none in the slot.
+/// Ends a job that no party is at work on. False if the slot has none.
 pub(crate) fn cancel<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) -> bool {
     if !slot.state.claim() {
         return false;
     }
     let _told = Defer(|| {
-        // Workers may have stayed for this one.
+        // Workers may have stayed for this job.
         pool.seats().wake_all_at_the_end();
-        // And who waits for room may take it out of the queue. After the fence there, which pairs with that of
-        // `RoomWaiter::poll`: either the mark is seen here, or there that the job has ended.
+        // A waiter for room may take the job's index out of the queue. The look at the mark comes
+        // after the fence of `wake_all_at_the_end`, which pairs with that of `RoomWaiter::poll`
+        // (`engine/room.rs`). Either the mark is seen here, or that waiter sees that the job has
+        // ended.
         if pool.slots().is_waited_for() {
             pool.slots().tell_of_room();
         }
@@ -80,10 +98,10 @@ pub(crate) fn cancel<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) ->
 #[cold]
 #[inline(never)]
 pub(crate) fn end_unrun<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) {
-    // Whether or not the job's destructor unwinds.
+    // The outcome is published even if the job's destructor or the logger unwinds.
     let _publish = Defer(|| {
         let _settled = Defer(|| {
-            // SAFETY: BUSY, and has not published.
+            // SAFETY: the caller is BUSY, and has not published the outcome.
             unsafe { finish(pool, slot, outcome, Published::No) };
         });
         trace!("job {} ends: {:?}", slot.index(), outcome);
@@ -92,11 +110,11 @@ pub(crate) fn end_unrun<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome)
     unsafe { drop_job(pool, slot) };
 }
 
-/// Drops the job in a slot, which is empty after.
+/// Drops the job in a slot. The payload is empty then.
 ///
 /// # Safety
 ///
-/// The caller is `BUSY` with the slot, and a job is in it.
+/// The caller is `BUSY` with the slot, which holds a job.
 pub(crate) unsafe fn drop_job<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     guard::call(pool, &mut || {
         // SAFETY: the caller's promise.
@@ -104,13 +122,14 @@ pub(crate) unsafe fn drop_job<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     });
 }
 
-/// The end of a job for more than a handle: outcome, callbacks, waiter, orphaned payload, and at last
-/// the scope.
+/// The end of a job that has more parties than a handle: outcome, callbacks, waiter, the result if
+/// there is no handle, and at last the scope.
 ///
 /// # Safety
 ///
-/// The caller is `BUSY` with the job, and has not published its outcome; if it was declared lost
-/// meanwhile, `lose` has. Or `published`, and the caller is the completer by `lose`.
+/// The caller is `BUSY` with the job, and has not published its outcome. If it was declared lost
+/// meanwhile, `State::lose` has. With `Published::Yes`, `State::lose` has made the caller the
+/// completer.
 #[cold]
 #[inline(never)]
 pub(crate) unsafe fn finish<'p>(
@@ -122,7 +141,7 @@ pub(crate) unsafe fn finish<'p>(
     // SAFETY: the completer keeps the slot occupied.
     let scope = unsafe { slot.vtable() }.leave_scope.map(|leave| Scoped {
         leave,
-        // SAFETY: occupied by a scoped job.
+        // SAFETY: the slot is occupied by a scoped job.
         scope: unsafe { slot.scope_address(pool.geometry().bytes) },
     });
     let runner = if published == Published::Yes {
@@ -144,7 +163,7 @@ pub(crate) unsafe fn finish<'p>(
     mem::forget(settling);
 }
 
-/// What is left to do for a completer. If something of the user's unwinds, the rest is still done.
+/// The rest of a completer's work. If foreign code unwinds, `drop` goes on with it.
 struct Settling<'p> {
     pool: Pool<'p>,
     slot: SlotRef<'p>,
@@ -152,11 +171,11 @@ struct Settling<'p> {
     published: Published,
     /// The number plus one of the worker that completes the job; 0 if it is none.
     runner: u16,
-    /// Nothing is left to do with the slot.
+    /// The completer has left the slot.
     over: bool,
-    /// Collected, to be told.
+    /// The waiter, taken from the slot, to be woken.
     waiter: Option<ListenerCell>,
-    /// To be left at the very end.
+    /// The scope, which the job leaves at the very end.
     scope: Option<Scoped>,
 }
 
@@ -171,10 +190,10 @@ impl Settling<'_> {
                 Settle::Callbacks => callbacks::run(pool, slot),
                 Settle::Waiter => {
                     self.over = true;
-                    // SAFETY: TELLING, by this completer just now: the cell is full, and nobody
-                    // writes it.
+                    // SAFETY: this completer has just set TELLING, so the cell is full, and no
+                    // party writes it.
                     let waiter = unsafe { slot.listener().assume_init() };
-                    // TELLING keeps the slot, whose link a set's list needs.
+                    // TELLING keeps the slot, whose link the set's list needs.
                     waiter.report(pool, slot.index());
                     self.waiter = Some(waiter);
                     pool.slots().leave(slot, TELLING);
@@ -184,14 +203,16 @@ impl Settling<'_> {
                     self.over = true;
                     let is_late = next == Settle::TakenOver;
                     if is_late {
-                        // Whoever declared the worker lost has told the scope.
+                        // The party that declared the worker lost has counted the job out of its
+                        // scope.
                         self.scope = None;
                     }
                     let _free =
                         Defer(|| pool.slots().leave(slot, if is_late { LOST } else { BUSY }));
                     let _dropped = Defer(|| {
-                        // SAFETY: there is no handle; or the outcome is `WorkerLost`, which has no payload,
-                        // so what is there is still the worker's.
+                        // SAFETY: there is no handle, so the result is this completer's. Or the
+                        // outcome is `WorkerLost`, which has no payload, so the content is still
+                        // this worker's.
                         unsafe { outcome::drop_payload(pool, slot, self.outcome) };
                     });
                     if is_late {
@@ -202,7 +223,7 @@ impl Settling<'_> {
         }
         if let Some(waiter) = self.waiter.take() {
             guard::call(pool, &mut || {
-                // SAFETY: collected by this completer, and taken here alone.
+                // SAFETY: this completer took the waiter from the slot, and wakes it here alone.
                 unsafe { waiter.tell(pool) };
             });
         }

@@ -1,4 +1,6 @@
-//! Which slots are free, and how a job comes by one.
+//! The free slots: how a job gets a slot, and which party gives it back.
+//!
+//! A submitter looks for a slot in this order:
 //!
 //! ```text
 //!     a slot that was given back          the free list
@@ -7,7 +9,9 @@
 //!     else a stale one                    the oldest in the queue of the new job's priority, with its place there
 //! ```
 //!
-//! A slot is stale when its job has ended and only its index in the queue keeps it: see [`state`](crate::lockfree::state).
+//! A slot is stale when its job has ended and only its index in the queue keeps it: see
+//! [`state`](crate::lockfree::state). [`Slots::leave`] gives a slot back for the party that leaves
+//! it last. [`Slots::reap`] does so for the queue.
 
 use core::{cell::Cell, ptr};
 
@@ -21,19 +25,19 @@ use crate::{
     memory::waiter::ROOM,
 };
 
-/// How many ended jobs a submit takes off the heads of the queues at most, in search of a slot. So its cost does not
-/// grow with their number, and the next submits take the next ones.
+/// The most ended jobs that one submit takes off the heads of the queues in search of a slot. So
+/// its cost does not grow with their number. Later submits take the others.
 const A_FEW: usize = 8;
 
 /// A slot that a submitter has taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Claim {
     pub(crate) index: u16,
-    /// It was taken over, with its place in the queue.
+    /// The slot was taken over, with its place in the queue.
     pub(crate) is_queued: bool,
 }
 
-/// The slots.
+/// A view of a pool's slots.
 #[derive(Clone, Copy)]
 pub(crate) struct Slots<'p>(Pool<'p>);
 
@@ -46,7 +50,7 @@ impl<'p> Pool<'p> {
 }
 
 impl<'p> Slots<'p> {
-    /// Takes a free slot. If there is none, an ended job at the head of a queue gives its own.
+    /// Takes a free slot, or else the slot of an ended job at the head of a queue.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn claim(self) -> Option<u16> {
         if let Some(index) = self.claim_free() {
@@ -61,8 +65,8 @@ impl<'p> Slots<'p> {
         None
     }
 
-    /// Takes a slot for a job that is to be queued at `priority`. If none is free, that of an ended job which is
-    /// queued there, with its place.
+    /// Takes a slot for a job that is to be queued at `priority`. If none is free, takes over the
+    /// slot of an ended job that is queued there, with its place.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn claim_to_queue(self, priority: usize) -> Option<Claim> {
         match self.claim_free() {
@@ -92,14 +96,14 @@ impl<'p> Slots<'p> {
             .shared()
             .free
             .pop_fresh(&self.0.geometry().free_words)?;
-        // Relaxed: who has a slot of this pool got it here, or from somebody who did.
+        // Relaxed: a party that has a slot of this pool got it here, or from a party that did.
         let geometry = ptr::from_ref(self.0.geometry()).cast_mut();
         self.0.shared().geometry.store(geometry, Ordering::Relaxed);
         self.0.slot(index).use_first(index);
         Some(index)
     }
 
-    /// Takes the slot of an ended job. Mostly there is none, and the pool is full.
+    /// Takes the slot of an ended job. Mostly there is none: the pool is full.
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
         if self.0.shared().free.may_have_stale(ANY_PRIORITY)
@@ -132,7 +136,8 @@ impl<'p> Slots<'p> {
         let is_any_left = Cell::new(false);
         let take_over = |index| {
             let state = &self.0.slot(index).state;
-            // One that is being reaped may have to be reaped by another.
+            // A slot that another party is reaping counts as left: that party may be stopped for
+            // ever, and the slot then has to be reaped by a third.
             is_any_left.set(is_any_left.get() || state.load().is_left_to_queue());
             state.take_over(priority)
         };
@@ -148,14 +153,14 @@ impl<'p> Slots<'p> {
                 return None;
             }
             doubt = Some(free.doubt_stale());
-            // Pairs with the fence of `Slots::leave_stale`: either that a slot is stale is seen in the next look, or the doubt
-            // there, where it is dispelled.
+            // Pairs with the fence of `Slots::leave_stale`: either the next look sees the stale
+            // slot, or `leave_stale` sees the doubt, and ends it.
             fence(Ordering::SeqCst);
         }
         None
     }
 
-    /// Gives a slot back for which there is no job after all.
+    /// Gives back a slot for which there is no job after all.
     #[cold]
     pub(crate) fn unclaim(self, claim: Claim) {
         let slot = self.0.slot(claim.index);
@@ -166,7 +171,7 @@ impl<'p> Slots<'p> {
         }
     }
 
-    /// Gives a slot back that nobody needs.
+    /// Gives back a slot that no party needs.
     #[cfg_attr(target_os = "none", inline(never))]
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn free(self, slot: SlotRef<'p>) {
@@ -176,7 +181,7 @@ impl<'p> Slots<'p> {
         }
     }
 
-    /// Wakes those who wait for room. If there is none, the free list need not say so any more.
+    /// Wakes the waiters for room. If there is none, takes the free list's mark away.
     #[cold]
     pub(crate) fn tell_of_room(self) {
         let free = &self.0.shared().free;
@@ -186,7 +191,8 @@ impl<'p> Slots<'p> {
         }
     }
 
-    /// Whether a job that is to be queued at `priority` can have a slot: a free one, or that of an ended job.
+    /// Whether a job that is to be queued at `priority` can have a slot: a free one, or that of an
+    /// ended job.
     pub(crate) fn has_room(self, priority: usize) -> bool {
         let free = &self.0.shared().free;
         let is_any_free = || !free.is_empty(&self.0.geometry().free_words);
@@ -197,13 +203,14 @@ impl<'p> Slots<'p> {
         let is_stale = |index| self.0.slot(index).state.load().is_stale_at(priority);
         let has_stale = self.0.queue(priority).find(is_stale).is_some();
         if has_stale {
-            // The party that left it may not have come to say so, and the submit that follows asks.
+            // The party that left the slot may have been stopped before it called `add_stale`, and
+            // the submit that follows reads that word.
             free.add_stale(1 << priority);
         }
         has_stale || is_any_free()
     }
 
-    /// Marks the free list as waited for; false if a slot is free.
+    /// Marks the free list as waited for. False if a slot is free.
     pub(crate) fn mark_room_wanted(self) -> bool {
         self.0
             .shared()
@@ -211,7 +218,7 @@ impl<'p> Slots<'p> {
             .mark_waiting(&self.0.geometry().free_words)
     }
 
-    /// Whether somebody may be waiting for room.
+    /// Whether a submitter may be waiting for room.
     pub(crate) fn is_waited_for(self) -> bool {
         self.0
             .shared()
@@ -219,7 +226,7 @@ impl<'p> Slots<'p> {
             .is_waited_for(&self.0.geometry().free_words)
     }
 
-    /// How many slots are free. O(slots).
+    /// The number of free slots. O(slots).
     pub(crate) fn count_free(self) -> usize {
         self.0
             .shared()
@@ -229,15 +236,16 @@ impl<'p> Slots<'p> {
             })
     }
 
-    /// Takes indices that stand for nothing off the heads of the queues.
+    /// Takes indices that stand for no job off the heads of the queues, and frees the slots that no
+    /// other party keeps.
     pub(crate) fn reap(self) {
         while let Some(slot) = self.reap_one(usize::MAX) {
             self.free(slot);
         }
     }
 
-    /// Takes indices that stand for nothing off the heads of the queues, so many at most, until a slot is the caller's
-    /// by that.
+    /// Takes up to `most` indices that stand for no job off the heads of the queues. Returns the
+    /// first slot that no other party keeps: it is the caller's.
     #[cold]
     fn reap_one(self, most: usize) -> Option<SlotRef<'p>> {
         let mut left = most;
@@ -256,7 +264,8 @@ impl<'p> Slots<'p> {
         None
     }
 
-    /// A party leaves the slot of an ended job; see [`State::leave`](crate::lockfree::state::State::leave).
+    /// A party leaves the slot of an ended job, and frees it if it was the last; see
+    /// [`State::leave`](crate::lockfree::state::State::leave).
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave(self, slot: SlotRef<'p>, party: u32) {
         match slot.state.leave(party) {
@@ -266,12 +275,13 @@ impl<'p> Slots<'p> {
         }
     }
 
-    /// A slot is stale from now on: the next job may have it.
+    /// Announces a slot that is stale from now on.
     #[cold]
     fn leave_stale(self, priority: usize) {
         let free = &self.0.shared().free;
-        // Pairs with the fence of `RoomWaiter::poll`: either the mark is seen here, or there that the slot is stale. And
-        // with that of `Slots::take_over_stale`.
+        // Pairs with the fence of `RoomWaiter::poll` (`engine/room.rs`): either the free list's
+        // mark is seen here, or that waiter sees the stale slot. Pairs with the fence of
+        // `Slots::take_over_stale`, too.
         fence(Ordering::SeqCst);
         free.add_stale(1 << priority);
         if free.is_waited_for(&self.0.geometry().free_words) {
@@ -279,7 +289,7 @@ impl<'p> Slots<'p> {
         }
     }
 
-    /// How many jobs have not ended and are in one of these states, promises aside. O(slots).
+    /// The number of jobs that have not ended and have one of these bits, promises aside. O(slots).
     pub(crate) fn count_unended(self, bits: u32) -> usize {
         self.0
             .used_slots()

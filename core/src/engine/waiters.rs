@@ -1,4 +1,4 @@
-//! Contexts that wait: for room, for a worker to leave, or for the futures of a set.
+//! Waiters: contexts that wait for room, for a worker to leave, or for the futures of a set.
 
 use core::task::Waker;
 
@@ -11,12 +11,12 @@ use crate::{
     memory::waiter::Waiter,
 };
 
-/// The places of contexts that wait.
+/// A view of the places for waiters.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiters<'p>(Pool<'p>);
 
 impl<'p> Pool<'p> {
-    /// Its waiters.
+    /// Its places for waiters.
     #[inline(always)]
     pub(crate) fn waiters(self) -> Waiters<'p> {
         Waiters(self)
@@ -28,8 +28,8 @@ impl<'p> Waiters<'p> {
     #[cold]
     pub(crate) fn tell(self, what: u16) -> bool {
         let mut is_any = false;
-        // Relaxed: a waiter that must be told has been seen by way of the free list's mark or
-        // of a fence; the bell guards the waker.
+        // Relaxed: the caller has seen the waiter by the free list's mark, or by a fence. The
+        // shared waker guards its waker itself.
         let waiters = self.0.all_waiters().iter();
         let interested =
             waiters.filter(|waiter| waiter.interest.load(Ordering::Relaxed) & what != 0);
@@ -42,7 +42,7 @@ impl<'p> Waiters<'p> {
         is_any
     }
 
-    /// Takes a place and puts the waker there. `None` if there is none left.
+    /// Takes a place and puts the waker there. `None` if no place is left.
     pub(crate) fn register(self, waker: &Waker, interest: u16) -> Option<Registration<'p>> {
         Registration::begin(self.0, waker, interest)
     }
@@ -57,17 +57,18 @@ pub(crate) struct Registration<'p> {
 }
 
 impl<'p> Registration<'p> {
-    /// Takes a place and puts the waker there. `None` if there is none left.
+    /// Takes a place and puts the waker there. `None` if no place is left.
     fn begin(pool: Pool<'p>, waker: &Waker, interest: u16) -> Option<Self> {
-        // The waker's code may unwind: it is called before anything is taken.
+        // The waker's code may unwind, so it is called before a place is taken.
         let (rung, own) = (waker.clone(), waker.clone());
         let mut places = pool.all_waiters().iter().enumerate();
         let (number, place) = places.find(|(_, place)| place.waker.take())?;
-        // Release: as in `take_completed`; who was told there before has gone on.
+        // Release: as in `take_completed`. A party that sees the 0 sees that the place's former
+        // owner has gone on.
         place.completed.store(0, Ordering::Release);
         // Relaxed: see `Waiters::tell`.
         place.interest.store(interest, Ordering::Relaxed);
-        // SAFETY: taken just now.
+        // SAFETY: the place was taken just now.
         unsafe { place.waker.open(rung) };
         Some(Self {
             pool,
@@ -77,12 +78,12 @@ impl<'p> Registration<'p> {
         })
     }
 
-    /// Whether it was begun for this waker.
+    /// Whether the place has this waker.
     pub(crate) fn is_for(&self, waker: &Waker) -> bool {
         self.waker.will_wake(waker)
     }
 
-    /// The number of its place.
+    /// The number of the place.
     pub(crate) fn number(&self) -> u16 {
         self.number
     }
@@ -97,7 +98,8 @@ impl<'p> Registration<'p> {
         self.pool.is(pool)
     }
 
-    /// What a future leaves for its completer, so that it tells this place. The place's waker is held for it.
+    /// The member that a future leaves for its completer. It holds the place's shared waker until
+    /// the completer has woken it.
     pub(crate) fn member(&self, position: u16) -> (Member, &'static Membership) {
         // SAFETY: this value is a holder itself.
         unsafe { self.place.waker.hold() };
@@ -108,37 +110,39 @@ impl<'p> Registration<'p> {
         (member, &Self::MEMBERSHIP)
     }
 
-    /// What the completer of a member does.
+    /// What the completer does with a member of a set.
     const MEMBERSHIP: Membership = Membership {
         report: push_completed,
         tell: |pool, member| {
             if let Some(place) = pool.all_waiters().get(usize::from(member.waiter)) {
-                // Even if the waker unwinds.
+                // The hold is released even if the waker unwinds.
                 let _release = Defer(|| {
                     place.waker.release();
                 });
-                // SAFETY: each member of a set holds the set's bell, which is open or was.
+                // SAFETY: each member of a set holds the set's shared waker, which has been opened.
                 guard::call(pool, &mut || unsafe { place.waker.wake_held() });
             }
         },
         forget: |pool, member| {
             if let Some(place) = pool.all_waiters().get(usize::from(member.waiter)) {
-                // Each member holds the set's bell.
+                // Each member holds the set's shared waker.
                 place.waker.release();
             }
         },
     };
 
-    /// The completions since the last call, oldest first: slot plus one, chained by link.
+    /// Takes the completions since the last call, oldest first: slots plus one, chained by their
+    /// links.
     pub(crate) fn take_completed(&self) -> u16 {
-        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of `is_told`; who
-        // finds that nothing is left there sees that the caller has gone on.
+        // Acquire: pairs with the Release of `push_completed`. Release: pairs with the Acquire of
+        // `is_told` (`engine/circle.rs`). A worker that finds the list empty there sees that the
+        // caller has gone on.
         let newest = self.place.completed.swap(0, Ordering::AcqRel);
         self.pool.reverse_chain(newest)
     }
 }
 
-/// Adds a done slot to its set's list of completions.
+/// Adds an ended job's slot to its set's list of completions.
 fn push_completed(pool: Pool<'_>, member: Member, slot: u16) {
     let Some(place) = pool.all_waiters().get(usize::from(member.waiter)) else {
         return;
@@ -146,9 +150,10 @@ fn push_completed(pool: Pool<'_>, member: Member, slot: u16) {
     let link = pool.slot(slot).link();
     let mut last = place.completed.load(Ordering::Relaxed);
     loop {
-        // Release: pairs with the Acquire of `SlotRef::reports_to`; the job has ended.
+        // Release: pairs with the Acquire of `SlotRef::reports_to` (`memory/slot.rs`). It publishes
+        // that the job has ended.
         link.store(last, Ordering::Release);
-        // Release: pairs with the Acquire of `take_completed`; publishes the link.
+        // Release: pairs with the Acquire of `take_completed`. It publishes the link.
         match place.completed.compare_exchange_weak(
             last,
             slot + 1,
@@ -163,9 +168,9 @@ fn push_completed(pool: Pool<'_>, member: Member, slot: u16) {
 
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        // The waker, which may unwind as it is dropped, is dropped after this.
+        // The destructor of the waker, which may unwind, runs after this.
         self.place.interest.store(0, Ordering::Relaxed);
-        // SAFETY: opened in `begin`, closed once.
+        // SAFETY: `begin` opened it, and it is closed once.
         unsafe { self.place.waker.close() };
     }
 }

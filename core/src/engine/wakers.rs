@@ -1,12 +1,12 @@
 //! Wakers of async tasks.
 //!
-//! A task's waker is its slot's address, and nothing is counted: slots of a pool in a `static` never
-//! go away. A waker that outlives its task may wake the slot's next tenant, which futures allow: a
-//! closure takes no notice, a task is polled once for nothing. The state word decides whether a
-//! wake queues the slot, so it is in the queue at most once.
+//! A task's waker is its slot's address. It needs no reference count, since the slots of a pool in
+//! a `static` never go away. A waker that outlives its task may wake the slot's next tenant. Rust's
+//! futures allow that: a closure ignores it, and a task is polled once without need. The state word
+//! decides whether a wake-up queues the slot, so the slot is in the queue at most once.
 //!
-//! From the slot's address to the pool leads the slot's index, in its header, and the layout of the
-//! pool's type, which the waker's vtable knows.
+//! The waker finds the pool from the slot's address by the slot's index, which the header has, and
+//! by the layout of the pool's type, which the waker's vtable has.
 
 use core::{
     marker::PhantomData,
@@ -23,14 +23,14 @@ use crate::{
     memory::slot::{Header, SlotRef},
 };
 
-/// How to get from a pool's address to its dimensions.
+/// The layout of a pool's type: it leads from the pool's address to the geometry.
 pub(crate) trait PoolLayout {
-    /// Where the slots begin.
+    /// The offset of the slots.
     const SLOTS_AT: usize;
-    /// The size of one.
+    /// The size of a slot.
     const SLOT_SIZE: usize;
 
-    /// The dimensions.
+    /// The pool's geometry.
     ///
     /// # Safety
     ///
@@ -64,14 +64,15 @@ impl<L: PoolLayout> TaskWakers<L> {
         };
         let index = slot.index();
         let offset = L::SLOTS_AT + usize::from(index) * L::SLOT_SIZE;
-        // SAFETY: the address was made from the pool's by adding this offset, and reaches all of it.
+        // SAFETY: the address is that of the pool plus this offset, made from the pool's pointer,
+        // which reaches all of the pool.
         let pool = unsafe {
             let shared = header.byte_sub(offset).cast::<Shared>();
             Pool::new(shared, L::geometry(shared))
         };
         pool.queues().push(index, state.priority());
         if pool.seats().wake_one() & (SHUT_DOWN | BROKEN) != 0 {
-            // The task may have been ended before it was queued.
+            // The pool's end may have ended the task before it was queued.
             pool.slots().reap();
         }
     }
@@ -89,29 +90,29 @@ pub(crate) unsafe fn task_waker(pool: Pool<'_>, slot: SlotRef<'_>) -> ManuallyDr
     // SAFETY: the caller's promise.
     let wakers = unsafe { pool.task_wakers() };
     // SAFETY: the functions of the table are made for slots of pools that live for ever (the
-    // caller's promise) and keep the contract of `RawWaker`: they are thread-safe, and cloning and
-    // dropping manage nothing.
+    // caller's promise). They keep the contract of `RawWaker`: they are thread-safe, and cloning
+    // and dropping manage nothing.
     ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(address, wakers)) })
 }
 
-/// A waker of the same, to be left for the job in `slot`. If it is that of a task of this pool, the task
-/// awaits the job, and nobody else has got the waker by this.
+/// A clone of `waker`, to be left for the job in `slot`. If it is the waker of a task of this pool,
+/// the task awaits the job from now on. Then the clone does not set the task's `CLONED`.
 pub(crate) fn clone_for<'p>(pool: Pool<'p>, slot: SlotRef<'p>, waker: &Waker) -> Waker {
     if let Some(task) = task_of(pool, waker) {
         let is_over = |before| pool.slot(before).state.load().has(DONE);
         task.set_awaits(slot.index(), is_over);
-        // SAFETY: a waker of this table owns nothing, and its clone is of the same parts.
+        // SAFETY: a waker of this table owns nothing, and the new one has the same parts.
         return unsafe { Waker::new(waker.data(), waker.vtable()) };
     }
     waker.clone()
 }
 
-/// The slot of the task of this pool whose waker it is.
+/// The slot of the task whose waker this is, if it is a task of this pool.
 fn task_of<'p>(pool: Pool<'p>, waker: &Waker) -> Option<SlotRef<'p>> {
     if !pool.are_task_wakers(waker.vtable()) {
         return None;
     }
-    // Another pool of the same type has the same table.
+    // A pool of the same type has the same table, so the address decides.
     let first = pool.slot(0).address();
     let offset = waker.data().addr().checked_sub(first.addr())?;
     let index = u16::try_from(offset.checked_div(pool.geometry().slot_size)?).ok()?;

@@ -1,25 +1,25 @@
-//! Idle workers: who sleeps, and whom to wake.
+//! Wake-ups of workers: which worker sleeps, and which one a submitter wakes.
 //!
 //! A worker announces that it is going to sleep, looks at the queue once more, and sleeps. A
-//! submitter queues its job and then looks for idle workers. Between the two steps each side has a
+//! submitter queues its job and then looks for idle workers. Between the two steps each has a
 //! SeqCst fence, so at least one of them sees the other: no wake-up is lost.
 //!
 //! ```text
 //!     worker                                submitter
 //!     idle bit := 1                         push the index
 //!     fence(SeqCst)                         fence(SeqCst)
-//!     queue empty? no ──► clear, go on      idle bit without claim? ──► claim it, ring
-//!     sleep                                 all claimed? ──► ring them again
+//!     queue empty? no ──► clear, go on      idle bit without claim? ──► claim it, wake the worker
+//!     sleep                                 all claimed? ──► wake them again
 //!     clear idle bit and claim
 //! ```
 //!
-//! The claim makes each submitter wake another worker: as many wake as there are jobs. It is a hint
-//! and not a lock: a submitter may be stopped for ever between its claim and its ring, so the next
-//! one that finds every idle worker claimed rings them all again. A worker that was claimed and
-//! leaves without taking work hands the wake-up on.
+//! The claim makes each submitter wake another worker: as many workers wake as there are jobs. The
+//! claim is a hint and not a lock, since a submitter may be stopped for ever between its claim and
+//! its wake-up. So a submitter that finds every idle worker claimed wakes them all again. A worker
+//! that was claimed and leaves without taking work hands the wake-up on.
 //!
-//! Each word has room for the idle bits and the claims of half as many workers as it has bits. A
-//! pool with more workers has more words; finding a worker takes one look per word.
+//! One word has the idle bits and the claims of a group of seats: half as many as the word has
+//! bits. A pool with more workers has more words. A submitter looks at one word after another.
 
 use core::cell::Cell;
 
@@ -34,10 +34,10 @@ use crate::{
     memory::waiter::{LEAVING, ROOM},
 };
 
-/// The idle bits; the claims are in the other half.
+/// The idle bits of a group's word. The claims are in the other half.
 const IDLE: usize = (1 << GROUP) - 1;
 
-/// The seats of a pool.
+/// A view of the seats of a pool.
 #[derive(Clone, Copy)]
 pub(crate) struct Seats<'p>(pub(super) Pool<'p>);
 
@@ -58,18 +58,18 @@ impl<'p> Seats<'p> {
             .filter_map(|group| Some((&group.first()?.idle, group)))
     }
 
-    /// Wakes a worker for work that was just queued, which stays queued if there is none. Returns the phase, as it
-    /// is after that.
+    /// Wakes a worker for work that was just queued. If there is no worker, the work stays queued.
+    /// Returns the phase as it is after the fence.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn wake_one(self) -> u32 {
         self.call_one().unwrap_or_else(|_| self.0.phase().bits())
     }
 
-    /// Wakes a worker for work that was just queued, or has the port start one. Returns the phase, as it is after
-    /// that; or why there is no worker and none to come.
+    /// Wakes a worker for work that was just queued, or has the port start one. Returns the phase
+    /// as it is after the fence, or the reason why the port has no worker for the work.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn call_one(self) -> Result<u32, NoWorker> {
-        // Pairs with the fences of `SeatRef::announce` and of `Phase::enter`.
+        // Pairs with the fences of `SeatRef::announce` and of `Phase::enter` (`memory/phase.rs`).
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
         let someone_is_idle = self
@@ -84,7 +84,7 @@ impl<'p> Seats<'p> {
         Ok(phase)
     }
 
-    /// Wakes an idle worker that nobody has claimed. False if there is none.
+    /// Wakes an idle worker that no submitter has claimed. False if there is none.
     #[cold]
     fn wake_idle(self) -> bool {
         for (word, group) in self.groups() {
@@ -95,8 +95,8 @@ impl<'p> Seats<'p> {
                     break;
                 }
                 let bit = unclaimed & unclaimed.wrapping_neg();
-                // Relaxed: the fence of `Seats::call_one`, which comes before, pairs with the Acquire of
-                // `retract`, so that the claimed worker finds the job.
+                // Relaxed: the fence of `Seats::call_one` comes before this, and pairs with the
+                // Acquire of `retract`. So the claimed worker finds the job.
                 match word.compare_exchange_weak(
                     now,
                     now | (bit << GROUP),
@@ -115,7 +115,8 @@ impl<'p> Seats<'p> {
         false
     }
 
-    /// Rings every idle worker: they are all claimed, but a claimer may have been stopped.
+    /// Wakes every idle worker again. All are claimed, but the submitters that claimed them may
+    /// have been stopped.
     fn wake_claimed(self) {
         for (word, group) in self.groups() {
             let mut idle = word.load(Ordering::Relaxed) & IDLE;
@@ -126,18 +127,20 @@ impl<'p> Seats<'p> {
         }
     }
 
-    /// Rings the worker of the lowest idle bit.
+    /// Wakes the worker of the lowest idle bit.
     fn wake_lowest(self, group: &[Seat], idle: usize) {
         if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
             self.wake(seat);
         }
     }
 
-    /// Wakes every worker, and all who wait for the workers' end or for room, to look at the phase.
+    /// Wakes every worker and every waiter for room or for the pool's end, so that each looks at
+    /// the phase.
     #[cold]
     pub(crate) fn wake_all(self) {
-        // Pairs with the fences of `announce` and of those who begin to wait: either they see what the
-        // caller has just ended, or they are seen here.
+        // Pairs with the fence of `announce`, and with those of contexts that begin to wait:
+        // `AwaitedEnd::poll` (`engine/life.rs`), `RoomWaiter::poll` (`engine/room.rs`). Either they
+        // see what the caller has just ended, or the caller sees them here.
         fence(Ordering::SeqCst);
         let _waiters = Defer(|| {
             self.0.waiters().tell(LEAVING | ROOM);
@@ -145,14 +148,15 @@ impl<'p> Seats<'p> {
         each(self.0.all_seats().iter(), |seat| self.wake(seat));
     }
 
-    /// Wakes the worker in a seat, whatever it does. A waker that panics is reported.
+    /// Wakes the worker in a seat, whether or not it sleeps. A panic of its waker is reported.
     pub(crate) fn wake(self, seat: &Seat) {
         let is_free = Cell::new(true);
-        // Even if the port unwinds.
+        // Waiters are told even if the port unwinds.
         let _told = Defer(|| {
             if is_free.get() {
-                // Its place could not be taken when it left. Pairs with the fences of those who begin to wait for
-                // `LEAVING`: either they find the place free, or they are seen here.
+                // The worker had left, and its seat could not be taken until now. Pairs with the
+                // fences of contexts that begin to wait for `LEAVING`: either they find the seat
+                // free, or they are seen here.
                 fence(Ordering::SeqCst);
                 self.0.waiters().tell(LEAVING);
             }
@@ -167,36 +171,38 @@ impl<'p> Seats<'p> {
         each(blocked, |seat| self.wake(seat));
     }
 
-    /// How many workers sleep or are about to.
+    /// The number of workers that sleep or are about to.
     pub(crate) fn count_idle(self) -> usize {
         self.groups()
             .map(|(word, _)| (word.load(Ordering::Relaxed) & IDLE).count_ones() as usize)
             .sum()
     }
 
-    /// A worker has left, or is declared lost; those who wait for that are told, and those who are blocked. At
-    /// the pool's end that is everybody: the last task may have ended with this worker.
+    /// Tells the waiters for `LEAVING`, and the blocked workers, that a worker has left or is lost.
+    /// When the pool is shut down or broken, it wakes all: the last task may have ended with this
+    /// worker.
     pub(crate) fn tell_of_leaving(self) {
-        // Pairs with the fence of `Phase::enter`, as in `Seats::wake_all_at_the_end`, with the fences of those who begin to
-        // wait for `LEAVING`, and with that of `block::wait_as_worker`: either it is seen there that a worker is gone, or
-        // here that another is blocked.
+        // Pairs with the fence of `Phase::enter` (`memory/phase.rs`), as in `wake_all_at_the_end`.
+        // Pairs with the fences of contexts that begin to wait for `LEAVING`, and with that of
+        // `block::wait_as_worker` (`engine/block.rs`). Either they see that the worker is gone, or
+        // this context sees them wait.
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
         if phase & (SHUT_DOWN | BROKEN) != 0 {
             return self.wake_all();
         }
         if phase & HAS_BLOCKED != 0 {
-            // They may be all that there are, and nobody else takes what is queued.
+            // The blocked workers may be the only ones left to take queued jobs.
             self.wake_blocked();
         }
         self.0.waiters().tell(LEAVING);
     }
 
-    /// Something has ended that kept the pool from its end: if it is shut down or broken, all look
-    /// again.
+    /// Wakes all workers and waiters if the pool is shut down or broken. The caller has ended
+    /// something that kept the pool from its end.
     pub(crate) fn wake_all_at_the_end(self) {
-        // Pairs with the fence of `Phase::enter`: either the phase is seen here, or whoever looks
-        // whether the pool is over sees what has ended.
+        // Pairs with the fence of `Phase::enter`: either the phase is seen here, or a party that
+        // calls `end::is_over` sees what has ended.
         fence(Ordering::SeqCst);
         if self.0.phase().is_closed() {
             self.wake_all();
@@ -205,23 +211,23 @@ impl<'p> Seats<'p> {
 }
 
 impl SeatRef<'_> {
-    /// Says that the worker is going to sleep. The caller looks at the queue after this.
+    /// Announces that the worker is going to sleep. The caller looks at the queue after this.
     pub(crate) fn announce(self) {
         self.word().fetch_or(self.bit(), Ordering::Relaxed);
-        // Pairs with the fence of `Seats::call_one`: either the submitter sees the bit, and the open
-        // bell with it, or the caller sees the job.
+        // Pairs with the fence of `Seats::call_one`: either the submitter sees the bit, and with it
+        // the opened shared waker, or the caller sees the job.
         fence(Ordering::SeqCst);
     }
 
-    /// Says that the worker is up. True if it had been claimed for some work.
+    /// Takes the announcement back. True if a submitter had claimed the worker for some work.
     pub(crate) fn retract(self) -> bool {
         let both = self.bit() | (self.bit() << GROUP);
-        // Acquire: pairs with the fence of `Seats::call_one`; the job for which it was claimed is in the
-        // queue.
+        // Acquire: pairs with the fence of `Seats::call_one`. The job that the worker was claimed
+        // for is in the queue.
         self.word().fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
     }
 
-    /// Wakes the worker, whatever it does.
+    /// Wakes the worker, whether or not it sleeps.
     #[cfg(feature = "remote")]
     pub(crate) fn wake(self) {
         self.pool().seats().wake(self.seat());

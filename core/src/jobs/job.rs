@@ -1,4 +1,4 @@
-//! What a job is: something that runs in a slot, step by step.
+//! A job: it runs in a slot, step by step.
 
 use core::{mem::MaybeUninit, task::Poll};
 
@@ -7,9 +7,9 @@ use crate::{
     memory::slot::{RunChain, SlotRef, Suspend},
 };
 
-/// Something that can be run in a slot.
+/// A type whose values run in a slot.
 pub(crate) trait Job: Sized {
-    /// What it results in.
+    /// The result.
     type Output;
     /// See [`JobVTable::suspend`](crate::memory::slot::JobVTable::suspend).
     const SUSPEND: Option<Suspend> = None;
@@ -18,21 +18,21 @@ pub(crate) trait Job: Sized {
     /// See [`JobVTable::travel`](crate::memory::slot::JobVTable::travel).
     #[cfg(feature = "remote")]
     const TRAVELS: Option<crate::memory::travel::Travels<Self, Self::Output>> = None;
-    /// One step of it. `self` is pinned from the first step on.
+    /// Runs one step. `this` is pinned from the first step on.
     fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Self::Output>;
 }
 
-/// A job where it lies. A closure takes itself out to run; a task is polled in place.
+/// A job in its place. A closure takes itself out to run; a task is polled in place.
 pub(crate) struct JobPlace<'a, J> {
     pub(super) place: &'a mut MaybeUninit<J>,
-    /// Whether the job is still there.
+    /// Whether the place still holds the job.
     pub(super) there: &'a mut bool,
 }
 
 impl<J> JobPlace<'_, J> {
     pub(crate) fn take(self) -> J {
         *self.there = false;
-        // SAFETY: the job was there, as `run` says, and is not any more.
+        // SAFETY: `VTableOf::run` says that the job is there, and `there` is false from now on.
         unsafe { self.place.assume_init_read() }
     }
 }

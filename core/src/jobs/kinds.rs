@@ -29,7 +29,7 @@ impl<F: FnOnce() -> T, T> Job for Closure<F> {
     }
 }
 
-/// A closure that looks at its cancel token.
+/// A closure that reads its cancel token.
 pub(crate) struct Cancellable<F>(pub(crate) F);
 
 impl<F: FnOnce(&CancelToken<'_>) -> T, T> Job for Cancellable<F> {
@@ -51,14 +51,14 @@ impl<Fut: Future> Job for Task<Fut> {
     fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<Fut::Output> {
         // SAFETY: a task is made only by `spawn`, of a pool that lives for ever.
         let waker = unsafe { task_waker(pool, slot) };
-        // SAFETY: the job is there; it stays in its payload until it is dropped there, so it is
+        // SAFETY: the job is in its payload, and stays there until it is dropped there. So it is
         // pinned.
         let future = unsafe { Pin::new_unchecked(&mut this.place.assume_init_mut().0) };
         future.poll(&mut Context::from_waker(&waker))
     }
 }
 
-/// A callback: a closure that looks at another job's outcome.
+/// A callback: a closure that looks at the outcome of another job.
 pub(crate) struct Callback<F, T>(pub(crate) F, pub(crate) PhantomData<fn(T)>);
 
 impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
@@ -68,25 +68,25 @@ impl<F: FnOnce(Result<&T, &JobError>), T> Job for Callback<F, T> {
     fn step<'p>(this: JobPlace<'_, Self>, pool: Pool<'p>, slot: SlotRef<'p>) -> Poll<()> {
         let callback = this.take().0;
         let outcome = slot.state.load().outcome();
-        // SAFETY: the job's outcome; its payload stays until all callbacks have returned.
+        // SAFETY: it is the job's outcome, and the payload stays until all callbacks have returned.
         match unsafe { outcome::error(pool, slot, outcome) } {
             Some(error) => callback(Err(&error)),
-            // SAFETY: `add_done_callback` made the callback for a job that results in a `T`. The job
-            // has returned, and its result is only looked at until all callbacks have returned.
+            // SAFETY: `add_done_callback` made the callback for a job with a result of type `T`.
+            // The job has returned, and its result is only read until all callbacks have returned.
             None => callback(Ok(unsafe { &*outcome::result_place(slot).cast::<T>() })),
         }
         Poll::Ready(())
     }
 }
 
-/// The place of a result that somebody will set by hand.
+/// The place of a result that a promise's holder sets.
 pub(crate) struct Promised<T>(pub(crate) PhantomData<fn() -> T>);
 
 impl<T> Job for Promised<T> {
     type Output = T;
 
     fn step<'p>(_this: JobPlace<'_, Self>, _pool: Pool<'p>, _slot: SlotRef<'p>) -> Poll<T> {
-        // Not in any queue, so never run.
+        // A promise's index is in no queue, so no worker runs it.
         Poll::Pending
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of job.
+//! The kinds of job, and their way into a slot.
 
 pub(crate) mod job;
 pub(crate) mod kinds;

@@ -13,11 +13,11 @@ use crate::{
     memory::travel::Travels,
 };
 
-/// A job that can run in another address space: its fields are the arguments.
+/// A job that can run in another address space. Its fields are its arguments.
 ///
-/// It is named, since a closure's code is at another address there, if it is there at all. Its
-/// fields and its result are of types that [`serde`] can encode and a
-/// [`Schema`] can describe. No references, then, and no pointers.
+/// It has a name, since a closure's code has no fixed address in another address space, and may not
+/// exist there. The types of its fields and of its result are types that [`serde`] can encode and a
+/// [`Schema`] can describe. So they have no references and no pointers.
 ///
 /// ```
 /// use corepool::remote::{JobContext, RemoteJob};
@@ -40,37 +40,37 @@ use crate::{
 /// }
 /// ```
 pub trait RemoteJob: Serialize + DeserializeOwned + Schema + Send + 'static {
-    /// What the job results in.
+    /// The result of the job.
     type Output: Serialize + DeserializeOwned + Schema + Send + 'static;
 
-    /// What the two sides call the job: part of its identity, beside the types of its fields and of
-    /// its result.
+    /// The name of the job on both sides. Together with the types of its fields and of its result,
+    /// it identifies the job.
     const NAME: &'static str;
 
-    /// Whether it does no harm to run the job twice. Then it is sent again when it, or its result,
-    /// got lost on the way. False by default.
+    /// Whether the job may run twice without harm. If so, it is sent again when it or its result is
+    /// lost on the way. False by default.
     const IDEMPOTENT: bool = false;
 
-    /// How long the answer may take, from when the job is sent. `None`, the default, is as long as it
-    /// takes.
+    /// The time for the answer, from when the job is sent. `None`, the default, sets no limit.
     const TIMEOUT: Option<Duration> = None;
 
-    /// The most bytes that the arguments take when encoded; `None`, the default, if there is no such
-    /// number. `postcard`'s `MaxSize` knows it for many types.
+    /// The most bytes that the encoded arguments take. `None`, the default, if no such number is
+    /// known. `postcard`'s `MaxSize` knows it for many types.
     const MAX_ARGUMENTS: Option<usize> = None;
 
-    /// The same for the result.
+    /// The most bytes that the encoded result takes, as for [`MAX_ARGUMENTS`](Self::MAX_ARGUMENTS).
     const MAX_RESULT: Option<usize> = None;
 
-    /// Does the job.
+    /// Runs the job.
     ///
     /// * **Context**: called where the job runs. On the other side that is in
-    ///   [`serve`](crate::remote::serve), else on a worker of the pool or in a caller that waits.
+    ///   [`serve`](crate::remote::serve). On this side it is on a worker of the pool, or in a
+    ///   caller that waits.
     /// * **Cost**: the job's own. On the other side, the next jobs of the link wait for it.
     fn run(self, context: &mut JobContext<'_>) -> Self::Output;
 }
 
-/// The questions that a job can ask while it runs, wherever that is.
+/// The questions that a job can ask while it runs, on either side.
 pub struct JobContext<'a>(Place<'a>);
 
 enum Place<'a> {
@@ -79,7 +79,7 @@ enum Place<'a> {
     There(&'a mut dyn Asks),
 }
 
-/// The side of a link that a job runs on.
+/// The other side of a link, as its running job sees it.
 pub(crate) trait Asks {
     fn is_cancelled(&mut self) -> bool;
 }
@@ -93,11 +93,11 @@ impl<'a> JobContext<'a> {
         Self(Place::There(side))
     }
 
-    /// Whether the job's future was asked to cancel, or nobody is left to take the result. Whatever
-    /// the job returns is its result.
+    /// Whether the job's future was asked to cancel it, or no party is left to take the result. The
+    /// value that the job returns is its result in either case.
     ///
-    /// On the other side of a link the call takes in the messages that have arrived, and answers
-    /// them. So a job that takes long and asks from time to time keeps the link alive.
+    /// On the other side of a link, the call receives the messages that have arrived, and answers
+    /// them. So a long job that calls it from time to time keeps the link alive.
     ///
     /// * **Context**: in the job.
     /// * **Cost**: one atomic load in the pool's address space. On the other side it sends and

@@ -1,3 +1,9 @@
+//! Submitting: how a job gets into a slot and its index into a queue.
+//!
+//! A submit claims a slot, moves the job in, pushes the index, and wakes a worker. If the pool has come to its end
+//! meanwhile, or has no worker, the submitter takes the job back. [`put`] is that way for all jobs but promises and
+//! callbacks, which are in no queue.
+
 use crate::{
     engine::handle,
     engine::slots::Claim,
@@ -13,13 +19,13 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Whether the pool takes jobs of this priority.
+/// Whether the pool takes jobs of this priority now.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn admits(pool: Pool<'_>, priority: usize) -> bool {
     priority < pool.geometry().priorities && !pool.phase().is_closed()
 }
 
-/// Why a job was not admitted, or was taken back.
+/// The error for a job that was not admitted, or was taken back.
 #[cold]
 pub(crate) fn refusal(pool: Pool<'_>, priority: usize) -> SubmitError<()> {
     if priority >= pool.geometry().priorities {
@@ -36,7 +42,7 @@ pub(crate) fn refusal(pool: Pool<'_>, priority: usize) -> SubmitError<()> {
 ///
 /// # Safety
 ///
-/// The slot is the caller's and empty; the job fits before the last `KEPT` bytes, or spills.
+/// The slot is empty, and the caller's. The job fits before the last `KEPT` bytes, or spills.
 #[inline(always)]
 pub(crate) unsafe fn fill<J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
     slot: SlotRef<'_>,
@@ -49,16 +55,17 @@ pub(crate) unsafe fn fill<J: Job, S: Spill, const BYTES: usize, const KEPT: usiz
     }
 }
 
-/// Moves a job into a free slot and queues it. The last `KEPT` bytes of the payload are `keep`'s to write: a
-/// scope's address, if any, which has counted the job in by then. The slot has a handle, which the caller makes.
+/// Moves a job into a free slot and queues it. `keep` writes the last `KEPT` bytes of the payload:
+/// the address of a scope, if there is one, which has counted the job in before. The slot has a
+/// handle, which the caller makes.
 ///
 /// # Safety
 ///
-/// The job and its result may be run and dropped in any context, until the slot is free: they
-/// are `Send` and outlive that.
-// Each closure is a type of its own, and so has code of its own here. Inlined, that need not look up what is
-// known where it is submitted, nor read the future from memory as soon as it is written. For a chip a program
-// is built as a whole, and so it is inlined where that pays.
+/// The job and its result may be run and dropped in any context until the slot is free. So they are
+/// `Send` and live that long.
+// Each closure is a type of its own, with code of its own here. Inlined into its submit, that code
+// knows the constants there, and keeps the future in registers. A program for a chip is built as a
+// whole, so there the compiler inlines where that pays.
 #[cfg_attr(target_os = "none", inline)]
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
@@ -72,10 +79,10 @@ pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: u
         return Err(refusal(pool, priority).map(|()| job));
     };
     let slot = pool.slot(claim.index);
-    // SAFETY: the slot was claimed just now, or taken over, so it is the caller's and empty; `FITS` says that
-    // the job fits before the last KEPT bytes, or spills.
+    // SAFETY: the slot was claimed or taken over just now, so it is empty, and the caller's. By
+    // `FITS` the job fits before the last KEPT bytes, or spills.
     unsafe {
-        // What spills it may unwind.
+        // The spill policy may unwind.
         let unwound = Defer(|| pool.slots().unclaim(claim));
         fill::<J, S, BYTES, KEPT>(slot, job);
         unwound.disarm();
@@ -90,11 +97,12 @@ pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: u
     let Err(refused) = launch(pool, slot, claim, priority, bits) else {
         return Ok(slot);
     };
-    // SAFETY: taken back before anybody began it: the job is there, and the caller's.
+    // SAFETY: the job was taken back before any party began it, so it is in the slot, and the
+    // caller's.
     Err(unsafe { take_back::<J, S, BYTES, KEPT>(pool, slot, priority, refused) })
 }
 
-/// A slot for a job. `None`: see `refusal`.
+/// A slot for a job. If there is none, `refusal` has the error.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 fn admit(pool: Pool<'_>, priority: usize) -> Option<Claim> {
     if !admits(pool, priority) {
@@ -103,9 +111,9 @@ fn admit(pool: Pool<'_>, priority: usize) -> Option<Claim> {
     pool.slots().claim_to_queue(priority)
 }
 
-/// Queues the job in a slot, whose state is then these bits, and wakes a worker. An error: the job was taken
-/// back, since the slot is the pool's no more or the pool has come to its end, or since there is no worker, for
-/// this reason.
+/// Queues the job in a slot, with these bits in its state word, and wakes a worker. On an error the
+/// submitter has taken the job back: a reaper has the slot's index, the pool has come to its end,
+/// or there is no worker, for this reason.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 fn launch<'p>(
     pool: Pool<'p>,
@@ -127,10 +135,11 @@ fn launch<'p>(
     if !is_queued {
         pool.queues().push(claim.index, priority);
     }
-    // A port that unwinds has the job go on without its future.
+    // If the port unwinds, the job goes on without its future.
     let unwound = Defer(|| handle::detach(pool, slot));
-    // After the fence in `Seats::call_one`: if the pool's end began before the push, it is seen
-    // there; if not, whoever ends the pool sees the push. The handle keeps the slot meanwhile.
+    // This comes after the fence in `Seats::call_one` (`engine/wakeups.rs`). If the pool's end
+    // began before the push, the phase shows it there. If not, the party that ends the pool sees
+    // the push. The handle keeps the slot meanwhile.
     let refused = match pool.seats().call_one() {
         Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => {
             unwound.disarm();
@@ -147,12 +156,12 @@ fn launch<'p>(
     }
 }
 
-/// Moves a job out of the slot that it was queued in, and leaves the slot. Why it was refused: for this reason,
-/// since there is no worker, or for the pool's end.
+/// Moves a job out of the slot that it was queued in, and leaves the slot. `refused` is the reason
+/// why there is no worker. `None`: the pool has come to its end, or the slot was lost to a reaper.
 ///
 /// # Safety
 ///
-/// The job is in the slot, stored like this, and is the caller's, as the handle is.
+/// The job is in the slot, stored like this. Both the job and the handle are the caller's.
 // Apart on a host, as a submit is quicker then; part of it on a chip, as a program is smaller then.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
@@ -162,7 +171,7 @@ unsafe fn take_back<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: usize>
     priority: usize,
     refused: Option<NoWorker>,
 ) -> SubmitError<J> {
-    // Even if what has spilled it unwinds.
+    // The slot is left even if the spill policy unwinds.
     let leave_scope = VTableOf::<J, S, BYTES, KEPT>::TABLE.leave_scope;
     let left = Defer(move || leave_refused(pool, slot, leave_scope));
     // SAFETY: the caller's promise.
@@ -174,7 +183,8 @@ unsafe fn take_back<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: usize>
     }
 }
 
-/// The submitter leaves the slot of a job that it has taken back, and that nobody begins any more.
+/// The submitter leaves the slot of a job that it has taken back. No party begins that job any
+/// more.
 #[cold]
 fn leave_refused<'p>(
     pool: Pool<'p>,
@@ -186,8 +196,9 @@ fn leave_refused<'p>(
         unsafe { leave(slot.scope_address(pool.geometry().bytes)) };
     }
     pool.slots().leave(slot, BUSY | HANDLE);
-    // Its index is in the queue: who waits for the pool's end may have seen it there. In this order: of two
-    // who come here at the same time, one takes both out.
+    // The job's index is in the queue, and a waiter for the pool's end may have seen it there. The
+    // slot is left before the reaping: of two submitters that come here at the same time, the later
+    // one takes both indices out.
     let _reaped = Defer(|| pool.slots().reap());
     pool.seats().wake_all_at_the_end();
 }

@@ -4,10 +4,10 @@ use core::fmt;
 
 use crate::{lockfree::state, memory::slot::SlotRef};
 
-/// Tells a running job that its future was asked to cancel.
+/// Shows a running job that its future was asked to cancel it.
 ///
-/// A job that runs cannot be stopped from outside; one that takes long looks at its token from time
-/// to time and returns early. Whatever it returns is its result.
+/// A running job cannot be stopped from outside. A long job reads its token from time to time, and
+/// returns early. The value that it returns is its result.
 ///
 /// ```
 /// use corepool::{CancelToken, StaticPool};
@@ -39,8 +39,8 @@ impl<'a> CancelToken<'a> {
         Self { slot }
     }
 
-    /// Whether [`cancel`](crate::JobFuture::cancel) was called while the job ran. A shutdown says
-    /// nothing here: it leaves running jobs alone.
+    /// Whether [`cancel`](crate::JobFuture::cancel) was called while the job ran. A shutdown does
+    /// not set the token, since it lets running jobs finish.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load, cheap enough for an inner loop.

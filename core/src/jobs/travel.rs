@@ -1,4 +1,4 @@
-//! How a remote job leaves its slot as bytes, and its result comes back to it.
+//! How a remote job leaves its slot as bytes, and its result comes back to the slot.
 
 use core::marker::PhantomData;
 
@@ -10,7 +10,8 @@ use crate::{
     wire::outbox::{Outbox, PushError},
 };
 
-/// The [`Travel`] of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
+/// The [`Travel`] of a job `J` in a pool with `BYTES` bytes and the policy `S`. The last `KEPT`
+/// bytes are kept for other data.
 pub(crate) struct TravelOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);
 
 impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> TravelOf<J, S, BYTES, KEPT> {
@@ -32,7 +33,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> TravelOf<J, S, BYT
 
     /// # Safety
     ///
-    /// The payload holds a `J` stored so, and is not changed meanwhile.
+    /// The payload holds a `J` stored like this, and is not changed meanwhile.
     unsafe fn encode(
         payload: *mut u8,
         outbox: &mut Outbox<'_>,
@@ -49,13 +50,15 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> TravelOf<J, S, BYT
 
     /// # Safety
     ///
-    /// The payload holds a `J` stored so, and is the caller's.
+    /// The payload holds a `J` stored like this, and is the caller's.
     unsafe fn arrive(payload: *mut u8, bytes: &[u8]) -> bool {
-        // SAFETY: the caller's promise. It is empty after, even if the job's destructor unwinds.
+        // SAFETY: the caller's promise. The payload is empty after this, even if the job's
+        // destructor unwinds.
         unsafe { Stored::<J, S, BYTES, KEPT>::drop(payload) };
         match J::TRAVELS.and_then(|travels| (travels.decode)(bytes)) {
             Some(result) => {
-                // SAFETY: empty, and the caller's; `FITS` was checked for the result, too.
+                // SAFETY: the payload is empty, and the caller's. `FITS` was checked for the
+                // result, too.
                 unsafe { Stored::<J::Output, S, BYTES, KEPT>::put(payload, result) };
                 true
             }

@@ -1,4 +1,4 @@
-//! The table by which a slot knows its job's type.
+//! The table by which a slot knows the functions of its job's type.
 
 use core::{marker::PhantomData, task::Poll};
 
@@ -10,7 +10,8 @@ use crate::{
     memory::slot::{JobVTable, SlotRef, Step},
 };
 
-/// The vtable of a job `J` in a pool that stores by `S` in `BYTES`, of which the last `KEPT` are kept.
+/// The vtable of a job `J` in a pool with `BYTES` bytes and the policy `S`. The last `KEPT` bytes
+/// are kept for other data.
 pub(crate) struct VTableOf<J, S, const BYTES: usize, const KEPT: usize>(PhantomData<(J, S)>);
 
 impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYTES, KEPT> {
@@ -30,7 +31,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYT
         travel: super::travel::TravelOf::<J, S, BYTES, KEPT>::TRAVEL,
     };
 
-    /// Fails the build if job or result do not fit.
+    /// Fails the build if the job or its result does not fit.
     pub(crate) const FITS: () = {
         if !S::CAN_SPILL {
             assert!(
@@ -53,7 +54,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYT
     };
 
     unsafe fn run<'p>(payload: *mut u8, pool: Pool<'p>, slot: SlotRef<'p>) -> Step {
-        /// Drops the job, if it is still there, when its step is over or has panicked.
+        /// Drops the job, if it is still there, after a step that is over or has panicked.
         struct Leave<J, S: Spill, const BYTES: usize, const KEPT: usize> {
             payload: *mut u8,
             place: *mut J,
@@ -67,7 +68,7 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYT
                     return;
                 }
                 if self.there {
-                    // SAFETY: the job is there, and nobody else is at work on it.
+                    // SAFETY: the job is there, and only the caller is at work on it.
                     unsafe { Stored::<J, S, BYTES, KEPT>::drop(self.payload) };
                 } else {
                     // SAFETY: the job was moved out.
@@ -84,7 +85,8 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYT
             marker: PhantomData,
         };
         let place = JobPlace {
-            // SAFETY: as above; the reference is the only one.
+            // SAFETY: the caller owns the payload, which holds a job, and this is the only
+            // reference.
             place: unsafe { &mut *leave.place.cast() },
             there: &mut leave.there,
         };

@@ -1,3 +1,5 @@
+//! The geometry of a pool: where each of its arrays begins.
+
 use crate::{lockfree::free_list::FreeWords, lockfree::tagged::Tagged};
 
 /// The sizes of a pool's arrays, and their offsets in bytes from the pool's address.

@@ -1,3 +1,5 @@
+//! The count of the contexts that run a pool's jobs.
+
 use crate::lockfree::sync::{AtomicU32, Ordering, const_unless_loom};
 
 /// The kind of stay of a context that runs jobs.

@@ -1,3 +1,5 @@
+//! Where each part of a pool lies: slots, queues, seats, waiters' places.
+
 use crate::{
     lockfree::queue::{Lane, Queue, QueueCell},
     lockfree::sync::Ordering,

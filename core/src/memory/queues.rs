@@ -1,3 +1,5 @@
+//! The run queues of a pool, one for each priority.
+
 use crate::memory::pool::Pool;
 
 /// The run queues.

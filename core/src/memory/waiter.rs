@@ -1,3 +1,5 @@
+//! The place of a waiter: its waker, its interest, and the completions of its set.
+
 use crate::{
     lockfree::shared_waker::SharedWaker,
     lockfree::sync::{AtomicU16, const_unless_loom},

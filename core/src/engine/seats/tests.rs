@@ -19,11 +19,11 @@ use crate::{
     memory::{seat::GROUP, waiter::LEAVING},
 };
 
-/// Enough for a second group.
+/// More workers than a group has seats.
 const WORKERS: usize = GROUP + 2;
 type Pool = StaticPool<2, 16, 1, WORKERS, 1>;
 
-/// Says that it sleeps when the test says so, and counts how often it is woken.
+/// Claims to sleep when the test sets it so, and counts its wake-ups.
 #[derive(Default)]
 struct Sleeper(Arc<Wakeups>);
 
@@ -41,7 +41,7 @@ fn sleepers() -> [Sleeper; WORKERS] {
     core::array::from_fn(|_| Sleeper::default())
 }
 
-/// Gives the workers the places of their numbers.
+/// Seats the workers in the order of their numbers.
 fn join<'p>(pool: &'p Pool, workers: &'p [Sleeper]) -> Vec<Leave<'p>> {
     let raw = pool.handle().raw;
     // SAFETY: `Leave` leaves, and does not outlive the workers.
@@ -50,7 +50,7 @@ fn join<'p>(pool: &'p Pool, workers: &'p [Sleeper]) -> Vec<Leave<'p>> {
     workers.iter().map(join).collect()
 }
 
-/// How often each was woken, by number; those who were not are left out.
+/// How often each worker was woken, by number. Workers that were not woken are left out.
 fn woken(workers: &[Sleeper]) -> Vec<(usize, usize)> {
     let counts = workers.iter().map(|worker| worker.0.count()).enumerate();
     counts.filter(|&(_, count)| count > 0).collect()
@@ -153,7 +153,7 @@ fn there_is_one_place_for_each_worker() {
     let (pool, workers) = (Pool::new(), sleepers());
     let mut seats = join(&pool, &workers);
     let late = Sleeper::default();
-    // SAFETY: it does not get in.
+    // SAFETY: the worker gets no seat.
     assert!(unsafe { pool.handle().raw.seats().join(&late, Stay::Worker) }.is_none());
     assert_eq!(pool.workers(), WORKERS);
     seats.pop();
@@ -219,14 +219,14 @@ fn a_worker_is_lost_once() {
     assert!(!lost.is_lost());
     let hold = lost.lose(lost.id());
     assert!(hold.is_some());
-    // SAFETY: held.
+    // SAFETY: the guard of `lose` is a hold.
     unsafe { lost.tell_of_loss() };
     drop(hold);
     assert_eq!(woken(&workers), [(GROUP, 1)], "it may be asleep and well");
     assert!(lost.is_lost());
     assert!(lost.lose(lost.id()).is_none());
     assert_eq!((pool.workers(), pool.idle_workers()), (WORKERS - 1, 0));
-    // That it leaves after all changes nothing.
+    // The worker leaves after all, which changes nothing.
     drop(seats.remove(GROUP));
     assert_eq!(pool.workers(), WORKERS - 1);
     assert!(lost.lose(lost.id()).is_none(), "it is gone");
@@ -265,7 +265,7 @@ fn a_lost_workers_place_is_given_to_no_other_before_all_its_jobs_have_ended() {
     assert!(join().is_some());
 }
 
-/// There is no port, so nobody catches it.
+/// There is no port, so the panic is not caught.
 #[test]
 fn a_lost_workers_jobs_all_end_even_if_a_callback_unwinds() {
     static POOL: StaticPool<3, 32, 1, 1, 1> = StaticPool::new();
@@ -289,7 +289,7 @@ fn a_lost_workers_jobs_all_end_even_if_a_callback_unwinds() {
     unsafe { lost.leave() };
 }
 
-/// There is no port, so nobody catches it.
+/// There is no port, so the panic is not caught.
 #[test]
 fn a_lost_workers_jobs_end_even_if_its_waker_unwinds() {
     let pool = StaticPool::<1, 32, 1, 1, 1>::new();
@@ -311,7 +311,8 @@ fn a_lost_workers_jobs_end_even_if_its_waker_unwinds() {
 #[test]
 fn who_waits_for_a_seat_is_told_that_it_is_free_even_if_the_waker_unwinds() {
     static POOL: StaticPool<1, 32, 1, 1, 1> = StaticPool::new();
-    /// It leaves as it is rung, and its place cannot be taken before the ringer has let go.
+    /// Leaves as it is woken. Its seat cannot be taken before the waking party has released its
+    /// hold.
     static WORKER: Rung = Rung(|| {
         let seat = POOL.handle().raw.seat(0).unwrap();
         // SAFETY: joined below, and left once.
@@ -332,7 +333,7 @@ fn who_waits_for_a_seat_is_told_that_it_is_free_even_if_the_waker_unwinds() {
     );
 }
 
-/// A worker whose waker does this, and which never sleeps.
+/// A worker that never sleeps, and whose waker runs this closure.
 struct Rung(fn());
 
 impl Parker for Rung {
@@ -359,7 +360,7 @@ fn shutdown_wakes_every_worker() {
     assert!(workers.iter().all(|worker| worker.0.count() == 1));
 }
 
-/// Counts what it is told of work for which nobody sleeps.
+/// Counts how often it is asked for a worker because none sleeps.
 struct Boss(AtomicUsize);
 
 // SAFETY: there is one context, and it catches no panic.
@@ -382,7 +383,8 @@ unsafe impl Port for Boss {
     }
 }
 
-/// The other takes the second job, does it, and goes to sleep while the first job is in nobody's queue.
+/// The other worker takes the second job, runs it, and goes to sleep while no queue has the first
+/// job.
 #[test]
 fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
     static POOL: StaticPool<2, 32, 1, 2, 1> = StaticPool::new();
@@ -396,7 +398,8 @@ fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
             panic!("as asked for");
         },
     };
-    /// Two jobs are queued while it sleeps, and it hands its wake-up on when it has taken the first.
+    /// Two jobs are queued while the worker sleeps. It hands its wake-up on after it has taken the
+    /// first.
     struct First;
     impl Parker for First {
         fn waker(&self) -> Waker {
@@ -419,7 +422,7 @@ fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
     assert_eq!((POOL.handle().unfinished(), other.0.count()), (1, 1));
 }
 
-/// A port that starts no worker, and unwinds instead when it is ready.
+/// A port that starts no worker. It unwinds instead, when the test sets it so.
 struct Unwinding {
     context: AtomicUsize,
     is_ready: AtomicBool,
