@@ -24,19 +24,19 @@ use crate::{
 /// A set of futures for [`as_completed`]: a fixed-capacity vector.
 pub type FutureSet<'p, T, const N: usize> = heapless::Vec<JobFuture<'p, T>, N>;
 
-/// Why [`AsCompleted`] has no next future, although some are left.
+/// Why [`AsCompleted`] returns no next future, although some are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AsCompletedError {
     /// The time was over. [`AsCompleted::into_unfinished`] gives the futures back.
     TimedOut {
-        /// How many futures were not done.
+        /// The number of futures that were not done.
         unfinished: usize,
-        /// How many there were at first.
+        /// The number of futures in the set at first.
         total: usize,
     },
-    /// The wait could not be made or would not end.
+    /// The wait could not begin, or would not end.
     Wait(WaitError),
 }
 
@@ -53,17 +53,17 @@ impl fmt::Display for AsCompletedError {
 
 impl core::error::Error for AsCompletedError {}
 
-/// An iterator over futures as they complete: what [`as_completed`] returns.
+/// The iterator that [`as_completed`] returns: the futures of a set as they complete.
 ///
-/// First the futures that are done already, then each when it completes, in the order of their
-/// completion. Dropping it detaches the rest; [`into_unfinished`](Self::into_unfinished) gives the
-/// rest back. After an error it ends.
+/// It returns first the futures that are done already, and then each when it completes. Dropping it
+/// detaches the remaining jobs. [`into_unfinished`](Self::into_unfinished) returns their futures
+/// instead. After an error the iterator ends.
 pub struct AsCompleted<'p, T, const N: usize> {
-    /// The first member's; `None` if there is none.
+    /// The pool of the first member. `None` if there are no members.
     pool: Option<Pool<'p>>,
-    /// `None` where a future was handed out.
+    /// `None` in place of a future that was returned.
     members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
-    /// Positions of members that have reported, or needed no report.
+    /// The positions of members that have reported, or that were ready before.
     reported: heapless::Deque<u16, N>,
     place: Option<Registration<'p>>,
     left: usize,
@@ -74,8 +74,8 @@ pub struct AsCompleted<'p, T, const N: usize> {
 
 /// Iterates over futures in the order in which they complete.
 ///
-/// `timeout` counts from this call. The set may hold any number of futures up to its capacity, of
-/// one pool. Each is in it once, since a `JobFuture` is the only handle of its job.
+/// `timeout` counts from this call. The set may hold any number of futures of one pool, up to its
+/// capacity. Each future is in it once, since a `JobFuture` is the only handle of its job.
 ///
 /// * **Context**: any for the call; any that may block for `next`.
 /// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.
@@ -104,7 +104,7 @@ pub fn as_completed<'p, T, const N: usize>(
     let total = futures.len();
     let mut members = heapless::Vec::new();
     while let Some(future) = futures.pop() {
-        // There is room: both have capacity N.
+        // Both have capacity N, so there is room.
         let _ = members.push(Some(future));
     }
     members.reverse();
@@ -121,18 +121,18 @@ pub fn as_completed<'p, T, const N: usize>(
 }
 
 impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
-    /// The next future that is done, for async callers: awaits instead of blocking. The timeout has
-    /// no part in it; use a timer of the executor's.
+    /// The next future that is done, for async callers: it awaits instead of blocking. The timeout
+    /// does not apply; use a timer of the async runtime.
     ///
     /// * **Context**: any may poll it.
-    /// * **Cost**: O(futures + WAITERS) for the first poll, and for one with another waker. Else
-    ///   O(completions since).
-    /// * **Cancel safety**: safe: a future that has completed meanwhile comes with the next call.
+    /// * **Cost**: O(futures + WAITERS) for the first poll, and for a poll with another waker.
+    ///   Otherwise O(completions since the last poll).
+    /// * **Cancel safety**: safe: the next call returns a future that has completed meanwhile.
     ///
     /// # Errors
     ///
-    /// [`WaitError::TooManyWaiters`] if no place among WAITERS is left; [`WaitError::MixedPools`]
-    /// if the futures are of several pools.
+    /// [`WaitError::TooManyWaiters`] if no place among WAITERS is left. [`WaitError::MixedPools`]
+    /// if the futures belong to several pools.
     ///
     /// ```
     /// # use corepool::{FutureSet, StaticPool, as_completed};
@@ -159,7 +159,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         })
     }
 
-    /// The futures that were not handed out.
+    /// The futures that were not returned yet.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(futures).
@@ -167,17 +167,17 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         for member in self.members.iter_mut().flatten() {
             member.delist();
         }
-        // The wakers may unwind as they are dropped, while the futures are still here.
+        // The destructors of the wakers may unwind, so they run while `self` still has the futures.
         self.place = None;
         let mut unfinished = FutureSet::new();
         for future in self.members.iter_mut().filter_map(Option::take) {
-            // There is room: both have capacity N.
+            // Both have capacity N, so there is room.
             let _ = unfinished.push(future);
         }
         unfinished
     }
 
-    /// Without a waker, only looks.
+    /// The next future that is done. Without a waker, the call only looks.
     fn poll_next(
         &mut self,
         waker: Option<&Waker>,
@@ -191,10 +191,10 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             while let Some(index) = next.checked_sub(1) {
                 let slot = place.pool().slot(index);
                 next = slot.link().load(Ordering::Relaxed);
-                // SAFETY: found in the set's list, so it is DONE, and its cell says to whom it
-                // reported.
+                // SAFETY: the slot was in the set's list, so it is DONE, and its cell has the set
+                // that it reported to.
                 if let Some(member) = unsafe { slot.member() } {
-                    // There is room: each member reports once.
+                    // Each member reports once, so there is room.
                     let _ = self.reported.push_back(member.position);
                 }
             }
@@ -206,13 +206,14 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         Ok(Poll::Pending)
     }
 
-    /// The first of the members that have reported, and so are ready.
+    /// Takes the first member that has reported, and so is ready.
     fn take_reported(&mut self) -> Option<JobFuture<'p, T>> {
         let position = self.reported.pop_front()?;
         self.members.get_mut(usize::from(position))?.take()
     }
 
-    /// Has all members that have not reported yet report to `waker`, or to the caller's own.
+    /// Has all members that have not reported yet report to a place with `waker`, or with the
+    /// caller's own.
     fn report_to(&mut self, waker: Option<&Waker>) -> Result<(), WaitError> {
         let Some(pool) = self.pool else {
             return Ok(());
@@ -223,7 +224,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             return Ok(());
         }
         let waker = waker.map_or_else(|| pool.seats().waker_for_looks(), Waker::clone);
-        // A member of another pool would report to another place of that number.
+        // A member of another pool would report to the place with the same number there.
         if !self
             .members
             .iter()
@@ -278,7 +279,7 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
                 total: self.total,
             },
             (Err(blocked), _) => AsCompletedError::Wait(blocked.into()),
-            // Unreachable: the wait is over when there is a next one.
+            // Unreachable: the wait ends only if there is a next future.
             (Ok(()), Ok(Poll::Pending)) => return None,
         };
         self.ended = true;
@@ -290,7 +291,7 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
     }
 }
 
-/// A wait for the next of a set.
+/// A wait for the next future of a set.
 struct AwaitedNext<'a, 'p, T, const N: usize> {
     set: &'a mut AsCompleted<'p, T, N>,
     next: Result<Poll<Option<JobFuture<'p, T>>>, WaitError>,

@@ -9,15 +9,15 @@ use core::{
 
 use crate::{api::future::JobFuture, error::JobError};
 
-/// A job's future that cancels the job when it is dropped before the job has ended.
+/// The future of a job that cancels the job if it is dropped before the job has ended.
 ///
-/// This is what an event loop awaits: giving up the await gives up the work. As a
+/// It suits an event loop: an await that is given up gives up the work. As a
 /// [`core::future::Future`]:
 ///
 /// * **Context**: any may poll it, and drop it.
 /// * **Cost**: O(1) a poll. A drop costs as much as [`JobFuture::cancel`].
-/// * **Cancel safety**: a drop cancels the job, on purpose. A job that is queued never runs; one that
-///   runs completes, and its result is dropped.
+/// * **Cancel safety**: a drop cancels the job, on purpose. A queued job never runs. A running job
+///   completes, and its result is dropped.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -30,7 +30,8 @@ use crate::{api::future::JobFuture, error::JobError};
 pub struct CancelOnDrop<'p, T>(JobFuture<'p, T>);
 
 impl<'p, T> JobFuture<'p, T> {
-    /// A future that gives this one's result, and cancels the job when it is dropped before.
+    /// A future with this one's result that cancels the job if it is dropped before the job has
+    /// ended.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).

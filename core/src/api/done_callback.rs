@@ -1,4 +1,4 @@
-//! Callbacks of a job's end.
+//! Callbacks at a job's end.
 
 use core::marker::PhantomData;
 
@@ -13,22 +13,22 @@ use crate::{
 };
 
 impl<'p, T> JobFuture<'p, T> {
-    /// Has `callback` called when the job ends, with its result or its error.
+    /// Has the job's completer call `callback` with the job's result or error.
     ///
-    /// Callbacks run in the order in which they were added, in the context that ends the job: the
-    /// worker, the canceller, maybe an interrupt. They must not block. The future is done, and the
-    /// result can be taken, when they have returned. If the job has ended already, the callback
-    /// runs at once, in the caller's context.
+    /// Callbacks run in the order in which they were added, in the context that ends the job: a
+    /// worker, a canceller, or an interrupt handler. They must not block. The future is done, and
+    /// the result can be taken, after they have returned. If the job has ended already, the
+    /// callback runs at once, in the caller's context.
     ///
-    /// Each callback that waits takes a slot of the pool, and its closure must fit one.
+    /// Each callback that waits takes a slot of the pool, and its closure must fit the slot.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1); the callback itself if the job has ended, or ends meanwhile.
     ///
     /// # Errors
     ///
-    /// [`CallbackError::Full`] if no slot is free, [`CallbackError::TooLarge`] if the closure does
-    /// not fit. The callback comes back in either.
+    /// [`CallbackError::Full`] if no slot is free. [`CallbackError::TooLarge`] if the closure does
+    /// not fit. The callback comes back in both.
     ///
     /// ```
     /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -56,15 +56,15 @@ impl<'p, T> JobFuture<'p, T> {
             return Err(CallbackError::Full(callback));
         };
         let slot = self.pool().slot(place);
-        // SAFETY: the slot was claimed just now; the callback fits, as checked above against the
-        // pool's own size (ANY_SIZE says only that the type need not check again).
+        // SAFETY: the slot was claimed just now. The callback fits, as checked above against the
+        // pool's own size. ANY_SIZE only makes the type's own check pass.
         unsafe {
             submit::fill::<Callback<F, T>, NoSpill, ANY_SIZE, 0>(
                 slot,
                 Callback(callback, PhantomData),
             );
         }
-        // DONE: it is no job, to be counted as unfinished or to be ended.
+        // DONE: the pool's end neither counts the callback as unfinished nor ends it.
         slot.state.occupy(0, BUSY | DONE);
         callbacks::add(self.pool(), self.slot(), place);
         Ok(())
@@ -75,14 +75,15 @@ impl<'p, T> JobFuture<'p, T> {
         let error = if self.is_taken() {
             Some(JobError::AlreadyTaken)
         } else {
-            // SAFETY: the job's outcome; the payload is this handle's.
+            // SAFETY: it is the job's outcome, and the payload is this handle's.
             unsafe { outcome::error(self.pool(), self.slot(), outcome) }
         };
         let mut callback = Some(callback);
         guard::call(self.pool(), &mut || {
             let outcome = match &error {
                 Some(error) => Err(error),
-                // SAFETY: ready and returned, so a `T` is there, and it is this handle's.
+                // SAFETY: the job is ready and has returned, so the slot has a `T`, which is this
+                // handle's.
                 None => Ok(unsafe { &*outcome::result_place(self.slot()).cast::<T>() }),
             };
             if let Some(callback) = callback.take() {
@@ -92,5 +93,6 @@ impl<'p, T> JobFuture<'p, T> {
     }
 }
 
-/// For a callback, whose size was checked against the pool's when it was added.
+/// The payload size of a callback's type. `add_done_callback` checks the closure against the pool's
+/// real size.
 const ANY_SIZE: usize = 1 << (usize::BITS - 2);

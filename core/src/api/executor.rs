@@ -1,3 +1,5 @@
+//! The trait that pools of this crate and thread pools of a host have in common.
+
 use crate::{
     api::future::JobFuture,
     api::pool_ref::PoolRef,
@@ -5,9 +7,10 @@ use crate::{
     memory::payload::Spill,
 };
 
-/// An executor: takes closures, gives futures. Python's `concurrent.futures.Executor`.
+/// An executor: it takes closures, and returns futures. It is Python's
+/// `concurrent.futures.Executor`.
 ///
-/// Write against this what should run on a [`StaticPool`](crate::StaticPool) as well as on a thread
+/// Code that is generic over it runs on a [`StaticPool`](crate::StaticPool) as well as on a thread
 /// pool of the host.
 ///
 /// ```
@@ -29,13 +32,13 @@ pub trait Executor {
     ///
     /// # Errors
     ///
-    /// See [`SubmitError`]; the closure is in the error.
+    /// As for [`SubmitError`]. The closure is in the error.
     fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static;
 
-    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// Calls `function` with each item, each call as a job. It iterates over the results in the
     /// items' order.
     ///
     /// * **Context**: as for [`submit`](Self::submit), for the call; any that may block for `next`.
@@ -56,7 +59,7 @@ pub trait Executor {
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static;
 
-    /// Ends the executor: no new work is taken. See
+    /// Ends the executor: it takes no new work. See
     /// [`StaticPool::shutdown`](crate::StaticPool::shutdown).
     ///
     /// * **Context**: with `wait`, any that may block, and no job of the executor. Without, as for
@@ -66,8 +69,8 @@ pub trait Executor {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::WouldDeadlock`] if a job of the executor calls it with `wait`; see
-    /// [`ShutdownError`].
+    /// [`ShutdownError::WouldDeadlock`] if a job of the executor calls it with `wait`. See
+    /// [`ShutdownError`] for the others.
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
 }
 

@@ -1,4 +1,4 @@
-//! The future of a job: what `submit` returns.
+//! The future of a job, which `submit` returns.
 
 use core::{
     fmt,
@@ -21,39 +21,42 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum JobState {
-    /// Queued; or a task between two polls.
+    /// The job is queued, or a task between two polls.
     Pending,
-    /// A worker is running it, or somebody is dropping it, to end it; or its callbacks are running.
+    /// A worker runs the job, another party drops it to end it, or its callbacks run.
     Running,
-    /// It was cancelled.
+    /// The job was cancelled.
     Cancelled,
-    /// It ended, with a result or an error.
+    /// The job has ended, with a result or an error.
     Finished,
 }
 
-/// The future of a job: wait for its result, await it, poll it, cancel it, or hang a callback on it.
+/// The future of a job: wait for its result, await it, poll it, cancel it, or add a callback.
 ///
-/// It borrows its pool for `'p` and is the only handle to its job.
+/// It borrows its pool for `'p`, and is the only handle of its job.
 ///
-/// **Dropping it detaches**: the job runs all the same, its result is dropped by the worker, and
-/// its slot is free after that. To have a drop cancel instead, use
+/// **Dropping it detaches the job**: the job runs all the same, its worker drops the result, and
+/// its slot is free after that. To cancel the job by the drop, use
 /// [`cancel_on_drop`](Self::cancel_on_drop).
 ///
-/// **While it exists its slot is taken**, also after the job is done: drop it, or take the result,
-/// to make room. A job that was cancelled while queued, or that its waiter ran, also leaves its place in the
-/// queue. A submit at the same priority that finds no slot free takes over both. Otherwise a worker, or a submit
-/// that finds the pool full, frees the slot when the place comes to the head of the queue.
+/// **The slot is taken while the future exists**, even after the job is done. To free the slot,
+/// drop the future or take the result.
+///
+/// A job that was cancelled while queued, or that its waiter ran, leaves an entry in the queue. The
+/// entry keeps the slot until it comes to the head, where a worker, or a submit that finds the pool
+/// full, frees the slot. A submit at the same priority that finds no slot free takes over slot and
+/// entry at once.
 ///
 /// As a [`core::future::Future`]:
 ///
 /// * **Context**: any may poll it.
 /// * **Cost**: O(1) a poll.
-/// * **Cancel safety**: safe. The job goes on, whether the `&mut JobFuture` that is awaited is dropped
-///   or the future itself. With the `&mut`, the result is not lost either.
+/// * **Cancel safety**: safe. The job goes on if the awaited `&mut JobFuture` is dropped, or the
+///   future itself. If only the `&mut` is dropped, the result is not lost either.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -75,10 +78,10 @@ pub struct JobFuture<'p, T> {
     result: PhantomData<T>,
 }
 
-// SAFETY: the handle gives out the `T` and nothing else that is bound to a thread.
+// SAFETY: the future gives out the `T`, and nothing else that is bound to a thread.
 unsafe impl<T: Send> Send for JobFuture<'_, T> {}
-// SAFETY: shared methods only look at the state word and cancel; dropping the job, which cancel
-// does, may happen anywhere, since jobs are `Send`.
+// SAFETY: methods with a shared reference only load the state word and cancel. A cancel drops the
+// job, which may happen in any context, since jobs are `Send`.
 unsafe impl<T: Send> Sync for JobFuture<'_, T> {}
 
 impl<T> Unpin for JobFuture<'_, T> {}
@@ -107,8 +110,8 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot.slot()
     }
 
-    /// The job's number, as the hooks of [`Worker`](crate::Worker) are told it. It is the job's own
-    /// for as long as this future exists, so it tells the futures of a set apart.
+    /// The job's number, which the hooks of [`Worker`](crate::Worker) get as well. No other job has
+    /// it while this future exists, so it tells the futures of a set apart.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
@@ -118,34 +121,35 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Waits for the job to end and returns its result.
     ///
-    /// **A job of the same pool** that calls it runs the awaited job itself if nobody has begun it,
-    /// on top of its own stack. It runs nothing else: a lock, a borrow or a barrier may be held
-    /// across the call. If somebody has begun the awaited job, the caller sleeps.
+    /// **A job of the same pool** that calls this runs the awaited job itself, on top of its own
+    /// stack, if no party has begun it. It runs no other job, so it may hold a lock, a borrow or a
+    /// barrier across the call. If the awaited job has begun, the caller sleeps.
     ///
-    /// There is one exception. If every worker is blocked so, and no further one can be started,
-    /// the pool would stand still. So the last one runs the oldest queued job on its stack. The
-    /// caller must not hold then what that job needs. So give a pool more workers than jobs that
-    /// wait at a time, or let jobs wait only for those that they have submitted themselves.
+    /// There is one exception. If every worker is blocked like this, and no further worker can be
+    /// started, the pool would stand still. Then the last worker to block runs the oldest queued
+    /// job on its stack. That job must not need a lock or a barrier that the caller holds. To avoid
+    /// the case, give a pool more workers than jobs that wait at a time, or let jobs wait only for
+    /// jobs that they have submitted themselves.
     ///
-    /// **Any other caller** sleeps. If the pool has no worker and the port lends its callers, the
-    /// caller runs the queue in order until its own job has ended. So it is on a chip whose main
-    /// loop is all there is.
+    /// **Any other caller** sleeps. If the pool has no worker, and the [`Port`](crate::Port) allows
+    /// it, the caller runs queued jobs in order until its own job has ended. On a chip that has
+    /// only a main loop, jobs run like this.
     ///
-    /// Jobs of two pools that wait for each other are not found out: neither pool knows that the
-    /// other's worker is blocked.
+    /// The pool does not detect jobs of two pools that wait for each other: neither pool knows that
+    /// the other's worker is blocked.
     ///
     /// * **Context**: any that may block. In an interrupt handler use
     ///   [`try_result`](Self::try_result) or a callback.
-    /// * **Cost**: O(1) if the job has ended. Else the caller waits for the job. A job of the pool
-    ///   may run the awaited job meanwhile, on its own stack. The wait begins with O(WORKERS). It
-    ///   looks at SLOTS only if the job depends on another blocked worker, or on a task.
+    /// * **Cost**: O(1) if the job has ended. Otherwise the caller waits for the job. A job of the
+    ///   pool may run the awaited job meanwhile, on its own stack. The wait begins with O(WORKERS).
+    ///   It looks at SLOTS only if the job depends on another blocked worker, or on a task.
     ///
     /// # Errors
     ///
     /// How the job ended, if not with a result. [`JobError::WouldDeadlock`] if the wait could never
-    /// end, or the caller's context may not block. [`JobError::TooManyWaiters`] if the caller would
-    /// have to wait for its turn to run the queue, and there is no place to. The job is detached
-    /// then.
+    /// end, or the caller's context may not block. [`JobError::TooManyWaiters`] if the caller has
+    /// to wait for a worker's seat to run queued jobs, and all WAITERS places are taken. An error
+    /// of the call detaches the job.
     ///
     /// ```
     /// # use corepool::{JobError, StaticPool};
@@ -168,8 +172,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// A time-out changes nothing: the job goes on, and a later call can get its result. With a
     /// `timeout` of zero the call looks, and returns. A job that the caller runs meanwhile, as for
-    /// [`result`](Self::result), is not broken off: if that takes longer than `timeout`, so does
-    /// the call.
+    /// [`result`](Self::result), runs to its end, even if that takes longer than `timeout`.
     ///
     /// * **Context**: any that may block; with a `timeout` of zero, any.
     /// * **Cost**: as for [`result`](Self::result). The caller waits for `timeout` at most.
@@ -178,7 +181,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// As for [`result`](Self::result), and [`JobError::TimedOut`]. [`JobError::NoClock`] if the
     /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
-    /// [`JobError::AlreadyTaken`] after the call that gave the result.
+    /// [`JobError::AlreadyTaken`] if an earlier call has returned the result.
     pub fn result_timeout(&mut self, timeout: Duration) -> Result<T, JobError> {
         self.wait_ready(Some(timeout))?;
         self.take()
@@ -186,13 +189,13 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// The result, if the job has ended.
     ///
-    /// * **Context**: any: made for interrupt handlers and main loops.
+    /// * **Context**: any; it suits interrupt handlers and main loops.
     /// * **Cost**: O(1).
     ///
     /// # Errors
     ///
-    /// How the job ended, if not with a result; [`JobError::AlreadyTaken`] after the call that gave
-    /// the result.
+    /// How the job ended, if not with a result. [`JobError::AlreadyTaken`] if an earlier call has
+    /// returned the result.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -211,11 +214,11 @@ impl<'p, T> JobFuture<'p, T> {
         Some(self.take_from(slot, state, HandOut::Again))
     }
 
-    /// Waits for the job to end and says what went wrong; `None` if it has a result, which stays
-    /// there to be taken. A wait that fails, as for [`result`](Self::result), is told in the same
-    /// way.
+    /// Waits for the job to end, and returns its error. `None` if the job has a result, which can
+    /// still be taken. A wait that fails, as for [`result`](Self::result), returns its error in the
+    /// same way.
     ///
-    /// A panic's payload is in the first error that is asked for; later ones have none.
+    /// The first error that is returned for a panic has the panic's payload. Later ones have none.
     ///
     /// * **Context**: any that may block.
     /// * **Cost**: as for [`result`](Self::result).
@@ -234,7 +237,7 @@ impl<'p, T> JobFuture<'p, T> {
         }
     }
 
-    /// [`error`](Self::error), but waits no longer than `timeout`.
+    /// [`error`](Self::error), for no longer than `timeout`.
     ///
     /// * **Context**: any that may block; with a `timeout` of zero, any.
     /// * **Cost**: as for [`result_timeout`](Self::result_timeout).
@@ -249,17 +252,16 @@ impl<'p, T> JobFuture<'p, T> {
         Ok(self.take_error())
     }
 
-    /// Asks the job not to run. True if it is cancelled with this call or was before.
+    /// Asks the job not to run. True if the job is cancelled, by this call or before.
     ///
-    /// A job that is queued is dropped here, in the caller's context, and so is a task between two
-    /// polls. Callers that wait for the job are told at once. A job that is running cannot be
-    /// stopped: the call returns false, and its [`CancelToken`](crate::CancelToken) says so from
-    /// now on. A task that is being polled ends as cancelled at its next suspension. A job that has
-    /// ended stays as it is: false.
+    /// A queued job is dropped here, in the caller's context, and so is a task between two polls.
+    /// Its waiters are woken at once. A running job cannot be stopped: the call returns false, and
+    /// sets the job's [`CancelToken`](crate::CancelToken). A task that is being polled ends as
+    /// cancelled at its next suspension. The call returns false for a job that has ended.
     ///
-    /// Another party may be in the midst of dropping the job, to end it: another `cancel` of a
-    /// shared future, a shutdown, or a break. The job is not cancelled yet then, so this call
-    /// returns false, and [`state`](Self::state) says `Running` until the job has ended.
+    /// Another party may be dropping the job at the same time, to end it: another `cancel` of a
+    /// shared future, a shutdown, or a break. The job is not cancelled yet, so this call returns
+    /// false. [`state`](Self::state) is `Running` until the job has ended.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1), the job's destructor and its callbacks.
@@ -278,7 +280,7 @@ impl<'p, T> JobFuture<'p, T> {
                 return true;
             }
             let has_ended = state.load().has(DONE);
-            // If neither holds, a task has been suspended since.
+            // If neither holds, a task has been suspended meanwhile: claim it again.
             if state.request_cancel() || has_ended {
                 #[cfg(feature = "remote")]
                 handle::tell_runner(self.pool(), self.slot());
@@ -304,7 +306,7 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Whether the job has ended, with a result, an error, or by cancellation, and its callbacks
-    /// have run. Then [`try_result`](Self::try_result) has the outcome, and so has an await, at
+    /// have run. Then [`try_result`](Self::try_result) has the outcome, and an await is ready at
     /// once.
     ///
     /// * **Context**: any.
@@ -313,7 +315,7 @@ impl<'p, T> JobFuture<'p, T> {
         self.is_ready()
     }
 
-    /// Whether cancellation was asked for while the job ran.
+    /// Whether the job was asked to cancel while it ran.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
@@ -321,12 +323,12 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot().state.load().has(CANCEL)
     }
 
-    /// Where the job stands.
+    /// The job's state.
     ///
-    /// It agrees with [`done`](Self::done): of a job whose callbacks run, it says `Running`.
+    /// It agrees with [`done`](Self::done): while the callbacks of a job run, it is `Running`.
     ///
     /// * **Context**: any.
-    /// * **Cost**: O(1): one atomic load, so the answer held at one moment.
+    /// * **Cost**: O(1): one atomic load, which is right for one moment.
     pub fn state(&self) -> JobState {
         let state = self.slot().state.load();
         if state.is_ready() {
@@ -341,7 +343,7 @@ impl<'p, T> JobFuture<'p, T> {
         }
     }
 
-    /// Whether the result was taken out.
+    /// Whether the result was moved out.
     pub(super) fn is_taken(&self) -> bool {
         self.slot.is_taken()
     }
@@ -350,12 +352,12 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot().state.load().is_ready()
     }
 
-    /// Whether the job failed: ended with an error other than cancellation.
+    /// Whether the job has ended with an error other than cancellation.
     pub(crate) fn failed(&self) -> bool {
         self.slot().state.load().failed()
     }
 
-    /// Waits until the clock shows `deadline`.
+    /// [`result`](Self::result), until the port's clock passes `deadline`.
     pub(crate) fn result_until(&mut self, deadline: Option<Duration>) -> Result<T, JobError> {
         self.wait_until(deadline)?;
         self.take()
@@ -387,38 +389,38 @@ impl<'p, T> JobFuture<'p, T> {
         unsafe { handle::wait(pool, slot, deadline) }
     }
 
-    /// Leaves the waker; true if the job is done instead.
+    /// Leaves the waker. True if the job is ready instead.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn poll_ready(&mut self, waker: &Waker) -> bool {
         // SAFETY: this is the handle.
         self.is_ready() || unsafe { handle::leave_waker(self.pool(), self.slot(), waker) }
     }
 
-    /// Makes the future a member of a set, whose bell is held for it. False, and the hold is let go,
-    /// if it is ready.
+    /// Makes the future a member of a set. `member` holds the set's shared waker. False if the job
+    /// is ready: the hold is released.
     pub(crate) fn enlist(&mut self, member: Member, membership: &'static Membership) -> bool {
         let listener = Listener::Set(member, membership);
         if !self.delist() {
             handle::forget_listener(self.pool(), listener);
             return false;
         }
-        // SAFETY: `delist` says that the cell is this handle's and empty.
+        // SAFETY: `delist` has returned true, so the cell is empty, and this handle's.
         unsafe { handle::leave_listener(self.pool(), self.slot(), listener) }
     }
 
-    /// Takes back what was left for the completer. False: the completer has it, and the job is ready.
+    /// Takes back the listener. False if the completer has taken it: the job is ready.
     pub(crate) fn delist(&mut self) -> bool {
         handle::delist(self.pool(), self.slot())
     }
 
-    /// Takes result or error. The job is ready.
+    /// Takes the result or the error of a job that is ready.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn take(&mut self) -> Result<T, JobError> {
         let slot = self.slot();
         self.take_from(slot, slot.state.load(), HandOut::Again)
     }
 
-    /// [`take`](Self::take), when slot and state are known.
+    /// [`take`](Self::take), if the caller knows the slot and the state word.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn take_from(
         &mut self,
@@ -427,17 +429,17 @@ impl<'p, T> JobFuture<'p, T> {
         how: HandOut,
     ) -> Result<T, JobError> {
         if self.slot.is_taken() || ready.outcome() != Outcome::Returned {
-            // SAFETY: ready, and this is the handle.
+            // SAFETY: the job is ready, and this is the handle.
             return Err(unsafe { outcome::why_nothing(self.pool(), slot, how) });
         }
         self.slot.set_taken();
-        // SAFETY: ready and returned, so a `T` is there, and it is this handle's; it is read once,
-        // since the slot is marked from now on.
+        // SAFETY: the job is ready and has returned, so the slot has a `T`, which is this handle's.
+        // It is read once, since the slot is marked as taken.
         Ok(unsafe { outcome::take_result(slot) })
     }
 
     fn take_error(&mut self) -> Option<JobError> {
-        // SAFETY: ready, and this is the handle.
+        // SAFETY: the job is ready, and this is the handle.
         unsafe { outcome::take_error(self.pool(), self.slot(), HandOut::Again) }
     }
 }

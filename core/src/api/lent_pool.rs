@@ -1,4 +1,4 @@
-//! A pool in memory that is lent to it, of a size that is known only at run time.
+//! A pool in memory that the application lends to it, of a size that is known at run time.
 
 use core::{fmt, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
@@ -17,7 +17,7 @@ use crate::{
     memory::waiter::Waiter,
 };
 
-/// How large a [`LentPool`] is. See [`StaticPool`](crate::StaticPool) for what each number means.
+/// The size of a [`LentPool`]. [`StaticPool`](crate::StaticPool) explains each number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PoolConfig {
@@ -32,7 +32,7 @@ pub struct PoolConfig {
 }
 
 impl Default for PoolConfig {
-    /// As [`StaticPool`](crate::StaticPool)'s defaults.
+    /// The defaults of [`StaticPool`](crate::StaticPool).
     fn default() -> Self {
         Self {
             slots: 16,
@@ -44,8 +44,9 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
-    /// How many 8-byte words of memory a pool of this size with `BYTES` bytes per slot takes, wherever
-    /// they begin. More than any memory has, if the pool is larger than the address space.
+    /// The number of 8-byte words of memory that a pool of this size takes, with `BYTES` bytes per
+    /// slot, at any address. `usize::MAX` or so if the pool is larger than the address space: no
+    /// memory has so many words.
     pub const fn words<const BYTES: usize>(self) -> usize {
         self.geometry::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }
@@ -68,9 +69,9 @@ impl PoolConfig {
         }
     }
 
-    /// The dimensions, and the size in bytes; `usize::MAX` if the address space is too small.
+    /// The geometry, and the size in bytes: `usize::MAX` if the address space is too small.
     const fn geometry<const BYTES: usize>(self) -> (Geometry, usize) {
-        /// Places `count` `T`s behind `end`; returns where they begin and where they end.
+        /// Places `count` `T`s behind `end`. Returns their offset, and their end.
         const fn place<T>(end: usize, count: usize) -> (usize, usize) {
             assert!(align_of::<T>() <= ALIGN && align_of::<Head>() <= ALIGN);
             let Some(at) = end.checked_next_multiple_of(align_of::<T>()) else {
@@ -103,16 +104,16 @@ impl PoolConfig {
     }
 }
 
-/// The unit of the memory that is lent.
+/// The unit of the lent memory.
 type Word = u64;
 
-/// The alignment of a pool in bytes, which is that of its slots.
+/// The alignment of a pool in bytes: that of its slots.
 const ALIGN: usize = align_of::<Slot<0>>();
 
-/// How many words it may take to come to an aligned address.
+/// The most words before the first aligned address.
 const SPARE: usize = (ALIGN - align_of::<Word>()).div_ceil(size_of::<Word>());
 
-/// What the memory begins with.
+/// The beginning of the memory.
 #[repr(C)]
 struct Head {
     shared: Shared,
@@ -127,7 +128,7 @@ impl<const BYTES: usize> PoolLayout for Lent<BYTES> {
     const SLOT_SIZE: usize = size_of::<Slot<BYTES>>();
 
     unsafe fn geometry(pool: NonNull<Shared>) -> &'static Geometry {
-        // SAFETY: a lent pool's memory begins with a `Head`, and it lives for ever (the caller's
+        // SAFETY: a lent pool's memory begins with a `Head`, and lives for ever (the caller's
         // promise).
         unsafe { &(*pool.as_ptr().cast::<Head>()).geometry }
     }
@@ -137,9 +138,9 @@ impl<const BYTES: usize> PoolLayout for Lent<BYTES> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MemoryTooSmall {
-    /// How many words are needed.
+    /// The number of words that are needed.
     pub needed: usize,
-    /// How many were lent.
+    /// The number of words that were lent.
     pub lent: usize,
 }
 
@@ -155,10 +156,10 @@ impl fmt::Display for MemoryTooSmall {
 
 impl core::error::Error for MemoryTooSmall {}
 
-/// A pool in memory that is lent to it. So it can lie in a section of RAM of your choice, or have a
-/// size that is known only at run time.
+/// A pool in memory that the application lends to it. The memory can be in a section of RAM of your
+/// choice, and its size can be known only at run time.
 ///
-/// [`handle`](Self::handle) gives the [`PoolRef`] to work with.
+/// [`handle`](Self::handle) returns the [`PoolRef`] with all methods.
 ///
 /// ```
 /// use core::mem::MaybeUninit;
@@ -177,36 +178,36 @@ pub struct LentPool<'m, const BYTES: usize> {
 
 // SAFETY: the memory is used through `Pool` only, which is `Sync` (see there).
 unsafe impl<const BYTES: usize> Sync for LentPool<'_, BYTES> {}
-// SAFETY: as above; nothing in it is bound to a thread.
+// SAFETY: the memory is used through `Pool` only, and nothing in it is bound to a thread.
 unsafe impl<const BYTES: usize> Send for LentPool<'_, BYTES> {}
 
 impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
-    /// Makes an empty pool in `memory`, whose former content does not matter. Numbers of `config`
-    /// that are out of bounds are taken to the nearest bound.
+    /// Makes an empty pool in `memory`, and ignores its former content. Numbers of `config` that
+    /// are out of bounds are set to the nearest bound.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS × PRIORITIES + WORKERS + WAITERS): it writes all of them.
     ///
     /// # Errors
     ///
-    /// [`MemoryTooSmall`] says how many words it takes.
+    /// [`MemoryTooSmall`] has the number of words that are needed.
     pub fn new(
         memory: &'m mut [MaybeUninit<Word>],
         config: PoolConfig,
     ) -> Result<Self, MemoryTooSmall> {
         let (geometry, _) = config.geometry::<BYTES>();
-        // No memory is as large as a size that has come to the end of `usize`.
+        // If the size has saturated at `usize::MAX`, no memory is as large.
         let (needed, lent) = (config.words::<BYTES>(), memory.len());
         if lent < needed {
             return Err(MemoryTooSmall { needed, lent });
         }
         let memory = NonNull::from(memory).cast::<u8>();
         let unaligned = memory.addr().get().wrapping_neg() % ALIGN;
-        // SAFETY: a multiple of a word's alignment below ALIGN: no more than `SPARE` words, which are
-        // the first of those that are `needed`.
+        // SAFETY: `unaligned` is a multiple of a word's alignment and less than ALIGN. So it is no
+        // more than `SPARE` words, which `needed` includes.
         let head = unsafe { memory.add(unaligned).cast::<Head>() };
-        // SAFETY: behind `SPARE` words there is all that `geometry` places; it is this pool's, alone, for
-        // 'm, and aligned.
+        // SAFETY: behind `SPARE` words there is room for all that `geometry` places. It is aligned,
+        // and this pool's alone for 'm.
         unsafe { initialise::<BYTES>(head, geometry) };
         Ok(Self {
             head,
@@ -214,12 +215,12 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
         })
     }
 
-    /// The pool, to work with.
+    /// A copyable view of the pool, with all methods.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn handle(&self) -> PoolRef<'_, BYTES> {
-        // SAFETY: `new` made a pool there, with its dimensions, valid for 'm; the pointer reaches
+        // SAFETY: `new` made a pool there, with this geometry, valid for 'm. The pointer reaches
         // all of it.
         unsafe {
             let geometry = &(*self.head.as_ptr()).geometry;
@@ -237,7 +238,7 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
 ///
 /// `head` begins enough memory for `geometry`, aligned, and the caller's alone.
 unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry) {
-    // SAFETY: the caller's promise; every place is inside the memory.
+    // SAFETY: the caller's promise. Every place is inside the memory.
     unsafe {
         let base = head.cast::<u8>();
         for index in 0..geometry.slots() {
@@ -252,7 +253,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry
                 .add(index)
                 .write(Lane::new());
         }
-        // The product fits: the memory has so many cells.
+        // The product does not overflow, since the memory has so many cells.
         for index in 0..geometry.priorities * geometry.slots() {
             base.add(geometry.cells_at)
                 .cast::<QueueCell>()
@@ -279,7 +280,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry
 }
 
 impl<const BYTES: usize> Drop for LentPool<'_, BYTES> {
-    /// Cancels what is still queued.
+    /// Cancels all queued jobs.
     fn drop(&mut self) {
         life::drop_jobs(self.handle().raw);
     }

@@ -1,4 +1,4 @@
-//! `map`: a job for each item of an iterator, results in the items' order.
+//! `map`: a job for each item of an iterator, with the results in the items' order.
 
 use core::{cell::Cell, fmt, task::Poll, time::Duration};
 
@@ -15,19 +15,18 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// How many jobs a [`Map`] has in flight at most, unless [`MapOptions`] say otherwise.
+/// The most jobs that a [`Map`] has in flight, unless [`MapOptions`] set another number.
 pub const DEFAULT_WINDOW: usize = 16;
 
-/// Options for `map_with`: how many jobs may be in flight, and for how long.
+/// Options for `map_with`: the number of jobs in flight, and a timeout.
 ///
-/// `WINDOW` is the capacity that is set aside for jobs in flight, in the iterator itself: three
-/// words each.
+/// `WINDOW` is the capacity for jobs in flight, inside the iterator: three words each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MapOptions<const WINDOW: usize = DEFAULT_WINDOW> {
-    /// How many jobs may be submitted ahead of the result that is asked for: 1 to `WINDOW`.
+    /// The number of jobs that are submitted ahead of the next result: 1 to `WINDOW`.
     pub buffer_size: usize,
-    /// How long the whole iteration may take, counted from the call of `map_with`.
+    /// The time for the whole iteration, counted from the call of `map_with`.
     pub timeout: Option<Duration>,
 }
 
@@ -45,9 +44,9 @@ impl<const WINDOW: usize> Default for MapOptions<WINDOW> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum MapError {
-    /// With a buffer of 0 nothing could ever be submitted.
+    /// A buffer of 0 allows no job at all.
     ZeroBuffer,
-    /// The buffer is larger than the WINDOW of the options.
+    /// The buffer is larger than WINDOW.
     BufferTooLarge,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -65,7 +64,7 @@ impl fmt::Display for MapError {
 
 impl core::error::Error for MapError {}
 
-/// Where a [`Map`] submits its jobs: a pool, or a scope.
+/// The place where a [`Map`] submits its jobs: a pool, or a scope.
 pub trait Submitter<'p>: sealed::Submitter<'p> {}
 
 pub(crate) mod sealed {
@@ -76,13 +75,13 @@ pub(crate) mod sealed {
         #[allow(private_interfaces)]
         fn pool(&self) -> Pool<'p>;
 
-        /// At which priority it submits.
+        /// The priority at which it submits.
         #[doc(hidden)]
         fn priority(&self) -> usize;
 
         /// # Safety
         ///
-        /// Job and output are `Send` and live as long as the submitter's jobs may.
+        /// The job and its output are `Send`, and live as long as the submitter's jobs may.
         #[doc(hidden)]
         #[allow(private_interfaces, private_bounds)]
         unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>;
@@ -103,7 +102,7 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
 
     #[allow(private_interfaces, private_bounds)]
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
-        // SAFETY: the caller's promise; HANDLE is for the future.
+        // SAFETY: the caller's promise. HANDLE stands for the future.
         unsafe {
             let slot = submit::put::<J, S, BYTES, 0>(self.raw, self.priority, |_, _| (), job)?;
             Ok(JobFuture::new(self.raw, slot))
@@ -111,7 +110,7 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     }
 }
 
-/// The function with an item to call it with.
+/// The function, with an item to call it with.
 pub(crate) struct Call<F, A> {
     function: F,
     item: A,
@@ -123,18 +122,19 @@ impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
     fn step<'p>(this: JobPlace<'_, Self>, _pool: Pool<'p>, _slot: SlotRef<'p>) -> Poll<T> {
         let Self { function, item } = this.take();
         let result = function(item);
-        // Before the result is on its way out: if the function's destructor panics, that one is dropped, too.
+        // Dropped before the result is returned. If the function's destructor panics, the result is
+        // dropped as well.
         drop(function);
         Poll::Ready(result)
     }
 }
 
-/// An iterator over the results of jobs, in the order of the items: what
-/// [`map`](crate::StaticPool::map) returns.
+/// The iterator that [`map`](crate::StaticPool::map) returns: the results of jobs, in the order of
+/// the items.
 ///
 /// It takes items from its source only as far as its buffer reaches, so the source may be endless.
-/// A job that fails gives an `Err` in its place, and iteration goes on; after a time-out it ends.
-/// Dropping the iterator cancels the jobs that have not begun.
+/// A job that fails gives an `Err` in its place, and the iteration goes on. After a time-out the
+/// iteration ends. Dropping the iterator cancels the jobs that have not begun.
 pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     submitter: P,
     items: core::iter::Fuse<I>,
@@ -143,7 +143,7 @@ pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     item: Option<I::Item>,
     /// A job for which there was no room.
     in_hand: Option<Call<F, I::Item>>,
-    /// The result that the caller is to get next. If the source panics meanwhile, the caller gets it after that.
+    /// The next result for the caller. If the source panics meanwhile, the next call returns it.
     asked_for: Option<Result<JobFuture<'p, T>, JobError>>,
     in_flight: heapless::Deque<Result<JobFuture<'p, T>, JobError>, WINDOW>,
     buffer_size: usize,
@@ -160,7 +160,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        // SAFETY: `Send` and `'static`.
+        // SAFETY: function, items and results are `Send` and `'static`.
         unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
     }
 
@@ -179,13 +179,13 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     {
         let deadline = options.check(self.raw)?;
         let items = items.into_iter();
-        // SAFETY: `Send` and `'static`.
+        // SAFETY: function, items and results are `Send` and `'static`.
         Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
     }
 }
 
 impl<const WINDOW: usize> MapOptions<WINDOW> {
-    /// Checks the options; returns the deadline.
+    /// Checks the options, and returns the deadline.
     pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Option<Duration>, MapError> {
         if self.buffer_size == 0 {
             return Err(MapError::ZeroBuffer);
@@ -205,7 +205,7 @@ where
 {
     /// # Safety
     ///
-    /// Function, items and results are `Send` and live as long as the submitter's jobs may.
+    /// Function, items and results are `Send`, and live as long as the submitter's jobs may.
     pub(crate) unsafe fn new(
         submitter: P,
         items: I,
@@ -235,7 +235,8 @@ where
             let job = match self.in_hand.take() {
                 Some(job) => job,
                 None => {
-                    // Source and function are the caller's, and may panic: what there is stays here until then.
+                    // The source and the function are the caller's code, and may panic. So each
+                    // value stays in `self` until then.
                     if self.item.is_none() {
                         self.item = self.items.next();
                     }
@@ -260,12 +261,13 @@ where
                 Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
                 Err(_) => Err(JobError::ShutDown),
             };
-            // There is room: checked above.
+            // There is room, as checked above.
             let _ = self.in_flight.push_back(entry);
         }
     }
 
-    /// Waits for room for the item in hand, since nothing is in flight that would make some.
+    /// Waits for room for the item in hand: no job of this iterator is in flight that would make
+    /// room.
     fn fill_waiting(&mut self) -> Result<(), JobError> {
         while self.in_flight.is_empty() && self.in_hand.is_some() {
             let priority = self.submitter.priority();
@@ -295,7 +297,7 @@ impl<I: Iterator, F, T, P, const WINDOW: usize> Map<'_, I, F, T, P, WINDOW> {
                 }
             }
         };
-        // If a job's destructor unwinds, the others are still cancelled.
+        // If a job's destructor unwinds, this cancels the other jobs.
         let _rest = Defer(cancel);
         if let Some(Ok(future)) = &self.asked_for {
             future.cancel();

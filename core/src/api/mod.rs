@@ -1,4 +1,4 @@
-//! What an application calls.
+//! The public interface: pools, futures, and everything that an application calls on them.
 
 pub(crate) mod as_completed;
 pub(crate) mod cancel_on_drop;

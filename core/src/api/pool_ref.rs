@@ -1,4 +1,4 @@
-//! Submitting: how a job gets into a slot and into the queue.
+//! The copyable view of a pool, which all methods of a pool are made of.
 
 use core::{fmt, future::Future, marker::PhantomData, task::RawWakerVTable, time::Duration};
 
@@ -21,15 +21,16 @@ use crate::{
     memory::pool::Pool,
 };
 
-/// A pool of any size, with a priority to submit at: what all of a pool's methods work on.
+/// A view of a pool of any size, with a priority for submits. The methods of all pools are made of
+/// its methods.
 ///
-/// Copy it, pass it by value, store it. It names the pool's `BYTES`, so that a job that does not fit
-/// is a build error, and nothing else of its type. A [`StaticPool`](crate::StaticPool) has the same
-/// methods and is documented there.
+/// Copy it, pass it by value, store it. Its type has the pool's `BYTES`, so that a job that does
+/// not fit is a build error, and no other parameter of the pool. [`StaticPool`](crate::StaticPool)
+/// has the same methods, and their documentation.
 pub struct PoolRef<'p, const BYTES: usize, S = NoSpill> {
     pub(crate) raw: Pool<'p>,
     pub(crate) priority: usize,
-    /// For its tasks: knows how to get from a slot's address to the pool.
+    /// The table for the wakers of this pool's tasks, which find the pool from a slot's address.
     task_wakers: &'static RawWakerVTable,
     spill: PhantomData<fn() -> S>,
 }
@@ -74,7 +75,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         }
     }
 
-    /// The same pool, storing what does not fit a slot by `Other`.
+    /// The same pool, which stores a job or result that does not fit a slot by `Other`.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1). Each job or result that does not fit costs a [`Spill::store`].
@@ -92,11 +93,12 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         Self { priority, ..self }
     }
 
-    /// How many workers have something to do. Each job that is queued counts as one. So does each
-    /// worker that is at work on jobs, however many wait on its stack. For a [`Port`]
-    /// that starts workers on demand; out of date at once if others use the pool.
+    /// The number of workers that have something to do, for a [`Port`] that starts workers on
+    /// demand. Each queued job counts as one. Each worker that is at work counts as one, however
+    /// many jobs wait on its stack. The number is out of date at once if other contexts use the
+    /// pool.
     ///
-    /// Promises want no worker, and neither do callers that run jobs while they block.
+    /// Promises do not count, and neither do callers that run jobs while they block.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
@@ -133,10 +135,10 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J: Job + Send + 'static,
         J::Output: Send + 'static,
     {
-        // SAFETY: `Send` and `'static`.
+        // SAFETY: the job and its result are `Send` and `'static`.
         let slot =
             unsafe { submit::put::<J, S, BYTES, 0>(self.raw, self.priority, |_, _| (), job)? };
-        // SAFETY: `put` set HANDLE, for this.
+        // SAFETY: `put` set HANDLE for this future.
         Ok(unsafe { JobFuture::new(self.raw, slot) })
     }
 
@@ -227,16 +229,16 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
-        // A promise is in no queue, and so it takes no other's place there.
+        // A promise is in no queue, and so it takes over no slot there.
         let admitted = submit::admits(self.raw, self.priority);
         let Some(index) = admitted.then(|| self.raw.slots().claim()).flatten() else {
             return Err(submit::refusal(self.raw, self.priority));
         };
         let slot = self.raw.slot(index);
-        // SAFETY: the slot was claimed just now; `FITS` was checked.
+        // SAFETY: the slot was claimed just now, and `FITS` was checked.
         unsafe { submit::fill::<Promised<T>, S, BYTES, 0>(slot, Promised(PhantomData)) };
         slot.state.occupy(self.priority, QUEUED | PROMISED | HANDLE);
-        // SAFETY: QUEUED and HANDLE stand for these two.
+        // SAFETY: QUEUED and HANDLE stand for the promise and the future.
         Ok(unsafe {
             (
                 Promise::new::<S, BYTES>(self.raw, slot),
@@ -294,7 +296,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     ///
     /// # Safety
     ///
-    /// As there.
+    /// As for [`StaticPool::worker_lost`](crate::StaticPool::worker_lost).
     pub unsafe fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
         life::worker_lost(self.raw, worker, on_loss);
     }

@@ -1,4 +1,4 @@
-//! The slot of a future, and whether the result was taken from it, in one word.
+//! A job's slot, and whether its result was taken, in one word.
 
 use core::marker::PhantomData;
 
@@ -6,15 +6,16 @@ use crate::memory::slot::{Header, SlotRef};
 
 /// A job's slot, and whether its result was moved out, in one word.
 ///
-/// A future is two words, so that it goes from function to function in registers. Who submits mostly moves
-/// it at once, and a processor waits where it reads from memory together what it has just written in parts.
+/// With it a future is two words, which move between functions in registers. A submitter mostly
+/// moves its future at once. A third field would be written apart and then read together with the
+/// others: a store-forwarding stall.
 pub(super) struct ResultSlot<'p> {
-    /// The slot's address, with the lowest bit for the flag.
+    /// The slot's address. Its lowest bit is the flag `TAKEN`.
     marked: *const (),
     slot: PhantomData<SlotRef<'p>>,
 }
 
-/// The flag.
+/// Set if the result was moved out.
 const TAKEN: usize = 1;
 
 const _: () = assert!(align_of::<Header>() > TAKEN, "the lowest bit is free");
@@ -31,7 +32,7 @@ impl<'p> ResultSlot<'p> {
     #[inline(always)]
     pub(super) fn slot(&self) -> SlotRef<'p> {
         let address = self.marked.map_addr(|marked| marked & !TAKEN);
-        // SAFETY: the address of the slot that `new` was given.
+        // SAFETY: it is the address of the slot that `new` was given.
         unsafe { SlotRef::at(address) }
     }
 

@@ -1,14 +1,13 @@
 //! Jobs that borrow from the caller's stack.
 //!
-//! A scope does not end before its last job has: by then nothing that they borrow is used. That
-//! holds however the scope's closure ends, by a panic too, and whatever becomes of the jobs'
-//! futures, since the count of jobs is kept by the jobs and not by the futures. The idea and the
-//! lifetimes are those of `std::thread::scope`.
+//! A scope ends after its last job has ended. By then no job uses what it borrowed. The jobs keep
+//! the count themselves, so this holds even if the scope's closure panics, and even if the jobs'
+//! futures are leaked. The idea and the lifetimes are those of `std::thread::scope`.
 //!
-//! The scope's state is on the stack of its caller. Each scoped job's payload ends with its
-//! address; the completer counts the job out, as the very last thing it does with it. The waker is
-//! there from the beginning, and belongs to whoever brings the count to zero, since with that the frame
-//! may be gone. The caller counts, too, until its closure is over.
+//! The scope's state is on the stack of its caller. Each scoped job's payload ends with the address
+//! of that state. The completer counts the job out as its very last step with it. The state has the
+//! owner's waker from the beginning. The waker belongs to the party that brings the count to zero,
+//! since the frame may be gone from then on. The caller counts, too, until its closure is over.
 
 use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr, task::Waker};
 
@@ -32,38 +31,38 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Where jobs can borrow for `'env`: what the closure of
-/// [`StaticPool::scope`](crate::StaticPool::scope) is given.
+/// A scope, in which jobs can borrow for `'env`. [`StaticPool::scope`](crate::StaticPool::scope)
+/// passes it to its closure.
 pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = NoSpill> {
     pool: PoolRef<'scope, BYTES, S>,
     state: &'scope ScopeState,
     /// Whether the caller can wait for the jobs.
     may_block: bool,
-    /// Invariant in both, as in `std::thread::Scope`, so that neither can be shortened.
+    /// Invariant in both lifetimes, as in `std::thread::Scope`, so that neither can be shortened.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
 
 impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
-    /// Submits a job that may borrow what lives longer than the scope.
+    /// Submits a job that may borrow values which live longer than the scope.
     ///
     /// * **Context**: any, if the scope was opened in one that may block.
     /// * **Cost**: as for [`StaticPool::submit`](crate::StaticPool::submit).
     ///
     /// # Errors
     ///
-    /// As for [`StaticPool::submit`](crate::StaticPool::submit), and [`SubmitError::WouldDeadlock`]
-    /// if the scope was opened in a context that may not block: it could not wait for the job.
+    /// As for [`StaticPool::submit`](crate::StaticPool::submit). [`SubmitError::WouldDeadlock`] if
+    /// the scope was opened in a context that may not block, and so could not wait for the job.
     pub fn submit<F, T>(&'scope self, job: F) -> Result<JobFuture<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        // SAFETY: `Send`, and the scope outlives the job.
+        // SAFETY: the job is `Send`, and the scope outlives it.
         unsafe { self.put_scoped(Closure(job)) }.map_err(|error| error.map(|job| job.0))
     }
 
-    /// Calls `function` with each item, each call a job; results come in the items' order.
+    /// Calls `function` with each item, each call as a job. The results come in the items' order.
     ///
     /// * **Context**: any for the call, if the scope was opened in one that may block; any that may
     ///   block for `next`.
@@ -90,7 +89,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         F: Fn(I::Item) -> T + Clone + Send + 'scope,
         T: Send + 'scope,
     {
-        // SAFETY: `Send`, and the scope outlives the jobs.
+        // SAFETY: the jobs are `Send`, and the scope outlives them.
         unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
     }
 
@@ -116,13 +115,13 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
     {
         let deadline = options.check(self.pool.raw)?;
         let items = items.into_iter();
-        // SAFETY: `Send`, and the scope outlives the jobs.
+        // SAFETY: the jobs are `Send`, and the scope outlives them.
         Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
     }
 
     /// # Safety
     ///
-    /// Job and output are `Send` and outlive the scope.
+    /// The job and its output are `Send`, and outlive the scope.
     unsafe fn put_scoped<J: Job>(
         &self,
         job: J,
@@ -137,11 +136,12 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
             return Err(SubmitError::WouldDeadlock(job));
         }
         let state = ptr::from_ref(self.state);
-        // From here on the job counts: it is counted out when it ends, or when `put` takes it back.
+        // From here on the job counts. It is counted out when it ends, or when `put` takes it back.
         let keep = |slot: SlotRef<'scope>, end: *mut u8| {
             self.state.pending.fetch_add(1, Ordering::Relaxed);
             slot.set_depends(self.state.tag);
-            // SAFETY: PAYLOAD_ALIGN bytes are kept here, which have room for a pointer and are aligned.
+            // SAFETY: the PAYLOAD_ALIGN bytes that are kept here have room for a pointer, and are
+            // aligned.
             unsafe { end.cast::<*const ScopeState>().write(state) };
         };
         // SAFETY: the scope ends only when each job that was counted in has been counted out.
@@ -149,7 +149,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
             submit::put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.raw, self.pool.priority, keep, job)
         };
         let slot = put?;
-        // SAFETY: `put` set HANDLE for this.
+        // SAFETY: `put` set HANDLE for this future.
         Ok(unsafe { JobFuture::new(self.pool.raw, slot) })
     }
 }
@@ -186,10 +186,11 @@ struct AwaitedScope<'a, 'p> {
 
 impl<'p> AwaitedScope<'_, 'p> {
     fn wait(&mut self) {
-        // Acquire: pairs with the Release of `count_out`.
+        // Acquire: pairs with the Release of `ScopeState::count_out` (`memory/scoped.rs`).
         while self.state.pending.load(Ordering::Acquire) != 0 {
-            // There is no way out but the jobs' end. The wait is refused if the caller is to have its turn to run
-            // the queue, and there is no place to wait for it; then it runs it like this.
+            // The frame must not go before the jobs' end. The wait is refused if the caller has to
+            // wait for a seat and all WAITERS places are taken. Then the caller runs queued jobs
+            // without a seat.
             if block::wait(self.pool, self, None).is_err() && run::as_guest(self.pool, 1) == 0 {
                 spin_loop();
             }
@@ -198,9 +199,9 @@ impl<'p> AwaitedScope<'_, 'p> {
 }
 
 impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
-    /// The scope has a waker of this context already.
+    /// The scope's state already has a waker of this context.
     fn poll(&mut self, _waker: Option<&Waker>) -> bool {
-        // Relaxed: `wait` looks again.
+        // Relaxed: `AwaitedScope::wait` loads it again, with Acquire.
         self.state.pending.load(Ordering::Relaxed) == 0
     }
 
@@ -223,12 +224,13 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
                 return None;
             }
             let begun = slot.state.begin_in_queue(runner)?;
-            // SAFETY: a scoped job is in the slot, which the caller is BUSY with.
+            // SAFETY: the slot has a scoped job, which the caller is BUSY with.
             let scope = || unsafe { slot.scope_address(self.pool.geometry().bytes) };
             if begun.has(SCOPED) && ptr::eq(scope(), self.state) {
                 return Some((slot, begun));
             }
-            // Another's, which has just come into the slot, or is of a scope that lies as deep.
+            // The job has just come into the slot, or belongs to another scope that is nested as
+            // deep.
             match slot.state.unbegin() {
                 Unbegun::Queued => {}
                 Unbegun::Unqueued => {
@@ -237,7 +239,8 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
                 }
                 Unbegun::Lost => {
                     let _left = Defer(|| self.pool.slots().leave(slot, LOST));
-                    // SAFETY: the caller was BUSY when it was declared lost, and the job is still there.
+                    // SAFETY: the caller was BUSY when it was declared lost, and the job is still
+                    // in the slot.
                     unsafe { settle::drop_job(self.pool, slot) };
                 }
             }
@@ -280,13 +283,13 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),
             tag: tag.unwrap_or(0),
         };
-        // However the closure ends.
+        // Runs however the closure ends.
         let wait = Defer(|| {
-            // If all jobs have ended, it is `wait` all the same that sees what they did.
-            // SAFETY: this is the scope's frame; for the closure, once.
+            // If all jobs have ended, `wait` below still acquires what they did.
+            // SAFETY: this is the scope's frame. The closure is counted out once.
             let _unused = unsafe { ScopeState::count_out(&raw const state) };
-            // A job that is run here meanwhile may unwind, if no port catches it. The frame must
-            // not go before the others' end all the same.
+            // A job that is run here may unwind, if no port catches it. The frame must stay until
+            // the other jobs have ended all the same.
             let _others = Defer(|| {
                 AwaitedScope {
                     pool: raw,

@@ -22,19 +22,20 @@ use crate::{
     memory::waiter::Waiter,
 };
 
-/// An executor of fixed capacity, in a `static`: work queue, futures, results, all of it.
+/// An executor of fixed capacity, in a `static`. It has room for everything: the queue, the jobs
+/// and their results.
 ///
-/// * `SLOTS`: how many jobs can be in flight, queued, running, or done with the result not taken;
-///   1 to 65,000.
-/// * `BYTES`: how large a job's closure (or future) and its result can be; the larger of the two
-///   counts. It is rounded up to a multiple of 8. Unless panics abort and the feature `remote` is
-///   off, it has room for a panic's payload: 16 bytes on 32-bit targets, 24 on 64-bit. A job that
-///   does not fit is a build error.
-/// * `PRIORITIES`: how many levels of urgency there are; 1 to 16.
-/// * `WORKERS`: how many workers can be in their run loop at a time; 1 to 1,000.
-/// * `WAITERS`: how many `wait`s, `as_completed`s and submits that wait for room can be under way
-///   at a time; 1 to 1,000. The place of one that is over stays taken while a worker is just
-///   completing a job of it. So have one more for each worker.
+/// * `SLOTS`: the number of jobs in flight: queued, running, or done with the result not taken. 1
+///   to 65,000.
+/// * `BYTES`: the size of a job's closure (or future) and of its result, whichever is larger. It is
+///   rounded up to a multiple of 8. Unless panics abort and the feature `remote` is off, it is at
+///   least the size of a panic's payload: 16 bytes on 32-bit targets, 24 on 64-bit. A job that does
+///   not fit is a build error.
+/// * `PRIORITIES`: the number of levels of urgency. 1 to 16.
+/// * `WORKERS`: the number of workers that can be in their run loop at a time. 1 to 1,000.
+/// * `WAITERS`: the number of `wait`s, `as_completed`s and submits that wait for room, at a time. 1
+///   to 1,000. A place stays taken a little longer than its wait, while a worker completes a job of
+///   that wait. So add one place for each worker.
 ///
 /// Parameters out of these bounds are build errors.
 ///
@@ -61,7 +62,8 @@ pub struct StaticPool<
     slots: [Slot<BYTES>; SLOTS],
     lanes: [Lane; PRIORITIES],
     cells: [[QueueCell; SLOTS]; PRIORITIES],
-    // Between cells and seats: submitters look at the seats for each job, and waiters seldom change.
+    // Between cells and seats, which avoids false sharing: submitters look at the seats for each
+    // job, and waiters seldom change.
     waiters: [Waiter; WAITERS],
     seats: [Seat; WORKERS],
 }
@@ -71,7 +73,7 @@ unsafe impl<const S: usize, const B: usize, const P: usize, const W: usize, cons
     for StaticPool<S, B, P, W, V>
 {
 }
-// SAFETY: as above; nothing in it is bound to a thread.
+// SAFETY: the memory is used through `Pool` only, and nothing in it is bound to a thread.
 unsafe impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: usize> Send
     for StaticPool<S, B, P, W, V>
 {
@@ -145,13 +147,13 @@ impl<
 
     #[inline(always)]
     fn raw(&self) -> Pool<'_> {
-        // SAFETY: the memory is this pool's, laid out as GEOMETRY says, valid as long as the borrow;
-        // the pointer comes from a reference to all of it.
+        // SAFETY: the memory is this pool's, laid out as GEOMETRY says, and valid as long as the
+        // borrow. The pointer comes from a reference to all of it.
         unsafe { Pool::new(NonNull::from(self).cast(), const { &Self::GEOMETRY }) }
     }
 
-    /// A copyable view of the pool, with the same methods. Store it where the pool's other
-    /// parameters should not be in the type.
+    /// A copyable view of the pool, with the same methods. Its type has no parameter of the pool
+    /// but BYTES.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
@@ -160,10 +162,10 @@ impl<
         PoolRef::new(self.raw(), &TaskWakers::<Self>::TABLE)
     }
 
-    /// A view that submits at `priority`, from 0, the default and least urgent, to PRIORITIES - 1.
+    /// A view that submits at `priority`: from 0, the default and least urgent, to PRIORITIES - 1.
     ///
-    /// A worker takes the most urgent job first; among jobs of one priority, the oldest. A job that
-    /// runs is not interrupted. A priority that the pool has not got makes submits fail with
+    /// A worker takes the oldest job of the most urgent priority first. A running job is not
+    /// interrupted. For a priority that the pool does not have, submits fail with
     /// [`SubmitError::NoSuchPriority`](crate::SubmitError::NoSuchPriority).
     ///
     /// * **Context**: any.
@@ -182,13 +184,14 @@ impl<
         self.handle().at(priority)
     }
 
-    /// SLOTS.
+    /// The number of slots: SLOTS.
     pub const fn capacity(&self) -> usize {
         SLOTS
     }
 
-    /// How many slots are free now, without those that a submit could take over from ended jobs.
-    /// For tests and statistics: out of date at once if others use the pool.
+    /// The number of slots that are free now. It leaves out slots of ended jobs that a submit could
+    /// take over. It is for tests and statistics: out of date at once if other contexts use the
+    /// pool.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS), and once more for each time that another party takes or frees a slot
@@ -197,12 +200,13 @@ impl<
         self.handle().free_slots()
     }
 
-    /// WORKERS: how many workers can be in their run loop at a time.
+    /// The number of workers that can be in their run loop at a time: WORKERS.
     pub const fn max_workers(&self) -> usize {
         WORKERS
     }
 
-    /// How many jobs are queued or running. Out of date at once if others use the pool.
+    /// The number of jobs that are queued or running. It is out of date at once if other contexts
+    /// use the pool.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
@@ -210,7 +214,8 @@ impl<
         self.handle().unfinished()
     }
 
-    /// How many workers are in their run loop, with callers that lend themselves.
+    /// The number of workers in their run loop, with guests: callers that run jobs while they
+    /// block.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
@@ -218,7 +223,7 @@ impl<
         self.handle().workers()
     }
 
-    /// How many of them sleep, or are about to.
+    /// The number of workers and guests that sleep, or are about to.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(WORKERS).
@@ -242,7 +247,7 @@ impl<
         self.handle().is_shut_down()
     }
 
-    /// How many bytes of RAM one more slot takes. The crate's documentation has a table.
+    /// The number of bytes of RAM that one more slot takes. The crate's documentation has a table.
     pub const fn bytes_per_slot() -> usize {
         size_of::<Slot<BYTES>>() + PRIORITIES * size_of::<QueueCell>()
     }
@@ -259,7 +264,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: usize> Drop
     for StaticPool<S, B, P, W, V>
 {
-    /// Cancels what is still queued.
+    /// Cancels all queued jobs.
     fn drop(&mut self) {
         life::drop_jobs(self.raw());
     }
@@ -287,7 +292,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
     }
 }
 
-/// What the crate's documentation says of RAM holds.
+/// The crate's documentation on RAM is right.
 #[cfg(all(target_pointer_width = "32", target_os = "none", not(loom)))]
 const _: () = {
     use crate::memory::payload::PANICS;

@@ -19,14 +19,15 @@ use crate::{
 /// A submit that waits for room without blocking: the future that
 /// [`submit_async`](crate::StaticPool::submit_async) returns.
 ///
-/// Nothing is submitted before it is polled. Polled again after it was ready, it stays pending. The
-/// pool can hold the wakers of WAITERS such waits at a time; one more ends with
+/// It submits nothing before its first poll. If it is polled after it was ready, it stays pending.
+/// The pool has WAITERS places for the wakers of such waits. A wait that finds none ends with
 /// [`SubmitError::TooManyWaiters`].
 ///
 /// * **Context**: any may poll it.
 /// * **Cost**: a poll costs a [`submit`](crate::StaticPool::submit). In a full pool it is
 ///   O(SLOTS + WAITERS).
-/// * **Cancel safety**: dropped before it is ready, it has submitted nothing, and drops the closure.
+/// * **Cancel safety**: if it is dropped before it is ready, it has submitted nothing, and drops
+///   the closure.
 #[must_use = "nothing is submitted until it is awaited"]
 pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
     pool: PoolRef<'p, BYTES, S>,

@@ -1,22 +1,21 @@
-//! Waiting on many futures: `wait` and `as_completed`.
+//! Waiting on many futures: `wait`, and the set that `as_completed` shares.
 //!
-//! A set of futures takes one of the pool's WAITERS places, with one waker for all of them, and each
-//! future of the set is told to report there. A completer puts its slot on the place's list and
-//! rings: one notification per completion, whatever the size of the set. The list is a chain
-//! through the slots' links, last completion first; the waiter takes it all at once and turns it
-//! around.
+//! A set of futures takes one of the pool's WAITERS places, with one waker for all of them. Each
+//! future of the set reports to that place. A completer pushes its slot onto the place's list, and
+//! wakes the waiter: one notification per completion, for a set of any size. The list is a chain
+//! through the slots' links, newest first. The waiter takes it as a whole and reverses it.
 //!
 //! ```text
 //!     waiter                          completer of a member
-//!     take a place, open its bell
+//!     take a place, open its waker
 //!     each future: leave "report to
-//!       place, position", hold bell
+//!       place, position", hold waker
 //!                                     make the slot ready
 //!                                     push it on the place's list
-//!     take the list  ◄──────────────  ring, let go of the bell
+//!     take the list  ◄──────────────  wake the waiter, release the waker
 //!     leave: take back what is not
-//!       reported, close the bell      (a completer that is late still holds the bell: the place is
-//!                                      not given to another set before it lets go)
+//!       reported, close the waker     (a completer that is late still holds the waker: no other
+//!                                      set gets the place before it releases the hold)
 //! ```
 
 use core::{fmt, task::Waker, time::Duration};
@@ -27,31 +26,31 @@ use crate::{
     memory::seat::DependsOn, memory::slot::SlotRef,
 };
 
-/// When [`wait`] returns.
+/// The condition for [`wait`] to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ReturnWhen {
     /// When any future is done.
     FirstCompleted,
-    /// When any future has failed, or all are done. A cancellation is no failure.
+    /// When any future has failed, or all are done. A cancelled job has not failed.
     FirstException,
     /// When all futures are done.
     AllCompleted,
 }
 
-/// Why a wait on several futures could not be made or did not end.
+/// Why a wait on several futures could not begin or did not end.
 ///
-/// A time-out of [`wait`] is no error.
+/// A time-out of [`wait`] is not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WaitError {
-    /// As many waits as the pool has WAITERS are under way.
+    /// All WAITERS places of the pool are taken.
     TooManyWaiters,
-    /// The futures are of more than one pool. A set reports to a place in its pool.
+    /// The futures belong to several pools. A set reports to a place in one pool.
     MixedPools,
-    /// Waiting here could never end: the caller is a job of the same pool on which an awaited job
-    /// depends, or its context may not block.
+    /// Waiting here could never end. The caller is a job of the same pool that an awaited job
+    /// depends on, or the caller's context may not block.
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
@@ -83,12 +82,12 @@ impl From<Blocked> for WaitError {
     }
 }
 
-/// The two parts of a waited-for slice, in no particular order within each.
+/// The two parts of a slice after a wait. The order within each part is unspecified.
 #[derive(Debug)]
 pub struct Waited<'a, 'p, T> {
     /// The futures that are done.
     pub done: &'a mut [JobFuture<'p, T>],
-    /// The others.
+    /// The futures that are not done.
     pub not_done: &'a mut [JobFuture<'p, T>],
 }
 
@@ -104,26 +103,26 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
     }
 }
 
-/// Waits until one or all of `futures` are done, or until `timeout` is over.
+/// Waits until `when` holds for `futures`, or until `timeout` is over.
 ///
-/// Puts the futures that are done in front and returns both parts. A time-out is no error: the
-/// parts then are as they are. An empty slice returns at once.
+/// Moves the futures that are done to the front, and returns both parts. A time-out is not an
+/// error: the call returns the two parts as they are then. An empty slice returns at once.
 ///
-/// A job of the same pool that calls it runs those of the futures' jobs that nobody has begun, and
-/// nothing else, as [`JobFuture::result`] does.
+/// A job of the same pool that calls this runs those of the jobs that no party has begun, and no
+/// others, as [`JobFuture::result`] does.
 ///
 /// * **Context**: any that may block; with a `timeout` of zero, any.
 /// * **Cost**: O(futures + WAITERS) in all: one registration and at most one notification for each
-///   future. The caller waits, in one of the WAITERS places. A job of the pool looks for those that
-///   nobody has begun, at O(futures) a look. Before it sleeps it looks for a circle of waits, which
-///   grows with SLOTS.
+///   future. The caller waits, in one of the WAITERS places. A job of the pool looks for jobs that
+///   no party has begun, at O(futures) a look. Before it sleeps it looks for a circle of waits,
+///   which grows with SLOTS.
 ///
 /// # Errors
 ///
-/// [`WaitError::MixedPools`] if the futures are of several pools. [`WaitError::NoClock`] for a
+/// [`WaitError::MixedPools`] if the futures belong to several pools. [`WaitError::NoClock`] for a
 /// `timeout` in a pool without a clock. [`WaitError::TooManyWaiters`] if no place is left.
 /// [`WaitError::WouldDeadlock`] if the wait could never end, or the caller's context may not block.
-/// The futures are as before.
+/// The futures are unchanged.
 ///
 /// ```
 /// use corepool::{ReturnWhen, StaticPool, wait};
@@ -181,10 +180,10 @@ struct AwaitedSet<'a, 'p, T> {
     futures: &'a mut [JobFuture<'p, T>],
     when: ReturnWhen,
     place: Option<Registration<'p>>,
-    /// How many have completed since the place was taken, or had before, and whether one has failed.
+    /// The number of futures that were done before, or have reported since the place was taken.
     reported: usize,
     failed: bool,
-    /// There was no place.
+    /// No place was left.
     refused: bool,
 }
 
@@ -202,7 +201,7 @@ impl<'p, T> AwaitedSet<'_, 'p, T> {
         }
     }
 
-    /// Takes a place for this waker, and has the futures report there.
+    /// Takes a place for this waker, and has the futures report to it.
     fn register(&mut self, waker: &Waker) {
         for future in self.futures.iter_mut() {
             future.delist();
@@ -242,7 +241,7 @@ impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
             self.reported += 1;
             self.failed |= slot.state.load().failed();
         }
-        // Who has reported is ready.
+        // A future that has reported is ready.
         match self.when {
             ReturnWhen::FirstCompleted => self.reported > 0,
             ReturnWhen::FirstException => self.failed || self.reported == self.futures.len(),
@@ -254,7 +253,7 @@ impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
         match (&self.place, self.when) {
             (None, _) => DependsOn::Others,
             (Some(place), ReturnWhen::AllCompleted) => DependsOn::AllOf(place.number()),
-            // Any of them may be the one that ends the wait, be it by a failure.
+            // Any of the futures may end the wait, by a failure for instance.
             (Some(place), _) => DependsOn::AnyOf(place.number()),
         }
     }
@@ -264,7 +263,7 @@ impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
     }
 }
 
-/// Begins a job of these futures that nobody has begun.
+/// Begins a job of these futures that no party has begun.
 pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
     mut futures: impl Iterator<Item = &'a JobFuture<'p, T>>,
     runner: u16,
@@ -275,12 +274,12 @@ pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
     })
 }
 
-/// Swaps the futures that are done to the front.
+/// Moves the futures that are done to the front.
 fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T> {
     let mut count = 0;
     for position in 0..futures.len() {
         if futures.get(position).is_some_and(JobFuture::is_ready) {
-            // An error says that the two are one: nothing to swap.
+            // An error means that both positions are the same: there is nothing to swap.
             if let Ok([first, second]) = futures.get_disjoint_mut([count, position]) {
                 core::mem::swap(first, second);
             }
@@ -291,7 +290,7 @@ fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T
     Waited { done, not_done }
 }
 
-/// Tells a future to report to this place. False if it is ready instead.
+/// Has a future report to this place. False if the future is ready instead.
 pub(crate) fn enlist<'p, T>(
     place: &Registration<'p>,
     future: &mut JobFuture<'p, T>,

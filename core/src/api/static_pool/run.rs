@@ -17,25 +17,25 @@ impl<
     const WAITERS: usize,
 > StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>
 {
-    /// Lends `worker` to the pool: takes jobs and runs them, in the context that calls. It returns
-    /// when the pool is shut down and no job is left for it. This is the whole life of a worker
-    /// core.
+    /// Runs the pool's jobs in the calling context, as `worker`. It returns when the pool is shut
+    /// down and no job is left for the worker. A worker core spends its whole life in this call.
     ///
-    /// Any number of workers up to WORKERS may be in here, come and go.
+    /// Up to WORKERS workers may be in this call at a time. Each may join and leave at any time.
     ///
     /// * **Context**: any in which `worker` may sleep, and no job or task of this pool. Without a
-    ///   port nobody refuses a task that calls it: the worker then stays for that task's end, for
-    ///   ever.
+    ///   port the pool does not refuse a task that calls it: that worker then waits for its own
+    ///   task's end, for ever.
     /// * **Cost**: O(WORKERS + WAITERS) to join and leave, and O(1) for each job. The worker waits
     ///   for jobs until the pool's end; from then on each look for the last job is O(SLOTS). A task
     ///   that is suspended while other workers are blocked may cost a look for a circle of waits,
     ///   which grows with SLOTS.
+    ///   which grows with SLOTS.
     ///
     /// # Errors
     ///
-    /// [`RunError::TooManyWorkers`] if no place is left. [`RunError::AlreadyWorker`] if a job of
-    /// the pool calls, and a port tells. [`RunError::Broken`] if the pool is broken, before or
-    /// meanwhile. [`RunError::DeclaredLost`] if the worker was declared lost.
+    /// [`RunError::TooManyWorkers`] if no seat is left. [`RunError::AlreadyWorker`] if the caller
+    /// is a job of the pool, and there is a port. [`RunError::Broken`] if the pool is broken,
+    /// before or meanwhile. [`RunError::DeclaredLost`] if the worker was declared lost.
     ///
     /// ```
     /// # use corepool::{SpinWorker, StaticPool};
@@ -49,20 +49,19 @@ impl<
         self.handle().run(worker)
     }
 
-    /// Takes at most `max` work items out of the queue and runs them, in the context that calls;
-    /// returns how many it took. For main loops that have other things to do as well.
+    /// Runs up to `max` queued jobs in the calling context, and returns how many it took from the
+    /// queue. It suits a main loop that has other things to do as well.
     ///
-    /// It takes fewer than `max` if the queue is empty, or if the worker that calls is declared
-    /// lost meanwhile. An item whose job was cancelled is not run, and counts.
+    /// It takes fewer than `max` if the queue is empty, or if the calling worker is declared lost
+    /// meanwhile. A cancelled job counts, although it does not run.
     ///
-    /// The caller takes one of the WORKERS places meanwhile. If none is left it runs jobs all the
-    /// same, and counts as no worker. A job of it that blocks does not run the job that it waits
-    /// for.
+    /// The caller takes one of the WORKERS seats meanwhile, as a guest. If no seat is left, it runs
+    /// jobs without one, and does not count as a worker. Then a job of it that blocks does not run
+    /// the job that it waits for.
     ///
-    /// * **Context**: any. Where the context may not block, says a port, a job that would block
-    ///   gets an error.
-    /// * **Cost**: as for [`run`](Self::run), without a wait. Without a port it takes no place:
-    ///   O(1) for each item.
+    /// * **Context**: any. In a context without a parker, a job that would block gets an error.
+    /// * **Cost**: as for [`run`](Self::run), without a wait. Without a port it takes no seat: O(1)
+    ///   for each job.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -76,30 +75,30 @@ impl<
         self.handle().run_pending(max)
     }
 
-    /// Ends the pool: no new work is taken. Idempotent: called again, it may wait, or cancel, what
-    /// the first call did not.
+    /// Ends the pool: it takes no new work. The call may be repeated, to wait or to cancel if an
+    /// earlier call did not.
     ///
-    /// With `cancel_futures`, jobs that are queued are cancelled here, and so are tasks between two
-    /// polls; callers that wait for them are told at once. Without, they still run. Jobs that run
-    /// are left to end; their cancel tokens say nothing.
+    /// With `cancel_futures`, queued jobs are cancelled here, and so are tasks between two polls.
+    /// Their waiters are woken at once. Without it, they still run. Running jobs run to their end,
+    /// and their cancel tokens are not set.
     ///
-    /// With `wait`, returns when all jobs have ended and all workers have left.
+    /// With `wait`, the call returns when all jobs have ended and all workers have left.
     ///
     /// * **Context**: any without `wait`. With `wait`, any that may block, and no job or callback
     ///   of the pool.
     /// * **Cost**: O(WORKERS + WAITERS); with `cancel_futures` also O(SLOTS), the destructors of
     ///   the jobs and their callbacks. With `wait`, the caller waits for all jobs and workers. In a
-    ///   pool without a worker it runs the queue meanwhile, if the port lends its callers.
+    ///   pool without a worker it runs queued jobs meanwhile, if the port allows it.
     ///
     /// # Errors
     ///
     /// [`ShutdownError::WouldDeadlock`] if a job or callback of the pool calls it with `wait`, or a
-    /// context that may not block. [`ShutdownError::TooManyWaiters`] if the caller finds no place
-    /// to wait. The pool is shut down all the same.
+    /// context that may not block. [`ShutdownError::TooManyWaiters`] if all WAITERS places are
+    /// taken. The pool is shut down all the same.
     ///
-    /// Without a [`Port`] the pool cannot tell that a job calls; nor can it where
-    /// [`run_pending`](Self::run_pending) has found no place. Then the job waits for itself, for
-    /// ever.
+    /// Without a [`Port`] the pool does not recognise a job that calls. Nor does it if
+    /// [`run_pending`](Self::run_pending) runs the job and has found no seat. Such a job waits for
+    /// itself, for ever.
     ///
     /// ```
     /// # use corepool::{StaticPool, SubmitError};
@@ -115,16 +114,16 @@ impl<
 
     /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
     ///
-    /// A job that the caller runs meanwhile is not broken off: if that takes longer than `timeout`,
-    /// so does the call.
+    /// A job that the caller runs meanwhile runs to its end, even if that takes longer than
+    /// `timeout`.
     ///
     /// * **Context**: any that may block, and no job or callback of the pool.
     /// * **Cost**: as for [`shutdown`](Self::shutdown). The caller waits for `timeout` at most.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::StillRunning`] says what still runs when the time is over.
-    /// [`ShutdownError::NoClock`] if the pool has no clock; then nothing was done.
+    /// [`ShutdownError::StillRunning`] if the time is over, with the number of jobs and workers
+    /// that still run. [`ShutdownError::NoClock`] if the pool has no clock; then nothing was done.
     /// [`ShutdownError::WouldDeadlock`] and [`ShutdownError::TooManyWaiters`] as for
     /// [`shutdown`](Self::shutdown).
     pub fn shutdown_timeout(
@@ -135,9 +134,9 @@ impl<
         self.handle().shutdown_timeout(timeout, cancel_futures)
     }
 
-    /// Breaks the pool: every job that does not run yet, and every later submit, fails with
-    /// [`BrokenReason::Application`](crate::BrokenReason::Application) and this text. Jobs that run are left to end. A pool that is
-    /// broken already keeps its reason.
+    /// Breaks the pool: every job that has not begun, and every later submit, fails with
+    /// [`BrokenReason::Application`](crate::BrokenReason::Application) and this text. Running jobs
+    /// run to their end. A pool that is broken already keeps its reason.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS + WORKERS + WAITERS), the destructors of the queued jobs and their
@@ -156,23 +155,23 @@ impl<
 
     /// Declares a worker lost: its core has crashed, or a watchdog found it hung.
     ///
-    /// The jobs that the worker was at work on, callbacks included, end with
-    /// [`JobError::WorkerLost`](crate::JobError::WorkerLost). Their slots are not used again, and
-    /// the callbacks that the worker had not come to are not called, unless it comes back. Queued
-    /// jobs are left to the other workers, or fail, as `on_loss` says.
+    /// The jobs that the worker was at work on end with
+    /// [`JobError::WorkerLost`](crate::JobError::WorkerLost). Their slots are not used again,
+    /// unless the worker comes back. The same holds for a callback: those that the worker had not
+    /// called yet are not called. The other workers run the queued jobs, or these fail, as
+    /// `on_loss` says.
     ///
-    /// If the worker has left, nothing happens, although another may have its number by now. For
-    /// how long the two are told apart, see [`WorkerId`].
+    /// If the worker has left, nothing happens, even if another worker has its number by now.
+    /// [`WorkerId`] says for how long the two are told apart.
     ///
-    /// A worker may have stopped between taking a job off the queue and marking it as its own,
-    /// which is a few instructions. That job stays queued for ever;
-    /// [`cancel`](crate::JobFuture::cancel) ends it.
+    /// The worker may have stopped between popping a job and marking it as its own, which is a few
+    /// instructions. That job stays queued for ever. [`cancel`](crate::JobFuture::cancel) ends it.
     ///
-    /// A worker may have stopped while it was waking a caller, or in a callback that was added to a
-    /// job that had ended already. It takes that wake-up with it. The result is there for a caller
-    /// that looks, such as one with a timeout.
+    /// The worker may have stopped while it was waking a caller, or in a callback of a job that had
+    /// ended already. Then that caller is not woken. It finds the result if it looks, as a caller
+    /// with a timeout does.
     ///
-    /// A worker that comes back ends its job into the void and leaves its run loop with
+    /// If the worker comes back, the result of its job is dropped, and it leaves its run loop with
     /// [`RunError::DeclaredLost`].
     ///
     /// * **Context**: any.
@@ -182,17 +181,17 @@ impl<
     /// # Safety
     ///
     /// The worker does not run a job of a [`scope`](Self::scope), or will never run again. The
-    /// scope ends without that job, and with it the values that the job borrows.
+    /// scope ends without that job, and the values that the job borrows end with it.
     pub unsafe fn worker_lost(&self, worker: WorkerId, on_loss: OnLoss) {
         // SAFETY: the caller's promise.
         unsafe { self.handle().worker_lost(worker, on_loss) };
     }
 
-    /// Installs the services of the machine: clock, sleep, identity. To be called once, before
-    /// workers join.
+    /// Installs the services of the machine: a clock, sleep, names of contexts. Call it once,
+    /// before workers join.
     ///
-    /// False if there is a port already, which then stays. False, too, while a worker is there: the
-    /// pool would not know that worker's context.
+    /// False if there is a port already, which then stays. False, too, while the pool has a worker:
+    /// the pool would not know that worker's context.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).

@@ -1,4 +1,4 @@
-//! Jobs for a [`StaticPool`]: one, many, borrowed, awaited, or a promise.
+//! Submits to a [`StaticPool`]: one job, many, borrowing ones, async ones, or a promise.
 
 use crate::{
     api::future::JobFuture,
@@ -31,10 +31,10 @@ impl<
     ///
     /// # Errors
     ///
-    /// [`SubmitError::Full`] if no slot is to be had; [`SubmitError::ShutDown`];
-    /// [`SubmitError::Broken`]. By a view of [`at`](Self::at) also [`SubmitError::NoSuchPriority`].
-    /// With a port that starts workers on demand also [`SubmitError::NoWorker`]. The closure is in
-    /// the error.
+    /// [`SubmitError::Full`] if there is no slot for the job. [`SubmitError::ShutDown`] or
+    /// [`SubmitError::Broken`] if the pool has ended. By a view of [`at`](Self::at) also
+    /// [`SubmitError::NoSuchPriority`]. With a port that starts workers on demand also
+    /// [`SubmitError::NoWorker`]. The closure is in the error.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -60,9 +60,10 @@ impl<
         self.handle().submit(job)
     }
 
-    /// Queues a closure whose outcome nobody waits for. Its slot is free as soon as it has run.
+    /// Queues a closure without a future. Its slot is free as soon as it has run.
     ///
-    /// If it panics, the port's [`unobserved_failure`](crate::Port::unobserved_failure) is told.
+    /// If it panics, the pool calls the port's
+    /// [`unobserved_failure`](crate::Port::unobserved_failure).
     ///
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: as for [`submit`](Self::submit).
@@ -85,12 +86,12 @@ impl<
         self.handle().submit_detached(job)
     }
 
-    /// Queues a job that can run in another address space. Any worker takes it: a
-    /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, all others run it where they are.
+    /// Queues a job that can run in another address space. Any worker may take it: a
+    /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, and any other worker runs it itself.
     ///
-    /// While the job is on the other side its state is `Running`. There,
-    /// [`cancel`](JobFuture::cancel) takes back a job that has not begun, and tells the context of
-    /// one that has.
+    /// While the job is on the other side its state is `Running`. There
+    /// [`cancel`](JobFuture::cancel) takes back a job that has not begun, and sets the cancel flag
+    /// in the context of a job that has.
     ///
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: as for [`submit`](Self::submit). The worker encodes the job, not the submitter.
@@ -127,7 +128,7 @@ impl<
         self.handle().submit_remote(job)
     }
 
-    /// [`submit_remote`](Self::submit_remote), but waits for room if the pool is full, as
+    /// [`submit_remote`](Self::submit_remote) that waits for room if the pool is full, as
     /// [`submit_blocking`](Self::submit_blocking) does.
     ///
     /// * **Context**: any that may block.
@@ -166,7 +167,7 @@ impl<
         self.handle().submit_remote_blocking(job)
     }
 
-    /// Queues a closure that is given a [`CancelToken`], to look whether it should stop. See
+    /// Queues a closure that gets a [`CancelToken`], which it reads to stop early. See
     /// [`CancelToken`] for an example.
     ///
     /// * **Context**: any, interrupt handlers included.
@@ -183,14 +184,14 @@ impl<
         self.handle().submit_cancellable(job)
     }
 
-    /// [`submit`](Self::submit), but waits for room if the pool is full.
+    /// [`submit`](Self::submit) that waits for room if the pool is full.
     ///
     /// A job of this pool that calls it sleeps while another worker is not blocked. The last worker
-    /// runs the oldest queued job, so that slots come back. The caller waits for ever if no slot is
-    /// ever given back, for instance because it holds all the futures itself.
+    /// to block runs the oldest queued job, so that slots come back. The caller waits for ever if
+    /// no slot ever comes back, for instance because it holds all the futures itself.
     ///
     /// * **Context**: any that may block.
-    /// * **Cost**: as for [`submit`](Self::submit) if there is room. Else the caller waits for
+    /// * **Cost**: as for [`submit`](Self::submit) if there is room. Otherwise the caller waits for
     ///   room, and each look for it is O(SLOTS + WORKERS + WAITERS).
     ///
     /// # Errors
@@ -216,8 +217,8 @@ impl<
 
     /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
     ///
-    /// A job that the caller runs meanwhile is not broken off: if that takes longer than `timeout`,
-    /// so does the call.
+    /// A job that the caller runs meanwhile runs to its end, even if that takes longer than
+    /// `timeout`.
     ///
     /// * **Context**: any that may block.
     /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking). The caller waits for
@@ -226,7 +227,7 @@ impl<
     /// # Errors
     ///
     /// As for [`submit_blocking`](Self::submit_blocking). [`SubmitError::Full`] if the time was
-    /// over; [`SubmitError::NoClock`] if the caller has to wait and the pool has no clock.
+    /// over. [`SubmitError::NoClock`] if the caller has to wait and the pool has no clock.
     pub fn submit_timeout<F, T>(
         &self,
         job: F,
@@ -239,12 +240,12 @@ impl<
         self.handle().submit_timeout(job, timeout)
     }
 
-    /// A future that submits a closure when there is room. See [`SubmitAsync`].
+    /// A future that submits a closure as soon as there is room. See [`SubmitAsync`].
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): nothing is submitted before the first poll.
-    /// * **Cancel safety**: as for [`SubmitAsync`]: dropped before it is ready, it drops the
-    ///   closure.
+    /// * **Cancel safety**: as for [`SubmitAsync`]: if it is dropped before it is ready, it drops
+    ///   the closure.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -267,12 +268,12 @@ impl<
 
     /// Queues an async task: a future that the pool's workers poll until it is ready.
     ///
-    /// The pool must live for ever, since the task's waker refers to it without counting; a
-    /// `static` does. A future that does not fit BYTES is a build error.
+    /// The pool must live for ever, as a `static` does, since the task's waker refers to it without
+    /// a count. A future that does not fit BYTES is a build error.
     ///
     /// * **Context**: any, interrupt handlers included.
-    /// * **Cost**: as for [`submit`](Self::submit). So is each wake of the task, which needs no
-    ///   slot: O(1).
+    /// * **Cost**: as for [`submit`](Self::submit). A wake-up of the task needs no slot, and is
+    ///   O(1).
     ///
     /// # Errors
     ///
@@ -305,8 +306,8 @@ impl<
     /// # Errors
     ///
     /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`] and
-    /// [`SubmitError::NoSuchPriority`], as for [`submit`](Self::submit). A promise is in no queue,
-    /// so it takes over no slot there: it needs a free one.
+    /// [`SubmitError::NoSuchPriority`], as for [`submit`](Self::submit). A promise needs a free
+    /// slot. It is in no queue, so it cannot take over a slot there.
     pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
     where
         T: Send + 'static,
@@ -314,10 +315,10 @@ impl<
         self.handle().promise()
     }
 
-    /// Calls `function` with each item, each call a job, and iterates over the results in the
+    /// Calls `function` with each item, each call as a job. It iterates over the results in the
     /// items' order.
     ///
-    /// The call submits the first jobs. Each [`next`](Iterator::next) submits further ones ahead of
+    /// The call submits the first jobs. Each [`next`](Iterator::next) submits further jobs ahead of
     /// its result: [`DEFAULT_WINDOW`](crate::DEFAULT_WINDOW) at most, and fewer if the pool is
     /// full. See [`Map`]. For several iterators, `zip` them.
     ///
@@ -353,8 +354,8 @@ impl<
     ///
     /// # Errors
     ///
-    /// [`MapError::ZeroBuffer`] and [`MapError::BufferTooLarge`] for a `buffer_size` that is not 1
-    /// to WINDOW; [`MapError::NoClock`] for a timeout in a pool without a clock.
+    /// [`MapError::ZeroBuffer`] or [`MapError::BufferTooLarge`] if `buffer_size` is not 1 to
+    /// WINDOW. [`MapError::NoClock`] for a timeout in a pool without a clock.
     ///
     /// ```
     /// # use corepool::{MapError, MapOptions, StaticPool};
@@ -378,16 +379,16 @@ impl<
         self.handle().map_with(options, items, function)
     }
 
-    /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller; returns when all of them
-    /// have ended, also if `f` panics.
+    /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller. Returns when all of them
+    /// have ended, even if `f` panics.
     ///
-    /// A job of this pool that calls it runs those of the scope's jobs that nobody has begun, and
-    /// nothing else, as [`JobFuture::result`] does.
+    /// A job of this pool that calls it runs those of the scope's jobs that no party has begun, and
+    /// no others, as [`JobFuture::result`] does.
     ///
-    /// * **Context**: any that may block. In one that may not, says a port, the scope takes no
-    ///   jobs: [`SubmitError::WouldDeadlock`].
+    /// * **Context**: any that may block. In a context without a parker the scope takes no jobs:
+    ///   [`SubmitError::WouldDeadlock`].
     /// * **Cost**: O(WORKERS). The call waits for the scope's jobs. A job of this pool that waits
-    ///   looks for those nobody has begun, at O(SLOTS) a look.
+    ///   looks for jobs that no party has begun, at O(SLOTS) a look.
     ///
     /// ```
     /// # use corepool::StaticPool;
