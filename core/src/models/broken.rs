@@ -1,5 +1,5 @@
-//! The pool breaks while somebody does something else: each job ends once and says how, nobody waits
-//! for ever, nothing leaks.
+//! The pool breaks while another thread acts on a job: each job ends once, with its outcome, no
+//! thread waits for ever, and nothing leaks.
 
 use std::sync::{
     Arc, Mutex,
@@ -13,8 +13,8 @@ use crate::{
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
 
-/// In every interleaving: submits a job whose closure and result are counted, breaks the pool while
-/// `race` goes on with the job, and sees that both are dropped exactly once.
+/// In every interleaving: submits a job whose closure and result are counted, and breaks the pool
+/// while `race` acts on the job. Both are dropped exactly once.
 fn with_job(
     name: &str,
     preemptions: usize,
@@ -82,7 +82,7 @@ fn add_a_callback() {
         let callback = move |outcome: Result<&Counted, &JobError>| {
             theirs.lock().unwrap().push(outcome.is_err());
         };
-        // There may be no slot for it while the job's own index is in the queue.
+        // The callback may find no slot while the job's own index is in the queue.
         let added = job.add_done_callback(callback).is_ok();
         assert!(is_broken(job.result()));
         assert_eq!(*seen.lock().unwrap(), vec![true; usize::from(added)]);

@@ -1,4 +1,5 @@
-//! Callbacks: each runs once, in the order in which they were added, after the outcome is there.
+//! Callbacks: each runs once, in the order in which they were added, after the outcome is
+//! published.
 
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +43,7 @@ fn added_while_the_job_ends_or_is_cancelled() {
     added_meanwhile("callbacks: add, add, run, cancel", Some(3), true);
 }
 
-/// The handle goes while callbacks are about to run: they run all the same, and see the result.
+/// The handle detaches while callbacks are about to run. They run all the same, and see the result.
 #[test]
 fn dropped_meanwhile() {
     explore("callbacks: add, run, drop", Some(4), || {

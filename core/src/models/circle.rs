@@ -1,4 +1,4 @@
-//! Jobs that wait for each other: one of them is told, and nobody sleeps for ever.
+//! Jobs that wait for each other: one of them gets the error, and no thread sleeps for ever.
 
 use std::{
     future::{Future, poll_fn},
@@ -38,7 +38,7 @@ fn as_worker(raw: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
     unsafe { seat.leave() };
 }
 
-/// A worker that runs one job, and what that needs.
+/// A worker that runs one job, and the jobs that this one needs.
 fn spawn_worker(raw: Pool<'static>) -> JoinHandle<()> {
     spawn(move || {
         as_worker(raw, |seat| {
@@ -47,14 +47,14 @@ fn spawn_worker(raw: Pool<'static>) -> JoinHandle<()> {
     })
 }
 
-/// Two workers, each of which runs one job, and others while that one waits.
+/// Two workers. Each runs one job, and others while that job waits.
 fn run_on_two_workers(raw: Pool<'static>) {
     for worker in [(); 2].map(|()| spawn_worker(raw)) {
         worker.join().unwrap();
     }
 }
 
-/// Two workers close a circle at the same time, or one on top of itself.
+/// Two workers close a circle at the same time, or one does on top of itself.
 #[test]
 fn two_jobs() {
     explore("circle: 2 jobs wait for each other", Some(1), || {
@@ -77,8 +77,8 @@ fn two_jobs() {
     });
 }
 
-/// A job waits for one that runs on top of what waits for the first: nothing keeps the one on top
-/// from going on. Whoever lets the others go first makes that happen without many preemptions.
+/// A job waits for one that runs on top of a job which waits for the first. The one on top can go
+/// on. The thread yields first, which makes that happen without many preemptions.
 #[test]
 fn no_circle() {
     explore("circle: none, on top of one that waits", Some(2), || {
@@ -102,7 +102,7 @@ fn no_circle() {
     });
 }
 
-/// A job waits until itself or another fails: it is not told, since the other does.
+/// A job waits until itself or another job fails. It gets no error, since the other fails.
 #[test]
 fn a_failure_ends_the_wait() {
     explore("circle: none, since another fails", Some(2), || {
@@ -124,7 +124,8 @@ fn a_failure_ends_the_wait() {
     });
 }
 
-/// A job opens a scope, whose job waits for the first: that one is told, since a scope has no error to give.
+/// A job opens a scope, whose job waits for the first. The scope's job gets the error, since a
+/// scope has none to return.
 #[test]
 fn a_scope_and_its_job() {
     explore(
@@ -179,8 +180,8 @@ fn two_sets() {
     });
 }
 
-/// A task is suspended, and awaits a job, while that one goes to sleep until the task's end: whoever comes last
-/// sees the other.
+/// A task is suspended, and awaits a job, while that job goes to sleep until the task's end. The
+/// last of the two sees the other.
 #[test]
 fn a_task_and_a_job() {
     explore("circle: a task awaits who waits for it", Some(2), || {
@@ -200,7 +201,7 @@ fn a_task_and_a_job() {
             });
             *job.lock().unwrap() = waits.ok();
             let worker = spawn_worker(raw);
-            // Nobody who leaves, and wakes the worker with that.
+            // Run without a seat: a worker that leaves its seat would wake the other worker.
             if let Some(begun) = run::begin(raw, popped, 0) {
                 run::step(raw, popped, begun, None);
             }
@@ -209,8 +210,8 @@ fn a_task_and_a_job() {
     });
 }
 
-/// A job waits for what a queued one does, on one of two workers. The other leaves, without a look at the
-/// queue: the first is told, and runs the queued one.
+/// On one of two workers a job waits for the effect of a queued job. The other worker leaves
+/// without a look at the queue. The first is woken, and runs the queued job.
 #[test]
 fn a_worker_leaves() {
     explore("circle: a worker blocks, the other leaves", Some(2), || {
@@ -231,7 +232,7 @@ fn a_worker_leaves() {
     });
 }
 
-/// Two jobs wait for what a queued one does: the last worker that blocks runs it.
+/// Two jobs wait for the effect of a queued job. The last worker that blocks runs it.
 #[test]
 fn both_workers_block() {
     explore("circle: 2 workers block, a job is queued", Some(1), || {
@@ -264,8 +265,8 @@ struct ByHand {
 }
 
 impl ByHand {
-    /// The job gets the first free slot, and the worker the first free seat. The pool has no port yet, so that the
-    /// seat is no context's.
+    /// The job gets the first free slot, and the worker the first free seat. The pool has no port
+    /// yet, so the seat has no context.
     fn begin<const S: usize>(pool: &'static StaticPool<S, 32, 1, 2, 1>) -> Self {
         let raw = pool.handle().raw;
         // SAFETY: left when dropped.
@@ -286,7 +287,7 @@ impl ByHand {
         DependsOn::Job(self.slot.index())
     }
 
-    /// The job waits: not in a circle.
+    /// The job waits, and is not in a circle.
     fn wait_for(&self, depends_on: DependsOn) {
         let _blocked = self.seat.block(depends_on);
         assert!(!circle::is_in(self.raw, self.seat, depends_on));
@@ -299,8 +300,8 @@ impl ByHand {
     }
 }
 
-/// A job waits for a promise, goes on, and waits for something else, not in a circle either. Another job, of the
-/// slot that is number 0, as is what has no number, waits for it.
+/// A job waits for a promise, goes on, and waits for something else. No wait is in a circle. Another
+/// job waits for the first, whose slot is number 0: a wait without a slot records that number, too.
 #[test]
 fn another_goes_on() {
     explore("circle: none, since the other goes on", Some(3), || {
@@ -321,8 +322,8 @@ fn another_goes_on() {
     });
 }
 
-/// A job waits for one that waits for the first of it and of a promise. That is kept, so the other goes on: it takes
-/// what has completed, or begins to wait anew.
+/// One job waits for a second job. The second waits until the first job or a promise is done. The
+/// promise is kept, so the second goes on: it takes the completion, or begins to wait anew.
 fn another_is_told(name: &str, anew: bool) {
     explore(name, Some(2), move || {
         with_pool_without_port(|pool: &'static StaticPool<3, 32, 1, 2, 1>| {
@@ -378,7 +379,7 @@ fn a_task_looks_at_who_waits_for_it() {
                 Poll::Pending
             }));
             assert!(run_one(pool));
-            // Another than who polls: by its own fence that one would be seen.
+            // Another thread than the polling one: the polling thread's own fence would show it.
             let waker = spawn(move || promise.set_result(()).unwrap());
             let other = spawn(move || run_one(pool));
             mine.wait_for(DependsOn::Job(2));

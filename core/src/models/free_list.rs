@@ -1,4 +1,5 @@
-//! The free list: a slot has one owner, and who waits for a slot is told of the next.
+//! The free list: a slot has one owner, and a thread that waits for a slot is woken for the next
+//! one.
 
 use loom::{cell::UnsafeCell, sync::Arc};
 
@@ -15,7 +16,7 @@ struct Fixture<const N: usize> {
     slots: [UnsafeCell<()>; N],
 }
 
-// SAFETY: the cells are what the models check.
+// SAFETY: the models check the accesses of these cells.
 unsafe impl<const N: usize> Sync for Fixture<N> {}
 
 impl<const N: usize> Fixture<N> {
@@ -73,7 +74,7 @@ fn a_slot_has_one_owner() {
     });
 }
 
-/// The stack's top comes back under a thread that is about to take it away.
+/// The stack's top comes back while a thread is about to take it.
 #[test]
 fn the_same_top_again() {
     explore("free list: the same top again", Some(4), || {
@@ -120,7 +121,7 @@ fn who_waits_is_told() {
     });
 }
 
-/// Taking the mark away does not take it from one who comes at the same time.
+/// A thread that takes the mark away does not take that of a waiter that comes at the same time.
 #[test]
 fn a_new_mark_is_not_taken_away() {
     explore("free list: unmarking", None, || {
@@ -144,7 +145,7 @@ fn a_new_mark_is_not_taken_away() {
     });
 }
 
-/// Who counts follows no link from a slot's former stay on the list.
+/// A thread that counts the slots follows no link from a slot's former stay on the list.
 #[test]
 fn counted_meanwhile() {
     explore("free list: count, claim, free", None, || {
@@ -153,7 +154,7 @@ fn counted_meanwhile() {
         for slot in [third, second, first] {
             free.push(slot);
         }
-        // The third is left, and the first still has its link to the second.
+        // The third slot is left, and the first still has its link to the second.
         assert_eq!((free.pop(), free.pop()), (Some(first), Some(second)));
         let other = {
             let free = free.clone();

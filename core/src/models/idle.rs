@@ -1,12 +1,12 @@
-//! Idle workers: no wake-up is lost. A lost one is a deadlock, which loom reports.
+//! Idle workers: no wake-up is lost. A lost wake-up is a deadlock, which loom reports.
 
 use loom::{cell::UnsafeCell, sync::Arc};
 
 use super::{LENDING, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
 use crate::{SpinWorker, StaticPool, engine::run, memory::joined::Stay};
 
-/// Workers that sleep as soon as they can, while a job comes, its result is waited for, and the pool
-/// is shut down.
+/// Workers sleep as soon as they can, while a job comes, its result is waited for, and the pool is
+/// shut down.
 fn sleepy_workers<const WORKERS: usize>(name: &str, preemptions: usize, jobs: usize) {
     explore(name, Some(preemptions), move || {
         with_pool(
@@ -38,7 +38,7 @@ fn one_worker_two_jobs() {
     sleepy_workers::<1>("idle: 1 worker, 2 jobs", 1, 2);
 }
 
-/// Two jobs come while two workers go to sleep, each of which works until it has done one.
+/// Two jobs come while two workers go to sleep. Each worker works until it has run one job.
 #[test]
 fn two_workers() {
     explore("idle: 2 workers, 2 jobs", Some(1), || {
@@ -70,9 +70,9 @@ fn both_are_woken() {
     });
 }
 
-/// A pool without workers, whose callers run the work while they block: who leaves first does not
-/// leave the other asleep.
-fn callers_lend_themselves<const SEATS: usize>(name: &str, preemptions: usize) {
+/// A pool has no workers, and its blocked callers run the jobs as guests. The guest that leaves
+/// first does not leave the other asleep.
+fn guests_run_jobs<const SEATS: usize>(name: &str, preemptions: usize) {
     explore(name, Some(preemptions), || {
         with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, SEATS, 1>| {
             let other = spawn(move || {
@@ -86,36 +86,36 @@ fn callers_lend_themselves<const SEATS: usize>(name: &str, preemptions: usize) {
 
 #[test]
 fn a_seat_for_each_caller() {
-    callers_lend_themselves::<2>("idle: 2 callers lend themselves, 2 seats", 1);
+    guests_run_jobs::<2>("idle: 2 guests, 2 seats", 1);
 }
 
 #[test]
 fn one_seat_for_two_callers() {
-    callers_lend_themselves::<1>("idle: 2 callers lend themselves, 1 seat", 1);
+    guests_run_jobs::<1>("idle: 2 guests, 1 seat", 1);
 }
 
-/// A caller leaves the only seat while somebody rings it there, and holds the seat's bell: the next caller
-/// is told when the seat is free.
+/// A guest leaves the only seat while another thread wakes it there, and holds the seat's shared
+/// waker. The next guest is woken when the seat is free.
 #[test]
-fn a_seat_that_is_rung_late() {
-    explore("idle: a caller's seat is left, and rung", Some(2), || {
+fn a_seat_that_is_woken_late() {
+    explore("idle: a guest's seat is left, and woken", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
             let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Guest) }.unwrap();
-            let ringer = spawn(move || raw.seats().wake(seat.seat()));
+            let waker = spawn(move || raw.seats().wake(seat.seat()));
             let next = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
             // SAFETY: joined above.
             unsafe { seat.leave() };
-            ringer.join().unwrap();
+            waker.join().unwrap();
             next.join().unwrap();
         });
     });
 }
 
-/// The same with a worker, while somebody declares it lost.
+/// The same race with a worker, while another thread declares it lost.
 #[test]
 fn a_seat_that_is_lost_late() {
     explore("idle: a worker's seat is left, and lost", Some(2), || {
@@ -124,7 +124,7 @@ fn a_seat_that_is_lost_late() {
             let seat =
                 unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let held = seat.lose(seat.id()).unwrap();
-            // SAFETY: held.
+            // SAFETY: the guard of `lose` is a hold.
             unsafe { seat.tell_of_loss() };
             let next = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
@@ -137,9 +137,10 @@ fn a_seat_that_is_lost_late() {
     });
 }
 
-/// The same as both, while somebody runs a job who has found no seat, and does not hide that the seat is free.
+/// Both races at once, while a thread without a seat runs a job. That thread does not hide that the
+/// seat is free.
 #[test]
-fn a_seat_that_is_rung_late_and_a_caller_without_one() {
+fn a_seat_that_is_woken_late_and_a_caller_without_one() {
     explore(
         "idle: a worker's seat is left, a caller has none",
         Some(2),
@@ -149,7 +150,7 @@ fn a_seat_that_is_rung_late_and_a_caller_without_one() {
                 // SAFETY: left below.
                 let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                 let held = seat.lose(seat.id()).unwrap();
-                // SAFETY: held.
+                // SAFETY: the guard of `lose` is a hold.
                 unsafe { seat.tell_of_loss() };
                 pool.submit_detached(|| ()).unwrap();
                 let job = pool.submit(|| 1).unwrap();
@@ -165,7 +166,7 @@ fn a_seat_that_is_rung_late_and_a_caller_without_one() {
     );
 }
 
-/// A worker that was claimed for a job, and goes instead, knows that the job is there.
+/// A worker that was claimed for a job, and leaves instead, sees that the job is queued.
 #[test]
 fn who_was_claimed_finds_the_job() {
     explore("idle: claimed for a job", None, || {
@@ -185,7 +186,7 @@ fn who_was_claimed_finds_the_job() {
     });
 }
 
-/// Who sees that no worker is left sees all that they did.
+/// A thread that sees that no worker is left sees all that the workers did.
 #[test]
 fn what_was_done_by_those_who_left() {
     explore("idle: leave, count", None, || {

@@ -15,8 +15,8 @@ use crate::{JobError, JobFuture, StaticPool, memory::joined::Stay};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
 
-/// In every interleaving: submits a job whose closure and result are counted, runs `race` with it,
-/// and sees that both are dropped exactly once and the slot is free again.
+/// In every interleaving: submits a job whose closure and result are counted, and runs `race` with
+/// it. Both are dropped exactly once, and the slot is free again.
 fn with_job(
     name: &str,
     preemptions: Option<usize>,
@@ -48,7 +48,7 @@ fn run_and_result() {
     });
 }
 
-/// The waker changes while the completer wakes the old one, to whom nobody listens any more.
+/// The waker changes while the completer wakes the old one, which no thread waits for any more.
 #[test]
 fn another_waker() {
     with_job("job: run, another waker", Some(3), |pool, mut job| {
@@ -68,7 +68,7 @@ fn run_and_drop() {
     });
 }
 
-/// Who goes away while somebody is about to wake it: its waker is dropped once, by either.
+/// A waiter goes away while a completer is about to wake it. Its waker is dropped once, by either.
 #[test]
 fn run_and_drop_who_waits() {
     with_job("job: run, drop who waits", None, |pool, mut job| {
@@ -108,7 +108,7 @@ fn run_and_cancel_and_drop() {
     });
 }
 
-/// Of two cancellers one drops the job; nobody is told a lie.
+/// One of two cancellers drops the job, and each call returns the right answer.
 #[test]
 fn run_and_two_cancels() {
     with_job("job: run, cancel, cancel", Some(2), |pool, job| {
@@ -131,7 +131,7 @@ fn cancel_and_result() {
     with_job("job: run, cancel, result", Some(2), |pool, job| {
         let worker = run_in_thread(pool);
         let job = Arc::new(job);
-        // A shared handle cancels while the main thread looks whether there is a result.
+        // One thread cancels by a shared handle while the main thread looks for a result.
         let canceller = {
             let job = job.clone();
             spawn(move || job.cancel())
@@ -179,7 +179,7 @@ fn reap_and_run() {
             let worker = run_in_thread(pool);
             match pool.submit(|| ()) {
                 Ok(third) => drop(third),
-                // The worker has popped it and is about to free it.
+                // The worker has popped the index and is about to free the slot.
                 Err(error) => assert!(matches!(error, crate::SubmitError::Full(_))),
             }
             drop(second);
@@ -188,7 +188,7 @@ fn reap_and_run() {
     );
 }
 
-/// Two submit to two slots while a worker runs: both jobs run once.
+/// Two threads submit to two slots while a worker runs. Both jobs run once.
 #[test]
 fn two_submit() {
     explore("job: submit, submit, run", Some(2), || {
@@ -213,8 +213,8 @@ fn two_submit() {
     });
 }
 
-/// A worker waits for a job in the queue, and may run it, while another takes it out of the queue, and a third
-/// ends it: one of them does.
+/// A worker waits for a job in the queue, and may run it. Another worker pops its index, and a
+/// third thread ends it. One of them does.
 #[test]
 fn run_by_who_waits() {
     explore("job: run by who waits, pop, cancel", Some(1), || {

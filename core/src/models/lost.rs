@@ -1,4 +1,4 @@
-//! A worker is declared lost and comes back: its jobs fail, and nobody else's do.
+//! A worker is declared lost and comes back: its jobs fail, and no other worker's do.
 
 use std::{
     future::Future,
@@ -63,8 +63,8 @@ fn nobody_elses_job() {
     });
 }
 
-/// A worker is declared lost while it completes a job, callback and all, and comes back: the one
-/// who waits is told, and the result is dropped once.
+/// A worker is declared lost while it completes a job and its callback, and comes back. The waiter
+/// is woken, and the result is dropped once.
 #[test]
 fn while_it_completes() {
     explore("lost: complete, callback, waiter", Some(1), || {
@@ -96,8 +96,8 @@ fn while_it_completes() {
     });
 }
 
-/// A worker is declared lost after it has collected the waiter of its job, and before it looks at it:
-/// it finds that one, though the future waits as a member of a set by then.
+/// A worker is declared lost after it has taken the waiter of its job, and before it looks at it.
+/// It finds that waiter, although the future waits as a member of a set by then.
 #[test]
 fn while_it_collects() {
     explore("lost: complete, wait anew", Some(2), || {
@@ -114,7 +114,7 @@ fn while_it_collects() {
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
             let mut set = as_completed(FutureSet::<_, 1>::from_iter([job]), None);
-            // Whether it is ready is not the question.
+            // It does not matter whether it is ready.
             let _ = pin!(set.next_done()).poll(&mut Context::from_waker(&waker));
             worker.join().unwrap();
             drop(set);
@@ -124,7 +124,8 @@ fn while_it_collects() {
     });
 }
 
-/// A worker that was declared lost while it went to sleep is woken for work, and hands that on when it goes.
+/// A worker that was declared lost while it went to sleep is claimed for work. It hands the wake-up
+/// on when it leaves.
 #[test]
 fn woken_for_work() {
     explore("lost: woken for work, another sleeps", Some(2), || {
@@ -148,7 +149,8 @@ fn woken_for_work() {
     });
 }
 
-/// A worker is declared lost while it leaves and another comes to its place: that one's job is not lost.
+/// A worker is declared lost while it leaves and another takes its seat. The other worker's job is
+/// not lost.
 #[test]
 fn not_in_the_place_of_the_next() {
     explore("lost: leaves, another comes", Some(3), || {
@@ -161,7 +163,8 @@ fn not_in_the_place_of_the_next() {
             let others = spawn(move || {
                 // SAFETY: joined above.
                 unsafe { first.leave() };
-                // SAFETY: left below. The place may be held by whoever declares the first one lost.
+                // SAFETY: left below. The thread that declares the first worker lost may still hold
+                // the seat.
                 let next = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) };
                 run::one(raw, next, None);
                 if let Some(next) = next {

@@ -1,28 +1,29 @@
-//! What the crate promises, as programs of which every interleaving is run.
+//! The promises of the crate, as programs of which every interleaving is run.
 //!
-//! Each file is about one protocol, each test in it about one race. A test's body is run once for
-//! each order in which its threads' atomic accesses can happen, and for each value that a load may
-//! return under the C11 memory model (loom explores them). In every one of them nothing may be lost,
-//! leaked, dropped twice or accessed by two at a time, and nobody may sleep for ever: loom reports a
-//! deadlock when all threads sleep.
+//! Each file is about one protocol, and each test in it about one race. A test's body is run once
+//! for each order in which its threads' atomic accesses can happen, and for each value that a load
+//! may return under the C11 memory model (loom explores them). In each run nothing may be lost,
+//! leaked, dropped twice or accessed by two threads at a time. No thread may sleep for ever: loom
+//! reports a deadlock when all threads sleep.
 //!
-//! Where all orders are too many, a model looks at those with a bounded number of preemptions, which
-//! finds nearly all bugs (M. Musuvathi and S. Qadeer, "Iterative Context Bounding", PLDI 2007). Each
-//! model prints its bound and how many interleavings it ran. Run them with `cargo xtask loom`.
+//! If all orders are too many, a model runs those with a bounded number of preemptions, which finds
+//! nearly all bugs (M. Musuvathi and S. Qadeer, "Iterative Context Bounding", PLDI 2007). Each
+//! model prints its bound and the number of interleavings that it ran. `cargo xtask loom` runs
+//! them.
 //!
-//! # Whether the models would notice
+//! # Whether the models notice a weak ordering
 //!
 //! `cargo xtask orderings` weakens the crate's memory orderings, one at a time, and a model must
-//! fail. Where none can, although C11 needs the ordering, a comment right above the call says what
-//! loom does not do. It names what the ordering loses (`Acquire`, `Release` or `SeqCst`, with `on
-//! failure` for the second ordering of `compare_exchange`) and is a sentence:
+//! fail. If no model can, although C11 needs the ordering, a comment right above the call gives the
+//! reason: something that loom does not do. It names what the ordering loses (`Acquire`, `Release`
+//! or `SeqCst`, with `on failure` for the second ordering of `compare_exchange`) and is a sentence:
 //!
 //! ```text
 //! // Unseen by loom, Acquire on failure: a swap that fails reads the newest value in loom, ...
 //! ```
 //!
-//! That no model fails is not the reason: an ordering that is stronger than it need be is weakened,
-//! and a race that no model has gets one.
+//! The reason is never that no model fails. An ordering that is stronger than necessary is
+//! weakened, and a race that no model has gets a model.
 
 mod broken;
 mod callbacks;
@@ -92,13 +93,14 @@ loom::lazy_static! {
     static ref GATE: loom::sync::atomic::AtomicUsize = loom::sync::atomic::AtomicUsize::new(0);
 }
 
-/// Starts a thread, which may get ahead of the one that starts it.
+/// Starts a thread, which may run before the thread that starts it goes on.
 ///
-/// Loom remembers of each atomic who accessed it last. A thread that loads it and then swaps it
-/// hides, with its load, the loads of others before, and loom does not try its swap ahead of those.
-/// It does so if the threads begin in another order; so all orders of beginning are made to count.
+/// Loom remembers only the last access of each atomic. A thread that loads an atomic and then swaps
+/// it hides, with its load, earlier loads of others. Then loom does not try its swap ahead of
+/// those. It does if the threads begin in another order, so this makes each order of beginning
+/// count.
 pub(crate) fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> loom::thread::JoinHandle<T> {
-    // Relaxed: no order that the model itself has not got.
+    // Relaxed: it adds no order that the model itself does not have.
     let gate = || GATE.fetch_add(1, loom::sync::atomic::Ordering::Relaxed);
     let thread = loom::thread::spawn(move || {
         gate();
@@ -108,7 +110,7 @@ pub(crate) fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> loom::thr
     thread
 }
 
-/// [`with_pool_without_port`], and with one.
+/// [`with_pool_without_port`], with a port.
 pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
     port: &'static impl Port,
     body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
@@ -119,8 +121,8 @@ pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
     });
 }
 
-/// A pool that lives for one interleaving. When `body` returns, all threads that it started have
-/// been joined and all handles are gone: no slot may be missing then.
+/// A pool that lives for one interleaving. When `body` returns, it has joined all threads that it
+/// started, and all handles are gone. No slot may be missing then.
 pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: usize>(
     body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
 ) {
@@ -130,20 +132,20 @@ pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: us
     body(pool);
     pool.run_pending(usize::MAX);
     assert_eq!(pool.free_slots(), S, "a slot leaked");
-    // SAFETY: from `Box::into_raw`; `body` leaves no reference, by its contract.
+    // SAFETY: the address is from `Box::into_raw`, and `body` leaves no reference, by its contract.
     drop(unsafe { Box::from_raw(address) });
 }
 
-/// Runs one work item, if there is one.
+/// Runs one job, if there is one.
 pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
     pool: &'static StaticPool<S, 32, 1, W, V>,
 ) -> bool {
     run::one(pool.handle().raw, None, None)
 }
 
-/// Starts a worker that sleeps when there is nothing to do, and goes when it has run one work item.
+/// Starts a worker that sleeps when there is nothing to do, and leaves after it has run one job.
 pub(crate) fn spawn_worker_for_one(pool: Pool<'static>) -> loom::thread::JoinHandle<()> {
-    // Leaked, for the seat to refer to: the model's memory is small.
+    // Leaked, since the seat refers to it. The model needs little memory.
     let sleeper: &'static Sleeper = Box::leak(Box::new(Sleeper::new()));
     // SAFETY: left below.
     let seat = unsafe { pool.seats().join(sleeper, Stay::Worker) }.unwrap();
@@ -160,7 +162,7 @@ pub(crate) fn spawn_worker_for_one(pool: Pool<'static>) -> loom::thread::JoinHan
     })
 }
 
-/// A value that knows how many of its kind exist.
+/// A value that counts how many of its kind exist.
 pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -214,7 +216,7 @@ impl Parker for Sleeper {
     fn park(&self, _deadline: Option<Duration>) {
         let mut woken = self.0.woken.lock().unwrap();
         if *woken {
-            // It may have been itself, to come again: let the others go on.
+            // The thread may have woken itself, to be polled again: let the others go on.
             loom::thread::yield_now();
         }
         while !*woken {
@@ -233,14 +235,14 @@ loom::thread_local! {
     };
 }
 
-/// The machine that the models run on: its threads are loom's.
+/// The machine that the models run on. Its contexts are loom's threads.
 pub(crate) struct Machine {
     pub(crate) lends: bool,
 }
 
 pub(crate) static MACHINE: Machine = Machine { lends: false };
 
-/// Whose callers run jobs while they block, if there is no worker.
+/// A machine whose blocked callers run jobs, if there is no worker.
 pub(crate) static LENDING: Machine = Machine { lends: true };
 
 // SAFETY: each of loom's threads has a number of its own.

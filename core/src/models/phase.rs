@@ -1,4 +1,4 @@
-//! What is said of a pool once: who finds that it was said finds it whole.
+//! The phase of a pool: a thread that sees a bit sees what the bit stands for.
 
 use loom::sync::Arc;
 
@@ -15,7 +15,7 @@ fn the_port() {
             let pool = pool.clone();
             spawn(move || pool.install(&MACHINE))
         };
-        // Looks at the port if it finds one.
+        // Uses the port if it finds one.
         pool.handle().raw.port();
         let mine = pool.install(&MACHINE);
         assert_ne!(mine, other.join().unwrap(), "one port is installed");

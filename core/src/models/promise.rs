@@ -1,4 +1,4 @@
-//! A promise: the result is taken, or comes back, or is dropped; once.
+//! A promise: its result is taken, comes back, or is dropped, and that once.
 
 use std::sync::{
     Arc,

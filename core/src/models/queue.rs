@@ -73,7 +73,7 @@ fn cells_are_used_again() {
             let queue = queue.clone();
             move || {
                 queue.push(item);
-                // Two pushed, or one pushed and none popped by the other.
+                // This thread pushed two, or pushed one of which the other has popped none.
                 let popped = queue.pop().expect("the queue is not empty");
                 queue.push(popped);
             }
@@ -85,7 +85,7 @@ fn cells_are_used_again() {
     });
 }
 
-/// A popper that was slow does not take what is in the cell a lap later for the first item.
+/// A slow popper does not take the item that is in the cell a lap later for the first one.
 #[test]
 fn a_cell_at_the_head_again() {
     explore("queue: a cell at the head again", Some(3), || {
@@ -110,7 +110,7 @@ fn a_cell_at_the_head_again() {
     });
 }
 
-/// A pusher that was slow does not push into the cell's next lap, and not over what is there.
+/// A slow pusher neither pushes into the cell's next lap nor over its item.
 #[test]
 fn a_cell_at_the_tail_again() {
     explore("queue: a cell at the tail again", Some(2), || {
@@ -140,7 +140,7 @@ fn a_cell_at_the_tail_again() {
     });
 }
 
-/// Three pushers, one of which finds the tail where another has left it.
+/// Three pushers. One of them finds the tail where another has left it.
 #[test]
 fn behind_a_pusher_that_stopped() {
     explore("queue: push past a pusher that stopped", Some(2), || {
@@ -159,7 +159,7 @@ fn behind_a_pusher_that_stopped() {
     });
 }
 
-/// Two who hand on the one item of a ring of one cell.
+/// Two threads hand on the one item of a ring of one cell.
 #[test]
 fn one_cell() {
     explore("queue: one cell, pop and push", Some(3), || {
@@ -202,7 +202,7 @@ fn at_the_end_of_a_lap() {
     });
 }
 
-/// A queue with an item in it is never taken for an empty one, whatever else comes and goes.
+/// A queue with an item is never taken for an empty one, even if other items come and go.
 #[test]
 fn never_empty() {
     explore("queue: pop, push, is it empty", None, || {
@@ -223,7 +223,7 @@ fn never_empty() {
     });
 }
 
-/// A popper finds an item if one was there all the time, though it may have moved a lap on.
+/// A popper finds an item if one was there all the time, even if that item has moved a lap on.
 #[test]
 fn never_nothing() {
     explore("queue: pop, push, pop", None, || {
@@ -261,7 +261,7 @@ fn one_producer_is_first_in_first_out() {
     });
 }
 
-/// Who takes cancelled items off the head takes no other.
+/// A thread that takes cancelled items off the head takes no other item.
 #[test]
 fn reaping_takes_what_it_wants_only() {
     explore("queue: reap and pop", None, || {
@@ -282,14 +282,14 @@ fn reaping_takes_what_it_wants_only() {
         match (reaped, popped) {
             (None, Some(1)) => assert_eq!(left, [2, 3]),
             (Some(1), Some(2)) => assert_eq!(left, [3]),
-            // Both others gone, the last one is reaped.
+            // If both others are gone, the last one is reaped.
             (Some(1 | 3), _) | (None, None) => panic!("{reaped:?} {popped:?} {left:?}"),
             other => panic!("{other:?} {left:?}"),
         }
     });
 }
 
-/// Whoever reaps is not turned away by what has come a lap later to the place where it looks.
+/// A reaper does not give up because another item is in its cell a lap later.
 #[test]
 fn reaping_finds_what_is_first() {
     explore("queue: reap, pop, push", Some(2), || {
@@ -308,7 +308,7 @@ fn reaping_finds_what_is_first() {
                 second
             })
         };
-        // The unwanted one is never first: before it there is always another.
+        // The unwanted item is never first: there is always another before it.
         let reaped = queue.queue().pop_if(|item| item != 2);
         assert!(reaped.is_some());
         let popped = reaped.into_iter().chain(other.join().unwrap());
@@ -316,7 +316,8 @@ fn reaping_finds_what_is_first() {
     });
 }
 
-/// The same, where one popped, and stopped in its push before the tail, and another pushed past it.
+/// The same race, if a popper has stopped in its next push before it moved the tail, and another
+/// pushed past it.
 #[test]
 fn reaping_behind_a_pusher_that_stopped() {
     explore("queue: reap, pop and push, push", Some(2), || {

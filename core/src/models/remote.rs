@@ -1,8 +1,8 @@
-//! A worker whose jobs are done elsewhere: its jobs in flight meet those who wait for them, cancel
-//! them, leave them, or end the pool or the worker.
+//! A remote worker: its jobs in flight meet threads that wait for them, cancel them, detach them,
+//! or end the pool or the worker.
 //!
-//! The other side has no thread. It answers at once, when something is sent to it, so whatever else
-//! the worker must notice comes by way of the pool.
+//! The other side has no thread. It answers at once when it receives something. So the worker
+//! notices everything else by way of the pool.
 
 use std::{
     num::NonZeroUsize,
@@ -47,10 +47,10 @@ unsafe impl Port for Clocked {
     }
 }
 
-/// How many values there are that travel. One interleaving is run at a time.
+/// The number of values that travel. One interleaving is run at a time.
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// A job that results in itself, and counts job and result.
+/// A job that returns itself, and counts job and result.
 struct Echo(u8);
 
 impl Echo {
@@ -93,7 +93,7 @@ impl RemoteJob for Echo {
 
 static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Echo>()]);
 
-/// The other side does each job at once.
+/// The other side runs each job at once.
 fn does_it(message: ToServer, says: &mut Says) {
     match message {
         ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
@@ -102,7 +102,7 @@ fn does_it(message: ToServer, says: &mut Says) {
     }
 }
 
-/// The other side is busy with something else, and takes jobs back.
+/// The other side is busy with another job, and takes jobs back.
 fn takes_it_back(message: ToServer, says: &mut Says) {
     match message {
         ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
@@ -111,8 +111,8 @@ fn takes_it_back(message: ToServer, says: &mut Says) {
     }
 }
 
-/// In every interleaving: a remote worker runs until the pool is over or it is declared lost, while
-/// `race` goes on with a job.
+/// In every interleaving: a remote worker runs until the pool ends or it is declared lost, while
+/// `race` acts on a job.
 fn with_job(
     name: &str,
     preemptions: usize,
@@ -135,7 +135,7 @@ fn with_job(
             });
             race(pool, pool.submit_remote(Echo::new(7)).unwrap());
             let end = worker.join().unwrap();
-            // Too late to be lost, or to hear that the pool is broken.
+            // The worker may end before it is declared lost, or before it sees the broken pool.
             assert!(end == expected || end == Ok(RemoteEnd::ShutDown), "{end:?}");
         });
         assert_eq!(ALIVE.load(Relaxed), 0, "something was not dropped");
@@ -152,7 +152,7 @@ fn sleep() {
     });
 }
 
-/// A cancel reaches the other side, wherever the job is.
+/// A cancel reaches the other side, wherever the job is then.
 #[test]
 fn cancel() {
     let end = Ok(RemoteEnd::ShutDown);
@@ -188,7 +188,7 @@ fn shut_down() {
     });
 }
 
-/// The handle goes away.
+/// The handle detaches the job.
 #[test]
 fn drop_the_handle() {
     let end = Ok(RemoteEnd::ShutDown);
@@ -212,7 +212,7 @@ fn broken() {
     });
 }
 
-/// The worker is declared lost while the answer comes, or asleep since none does.
+/// The worker is declared lost while the answer comes, or while it sleeps because none does.
 fn lost(name: &str, script: fn(ToServer, &mut Says)) {
     let end = Err(RemoteError::Run(RunError::DeclaredLost));
     with_job(name, 2, script, end, |pool, job| {
@@ -220,7 +220,7 @@ fn lost(name: &str, script: fn(ToServer, &mut Says)) {
             // SAFETY: no scopes here.
             unsafe { pool.worker_lost(WorkerId::FIRST, OnLoss::Continue) };
             if pool.workers() == 0 {
-                // It was lost before it took the job, or has not come yet.
+                // The worker was lost before it took the job, or has not joined yet.
                 pool.shutdown(false, true).unwrap();
             }
             loom::thread::yield_now();

@@ -1,4 +1,4 @@
-//! A submit that waits for room is told of it, and of the pool's end.
+//! A submit that waits for room is woken for it, and for the pool's end.
 
 use super::{MACHINE, explore, run_one, spawn, with_pool};
 use crate::{StaticPool, SubmitError};
@@ -16,7 +16,7 @@ fn one_waits() {
     });
 }
 
-/// The slot is in the queue, where nobody comes to take it out.
+/// The slot is in the queue, and no worker pops its index.
 #[test]
 fn one_waits_for_a_job_that_is_cancelled() {
     explore("room: submit_blocking, cancel", Some(2), || {
@@ -30,7 +30,7 @@ fn one_waits_for_a_job_that_is_cancelled() {
     });
 }
 
-/// The slot is taken for as long as it waits.
+/// The slot is taken during the whole wait.
 #[test]
 fn one_waits_until_the_pool_ends() {
     explore("room: submit_blocking, shutdown", Some(3), || {
@@ -48,7 +48,7 @@ fn one_waits_until_the_pool_ends() {
     });
 }
 
-/// Each of two that wait gets the slot, one after the other.
+/// Each of two threads that wait gets the slot, one after the other.
 #[test]
 fn two_wait() {
     explore("room: 2 x submit_blocking, drop, run", Some(1), || {

@@ -1,14 +1,14 @@
-//! A scope ends after its jobs, and touches nothing of theirs later; nor they of its frame.
+//! A scope ends after its jobs, and uses none of their memory later. Nor do they use its frame.
 
 use loom::{cell::UnsafeCell, thread};
 
 use super::{MACHINE, explore, run_one, spawn, with_pool};
 use crate::StaticPool;
 
-/// Something on the scope's frame that a job uses.
+/// A value on the scope's frame that a job uses.
 struct Borrowed(UnsafeCell<u32>);
 
-// SAFETY: that nobody uses it at the same time is what the models check.
+// SAFETY: the models check that no two threads use it at the same time.
 unsafe impl Sync for Borrowed {}
 
 fn with_scope(name: &str, preemptions: usize, cancel: bool) {
@@ -23,7 +23,7 @@ fn with_scope(name: &str, preemptions: usize, cancel: bool) {
                 let job = scope
                     .submit(move || {
                         let borrowed = borrowed;
-                        // SAFETY: the only one who is at work on it.
+                        // SAFETY: only this job uses it now.
                         borrowed.0.with_mut(|value| unsafe { *value += 1 });
                     })
                     .unwrap();
@@ -32,7 +32,7 @@ fn with_scope(name: &str, preemptions: usize, cancel: bool) {
                 } else if job.running() {
                     drop(job);
                 } else {
-                    // Leaves it to the scope to see that the job runs.
+                    // Waits for the scope to see that the job runs.
                     thread::yield_now();
                     while !job.done() {
                         if !run_one(pool) {
@@ -59,7 +59,7 @@ fn cancel_and_end() {
     with_scope("scope: run, cancel, end", 3, true);
 }
 
-/// The scope's own count says that the job has ended; nobody has its future.
+/// The scope's own count shows that the job has ended, and its future is gone.
 #[test]
 fn drop_and_end() {
     explore("scope: run, drop, end", Some(2), || {
@@ -72,7 +72,7 @@ fn drop_and_end() {
                 let borrowed = &borrowed;
                 let job = scope.submit(move || {
                     let borrowed = borrowed;
-                    // SAFETY: the only one who is at work on it.
+                    // SAFETY: only this job uses it now.
                     borrowed.0.with_mut(|value| unsafe { *value += 1 });
                 });
                 drop(job.unwrap());

@@ -1,4 +1,5 @@
-//! `wait` and `as_completed`: every completion is reported once, whoever comes and goes meanwhile.
+//! `wait` and `as_completed`: every completion is reported once, even if futures and waits come and
+//! go meanwhile.
 
 use std::{
     future::Future,
@@ -23,14 +24,14 @@ fn run_in_thread(pool: &'static Pool, jobs: usize) -> thread::JoinHandle<()> {
     })
 }
 
-/// Polls the set once: registers, or finds something done. True if it does.
+/// Polls the set once: it registers, or finds a future that is done. True if it finds one.
 fn poll_once<const N: usize>(set: &mut AsCompleted<'static, u32, N>, waker: &Waker) -> bool {
     let next = pin!(set.next_done()).poll(&mut Context::from_waker(waker));
     matches!(next, Poll::Ready(Some(Ok(_))))
 }
 
-/// A set of two queued jobs, which return 1 and 2. It is registered: what is done before that comes in
-/// no order.
+/// A set of two queued jobs, which return 1 and 2. It is registered. Futures that are done before
+/// that come in any order.
 fn registered_pair(pool: &'static Pool) -> AsCompleted<'static, u32, 2> {
     let jobs: FutureSet<'_, u32, 2> = [1, 2]
         .map(|n| pool.submit(move || n).unwrap())
@@ -41,7 +42,7 @@ fn registered_pair(pool: &'static Pool) -> AsCompleted<'static, u32, 2> {
     set
 }
 
-/// The result of a job that is ready: its completer has let go of it.
+/// The result of a job that is ready: its completer has left.
 fn take(mut job: JobFuture<'_, u32>) -> u32 {
     job.try_result().unwrap().unwrap()
 }
@@ -105,8 +106,8 @@ fn each_as_it_completes() {
     });
 }
 
-/// One completer has reported and not let go yet when the other has: neither future is handed out
-/// before it is ready, or lost.
+/// One completer has reported and has not left when the other has. Neither future is returned
+/// before it is ready, and neither is lost.
 #[test]
 fn a_late_completer() {
     explore("sets: as_completed of 2, run 1 and 1", Some(2), || {
@@ -122,7 +123,7 @@ fn a_late_completer() {
     });
 }
 
-/// The set goes while a completer reports to it; its place is used again by the next set.
+/// The set is dropped while a completer reports to it. The next set uses the place again.
 #[test]
 fn dropped_meanwhile() {
     explore("sets: as_completed, run, drop, again", Some(2), || {

@@ -1,4 +1,4 @@
-//! The pool's end: every job that was accepted ends, every worker leaves, and nobody waits for ever.
+//! The pool's end: every accepted job ends, every worker leaves, and no thread waits for ever.
 
 use std::{
     future::{pending, poll_fn},
@@ -21,7 +21,7 @@ use crate::{
 
 type Pool = StaticPool<1, 32, 1, 1, 1>;
 
-/// One submits while another shuts down, and a worker sleeps, works or leaves.
+/// One thread submits while another shuts down, and a worker sleeps, works or leaves.
 fn submit_and_shutdown(name: &str, preemptions: usize, wait: bool, cancel: bool) {
     explore(name, Some(preemptions), move || {
         with_pool(&MACHINE, |pool: &'static Pool| {
@@ -65,7 +65,7 @@ fn waiting_and_cancelling() {
     );
 }
 
-/// The pool breaks while one submits and a worker works.
+/// The pool breaks while one thread submits and a worker works.
 #[test]
 fn broken() {
     explore("shutdown: break, submit, worker", Some(1), || {
@@ -87,7 +87,8 @@ fn broken() {
     });
 }
 
-/// A worker that finds the pool over leaves: no job may be accepted that it has not seen.
+/// A worker that finds the pool at its end leaves. The pool may not have accepted a job that this
+/// worker has not seen.
 #[test]
 fn over_is_over() {
     explore("shutdown: submit, leave", Some(2), || {
@@ -101,7 +102,7 @@ fn over_is_over() {
     });
 }
 
-/// Who ends the pool comes upon a job that is not in the queue yet.
+/// The thread that ends the pool finds a job that is not in the queue yet.
 #[test]
 fn cancelled_before_it_is_queued() {
     explore("shutdown: cancelling, submit", Some(3), || {
@@ -115,7 +116,8 @@ fn cancelled_before_it_is_queued() {
     });
 }
 
-/// A job is refused, and taken back, while somebody waits for the pool's end: it was in the queue meanwhile.
+/// A job is refused, and taken back, while a thread waits for the pool's end. The job was in the
+/// queue meanwhile.
 #[test]
 fn who_waits_is_told_of_a_job_that_was_taken_back() {
     explore("shutdown: waiting, a submit is refused", Some(2), || {
@@ -148,7 +150,7 @@ fn jobs_that_were_taken_back_are_not_queued() {
     });
 }
 
-/// A job that was cancelled in the queue keeps nobody, even if no worker comes to take it out.
+/// A job that was cancelled in the queue keeps no thread, even if no worker comes to take it out.
 #[test]
 fn who_waits_is_told_of_a_job_that_was_cancelled() {
     explore("shutdown: waiting, cancel the last job", Some(3), || {
@@ -161,7 +163,7 @@ fn who_waits_is_told_of_a_job_that_was_cancelled() {
     });
 }
 
-/// The last worker leaves while somebody goes to sleep until then.
+/// The last worker leaves while a thread goes to sleep until then.
 #[test]
 fn who_waits_is_told_of_the_last_worker() {
     explore("shutdown: wait, leave", Some(2), || {
@@ -179,14 +181,14 @@ fn who_waits_is_told_of_the_last_worker() {
     });
 }
 
-/// A task that waits and that nobody wakes.
+/// A task that is never woken.
 fn endless_task(pool: &'static Pool) -> JobFuture<'static, ()> {
     let task = pool.spawn(pending::<()>()).unwrap();
     run_one(pool);
     task
 }
 
-/// The last task of a pool that is shut down is cancelled while somebody goes to sleep until then.
+/// The last task of a pool that is shut down is cancelled while a thread goes to sleep until then.
 fn last_task_cancelled(name: &str, preemptions: usize, sleep: fn(&'static Pool)) {
     explore(name, Some(preemptions), move || {
         with_pool(&MACHINE, |pool: &'static Pool| {
@@ -239,8 +241,8 @@ fn task(pool: &'static StaticPool<1, 32, 1, 2, 1>, mut polls: u32) -> JobFuture<
     pool.spawn(task).unwrap()
 }
 
-/// A caller polls the last task once while the pool is shut down, and goes. Whether or not the task ends
-/// so: the worker is there until it has, and not for ever.
+/// A guest polls the last task once while the pool is shut down, and leaves. The worker stays until
+/// the task has ended, and not for ever.
 fn a_caller_polls_the_last_task(name: &str, polls: u32) {
     explore(name, Some(2), move || {
         with_pool(&MACHINE, |pool| {
@@ -264,15 +266,17 @@ fn a_worker_is_told_of_the_last_task_that_a_caller_ends() {
     a_caller_polls_the_last_task("shutdown: worker, a caller ends the last task", 1);
 }
 
-/// A worker is declared lost, which has taken the last task out of the queue, while the other goes to sleep until
-/// its end. `begun`: it polls the task by then, which so ends; if not, it does so when it comes back.
+/// A worker has popped the last task and is declared lost, while the other goes to sleep until the
+/// task's end. With `begun` the lost worker has begun to poll the task, which ends so. Without it,
+/// it polls the task when it comes back.
 fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
     explore(name, Some(2), move || {
         with_pool_without_port(|pool| {
             let raw = pool.handle().raw;
             // SAFETY: left below.
             let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
-            // Now, so that this context is not that worker's, and can be the other's.
+            // The port comes after the join, so that the seat has no context, and this context can
+            // be the other worker's.
             pool.install(&MACHINE);
             let task = task(pool, 1);
             let slot = raw.slot(raw.queues().pop().unwrap());
@@ -287,7 +291,7 @@ fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
                 unsafe { seat.leave() };
             });
             pool.run(&Sleeper::new()).unwrap();
-            // Who declares the worker lost may not have told of it yet.
+            // The thread that declares the worker lost may not have woken the waiters yet.
             assert!(slot.state.load().has(DONE));
             lost.join().unwrap();
             assert_eq!(task.result().is_err(), begun);
@@ -308,7 +312,8 @@ fn a_worker_is_told_of_the_last_task_that_a_lost_worker_ends() {
     );
 }
 
-/// A worker ends the last task while it blocks for something else: another that sleeps is told, and goes.
+/// A worker ends the last task while it blocks for another job. A second worker, which sleeps, is
+/// woken and leaves.
 #[test]
 fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
     explore(
@@ -335,10 +340,10 @@ fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
     );
 }
 
-/// Who has lent itself, and waits for something else, does not keep who waits for the pool's end.
+/// A guest that waits for something else does not keep a thread that waits for the pool's end.
 #[test]
-fn who_waits_is_told_of_who_has_lent_itself() {
-    explore("shutdown: waiting, another lends itself", Some(2), || {
+fn who_waits_is_told_of_a_guest() {
+    explore("shutdown: waiting, another is a guest", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 2, 2>| {
             let (promise, promised) = pool.promise::<()>().unwrap();
             let lent = spawn(move || promised.result().unwrap());
@@ -349,8 +354,8 @@ fn who_waits_is_told_of_who_has_lent_itself() {
     });
 }
 
-/// A caller polls a task, queues it again, and goes, while the pool is shut down and what is queued is
-/// cancelled.
+/// A guest polls a task, queues it again, and leaves, while the pool is shut down and queued jobs
+/// are cancelled.
 #[test]
 fn a_task_that_a_caller_queues_again_is_cancelled() {
     explore(
@@ -390,7 +395,7 @@ fn a_task_that_is_woken_and_cancelled_is_not_queued() {
     });
 }
 
-/// A job that says when it has ended.
+/// A job that sets a flag when it has ended.
 fn telling_job(pool: &'static Pool) -> (JobFuture<'static, ()>, Arc<AtomicBool>) {
     let ended = Arc::new(AtomicBool::new(false));
     let end = ended.clone();
@@ -398,7 +403,7 @@ fn telling_job(pool: &'static Pool) -> (JobFuture<'static, ()>, Arc<AtomicBool>)
     (job, ended)
 }
 
-/// A caller that has no seat, since there is no port, runs the last job while the pool is shut down.
+/// A guest without a seat, since there is no port, runs the last job while the pool is shut down.
 #[test]
 fn the_last_job_is_run_without_a_seat() {
     explore("shutdown: waiting, run without a seat", Some(2), || {
@@ -413,7 +418,7 @@ fn the_last_job_is_run_without_a_seat() {
     });
 }
 
-/// The same by a caller that blocks for it.
+/// The same race with a guest that blocks for the job.
 #[test]
 fn the_last_job_is_run_by_who_waits_for_it() {
     explore("shutdown: waiting, run by who waits", Some(2), || {
@@ -427,7 +432,7 @@ fn the_last_job_is_run_by_who_waits_for_it() {
     });
 }
 
-/// The same by a caller that has found no seat.
+/// The same race with a guest that has found no seat.
 #[test]
 fn the_last_job_is_run_where_every_seat_is_taken() {
     explore("shutdown: waiting, every seat is taken", Some(1), || {

@@ -1,4 +1,5 @@
-//! A submit takes over the slot of a job that has ended in the queue, while others take its index out there.
+//! A submit takes over the slot of a job that has ended in the queue, while other threads pop its
+//! index.
 
 use std::sync::{
     Arc,
@@ -21,14 +22,14 @@ fn counting(runs: &Arc<AtomicUsize>) -> impl FnOnce() + Send + use<> {
     }
 }
 
-/// Leaves a job in the queue that has ended.
+/// Leaves an ended job in the queue.
 fn leave_ended<const S: usize>(pool: &'static StaticPool<S, 32, 1, 1, 1>) {
     let ended = pool.submit(|| ()).unwrap();
     assert!(ended.cancel());
 }
 
-/// In every interleaving: behind a job that waits there is one that has ended. Runs `race` with the first. The jobs that
-/// it submits must have run as often as it says, when all is over.
+/// In every interleaving: the queue has a job that waits, and an ended job behind it. Runs `race`
+/// with the first. At the end, its jobs must have run as often as it returns.
 fn with_stale_slot(
     name: &str,
     preemptions: Option<usize>,
@@ -57,7 +58,7 @@ fn a_worker_comes_to_the_index() {
             run_one(pool);
             run_one(pool);
         });
-        // A worker that has just taken the index out may not have freed the slot yet.
+        // A worker that has just popped the index may not have freed the slot yet.
         let submitted = usize::from(pool.submit(counting(runs)).is_ok());
         worker.join().unwrap();
         drop(waits);
@@ -65,7 +66,7 @@ fn a_worker_comes_to_the_index() {
     });
 }
 
-/// One of two gets the slot.
+/// Two threads submit, and one of them gets the slot.
 #[test]
 fn two_submit() {
     with_stale_slot("stale: 2 x submit", Some(3), |pool, waits, runs| {
@@ -79,7 +80,7 @@ fn two_submit() {
     });
 }
 
-/// In a pool that had a stale slot before, and whose only slot is taken.
+/// A job in a pool that had a stale slot before, and whose only slot is taken.
 fn with_job_in_small_pool(
     name: &str,
     preemptions: Option<usize>,
@@ -101,7 +102,7 @@ fn with_job_in_small_pool(
     });
 }
 
-/// A reaper meets the submitter that takes the slot over: one of them gives in.
+/// A reaper meets the submitter that takes the slot over. One of them gives way.
 #[test]
 fn another_takes_the_index_out() {
     with_job_in_small_pool("stale: submit, reap", Some(3), |pool, ended, runs| {
@@ -125,13 +126,14 @@ fn another_takes_the_index_out() {
     });
 }
 
-/// A submit that finds no stale slot says so, while a slot becomes stale: the next submit finds it.
+/// A submit finds no stale slot, and records that, while a slot becomes stale. The next submit
+/// finds it.
 #[test]
 fn a_slot_becomes_stale_while_one_looks() {
     explore("stale: submit, drop", Some(3), || {
         let runs = Arc::new(AtomicUsize::new(0));
         with_pool(&MACHINE, |pool: &'static Pool| {
-            // So the submit looks for a stale slot.
+            // The ended job makes the submit look for a stale slot.
             leave_ended(pool);
             run_one(pool);
             let waits = pool.submit(|| ()).unwrap();
@@ -149,7 +151,8 @@ fn a_slot_becomes_stale_while_one_looks() {
     });
 }
 
-/// A submit waits for room while the future of a cancelled job behind another is dropped, and then `meanwhile` happens.
+/// A submit waits for room while the future of a cancelled job behind another is dropped. Then
+/// `meanwhile` happens.
 fn with_waiting_submit(name: &str, preemptions: usize, meanwhile: fn(&'static Pool)) {
     explore(name, Some(preemptions), move || {
         let runs = Arc::new(AtomicUsize::new(0));
@@ -169,7 +172,7 @@ fn with_waiting_submit(name: &str, preemptions: usize, meanwhile: fn(&'static Po
     });
 }
 
-/// A submit that waits is told, though nobody comes to take the index out of the queue.
+/// A submit that waits is woken, although no worker pops the index.
 #[test]
 fn one_waits_for_room() {
     with_waiting_submit("stale: submit_blocking, drop", 2, |_| ());
@@ -183,7 +186,7 @@ fn the_head_moves_while_one_waits_for_room() {
     });
 }
 
-/// The head moves while a submit looks: if it finds nothing, the next one does.
+/// The head moves while a submit looks. If that submit finds no slot, the next one does.
 #[test]
 fn the_head_moves_while_one_looks() {
     explore("stale: submit, run, run, submit", Some(4), || {
@@ -200,12 +203,12 @@ fn the_head_moves_while_one_looks() {
     });
 }
 
-/// Two slots become stale while a submit doubts that there is any: another submit finds one.
+/// Two slots become stale while a submit doubts that there is one. Another submit finds one.
 #[test]
 fn two_slots_become_stale_while_one_doubts_it() {
     explore("stale: submit, 2 x drop, submit", Some(3), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 1, 1>| {
-            // So the submit looks for a stale slot.
+            // The ended job makes the submit look for a stale slot.
             leave_ended(pool);
             run::one(pool.handle().raw, None, None);
             let waits = pool.submit(|| ()).unwrap();

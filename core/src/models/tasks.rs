@@ -16,7 +16,7 @@ use crate::{JobFuture, StaticPool, memory::joined::Stay};
 
 type Pool = StaticPool<2, 32, 1, 1, 1>;
 
-/// What a task waits for.
+/// The event that a task waits for.
 #[derive(Clone)]
 struct Event(Arc<Mutex<(bool, Option<Waker>)>>);
 
@@ -46,7 +46,7 @@ impl Event {
     }
 }
 
-/// A task that waits for an event, and then returns what it captured.
+/// A task that waits for an event, and then returns its captured value.
 fn with_task(
     name: &str,
     preemptions: usize,
@@ -86,7 +86,7 @@ fn wake_and_poll() {
     });
 }
 
-/// The task is in the queue at most once, however many wake it.
+/// The task is in the queue at most once, even if several threads wake it.
 #[test]
 fn two_wake() {
     with_task("tasks: poll, wake, wake", 2, |pool, task, event| {
@@ -105,8 +105,8 @@ fn two_wake() {
     });
 }
 
-/// A worker waits for a task in the queue, and polls it, while another takes its index out of the queue, and
-/// something wakes it: nobody sleeps on.
+/// A worker waits for a task in the queue, and polls it, while another worker pops its index, and a
+/// third thread wakes it. No thread sleeps for ever.
 #[test]
 fn polled_by_who_waits() {
     with_task(
@@ -156,7 +156,7 @@ fn wake_and_cancel() {
     });
 }
 
-/// A waker that is woken when its task is gone and the slot has another tenant.
+/// A waker is woken when its task is gone and the slot has another tenant.
 #[test]
 fn a_stale_waker() {
     with_task("tasks: stale wake, next tenant", 3, |pool, task, event| {
@@ -185,7 +185,7 @@ fn poll_and_break() {
     });
 }
 
-/// A submit that finds the pool shut down takes its task back only if nobody has polled it.
+/// A submit that finds the pool shut down takes its task back only if no worker has polled it.
 #[test]
 fn spawn_and_shutdown() {
     explore("tasks: spawn, poll, shutdown", Some(2), || {

@@ -1,4 +1,4 @@
-//! The side that has the pool, for one stay in it: its session, its jobs in flight.
+//! The pool's side of a link, for one stay in the pool: its session, and its jobs in flight.
 
 use core::time::Duration;
 
@@ -11,36 +11,36 @@ use crate::{
     wire::{inbox::Inbox, message::ToServer, outbox::Outbox},
 };
 
-/// One end of a link: what outlives a stay in the pool.
+/// One end of a link: the part that outlives a stay in the pool.
 pub(super) struct Side<'b, L> {
     pub(super) link: L,
     pub(super) jobs: &'static JobTable,
     pub(super) config: RemoteConfig,
     pub(super) outbox: Outbox<'b>,
     pub(super) inbox: Inbox<'b>,
-    /// Of the last session; no two that follow each other are equal.
+    /// The number of the last session. Two sessions in a row have different numbers.
     pub(super) session: u8,
     /// Whether there has been a session.
     pub(super) met: bool,
 }
 
-/// A job that was taken from the queue.
+/// A job that the worker took from the queue.
 #[derive(Clone, Copy)]
 pub(super) struct Flight {
     pub(super) id: u16,
-    /// Its slot; `None` if the job has ended early.
+    /// The job's slot. `None` if the job has ended early.
     pub(super) slot: Option<u16>,
     /// Whether it has been sent since it last had to be.
     pub(super) sent: bool,
-    /// Until when the answer must be there.
+    /// The deadline for the answer.
     pub(super) deadline: Option<Duration>,
     /// How often it can be sent again.
     pub(super) retries: u8,
-    /// Whether the other side has been told that it is cancelled.
+    /// Whether the cancel of the job has been sent.
     pub(super) cancel_sent: bool,
 }
 
-/// What the other side has said of itself.
+/// The properties of the other side, from its `Hello`.
 #[derive(Clone, Copy)]
 pub(super) struct Peer {
     pub(super) frame: usize,
@@ -57,19 +57,19 @@ pub(super) struct Client<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
     pub(super) flights: Vec<Flight, WINDOW>,
     pub(super) session: Option<Peer>,
     pub(super) next_id: u16,
-    /// How many jobs have been sent.
+    /// The number of jobs that were taken.
     pub(super) taken: u32,
-    /// How long answers take lately, each counted from the one before if the job was sent by then.
+    /// The mean time between answers, lately.
     pub(super) pace: Option<Duration>,
     /// When the last answer came, or the first of the flights began.
     pub(super) answered: Duration,
     /// When something arrived last, or the first of the flights began.
     pub(super) heard: Duration,
-    /// When to ask, or to greet, again.
+    /// When the worker asks, or greets, next.
     pub(super) ask_at: Duration,
-    /// When the first of the greetings was sent that are not answered.
+    /// When the first greeting was sent that is not answered yet.
     pub(super) greeted_since: Duration,
-    /// Woken for work, and has not taken any since.
+    /// The worker was claimed for some work, and has not taken any since.
     pub(super) owes_work: bool,
 }
 
@@ -106,8 +106,8 @@ impl<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> Client<'a, 'b, 'p, L, 
         self.port.now().unwrap_or(self.heard)
     }
 
-    /// Says something without a body, if there is room. What must be heard is said again, or asked
-    /// for.
+    /// Sends a message without a body, if there is room. The worker repeats or asks for anything
+    /// that must not be lost.
     pub(super) fn say(&mut self, message: ToServer) -> bool {
         let limit = self.session.map_or(usize::MAX, |peer| peer.frame);
         self.side.outbox.push(limit, message, &()).is_ok()

@@ -1,4 +1,4 @@
-//! How a remote worker deals with its link, and how it comes to its end.
+//! How a remote worker treats its link, and how it ends.
 
 use core::{fmt, num::NonZeroU32, time::Duration};
 
@@ -7,46 +7,48 @@ use crate::{
     error::{LossReason, Panic, RunError},
 };
 
-/// The consequence if a job is not answered in its [`TIMEOUT`](super::RemoteJob::TIMEOUT), and is
-/// not to be sent again.
+/// The consequence if a job is not answered within its [`TIMEOUT`](super::RemoteJob::TIMEOUT), and
+/// is not to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OnTimeout {
-    /// The job is lost, and the others go on. Its place in the window is free when the other side
-    /// answers.
+    /// The job is lost, and the other jobs go on. Its place in the window is free when the other
+    /// side answers.
     LoseJob,
-    /// The other side counts as hung: the link is given up, and all that is in flight is lost.
+    /// The other side counts as hung: the link is given up, and all jobs in flight are lost.
     LoseLink,
 }
 
-/// How a [`RemoteWorker`](super::RemoteWorker) deals with its link.
+/// How a [`RemoteWorker`](super::RemoteWorker) treats its link.
 #[derive(Clone, Copy)]
 pub struct RemoteConfig {
-    /// How often the other side is asked, by a link that is not lossless, what it is with the jobs
-    /// in flight, and how often it is greeted while it does not answer. 100 ms by default.
+    /// The interval of questions and greetings. Over a link that is not lossless, the worker asks
+    /// the other side for the state of the jobs in flight. It greets a side that does not answer.
+    /// 100 ms by default.
     pub probe: Duration,
-    /// For how long the link may be silent while jobs are in flight, before they are lost. The other
-    /// side does not answer while it runs a job that does not look whether it is cancelled. `None`,
-    /// the default, is for ever.
+    /// How long the link may be silent while jobs are in flight, before they are lost. The other
+    /// side does not answer while it runs a job that does not read its cancel flag. `None`, the
+    /// default, sets no limit.
     pub silence: Option<Duration>,
-    /// How long to wait for the first answer, and for another after a silence, before the link is
-    /// given up. `None`, the default, is for ever.
+    /// How long the worker waits for the first answer, and for another answer after a silence,
+    /// before it gives up the link. `None`, the default, sets no limit.
     pub patience: Option<Duration>,
     /// How often an idempotent job is sent again. 3 by default.
     pub retries: u8,
-    /// What follows when a job's time is over.
+    /// The consequence if a job's time is over.
     pub on_timeout: OnTimeout,
-    /// Whether the pool is broken when jobs are lost with the link. Not by default.
+    /// Whether the pool breaks if jobs are lost with the link. By default it does not.
     pub on_loss: OnLoss,
-    /// How much work, in time, to have under way beside the job that is answered next. The more, the
-    /// better the other side is kept busy, and the longer jobs wait there that another worker could
-    /// begin. By how long answers take, this says how many jobs of the window are used; with zero, it
-    /// is one. `None`, the default, is all of them.
+    /// How much work, in time, to have in flight beside the job that is answered next. More work
+    /// keeps the other side busier. But jobs wait there that another worker could begin. The worker
+    /// measures how long answers take, and so uses a part of the window. With zero that is one job.
+    /// `None`, the default, is the whole window.
     pub prefetch: Option<Duration>,
-    /// How many jobs to take; then the other side is said goodbye to. `None`, the default, is without
+    /// The number of jobs to take before the worker ends the session. `None`, the default, sets no
     /// limit.
     pub max_jobs: Option<NonZeroU32>,
-    /// Makes a panic on this side of the text of one on the other. By default one without payload.
+    /// Makes a panic on this side from the text of a panic on the other. By default it has no
+    /// payload.
     pub panic: fn(&str) -> Panic,
 }
 
@@ -81,17 +83,17 @@ impl fmt::Debug for RemoteConfig {
     }
 }
 
-/// Why a remote worker came to its end as it should.
+/// Why a remote worker ended as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RemoteEnd {
     /// The pool is shut down, and no job is left.
     ShutDown,
-    /// It has had [`max_jobs`](RemoteConfig::max_jobs) jobs done.
+    /// It has taken [`max_jobs`](RemoteConfig::max_jobs) jobs, and all have ended.
     Retired,
 }
 
-/// Why a remote worker came to its end otherwise. The jobs that were in flight have ended as lost.
+/// Why a remote worker ended otherwise. The jobs that were in flight have ended as lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -102,12 +104,12 @@ pub enum RemoteError {
     NoClock,
     /// The link was lost.
     Lost(LossReason),
-    /// The other side knows other jobs, or speaks another version of the protocol: build both sides
+    /// The other side has another job table, or another version of the protocol. Build both sides
     /// from the same sources.
     Mismatch {
-        /// The protocol, and the key of the job table, of this side.
+        /// The version of the protocol, and the key of the job table, of this side.
         ours: (u8, u64),
-        /// Those of the other side.
+        /// Both numbers of the other side.
         theirs: (u8, u64),
     },
 }

@@ -1,4 +1,5 @@
-//! Jobs in flight: they are sent, and end by an answer, late, or with the link.
+//! Jobs in flight: how they are sent, and how they end: by an answer, by a timeout, or with the
+//! link.
 
 use core::{cell::Cell, mem, ops::Range, time::Duration};
 
@@ -30,7 +31,7 @@ use crate::{
 };
 
 impl<L: Link, W: Worker, const WINDOW: usize> Drop for Client<'_, '_, '_, L, W, WINDOW> {
-    /// Even if a hook or a destructor unwinds, no future is left without an end.
+    /// Ends every flight, even if a hook or a destructor unwinds, so that each future ends.
     fn drop(&mut self) {
         let pool = self.pool;
         let _told = Defer(|| pool.seats().wake_all());
@@ -39,7 +40,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Drop for Client<'_, '_, '_, L, W, 
 }
 
 impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
-    /// Takes the job whose index was just taken out of the queue.
+    /// Takes the job whose index was just popped.
     pub(super) fn take(&mut self, index: u16) {
         let runner = self.seat.runner();
         let slot = self.pool.slot(index);
@@ -64,11 +65,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             },
             cancel_sent: false,
         };
-        // There is room: `can_take` has looked.
+        // `can_take` has checked that there is room.
         if self.flights.push(flight).is_err() {
             self.fail(Some(index), Failure::Lost(LossReason::WORKER_LEFT));
         }
-        // In flight first, so that it ends even if the clock or the hook unwinds.
+        // The job is in flight first, so that it ends even if the clock or the hook unwinds.
         if is_first {
             self.heard = self.now();
             self.answered = self.heard;
@@ -77,7 +78,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         self.worker.on_job_start(JobId(index));
     }
 
-    /// Sends what is to be sent. Whether anything was.
+    /// Sends the flights that have to be sent. Whether there were any.
     pub(super) fn send_flights(&mut self) -> bool {
         let mut moved = false;
         let mut at = 0;
@@ -112,21 +113,22 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 Err(panic) => self.end(flight.id, |run, index| {
                     let slot = run.pool.slot(index);
                     let unwound = unless_forgotten(run.pool, slot);
-                    // SAFETY: in flight: BUSY with the slot, which holds the job, and is empty then.
+                    // SAFETY: the job is in flight: the worker is BUSY with the slot, which holds
+                    // the job. It is empty after `drop_job`.
                     unsafe { settle::drop_job(run.pool, slot) };
                     unwound.disarm();
-                    // SAFETY: still BUSY with the slot, which is empty now.
+                    // SAFETY: the worker is still BUSY with the slot, which is empty now.
                     unsafe { settle::panicked(run.pool, slot, panic) };
                 }),
             }
-            // Another has taken its place.
+            // Another flight has taken its place.
             at -= 1;
             moved = true;
         }
         moved
     }
 
-    /// Puts the job in a slot into the outbox. Says how long its answer may take.
+    /// Puts the job in a slot into the outbox. Returns the time for its answer.
     pub(super) fn encode(
         &mut self,
         id: u16,
@@ -134,7 +136,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         limit: usize,
     ) -> Result<Result<Option<Duration>, PushError>, Panic> {
         let slot = self.pool.slot(index);
-        // SAFETY: in flight, so the worker is BUSY with the slot.
+        // SAFETY: the job is in flight, so the worker is BUSY with the slot.
         let (travel, value) = unsafe { (slot.vtable().travel.as_ref(), slot.payload()) };
         let Some((travel, job)) = travel.and_then(|travel: &'static Travel| {
             Some((travel, self.side.jobs.number_of((travel.job)())?))
@@ -150,7 +152,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         Ok(pushed.map(|()| travel.timeout))
     }
 
-    /// Takes a flight out, and ends its job if that has not ended before.
+    /// Removes a flight, and ends its job unless that has ended before.
     pub(super) fn end(&mut self, id: u16, end: impl FnOnce(&mut Self, u16)) {
         let Some(at) = self.flights.iter().position(|flight| flight.id == id) else {
             return;
@@ -161,11 +163,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         }
     }
 
-    /// The result of the job in a slot has come.
+    /// Puts an arrived result into the job's slot, and ends the job.
     pub(super) fn arrive(&mut self, index: u16, body: Range<usize>) {
         let slot = self.pool.slot(index);
         let bytes = self.side.inbox.get(body);
-        // SAFETY: in flight, so the worker is BUSY with the slot.
+        // SAFETY: the job is in flight, so the worker is BUSY with the slot.
         let (travel, value) = unsafe { (slot.vtable().travel.as_ref(), slot.payload()) };
         let Some(travel) = travel else {
             return;
@@ -178,12 +180,12 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         unwound.disarm();
         match arrived {
             Ok(true) => settle::publish(self.pool, slot, Outcome::Returned),
-            // SAFETY: BUSY; `arrive` has left the payload empty.
+            // SAFETY: the worker is BUSY, and `arrive` has left the payload empty.
             Ok(false) => unsafe {
                 let failure = Failure::Codec(CodecError::ResultRefused);
                 settle::fail(self.pool, slot, failure);
             },
-            // SAFETY: as above.
+            // SAFETY: the worker is BUSY, and `arrive` has left the payload empty.
             Err(panic) => unsafe { settle::panicked(self.pool, slot, panic) },
         }
     }
@@ -197,20 +199,22 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             Fault::Panicked => {
                 let slot = self.pool.slot(index);
                 let unwound = unless_forgotten(self.pool, slot);
-                // SAFETY: in flight: BUSY with the slot, which holds the job.
+                // SAFETY: the job is in flight: the worker is BUSY with the slot, which holds the
+                // job.
                 unsafe { settle::drop_job(self.pool, slot) };
                 let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
                 let panic = guard::catch(self.pool, || (self.side.config.panic)(text));
                 let panic = panic.unwrap_or_else(|panic| panic);
                 unwound.disarm();
-                // SAFETY: BUSY with the slot, which is empty now.
+                // SAFETY: the worker is BUSY with the slot, which is empty now.
                 return unsafe { settle::panicked(self.pool, slot, panic) };
             }
         };
         self.fail(Some(index), Failure::Codec(error));
     }
 
-    /// The other side does not know the job, although it was sent.
+    /// Sends a job again that the other side does not know, although it was sent, or ends it as
+    /// lost.
     pub(super) fn send_again_or_lose(&mut self, id: u16) {
         let fresh = self.fresh_id();
         let again = self
@@ -222,7 +226,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 settle::end_unrun(run.pool, run.pool.slot(index), Outcome::Cancelled);
             }),
             Some(flight) => {
-                // More of the same answers may be on their way, to earlier questions.
+                // More answers of the same kind may be on their way, to earlier questions.
                 flight.id = fresh;
                 flight.retries -= 1;
                 flight.sent = false;
@@ -280,17 +284,17 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
 
     pub(super) fn fail(&self, slot: Option<u16>, failure: Failure) {
         if let Some(slot) = slot.map(|index| self.pool.slot(index)) {
-            // Whether or not the job's destructor unwinds.
+            // The job ends even if its destructor unwinds.
             let _end = Defer(|| {
-                // SAFETY: BUSY with the slot, which is empty now.
+                // SAFETY: the worker is BUSY with the slot, which is empty now.
                 unsafe { settle::fail(self.pool, slot, failure) };
             });
-            // SAFETY: in flight: BUSY with the slot, which holds the job.
+            // SAFETY: the job is in flight: the worker is BUSY with the slot, which holds the job.
             unsafe { settle::drop_job(self.pool, slot) };
         }
     }
 
-    /// All that is in flight is lost.
+    /// Ends all jobs in flight as lost.
     pub(super) fn lose_all(&mut self, reason: LossReason) {
         let flights = mem::take(&mut self.flights);
         let left = Cell::new(flights.len());
@@ -301,14 +305,14 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 self.fail(slot, Failure::Lost(reason));
             }
         };
-        // If somebody who is told unwinds, the others still end.
+        // If a callback or a waker unwinds, this ends the others.
         let rest = Defer(lose);
         lose();
         drop(rest);
     }
 
     pub(super) fn lose_link(&mut self, reason: LossReason) {
-        // Before the jobs end, so that who hears of them finds the pool broken.
+        // The pool breaks before the jobs end, so that their callbacks and waiters find it broken.
         if self.side.config.on_loss == OnLoss::Break {
             life::break_with(self.pool, BrokenReason::WorkerLost(reason));
         }
@@ -316,9 +320,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
     }
 }
 
-/// Ends a job as panicked, if what its worker does with it meanwhile unwinds and nobody catches it.
-/// What that does leaves the slot empty, even then.
+/// Ends a job as panicked, if foreign code unwinds while the worker handles it and no port catches
+/// it. The slot is empty by then in each such place.
 fn unless_forgotten<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
-    // SAFETY: BUSY with the slot, which is empty then.
+    // SAFETY: the worker is BUSY with the slot, which is empty when the guard runs.
     Defer(move || unsafe { settle::panicked(pool, slot, Panic::unknown()) })
 }

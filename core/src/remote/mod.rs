@@ -7,12 +7,12 @@
 //!       └── the future ends ─┘ ◄══ result, fault ══┘
 //! ```
 //!
-//! A closure cannot go there, so a job is a type with a name: a [`RemoteJob`]. Both sides are built
-//! with the same [`JobTable`] and compare its key when they meet. On the pool's side a
-//! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them under
-//! way; on the other side [`serve()`] runs them. Between the two is a [`Link`], of four methods.
+//! A closure cannot travel, so a job is a type with a name: a [`RemoteJob`]. Both sides are built
+//! with the same [`JobTable`], and compare its key when they meet. On the pool's side a
+//! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them in
+//! flight. On the other side [`serve()`] runs them. A [`Link`] of four methods connects the two.
 //!
-//! The pool may have other workers beside: a remote job that one of them comes to runs there and then,
+//! The pool may have other workers, too. A remote job that one of them takes runs right there,
 //! without any encoding.
 //!
 //! # What can go wrong, and how it ends
@@ -23,18 +23,19 @@
 //! | arguments or result cannot be encoded, decoded, or do not fit | [`Codec`](crate::JobError::Codec) |
 //! | the link ends, is silent for too long, or the other side starts anew | [`WorkerLost`](crate::JobError::WorkerLost), with the reason |
 //! | no answer within the job's time | sent again if it is idempotent, then `WorkerLost` |
-//! | request or result damaged on the way | likewise, as soon as the other side is asked |
+//! | request or result damaged on the way | as for no answer, as soon as the other side is asked |
 //! | cancelled while it waits on the other side | [`Cancelled`](crate::JobError::Cancelled) |
-//! | cancelled while it runs | as it says itself: its context tells it |
+//! | cancelled while it runs | as the job returns: its context shows it the cancel |
 //! | the two sides know other jobs | the worker does not begin: [`RemoteError::Mismatch`] |
 //!
 //! # What it is made of
 //!
-//! Arguments and results are encoded by `postcard`: compact, without a heap, of a documented format,
-//! on top of `serde`. Its schemas make the key of the table, as in `postcard-rpc`. Frames are COBS
-//! with a CRC-32, by the crates `cobs` and `crc`. `postcard-rpc` and `ergot` themselves are networks
-//! of endpoints with an async runtime on each side; they have no pool's queue to take from, no
-//! window and no cancel, and would need more than a link's four methods below them.
+//! Arguments and results are encoded by `postcard`, on top of `serde`: it is compact, needs no
+//! heap, and its format is documented. Its schemas make the key of the table, as in `postcard-rpc`.
+//! Frames are COBS with a CRC-32, by the crates `cobs` and `crc`. `postcard-rpc` and `ergot`
+//! themselves are networks of endpoints with an async runtime on each side. They have no queue of a
+//! pool to take jobs from, no window and no cancel, and would need more than a link's four methods
+//! below them.
 
 mod buffers;
 mod client;

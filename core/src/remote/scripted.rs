@@ -53,7 +53,7 @@ impl RemoteJob for DoubleSoon {
     }
 }
 
-/// Has a result of 40 bytes.
+/// A job with a result of 40 bytes.
 #[cfg(not(loom))]
 #[derive(Serialize, Deserialize, Schema)]
 pub(crate) struct Forty;
@@ -86,7 +86,7 @@ pub(crate) fn frame<M: Serialize, B: Serialize>(message: M, body: B) -> Vec<u8> 
     sink.0
 }
 
-/// Takes everything.
+/// A link that takes everything.
 struct Sink(Vec<u8>);
 
 impl Link for Sink {
@@ -102,7 +102,7 @@ impl Link for Sink {
     fn wake_on_data(&mut self, _waker: &core::task::Waker) {}
 }
 
-/// What the script says to a message.
+/// The script's answers to a message.
 #[derive(Default)]
 pub(crate) struct Says(VecDeque<u8>);
 
@@ -120,7 +120,7 @@ impl Says {
     }
 }
 
-/// Numbers without an apparent order (xorshift), the same for the same seed.
+/// Numbers without an apparent order (xorshift). The same seed gives the same numbers.
 #[cfg(not(loom))]
 pub(crate) fn random(mut seed: u64) -> impl FnMut() -> u64 {
     move || {
@@ -131,7 +131,7 @@ pub(crate) fn random(mut seed: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// The link to a side that does as `script` says, at once.
+/// The link to a side that answers at once, by `script`.
 pub(crate) struct Scripted<F> {
     script: F,
     heard: Vec<u8>,

@@ -1,8 +1,8 @@
-//! The side that runs the jobs.
+//! The loop of the side that runs the jobs.
 //!
-//! One loop in one context: it takes in what arrives, runs the jobs in the order in which they
-//! came, and sends back what became of each. While a job runs, the loop rests, except where the job
-//! asks its context whether it is cancelled.
+//! It is one loop in one context. It receives messages, runs the jobs in the order of their
+//! arrival, and sends the outcome of each. While a job runs, the loop rests, except when the job
+//! calls `is_cancelled` on its context.
 
 use super::{
     buffers::Buffers,
@@ -14,17 +14,17 @@ use crate::{
     machine::{link::Link, port::Parker},
 };
 
-/// Calls `f`, and does not catch: for chips, where a panic ends the program.
+/// Calls `f` without catching a panic: for chips, where a panic ends the program.
 fn just_call(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
     f();
     Ok(())
 }
 
-/// Runs the jobs that arrive by `link`, in the context that calls. It returns when the pool on the
-/// other side is shut down, and says goodbye. This is the whole life of a core that shares no
-/// memory.
+/// Runs the jobs that arrive by `link`, in the calling context. It returns after the goodbye of the
+/// pool's side, whose pool is shut down then. A core that shares no memory with the pool spends its
+/// whole life in this call.
 ///
-/// `parker` is how to sleep, and is given to the link to be woken by.
+/// `parker` is the way to sleep. The link gets its waker.
 ///
 /// * **Context**: any in which `parker` may sleep. The jobs run there.
 /// * **Cost**: O(bytes in the buffers) for each job, and the job. The call waits for jobs until the
@@ -54,7 +54,7 @@ pub fn serve<L: Link, P: Parker>(
     serve_catching(link, jobs, buffers, parker, just_call)
 }
 
-/// [`serve`], with a net under the jobs: one that panics ends with the panic's text.
+/// [`serve`] that catches panics: a job that panics ends with the panic's text.
 ///
 /// * **Context**: as for [`serve`].
 /// * **Cost**: as for [`serve`], and a call of `catch_panic` or two for each job.

@@ -1,4 +1,4 @@
-//! The side that runs the jobs: what has arrived, what runs, what is said.
+//! The side that runs the jobs: requests that wait, the running job, and the answers.
 
 use core::{fmt, ops::Range};
 
@@ -18,17 +18,18 @@ use crate::{
     },
 };
 
-/// How many jobs can wait for their turn at one server, at most.
+/// The most jobs that can wait for their turn at one server.
 pub const MAX_WINDOW: usize = 64;
 
-/// The text of a job's panic: its first bytes.
+/// The text of a job's panic, cut off after so many bytes.
 pub type PanicMessage = heapless::String<96>;
 
-/// Calls its argument once. Where unwinding exists and a panic comes out of it, that comes back as
+/// Calls its argument once. If panics unwind and one comes out of the call, returns the panic's
 /// text.
 pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), PanicMessage>;
 
-/// The other side of a [`RemoteWorker`](super::RemoteWorker): runs its jobs, until it says goodbye.
+/// The other side of a [`RemoteWorker`](super::RemoteWorker): it runs jobs until the client's
+/// goodbye.
 pub struct Server<'s> {
     link: &'s mut dyn Link,
     parker: &'s dyn Parker,
@@ -37,10 +38,10 @@ pub struct Server<'s> {
     catch_panic: CatchPanic,
     outbox: Outbox<'s>,
     inbox: Inbox<'s>,
-    /// The requests that wait, each with its arguments in the inbox, in this order.
+    /// The requests that wait. Their arguments are in the inbox, in this order.
     waiting: Deque<Request, MAX_WINDOW>,
     running: Option<Running>,
-    /// How many bytes a frame to the client may have, while there is a session.
+    /// The most bytes of a frame to the client, while there is a session.
     session: Option<usize>,
     goodbye: bool,
     lost: Option<LossReason>,
@@ -50,13 +51,13 @@ pub struct Server<'s> {
 pub(crate) struct Request {
     id: u16,
     pub(super) job: u16,
-    /// Of its arguments.
+    /// The length of the arguments.
     length: usize,
 }
 
 #[derive(Clone, Copy)]
 struct Running {
-    /// `None`: of an earlier session.
+    /// `None` if the job belongs to an earlier session.
     id: Option<u16>,
     cancelled: bool,
 }
@@ -72,7 +73,7 @@ impl fmt::Debug for Server<'_> {
 }
 
 impl<'s> Server<'s> {
-    /// A server that has not said anything yet.
+    /// A server that has not sent anything yet.
     pub(super) fn new(
         link: &'s mut dyn Link,
         parker: &'s dyn Parker,
@@ -95,18 +96,18 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// Ends what an earlier server may have left of a frame, and says that this one is there.
+    /// Ends a frame that an earlier server may have begun, and announces this server.
     pub(super) fn begin(&mut self) {
         self.outbox.push_delimiter();
         self.say(ToClient::Ready);
     }
 
-    /// Whether the client has said goodbye.
+    /// Whether the client has sent its goodbye.
     pub(super) fn is_over(&self) -> bool {
         self.goodbye
     }
 
-    /// The request that has waited longest.
+    /// Takes the request that has waited longest.
     pub(super) fn next(&mut self) -> Option<Request> {
         self.waiting.pop_front()
     }
@@ -116,11 +117,11 @@ impl<'s> Server<'s> {
         self.parker.park(None);
     }
 
-    /// Sends and takes in what can be without waiting. Whether anything could.
+    /// Sends and receives as much as it can without waiting. Whether there was anything.
     pub(super) fn pump(&mut self) -> Result<bool, LossReason> {
         let mut moved = self.outbox.flush(self.link)?;
         moved |= self.inbox.fill(self.link)?;
-        // No message is looked at that could not be answered.
+        // A message is read only if there is room for the answer.
         while self.outbox.has_room()
             && let Some(frame) = self.inbox.next_frame()
         {
@@ -130,7 +131,7 @@ impl<'s> Server<'s> {
                 self.obey(message, frame.start + length..frame.end);
                 Ok(())
             });
-            // Before the session it is what an earlier one has left.
+            // Before the session it may be the rest of an earlier session's frame.
             if taken == Err(Malformed) && self.link.is_lossless() && self.session.is_some() {
                 return Err(LossReason::MALFORMED);
             }
@@ -138,7 +139,7 @@ impl<'s> Server<'s> {
         Ok(moved | self.outbox.flush(self.link)?)
     }
 
-    /// Says something that has no body. There is room: `pump` has looked.
+    /// Sends a message without a body. `pump` has checked that there is room.
     fn say(&mut self, message: ToClient) {
         let _ = self.outbox.push(usize::MAX, message, &());
     }
@@ -164,7 +165,7 @@ impl<'s> Server<'s> {
         self.waiting.clear();
         self.inbox.release_all();
         if let Some(running) = &mut self.running {
-            // Nobody waits for it any more.
+            // The client does not wait for this job any more.
             *running = Running {
                 id: None,
                 cancelled: true,
@@ -186,12 +187,12 @@ impl<'s> Server<'s> {
         if self.session.is_none() {
             return self.say(ToClient::Ready);
         }
-        // Sent again, since no answer came, or none yet.
+        // The client has sent the job again, since an answer was lost or is late.
         if self.is_running(id) || self.place_of(id).is_some() {
             return;
         }
         let length = body.len();
-        // A client that does not keep to the window will hear that its job is unknown.
+        // A client that sends more jobs than the window gets the answer that its job is unknown.
         if self.waiting.push_back(Request { id, job, length }).is_ok() {
             self.inbox.keep(body);
         }
@@ -208,7 +209,7 @@ impl<'s> Server<'s> {
             return self.say(ToClient::Unknown { id });
         };
         self.inbox.release(arguments);
-        // Once around, without this one.
+        // Goes round all requests once, without this one.
         for _ in 0..self.waiting.len() {
             if let Some(waiting) = self.waiting.pop_front()
                 && waiting.id != id
@@ -223,7 +224,7 @@ impl<'s> Server<'s> {
         self.running.is_some_and(|running| running.id == Some(id))
     }
 
-    /// Where the arguments are of a request that waits.
+    /// The range of the arguments of a request that waits.
     fn place_of(&self, id: u16) -> Option<Range<usize>> {
         let mut start = 0;
         for waiting in &self.waiting {
@@ -236,7 +237,7 @@ impl<'s> Server<'s> {
         None
     }
 
-    /// Runs a request, by its entry in the table.
+    /// Runs a request by its entry in the table.
     pub(super) fn run(&mut self, request: Request, run: Option<RunJob>) -> Result<(), LossReason> {
         self.running = Some(Running {
             id: Some(request.id),
@@ -253,14 +254,14 @@ impl<'s> Server<'s> {
         outcome
     }
 
-    /// Says what became of the job that runs, as soon as there is room.
+    /// Sends the outcome of the running job, as soon as there is room.
     fn end<B: Serialize + ?Sized>(
         &mut self,
         message: impl Fn(u16) -> ToClient,
         body: &B,
     ) -> Result<Result<(), PushError>, LossReason> {
         loop {
-            // Nobody waits for it if the session is another meanwhile.
+            // If there is a new session meanwhile, the client does not wait for the job.
             let Some(id) = self.running.and_then(|running| running.id) else {
                 return Ok(Ok(()));
             };
@@ -278,7 +279,7 @@ impl<'s> Server<'s> {
     fn end_without_result(&mut self, fault: Fault, text: &str) -> Result<(), LossReason> {
         let said = self.end(|id| ToClient::Fault { id, fault }, text)?;
         if said == Err(PushError::TooLarge) {
-            // Too long a text for the client's buffer.
+            // The text is too long for the client's buffer, so it is left out.
             let _ = self.end(|id| ToClient::Fault { id, fault }, "")?;
         }
         Ok(())
@@ -314,7 +315,7 @@ pub(crate) fn run_job<J: RemoteJob>(
         });
     }
     match (outcome, said?) {
-        // Said already, if a destructor panicked after that.
+        // If a destructor panicked after the answer, the answer counts.
         (_, Ok(())) => Ok(()),
         (Err(text), _) => server.end_without_result(Fault::Panicked, &text),
         (Ok(()), Err(PushError::NoRoom)) => server.end_without_result(Fault::Arguments, ""),

@@ -1,4 +1,4 @@
-//! The session of a remote worker: it greets, is welcome, asks, and gives a silent side up.
+//! The session of a remote worker: greeting, welcome, questions, and the end for a silent side.
 
 use core::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
-    /// Says hello, or says it again: it is the same session until there has been one, so that the
-    /// answer counts however long it takes.
+    /// Sends a hello, or repeats it. It names the same session until there has been one, so that a
+    /// late answer counts.
     pub(super) fn greet(&mut self) {
         let hello = Hello {
             protocol: PROTOCOL,
@@ -23,13 +23,13 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             frame: u32::try_from(self.side.inbox.capacity()).unwrap_or(u32::MAX),
             window: u16::try_from(WINDOW).unwrap_or(u16::MAX),
         };
-        // Ends what an earlier session may have left of a frame.
+        // Ends a frame that an earlier session may have begun.
         self.side.outbox.push_delimiter();
         self.say(ToServer::Hello(hello));
     }
 
     pub(super) fn be_welcome(&mut self, theirs: Hello) -> Result<(), RemoteError> {
-        // Of an earlier session, or said twice.
+        // The welcome is of an earlier session, or a repeated one.
         if theirs.session != self.side.session || self.session.is_some() {
             return Ok(());
         }
@@ -49,10 +49,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         Ok(())
     }
 
-    /// Also to a side that was greeted and has not answered yet.
+    /// Sends a goodbye, also to a side that was greeted and has not answered yet.
     pub(super) fn say_goodbye(&mut self) {
         if self.say(ToServer::Bye) {
-            // As much of it as the link takes; who does not hear it notices the end of the link.
+            // The link takes as much of it as it can. A side that does not receive it notices the
+            // end of the link.
             let _ = self.side.outbox.flush(&mut self.side.link);
         }
     }
@@ -88,7 +89,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                         && flight.sent
                     {
                         let id = flight.id;
-                        // Either is answered.
+                        // Either message is answered.
                         self.say(if flight.cancel_sent {
                             ToServer::Cancel { id }
                         } else {
@@ -101,7 +102,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         Ok(())
     }
 
-    /// When the clock has to be looked at again.
+    /// When the worker has to look at the clock next.
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         let deadlines = self.flights.iter().filter_map(|flight| flight.deadline);
         let silence = self.silent_at();
@@ -109,7 +110,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         deadlines.chain(silence).chain(ask).min()
     }
 
-    /// Whether the other side is to be asked from time to time.
+    /// Whether the worker asks the other side from time to time.
     pub(super) fn asks(&self) -> bool {
         self.session.is_none() || (!self.flights.is_empty() && !self.side.link.is_lossless())
     }

@@ -15,7 +15,7 @@ pub struct JobEntry {
     name: &'static str,
     job: fn() -> TypeId,
     key: u64,
-    /// How many bytes the frames of arguments and result have at most, if that is known.
+    /// The most bytes of the frames of arguments and result, if that is known.
     frame: Option<usize>,
     pub(crate) run: RunJob,
 }
@@ -28,7 +28,8 @@ impl JobEntry {
         Self {
             name: J::NAME,
             job: TypeId::of::<J>,
-            // The result's in other places, so that a job with the two exchanged has another key.
+            // The result's places differ from those of the arguments, so that a job with the two
+            // exchanged has another key.
             key: mix(u64::from_le_bytes(arguments), u64::from_le_bytes(result)),
             frame: match (J::MAX_ARGUMENTS, J::MAX_RESULT) {
                 (Some(arguments), Some(result)) => {
@@ -57,11 +58,11 @@ impl fmt::Debug for JobEntry {
     }
 }
 
-/// The jobs that both sides of a link know, declared once, in code that both are built from.
+/// The jobs that both sides of a link know. It is declared once, in code that both are built from.
 ///
-/// The table has a key, made of its jobs' names, their order, and the types of their arguments and
-/// results down to the last field. Two sides with different keys refuse to work together when they
-/// meet, so that none takes the bytes of one thing for another.
+/// The table has a key, made from its jobs' names, their order, and the types of their arguments
+/// and results down to the last field. Two sides with different keys refuse each other when they
+/// meet, so that neither decodes bytes as the wrong type.
 ///
 /// ```
 /// use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
@@ -97,12 +98,12 @@ pub struct JobTable {
 }
 
 impl JobTable {
-    /// A table of these jobs. Their order counts. A job that is there twice, or more than 65,535
-    /// jobs, are a build error where the table is a constant or a static.
+    /// A table of these jobs, whose order counts. If a job is in it twice, or if it has more than
+    /// 65,535 jobs, a constant or a static fails the build.
     ///
     /// # Panics
     ///
-    /// In those cases, if it is called while the program runs.
+    /// In the same cases, if it is called at run time.
     pub const fn new(jobs: &'static [JobEntry]) -> Self {
         assert!(
             jobs.len() <= u16::MAX as usize,
@@ -125,18 +126,18 @@ impl JobTable {
         Self { jobs, key }
     }
 
-    /// How many jobs the table has.
+    /// The number of jobs in the table.
     pub const fn len(&self) -> usize {
         self.jobs.len()
     }
 
-    /// Whether it has none.
+    /// Whether the table has no job.
     pub const fn is_empty(&self) -> bool {
         self.jobs.is_empty()
     }
 
-    /// How many bytes the longest frame has in which a job's arguments or its result travel: so large
-    /// must the buffers of both sides be. `None` if a job does not say how large it can be.
+    /// The length in bytes of the longest frame with a job's arguments or result. The buffers of
+    /// both sides have to be as long. `None` if the size of a job is not known.
     pub const fn frame_bytes(&self) -> Option<usize> {
         let mut most = SMALL_FRAME;
         let mut at = 0;
@@ -155,7 +156,7 @@ impl JobTable {
         self.key
     }
 
-    /// The number of the jobs of this type.
+    /// The number of the job of this type.
     pub(crate) fn number_of(&self, job: TypeId) -> Option<u16> {
         let at = self.jobs.iter().position(|entry| (entry.job)() == job)?;
         u16::try_from(at).ok()
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
     use crate::remote::JobContext;
 
-    /// Jobs of these names, and of at most so many bytes.
+    /// Jobs with these names, and of at most so many bytes.
     macro_rules! jobs {
         ($($job:ident $name:literal $arguments:expr, $result:expr;)*) => {$(
             #[derive(Serialize, Deserialize, Schema)]

@@ -1,4 +1,4 @@
-//! The side that has the pool: a worker that has its jobs done elsewhere.
+//! A worker that sends its jobs to the other side of a link.
 //!
 //! ```text
 //!              hello                      welcome                 full, or no session
@@ -7,10 +7,10 @@
 //!               └─────────────────────────┴── ready, silence: the jobs in flight are lost
 //! ```
 //!
-//! A job that was taken from the queue is in flight until its answer is there: its slot is `BUSY`
-//! with this worker, and holds the job itself, so that it can be encoded again. What is said of a
-//! flight that has ended early, by its time or by the link's silence, is waited for all the same: the
-//! other side may still be at work on it, so its place in the window is taken.
+//! A job that the worker took from the queue is in flight until its answer arrives. Its slot is
+//! `BUSY` with this worker, and holds the job itself, so that it can be encoded again. A job may
+//! end early, by its timeout or by the link's silence. The worker still waits for that job's
+//! answer: the other side may be at work on it, so its place in the window is taken.
 
 use core::{fmt, mem, ops::Range};
 
@@ -35,10 +35,11 @@ use crate::{
     },
 };
 
-/// A worker whose jobs are run on the other side of a link, by [`serve`](super::serve()).
+/// A worker whose jobs [`serve`](super::serve()) runs on the other side of a link.
 ///
-/// At most WINDOW jobs are in flight at a time. More keep the other side busy while answers are on
-/// their way. But a job in flight is bound to this link, and waits there for those before it.
+/// At most WINDOW jobs are in flight at a time. A larger window keeps the other side busy while
+/// answers are on their way. But a job in flight is bound to this link, and waits there for the
+/// jobs before it.
 ///
 /// ```no_run
 /// # use corepool::{LossReason, SpinWorker, StaticPool, remote::*};
@@ -67,7 +68,7 @@ impl<L, const WINDOW: usize> fmt::Debug for RemoteWorker<'_, L, WINDOW> {
 }
 
 impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
-    /// A worker by this link. A WINDOW of 0 is a build error.
+    /// A worker for this link. A WINDOW of 0 is a build error.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): the link is not used before [`run`](Self::run).
@@ -91,8 +92,8 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         }
     }
 
-    /// Whether the other side has ever answered as one that knows the same jobs. If it has not,
-    /// what is at the other end may be no worker at all.
+    /// Whether the other side has ever answered with the same job table. If it has not, the other
+    /// end may be no worker at all.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
@@ -108,29 +109,29 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         &mut self.side.link
     }
 
-    /// Lends the other side to the pool: takes jobs, sends them, and ends their futures, in the
-    /// context that calls. It returns when the pool is shut down and no job is left. `worker` is
-    /// how to sleep meanwhile, and has its hooks called as for any worker; its waker is given to
-    /// the link.
+    /// Sends the pool's jobs to the other side, and ends their futures, in the calling context. It
+    /// returns when the pool is shut down and no job is left. `worker` is the way to sleep
+    /// meanwhile. Its hooks are called as for any worker, and the link gets its waker.
     ///
-    /// Called again, it begins anew: so a link that came back is used again. Jobs that were queued
-    /// and not taken when it returned stay in the queue, for that or for another worker.
+    /// If it is called again, it begins a new session. So a link that came back can be used again.
+    /// Jobs that were still queued when it returned stay in the queue, for the next call or for
+    /// another worker.
     ///
-    /// A closure that it comes to in the queue is run here, and the link rests meanwhile. Such a
-    /// job cannot wait for others of the pool, and neither can callbacks that run here:
-    /// [`WouldDeadlock`](crate::JobError::WouldDeadlock).
+    /// It runs a closure that it finds in the queue itself, and the link rests meanwhile. Such a
+    /// job cannot wait for other jobs of the pool, and neither can callbacks that run here: they
+    /// get [`WouldDeadlock`](crate::JobError::WouldDeadlock).
     ///
     /// * **Context**: any in which `worker` may sleep, and no job of this pool.
     /// * **Cost**: O(WORKERS + WAITERS) to join and leave, and O(WINDOW + bytes in the buffers) for
-    ///   each look at the link. The call waits for jobs and answers, until the pool's end or its
-    ///   own.
+    ///   each look at the link. The call waits for jobs and answers until the pool ends or the
+    ///   worker does.
     ///
     /// # Errors
     ///
     /// [`RemoteError::NoClock`] if the pool has no port with a clock. [`RemoteError::Mismatch`] if
-    /// the other side knows other jobs. [`RemoteError::Lost`] if the link ends or is silent for too
-    /// long. [`RemoteError::Run`] if the worker cannot join, the pool is broken, or the worker is
-    /// declared lost.
+    /// the other side has another job table. [`RemoteError::Lost`] if the link ends or is silent
+    /// for too long. [`RemoteError::Run`] if the worker cannot join, the pool is broken, or the
+    /// worker is declared lost.
     pub fn run<W: Worker, const BYTES: usize, S: Spill>(
         &mut self,
         pool: PoolRef<'_, BYTES, S>,
@@ -161,7 +162,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         let mut round = 0;
         loop {
             if self.seat.is_lost() {
-                // Who declared it has ended what was in flight.
+                // The party that declared the worker lost has ended the jobs in flight.
                 return Err(RunError::DeclaredLost.into());
             }
             let moved = match self.step() {
@@ -192,7 +193,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         }
     }
 
-    /// Does what can be done without waiting. Whether there was anything.
+    /// Does all that can be done without waiting. Whether there was anything.
     fn step(&mut self) -> Result<bool, RemoteError> {
         let side = &mut *self.side;
         let mut moved = side.inbox.fill(&mut side.link).map_err(RemoteError::Lost)?;
@@ -200,7 +201,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             moved = true;
             match frame.and_then(|frame| self.read(frame)) {
                 Ok(answer) => self.take_in(answer)?,
-                // Before the session it is what an earlier one has left.
+                // Before the session it may be the rest of an earlier session's frame.
                 Err(Malformed) if self.side.link.is_lossless() && self.session.is_some() => {
                     return Err(RemoteError::Lost(LossReason::MALFORMED));
                 }
@@ -233,10 +234,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             .is_some_and(|most| self.taken >= most.get())
     }
 
-    /// Whether nothing is left to be done, ever.
+    /// Whether the worker has nothing left to do, ever.
     fn is_over(&self) -> bool {
         if self.pool.phase().is_closed() && !self.can_take() {
-            // Jobs that have ended in the queue keep the pool from its end until they are taken out.
+            // Jobs that have ended in the queue keep the pool from its end until their indices are
+            // taken out.
             self.pool.slots().reap();
         }
         end::is_over(self.pool)
@@ -250,7 +252,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             && !self.is_retired()
     }
 
-    /// How many jobs to have in flight.
+    /// The number of jobs to have in flight.
     fn depth(&self) -> usize {
         let Some(prefetch) = self.side.config.prefetch else {
             return WINDOW;
@@ -264,7 +266,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             .saturating_add(1)
     }
 
-    /// An answer has come: the pace is a mean that forgets.
+    /// Counts an answer into the pace, a mean in which older answers count less.
     fn keep_pace(&mut self) {
         let took = self.heard.saturating_sub(self.answered);
         self.answered = self.heard;
@@ -279,7 +281,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         if takes {
             self.seat.announce();
         } else if mem::take(&mut self.owes_work) && self.pool.queues().has_any() {
-            // It was woken for work that it cannot take.
+            // The worker was claimed for work that it cannot take.
             self.pool.seats().wake_one();
         }
         let over = self.flights.is_empty() && self.is_over();
@@ -307,7 +309,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 self.lose_link(LossReason::RESTARTED);
                 self.leave_session(self.heard);
             }
-            // Has not heard the greeting, or not yet. No answer to it, so patience is not renewed.
+            // The other side has not received the greeting, or not yet. This is no answer to it, so
+            // the patience is not renewed.
             ToClient::Ready => self.ask_at = self.heard,
             ToClient::Welcome(hello) => self.be_welcome(hello)?,
             ToClient::Result { id } => self.end(id, |run, index| run.arrive(index, body)),

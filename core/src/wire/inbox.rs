@@ -1,11 +1,11 @@
-//! Frames that arrive, and arguments of jobs that wait for their turn.
+//! Frames that have arrived, and the arguments of jobs that wait for their turn.
 
 use core::ops::Range;
 
 use super::frame::{CHECK, CHECKSUM, Malformed};
 use crate::{error::LossReason, machine::link::Link};
 
-/// What arrives.
+/// The bytes that have arrived.
 ///
 /// ```text
 ///     bytes  [ kept frames | gap | frames to come, raw | free ]
@@ -16,10 +16,10 @@ pub(crate) struct Inbox<'b> {
     bytes: &'b mut [u8],
     kept: usize,
     start: usize,
-    /// No frame ends before.
+    /// No frame ends before this.
     scanned: usize,
     end: usize,
-    /// In the midst of a frame that is longer than there is room.
+    /// The inbox is inside a frame that is longer than its room.
     skipping: bool,
 }
 
@@ -35,12 +35,12 @@ impl<'b> Inbox<'b> {
         }
     }
 
-    /// How many bytes a frame may have.
+    /// The most bytes of a frame.
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes from the link what has arrived and has room. Whether anything has.
+    /// Takes what has arrived from the link, as far as there is room. Whether there was anything.
     pub(crate) fn fill<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<bool, LossReason> {
         if self.end == self.bytes.len() {
             self.close_gap();
@@ -62,15 +62,15 @@ impl<'b> Inbox<'b> {
         self.end -= gap;
     }
 
-    /// The next frame that has arrived, without what was added for the way: where it is. It is there
-    /// until the next call of anything but [`get`](Self::get) and [`keep`](Self::keep).
+    /// The range of the next frame that has arrived, decoded. It is valid until the next call of
+    /// any method but [`get`](Self::get) and [`keep`](Self::keep).
     pub(crate) fn next_frame(&mut self) -> Option<Result<Range<usize>, Malformed>> {
         loop {
             let unscanned = self.bytes.get(self.scanned..self.end).unwrap_or_default();
             let Some(length) = unscanned.iter().position(|&byte| byte == 0) else {
                 self.scanned = self.end;
                 if self.kept == 0 && self.end - self.start == self.bytes.len() {
-                    // There is no room for the rest of it.
+                    // There is no room for the rest of the frame.
                     self.skipping = true;
                     self.forget_raw();
                 }
@@ -107,31 +107,31 @@ impl<'b> Inbox<'b> {
         Ok(start..start + length)
     }
 
-    /// A frame.
+    /// The bytes of a frame.
     pub(crate) fn get(&self, frame: Range<usize>) -> &[u8] {
         self.bytes.get(frame).unwrap_or_default()
     }
 
-    /// Keeps part of the frame that came last, behind those that were kept before.
+    /// Keeps part of the last frame, behind the parts that were kept before.
     pub(crate) fn keep(&mut self, part: Range<usize>) {
         let length = part.len();
         self.bytes.copy_within(part, self.kept);
         self.kept += length;
     }
 
-    /// What was kept.
+    /// The bytes of a kept part.
     pub(crate) fn kept(&self, part: Range<usize>) -> &[u8] {
         self.bytes.get(part).unwrap_or_default()
     }
 
-    /// Forgets part of what was kept.
+    /// Forgets a kept part.
     pub(crate) fn release(&mut self, part: Range<usize>) {
         let length = part.len();
         self.bytes.copy_within(part.end..self.kept, part.start);
         self.kept -= length;
     }
 
-    /// Forgets all that was kept.
+    /// Forgets all kept parts.
     pub(crate) fn release_all(&mut self) {
         self.kept = 0;
     }

@@ -4,54 +4,54 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::Malformed;
 
-/// Of this module's messages: to be raised with any change of them.
+/// The version of these messages. It is raised with any change of them.
 pub(crate) const PROTOCOL: u8 = 1;
 
-/// What the side that submits says.
+/// The messages of the side that submits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ToServer {
-    /// Begins a session: whatever was before is void.
+    /// Begins a session, and ends any earlier one.
     Hello(Hello),
-    /// The arguments of a job follow.
+    /// A job to run. Its arguments follow.
     Request { id: u16, job: u16 },
-    /// Take the job back if it does not run yet; tell it if it does.
+    /// Takes the job back if it does not run yet, or sets its cancel flag if it does.
     Cancel { id: u16 },
-    /// What is it with this job?
+    /// Asks for the state of a job.
     Query { id: u16 },
-    /// There will be no more.
+    /// Ends the session: no more messages follow.
     Bye,
 }
 
-/// What the side that runs the jobs says.
+/// The messages of the side that runs the jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ToClient {
-    /// There is no session, and so there are no jobs. Said at start, too.
+    /// The server has no session, and so no jobs. It sends this at its start, too.
     Ready,
-    /// To a hello.
+    /// The answer to a `Hello`.
     Welcome(Hello),
-    /// The result of a job follows.
+    /// A job's result, which follows.
     Result { id: u16 },
-    /// A job ended without a result; the text of a panic follows.
+    /// A job ended without a result. The text of a panic follows.
     Fault { id: u16, fault: Fault },
     /// The job was taken back.
     Cancelled { id: u16 },
-    /// It is queued or runs.
+    /// The job is queued or runs.
     Running { id: u16 },
-    /// It has ended, or never came.
+    /// The job has ended, or never arrived.
     Unknown { id: u16 },
 }
 
-/// What each side says of itself.
+/// The properties of one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) protocol: u8,
-    /// Chosen by the one who says hello, and said back.
+    /// The session's number, which the client chooses and the server repeats.
     pub(crate) session: u8,
     /// The key of the job table.
     pub(crate) jobs: u64,
-    /// How many bytes a frame may have that is sent to this side.
+    /// The most bytes of a frame to this side.
     pub(crate) frame: u32,
-    /// How many jobs may be in flight.
+    /// The most jobs in flight.
     pub(crate) window: u16,
 }
 
@@ -68,7 +68,7 @@ pub(crate) enum Fault {
     ResultTooLarge,
 }
 
-/// The message at the beginning of a frame, and how many bytes it has.
+/// The message at the beginning of a frame, and its length in bytes.
 pub(crate) fn message<'f, M: Deserialize<'f>>(frame: &'f [u8]) -> Result<(M, usize), Malformed> {
     let (message, body) = postcard::take_from_bytes(frame).map_err(|_| Malformed)?;
     Ok((message, frame.len() - body.len()))

@@ -6,9 +6,8 @@
 //!     body     a job's arguments or its result, likewise; nothing for other messages
 //! ```
 //!
-//! No frame has a zero byte but the last, so that a receiver finds the next frame whatever it
-//! has missed. A frame that is damaged does not match its checksum and is dropped; an empty one is
-//! nothing.
+//! Only the last byte of a frame is zero, so a receiver finds the next frame after any loss. A
+//! damaged frame does not match its checksum, and is dropped. An empty frame has no meaning.
 
 pub(crate) mod frame;
 pub(crate) mod inbox;

@@ -6,25 +6,25 @@ use serde::Serialize;
 use super::frame::{CHECK, SMALL_FRAME};
 use crate::{error::LossReason, machine::link::Link};
 
-/// Why a message was not put into an outbox.
+/// Why the outbox did not take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PushError {
-    /// There is no room now.
+    /// The outbox has no room now.
     NoRoom,
-    /// There never is.
+    /// The message never fits.
     TooLarge,
-    /// It says itself that it cannot be encoded.
+    /// The body's own code refused to encode it.
     Encoding,
 }
 
-/// Frames that are to be sent.
+/// The frames that are still to be sent.
 #[derive(Debug)]
 pub(crate) struct Outbox<'b> {
     bytes: &'b mut [u8],
-    /// What is before has been sent.
+    /// The bytes before this have been sent.
     start: usize,
     end: usize,
-    /// The first of the frames has been sent in part.
+    /// The first frame has been sent in part.
     begun: bool,
 }
 
@@ -38,8 +38,8 @@ impl<'b> Outbox<'b> {
         }
     }
 
-    /// Forgets what is not sent yet, except the rest of a frame: without it the other side would see
-    /// a damaged one.
+    /// Forgets the frames that are not sent yet, except the rest of a frame that was begun. Without
+    /// that rest the other side would see a damaged frame.
     pub(crate) fn forget_unbegun(&mut self) {
         let unsent = self.bytes.get(self.start..self.end).unwrap_or_default();
         let zero = unsent.iter().position(|&byte| byte == 0);
@@ -47,7 +47,7 @@ impl<'b> Outbox<'b> {
         self.end = self.start + rest;
     }
 
-    /// Whether any message without a body has room.
+    /// Whether there is room for any message without a body.
     pub(crate) fn has_room(&self) -> bool {
         self.bytes.len() - (self.end - self.start) >= SMALL_FRAME
     }
@@ -60,7 +60,7 @@ impl<'b> Outbox<'b> {
         body: &B,
     ) -> Result<(), PushError> {
         match self.push_at_end(limit, &message, body) {
-            // What has been sent makes room.
+            // The bytes that have been sent make room.
             Err(PushError::NoRoom) if self.start > 0 => {
                 self.bytes.copy_within(self.start..self.end, 0);
                 self.end -= self.start;
@@ -97,7 +97,7 @@ impl<'b> Outbox<'b> {
         }
     }
 
-    /// Adds the end of a frame that may have been begun, if there is room.
+    /// Adds the end of a frame, in case that one was begun, if there is room.
     pub(crate) fn push_delimiter(&mut self) {
         if let Some(next) = self.bytes.get_mut(self.end) {
             *next = 0;
@@ -105,7 +105,7 @@ impl<'b> Outbox<'b> {
         }
     }
 
-    /// Gives the link what it takes. Whether it took anything.
+    /// Sends as much as the link takes. Whether it took anything.
     pub(crate) fn flush<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<bool, LossReason> {
         let mut moved = false;
         while let Some(rest) = self.bytes.get(self.start..self.end)

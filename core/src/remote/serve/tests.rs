@@ -1,4 +1,4 @@
-//! A server that is fed bytes, and what it answers.
+//! A server that receives given bytes, and its answers.
 
 use core::task::Waker;
 use std::{
@@ -17,12 +17,12 @@ use crate::{
 
 const OVER: LossReason = LossReason("the test is over");
 
-/// Hands these bytes out, and ends.
+/// A link that delivers these bytes, and then ends.
 struct Feed {
     bytes: VecDeque<u8>,
-    /// So many at a time.
+    /// The bytes of one call.
     at_once: usize,
-    /// How often it says before its end that there is nothing.
+    /// How often it delivers nothing before its end.
     patience: u32,
     sent: Vec<u8>,
 }
@@ -74,7 +74,7 @@ fn hello() -> ToServer {
 fn what_a_session_left_does_not_end_the_next_server() {
     let mut bytes = frame(hello(), ());
     bytes.extend(frame(ToServer::Bye, ()));
-    // Until the inbox is full, in the midst of a frame.
+    // Fills the inbox, up to the middle of a frame.
     bytes.extend(frame(hello(), ()));
     bytes.extend(frame(hello(), ()));
     assert!(bytes.len() > 64);
@@ -103,7 +103,7 @@ fn a_frame_that_makes_no_sense_ends_a_session_by_a_link_that_does_no_damage() {
     assert_eq!(serve_once(&mut feed), Err(LossReason::MALFORMED));
 }
 
-/// Room for all that arrives in these tests.
+/// Room for everything that arrives in these tests.
 const INBOX: usize = 128;
 
 /// The answer to [`hello`].
@@ -137,13 +137,13 @@ impl Parker for NeverParks {
     }
 }
 
-/// All that a server says to this, which arrives at once. It has as many requests to see to as it is
-/// told, and does not sleep before it has.
+/// All answers of a server to these messages, which arrive at once. It has `requests` requests to
+/// run before it may sleep.
 fn answers(bytes: &[Vec<u8>], requests: u32, catch_panic: CatchPanic) -> Vec<u8> {
     let mut feed = Feed {
         bytes: bytes.concat().into(),
         at_once: usize::MAX,
-        // It looks once more after each.
+        // The server looks at the link once after each.
         patience: requests,
         sent: Vec::new(),
     };
@@ -156,7 +156,7 @@ fn answers(bytes: &[Vec<u8>], requests: u32, catch_panic: CatchPanic) -> Vec<u8>
     feed.sent
 }
 
-/// What a server says first, and then.
+/// All answers of a server to a hello and to these messages.
 fn said(then: &[Vec<u8>]) -> Vec<u8> {
     [vec![0], frame(ToClient::Ready, ()), then.concat()].concat()
 }
@@ -211,7 +211,7 @@ fn a_client_that_knows_other_jobs_has_none_run() {
             0,
             just_call,
         );
-        // What it knows itself, so that the client can tell.
+        // The properties of the server, for the client.
         let answers = [frame(welcome(), ()), frame(ToClient::Ready, ())];
         assert_eq!(told, said(&answers));
     }
@@ -270,7 +270,7 @@ fn a_result_waits_until_there_is_room_for_it() {
         feed: Feed {
             bytes: [frame(hello(), ()), forty].concat().into(),
             at_once: usize::MAX,
-            // More looks than it takes to send all that is said.
+            // More looks than the server needs to send all answers.
             patience: 25,
             sent: Vec::new(),
         },
@@ -291,7 +291,7 @@ fn a_result_waits_until_there_is_room_for_it() {
     assert_eq!(slow.feed.sent, said(&answers));
 }
 
-/// Each message that there is, and garbage, in any order and in pieces of any size.
+/// All messages, and garbage, in any order and in pieces of any size.
 #[test]
 fn no_bytes_make_the_server_panic_or_stop() {
     for seed in 1..500 {

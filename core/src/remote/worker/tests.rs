@@ -1,4 +1,4 @@
-//! A worker whose other side is a script, on a machine whose time goes by while it sleeps.
+//! A worker whose other side is a script. The machine's time goes by while the worker sleeps.
 
 use core::{
     num::NonZeroUsize,
@@ -26,7 +26,7 @@ use crate::{
 
 type Pool = StaticPool<4, 32>;
 
-/// A machine that does not catch panics, and where time goes by while the worker sleeps.
+/// A machine that does not catch panics, and whose time goes by while the worker sleeps.
 struct Machine(AtomicU64);
 
 // SAFETY: there is one context, and no panic is caught.
@@ -42,7 +42,7 @@ unsafe impl Port for Machine {
     fn with_parker(&self, _f: &mut dyn FnMut(&dyn Parker)) {}
 }
 
-/// Sleeps until its deadline; a test that has it sleep too often hangs.
+/// Sleeps until its deadline. A test in which it sleeps too often hangs.
 struct Sleeper {
     machine: &'static Machine,
     sleeps: AtomicU32,
@@ -77,7 +77,7 @@ fn config() -> RemoteConfig {
     }
 }
 
-/// Lets a worker run by a link to this script.
+/// Runs a worker over a link to this script.
 fn run<const SLOTS: usize>(
     pool: &'static StaticPool<SLOTS, 32>,
     lossless: bool,
@@ -214,7 +214,7 @@ fn late_answers_to_old_questions_do_not_use_up_the_retries() {
     assert_eq!(requests, 2);
 }
 
-/// What the other side is told, without its numbers.
+/// The messages to the other side, without their numbers.
 #[derive(Debug, PartialEq)]
 enum Heard {
     Hello,
@@ -270,7 +270,7 @@ fn a_job_that_is_not_answered_in_time_is_sent_as_often_as_its_retries_allow_and_
         ..config()
     };
     let mut heard = vec![];
-    // By a link that is lossless nothing is asked in between.
+    // Over a lossless link the worker does not ask in between.
     let end = run(&POOL, true, config, false, |message, says| {
         match message {
             ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
@@ -313,7 +313,7 @@ fn a_job_that_is_answered_just_in_time_is_sent_once() {
             ToServer::Request { .. } => requests += 1,
             ToServer::Query { id } => {
                 questions += 1;
-                // One each millisecond, and the last before its ten are over.
+                // One question each millisecond, and the last before the ten are over.
                 if questions == 9 {
                     says.say_with(ToClient::Result { id }, 8_u8);
                 } else {
@@ -333,7 +333,7 @@ fn as_many_jobs_are_in_flight_as_the_other_side_has_work_for_a_while() {
     static POOL: StaticPool<8, 32> = StaticPool::new();
     let jobs = [(); 4].map(|()| POOL.submit_remote(Double(4)).unwrap());
     POOL.shutdown(false, false).unwrap();
-    // An answer comes each five milliseconds: one job on its way beside the one that runs.
+    // An answer comes each five milliseconds: one job is on its way beside the one that runs.
     let config = RemoteConfig {
         prefetch: Some(Duration::from_millis(7)),
         ..config()
@@ -359,7 +359,7 @@ fn as_many_jobs_are_in_flight_as_the_other_side_has_work_for_a_while() {
     assert_eq!(most, 2);
 }
 
-/// More than there is room for at a time, and the link tells of it only once.
+/// More bytes arrive than there is room for at a time, and the link wakes the worker only once.
 #[test]
 fn all_that_has_arrived_is_taken_in_before_the_worker_sleeps() {
     static POOL: Pool = Pool::new();
@@ -391,7 +391,7 @@ fn all_that_has_arrived_is_taken_in_before_the_worker_sleeps() {
     assert_eq!(jobs.map(|job| job.result().unwrap()), [8; 2]);
 }
 
-/// Where bytes arrive from that the test puts there.
+/// The test puts bytes here, and they arrive.
 #[derive(Default)]
 struct Arrivals(Rc<RefCell<VecDeque<u8>>>);
 
@@ -419,7 +419,7 @@ impl Link for Arrivals {
     fn wake_on_data(&mut self, _waker: &Waker) {}
 }
 
-/// Does something whenever it is to sleep.
+/// Calls a closure whenever it is to sleep.
 struct Dreamer<F>(F);
 
 impl<F: Fn()> Parker for Dreamer<F> {
@@ -434,7 +434,7 @@ impl<F: Fn()> Parker for Dreamer<F> {
 
 impl<F: Fn()> Worker for Dreamer<F> {}
 
-/// Sleeps, and counts how often it is woken.
+/// Sleeps, and counts its wake-ups.
 #[derive(Default)]
 struct Other(Arc<Wakeups>);
 
@@ -448,7 +448,7 @@ impl Parker for Other {
 
 impl Worker for Other {}
 
-/// The other side starts anew just when there is a job to be done.
+/// The other side starts anew just when there is a job to run.
 #[test]
 fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
     static POOL: StaticPool<4, 32, 1, 2> = StaticPool::new();
@@ -467,7 +467,7 @@ fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
     let (seat, woken) = (Cell::new(None), Cell::new(None));
     let worker = Dreamer(|| match seat.get() {
         None => {
-            // SAFETY: it leaves at the end of the test, before `other` goes away.
+            // SAFETY: the worker leaves at the end of the test, before `other` goes away.
             let joined = unsafe { raw.seats().join(&other, Stay::Worker) }.unwrap();
             joined.announce();
             seat.set(Some(joined));
@@ -506,7 +506,7 @@ fn a_welcome_to_an_earlier_greeting_counts_for_nothing() {
             ToServer::Hello(hello) => {
                 greetings += 1;
                 says.say(ToClient::Welcome(match greetings {
-                    // By its frames nothing gets through.
+                    // A frame of this size cannot carry any message.
                     1 => Hello {
                         session: hello.session.wrapping_sub(1),
                         frame: 1,
@@ -649,7 +649,7 @@ fn a_worker_that_is_declared_lost_leaves_and_its_job_is_lost() {
         false,
         |message, says| match message {
             ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
-            // SAFETY: no scopes here.
+            // SAFETY: the test has no scopes.
             ToServer::Request { .. } => unsafe {
                 POOL.worker_lost(WorkerId::FIRST, OnLoss::Continue);
             },
@@ -664,7 +664,7 @@ fn a_worker_that_is_declared_lost_leaves_and_its_job_is_lost() {
     assert_eq!(POOL.free_slots(), POOL.capacity());
 }
 
-/// Each message that there is, and garbage, in any order: no answer is trusted.
+/// All messages, and garbage, in any order: the worker trusts no answer.
 #[test]
 fn no_bytes_make_the_worker_panic_or_leak() {
     static POOLS: [Pool; 300] = [const { Pool::new() }; 300];

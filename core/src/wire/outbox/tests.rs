@@ -10,7 +10,7 @@ use super::{
     *,
 };
 
-/// Takes so many bytes at all.
+/// A link that takes so many bytes in all.
 struct Narrow {
     room: usize,
     took: Vec<u8>,
@@ -31,8 +31,8 @@ impl Link for Narrow {
     fn wake_on_data(&mut self, _waker: &core::task::Waker) {}
 }
 
-/// What arrives of three frames of which so many bytes have been sent when they are forgotten,
-/// and of a fourth.
+/// The frames that arrive if three frames are forgotten after `sent` bytes of them were sent, and a
+/// fourth follows.
 fn forgotten_after(sent: usize, again: bool) -> Vec<u8> {
     let mut bytes = [0; 64];
     let mut outbox = Outbox::new(&mut bytes);
@@ -55,7 +55,7 @@ fn forgotten_after(sent: usize, again: bool) -> Vec<u8> {
     link.took
 }
 
-/// How many bytes each of the frames has.
+/// The number of bytes of each frame.
 const LENGTH: usize = 1 + 1 + 1 + 1 + 9 + CHECKSUM + 1;
 
 #[test]
@@ -72,7 +72,7 @@ fn what_is_forgotten_leaves_whole_frames() {
     }
 }
 
-/// A body of so many bytes, of which none is 0.
+/// A body of so many bytes, none of them 0.
 struct Body(usize);
 
 impl Serialize for Body {
@@ -98,7 +98,7 @@ fn the_longest_frame_of_a_body_is_as_long_as_foretold() {
         let mut outbox = Outbox::new(&mut bytes);
         outbox.push(usize::MAX, REQUEST, &Body(body)).unwrap();
         let length = outbox.end;
-        // Where the frame's own zero is the 254th byte, one more is foretold than is used.
+        // If the frame's own zero is the 254th byte, the estimate has one byte more than the frame.
         assert!(
             (length..=length + 1).contains(&frame_bytes(body)),
             "{body}: {length}, {}",
@@ -121,7 +121,7 @@ fn a_message_without_a_body_has_room_as_long_as_so_much_is_free() {
     assert!(outbox.has_room());
     outbox.push_delimiter();
     assert!(!outbox.has_room());
-    // What was sent is free.
+    // The sent bytes make room.
     outbox.flush(&mut link).unwrap();
     assert!(outbox.has_room());
 }
@@ -134,7 +134,7 @@ fn a_frame_that_is_longer_than_the_limit_is_too_large_however_much_room_there_is
     outbox.push(LENGTH, request, &[1_u8; 9]).unwrap();
     let too_large = outbox.push(LENGTH - 1, request, &[1_u8; 9]);
     assert_eq!(too_large, Err(PushError::TooLarge));
-    // As much room as the limit.
+    // There is as much room as the limit.
     let too_large = outbox.push(LENGTH, request, &[1_u8; 10]);
     assert_eq!(too_large, Err(PushError::TooLarge));
 }
