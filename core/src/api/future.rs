@@ -102,7 +102,7 @@ impl<'p, T> JobFuture<'p, T> {
 
     #[inline(always)]
     pub(crate) fn pool(&self) -> Pool<'p> {
-        self.pool.raw()
+        self.pool.pool()
     }
 
     #[inline(always)]

@@ -282,7 +282,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry
 impl<const BYTES: usize> Drop for LentPool<'_, BYTES> {
     /// Cancels all queued jobs.
     fn drop(&mut self) {
-        life::drop_jobs(self.handle().raw);
+        life::drop_jobs(self.handle().erased);
     }
 }
 

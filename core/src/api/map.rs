@@ -93,7 +93,7 @@ impl<'p, const BYTES: usize, S: Spill> Submitter<'p> for PoolRef<'p, BYTES, S> {
 impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYTES, S> {
     #[allow(private_interfaces)]
     fn pool(&self) -> Pool<'p> {
-        self.raw
+        self.erased
     }
 
     fn priority(&self) -> usize {
@@ -104,8 +104,8 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise. HANDLE stands for the future.
         unsafe {
-            let slot = submit::put::<J, S, BYTES, 0>(self.raw, self.priority, |_, _| (), job)?;
-            Ok(JobFuture::new(self.raw, slot))
+            let slot = submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_, _| (), job)?;
+            Ok(JobFuture::new(self.erased, slot))
         }
     }
 }
@@ -177,7 +177,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        let deadline = options.check(self.raw)?;
+        let deadline = options.check(self.erased)?;
         let items = items.into_iter();
         // SAFETY: function, items and results are `Send` and `'static`.
         Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })

@@ -28,7 +28,7 @@ use crate::{
 /// not fit is a build error, and no other parameter of the pool. [`StaticPool`](crate::StaticPool)
 /// has the same methods, and their documentation.
 pub struct PoolRef<'p, const BYTES: usize, S = NoSpill> {
-    pub(crate) raw: Pool<'p>,
+    pub(crate) erased: Pool<'p>,
     pub(crate) priority: usize,
     /// The table for the wakers of this pool's tasks, which find the pool from a slot's address.
     task_wakers: &'static RawWakerVTable,
@@ -46,9 +46,9 @@ impl<const BYTES: usize, S> Copy for PoolRef<'_, BYTES, S> {}
 impl<const BYTES: usize, S> fmt::Debug for PoolRef<'_, BYTES, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolRef")
-            .field("capacity", &self.raw.geometry().slots())
+            .field("capacity", &self.erased.geometry().slots())
             .field("bytes", &BYTES)
-            .field("workers", &self.raw.joined().count())
+            .field("workers", &self.erased.joined().count())
             .finish()
     }
 }
@@ -59,16 +59,16 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
         defmt::write!(
             f,
             "PoolRef({=usize} slots, {=usize} bytes)",
-            self.raw.geometry().slots(),
+            self.erased.geometry().slots(),
             BYTES
         );
     }
 }
 
 impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
-    pub(crate) fn new(raw: Pool<'p>, task_wakers: &'static RawWakerVTable) -> Self {
+    pub(crate) fn new(erased: Pool<'p>, task_wakers: &'static RawWakerVTable) -> Self {
         Self {
-            raw,
+            erased,
             priority: 0,
             task_wakers,
             spill: PhantomData,
@@ -81,7 +81,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// * **Cost**: O(1). Each job or result that does not fit costs a [`Spill::store`].
     pub fn spill_to<Other: Spill>(self) -> PoolRef<'p, BYTES, Other> {
         PoolRef {
-            raw: self.raw,
+            erased: self.erased,
             priority: self.priority,
             task_wakers: self.task_wakers,
             spill: PhantomData,
@@ -103,7 +103,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
     pub fn workers_wanted(self) -> usize {
-        self.raw.seats().wanted()
+        self.erased.seats().wanted()
     }
 
     /// See [`StaticPool::submit`](crate::StaticPool::submit).
@@ -137,9 +137,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     {
         // SAFETY: the job and its result are `Send` and `'static`.
         let slot =
-            unsafe { submit::put::<J, S, BYTES, 0>(self.raw, self.priority, |_, _| (), job)? };
+            unsafe { submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_, _| (), job)? };
         // SAFETY: `put` set HANDLE for this future.
-        Ok(unsafe { JobFuture::new(self.raw, slot) })
+        Ok(unsafe { JobFuture::new(self.erased, slot) })
     }
 
     /// See [`StaticPool::submit_remote`](crate::StaticPool::submit_remote).
@@ -206,13 +206,14 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J: Job + Send + 'static,
         J::Output: Send + 'static,
     {
-        let deadline = block::deadline_in(self.raw, timeout);
+        let deadline = block::deadline_in(self.erased, timeout);
         loop {
             job = match self.submit_job(job) {
                 Err(SubmitError::Full(job)) => job,
                 outcome => return outcome,
             };
-            let room = deadline.and_then(|deadline| room::wait(self.raw, self.priority, deadline));
+            let room =
+                deadline.and_then(|deadline| room::wait(self.erased, self.priority, deadline));
             match room {
                 Ok(()) => {}
                 Err(Blocked::NoClock) => return Err(SubmitError::NoClock(job)),
@@ -230,19 +231,19 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     {
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
         // A promise is in no queue, and so it takes over no slot there.
-        let admitted = submit::admits(self.raw, self.priority);
-        let Some(index) = admitted.then(|| self.raw.slots().claim()).flatten() else {
-            return Err(submit::refusal(self.raw, self.priority));
+        let admitted = submit::admits(self.erased, self.priority);
+        let Some(index) = admitted.then(|| self.erased.slots().claim()).flatten() else {
+            return Err(submit::refusal(self.erased, self.priority));
         };
-        let slot = self.raw.slot(index);
+        let slot = self.erased.slot(index);
         // SAFETY: the slot was claimed just now, and `FITS` was checked.
         unsafe { submit::fill::<Promised<T>, S, BYTES, 0>(slot, Promised(PhantomData)) };
         slot.state.occupy(self.priority, QUEUED | PROMISED | HANDLE);
         // SAFETY: QUEUED and HANDLE stand for the promise and the future.
         Ok(unsafe {
             (
-                Promise::new::<S, BYTES>(self.raw, slot),
-                JobFuture::new(self.raw, slot),
+                Promise::new::<S, BYTES>(self.erased, slot),
+                JobFuture::new(self.erased, slot),
             )
         })
     }
@@ -255,7 +256,7 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        self.raw.set_task_wakers(self.task_wakers);
+        self.erased.set_task_wakers(self.task_wakers);
         self.submit_job(Task(task))
             .map_err(|error| error.map(|task| task.0))
     }
@@ -264,18 +265,18 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
 impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::run`](crate::StaticPool::run).
     pub fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
-        life::stay(self.raw, worker)
+        life::stay(self.erased, worker)
     }
 
     /// See [`StaticPool::run_pending`](crate::StaticPool::run_pending).
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn run_pending(self, max: usize) -> usize {
-        life::run_pending(self.raw, max)
+        life::run_pending(self.erased, max)
     }
 
     /// See [`StaticPool::shutdown`](crate::StaticPool::shutdown).
     pub fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
-        life::shutdown(self.raw, wait, cancel_futures, None)
+        life::shutdown(self.erased, wait, cancel_futures, None)
     }
 
     /// See [`StaticPool::shutdown_timeout`](crate::StaticPool::shutdown_timeout).
@@ -284,12 +285,12 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         timeout: Duration,
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
-        life::shutdown(self.raw, true, cancel_futures, Some(timeout))
+        life::shutdown(self.erased, true, cancel_futures, Some(timeout))
     }
 
     /// See [`StaticPool::break_pool`](crate::StaticPool::break_pool).
     pub fn break_pool(self, reason: &'static str) {
-        life::break_with(self.raw, BrokenReason::Application(reason));
+        life::break_with(self.erased, BrokenReason::Application(reason));
     }
 
     /// See [`StaticPool::worker_lost`](crate::StaticPool::worker_lost).
@@ -298,51 +299,51 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     ///
     /// As for [`StaticPool::worker_lost`](crate::StaticPool::worker_lost).
     pub unsafe fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
-        life::worker_lost(self.raw, worker, on_loss);
+        life::worker_lost(self.erased, worker, on_loss);
     }
 
     /// See [`StaticPool::install`](crate::StaticPool::install).
     pub fn install<P: Port>(self, port: &'static P) -> bool {
-        self.raw.install(port)
+        self.erased.install(port)
     }
 
     /// See [`StaticPool::capacity`](crate::StaticPool::capacity).
     pub fn capacity(self) -> usize {
-        self.raw.geometry().slots()
+        self.erased.geometry().slots()
     }
 
     /// See [`StaticPool::free_slots`](crate::StaticPool::free_slots).
     pub fn free_slots(self) -> usize {
-        self.raw.slots().count_free()
+        self.erased.slots().count_free()
     }
 
     /// See [`StaticPool::workers`](crate::StaticPool::workers).
     pub fn workers(self) -> usize {
-        self.raw.joined().count()
+        self.erased.joined().count()
     }
 
     /// See [`StaticPool::max_workers`](crate::StaticPool::max_workers).
     pub fn max_workers(self) -> usize {
-        self.raw.geometry().workers
+        self.erased.geometry().workers
     }
 
     /// See [`StaticPool::unfinished`](crate::StaticPool::unfinished).
     pub fn unfinished(self) -> usize {
-        self.raw.slots().count_unended(QUEUED | BUSY)
+        self.erased.slots().count_unended(QUEUED | BUSY)
     }
 
     /// See [`StaticPool::idle_workers`](crate::StaticPool::idle_workers).
     pub fn idle_workers(self) -> usize {
-        self.raw.seats().count_idle()
+        self.erased.seats().count_idle()
     }
 
     /// See [`StaticPool::broken_reason`](crate::StaticPool::broken_reason).
     pub fn broken_reason(self) -> Option<BrokenReason> {
-        self.raw.phase().broken_reason()
+        self.erased.phase().broken_reason()
     }
 
     /// See [`StaticPool::is_shut_down`](crate::StaticPool::is_shut_down).
     pub fn is_shut_down(self) -> bool {
-        self.raw.phase().bits() & SHUT_DOWN != 0
+        self.erased.phase().bits() & SHUT_DOWN != 0
     }
 }

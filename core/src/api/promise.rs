@@ -96,7 +96,7 @@ impl<'p, T> Promise<'p, T> {
     /// ```
     pub fn start(&mut self) -> bool {
         if self.stage == Stage::Unstarted {
-            let begun = run::take_up(self.pool.raw(), self.slot, 0);
+            let begun = run::take_up(self.pool.pool(), self.slot, 0);
             self.stage = match begun {
                 Some(_) => Stage::Started,
                 None => Stage::TooLate,
@@ -118,7 +118,7 @@ impl<'p, T> Promise<'p, T> {
         if !this.start() {
             return Err(result);
         }
-        let (pool, slot) = (this.pool.raw(), this.slot);
+        let (pool, slot) = (this.pool.pool(), this.slot);
         // What does not fit the slot is stored by code of the user's, which may unwind.
         let unwound = Defer(|| {
             // SAFETY: BUSY, and nothing was put into the payload.
@@ -156,7 +156,7 @@ impl<'p, T> Promise<'p, T> {
         let mut this = mem::ManuallyDrop::new(self);
         let is_in_time = this.start();
         if is_in_time {
-            settle::end_unrun(this.pool.raw(), this.slot, Outcome::Cancelled);
+            settle::end_unrun(this.pool.pool(), this.slot, Outcome::Cancelled);
         }
         is_in_time
     }
@@ -183,7 +183,7 @@ impl<'p, T> Promise<'p, T> {
         let is_in_time = this.start();
         if is_in_time {
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
-            unsafe { settle::fail(this.pool.raw(), this.slot, failure) };
+            unsafe { settle::fail(this.pool.pool(), this.slot, failure) };
         }
         is_in_time
     }
@@ -193,7 +193,7 @@ impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
         if self.start() {
             // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
-            unsafe { settle::fail(self.pool.raw(), self.slot, Failure::PromiseDropped) };
+            unsafe { settle::fail(self.pool.pool(), self.slot, Failure::PromiseDropped) };
         }
     }
 }

@@ -113,7 +113,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         F: Fn(I::Item) -> T + Clone + Send + 'scope,
         T: Send + 'scope,
     {
-        let deadline = options.check(self.pool.raw)?;
+        let deadline = options.check(self.pool.erased)?;
         let items = items.into_iter();
         // SAFETY: the jobs are `Send`, and the scope outlives them.
         Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
@@ -146,11 +146,16 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         };
         // SAFETY: the scope ends only when each job that was counted in has been counted out.
         let put = unsafe {
-            submit::put::<J, S, BYTES, PAYLOAD_ALIGN>(self.pool.raw, self.pool.priority, keep, job)
+            submit::put::<J, S, BYTES, PAYLOAD_ALIGN>(
+                self.pool.erased,
+                self.pool.priority,
+                keep,
+                job,
+            )
         };
         let slot = put?;
         // SAFETY: `put` set HANDLE for this future.
-        Ok(unsafe { JobFuture::new(self.pool.raw, slot) })
+        Ok(unsafe { JobFuture::new(self.pool.erased, slot) })
     }
 }
 
@@ -164,7 +169,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
 {
     #[allow(private_interfaces)]
     fn pool(&self) -> Pool<'scope> {
-        self.pool.raw
+        self.pool.erased
     }
 
     fn priority(&self) -> usize {
@@ -274,10 +279,10 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, S>) -> R,
     {
-        let raw = self.raw;
-        let waker = raw.seats().own_waker();
+        let erased = self.erased;
+        let waker = erased.seats().own_waker();
         let may_block = waker.is_some();
-        let (_open, tag) = raw.seats().current().map(SeatRef::open_scope).unzip();
+        let (_open, tag) = erased.seats().current().map(SeatRef::open_scope).unzip();
         let state = ScopeState {
             pending: AtomicUsize::new(1),
             waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),
@@ -292,13 +297,13 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             // the other jobs have ended all the same.
             let _others = Defer(|| {
                 AwaitedScope {
-                    pool: raw,
+                    pool: erased,
                     state: &state,
                 }
                 .wait()
             });
             AwaitedScope {
-                pool: raw,
+                pool: erased,
                 state: &state,
             }
             .wait();

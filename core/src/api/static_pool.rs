@@ -146,7 +146,7 @@ impl<
     }
 
     #[inline(always)]
-    fn raw(&self) -> Pool<'_> {
+    fn erased(&self) -> Pool<'_> {
         // SAFETY: the memory is this pool's, laid out as GEOMETRY says, and valid as long as the
         // borrow. The pointer comes from a reference to all of it.
         unsafe { Pool::new(NonNull::from(self).cast(), const { &Self::GEOMETRY }) }
@@ -159,7 +159,7 @@ impl<
     /// * **Cost**: O(1).
     #[inline(always)]
     pub fn handle(&self) -> PoolRef<'_, BYTES> {
-        PoolRef::new(self.raw(), &TaskWakers::<Self>::TABLE)
+        PoolRef::new(self.erased(), &TaskWakers::<Self>::TABLE)
     }
 
     /// A view that submits at `priority`: from 0, the default and least urgent, to PRIORITIES - 1.
@@ -266,7 +266,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 {
     /// Cancels all queued jobs.
     fn drop(&mut self) {
-        life::drop_jobs(self.raw());
+        life::drop_jobs(self.erased());
     }
 }
 

@@ -73,7 +73,7 @@ where
                     return Poll::Ready(outcome);
                 }
             }
-            let pool = self.pool.raw;
+            let pool = self.pool.erased;
             let priority = self.pool.priority;
             match self.room.poll(pool, priority, cx.waker()) {
                 Some(true) => {}

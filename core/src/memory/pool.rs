@@ -99,7 +99,7 @@ pub(crate) struct PoolInUse<'p> {
 
 impl<'p> PoolInUse<'p> {
     #[inline(always)]
-    pub(crate) fn raw(self) -> Pool<'p> {
+    pub(crate) fn pool(self) -> Pool<'p> {
         // SAFETY: the type's invariant.
         unsafe {
             // Relaxed: `Slots::claim_fresh` writes it before it returns the slot for the first

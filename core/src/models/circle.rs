@@ -29,27 +29,27 @@ use crate::{
 type ModelPool = StaticPool<2, 32, 1, 2, 1>;
 
 /// Calls `body` with the seat of a worker that sleeps where its jobs wait.
-fn as_worker(raw: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
+fn as_worker(erased: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
     let sleeper = Sleeper::new();
     // SAFETY: left below, before the sleeper goes.
-    let seat = unsafe { raw.seats().join(&sleeper, Stay::Worker) }.unwrap();
+    let seat = unsafe { erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
     body(seat);
     // SAFETY: joined above.
     unsafe { seat.leave() };
 }
 
 /// A worker that runs one job, and the jobs that this one needs.
-fn spawn_worker(raw: Pool<'static>) -> JoinHandle<()> {
+fn spawn_worker(erased: Pool<'static>) -> JoinHandle<()> {
     spawn(move || {
-        as_worker(raw, |seat| {
-            run::one(raw, Some(seat), None);
+        as_worker(erased, |seat| {
+            run::one(erased, Some(seat), None);
         });
     })
 }
 
 /// Two workers. Each runs one job, and others while that job waits.
-fn run_on_two_workers(raw: Pool<'static>) {
-    for worker in [(); 2].map(|()| spawn_worker(raw)) {
+fn run_on_two_workers(erased: Pool<'static>) {
+    for worker in [(); 2].map(|()| spawn_worker(erased)) {
         worker.join().unwrap();
     }
 }
@@ -71,7 +71,7 @@ fn two_jobs() {
                 });
                 *others[1 - number].lock().unwrap() = job.ok();
             }
-            run_on_two_workers(pool.handle().raw);
+            run_on_two_workers(pool.handle().erased);
         });
         assert_ne!(told.load(Relaxed), 0);
     });
@@ -83,7 +83,7 @@ fn two_jobs() {
 fn no_circle() {
     explore("circle: none, on top of one that waits", Some(2), || {
         with_pool(&MACHINE, |pool: &'static ModelPool| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             let first = pool
                 .submit(move || {
                     yield_now();
@@ -94,9 +94,9 @@ fn no_circle() {
                     second.unwrap().result().unwrap()
                 })
                 .unwrap();
-            let other = spawn_worker(raw);
+            let other = spawn_worker(erased);
             yield_now();
-            as_worker(raw, |_| assert_eq!(first.result().unwrap(), 7));
+            as_worker(erased, |_| assert_eq!(first.result().unwrap(), 7));
             other.join().unwrap();
         });
     });
@@ -107,7 +107,7 @@ fn no_circle() {
 fn a_failure_ends_the_wait() {
     explore("circle: none, since another fails", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 2>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             let (failing, other) = pool.promise::<()>().unwrap();
             let both = Arc::new(Mutex::new(None));
             let theirs = both.clone();
@@ -118,7 +118,7 @@ fn a_failure_ends_the_wait() {
             });
             *both.lock().unwrap() = job.ok().map(|own| [own, other]);
             let holder = spawn(move || drop(failing));
-            as_worker(raw, |seat| assert!(run::one(raw, Some(seat), None)));
+            as_worker(erased, |seat| assert!(run::one(erased, Some(seat), None)));
             holder.join().unwrap();
         });
     });
@@ -148,7 +148,7 @@ fn a_scope_and_its_job() {
                     });
                 });
                 *outer.lock().unwrap() = job.ok();
-                run_on_two_workers(pool.handle().raw);
+                run_on_two_workers(pool.handle().erased);
             });
             assert_eq!(told.load(Relaxed), 1);
         },
@@ -174,7 +174,7 @@ fn two_sets() {
                 });
                 *others[1 - number].lock().unwrap() = job.ok().map(|job| [job]);
             }
-            run_on_two_workers(pool.handle().raw);
+            run_on_two_workers(pool.handle().erased);
         });
         assert_ne!(told.load(Relaxed), 0);
     });
@@ -186,7 +186,7 @@ fn two_sets() {
 fn a_task_and_a_job() {
     explore("circle: a task awaits who waits for it", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             let job = Arc::new(Mutex::new(None));
             let awaited = job.clone();
             let task = pool.spawn(poll_fn(move |cx| {
@@ -195,15 +195,15 @@ fn a_task_and_a_job() {
                 Pin::new(job).poll(cx).map(drop)
             }));
             let task = task.unwrap();
-            let popped = raw.slot(raw.queues().pop().unwrap());
+            let popped = erased.slot(erased.queues().pop().unwrap());
             let waits = pool.submit(move || {
                 assert!(matches!(task.result(), Err(JobError::WouldDeadlock)));
             });
             *job.lock().unwrap() = waits.ok();
-            let worker = spawn_worker(raw);
+            let worker = spawn_worker(erased);
             // Run without a seat: a worker that leaves its seat would wake the other worker.
-            if let Some(begun) = run::begin(raw, popped, 0) {
-                run::step(raw, popped, begun, None);
+            if let Some(begun) = run::begin(erased, popped, 0) {
+                run::step(erased, popped, begun, None);
             }
             worker.join().unwrap();
         });
@@ -216,15 +216,15 @@ fn a_task_and_a_job() {
 fn a_worker_leaves() {
     explore("circle: a worker blocks, the other leaves", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 2, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let leaving = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let leaving = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let (promise, promised) = pool.promise().unwrap();
             pool.submit_detached(move || promised.result().unwrap())
                 .unwrap();
             pool.submit_detached(move || promise.set_result(()).unwrap())
                 .unwrap();
-            let worker = spawn_worker(raw);
+            let worker = spawn_worker(erased);
             // SAFETY: joined above.
             unsafe { leaving.leave() };
             worker.join().unwrap();
@@ -250,14 +250,14 @@ fn both_workers_block() {
                 }
             };
             assert!(pool.submit_detached(keep).is_ok());
-            run_on_two_workers(pool.handle().raw);
+            run_on_two_workers(pool.handle().erased);
         });
     });
 }
 
 /// A job that a worker has begun, by hand.
 struct ByHand {
-    raw: Pool<'static>,
+    erased: Pool<'static>,
     seat: SeatRef<'static>,
     slot: SlotRef<'static>,
     begun: Snapshot,
@@ -268,14 +268,14 @@ impl ByHand {
     /// The job gets the first free slot, and the worker the first free seat. The pool has no port
     /// yet, so the seat has no context.
     fn begin<const S: usize>(pool: &'static StaticPool<S, 32, 1, 2, 1>) -> Self {
-        let raw = pool.handle().raw;
+        let erased = pool.handle().erased;
         // SAFETY: left when dropped.
-        let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+        let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
         let future = pool.submit(|| ()).ok();
-        let slot = raw.slot(raw.queues().pop().unwrap());
-        let begun = run::take_up(raw, slot, seat.runner()).unwrap();
+        let slot = erased.slot(erased.queues().pop().unwrap());
+        let begun = run::take_up(erased, slot, seat.runner()).unwrap();
         Self {
-            raw,
+            erased,
             seat,
             slot,
             begun,
@@ -290,11 +290,11 @@ impl ByHand {
     /// The job waits, and is not in a circle.
     fn wait_for(&self, depends_on: DependsOn) {
         let _blocked = self.seat.block(depends_on);
-        assert!(!circle::is_in(self.raw, self.seat, depends_on));
+        assert!(!circle::is_in(self.erased, self.seat, depends_on));
     }
 
     fn end(self) {
-        run::step(self.raw, self.slot, self.begun, None);
+        run::step(self.erased, self.slot, self.begun, None);
         // SAFETY: joined in `begin`.
         unsafe { self.seat.leave() };
     }

@@ -43,8 +43,8 @@ fn one_worker_two_jobs() {
 fn two_workers() {
     explore("idle: 2 workers, 2 jobs", Some(1), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-            let raw = pool.handle().raw;
-            let workers = [(); 2].map(|()| spawn_worker_for_one(raw));
+            let erased = pool.handle().erased;
+            let workers = [(); 2].map(|()| spawn_worker_for_one(erased));
             assert!(pool.submit_detached(|| ()).is_ok());
             assert!(pool.submit_detached(|| ()).is_ok());
             for worker in workers {
@@ -100,10 +100,10 @@ fn one_seat_for_two_callers() {
 fn a_seat_that_is_woken_late() {
     explore("idle: a guest's seat is left, and woken", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Guest) }.unwrap();
-            let waker = spawn(move || raw.seats().wake(seat.seat()));
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Guest) }.unwrap();
+            let waker = spawn(move || erased.seats().wake(seat.seat()));
             let next = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
@@ -122,7 +122,7 @@ fn a_seat_that_is_lost_late() {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             // SAFETY: left below.
             let seat =
-                unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+                unsafe { pool.handle().erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let held = seat.lose(seat.id()).unwrap();
             // SAFETY: the guard of `lose` is a hold.
             unsafe { seat.tell_of_loss() };
@@ -146,15 +146,15 @@ fn a_seat_that_is_woken_late_and_a_caller_without_one() {
         Some(2),
         || {
             with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-                let raw = pool.handle().raw;
+                let erased = pool.handle().erased;
                 // SAFETY: left below.
-                let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+                let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                 let held = seat.lose(seat.id()).unwrap();
                 // SAFETY: the guard of `lose` is a hold.
                 unsafe { seat.tell_of_loss() };
                 pool.submit_detached(|| ()).unwrap();
                 let job = pool.submit(|| 1).unwrap();
-                let unseated = spawn(move || run::as_guest(raw, 1));
+                let unseated = spawn(move || run::as_guest(erased, 1));
                 let next = spawn(move || assert_eq!(job.result().unwrap(), 1));
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
@@ -171,12 +171,12 @@ fn a_seat_that_is_woken_late_and_a_caller_without_one() {
 fn who_was_claimed_finds_the_job() {
     explore("idle: claimed for a job", None, || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let worker = spawn(move || {
                 seat.announce();
-                assert!(!seat.retract() || raw.queues().has_any());
+                assert!(!seat.retract() || erased.queues().has_any());
             });
             assert!(pool.submit_detached(|| ()).is_ok());
             worker.join().unwrap();
@@ -191,10 +191,10 @@ fn who_was_claimed_finds_the_job() {
 fn what_was_done_by_those_who_left() {
     explore("idle: leave, count", None, || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             let done = Arc::new(UnsafeCell::new(()));
             // SAFETY: left below.
-            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let worker = {
                 let done = done.clone();
                 spawn(move || {

@@ -222,7 +222,8 @@ fn run_by_who_waits() {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
-            let seat = unsafe { pool.handle().raw.seats().join(&sleeper, Stay::Worker) }.unwrap();
+            let seat =
+                unsafe { pool.handle().erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
             let captured = Counted::new(&alive);
             let job = pool.submit(move || Counted::new(&captured.0)).unwrap();
             let popper = spawn(move || run_one(pool));

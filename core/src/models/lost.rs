@@ -23,10 +23,10 @@ fn nobody_elses_job() {
     explore("lost: 2 workers run, one is declared lost", Some(2), || {
         let alive = Arc::new(AtomicUsize::new(0));
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: both leave below.
-            let seats =
-                [(); 2].map(|()| unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap());
+            let seats = [(); 2]
+                .map(|()| unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap());
             let runners = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
             let jobs = [0, 1].map(|number| {
                 let (captured, runners) = (Counted::new(&alive), runners.clone());
@@ -37,10 +37,10 @@ fn nobody_elses_job() {
                 .unwrap()
             });
             let healthy = spawn(move || {
-                run::one(raw, Some(seats[1]), None);
+                run::one(erased, Some(seats[1]), None);
             });
             let lost = spawn(move || {
-                run::one(raw, Some(seats[0]), None);
+                run::one(erased, Some(seats[0]), None);
                 MACHINE.context().get()
             });
             // SAFETY: no scopes here.
@@ -70,16 +70,16 @@ fn while_it_completes() {
     explore("lost: complete, callback, waiter", Some(1), || {
         let alive = Arc::new(AtomicUsize::new(0));
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let captured = Counted::new(&alive);
             let mut job = pool.submit(move || Counted::new(&captured.0)).unwrap();
             let captured = Counted::new(&alive);
             let callback = move |_: Result<&Counted, &JobError>| drop(captured);
             assert!(job.add_done_callback(callback).is_ok());
             let worker = spawn(move || {
-                run::one(raw, Some(seat), None);
+                run::one(erased, Some(seat), None);
             });
             let waiter = spawn(move || job.result());
             // SAFETY: no scopes here.
@@ -102,14 +102,14 @@ fn while_it_completes() {
 fn while_it_collects() {
     explore("lost: complete, wait anew", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let mut job = pool.submit(|| ()).unwrap();
             let waker = Sleeper::new().waker();
             assert!(!job.poll_ready(&waker));
             let worker = spawn(move || {
-                run::one(raw, Some(seat), None);
+                run::one(erased, Some(seat), None);
             });
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
@@ -130,13 +130,13 @@ fn while_it_collects() {
 fn woken_for_work() {
     explore("lost: woken for work, another sleeps", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 2, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let lost = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let lost = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             // SAFETY: no scopes here.
             unsafe { pool.handle().worker_lost(lost.id(), OnLoss::Continue) };
             lost.announce();
-            let worker = spawn_worker_for_one(raw);
+            let worker = spawn_worker_for_one(erased);
             let going = spawn(move || {
                 lost.retract();
                 // SAFETY: joined above.
@@ -155,9 +155,9 @@ fn woken_for_work() {
 fn not_in_the_place_of_the_next() {
     explore("lost: leaves, another comes", Some(3), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let first = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let first = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let id = first.id();
             let mut job = pool.submit(|| 7).unwrap();
             let others = spawn(move || {
@@ -165,8 +165,8 @@ fn not_in_the_place_of_the_next() {
                 unsafe { first.leave() };
                 // SAFETY: left below. The thread that declares the first worker lost may still hold
                 // the seat.
-                let next = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) };
-                run::one(raw, next, None);
+                let next = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) };
+                run::one(erased, next, None);
                 if let Some(next) = next {
                     assert!(!next.is_lost());
                     // SAFETY: joined above.

@@ -95,7 +95,7 @@ fn over_is_over() {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let submitter = spawn(move || pool.submit_detached(|| ()).is_ok());
             let ending = spawn(move || pool.shutdown(false, false).unwrap());
-            let over = end::is_over(pool.handle().raw);
+            let over = end::is_over(pool.handle().erased);
             assert!(!(submitter.join().unwrap() && over));
             ending.join().unwrap();
         });
@@ -145,7 +145,7 @@ fn jobs_that_were_taken_back_are_not_queued() {
                 pool.run_pending(usize::MAX);
             }
             ending.join().unwrap();
-            assert!(!pool.handle().raw.queues().has_any());
+            assert!(!pool.handle().erased.queues().has_any());
         });
     });
 }
@@ -170,8 +170,8 @@ fn who_waits_is_told_of_the_last_worker() {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let worker = spawn(move || {
                 // SAFETY: left at once.
-                let seat =
-                    unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+                let seat = unsafe { pool.handle().erased.seats().join(&SpinWorker, Stay::Worker) }
+                    .unwrap();
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
             });
@@ -272,21 +272,21 @@ fn a_worker_is_told_of_the_last_task_that_a_caller_ends() {
 fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
     explore(name, Some(2), move || {
         with_pool_without_port(|pool| {
-            let raw = pool.handle().raw;
+            let erased = pool.handle().erased;
             // SAFETY: left below.
-            let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             // The port comes after the join, so that the seat has no context, and this context can
             // be the other worker's.
             pool.install(&MACHINE);
             let task = task(pool, 1);
-            let slot = raw.slot(raw.queues().pop().unwrap());
-            let begin = move || run::begin(raw, slot, seat.runner()).unwrap();
+            let slot = erased.slot(erased.queues().pop().unwrap());
+            let begin = move || run::begin(erased, slot, seat.runner()).unwrap();
             let polled = begun.then(begin);
             pool.shutdown(false, false).unwrap();
             let lost = spawn(move || {
                 // SAFETY: no scopes here.
                 unsafe { pool.handle().worker_lost(seat.id(), OnLoss::Continue) };
-                run::step(raw, slot, polled.unwrap_or_else(begin), None);
+                run::step(erased, slot, polled.unwrap_or_else(begin), None);
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
             });
@@ -321,12 +321,12 @@ fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
         Some(2),
         || {
             with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-                let raw = pool.handle().raw;
+                let erased = pool.handle().erased;
                 let (promise, promised) = pool.promise::<()>().unwrap();
                 drop(pool.spawn(async {}).unwrap());
                 let blocked = spawn(move || {
                     // SAFETY: left below.
-                    let seat = unsafe { raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+                    let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                     promised.result().unwrap();
                     // SAFETY: joined above.
                     unsafe { seat.leave() };
@@ -390,7 +390,7 @@ fn a_task_that_is_woken_and_cancelled_is_not_queued() {
             let waking = spawn(move || waker.wake());
             pool.shutdown(true, true).unwrap();
             waking.join().unwrap();
-            assert!(!pool.handle().raw.queues().has_any());
+            assert!(!pool.handle().erased.queues().has_any());
         });
     });
 }
@@ -441,7 +441,7 @@ fn the_last_job_is_run_where_every_seat_is_taken() {
             drop(job);
             // SAFETY: left below.
             let seat =
-                unsafe { pool.handle().raw.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+                unsafe { pool.handle().erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let caller = spawn(move || pool.run_pending(1));
             let waiter = spawn(move || {
                 pool.shutdown(true, false).unwrap();

@@ -115,7 +115,8 @@ fn polled_by_who_waits() {
         |pool, task, event| {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
-            let seat = unsafe { pool.handle().raw.seats().join(&sleeper, Stay::Worker) }.unwrap();
+            let seat =
+                unsafe { pool.handle().erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
             let waker = spawn(move || event.happen());
             let popper = spawn(move || run_one(pool));
             assert!(task.result().is_ok());

@@ -137,7 +137,7 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         pool: PoolRef<'_, BYTES, S>,
         worker: &W,
     ) -> Result<RemoteEnd, RemoteError> {
-        let pool = pool.raw;
+        let pool = pool.erased;
         let port = pool.port().ok_or(RemoteError::NoClock)?;
         let now = port.now().ok_or(RemoteError::NoClock)?;
         let side = &mut self.side;

@@ -454,7 +454,7 @@ fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
     static POOL: StaticPool<4, 32, 1, 2> = StaticPool::new();
     static MACHINE: Machine = Machine(AtomicU64::new(0));
     assert!(POOL.install(&MACHINE));
-    let raw = POOL.handle().raw;
+    let erased = POOL.handle().erased;
     let (link, other) = (Arrivals::default(), Other::default());
     let bytes = Arrivals(link.0.clone());
     bytes.add(ToClient::Welcome(Hello {
@@ -468,7 +468,7 @@ fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
     let worker = Dreamer(|| match seat.get() {
         None => {
             // SAFETY: the worker leaves at the end of the test, before `other` goes away.
-            let joined = unsafe { raw.seats().join(&other, Stay::Worker) }.unwrap();
+            let joined = unsafe { erased.seats().join(&other, Stay::Worker) }.unwrap();
             joined.announce();
             seat.set(Some(joined));
             bytes.add(ToClient::Ready);
