@@ -1,6 +1,6 @@
-//! `concurrent.futures` for firmware: declare a pool in a `static`, lend it cores, RTOS tasks,
-//! interrupts or OS threads as workers, submit closures and async tasks to it from any context, and
-//! hold a typed future for each result. No heap, no locks on the hot path, no surprise.
+//! `concurrent.futures` for firmware. Declare a pool in a `static`, and lend it cores, RTOS tasks,
+//! interrupts or OS threads as workers. Submit closures and async tasks to it from any context, and
+//! get a typed future for each result. It needs no heap and takes no locks on the hot path.
 //!
 //! ```
 //! use corepool::{SpinWorker, StaticPool};
@@ -28,7 +28,7 @@
 //! # worker.join().unwrap();
 //! ```
 //!
-//! # What is where
+//! # Where to find it
 //!
 //! | to do | use |
 //! |---|---|
@@ -45,75 +45,101 @@
 //!
 //! # How a job travels
 //!
-//! [`submit`](StaticPool::submit) takes a free slot, moves the closure into it, puts the slot's index
-//! into the run queue and wakes one idle worker. The worker takes the index, runs the closure,
-//! writes the result into the same bytes, publishes that it is there, runs callbacks and wakes the
-//! waiter. Whoever needs the slot last, handle or queue, frees it. An async task is the same with
-//! more than one step.
+//! [`submit`](StaticPool::submit) takes a free slot, moves the closure into it, pushes the slot's
+//! index onto the run queue, and wakes an idle worker. The worker pops the index, runs the closure,
+//! and writes the result into the same bytes. Then it publishes the outcome, runs callbacks and
+//! wakes the waiter. The slot is free when neither the handle nor the queue needs it any more: the
+//! last of the two frees it. An async task takes the same way, with several steps.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | slot | a place in the pool for one job: a word of state, and bytes for the closure and then for the result |
+//! | job | a closure or an async task in a slot |
+//! | handle | the [`JobFuture`] of a job, and the party that holds it |
+//! | submitter | the context that submits a job |
+//! | worker | a context that runs jobs: in [`run`](StaticPool::run), or as a guest |
+//! | seat | the place of a worker in the pool; there are WORKERS |
+//! | guest | a context that runs jobs only while it blocks or is in [`run_pending`](StaticPool::run_pending) |
+//! | completer | the party that ends a job, publishes its outcome and wakes its waiter: a worker, a canceller, or a promise's holder |
+//! | waiter | a context that waits for room, for the pool's end, or on a set of futures, in one of the WAITERS places; for a completer, the context whose waker the handle has left |
+//! | owner | the one party that may touch a payload, a cell or a place at that time |
+//! | lane | the two ends of one run queue; each priority has a lane |
+//! | stale slot | the slot of an ended job that only its index in the queue keeps |
+//! | reap | to pop the index of an ended job, and to free its slot if it was the last |
+//! | spill | to store a job or result that does not fit a slot in another place, by a [`Spill`] policy |
+//! | scope | a call whose jobs may borrow from its caller's stack; it returns after they have ended |
+//! | stuck worker | a worker whose wait can never end, since the jobs that it waits for depend on it |
 //!
 //! # Promises
 //!
-//! * **Lock-free in the strict sense.** A thread, core or interrupt that is stopped for ever between
-//!   any two instructions of submit, run, cancel or result makes nobody else fail or wait; at most
-//!   its own slot is lost, and the place of the worker or waiter that it was waking. A worker that is
-//!   stopped when it was woken delays the job that it was woken for until the next job is submitted, or
-//!   until it is declared lost. One that is stopped and goes on later relies on [tags](#tags), which are of
-//!   a finite size. No interrupt is masked on targets with compare-and-swap. On targets
-//!   without, each atomic access is a critical section of a few instructions, and a core that is
-//!   stopped inside of one makes the other cores wait.
-//! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds none takes over the slot of one that
-//!   was cancelled in the queue, or that its waiter ran. It has that one's place, and so overtakes the jobs behind it.
+//! * **Lock-free in the strict sense.** A thread, core or interrupt may be stopped for ever between
+//!   any two instructions of submit, run, cancel or result. It makes no other party fail or wait.
+//!   At most its own slot is lost, and the place of the worker or waiter that it was waking. A
+//!   worker that is stopped when it was woken delays the job that it was woken for until the next
+//!   submit, or until it is declared lost. A party that is stopped and goes on later relies on
+//!   [tags](#tags), which are of a finite size. No interrupt is masked on targets with
+//!   compare-and-swap. On targets without, each atomic access is a critical section of a few
+//!   instructions. A core that is stopped inside one makes the other cores wait.
+//! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds no free slot
+//!   takes over the slot of a job that was cancelled in the queue, or that its waiter ran. It takes
+//!   that job's place in the queue, too, and so overtakes the jobs behind it.
 //! * **Any context may submit**: thread, task, interrupt handler, job, callback.
-//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop. Its slots are held
-//!   by work that can still run, by futures, by promises, by callbacks, or by lost workers. Only a job of another
-//!   priority that ended in the queue may hold one, too. A job that cannot fit is a build error.
-//! * **Every job ends and says how**: result, cancelled, panicked, worker lost, broken.
-//! * **Waiting does not deadlock the pool**: a job that waits runs what it waits for, if nobody has begun
-//!   it, and nothing else on its stack. Only the last worker of a pool whose workers are all blocked runs
-//!   the oldest queued job. A wait that could never end, since what it waits for depends on the caller, ends
-//!   with [`JobError::WouldDeadlock`]. This needs a [`Port`], which says who is calling; without one, a
-//!   blocked caller spins. Its limits are in [`JobFuture::result`].
+//! * **A full pool is an error** that gives the job back, and not a wait, a panic or a silent drop.
+//!   The slots of a full pool are held by work that can still run, by futures, promises or
+//!   callbacks, or by lost workers. The one exception is a job of another priority that has ended
+//!   in the queue. A job that cannot fit is a build error.
+//! * **Every job ends, with an outcome**: result, cancelled, panicked, worker lost, broken.
+//! * **Waiting does not deadlock the pool.** A job that waits runs the job that it waits for, if no
+//!   party has begun it, and no other job on its stack. There is one exception: if all workers of a
+//!   pool are blocked, the last one to block runs the oldest queued job. A wait that could never
+//!   end, since the awaited job depends on the caller, ends with [`JobError::WouldDeadlock`]. This
+//!   needs a [`Port`], which names the calling context. Without a port a blocked caller spins.
+//!   [`JobFuture::result`] has the limits.
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
 //!   4,000. There are two exceptions. A submit that finds no slot free while slots of ended jobs
-//!   are in the queue looks for one there, at O(SLOTS). A wait that may be part of a circle of
-//!   waits has a look at the slots.
+//!   are in the queue searches the queue, at O(SLOTS). A wait that may be part of a circle of waits
+//!   looks at the slots.
 //!
 //! # Contract lines
 //!
 //! The documentation of each public function ends its prose with lines of a fixed form:
 //!
-//! * **Context**: from where it may be called. *Any* is a thread, a task, an interrupt handler, a
+//! * **Context**: the contexts that may call it. *Any* is a thread, a task, an interrupt handler, a
 //!   job, a callback or a waker. *Any that may block* leaves out interrupt handlers, and each
-//!   context for which the [`Port`] has no parker: the call fails there. Without a port nobody
-//!   refuses it, and the caller spins.
-//! * **Cost**: how the time grows, in the pool's parameters and in the arguments, and on whom the
-//!   call waits. A line that names no wait stands for a call that never waits. *O(1)* does not grow
-//!   with SLOTS, WAITERS or the number of jobs; it looks at PRIORITIES queues at most.
-//! * **Cancel safety**: what is lost if a future is dropped before it is ready. A future that is
+//!   context for which the [`Port`] has no parker: the call fails there. Without a port the call
+//!   does not fail, and the caller spins.
+//! * **Cost**: how the time grows with the pool's parameters and the arguments, and which party the
+//!   call waits for. A line that names no wait stands for a call that never waits. *O(1)* does not
+//!   grow with SLOTS, WAITERS or the number of jobs. It looks at up to PRIORITIES queues.
+//! * **Cancel safety**: the loss if a future is dropped before it is ready. A future that is
 //!   awaited by `&mut` is not dropped with the await.
-//! * **Errors**, in a section of that name: which, and when.
+//! * **Errors**, in a section of that name: each error, and its cause.
 //!
-//! A `const fn` has none of them, since the compiler can call it too. Neither has an option of a
-//! builder.
+//! A `const fn` has none of these lines, since the compiler can call it too. Nor has a method that
+//! sets an option of a builder.
 //!
 //! No function of this crate allocates or takes a lock. None masks an interrupt on targets with
-//! compare-and-swap. A compare-and-swap is repeated for as long as other parties get theirs through.
-//! Four things come on top of each line:
+//! compare-and-swap. A compare-and-swap is repeated for as long as other parties change the word
+//! first. Four things come on top of each line:
 //!
-//! * foreign code that the call runs: the job, a destructor, a callback, a waker, a spill, the port;
+//! * foreign code that the call runs: the job, a destructor, a callback, a waker, a spill policy,
+//!   the port;
 //! * a wake-up: one look at a word for each 16 WORKERS, or 32 on a 64-bit target. If all idle
-//!   workers have been woken already, each is woken again;
-//! * a freed slot, or a job ended in the queue, while a caller waits for room: a look at WAITERS
-//!   places;
-//! * a pool that comes to its end during the call: the call helps, at O(SLOTS + WORKERS + WAITERS).
+//!   workers have been claimed already, each is woken again;
+//! * a freed slot, or a job that ended in the queue, while a caller waits for room: a look at
+//!   WAITERS places;
+//! * the end of the pool during the call: the call helps, at O(SLOTS + WORKERS + WAITERS).
 //!
 //! # Tags
 //!
-//! A word that parties compare and swap carries a tag beside the index. One that is stopped between reading a
-//! word and swapping it, and goes on later, sees by the tag that others were there meanwhile. A tag has the bits
-//! that the index leaves, and counts round: only a party that is stopped for exactly a multiple of this many steps,
-//! and finds the same index again, would take the word for the old one. A step is a slot taken or given back in
-//! the free list, and a lap, of as many jobs as there are SLOTS, in the queue.
+//! A word that parties compare and swap has a tag beside the index. A party that is stopped between
+//! reading a word and swapping it finds another tag if other parties changed the word meanwhile.
+//! The tag has the bits that the index leaves, and wraps. A party mistakes the word for the old one
+//! only if it is stopped for exactly a multiple of the tag's steps, and finds the same index. In
+//! the free list, each slot that is taken or given back is a step. In the queue, a step is a lap of
+//! as many jobs as there are SLOTS.
 //!
 //! | SLOTS | free list, 16-bit | queue, 16-bit | free list, 32-bit | queue, 32-bit | free list, 64-bit | queue, 64-bit |
 //! |---:|---:|---:|---:|---:|---:|---:|
@@ -125,15 +151,16 @@
 //! | 4,096 | 2 | 4 | 18 | 20 | 50 | 52 |
 //! | 65,000 | - | - | 15 | 16 | 47 | 48 |
 //!
-//! In bits. With 16 slots on a 32-bit chip the free list's tag repeats after 67 million steps, and the queue's after
-//! four thousand million jobs; with 65,000 slots the free list's repeats after 32,768 steps. A submit that finds no slot
-//! free notes that there is none to take over, by a tag of 15 bits. On a target whose `usize`
-//! has 16 bits, 16 slots leave the free list 1,024 steps: stop no party there for as long as others take for them.
+//! The numbers are bits. With 16 slots on a 32-bit chip, the free list's tag repeats after 67
+//! million steps, and the queue's after four thousand million jobs. With 65,000 slots, the free
+//! list's repeats after 32,768 steps. A submit that finds no slot to take over records that under a
+//! tag of 15 bits. On a target with a `usize` of 16 bits, 16 slots leave the free list 1,024 steps.
+//! Stop no party there for as long as other parties take so many slots.
 //!
 //! # RAM
 //!
-//! All of a pool is zero at first: in a `static` it takes RAM (`.bss`) and no flash. What one more
-//! slot takes, in bytes ([`StaticPool::bytes_per_slot`]), at one priority:
+//! All of a pool is zero at first: in a `static` it takes RAM (`.bss`) and no flash. One more slot
+//! takes so many bytes ([`StaticPool::bytes_per_slot`]), at one priority:
 //!
 //! | BYTES | 32-bit chip | 64-bit host |
 //! |---:|---:|---:|
@@ -144,10 +171,10 @@
 //! | 128 | 156 | 200 |
 //! | 256 | 284 | 328 |
 //!
-//! Fewer than 16 are 16, and on a host 24, where a job can end by a panic: unless panics abort and the
-//! feature `remote` is off.
+//! BYTES below 16 count as 16, and below 24 as 24 on a host, since a panic's payload has to fit. If
+//! panics abort and the feature `remote` is off, they do not.
 //!
-//! What one more of the others takes:
+//! One more of the other parameters takes so many bytes:
 //!
 //! | one more of | 32-bit chip | 64-bit host |
 //! |---|---:|---:|
@@ -155,27 +182,26 @@
 //! | WORKERS | 36 | 64 |
 //! | WAITERS | 16 | 32 |
 //!
-//! Each further priority takes a word (4 or 8 bytes) of each slot besides. On a host there is
-//! padding, so that submitters and workers do not wait for each other's cache lines; on a chip
-//! (`target_os = "none"`) there is none.
+//! Each further priority also takes a word (4 or 8 bytes) of each slot. A host has padding against
+//! false sharing between submitters and workers. A chip (`target_os = "none"`) has none.
 //!
 //! `StaticPool<16, 64>` with its defaults takes 1,880 bytes on a 32-bit chip.
 //!
 //! # Targets and Cargo features
 //!
 //! The crate builds for any target with aligned pointers and with 16-bit and pointer-sized atomics,
-//! native or by way of `portable-atomic`. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
-//! extension) the application chooses how to make up for it, by a feature of `portable-atomic` in
-//! its own `Cargo.toml`:
+//! native or by `portable-atomic`. On a target **without compare-and-swap** (Cortex-M0, RISC-V
+//! without the A extension) the application chooses a replacement, by a feature of
+//! `portable-atomic` in its own `Cargo.toml`:
 //!
 //! * `critical-section`, with a critical section that is right for the chip: on several cores, one
-//!   that masks interrupts and takes a spin lock. Always sound if that is.
+//!   that masks interrupts and takes a spin lock. It is sound if the critical section is.
 //! * `unsafe-assume-single-core`: smaller, and unsound as soon as a second core runs (never on an
 //!   RP2040).
 //!
-//! This crate enables neither. Its own features, all off by default, all additive:
+//! This crate enables neither. All of its own features are off by default, and all are additive:
 //!
-//! | feature | what for |
+//! | feature | purpose |
 //! |---|---|
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
@@ -183,8 +209,8 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs)]
 
-// The hot path is inlined where nobody counts bytes. For a chip the compiler decides: hints make it
-// grow by a third at `opt-level = "s"`.
+// On a host the hot path is inlined. For a chip the compiler decides: hints would make a program
+// larger by a third at `opt-level = "s"`.
 
 mod api;
 mod engine;
