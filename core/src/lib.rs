@@ -74,14 +74,14 @@
 //!
 //! # Promises
 //!
-//! * **Lock-free in the strict sense.** A thread, core or interrupt may be stopped for ever between
-//!   any two instructions of submit, run, cancel or result. It makes no other party fail or wait.
-//!   At most its own slot is lost, and the place of the worker or waiter that it was waking. A
-//!   worker that is stopped when it was woken delays the job that it was woken for until the next
-//!   submit, or until it is declared lost. A party that is stopped and goes on later relies on
-//!   [tags](#tags), which are of a finite size. No interrupt is masked on targets with
-//!   compare-and-swap. On targets without, each atomic access is a critical section of a few
-//!   instructions. A core that is stopped inside one makes the other cores wait.
+//! * **Lock-free in the strict sense.** A thread, core or interrupt may stop for ever between any
+//!   two instructions of submit, run, cancel or result. It makes no other party fail or wait. At
+//!   most its own slot is lost, and the place of the worker or waiter that it was waking. A worker
+//!   that stops after it was woken delays one job, until the next submit or until it is declared
+//!   lost. A party that is stopped and goes on later relies on [tags](#tags), which are of a finite
+//!   size. No interrupt is masked on targets with compare-and-swap. On targets without, each atomic
+//!   access is a critical section of a few instructions. A core that is stopped inside one makes
+//!   the other cores wait.
 //! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds no free slot
 //!   takes over the slot of a job that was cancelled in the queue, or that its waiter ran. It takes
 //!   that job's place in the queue, too, and so overtakes the jobs behind it.
@@ -91,9 +91,9 @@
 //!   callbacks, or by lost workers. The one exception is a job of another priority that has ended
 //!   in the queue. A job that cannot fit is a build error.
 //! * **Every job ends, with an outcome**: result, cancelled, panicked, worker lost, broken.
-//! * **Waiting does not deadlock the pool.** A job that waits runs the job that it waits for, if no
-//!   party has begun it, and no other job on its stack. There is one exception: if all workers of a
-//!   pool are blocked, the last one to block runs the oldest queued job. A wait that could never
+//! * **Waiting does not deadlock the pool.** A waiting job runs only the job that it waits for on
+//!   its stack, and only if no party has begun that job. There is one exception: if all workers of
+//!   a pool are blocked, the last one to block runs the oldest queued job. A wait that could never
 //!   end, since the awaited job depends on the caller, ends with [`JobError::WouldDeadlock`]. This
 //!   needs a [`Port`], which names the calling context. Without a port a blocked caller spins.
 //!   [`JobFuture::result`] has the limits.
@@ -136,10 +136,9 @@
 //!
 //! A word that parties compare and swap has a tag beside the index. A party that is stopped between
 //! reading a word and swapping it finds another tag if other parties changed the word meanwhile.
-//! The tag has the bits that the index leaves, and wraps. A party mistakes the word for the old one
-//! only if it is stopped for exactly a multiple of the tag's steps, and finds the same index. In
-//! the free list, each slot that is taken or given back is a step. In the queue, a step is a lap of
-//! as many jobs as there are SLOTS.
+//! The tag has the bits that the index leaves, and wraps. A party mistakes a word for the old one
+//! only if it stops for exactly a multiple of the tag's steps. In the free list, each slot that is
+//! taken or given back is a step. In the queue, a step is a lap of as many jobs as there are SLOTS.
 //!
 //! | SLOTS | free list, 16-bit | queue, 16-bit | free list, 32-bit | queue, 32-bit | free list, 64-bit | queue, 64-bit |
 //! |---:|---:|---:|---:|---:|---:|---:|

@@ -121,15 +121,15 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Waits for the job to end and returns its result.
     ///
-    /// **A job of the same pool** that calls this runs the awaited job itself, on top of its own
-    /// stack, if no party has begun it. It runs no other job, so it may hold a lock, a borrow or a
-    /// barrier across the call. If the awaited job has begun, the caller sleeps.
+    /// **A job of the same pool** that calls this runs the awaited job on top of its own stack, if
+    /// no party has begun it. It runs no other job, so it may hold a lock, a borrow or a barrier
+    /// across the call. If the awaited job has begun, the caller sleeps.
     ///
     /// There is one exception. If every worker is blocked like this, and no further worker can be
     /// started, the pool would stand still. Then the last worker to block runs the oldest queued
     /// job on its stack. That job must not need a lock or a barrier that the caller holds. To avoid
-    /// the case, give a pool more workers than jobs that wait at a time, or let jobs wait only for
-    /// jobs that they have submitted themselves.
+    /// the case, give the pool more workers than jobs that wait at a time. Or let jobs wait only
+    /// for jobs that they have submitted.
     ///
     /// **Any other caller** sleeps. If the pool has no worker, and the [`Port`](crate::Port) allows
     /// it, the caller runs queued jobs in order until its own job has ended. On a chip that has

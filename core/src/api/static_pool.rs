@@ -28,9 +28,9 @@ use crate::{
 /// * `SLOTS`: the number of jobs in flight: queued, running, or done with the result not taken. 1
 ///   to 65,000.
 /// * `BYTES`: the size of a job's closure (or future) and of its result, whichever is larger. It is
-///   rounded up to a multiple of 8. Unless panics abort and the feature `remote` is off, it is at
-///   least the size of a panic's payload: 16 bytes on 32-bit targets, 24 on 64-bit. A job that does
-///   not fit is a build error.
+///   rounded up to a multiple of 8. It is at least the size of a panic's payload, which is 16 bytes
+///   on 32-bit targets and 24 on 64-bit. If panics abort and the feature `remote` is off, it may be
+///   smaller. A job that does not fit is a build error.
 /// * `PRIORITIES`: the number of levels of urgency. 1 to 16.
 /// * `WORKERS`: the number of workers that can be in their run loop at a time. 1 to 1,000.
 /// * `WAITERS`: the number of `wait`s, `as_completed`s and submits that wait for room, at a time. 1

@@ -15,8 +15,8 @@
 //! | any context, if there is no port | spins; runs the job that it waits for, and queued jobs if the pool has no worker |
 //!
 //! So a job that waits runs only jobs on its stack that it waits for. A lock or borrow that it
-//! holds does not block an unrelated job, and its stack is only as deep as its dependencies.
-//! (.NET's `Task.Wait` runs its own task, and no other, in the same way.)
+//! holds does not block an unrelated job. Its stack is only as deep as its dependencies. (.NET's
+//! `Task.Wait` runs its own task, and no other, in the same way.)
 //!
 //! One exception keeps the pool going. If *every* worker is blocked and no further worker can be
 //! started, the last one to block runs the oldest queued job. A task may need that job, or it may

@@ -1,12 +1,13 @@
 //! Circles of waits: workers whose waits can never end, since each depends on another of them.
 //!
-//! A worker that blocks without a time limit records what it waits for, in its seat. Before it sleeps, it looks
-//! whether it is *stuck*. It starts with all workers that are blocked without a limit, and removes each whose wait
-//! may still end: by a job that another context runs, that is queued, or that is a task which may be woken. The
-//! workers that remain are stuck. The worker that finds itself among them returns `WouldDeadlock`.
+//! A worker that blocks without a time limit records what it waits for, in its seat. Before it
+//! sleeps, it looks whether it is *stuck*. It starts with all workers that are blocked without a
+//! limit. It removes each worker whose wait may still end. Such a wait is for a job that another
+//! context runs, that is queued, or that is a task which may be woken. The workers that remain are
+//! stuck. The worker that finds itself among them returns `WouldDeadlock`.
 //!
-//! The look reads the words of many parties one after another. It counts only if no worker has gone on meanwhile:
-//! the counts in the seats are the same before and after.
+//! The look reads the words of many parties one after another. It counts only if no worker has gone
+//! on meanwhile: the counts in the seats are the same before and after.
 
 use crate::{
     lockfree::state::{

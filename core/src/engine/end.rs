@@ -11,9 +11,9 @@ pub(crate) fn is_over(pool: Pool<'_>) -> bool {
     if !pool.phase().is_closed() {
         return false;
     }
-    // Pairs with the fence in `Seats::call_one`: a submitter that does not see the phase has its
-    // job seen here.
+    // Pairs with the fence of `Seats::call_one` (`engine/wakeups.rs`): either the submitter sees the
+    // phase, or this call sees its job.
     fence(Ordering::SeqCst);
-    // A task that somebody polls may be queued again, by a caller who goes away then.
+    // A guest that polls a task may queue the task again, and leave.
     !pool.queues().has_any() && pool.slots().count_unended(TASK) == 0
 }

@@ -11,10 +11,11 @@
 //! * the caller of `worker_lost`, for a job of the lost worker. The payload stays that worker's
 //!   ([`finish`] with [`Published::Yes`]).
 //!
-//! A closure that has begun runs to its end: its `CancelToken` asks it to return early. When the
-//! completer leaves, the slot is the handle's. If there is no handle, the completer drops the
-//! result, and [`Slots::leave`](crate::engine::slots::Slots::leave) frees the slot, unless its
-//! index is still in the queue.
+//! A closure that has begun runs to its end: its `CancelToken` asks it to return early.
+//!
+//! When the completer leaves, the slot is the handle's. The handle takes or drops the result, and
+//! frees the slot by [`Slots::leave`](crate::engine::slots::Slots::leave). If there is no handle,
+//! the completer does both. In either case the slot stays stale while its index is in the queue.
 
 use core::mem;
 
@@ -122,8 +123,8 @@ pub(crate) unsafe fn drop_job<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     });
 }
 
-/// The end of a job that has more parties than a handle: outcome, callbacks, waiter, the result if
-/// there is no handle, and at last the scope.
+/// The end of a job that has more parties than a handle. It deals with the outcome, callbacks, the
+/// waiter, a result without a handle, and at last the scope.
 ///
 /// # Safety
 ///

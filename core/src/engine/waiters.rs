@@ -60,7 +60,7 @@ impl<'p> Registration<'p> {
     /// Takes a place and puts the waker there. `None` if no place is left.
     fn begin(pool: Pool<'p>, waker: &Waker, interest: u16) -> Option<Self> {
         // The waker's code may unwind, so it is called before a place is taken.
-        let (rung, own) = (waker.clone(), waker.clone());
+        let (shared, own) = (waker.clone(), waker.clone());
         let mut places = pool.all_waiters().iter().enumerate();
         let (number, place) = places.find(|(_, place)| place.waker.take())?;
         // Release: as in `take_completed`. A party that sees the 0 sees that the place's former
@@ -69,7 +69,7 @@ impl<'p> Registration<'p> {
         // Relaxed: see `Waiters::tell`.
         place.interest.store(interest, Ordering::Relaxed);
         // SAFETY: the place was taken just now.
-        unsafe { place.waker.open(rung) };
+        unsafe { place.waker.open(shared) };
         Some(Self {
             pool,
             place,

@@ -5,8 +5,8 @@
 //! futures allow that: a closure ignores it, and a task is polled once without need. The state word
 //! decides whether a wake-up queues the slot, so the slot is in the queue at most once.
 //!
-//! The waker finds the pool from the slot's address by the slot's index, which the header has, and
-//! by the layout of the pool's type, which the waker's vtable has.
+//! The waker finds the pool from the slot's address. The slot's header has its index, and the
+//! waker's vtable has the layout of the pool's type.
 
 use core::{
     marker::PhantomData,

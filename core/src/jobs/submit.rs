@@ -112,8 +112,8 @@ fn admit(pool: Pool<'_>, priority: usize) -> Option<Claim> {
 }
 
 /// Queues the job in a slot, with these bits in its state word, and wakes a worker. On an error the
-/// submitter has taken the job back: a reaper has the slot's index, the pool has come to its end,
-/// or there is no worker, for this reason.
+/// submitter takes the job back. `None`: a reaper has the slot's index, or the pool has come to its
+/// end. `Some` is the reason why there is no worker.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 fn launch<'p>(
     pool: Pool<'p>,
@@ -162,7 +162,8 @@ fn launch<'p>(
 /// # Safety
 ///
 /// The job is in the slot, stored like this. Both the job and the handle are the caller's.
-// Apart on a host, as a submit is quicker then; part of it on a chip, as a program is smaller then.
+// On a host it is a function of its own, which makes a submit quicker. On a chip it is inlined,
+// which makes a program smaller.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
 unsafe fn take_back<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(

@@ -21,9 +21,9 @@
 //!
 //! A pusher or popper that is stopped for ever between any two of these steps makes no other party
 //! wait. Before its decisive step it has changed nothing that others see. After that step the
-//! others finish for it. In a ring whose pushers move the tail first and then write the cell, a
-//! party stopped in between makes the others see the ring full or empty (D. Vyukov's ring,
-//! `heapless::mpmc`).
+//! others finish for it. In other rings the pusher moves the tail first and then writes the cell
+//! (D. Vyukov's ring, `heapless::mpmc`). There a party that stops in between makes the others see
+//! the ring full or empty.
 //!
 //! The idea that the swap of the cell decides, and that the tail follows, is from P. Tsigas and Y.
 //! Zhang ("A Simple, Fast and Scalable Non-Blocking Concurrent FIFO Queue for Shared Memory
@@ -39,8 +39,8 @@ use super::{
     tagged::Tagged,
 };
 
-/// A place in the ring: the item that was pushed there last, and as its tag the next lap, in which
-/// the cell may be written again.
+/// A place in the ring. It has the item that was pushed there last. Its tag is the next lap, in
+/// which the cell may be written again.
 ///
 /// So a cell whose tag equals the tail's is unwritten in the tail's lap. In memory of zeros nothing
 /// was ever pushed.
@@ -151,9 +151,9 @@ impl<'p> Queue<'p> {
             // moved the tail here.
             let tail = self.lane.tail.load(Ordering::Acquire);
             let cell = self.cell(tail);
-            // Relaxed: the load of the tail has acquired from each pusher that moved the tail, also
-            // from the one that moved it past this cell a lap ago. That pusher had seen the cell
-            // written in the last lap. So this load reads that write or a later one.
+            // Relaxed: the load of the tail has acquired from each pusher that moved the tail. One
+            // of them moved it past this cell a lap ago. That pusher had seen the cell written in
+            // the last lap. So this load reads that write or a later one.
             let now = cell.load(Ordering::Relaxed);
             if self.is_unwritten(now, tail) {
                 // Workers have read the cells of the next line when they popped there.

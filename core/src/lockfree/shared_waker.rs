@@ -1,10 +1,10 @@
 //! A waker in the pool's memory that other parties may use at any time.
 //!
-//! A waker on the stack of its owner would be unsafe: a party that is about to wake the owner may
-//! be delayed for longer than the owner's stack frame lives. So the waker is in the pool's memory,
-//! with a count of its holders. The owner opens and closes it. A party that wakes the owner is a
-//! holder meanwhile. The last holder drops the waker, and only then can another owner take the
-//! place. No party waits for another: a holder that is stopped for ever costs one place.
+//! The waker cannot be on the stack of its owner: a party that is about to wake the owner may be
+//! delayed until that stack frame is gone. So the waker is in the pool's memory, with a count of
+//! its holders. The owner opens and closes it. A party that wakes the owner is a holder meanwhile.
+//! The last holder drops the waker, and only then can another owner take the place. No party waits
+//! for another: a holder that is stopped for ever costs one place.
 
 use core::task::Waker;
 

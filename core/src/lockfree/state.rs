@@ -75,7 +75,7 @@
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
 //! The word also has the outcome and the priority. While a worker is `BUSY`, it has the worker's
-//! number; while a canceller is, the number `CANCELLER`. So the swap that declares a worker lost
+//! number. While a canceller is `BUSY`, it has `CANCELLER`. So the swap that declares a worker lost
 //! (`State::lose`) takes that worker's jobs and no others. It sets `DONE` and `LOST` together, with
 //! the outcome `WorkerLost`.
 
@@ -115,8 +115,8 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// Swaps `from` for `to`. AcqRel: each transition hands over what its own bits stand for
-    /// (payload, waker cell, chain), and takes over what the bits of other parties stand for.
+    /// Swaps `from` for `to`. AcqRel: each transition publishes what its own bits stand for
+    /// (payload, listener cell, chain). It acquires what the bits of other parties stand for.
     ///
     /// Relaxed on failure: a caller that then finds nothing to swap touches only what it owned
     /// before, unless it has loaded the word again.

@@ -80,8 +80,8 @@ pub trait Link {
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LossReason>;
 
     /// Registers `waker`, which replaces the one registered before. The link wakes it when bytes
-    /// arrive, when the link ends, or when a [`send`](Self::send) that took fewer bytes than it was
-    /// given can take more.
+    /// arrive, and when the link ends. It also wakes it when a [`send`](Self::send) that took only
+    /// a part can take more.
     ///
     /// * **Context**: called as [`send`](Self::send) is. The waker may be woken from any, interrupt
     ///   handlers included.
@@ -90,6 +90,7 @@ pub trait Link {
 
     /// Whether all bytes arrive, in order and undamaged, until the link ends. If so, a damaged
     /// frame means a broken peer, and ends the link. False by default.
+    ///
     /// * **Context**: called as [`send`](Self::send) is.
     /// * **Cost**: once for each look at the clock, and for each damaged frame.
     fn is_lossless(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The services that the pool asks of the machine.
 //!
-//! A pool works without a port. Then a blocked caller spins and runs the job that it waits for,
-//! timeouts are refused, and a panic ends the worker that runs the job. A port adds a clock, a way
+//! A pool works without a port. Then a blocked caller spins and runs the job that it waits for.
+//! Timeouts are refused, and a panic ends the worker that runs the job. A port adds a clock, a way
 //! to sleep, and a name for the context that calls. The std adapter has a port for hosts. Firmware
 //! writes its own, and each method is a line or two.
 

@@ -81,8 +81,7 @@ impl Phase {
         // Release: pairs with the Acquire of `broken_reason`.
         self.bits.fetch_or(bits, Ordering::Release);
         // Pairs with the fence of `Seats::call_one` (`engine/wakeups.rs`): either the submitter
-        // sees the bits, or the party that sets them here looks at the queue after the submitter's
-        // push.
+        // sees the bits, or the party that sets them sees the submitter's push.
         fence(Ordering::SeqCst);
     }
 

@@ -1,10 +1,10 @@
 //! The promises of the crate, as programs of which every interleaving is run.
 //!
-//! Each file is about one protocol, and each test in it about one race. A test's body is run once
-//! for each order in which its threads' atomic accesses can happen, and for each value that a load
-//! may return under the C11 memory model (loom explores them). In each run nothing may be lost,
-//! leaked, dropped twice or accessed by two threads at a time. No thread may sleep for ever: loom
-//! reports a deadlock when all threads sleep.
+//! Each file is about one protocol, and each test in it about one race. Loom runs a test's body
+//! once for each order in which its threads' atomic accesses can happen. It does so for each value
+//! that a load may return under the C11 memory model. In each run nothing may be lost, leaked,
+//! dropped twice or accessed by two threads at a time. No thread may sleep for ever: loom reports a
+//! deadlock when all threads sleep.
 //!
 //! If all orders are too many, a model runs those with a bounded number of preemptions, which finds
 //! nearly all bugs (M. Musuvathi and S. Qadeer, "Iterative Context Bounding", PLDI 2007). Each

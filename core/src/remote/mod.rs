@@ -1,5 +1,5 @@
-//! Work that crosses an address space: for cores that share no memory with the pool, a second chip
-//! behind a UART, a child process on the host. With the feature `remote`.
+//! Work that crosses an address space: for cores that share no memory with the pool, for a second
+//! chip behind a UART, or for a child process on a host. With the feature `remote`.
 //!
 //! ```text
 //!     pool ── queue ──► RemoteWorker ══ Link ══► serve ── runs RemoteJob::run
@@ -33,9 +33,9 @@
 //! Arguments and results are encoded by `postcard`, on top of `serde`: it is compact, needs no
 //! heap, and its format is documented. Its schemas make the key of the table, as in `postcard-rpc`.
 //! Frames are COBS with a CRC-32, by the crates `cobs` and `crc`. `postcard-rpc` and `ergot`
-//! themselves are networks of endpoints with an async runtime on each side. They have no queue of a
-//! pool to take jobs from, no window and no cancel, and would need more than a link's four methods
-//! below them.
+//! themselves are networks of endpoints with an async runtime on each side. They take no jobs from
+//! a pool's queue, and have no window and no cancel. They also need more below them than a link's
+//! four methods.
 
 mod buffers;
 mod client;

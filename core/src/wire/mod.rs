@@ -3,7 +3,7 @@
 //! ```text
 //!     frame    COBS( message  body  CRC-32 )  0x00
 //!     message  a `ToServer` or `ToClient`, in postcard's encoding
-//!     body     a job's arguments or its result, likewise; nothing for other messages
+//!     body     a job's arguments or its result, in the same encoding; nothing for other messages
 //! ```
 //!
 //! Only the last byte of a frame is zero, so a receiver finds the next frame after any loss. A

@@ -29,7 +29,6 @@ impl<
     ///   for jobs until the pool's end; from then on each look for the last job is O(SLOTS). A task
     ///   that is suspended while other workers are blocked may cost a look for a circle of waits,
     ///   which grows with SLOTS.
-    ///   which grows with SLOTS.
     ///
     /// # Errors
     ///

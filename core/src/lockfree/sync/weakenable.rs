@@ -1,10 +1,9 @@
 //! Loom's atomics, with memory orderings that can be weakened from outside, one at a time.
 //!
 //! A model that passes shows that the orderings suffice. `cargo xtask orderings` finds out whether
-//! it would notice an ordering that does not: it runs the models once for each ordering of the
-//! crate, with that one weakened. All these runs are of one program. Each ordering passes through
-//! [`ordering`], which records its place in the source and weakens the one that the environment
-//! names.
+//! it would notice a weaker one. It runs the models once for each ordering of the crate, with that
+//! ordering weakened. All these runs are of one program. Each ordering passes through [`ordering`],
+//! which records its place in the source and weakens the one that the environment names.
 
 extern crate std;
 
