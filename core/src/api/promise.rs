@@ -15,10 +15,10 @@ use crate::{
 /// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: its holder sets the result.
 /// An interrupt handler that ends a transfer is the usual one.
 ///
-/// A promise that is dropped without a result ends its future with
-/// [`JobError::PromiseDropped`](crate::JobError::PromiseDropped), so that its waiters go on.
+/// If the promise is dropped without a result, the future ends with
+/// [`JobError::PromiseDropped`](crate::JobError::PromiseDropped), so that no caller waits for ever.
 ///
-/// The future's [`cancel`](crate::JobFuture::cancel) ends it, unless the holder has called
+/// The future's [`cancel`](crate::JobFuture::cancel) ends the future, until the holder calls
 /// [`start`](Self::start). From then on the future is running, and `cancel` only asks the holder.
 ///
 /// ```
@@ -33,25 +33,26 @@ use crate::{
 #[must_use = "a dropped promise ends its future with an error"]
 pub struct Promise<'p, T> {
     pool: PoolInUse<'p>,
-    /// Invariant: no index of the slot is in a queue, and `stage` says which bit stands for this value.
+    /// Invariant: no queue has the slot's index, and `stage` names the bit that stands for this
+    /// value.
     slot: SlotRef<'p>,
     stage: Stage,
     put: unsafe fn(*mut u8, T),
     result: PhantomData<T>,
 }
 
-/// How far a promise has come.
+/// The stage of a promise.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// QUEUED stands for it in the slot's state. The future can be cancelled.
+    /// QUEUED in the slot's state word stands for the promise. The future can be cancelled.
     Unstarted,
-    /// BUSY stands for it.
+    /// BUSY stands for the promise.
     Started,
     /// The future had ended before. The slot is not the promise's any more.
     TooLate,
 }
 
-// SAFETY: it moves a `T` in and gives none out.
+// SAFETY: the promise moves a `T` in and gives none out.
 unsafe impl<T: Send> Send for Promise<'_, T> {}
 // SAFETY: shared references give access to the state word only.
 unsafe impl<T: Send> Sync for Promise<'_, T> {}
@@ -59,8 +60,8 @@ unsafe impl<T: Send> Sync for Promise<'_, T> {}
 impl<'p, T> Promise<'p, T> {
     /// # Safety
     ///
-    /// QUEUED in the slot's state stands for the promise, and no index of the slot is in a queue. The slot
-    /// was set up for a `T` stored by `S` in `BYTES`.
+    /// QUEUED in the slot's state word stands for the promise, and no queue has the slot's index.
+    /// The slot was filled for a `T` stored by `S` in `BYTES`.
     pub(crate) unsafe fn new<S: Spill, const BYTES: usize>(
         pool: Pool<'p>,
         slot: SlotRef<'p>,
@@ -75,11 +76,11 @@ impl<'p, T> Promise<'p, T> {
         }
     }
 
-    /// Says that the work is under way. The future is running from now on, and its
+    /// Announces that the work is under way. The future is running from now on, and its
     /// [`cancel`](crate::JobFuture::cancel) does not end it any more: a transfer in flight goes on.
     ///
-    /// False if the future was cancelled before, or has ended with its pool. The holder need not begin
-    /// then. Called again, it returns the same.
+    /// False if the future was cancelled before, or has ended with its pool. Then the holder need
+    /// not begin. A second call returns the same.
     ///
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: O(1).
@@ -105,33 +106,33 @@ impl<'p, T> Promise<'p, T> {
         self.stage == Stage::Started
     }
 
-    /// Sets the result: the future is done, callbacks run here, waiters are woken.
+    /// Sets the result: callbacks run here, waiters are woken, and the future is done.
     ///
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: O(1), and the callbacks.
     ///
     /// # Errors
     ///
-    /// The result comes back if the future was cancelled, or broken with its pool, before.
+    /// The result comes back if the future was cancelled before, or was broken with its pool.
     pub fn set_result(self, result: T) -> Result<(), T> {
         let mut this = mem::ManuallyDrop::new(self);
         if !this.start() {
             return Err(result);
         }
         let (pool, slot) = (this.pool.pool(), this.slot);
-        // What does not fit the slot is stored by code of the user's, which may unwind.
+        // A spill policy, which is the user's code, may unwind.
         let unwound = Defer(|| {
-            // SAFETY: BUSY, and nothing was put into the payload.
+            // SAFETY: the caller is BUSY, and the payload is empty.
             unsafe { settle::fail(pool, slot, Failure::PromiseDropped) };
         });
-        // SAFETY: BUSY, so the payload is the caller's; a `Promised` needs no drop.
+        // SAFETY: the caller is BUSY, so the payload is the caller's. A `Promised` needs no drop.
         unsafe { (this.put)(slot.payload(), result) };
         unwound.disarm();
         settle::publish(pool, slot, Outcome::Returned);
         Ok(())
     }
 
-    /// Sets an error of the application's instead of a result. The future ends with
+    /// Sets an error of the application instead of a result. The future ends with
     /// [`JobError::Failed`](crate::JobError::Failed).
     ///
     /// * **Context**: any, interrupt handlers included.
@@ -139,7 +140,7 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// # Errors
     ///
-    /// The error comes back if the future was cancelled, or broken with its pool, before.
+    /// The error comes back if the future was cancelled before, or was broken with its pool.
     pub fn set_error(self, error: PromiseError) -> Result<(), PromiseError> {
         if self.fail(Failure::Set(error)) {
             Ok(())
@@ -148,7 +149,7 @@ impl<'p, T> Promise<'p, T> {
         }
     }
 
-    /// Honours a request to cancel: the future ends as cancelled. False if it has ended before.
+    /// Grants a request to cancel: the future ends as cancelled. False if it has ended before.
     ///
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: O(1), and the callbacks.
@@ -161,7 +162,8 @@ impl<'p, T> Promise<'p, T> {
         is_in_time
     }
 
-    /// Whether the result is of no use any more: the future was cancelled, or has ended with its pool.
+    /// Whether no party needs the result any more: the future was cancelled, or has ended with its
+    /// pool.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
@@ -177,12 +179,12 @@ impl<'p, T> Promise<'p, T> {
         self.is_cancelled() || self.slot.state.load().has(CANCEL)
     }
 
-    /// Ends the future so. False if it has ended before.
+    /// Ends the future with this failure. False if it has ended before.
     fn fail(self, failure: Failure) -> bool {
         let mut this = mem::ManuallyDrop::new(self);
         let is_in_time = this.start();
         if is_in_time {
-            // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
+            // SAFETY: the caller is BUSY. A `Promised` takes no room and needs no drop.
             unsafe { settle::fail(this.pool.pool(), this.slot, failure) };
         }
         is_in_time
@@ -192,7 +194,7 @@ impl<'p, T> Promise<'p, T> {
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
         if self.start() {
-            // SAFETY: BUSY; a `Promised` takes no room and needs no drop.
+            // SAFETY: the caller is BUSY. A `Promised` takes no room and needs no drop.
             unsafe { settle::fail(self.pool.pool(), self.slot, Failure::PromiseDropped) };
         }
     }

@@ -8,6 +8,7 @@
 //!   closure in the canceller's context;
 //! * the worker of a task, if it was cancelled during a poll: [`end_unrun`] drops the future after
 //!   the poll;
+//! * the holder of a promise;
 //! * the caller of `worker_lost`, for a job of the lost worker. The payload stays that worker's
 //!   ([`finish`] with [`Published::Yes`]).
 //!

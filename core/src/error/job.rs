@@ -85,11 +85,11 @@ impl core::error::Error for JobError {
     }
 }
 
-/// An error of the application's, which the holder of a [`Promise`](crate::Promise) sets instead of a
+/// An error of the application, which the holder of a [`Promise`](crate::Promise) sets instead of a
 /// result.
 ///
-/// It is a reference, so that it fits each slot and each asker gets the same. An error that is a
-/// constant is such a reference. For one that carries data use a promise of a `Result`.
+/// It is a reference, so that it fits each slot, and each caller gets the same error. A reference
+/// to a constant works. For an error with data, use a promise of a `Result`.
 ///
 /// ```
 /// use core::fmt;

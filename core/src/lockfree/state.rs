@@ -31,8 +31,8 @@
 //! Five parties can need a slot, each with a bit:
 //!
 //! * the queue (`QUEUED`);
-//! * the party at work on the job (`BUSY`): a worker, a canceller, or a submitter that takes the
-//!   job back or the slot over;
+//! * the party at work on the job (`BUSY`): a worker, a canceller, the holder of a promise, or a
+//!   submitter that takes the job back or the slot over;
 //! * the handle (`HANDLE`), which is the job's `JobFuture`;
 //! * a completer that has a waiter to wake (`TELLING`);
 //! * a worker that was declared lost (`LOST`).
@@ -58,7 +58,7 @@
 //! | bit | set when | while set |
 //! |---|---|---|
 //! | `QUEUED` | the index goes into a run queue | the index is in the queue; the party that pops it clears the bit. A take-over keeps it |
-//! | `BUSY` | a worker or a canceller takes the job | that party alone touches the payload, until `DONE`. With `DONE`: a submitter takes its job back or takes the slot over, the completer runs callbacks or drops the payload, or the worker was declared lost |
+//! | `BUSY` | a worker, a canceller or a promise's holder takes the job | that party alone touches the payload, until `DONE`. With `DONE`: a submitter takes its job back or takes the slot over, the completer runs callbacks or drops the payload, or the worker was declared lost |
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
 //! | the same bit with `BUSY` or `DONE`: `REAPED` | a party is about to pop an index that stands for no job | no submitter takes the slot over |
 //! | `NOTIFIED` | the waker was woken while `BUSY` | the task is queued again after this poll |

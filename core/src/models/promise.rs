@@ -47,7 +47,7 @@ fn set_and_cancel() {
     );
 }
 
-/// The holder has begun, or the future is cancelled; not both, and not neither.
+/// The holder has begun, or the future is cancelled: one of the two, and not both.
 #[test]
 fn start_and_cancel() {
     with_promise(
@@ -66,7 +66,7 @@ fn start_and_cancel() {
     );
 }
 
-/// The holder honours the request if it sees it in time.
+/// The holder grants the request if it sees the request in time.
 #[test]
 fn honoured_and_cancel() {
     with_promise(
