@@ -91,11 +91,11 @@
 //!   callbacks, or by lost workers. The one exception is a job of another priority that has ended
 //!   in the queue. A job that cannot fit is a build error.
 //! * **Every job ends, with an outcome**: result, cancelled, panicked, worker lost, broken.
-//! * **Waiting does not deadlock the pool.** A waiting job runs only the job that it waits for on
-//!   its stack, and only if no party has begun that job. There is one exception: if all workers of
-//!   a pool are blocked, the last one to block runs the oldest queued job. A wait that could never
-//!   end, since the awaited job depends on the caller, ends with [`JobError::WouldDeadlock`]. This
-//!   needs a [`Port`], which names the calling context. Without a port a blocked caller spins.
+//! * **Waiting does not deadlock the pool.** A waiting job runs no job on its stack but the awaited
+//!   one, if no party has begun that. There is one exception: if all workers of a pool are blocked,
+//!   the last one to block runs the oldest queued job. A wait that could never end, since the
+//!   awaited job depends on the caller, ends with [`JobError::WouldDeadlock`]. This needs a
+//!   [`Port`], which names the calling context. Without a port a blocked caller spins.
 //!   [`JobFuture::result`] has the limits.
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
 //!   4,000. There are two exceptions. A submit that finds no slot free while slots of ended jobs
@@ -137,8 +137,9 @@
 //! A word that parties compare and swap has a tag beside the index. A party that is stopped between
 //! reading a word and swapping it finds another tag if other parties changed the word meanwhile.
 //! The tag has the bits that the index leaves, and wraps. A party mistakes a word for the old one
-//! only if it stops for exactly a multiple of the tag's steps. In the free list, each slot that is
-//! taken or given back is a step. In the queue, a step is a lap of as many jobs as there are SLOTS.
+//! only if tag and index are the same again. A tag of n bits is the same again after 2ⁿ steps. In
+//! the free list, each slot that is taken or given back is a step. In the queue, a step is a lap of
+//! as many jobs as there are SLOTS.
 //!
 //! | SLOTS | free list, 16-bit | queue, 16-bit | free list, 32-bit | queue, 32-bit | free list, 64-bit | queue, 64-bit |
 //! |---:|---:|---:|---:|---:|---:|---:|

@@ -45,8 +45,8 @@ impl Default for PoolConfig {
 
 impl PoolConfig {
     /// The number of 8-byte words of memory that a pool of this size takes, with `BYTES` bytes per
-    /// slot, at any address. `usize::MAX` or so if the pool is larger than the address space: no
-    /// memory has so many words.
+    /// slot, at any address. If the pool is larger than the address space, the number is larger
+    /// than any memory.
     pub const fn words<const BYTES: usize>(self) -> usize {
         self.geometry::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }

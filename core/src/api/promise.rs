@@ -12,8 +12,8 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: its holder sets the result.
-/// An interrupt handler that ends a transfer is the usual one.
+/// The other end of a [`JobFuture`](crate::JobFuture) that no worker runs: the promise's holder
+/// sets the result. A typical holder is the interrupt handler at the end of a transfer.
 ///
 /// If the promise is dropped without a result, the future ends with
 /// [`JobError::PromiseDropped`](crate::JobError::PromiseDropped), so that no caller waits for ever.

@@ -263,9 +263,9 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
         pool.slots().reap();
         let lent = usize::from(pool.seats().current().is_some());
         // The fence in `end::is_over` pairs with that of `Seats::tell_of_leaving`
-        // (`engine/wakeups.rs`), too: either that worker sees the place, or this caller sees that
-        // the worker has left. The order matters: the worker that popped the last job was counted
-        // in before. A caller that finds the queue empty sees that count.
+        // (`engine/wakeups.rs`), too. Either the leaving worker sees the place, or this caller sees
+        // that it has left. The order matters: the worker that popped the last job was counted in
+        // before. A caller that finds the queue empty sees that count.
         let over = end::is_over(pool) && pool.joined().count() == lent;
         self.refused = waker.is_some() && !over && self.place.is_none();
         over || self.refused

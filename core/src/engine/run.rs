@@ -174,7 +174,7 @@ enum Progress {
     Returned(Step),
 }
 
-/// What the worker does after a step of the job that it is `BUSY` with, depending on the step's
+/// Ends or suspends the job that the caller is `BUSY` with, after a step. It depends on the step's
 /// progress.
 fn end_step<'p>(
     pool: Pool<'p>,

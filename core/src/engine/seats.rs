@@ -232,7 +232,7 @@ impl SeatRef<'_> {
     ///
     /// The caller has the guard that `lose` returned.
     pub(crate) unsafe fn tell_of_loss(self) {
-        // The waiters are told even if the worker's waker unwinds.
+        // The waiters are woken even if the worker's waker unwinds.
         let _told = Defer(|| self.pool().seats().tell_of_leaving());
         guard::call(self.pool(), &mut || {
             // The worker may be asleep and well, if its jobs are in another address space and do

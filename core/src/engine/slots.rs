@@ -264,7 +264,7 @@ impl<'p> Slots<'p> {
         None
     }
 
-    /// A party leaves the slot of an ended job, and frees it if it was the last; see
+    /// A party leaves the slot of an ended job, and frees it if it was the last. See
     /// [`State::leave`](crate::lockfree::state::State::leave).
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn leave(self, slot: SlotRef<'p>, party: u32) {

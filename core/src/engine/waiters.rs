@@ -110,7 +110,7 @@ impl<'p> Registration<'p> {
         (member, &Self::MEMBERSHIP)
     }
 
-    /// What the completer does with a member of a set.
+    /// The functions by which the completer reports to the set and wakes its waiter.
     const MEMBERSHIP: Membership = Membership {
         report: push_completed,
         tell: |pool, member| {

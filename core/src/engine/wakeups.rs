@@ -151,7 +151,7 @@ impl<'p> Seats<'p> {
     /// Wakes the worker in a seat, whether or not it sleeps. A panic of its waker is reported.
     pub(crate) fn wake(self, seat: &Seat) {
         let is_free = Cell::new(true);
-        // Waiters are told even if the port unwinds.
+        // Waiters are woken even if the port unwinds.
         let _told = Defer(|| {
             if is_free.get() {
                 // The worker had left, and its seat could not be taken until now. Pairs with the

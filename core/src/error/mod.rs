@@ -1,4 +1,4 @@
-//! The errors: each names its cause, and says what the caller can do about it.
+//! The errors. The text of each names its cause, and the remedy if the caller has one.
 
 #[cfg(feature = "remote")]
 mod codec;

@@ -248,8 +248,8 @@ impl Panic {
         match self.payload.take() {
             Some(payload) if (payload.vtable.type_id)() == TypeId::of::<P>() => {
                 let bytes = core::mem::ManuallyDrop::new(payload).bytes;
-                // SAFETY: the bytes were written as a `P` by `new`; they are read once, since
-                // `ManuallyDrop` keeps them from being dropped.
+                // SAFETY: `new` wrote the bytes as a `P`. They are read once, since `ManuallyDrop`
+                // keeps them from being dropped.
                 Ok(unsafe { bytes.as_ptr().cast::<P>().read() })
             }
             other => {

@@ -32,7 +32,8 @@ pub(crate) struct JobPlace<'a, J> {
 impl<J> JobPlace<'_, J> {
     pub(crate) fn take(self) -> J {
         *self.there = false;
-        // SAFETY: `VTableOf::run` says that the job is there, and `there` is false from now on.
+        // SAFETY: `VTableOf::run` makes this value while the job is there. `there` is false from
+        // now on.
         unsafe { self.place.assume_init_read() }
     }
 }

@@ -1,6 +1,6 @@
 //! A waker in the pool's memory that other parties may use at any time.
 //!
-//! The waker cannot be on the stack of its owner: a party that is about to wake the owner may be
+//! The waker cannot be on the stack of its owner. A party that is about to wake the owner may be
 //! delayed until that stack frame is gone. So the waker is in the pool's memory, with a count of
 //! its holders. The owner opens and closes it. A party that wakes the owner is a holder meanwhile.
 //! The last holder drops the waker, and only then can another owner take the place. No party waits

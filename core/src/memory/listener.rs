@@ -17,8 +17,8 @@ pub(crate) struct Member {
     pub(crate) position: u16,
 }
 
-/// What a completer does with a member of a set. The completer reaches it from the member, so that
-/// a program without sets has no code for them.
+/// The functions by which a completer reports to a member's set. The completer reaches them from
+/// the member, so that a program without sets has no code for them.
 pub(crate) struct Membership {
     /// Adds the member's slot, by its index, to the set's list of completions.
     pub(crate) report: fn(Pool<'_>, Member, u16),

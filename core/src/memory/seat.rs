@@ -54,13 +54,13 @@ pub(crate) enum DependsOn {
 /// A worker's place in the pool.
 #[repr(C)]
 pub(crate) struct Seat {
-    /// The idle bits and claims of a group of seats, in the group's first seat; see
+    /// The idle bits and claims of a group of seats, in the group's first seat. See
     /// `engine/wakeups.rs`.
     pub(crate) idle: AtomicUsize,
     pub(crate) waker: SharedWaker,
     /// The context that the worker runs in; 0 if unknown.
     pub(crate) context: AtomicUsize,
-    /// The kind of the worker's wait while it is blocked, and how often it has been blocked; see
+    /// The kind of the worker's wait while it is blocked, and how often it has been blocked. See
     /// [`Seat::depends_on`].
     pub(crate) blocked: AtomicU32,
     /// The slot, the waiter's place, or the scope's tag that the worker waits for.

@@ -1,4 +1,4 @@
-//! What a worker needs to send a job of some kind to another address space as bytes.
+//! The functions that a worker needs to send a job to another address space as bytes.
 
 use core::{any::TypeId, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{
     wire::outbox::{Outbox, PushError},
 };
 
-/// What a worker needs to send a job of type `J` with a result of type `T`.
+/// The functions that a worker needs to send a job of type `J` with a result of type `T`.
 pub(crate) struct Travels<J, T> {
     pub(crate) job: fn() -> TypeId,
     pub(crate) idempotent: bool,

@@ -62,7 +62,7 @@ fn wait_for_all() {
     });
 }
 
-/// The wait ends with the first completion; the second is late, and its future is dropped.
+/// The wait ends with the first completion. The second is late, and its future is dropped.
 #[test]
 fn wait_for_the_first() {
     explore("sets: wait for the first of 2, drop", Some(2), || {
@@ -77,7 +77,7 @@ fn wait_for_the_first() {
     });
 }
 
-/// A future fails while the wait for a failure begins; the other does not end at all.
+/// A future fails while the wait for a failure begins. The other future does not end at all.
 #[test]
 fn wait_for_a_failure() {
     explore("sets: wait for a failure of 2, fail", Some(2), || {

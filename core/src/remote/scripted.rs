@@ -102,7 +102,7 @@ impl Link for Sink {
     fn wake_on_data(&mut self, _waker: &core::task::Waker) {}
 }
 
-/// The script's answers to a message.
+/// The answers of a script to a message.
 #[derive(Default)]
 pub(crate) struct Says(VecDeque<u8>);
 

@@ -1,4 +1,4 @@
-//! What goes over the wire: messages in frames.
+//! The wire: messages in frames, between two address spaces.
 //!
 //! ```text
 //!     frame    COBS( message  body  CRC-32 )  0x00

@@ -155,13 +155,13 @@ impl<
     /// Declares a worker lost: its core has crashed, or a watchdog found it hung.
     ///
     /// The jobs that the worker was at work on end with
-    /// [`JobError::WorkerLost`](crate::JobError::WorkerLost). Their slots are not used again,
-    /// unless the worker comes back. The same holds for a callback: those that the worker had not
-    /// called yet are not called. The other workers run the queued jobs, or these fail, as
-    /// `on_loss` says.
+    /// [`JobError::WorkerLost`](crate::JobError::WorkerLost), even if it was running their
+    /// callbacks. Unless the worker comes back, their slots are not used again, and the rest of
+    /// those callbacks is not called. `on_loss` decides whether the other workers run the queued
+    /// jobs, or these fail.
     ///
     /// If the worker has left, nothing happens, even if another worker has its number by now.
-    /// [`WorkerId`] says for how long the two are told apart.
+    /// [`WorkerId`] has the limit of that distinction.
     ///
     /// The worker may have stopped between popping a job and marking it as its own, which is a few
     /// instructions. That job stays queued for ever. [`cancel`](crate::JobFuture::cancel) ends it.

@@ -50,7 +50,7 @@ fn ordering(number: u8, given: Ordering) -> Ordering {
         .or_insert_with(|| asked_for(site).unwrap_or(given))
 }
 
-/// What the environment asks for at a site.
+/// The ordering that the environment names for a site.
 fn asked_for(site: Site) -> Option<Ordering> {
     let asked = env::var(WEAKENED).ok()?;
     match asked.strip_prefix(&site.to_string())?.strip_prefix('=')? {
