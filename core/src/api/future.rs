@@ -218,7 +218,8 @@ impl<'p, T> JobFuture<'p, T> {
     /// still be taken. A wait that fails, as for [`result`](Self::result), returns its error in the
     /// same way.
     ///
-    /// The first error that is returned for a panic has the panic's payload. Later ones have none.
+    /// The first error that is returned for a panic has the panic's payload. Later ones have it if
+    /// it is a [`PanicPayload`](crate::PanicPayload).
     ///
     /// * **Context**: any that may block.
     /// * **Cost**: as for [`result`](Self::result).

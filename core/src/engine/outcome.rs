@@ -101,7 +101,7 @@ unsafe fn hand_out(slot: SlotRef<'_>, how: HandOut) -> Panic {
     }
 }
 
-/// Another handle on the panic in the payload, or a panic without payload.
+/// A clone of the panic in the payload, or a panic without payload.
 ///
 /// # Safety
 ///
@@ -116,8 +116,7 @@ unsafe fn shared_panic(slot: SlotRef<'_>) -> Panic {
     panic.share().unwrap_or(Panic::unknown())
 }
 
-/// The error of an ended job. `None` if the job returned, even if its result was taken. A panic's
-/// payload is handed out once.
+/// The error of an ended job. `None` if the job returned, even if its result was taken.
 ///
 /// # Safety
 ///

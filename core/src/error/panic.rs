@@ -2,52 +2,52 @@
 
 use core::{any::TypeId, fmt, mem::MaybeUninit};
 
-/// Two words, whatever they are.
+/// Two words, of any content.
 type PanicBytes = [usize; 2];
 
 /// The payload of a job's panic.
 ///
-/// The core cannot catch a panic; where unwinding exists, the pool's [`Port`](crate::Port) does and
-/// puts the payload in here. Where it does not (on a chip, with `panic = "abort"`), this value comes into
-/// being only for a job that panics elsewhere.
+/// The core cannot catch a panic. Where panics unwind, the pool's [`Port`](crate::Port) catches
+/// them, and puts the payload in here. Where they do not (on a chip, with `panic = "abort"`), this
+/// value exists only for a job that panicked in another address space.
 pub struct Panic {
     payload: Option<Payload>,
 }
 
 struct Payload {
     bytes: MaybeUninit<PanicBytes>,
-    /// Says what `bytes` holds.
+    /// The functions for the type in `bytes`.
     vtable: &'static PanicVTable,
 }
 
 struct PanicVTable {
     type_id: fn() -> TypeId,
     drop: unsafe fn(*mut PanicBytes),
-    /// What a [`PanicPayload`] can do besides.
+    /// The functions of a [`PanicPayload`].
     shared: Option<SharedVTable>,
-    /// Some asker has got the payload, or another handle on it.
+    /// The payload, or a clone of it, has been handed out.
     is_observed: bool,
 }
 
 struct SharedVTable {
     text: unsafe fn(&PanicBytes) -> Option<&str>,
     share: unsafe fn(&PanicBytes) -> MaybeUninit<PanicBytes>,
-    /// The same table for a payload that is observed.
+    /// The table for a payload that has been handed out.
     observed: fn() -> &'static PanicVTable,
 }
 
-/// A panic's payload that several askers can have: it knows its text.
+/// A panic's payload that can be cloned, and that has a text.
 ///
-/// A [`Port`](crate::Port) that catches panics puts one into a [`Panic`]. Then each callback and each
-/// error of the job tells the text, however often the job's owner asks.
+/// A [`Port`](crate::Port) that catches panics puts one into a [`Panic`]. Then each callback and
+/// each error of the job has the text, even if the handle asks several times.
 pub trait PanicPayload: Send + Sync + 'static {
-    /// What the job panicked with, if that is a text.
+    /// The text that the job panicked with, if there is one.
     ///
     /// * **Context**: called from any in which a `Panic` is shown.
     /// * **Cost**: on top of that.
     fn text(&self) -> Option<&str>;
 
-    /// Another handle on the same payload.
+    /// A clone that stands for the same payload, such as that of an `Arc`.
     ///
     /// * **Context**: called from any that asks for a job's error, or runs its callbacks.
     /// * **Cost**: on top of that.
@@ -59,7 +59,7 @@ pub trait PanicPayload: Send + Sync + 'static {
 // SAFETY: the payload is of a type that `Panic::new` or `Panic::shared` requires to be `Send`.
 unsafe impl Send for Panic {}
 
-// SAFETY: only a payload that is a `PanicPayload`, and so `Sync`, is used through a shared reference.
+// SAFETY: only a `PanicPayload`, which is `Sync`, is used through a shared reference.
 unsafe impl Sync for Panic {}
 
 /// Writes a payload of two words or less.
@@ -112,7 +112,7 @@ impl Panic {
         }
     }
 
-    /// A panic whose payload several askers can have, of at most two words, such as an `Arc`. A larger
+    /// A panic with a payload that can be cloned, of at most two words, such as an `Arc`. A larger
     /// one is a build error.
     ///
     /// * **Context**: any.
@@ -147,7 +147,8 @@ impl Panic {
                     shared: Some(SharedVTable {
                         // SAFETY: the bytes were written as a `P` when the panic was made.
                         text: |bytes| unsafe { Self::payload(bytes) }.text(),
-                        // SAFETY: as above; `shared` has asserted that a `P` is small.
+                        // SAFETY: the bytes were written as a `P`, and `shared` has asserted that a
+                        // `P` is small.
                         share: |bytes| unsafe { to_bytes(Self::payload(bytes).share()) },
                         observed: || &Self::OBSERVED,
                     }),
@@ -174,18 +175,18 @@ impl Panic {
         }
     }
 
-    /// What the job panicked with, if that is a text, and the port knows it.
+    /// The text that the job panicked with, if there is one and the port has it.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn text(&self) -> Option<&str> {
         let payload = self.payload.as_ref()?;
         let shared = payload.vtable.shared.as_ref()?;
-        // SAFETY: the bytes are of the table's type, and stay so while the panic is borrowed.
+        // SAFETY: the bytes are of the table's type, and do not change while the panic is borrowed.
         unsafe { (shared.text)(payload.bytes.assume_init_ref()) }
     }
 
-    /// Another handle on the payload, if several can have it.
+    /// A panic with a clone of the payload, if it can be cloned.
     pub(crate) fn share(&self) -> Option<Self> {
         let payload = self.payload.as_ref()?;
         let shared = payload.vtable.shared.as_ref()?;
@@ -198,7 +199,8 @@ impl Panic {
         })
     }
 
-    /// Hands the panic out: another handle on the payload, or the payload itself, which is not there after.
+    /// Hands the panic out, with a clone of the payload or with the payload itself. In the second
+    /// case `self` has no payload any more.
     pub(crate) fn hand_out(&mut self) -> Self {
         let Some(panic) = self.share() else {
             return core::mem::replace(self, Self::unknown());
@@ -211,26 +213,26 @@ impl Panic {
         panic
     }
 
-    /// A panic whose payload is not to be had.
+    /// A panic whose payload is not available.
     pub(crate) const fn unknown() -> Self {
         Self { payload: None }
     }
 
-    /// Whether there is a payload to drop.
+    /// Whether the panic has a payload to drop.
     pub(crate) fn has_payload(&self) -> bool {
         self.payload.is_some()
     }
 
-    /// Whether the payload was not handed out yet.
+    /// Whether the panic has a payload that was not handed out yet.
     pub(crate) fn is_unobserved(&self) -> bool {
         let payload = self.payload.as_ref();
         payload.is_some_and(|payload| !payload.vtable.is_observed)
     }
 
-    /// The payload, if it is there and a `P`.
+    /// The payload, if it is still there and is a `P`.
     ///
-    /// A payload that is no [`PanicPayload`] is handed out once: the panic that a callback sees, or a
-    /// second [`error`](crate::JobFuture::error), has none.
+    /// A payload that is no [`PanicPayload`] is handed out once. The panic that a callback sees has
+    /// none, nor has that of a second call of [`error`](crate::JobFuture::error).
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
@@ -248,8 +250,8 @@ impl Panic {
         match self.payload.take() {
             Some(payload) if (payload.vtable.type_id)() == TypeId::of::<P>() => {
                 let bytes = core::mem::ManuallyDrop::new(payload).bytes;
-                // SAFETY: `new` wrote the bytes as a `P`. They are read once, since `ManuallyDrop`
-                // keeps them from being dropped.
+                // SAFETY: the bytes were written as a `P` when the panic was made. They are read
+                // once, since `ManuallyDrop` keeps them from being dropped.
                 Ok(unsafe { bytes.as_ptr().cast::<P>().read() })
             }
             other => {
