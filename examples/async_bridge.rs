@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The same with another event loop, and a job that begins with the first poll.
     println!("futures-lite, to_thread");
     let (tick, job) = count_ticks();
-    let job = to_thread(threads.handle(), job);
+    let job = to_thread(threads.pool_ref(), job);
     let (counted, ()) = block_on(zip(job, ticker(tick, yield_now)));
     println!("  the job counted {}", counted?);
 

@@ -186,7 +186,7 @@ mod unix {
             ..RemoteConfig::default()
         };
         RemoteWorker::<_>::new(link, &JOBS, buffers, config)
-            .run(POOL.handle(), &ThreadWorker::default())?;
+            .run(POOL.pool_ref(), &ThreadWorker::default())?;
         let results = futures.into_iter().map(JobFuture::result);
         Ok(results.collect::<Result<_, _>>()?)
     }

@@ -205,7 +205,7 @@
 //! |---|---|
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
-//! | `remote` | [`remote`]: workers that share no memory with the pool |
+//! | `remote` | the module `remote`: workers that share no memory with the pool |
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs)]
 

@@ -148,7 +148,7 @@ fn a_promise_whose_result_cannot_be_stored_ends_its_future() {
         unsafe fn release<V>(_place: NonNull<V>) {}
     }
     static POOL: StaticPool<4, 64> = StaticPool::new();
-    let pool = POOL.handle().spill_to::<NoMemory>();
+    let pool = POOL.pool_ref().spill_to::<NoMemory>();
     let (promise, future) = pool.promise::<[u64; 16]>().unwrap();
     let set = || promise.set_result([0; 16]).is_ok();
     assert!(catch_unwind(AssertUnwindSafe(set)).is_err());
@@ -214,7 +214,7 @@ fn a_submit_that_is_refused_and_unwinds_loses_no_slot() {
     static POOL: StaticPool<4, 64> = StaticPool::new();
     static BOSS: Boss = Boss(|| Err(NoWorker("not now")));
     assert!(POOL.install(&BOSS));
-    let pool = POOL.handle().spill_to::<Heap>();
+    let pool = POOL.pool_ref().spill_to::<Heap>();
     let large = [0_u64; 16];
     let submit = AssertUnwindSafe(|| pool.submit(move || large.len()).is_ok());
     assert!(catch_unwind(submit).is_err());

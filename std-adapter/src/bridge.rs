@@ -55,7 +55,7 @@ where
 /// use corepool_std::{ThreadPool, to_thread};
 ///
 /// let pool = ThreadPool::new();
-/// let size = futures_lite::future::block_on(to_thread(pool.handle(), || {
+/// let size = futures_lite::future::block_on(to_thread(pool.pool_ref(), || {
 ///     std::fs::metadata("Cargo.toml").map(|data| data.len())
 /// }));
 /// assert!(size.unwrap().unwrap() > 0);

@@ -110,7 +110,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit(job)
+        self.pool_ref().submit(job)
     }
 
     fn map<I, F, T>(
@@ -124,11 +124,11 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().map(items, function)
+        self.pool_ref().map(items, function)
     }
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
-        self.handle().shutdown(wait, cancel_futures)
+        self.pool_ref().shutdown(wait, cancel_futures)
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         }
         let pools = [const { StaticPool::<2, 16>::new() }; 2];
         shut_down(&pools[0]);
-        shut_down(&pools[1].handle());
+        shut_down(&pools[1].pool_ref());
         assert!(pools.iter().all(StaticPool::is_shut_down));
     }
 }

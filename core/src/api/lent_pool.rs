@@ -159,7 +159,7 @@ impl core::error::Error for MemoryTooSmall {}
 /// A pool in memory that the application lends to it. The memory can be in a section of RAM of your
 /// choice, and its size can be known only at run time.
 ///
-/// [`handle`](Self::handle) returns the [`PoolRef`] with all methods.
+/// [`pool_ref`](Self::pool_ref) returns the [`PoolRef`] with all methods.
 ///
 /// ```
 /// use core::mem::MaybeUninit;
@@ -168,7 +168,7 @@ impl core::error::Error for MemoryTooSmall {}
 /// const CONFIG: PoolConfig = PoolConfig { slots: 4, priorities: 1, workers: 1, waiters: 1 };
 /// let mut memory = [MaybeUninit::uninit(); CONFIG.words::<32>()]; // or a linker section
 /// let pool = LentPool::<32>::new(&mut memory, CONFIG).unwrap();
-/// let job = pool.handle().submit(|| 2 + 2).unwrap();
+/// let job = pool.pool_ref().submit(|| 2 + 2).unwrap();
 /// assert_eq!(job.result().unwrap(), 4);
 /// ```
 pub struct LentPool<'m, const BYTES: usize> {
@@ -219,7 +219,7 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
-    pub fn handle(&self) -> PoolRef<'_, BYTES> {
+    pub fn pool_ref(&self) -> PoolRef<'_, BYTES> {
         // SAFETY: `new` made a pool there, with this geometry, valid for 'm. The pointer reaches
         // all of it.
         unsafe {
@@ -282,20 +282,20 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry
 impl<const BYTES: usize> Drop for LentPool<'_, BYTES> {
     /// Cancels all queued jobs.
     fn drop(&mut self) {
-        life::drop_jobs(self.handle().erased);
+        life::drop_jobs(self.pool_ref().erased);
     }
 }
 
 impl<const BYTES: usize> fmt::Debug for LentPool<'_, BYTES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LentPool").field(&self.handle()).finish()
+        f.debug_tuple("LentPool").field(&self.pool_ref()).finish()
     }
 }
 
 #[cfg(feature = "defmt")]
 impl<const BYTES: usize> defmt::Format for LentPool<'_, BYTES> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "LentPool({})", self.handle());
+        defmt::write!(f, "LentPool({})", self.pool_ref());
     }
 }
 

@@ -158,7 +158,7 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(1).
     #[inline(always)]
-    pub fn handle(&self) -> PoolRef<'_, BYTES> {
+    pub fn pool_ref(&self) -> PoolRef<'_, BYTES> {
         PoolRef::new(self.erased(), &TaskWakers::<Self>::TABLE)
     }
 
@@ -181,7 +181,7 @@ impl<
     /// assert!(urgent.done() && !background.done());
     /// ```
     pub fn at(&self, priority: usize) -> PoolRef<'_, BYTES> {
-        self.handle().at(priority)
+        self.pool_ref().at(priority)
     }
 
     /// The number of slots: SLOTS.
@@ -197,7 +197,7 @@ impl<
     /// * **Cost**: O(SLOTS), and once more for each time that another party takes or frees a slot
     ///   meanwhile.
     pub fn free_slots(&self) -> usize {
-        self.handle().free_slots()
+        self.pool_ref().free_slots()
     }
 
     /// The number of workers that can be in their run loop at a time: WORKERS.
@@ -211,7 +211,7 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
     pub fn unfinished(&self) -> usize {
-        self.handle().unfinished()
+        self.pool_ref().unfinished()
     }
 
     /// The number of workers in their run loop, with guests: callers that run jobs while they
@@ -220,7 +220,7 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn workers(&self) -> usize {
-        self.handle().workers()
+        self.pool_ref().workers()
     }
 
     /// The number of workers and guests that sleep, or are about to.
@@ -228,7 +228,7 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(WORKERS).
     pub fn idle_workers(&self) -> usize {
-        self.handle().idle_workers()
+        self.pool_ref().idle_workers()
     }
 
     /// Why the pool is broken, if it is.
@@ -236,7 +236,7 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn broken_reason(&self) -> Option<BrokenReason> {
-        self.handle().broken_reason()
+        self.pool_ref().broken_reason()
     }
 
     /// Whether the pool has been shut down.
@@ -244,7 +244,7 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn is_shut_down(&self) -> bool {
-        self.handle().is_shut_down()
+        self.pool_ref().is_shut_down()
     }
 
     /// The number of bytes of RAM that one more slot takes. The crate's documentation has a table.

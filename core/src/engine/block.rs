@@ -148,7 +148,7 @@ fn wait_outside<'p>(
         if is_over(port, deadline) {
             return Err(Blocked::TimedOut);
         }
-        if pool.joined().has_no_worker() && port.lends_blocked_callers() && !end::is_over(pool) {
+        if pool.joined().has_no_worker() && port.blocked_callers_run_jobs() && !end::is_over(pool) {
             let caller = Guest(parker);
             // SAFETY: left below, in this same context, while `caller` is alive.
             if let Some(seat) = unsafe { pool.seats().join(&caller, Stay::Guest) } {

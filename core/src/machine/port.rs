@@ -132,7 +132,7 @@ pub unsafe trait Port: Sync {
     ///
     /// * **Context**: called in the context of a caller that blocks and is no worker.
     /// * **Cost**: once for each sleep, in a pool without a worker.
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         true
     }
 

@@ -71,7 +71,7 @@ fn two_jobs() {
                 });
                 *others[1 - number].lock().unwrap() = job.ok();
             }
-            run_on_two_workers(pool.handle().erased);
+            run_on_two_workers(pool.pool_ref().erased);
         });
         assert_ne!(told.load(Relaxed), 0);
     });
@@ -83,7 +83,7 @@ fn two_jobs() {
 fn no_circle() {
     explore("circle: none, on top of one that waits", Some(2), || {
         with_pool(&MACHINE, |pool: &'static ModelPool| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             let first = pool
                 .submit(move || {
                     yield_now();
@@ -107,7 +107,7 @@ fn no_circle() {
 fn a_failure_ends_the_wait() {
     explore("circle: none, since another fails", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 2>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             let (failing, other) = pool.promise::<()>().unwrap();
             let both = Arc::new(Mutex::new(None));
             let theirs = both.clone();
@@ -148,7 +148,7 @@ fn a_scope_and_its_job() {
                     });
                 });
                 *outer.lock().unwrap() = job.ok();
-                run_on_two_workers(pool.handle().erased);
+                run_on_two_workers(pool.pool_ref().erased);
             });
             assert_eq!(told.load(Relaxed), 1);
         },
@@ -174,7 +174,7 @@ fn two_sets() {
                 });
                 *others[1 - number].lock().unwrap() = job.ok().map(|job| [job]);
             }
-            run_on_two_workers(pool.handle().erased);
+            run_on_two_workers(pool.pool_ref().erased);
         });
         assert_ne!(told.load(Relaxed), 0);
     });
@@ -186,7 +186,7 @@ fn two_sets() {
 fn a_task_and_a_job() {
     explore("circle: a task awaits who waits for it", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             let job = Arc::new(Mutex::new(None));
             let awaited = job.clone();
             let task = pool.spawn(poll_fn(move |cx| {
@@ -216,7 +216,7 @@ fn a_task_and_a_job() {
 fn a_worker_leaves() {
     explore("circle: a worker blocks, the other leaves", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 2, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let leaving = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let (promise, promised) = pool.promise().unwrap();
@@ -250,7 +250,7 @@ fn both_workers_block() {
                 }
             };
             assert!(pool.submit_detached(keep).is_ok());
-            run_on_two_workers(pool.handle().erased);
+            run_on_two_workers(pool.pool_ref().erased);
         });
     });
 }
@@ -268,7 +268,7 @@ impl ByHand {
     /// The job gets the first free slot, and the worker the first free seat. The pool has no port
     /// yet, so the seat has no context.
     fn begin<const S: usize>(pool: &'static StaticPool<S, 32, 1, 2, 1>) -> Self {
-        let erased = pool.handle().erased;
+        let erased = pool.pool_ref().erased;
         // SAFETY: left when dropped.
         let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
         let future = pool.submit(|| ()).ok();

@@ -43,7 +43,7 @@ fn one_worker_two_jobs() {
 fn two_workers() {
     explore("idle: 2 workers, 2 jobs", Some(1), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             let workers = [(); 2].map(|()| spawn_worker_for_one(erased));
             assert!(pool.submit_detached(|| ()).is_ok());
             assert!(pool.submit_detached(|| ()).is_ok());
@@ -100,7 +100,7 @@ fn one_seat_for_two_callers() {
 fn a_seat_that_is_woken_late() {
     explore("idle: a guest's seat is left, and woken", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Guest) }.unwrap();
             let waker = spawn(move || erased.seats().wake(seat.seat()));
@@ -121,8 +121,13 @@ fn a_seat_that_is_lost_late() {
     explore("idle: a worker's seat is left, and lost", Some(2), || {
         with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             // SAFETY: left below.
-            let seat =
-                unsafe { pool.handle().erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe {
+                pool.pool_ref()
+                    .erased
+                    .seats()
+                    .join(&SpinWorker, Stay::Worker)
+            }
+            .unwrap();
             let held = seat.lose(seat.id()).unwrap();
             // SAFETY: the guard of `lose` is a hold.
             unsafe { seat.tell_of_loss() };
@@ -146,7 +151,7 @@ fn a_seat_that_is_woken_late_and_a_caller_without_one() {
         Some(2),
         || {
             with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-                let erased = pool.handle().erased;
+                let erased = pool.pool_ref().erased;
                 // SAFETY: left below.
                 let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
                 let held = seat.lose(seat.id()).unwrap();
@@ -171,7 +176,7 @@ fn a_seat_that_is_woken_late_and_a_caller_without_one() {
 fn who_was_claimed_finds_the_job() {
     explore("idle: claimed for a job", None, || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let worker = spawn(move || {
@@ -191,7 +196,7 @@ fn who_was_claimed_finds_the_job() {
 fn what_was_done_by_those_who_left() {
     explore("idle: leave, count", None, || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             let done = Arc::new(UnsafeCell::new(()));
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();

@@ -223,7 +223,7 @@ fn run_by_who_waits() {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
             let seat =
-                unsafe { pool.handle().erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
+                unsafe { pool.pool_ref().erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
             let captured = Counted::new(&alive);
             let job = pool.submit(move || Counted::new(&captured.0)).unwrap();
             let popper = spawn(move || run_one(pool));

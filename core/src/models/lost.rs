@@ -23,7 +23,7 @@ fn nobody_elses_job() {
     explore("lost: 2 workers run, one is declared lost", Some(2), || {
         let alive = Arc::new(AtomicUsize::new(0));
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: both leave below.
             let seats = [(); 2]
                 .map(|()| unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap());
@@ -44,7 +44,10 @@ fn nobody_elses_job() {
                 MACHINE.context().get()
             });
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
+            unsafe {
+                pool.pool_ref()
+                    .worker_lost(WorkerId::FIRST, OnLoss::Continue)
+            };
             healthy.join().unwrap();
             let lost = lost.join().unwrap();
             for (job, runner) in jobs.into_iter().zip(runners.iter()) {
@@ -70,7 +73,7 @@ fn while_it_completes() {
     explore("lost: complete, callback, waiter", Some(1), || {
         let alive = Arc::new(AtomicUsize::new(0));
         with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let captured = Counted::new(&alive);
@@ -83,7 +86,10 @@ fn while_it_completes() {
             });
             let waiter = spawn(move || job.result());
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
+            unsafe {
+                pool.pool_ref()
+                    .worker_lost(WorkerId::FIRST, OnLoss::Continue)
+            };
             match waiter.join().unwrap() {
                 Ok(_) => {}
                 Err(error) => assert!(matches!(error, JobError::WorkerLost(_)), "{error}"),
@@ -102,7 +108,7 @@ fn while_it_completes() {
 fn while_it_collects() {
     explore("lost: complete, wait anew", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let mut job = pool.submit(|| ()).unwrap();
@@ -112,7 +118,10 @@ fn while_it_collects() {
                 run::one(erased, Some(seat), None);
             });
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(WorkerId::FIRST, OnLoss::Continue) };
+            unsafe {
+                pool.pool_ref()
+                    .worker_lost(WorkerId::FIRST, OnLoss::Continue)
+            };
             let mut set = as_completed(FutureSet::<_, 1>::from_iter([job]), None);
             // It does not matter whether it is ready.
             let _ = pin!(set.next_done()).poll(&mut Context::from_waker(&waker));
@@ -130,11 +139,11 @@ fn while_it_collects() {
 fn woken_for_work() {
     explore("lost: woken for work, another sleeps", Some(2), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 2, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let lost = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(lost.id(), OnLoss::Continue) };
+            unsafe { pool.pool_ref().worker_lost(lost.id(), OnLoss::Continue) };
             lost.announce();
             let worker = spawn_worker_for_one(erased);
             let going = spawn(move || {
@@ -155,7 +164,7 @@ fn woken_for_work() {
 fn not_in_the_place_of_the_next() {
     explore("lost: leaves, another comes", Some(3), || {
         with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let first = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let id = first.id();
@@ -174,7 +183,7 @@ fn not_in_the_place_of_the_next() {
                 }
             });
             // SAFETY: no scopes here.
-            unsafe { pool.handle().worker_lost(id, OnLoss::Continue) };
+            unsafe { pool.pool_ref().worker_lost(id, OnLoss::Continue) };
             others.join().unwrap();
             assert_eq!(job.try_result().unwrap().unwrap(), 7);
         });

@@ -140,7 +140,7 @@ pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: us
 pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
     pool: &'static StaticPool<S, 32, 1, W, V>,
 ) -> bool {
-    run::one(pool.handle().erased, None, None)
+    run::one(pool.pool_ref().erased, None, None)
 }
 
 /// Starts a worker that sleeps when there is nothing to do, and leaves after it has run one job.
@@ -260,7 +260,7 @@ unsafe impl Port for Machine {
         f(&parker);
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         self.lends
     }
 }

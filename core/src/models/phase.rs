@@ -16,7 +16,7 @@ fn the_port() {
             spawn(move || pool.install(&MACHINE))
         };
         // Uses the port if it finds one.
-        pool.handle().erased.port();
+        pool.pool_ref().erased.port();
         let mine = pool.install(&MACHINE);
         assert_ne!(mine, other.join().unwrap(), "one port is installed");
     });

@@ -42,7 +42,7 @@ unsafe impl Port for Clocked {
         MACHINE.with_parker(f);
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 }
@@ -131,7 +131,7 @@ fn with_job(
                 let config = RemoteConfig::default();
                 let link = Scripted::new(script);
                 let mut worker = RemoteWorker::<_, 1>::new(link, &JOBS, buffers, config);
-                worker.run(pool.handle(), &Sleeper::new())
+                worker.run(pool.pool_ref(), &Sleeper::new())
             });
             race(pool, pool.submit_remote(Echo::new(7)).unwrap());
             let end = worker.join().unwrap();

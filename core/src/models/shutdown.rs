@@ -95,7 +95,7 @@ fn over_is_over() {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let submitter = spawn(move || pool.submit_detached(|| ()).is_ok());
             let ending = spawn(move || pool.shutdown(false, false).unwrap());
-            let over = end::is_over(pool.handle().erased);
+            let over = end::is_over(pool.pool_ref().erased);
             assert!(!(submitter.join().unwrap() && over));
             ending.join().unwrap();
         });
@@ -145,7 +145,7 @@ fn jobs_that_were_taken_back_are_not_queued() {
                 pool.run_pending(usize::MAX);
             }
             ending.join().unwrap();
-            assert!(!pool.handle().erased.queues().has_any());
+            assert!(!pool.pool_ref().erased.queues().has_any());
         });
     });
 }
@@ -170,8 +170,13 @@ fn who_waits_is_told_of_the_last_worker() {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let worker = spawn(move || {
                 // SAFETY: left at once.
-                let seat = unsafe { pool.handle().erased.seats().join(&SpinWorker, Stay::Worker) }
-                    .unwrap();
+                let seat = unsafe {
+                    pool.pool_ref()
+                        .erased
+                        .seats()
+                        .join(&SpinWorker, Stay::Worker)
+                }
+                .unwrap();
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
             });
@@ -272,7 +277,7 @@ fn a_worker_is_told_of_the_last_task_that_a_caller_ends() {
 fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
     explore(name, Some(2), move || {
         with_pool_without_port(|pool| {
-            let erased = pool.handle().erased;
+            let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             // The port comes after the join, so that the seat has no context, and this context can
@@ -285,7 +290,7 @@ fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
             pool.shutdown(false, false).unwrap();
             let lost = spawn(move || {
                 // SAFETY: no scopes here.
-                unsafe { pool.handle().worker_lost(seat.id(), OnLoss::Continue) };
+                unsafe { pool.pool_ref().worker_lost(seat.id(), OnLoss::Continue) };
                 run::step(erased, slot, polled.unwrap_or_else(begin), None);
                 // SAFETY: joined above.
                 unsafe { seat.leave() };
@@ -321,7 +326,7 @@ fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
         Some(2),
         || {
             with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 1, 2, 1>| {
-                let erased = pool.handle().erased;
+                let erased = pool.pool_ref().erased;
                 let (promise, promised) = pool.promise::<()>().unwrap();
                 drop(pool.spawn(async {}).unwrap());
                 let blocked = spawn(move || {
@@ -390,7 +395,7 @@ fn a_task_that_is_woken_and_cancelled_is_not_queued() {
             let waking = spawn(move || waker.wake());
             pool.shutdown(true, true).unwrap();
             waking.join().unwrap();
-            assert!(!pool.handle().erased.queues().has_any());
+            assert!(!pool.pool_ref().erased.queues().has_any());
         });
     });
 }
@@ -440,8 +445,13 @@ fn the_last_job_is_run_where_every_seat_is_taken() {
             let (job, ended) = telling_job(pool);
             drop(job);
             // SAFETY: left below.
-            let seat =
-                unsafe { pool.handle().erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            let seat = unsafe {
+                pool.pool_ref()
+                    .erased
+                    .seats()
+                    .join(&SpinWorker, Stay::Worker)
+            }
+            .unwrap();
             let caller = spawn(move || pool.run_pending(1));
             let waiter = spawn(move || {
                 pool.shutdown(true, false).unwrap();

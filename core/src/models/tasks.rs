@@ -116,7 +116,7 @@ fn polled_by_who_waits() {
             let sleeper = Sleeper::new();
             // SAFETY: left below, before the sleeper goes.
             let seat =
-                unsafe { pool.handle().erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
+                unsafe { pool.pool_ref().erased.seats().join(&sleeper, Stay::Worker) }.unwrap();
             let waker = spawn(move || event.happen());
             let popper = spawn(move || run_one(pool));
             assert!(task.result().is_ok());

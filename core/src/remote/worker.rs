@@ -49,7 +49,7 @@ use crate::{
 /// let (mut outbox, mut inbox) = ([0; 256], [0; 256]);
 /// let buffers = Buffers { outbox: &mut outbox, inbox: &mut inbox };
 /// let mut worker = RemoteWorker::<_>::new(uart, jobs, buffers, RemoteConfig::default());
-/// worker.run(POOL.handle(), &SpinWorker)?;
+/// worker.run(POOL.pool_ref(), &SpinWorker)?;
 /// # Ok(())
 /// # }
 /// ```

@@ -16,7 +16,7 @@ thread_local! {
 
 /// Lends OS threads to the application's pool, until the return value is dropped.
 pub fn lend_workers(count: u8) -> Result<Workers, StartError> {
-    run_workers_with(POOL.handle(), "pulse", count.into(), |id| {
+    run_workers_with(POOL.pool_ref(), "pulse", count.into(), |id| {
         WORKER.set(id.index() as u8);
         Ok(())
     })

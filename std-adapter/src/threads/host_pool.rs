@@ -93,7 +93,7 @@ unsafe impl<M: ThreadMain> Port for PoolPort<M> {
         blocked::looks_again(round, self.options.spins, queued)
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 
@@ -153,7 +153,7 @@ impl<M: ThreadMain> HostPool<M> {
 
     #[inline]
     pub(crate) fn view(&self) -> View<'_> {
-        self.pool.lent().handle().spill_to()
+        self.pool.lent().pool_ref().spill_to()
     }
 
     pub(crate) fn options(&self) -> &ThreadOptions {
@@ -285,7 +285,7 @@ mod tests {
     /// Not even one that blocks before the pool's first thread has joined: jobs run after the initializer.
     #[test]
     fn no_blocked_caller_runs_jobs_of_a_pool_with_threads() {
-        assert!(!pool(0).port.lends_blocked_callers());
+        assert!(!pool(0).port.blocked_callers_run_jobs());
     }
 
     #[test]

@@ -54,7 +54,7 @@ unsafe impl Port for HostPort {
     }
 
     /// The host's workers are threads: they are sure to come.
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 
@@ -80,7 +80,7 @@ mod tests {
     /// Not even one that blocks before its threads have joined.
     #[test]
     fn no_blocked_caller_runs_jobs_on_the_hosts_port() {
-        assert!(!HostPort.lends_blocked_callers());
+        assert!(!HostPort.blocked_callers_run_jobs());
     }
 
     #[test]

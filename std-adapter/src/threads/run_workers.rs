@@ -162,7 +162,7 @@ pub fn run_workers<
     pool: &'static StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>,
     count: usize,
 ) -> Result<Workers, StartError> {
-    run_workers_with(pool.handle(), "corepool", count, |_| Ok(()))
+    run_workers_with(pool.pool_ref(), "corepool", count, |_| Ok(()))
 }
 
 /// [`run_workers`] with a prefix for the threads' names and a start hook. Each thread calls the hook

@@ -47,7 +47,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
     #[inline]
-    pub fn handle(&self) -> PoolRef<'_, SLOT_BYTES, Boxed> {
+    pub fn pool_ref(&self) -> PoolRef<'_, SLOT_BYTES, Boxed> {
         self.inner.view()
     }
 
@@ -56,7 +56,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
     pub fn at(&self, priority: usize) -> PoolRef<'_, SLOT_BYTES, Boxed> {
-        self.handle().at(priority)
+        self.pool_ref().at(priority)
     }
 
     /// How many threads have started. They stay until the pool is shut down.
@@ -80,7 +80,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
     pub fn capacity(&self) -> usize {
-        self.handle().capacity()
+        self.pool_ref().capacity()
     }
 
     /// How many more jobs could be submitted now. See [`StaticPool::free_slots`](corepool::StaticPool::free_slots).
@@ -88,7 +88,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(capacity).
     pub fn free_slots(&self) -> usize {
-        self.handle().free_slots()
+        self.pool_ref().free_slots()
     }
 
     /// How many threads are at work or wait for work, with blocked callers that run jobs meanwhile.
@@ -96,7 +96,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
     pub fn workers(&self) -> usize {
-        self.handle().workers()
+        self.pool_ref().workers()
     }
 
     /// How many threads sleep, or are about to.
@@ -104,7 +104,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(max_workers).
     pub fn idle_workers(&self) -> usize {
-        self.handle().idle_workers()
+        self.pool_ref().idle_workers()
     }
 
     /// How many jobs are queued or running. Out of date at once if others use the pool.
@@ -112,7 +112,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(capacity).
     pub fn unfinished(&self) -> usize {
-        self.handle().unfinished()
+        self.pool_ref().unfinished()
     }
 
     /// Why the pool is broken, if it is.
@@ -120,7 +120,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
     pub fn broken_reason(&self) -> Option<BrokenReason> {
-        self.handle().broken_reason()
+        self.pool_ref().broken_reason()
     }
 
     /// Whether the pool has been shut down.
@@ -128,7 +128,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1).
     pub fn is_shut_down(&self) -> bool {
-        self.handle().is_shut_down()
+        self.pool_ref().is_shut_down()
     }
 
     /// Breaks the pool: each job that does not run yet, and each later submit, fails with this text. See
@@ -137,7 +137,7 @@ impl ThreadPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(capacity), the destructors of the queued jobs and their callbacks.
     pub fn break_pool(&self, reason: &'static str) {
-        self.handle().break_pool(reason);
+        self.pool_ref().break_pool(reason);
     }
 
     /// Queues a closure and returns the future of its result.
@@ -159,7 +159,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit(job)
+        self.pool_ref().submit(job)
     }
 
     /// Queues a closure whose outcome nobody waits for. A panic of the closure is reported on standard
@@ -175,7 +175,7 @@ impl ThreadPool {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.handle().submit_detached(job)
+        self.pool_ref().submit_detached(job)
     }
 
     /// Queues a closure that is called with a [`CancelToken`].
@@ -191,7 +191,7 @@ impl ThreadPool {
         F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_cancellable(job)
+        self.pool_ref().submit_cancellable(job)
     }
 
     /// [`submit`](Self::submit), but the caller waits for room if the pool is full. See
@@ -210,7 +210,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_blocking(job)
+        self.pool_ref().submit_blocking(job)
     }
 
     /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`. If the caller runs a
@@ -233,7 +233,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_timeout(job, timeout)
+        self.pool_ref().submit_timeout(job, timeout)
     }
 
     /// A future that submits a closure when there is room.
@@ -247,7 +247,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_async(job)
+        self.pool_ref().submit_async(job)
     }
 
     /// Queues an async task. The pool must live for ever, such as one in a `static LazyLock`: the task's
@@ -278,7 +278,7 @@ impl ThreadPool {
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        self.handle().spawn(task)
+        self.pool_ref().spawn(task)
     }
 
     /// A promise, and the future of the result that is set through it.
@@ -294,7 +294,7 @@ impl ThreadPool {
     where
         T: Send + 'static,
     {
-        self.handle().promise()
+        self.pool_ref().promise()
     }
 
     /// Calls `function` with each item, each call in a job of its own. Iterates over the results in the
@@ -314,7 +314,7 @@ impl ThreadPool {
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().map(items, function)
+        self.pool_ref().map(items, function)
     }
 
     /// [`map`](Self::map) with a buffer size and a timeout.
@@ -339,7 +339,7 @@ impl ThreadPool {
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().map_with(options, items, function)
+        self.pool_ref().map_with(options, items, function)
     }
 
     /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller. The call returns, or panics if
@@ -359,7 +359,7 @@ impl ThreadPool {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, SLOT_BYTES, Boxed>) -> R,
     {
-        self.handle().scope(f)
+        self.pool_ref().scope(f)
     }
 
     /// Shuts the pool down: it takes no new work. With `cancel_futures`, it cancels the queued jobs.
@@ -415,7 +415,7 @@ impl fmt::Debug for ThreadPool {
         f.debug_struct("ThreadPool")
             .field("max_workers", &self.max_workers())
             .field("threads_started", &self.threads_started())
-            .field("capacity", &self.handle().capacity())
+            .field("capacity", &self.pool_ref().capacity())
             .finish()
     }
 }

@@ -198,7 +198,7 @@ impl Memory for Lent {
         };
         let memory = vec![MaybeUninit::uninit(); config.words::<BYTES>()];
         let pool = LentPool::new(Box::leak(memory.into_boxed_slice()), config).unwrap();
-        keep(pool).handle()
+        keep(pool).pool_ref()
     }
 }
 
@@ -490,7 +490,7 @@ impl<const N: usize> Fixture for Simulated<N> {
     fn start_with(workers: usize, _init: Init) -> Self {
         let pool = keep(Static::<N>::new());
         let machine = keep(Machine {
-            pool: pool.handle(),
+            pool: pool.pool_ref(),
             clock: Clock::default(),
             port: TestPort::new(None),
             random: AtomicU64::new(SCHEDULE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
@@ -508,7 +508,7 @@ impl<const N: usize> Fixture for Simulated<N> {
     /// A moment at which jobs may run.
     fn pool(&self) -> Pool<Self> {
         self.machine.step();
-        undefine_next_slot(self.pool.handle());
+        undefine_next_slot(self.pool.pool_ref());
         self.pool
     }
 
@@ -609,7 +609,7 @@ unsafe impl Port for Machine {
         f(&MachineParker(self));
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 

@@ -328,7 +328,7 @@ impl<const N: usize> Methods for &'static StaticPool<N, BYTES, 2, PLACES, PLACES
     type Spill = corepool::NoSpill;
 
     fn view(self) -> View<Self::Spill> {
-        self.handle()
+        self.pool_ref()
     }
 
     fn executor(&self) -> &impl Executor {
@@ -343,7 +343,7 @@ impl Methods for &'static ThreadPool {
     type Spill = Boxed;
 
     fn view(self) -> View<Boxed> {
-        self.handle()
+        self.pool_ref()
     }
 
     fn executor(&self) -> &impl Executor {

@@ -122,8 +122,8 @@ unsafe impl Port for TestPort {
         HostPort.spin(round, queued)
     }
 
-    fn lends_blocked_callers(&self) -> bool {
-        HostPort.lends_blocked_callers()
+    fn blocked_callers_run_jobs(&self) -> bool {
+        HostPort.blocked_callers_run_jobs()
     }
 
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
@@ -184,7 +184,7 @@ unsafe impl Port for TellsOfParking {
         HostPort.with_parker(&mut |parker| f(&TellingParker(parker, &self.parking)));
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         self.lends
     }
 }

@@ -397,7 +397,7 @@ unsafe impl Port for Spins {
         self.0(round, queued)
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 }
@@ -555,7 +555,7 @@ fn a_blocked_caller_leaves_its_threads_park_token_alone() {
     run_for(LONG, || {
         static POOL: Pool = Pool::new();
         POOL.install(&HostPort);
-        blocks(POOL.handle());
-        blocks(ThreadPool::new().handle());
+        blocks(POOL.pool_ref());
+        blocks(ThreadPool::new().pool_ref());
     });
 }

@@ -90,7 +90,7 @@ async fn loop_keeps_ticking_with_to_thread() {
     let pool = pool(1);
     let gate = Gate::new();
     let held = gate.clone();
-    let job = to_thread(pool.handle(), move || held.wait());
+    let job = to_thread(pool.pool_ref(), move || held.wait());
     let (result, ()) = zip(job, open_later(gate)).await;
     result.unwrap();
 }
@@ -100,7 +100,7 @@ async fn loop_keeps_ticking_while_the_pool_is_full() {
     let pool = pool(1);
     let gate = occupy(pool);
     while pool.submit_detached(|| ()).is_ok() {}
-    let job = to_thread(pool.handle(), || 42);
+    let job = to_thread(pool.pool_ref(), || 42);
     let (result, ()) = zip(job, open_later(gate)).await;
     assert_eq!(result.unwrap(), 42);
 }
@@ -180,13 +180,13 @@ async fn executor_cancels_queued_work() {
 
 /// CPython: `ToThreadTests.test_to_thread`.
 async fn thread_result() {
-    let sum = to_thread(pool(1).handle(), || 40 + 2).await;
+    let sum = to_thread(pool(1).pool_ref(), || 40 + 2).await;
     assert_eq!(sum.unwrap(), 42);
 }
 
 /// CPython: `ToThreadTests.test_to_thread_exception`.
 async fn thread_exception() {
-    let failed = to_thread(pool(1).handle(), || -> u32 {
+    let failed = to_thread(pool(1).pool_ref(), || -> u32 {
         resume_unwind(Box::new("test"))
     });
     assert!(matches!(failed.await, Err(JobError::Panicked(_))));
@@ -198,7 +198,7 @@ async fn thread_once() {
     let pool = pool(1);
     let calls = Recorder::new();
     let note = calls.clone();
-    let job = to_thread(pool.handle(), move || note.note("called"));
+    let job = to_thread(pool.pool_ref(), move || note.note("called"));
     yield_now().await;
     assert_eq!(pool.threads_started(), 0);
     job.await.unwrap();
@@ -211,7 +211,7 @@ async fn thread_concurrent() {
     let met = Gate::new();
     let meet = || {
         let met = met.clone();
-        to_thread(pool.handle(), move || {
+        to_thread(pool.pool_ref(), move || {
             met.open();
             met.wait_for(3);
             1
@@ -225,7 +225,7 @@ async fn thread_concurrent() {
 async fn thread_after_shutdown() {
     let pool = pool(1);
     pool.shutdown(true, false).unwrap();
-    let refused = to_thread(pool.handle(), || 42).await;
+    let refused = to_thread(pool.pool_ref(), || 42).await;
     assert!(matches!(refused, Err(JobError::ShutDown)));
 }
 
@@ -235,9 +235,9 @@ async fn thread_given_up() {
     let drops = Drops::new();
     let gate = occupy(pool);
     let token = drops.token();
-    let mut queued = Box::pin(to_thread(pool.handle(), move || drop(token)));
+    let mut queued = Box::pin(to_thread(pool.pool_ref(), move || drop(token)));
     let token = drops.token();
-    let unpolled = to_thread(pool.handle(), move || drop(token));
+    let unpolled = to_thread(pool.pool_ref(), move || drop(token));
     assert!(poll_once(&mut queued).await.is_none());
     drop((queued, unpolled));
     assert_eq!(drops.dropped(), 2);

@@ -21,7 +21,7 @@ mod lent_pool_tests {
         assert_eq!(all(0).words::<32>(), all(1).words::<32>());
         let mut memory = vec![MaybeUninit::uninit(); all(0).words::<32>()];
         let pool = LentPool::<32>::new(&mut memory, all(0)).unwrap();
-        let pool = pool.handle();
+        let pool = pool.pool_ref();
         assert_eq!((pool.capacity(), pool.max_workers()), (1, 1));
 
         let most = PoolConfig {
@@ -42,7 +42,9 @@ mod lent_pool_tests {
         let pool = LentPool::<32>::new(&mut memory, config).unwrap();
         for _ in 0..3 {
             let token = drops.token();
-            pool.handle().submit_detached(move || drop(token)).unwrap();
+            pool.pool_ref()
+                .submit_detached(move || drop(token))
+                .unwrap();
         }
         drop(pool);
         assert_eq!((drops.made(), drops.dropped()), (3, 3));

@@ -279,8 +279,8 @@ fn no_call_of_the_core_allocates() {
     // The counter counts.
     assert!(allocations_of(|| drop(std::hint::black_box(Box::new(1)))) > 0);
     // What the standard library sets up once is set up here.
-    with_a_worker(WARM_UP.handle());
-    assert_eq!(with_a_worker(POOL.handle()), 0);
+    with_a_worker(WARM_UP.pool_ref());
+    assert_eq!(with_a_worker(POOL.pool_ref()), 0);
 
     let memory = vec![std::mem::MaybeUninit::uninit(); CONFIG.words::<64>()].leak();
     let mut lent = None;
@@ -289,7 +289,7 @@ fn no_call_of_the_core_allocates() {
         0
     );
     let lent = Box::leak(Box::new(lent.unwrap()));
-    assert_eq!(with_a_worker(lent.handle()), 0);
+    assert_eq!(with_a_worker(lent.pool_ref()), 0);
     trouble();
     dropping();
 }

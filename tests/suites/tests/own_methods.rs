@@ -59,7 +59,7 @@ fn a_pool_takes_jobs_that_travel() {
 #[test]
 fn a_view_takes_jobs_that_travel() {
     static POOL: StaticPool<1, 64> = StaticPool::new();
-    let view = POOL.handle();
+    let view = POOL.pool_ref();
     let first = PoolRef::submit_remote(view, Number(1)).unwrap();
     assert!(PoolRef::submit_remote(view, Number(2)).is_err());
     drop(first);
@@ -72,7 +72,7 @@ fn a_view_takes_jobs_that_travel() {
 fn a_view_that_spills_takes_what_does_not_fit() {
     static POOL: StaticPool<1, 64> = StaticPool::new();
     let large = [7_u8; 200];
-    let job = PoolRef::spill_to::<Boxed>(POOL.handle()).submit(move || large);
+    let job = PoolRef::spill_to::<Boxed>(POOL.pool_ref()).submit(move || large);
     assert_eq!(job.unwrap().result().unwrap(), large);
 }
 
@@ -80,7 +80,7 @@ fn a_view_that_spills_takes_what_does_not_fit() {
 #[test]
 fn a_view_installs_and_runs() {
     static POOL: StaticPool<2, 64> = StaticPool::new();
-    let view = POOL.handle();
+    let view = POOL.pool_ref();
     assert!(PoolRef::install(view, &HostPort));
     assert!(!PoolRef::install(view, &HostPort));
     let job = view.submit(|| 42).unwrap();
@@ -134,7 +134,7 @@ fn a_static_pool_on_the_hosts_port_tells_of_an_unobserved_failure() {
 fn a_view_declares_a_worker_lost() {
     static POOL: StaticPool<4, 64> = StaticPool::new();
     let (sender, ids) = channel();
-    let workers = run_workers_with(POOL.handle(), "corepool", 1, move |id| {
+    let workers = run_workers_with(POOL.pool_ref(), "corepool", 1, move |id| {
         sender.send(id).unwrap();
         Ok(())
     });
@@ -148,7 +148,7 @@ fn a_view_declares_a_worker_lost() {
     let id: WorkerId = ids.recv().unwrap();
     assert_eq!(WorkerId::index(id), 0);
     // SAFETY: the worker runs no job of a scope.
-    unsafe { PoolRef::worker_lost(POOL.handle(), id, OnLoss::Continue) };
+    unsafe { PoolRef::worker_lost(POOL.pool_ref(), id, OnLoss::Continue) };
     assert!(matches!(
         stuck.unwrap().result(),
         Err(JobError::WorkerLost(LossReason::DECLARED))
@@ -247,7 +247,9 @@ fn a_remote_worker_has_met_who_answers() {
         };
         let config = RemoteConfig::default();
         let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
-        worker.run(POOL.handle(), &ThreadWorker::default()).unwrap();
+        worker
+            .run(POOL.pool_ref(), &ThreadWorker::default())
+            .unwrap();
         RemoteWorker::has_met(&worker)
     });
     let job = POOL.submit_remote(Number(5)).unwrap();
@@ -309,7 +311,7 @@ fn a_thread_pool_says_how_it_is() {
 fn a_static_pool_says_how_many_jobs_and_workers_it_has() {
     static POOL: StaticPool<2, 64, 1, 3, 1> = StaticPool::new();
     assert_eq!(StaticPool::max_workers(&POOL), 3);
-    assert_eq!(PoolRef::max_workers(POOL.handle()), 3);
+    assert_eq!(PoolRef::max_workers(POOL.pool_ref()), 3);
     let job = POOL.submit(|| ()).unwrap();
     assert_eq!(StaticPool::unfinished(&POOL), 1);
     job.result().unwrap();

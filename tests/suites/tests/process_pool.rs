@@ -1671,7 +1671,7 @@ fn a_worker_that_is_sent_a_malformed_frame_ends() {
         let config = RemoteConfig::default();
         let link = Garbles(link, &GARBLES);
         RemoteWorker::<_>::new(link, &JOBS, buffers, config)
-            .run(POOL.handle(), &ThreadWorker::default())
+            .run(POOL.pool_ref(), &ThreadWorker::default())
     });
     assert_eq!(POOL.submit_remote(Pow(2, 3)).unwrap().result().unwrap(), 8);
     GARBLES.store(true, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! Each public function and method of the library is called by a test.
 //!
-//! Which one a call means is read off the source: `Type::method`, `.handle().method(`, or `.method(` in a
+//! Which one a call means is read off the source: `Type::method`, `.pool_ref().method(`, or `.method(` in a
 //! file that names the type and no other with a method of that name that takes arguments as this one does,
 //! or none. So a method that several types have, as `submit`, is called by a test of each of them.
 
@@ -130,7 +130,7 @@ impl Tests {
                 }
             }
             let of_handle = at >= 4
-                && ident(trees.get(at - 3)).is_some_and(|name| name == "handle")
+                && ident(trees.get(at - 3)).is_some_and(|name| name == "pool_ref")
                 && is_punct(trees.get(at - 4), '.');
             if of_handle {
                 let method = (Some(String::from("PoolRef")), name.to_string());
@@ -300,7 +300,7 @@ fn a_call_counts_for_the_type_that_its_file_names() {
     assert_eq!(calls("Pool::new().submit(1)"), [true, false]);
     assert_eq!(calls("Pool::new().submit()"), [false, false]);
     assert_eq!(calls("f(a: Ref<1>, Pool) { a.submit(1) }"), [false, false]);
-    let of_handle = file("f(a: Pool) { a.handle().submit(1) }");
+    let of_handle = file("f(a: Pool) { a.pool_ref().submit(1) }");
     assert!(is_called(&of("PoolRef"), true, &library, &of_handle));
     assert_eq!(calls("Ref::submit(a, Pool)"), [false, true]);
     assert_eq!(calls("Ref::<1>::submit(a)"), [false, true]);
@@ -335,7 +335,7 @@ const OF_PORTS: [&str; 2] = ["spill_to", "workers_wanted"];
 
 #[test]
 fn a_static_pool_has_the_methods_of_its_view() {
-    let expected = like_the_view(&OF_PORTS, &["new", "handle", "bytes_per_slot"]);
+    let expected = like_the_view(&OF_PORTS, &["new", "pool_ref", "bytes_per_slot"]);
     assert_eq!(methods_of("StaticPool"), expected);
 }
 
@@ -345,13 +345,16 @@ fn a_thread_pool_has_the_methods_of_its_view_but_those_by_which_workers_and_port
     // For jobs that may go elsewhere, which a pool of threads does not offer.
     let remote = ["submit_remote", "submit_remote_blocking"];
     let left_out = [&OF_PORTS[..], &by_the_pool_itself, &remote].concat();
-    let expected = like_the_view(&left_out, &["new", "builder", "handle", "threads_started"]);
+    let expected = like_the_view(
+        &left_out,
+        &["new", "builder", "pool_ref", "threads_started"],
+    );
     assert_eq!(methods_of("ThreadPool"), expected);
 }
 
 #[test]
 fn a_pool_in_lent_memory_is_worked_with_by_its_view() {
-    let expected = ["new", "handle"].map(String::from);
+    let expected = ["new", "pool_ref"].map(String::from);
     assert_eq!(methods_of("LentPool"), BTreeSet::from(expected));
 }
 

@@ -290,7 +290,7 @@ impl Setup {
                     inbox: &mut inbox,
                 };
                 let mut worker = RemoteWorker::<_>::new(client, &JOBS, buffers, self.config);
-                worker.run(pool.handle(), &ThreadWorker::default())
+                worker.run(pool.pool_ref(), &ThreadWorker::default())
             });
             scope.spawn(move || {
                 loop {
@@ -320,7 +320,7 @@ impl Setup {
                     }
                 }
             });
-            test(pool.handle(), &wire);
+            test(pool.pool_ref(), &wire);
             pool.shutdown(false, false).unwrap();
             let ended = worker.join().unwrap();
             wire.end(LossReason("the test is over"));
@@ -751,7 +751,7 @@ fn a_side_that_never_answers_is_given_up_when_patience_ends() {
         inbox: &mut [0; 64],
     };
     let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
-    let end = worker.run(POOL.handle(), &ThreadWorker::default());
+    let end = worker.run(POOL.pool_ref(), &ThreadWorker::default());
     assert_eq!(end, Err(RemoteError::Lost(LossReason::SILENT)));
 }
 
@@ -912,6 +912,6 @@ fn a_worker_needs_a_clock() {
     };
     let config = RemoteConfig::default();
     let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
-    let end = worker.run(POOL.handle(), &ThreadWorker::default());
+    let end = worker.run(POOL.pool_ref(), &ThreadWorker::default());
     assert_eq!(end, Err(RemoteError::NoClock));
 }

@@ -79,27 +79,27 @@ macro_rules! slots {
             #[test]
             fn static_pool() {
                 static POOL: StaticPool<$slots, 32> = StaticPool::new();
-                super::holds_as_many_jobs_as_slots(POOL.handle(), $slots);
+                super::holds_as_many_jobs_as_slots(POOL.pool_ref(), $slots);
             }
 
             #[test]
             fn static_pool_cancelled() {
                 static POOL: StaticPool<$slots, 32> = StaticPool::new();
-                super::cancelled_jobs_make_room(POOL.handle(), $slots);
+                super::cancelled_jobs_make_room(POOL.pool_ref(), $slots);
             }
 
             #[test]
             fn lent_pool() {
                 let mut memory = vec![MaybeUninit::uninit(); CONFIG.words::<32>()];
                 let pool = LentPool::<32>::new(&mut memory, CONFIG).unwrap();
-                super::holds_as_many_jobs_as_slots(pool.handle(), $slots);
+                super::holds_as_many_jobs_as_slots(pool.pool_ref(), $slots);
             }
 
             #[test]
             fn lent_pool_cancelled() {
                 let mut memory = vec![MaybeUninit::uninit(); CONFIG.words::<32>()];
                 let pool = LentPool::<32>::new(&mut memory, CONFIG).unwrap();
-                super::cancelled_jobs_make_room(pool.handle(), $slots);
+                super::cancelled_jobs_make_room(pool.pool_ref(), $slots);
             }
 
             #[test]
@@ -109,7 +109,7 @@ macro_rules! slots {
                     .max_workers(2)
                     .build()
                     .unwrap();
-                super::holds_as_many_jobs_as_slots(pool.handle(), $slots);
+                super::holds_as_many_jobs_as_slots(pool.pool_ref(), $slots);
             }
         }
     )*};

@@ -44,7 +44,7 @@ mod static_pool_tests {
     #[test]
     fn a_nul_in_the_threads_names_is_an_error() {
         static POOL: StaticPool<4, 32> = StaticPool::new();
-        let refused = run_workers_with(POOL.handle(), "a\0b", 1, |_| Ok(())).unwrap_err();
+        let refused = run_workers_with(POOL.pool_ref(), "a\0b", 1, |_| Ok(())).unwrap_err();
         assert!(matches!(&refused, StartError::ThreadName(prefix) if prefix == "a\0b"));
         let workers = run_workers(&POOL, 1).unwrap();
         assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
@@ -96,7 +96,7 @@ mod static_pool_tests {
         limit_address_space(Some(40 << 20));
         let hook_runs = Gate::new();
         let hook = hook_runs.clone();
-        let refused = run_workers_with(POOL.handle(), "refused", 64, move |_| {
+        let refused = run_workers_with(POOL.pool_ref(), "refused", 64, move |_| {
             hook.open();
             Ok(())
         });
@@ -266,7 +266,7 @@ mod static_pool_tests {
             Some(Err(JobError::NoWorker(NONE)))
         ));
         drop(results);
-        let error = block_on(to_thread(POOL.handle(), || 7)).unwrap_err();
+        let error = block_on(to_thread(POOL.pool_ref(), || 7)).unwrap_err();
         assert!(matches!(error, JobError::NoWorker(NONE)));
         // Nothing else has changed.
         assert_eq!(POOL.free_slots(), POOL.capacity() - 1);
@@ -309,7 +309,7 @@ mod static_pool_tests {
     #[test]
     fn a_worker_is_wanted_for_each_queued_job_and_for_each_stack_with_jobs() {
         static POOL: StaticPool<8, 64> = StaticPool::new();
-        let pool = POOL.handle();
+        let pool = POOL.pool_ref();
         let (_promise, _never) = POOL.promise::<()>().unwrap();
         assert_eq!(pool.workers_wanted(), 0);
         let jobs = [(); 2].map(|()| POOL.submit(|| ()).unwrap());
@@ -354,7 +354,7 @@ mod static_pool_tests {
     #[test]
     fn thread_names_assigned() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
-        let workers = run_workers_with(POOL.handle(), "SpecialPool", 1, |_| Ok(())).unwrap();
+        let workers = run_workers_with(POOL.pool_ref(), "SpecialPool", 1, |_| Ok(())).unwrap();
         let name = || thread::current().name().map(String::from);
         let name = POOL.submit(name).unwrap().result().unwrap();
         assert_eq!(name.as_deref(), Some("SpecialPool-0"));
@@ -447,7 +447,7 @@ mod static_pool_tests {
     fn a_start_hook_that_panics_breaks_the_pool() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
         let hook = |_| resume_unwind(Box::new("doh!"));
-        let workers = run_workers_with(POOL.handle(), "broken", 2, hook).unwrap();
+        let workers = run_workers_with(POOL.pool_ref(), "broken", 2, hook).unwrap();
         let outcome = POOL.submit(|| 7).map(|mut job| job.result_timeout(LONG));
         let reason = match outcome {
             Ok(Err(JobError::Broken(reason))) | Err(SubmitError::Broken(_, reason)) => reason,
@@ -529,7 +529,7 @@ mod static_pool_tests {
         pool: &'static StaticPool<SLOTS, 64>,
     ) -> (Workers, Receiver<WorkerId>) {
         let (sender, id) = channel();
-        let workers = run_workers_with(pool.handle(), "lost", 1, move |id| {
+        let workers = run_workers_with(pool.pool_ref(), "lost", 1, move |id| {
             let _ = sender.send(id);
             Ok(())
         });
@@ -543,7 +543,7 @@ mod static_pool_tests {
     fn lost_worker_fails_its_job_only() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
         let (sender, ids) = channel();
-        let workers = run_workers_with(POOL.handle(), "lost", 2, move |id| {
+        let workers = run_workers_with(POOL.pool_ref(), "lost", 2, move |id| {
             LAST_ID.set(Some(id));
             let _ = sender.send(id);
             Ok(())
@@ -579,7 +579,7 @@ mod static_pool_tests {
     #[test]
     fn a_lost_worker_is_told_of_its_scopes_end() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
-        let workers = run_workers_with(POOL.handle(), "lost", 2, |id| {
+        let workers = run_workers_with(POOL.pool_ref(), "lost", 2, |id| {
             LAST_ID.set(Some(id));
             Ok(())
         })

@@ -444,7 +444,7 @@ mod thread_pool_tests {
             assert_eq!(squares.map(Result::unwrap).sum::<u32>(), 30);
             shut_down(&pool, true, false);
             assert_eq!(job.result().unwrap(), 7);
-            assert_eq!(pool.handle().workers(), 0);
+            assert_eq!(pool.pool_ref().workers(), 0);
         });
     }
 
@@ -611,9 +611,9 @@ mod thread_pool_tests {
         let again = pool.submit(|| 7).map(drop).unwrap_err();
         assert!(matches!(again, SubmitError::NoWorker(..)));
         assert_eq!((pool.threads_started(), called.times()), (0, 0));
-        assert_eq!(pool.handle().broken_reason(), None);
+        assert_eq!(pool.pool_ref().broken_reason(), None);
         // One of the promise, one of its callback.
-        assert_eq!(pool.handle().free_slots(), pool.handle().capacity() - 2);
+        assert_eq!(pool.pool_ref().free_slots(), pool.pool_ref().capacity() - 2);
     }
 
     /// A destructor of what is refused may use the pool, and end it.

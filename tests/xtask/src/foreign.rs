@@ -32,7 +32,7 @@ const CALLS: &[(&str, &str)] = &[
     ("port.with_parker(", "with_parker"),
     ("port.catch_panic(", "catch_panic"),
     (".unobserved_failure(", "unobserved_failure"),
-    (".lends_blocked_callers(", "lends_blocked_callers"),
+    (".blocked_callers_run_jobs(", "blocked_callers_run_jobs"),
     (".context()", "context"),
     ("port.now()", "now"),
     ("Port::now", "now"),

@@ -31,7 +31,6 @@ const CRATES: &[(&str, &[&str])] = &[
         &[
             "capacity",
             "env",
-            "handle",
             "id",
             "map",
             "shutdown_timeout",

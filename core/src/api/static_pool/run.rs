@@ -45,7 +45,7 @@ impl<
     /// assert_eq!(queued.result().unwrap(), 1);
     /// ```
     pub fn run<W: Worker>(&self, worker: &W) -> Result<(), RunError> {
-        self.handle().run(worker)
+        self.pool_ref().run(worker)
     }
 
     /// Runs up to `max` queued jobs in the calling context, and returns how many it took from the
@@ -71,7 +71,7 @@ impl<
     /// ```
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn run_pending(&self, max: usize) -> usize {
-        self.handle().run_pending(max)
+        self.pool_ref().run_pending(max)
     }
 
     /// Ends the pool: it takes no new work. The call may be repeated, to wait or to cancel if an
@@ -108,7 +108,7 @@ impl<
     /// assert!(matches!(POOL.submit(|| 2), Err(SubmitError::ShutDown(_))));
     /// ```
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
-        self.handle().shutdown(wait, cancel_futures)
+        self.pool_ref().shutdown(wait, cancel_futures)
     }
 
     /// [`shutdown`](Self::shutdown) with `wait`, for no longer than `timeout`.
@@ -130,7 +130,7 @@ impl<
         timeout: Duration,
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
-        self.handle().shutdown_timeout(timeout, cancel_futures)
+        self.pool_ref().shutdown_timeout(timeout, cancel_futures)
     }
 
     /// Breaks the pool: every job that has not begun, and every later submit, fails with
@@ -149,7 +149,7 @@ impl<
     /// assert!(matches!(queued.result(), Err(JobError::Broken(_))));
     /// ```
     pub fn break_pool(&self, reason: &'static str) {
-        self.handle().break_pool(reason);
+        self.pool_ref().break_pool(reason);
     }
 
     /// Declares a worker lost: its core has crashed, or a watchdog found it hung.
@@ -183,7 +183,7 @@ impl<
     /// scope ends without that job, and the values that the job borrows end with it.
     pub unsafe fn worker_lost(&self, worker: WorkerId, on_loss: OnLoss) {
         // SAFETY: the caller's promise.
-        unsafe { self.handle().worker_lost(worker, on_loss) };
+        unsafe { self.pool_ref().worker_lost(worker, on_loss) };
     }
 
     /// Installs the services of the machine: a clock, sleep, names of contexts. Call it once,
@@ -195,6 +195,6 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(1).
     pub fn install<P: Port>(&self, port: &'static P) -> bool {
-        self.handle().install(port)
+        self.pool_ref().install(port)
     }
 }

@@ -57,7 +57,7 @@ impl<
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit(job)
+        self.pool_ref().submit(job)
     }
 
     /// Queues a closure without a future. Its slot is free as soon as it has run.
@@ -83,7 +83,7 @@ impl<
     where
         F: FnOnce() + Send + 'static,
     {
-        self.handle().submit_detached(job)
+        self.pool_ref().submit_detached(job)
     }
 
     /// Queues a job that can run in another address space. Any worker may take it: a
@@ -125,7 +125,7 @@ impl<
     where
         J: crate::jobs::remote_job::RemoteJob,
     {
-        self.handle().submit_remote(job)
+        self.pool_ref().submit_remote(job)
     }
 
     /// [`submit_remote`](Self::submit_remote) that waits for room if the pool is full, as
@@ -164,7 +164,7 @@ impl<
     where
         J: crate::jobs::remote_job::RemoteJob,
     {
-        self.handle().submit_remote_blocking(job)
+        self.pool_ref().submit_remote_blocking(job)
     }
 
     /// Queues a closure that gets a [`CancelToken`], which it reads to stop early. See
@@ -181,7 +181,7 @@ impl<
         F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_cancellable(job)
+        self.pool_ref().submit_cancellable(job)
     }
 
     /// [`submit`](Self::submit) that waits for room if the pool is full.
@@ -212,7 +212,7 @@ impl<
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_blocking(job)
+        self.pool_ref().submit_blocking(job)
     }
 
     /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
@@ -237,7 +237,7 @@ impl<
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_timeout(job, timeout)
+        self.pool_ref().submit_timeout(job, timeout)
     }
 
     /// A future that submits a closure as soon as there is room. See [`SubmitAsync`].
@@ -263,7 +263,7 @@ impl<
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().submit_async(job)
+        self.pool_ref().submit_async(job)
     }
 
     /// Queues an async task: a future that the pool's workers poll until it is ready.
@@ -295,7 +295,7 @@ impl<
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        self.handle().spawn(task)
+        self.pool_ref().spawn(task)
     }
 
     /// A future whose result is set by hand, and the [`Promise`] to set it with.
@@ -312,7 +312,7 @@ impl<
     where
         T: Send + 'static,
     {
-        self.handle().promise()
+        self.pool_ref().promise()
     }
 
     /// Calls `function` with each item, each call as a job. It iterates over the results in the
@@ -344,7 +344,7 @@ impl<
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().map(items, function)
+        self.pool_ref().map(items, function)
     }
 
     /// [`map`](Self::map) with a buffer size and a timeout.
@@ -376,7 +376,7 @@ impl<
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        self.handle().map_with(options, items, function)
+        self.pool_ref().map_with(options, items, function)
     }
 
     /// Calls `f` with a [`Scope`], whose jobs may borrow from the caller. Returns when all of them
@@ -407,6 +407,6 @@ impl<
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES>) -> R,
     {
-        self.handle().scope(f)
+        self.pool_ref().scope(f)
     }
 }

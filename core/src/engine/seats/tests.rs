@@ -43,7 +43,7 @@ fn sleepers() -> [Sleeper; WORKERS] {
 
 /// Seats the workers in the order of their numbers.
 fn join<'p>(pool: &'p Pool, workers: &'p [Sleeper]) -> Vec<Leave<'p>> {
-    let erased = pool.handle().erased;
+    let erased = pool.pool_ref().erased;
     // SAFETY: `Leave` leaves, and does not outlive the workers.
     let join =
         |worker: &'p Sleeper| Leave(unsafe { erased.seats().join(worker, Stay::Worker) }.unwrap());
@@ -63,7 +63,7 @@ fn each_job_wakes_another_idle_worker() {
     for number in [1, 3, GROUP - 1, GROUP + 1] {
         seats[number].0.announce();
     }
-    let wake = || pool.handle().erased.seats().wake_one();
+    let wake = || pool.pool_ref().erased.seats().wake_one();
     wake();
     assert_eq!(woken(&workers), [(1, 1)]);
     wake();
@@ -84,17 +84,17 @@ fn workers_that_were_woken_and_have_not_come_are_woken_again() {
         seats[number].0.announce();
     }
     for _ in 0..3 {
-        pool.handle().erased.seats().wake_one();
+        pool.pool_ref().erased.seats().wake_one();
     }
     assert_eq!(woken(&workers), [(0, 1), (2, 1), (GROUP, 1)]);
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(woken(&workers), [(0, 2), (2, 2), (GROUP, 2)]);
 }
 
 #[test]
 fn a_group_that_is_all_idle_is_seen() {
     let (pool, workers) = (StaticPool::<2, 16, 1, GROUP, 1>::new(), sleepers());
-    let erased = pool.handle().erased;
+    let erased = pool.pool_ref().erased;
     // SAFETY: `Leave` leaves, and does not outlive the workers.
     let join =
         |worker: &Sleeper| Leave(unsafe { erased.seats().join(worker, Stay::Worker) }.unwrap());
@@ -115,7 +115,7 @@ fn a_worker_that_is_up_is_not_woken() {
     assert_eq!(pool.idle_workers(), 1);
     assert!(!seats[GROUP].0.retract());
     assert_eq!(pool.idle_workers(), 0);
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(woken(&workers), []);
 }
 
@@ -126,10 +126,10 @@ fn a_worker_learns_once_that_it_was_woken_for_work() {
     for number in [1, 2, GROUP + 1] {
         seats[number].0.announce();
     }
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert!(seats[1].0.retract());
     assert!(!seats[2].0.retract());
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert!(seats[GROUP + 1].0.retract());
     for number in [1, GROUP + 1] {
         seats[number].0.announce();
@@ -140,7 +140,7 @@ fn a_worker_learns_once_that_it_was_woken_for_work() {
 #[test]
 fn a_worker_has_the_place_of_its_number() {
     let (pool, workers) = (Pool::new(), sleepers());
-    let erased = pool.handle().erased;
+    let erased = pool.pool_ref().erased;
     for (number, seat) in join(&pool, &workers).iter().enumerate() {
         assert_eq!(seat.0.id().index(), number);
         let found = erased.seat(number).unwrap();
@@ -155,12 +155,12 @@ fn there_is_one_place_for_each_worker() {
     let mut seats = join(&pool, &workers);
     let late = Sleeper::default();
     // SAFETY: the worker gets no seat.
-    assert!(unsafe { pool.handle().erased.seats().join(&late, Stay::Worker) }.is_none());
+    assert!(unsafe { pool.pool_ref().erased.seats().join(&late, Stay::Worker) }.is_none());
     assert_eq!(pool.workers(), WORKERS);
     seats.pop();
     assert_eq!(pool.workers(), WORKERS - 1);
     // SAFETY: `Leave` leaves, and does not outlive the worker.
-    let seat = Leave(unsafe { pool.handle().erased.seats().join(&late, Stay::Guest) }.unwrap());
+    let seat = Leave(unsafe { pool.pool_ref().erased.seats().join(&late, Stay::Guest) }.unwrap());
     assert_eq!(seat.0.id().index(), WORKERS - 1);
     assert_eq!(pool.workers(), WORKERS);
 }
@@ -185,7 +185,7 @@ fn a_worker_whose_waker_panics_takes_no_place() {
     assert!(pool.install(&ALONE));
     let joined = catch_unwind(AssertUnwindSafe(|| pool.run(&NoWaker)));
     assert!(joined.is_err());
-    let erased = pool.handle().erased;
+    let erased = pool.pool_ref().erased;
     assert!(erased.seats().current().is_none());
     assert_eq!(pool.workers(), 0);
     // SAFETY: `Leave` leaves, and does not outlive the worker.
@@ -238,11 +238,11 @@ fn a_worker_is_lost_once() {
 fn a_lost_workers_place_is_given_to_no_other_before_all_its_jobs_have_ended() {
     static POOL: StaticPool<2, 32, 1, 1, 1> = StaticPool::new();
     static JOINED: AtomicUsize = AtomicUsize::new(0);
-    let erased = POOL.handle().erased;
+    let erased = POOL.pool_ref().erased;
     let join = || {
         // SAFETY: a `SpinWorker` that is a constant lives for ever.
         unsafe {
-            POOL.handle()
+            POOL.pool_ref()
                 .erased
                 .seats()
                 .join(&crate::SpinWorker, Stay::Worker)
@@ -257,7 +257,7 @@ fn a_lost_workers_place_is_given_to_no_other_before_all_its_jobs_have_ended() {
         .unwrap();
     assert!(run::take_up(erased, begun, lost.runner()).is_some());
     job.add_done_callback(move |_| {
-        let lost = POOL.handle().erased.seat(0).unwrap();
+        let lost = POOL.pool_ref().erased.seat(0).unwrap();
         // SAFETY: joined above.
         unsafe { lost.leave() };
         JOINED.fetch_add(usize::from(join().is_some()), Relaxed);
@@ -274,7 +274,7 @@ fn a_lost_workers_place_is_given_to_no_other_before_all_its_jobs_have_ended() {
 #[test]
 fn a_lost_workers_jobs_all_end_even_if_a_callback_unwinds() {
     static POOL: StaticPool<3, 32, 1, 1, 1> = StaticPool::new();
-    let erased = POOL.handle().erased;
+    let erased = POOL.pool_ref().erased;
     // SAFETY: left below.
     let lost = unsafe { erased.seats().join(&crate::SpinWorker, Stay::Worker) }.unwrap();
     let mut first = POOL.submit(|| ()).unwrap();
@@ -299,7 +299,7 @@ fn a_lost_workers_jobs_all_end_even_if_a_callback_unwinds() {
 fn a_lost_workers_jobs_end_even_if_its_waker_unwinds() {
     let pool = StaticPool::<1, 32, 1, 1, 1>::new();
     let worker = Rung(|| panic!("as asked for"));
-    let erased = pool.handle().erased;
+    let erased = pool.pool_ref().erased;
     // SAFETY: `Leave` leaves, and does not outlive the worker.
     let lost = Leave(unsafe { erased.seats().join(&worker, Stay::Worker) }.unwrap());
     let job = pool.submit(|| ()).unwrap();
@@ -323,12 +323,12 @@ fn who_waits_for_a_seat_is_told_that_it_is_free_even_if_the_waker_unwinds() {
     /// Leaves as it is woken. Its seat cannot be taken before the waking party has released its
     /// hold.
     static WORKER: Rung = Rung(|| {
-        let seat = POOL.handle().erased.seat(0).unwrap();
+        let seat = POOL.pool_ref().erased.seat(0).unwrap();
         // SAFETY: joined below, and left once.
         unsafe { seat.leave() };
         panic!("as asked for");
     });
-    let erased = POOL.handle().erased;
+    let erased = POOL.pool_ref().erased;
     // SAFETY: left above.
     let seat = unsafe { erased.seats().join(&WORKER, Stay::Worker) }.unwrap();
     let wakeups = Arc::new(Wakeups::default());
@@ -365,7 +365,7 @@ impl Worker for Rung {}
 fn shutdown_wakes_every_worker() {
     let (pool, workers) = (Pool::new(), sleepers());
     let _seats = join(&pool, &workers);
-    pool.handle().erased.seats().wake_all();
+    pool.pool_ref().erased.seats().wake_all();
     assert!(workers.iter().all(|worker| worker.0.count() == 1));
 }
 
@@ -401,7 +401,7 @@ fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
         context: AtomicUsize::new(1),
         is_ready: AtomicBool::new(false),
         unwind: || {
-            let erased = POOL.handle().erased;
+            let erased = POOL.pool_ref().erased;
             assert!(run::one(erased, None, None));
             erased.seat(0).unwrap().announce();
             panic!("as asked for");
@@ -425,10 +425,11 @@ fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
     assert!(POOL.install(&PORT));
     let other = Sleeper::default();
     // SAFETY: `Leave` leaves, and does not outlive the worker.
-    let _seat = Leave(unsafe { POOL.handle().erased.seats().join(&other, Stay::Worker) }.unwrap());
+    let _seat =
+        Leave(unsafe { POOL.pool_ref().erased.seats().join(&other, Stay::Worker) }.unwrap());
     PORT.context.store(2, Relaxed);
     assert!(catch_unwind(|| POOL.run(&First)).is_err());
-    assert_eq!((POOL.handle().unfinished(), other.0.count()), (1, 1));
+    assert_eq!((POOL.pool_ref().unfinished(), other.0.count()), (1, 1));
 }
 
 /// A port that starts no worker. It unwinds instead, when the test sets it so.
@@ -466,14 +467,14 @@ fn the_port_is_told_of_work_for_which_no_unclaimed_worker_sleeps() {
     let (pool, workers) = (Pool::new(), sleepers());
     assert!(pool.install(&BOSS));
     let told = || BOSS.0.load(Relaxed);
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 1);
     let seats = join(&pool, &workers[..1]);
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 2);
     seats[0].0.announce();
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 2);
-    pool.handle().erased.seats().wake_one();
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 3);
 }

@@ -98,7 +98,7 @@ fn run<const SLOTS: usize>(
         outbox: &mut [0; 64],
         inbox: &mut [0; 64],
     };
-    RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.handle(), &sleeper)
+    RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.pool_ref(), &sleeper)
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn it_says_whether_the_other_side_has_ever_answered() {
         };
         let mut worker = RemoteWorker::<_>::new(link, &JOBS, buffers, config);
         assert!(!worker.has_met());
-        let end = worker.run(pool.handle(), &sleeper);
+        let end = worker.run(pool.pool_ref(), &sleeper);
         assert_eq!(end.is_ok(), answers, "{end:?}");
         assert_eq!(worker.has_met(), answers);
         drop(worker);
@@ -454,7 +454,7 @@ fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
     static POOL: StaticPool<4, 32, 1, 2> = StaticPool::new();
     static MACHINE: Machine = Machine(AtomicU64::new(0));
     assert!(POOL.install(&MACHINE));
-    let erased = POOL.handle().erased;
+    let erased = POOL.pool_ref().erased;
     let (link, other) = (Arrivals::default(), Other::default());
     let bytes = Arrivals(link.0.clone());
     bytes.add(ToClient::Welcome(Hello {
@@ -484,7 +484,7 @@ fn a_wake_up_for_a_job_that_it_cannot_take_is_handed_on() {
         outbox: &mut [0; 64],
         inbox: &mut [0; 64],
     };
-    let end = RemoteWorker::<_>::new(link, &JOBS, buffers, config()).run(POOL.handle(), &worker);
+    let end = RemoteWorker::<_>::new(link, &JOBS, buffers, config()).run(POOL.pool_ref(), &worker);
     assert_eq!(end, Ok(RemoteEnd::ShutDown));
     assert_eq!(woken.get(), Some(1));
     // SAFETY: joined above.

@@ -124,7 +124,7 @@ unsafe impl Port for FreeRtos {
     }
 
     /// Tasks are sure to come as workers.
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 }

@@ -275,7 +275,7 @@ fn main() -> ! {
     tick::start(&mut core.SYST, CORE_HZ);
 
     IN_INTERRUPT.install(&PENDING);
-    WORKER.lend(IN_INTERRUPT.handle());
+    WORKER.lend(IN_INTERRUPT.pool_ref());
     IN_THREAD.install(&OneCore { pend: None });
 
     let [above, below] = &TICKS;

@@ -85,7 +85,7 @@ mod app {
         tick::start(&mut timer, CORE_HZ);
 
         POOL.install(&PENDING);
-        WORKER.lend(POOL.handle());
+        WORKER.lend(POOL.pool_ref());
 
         let (sender, receiver) = make_channel!(Job, ON_THE_WAY);
         collect::spawn(receiver).expect("the only one");

@@ -110,7 +110,7 @@ fn main() -> ! {
         inbox: &mut [0; FRAME],
     };
     let mut worker = RemoteWorker::<_>::new(Port(uart), &JOBS, buffers, config());
-    let ended = worker.run(POOL.handle(), &SpinWorker);
+    let ended = worker.run(POOL.pool_ref(), &SpinWorker);
     let ended = report(
         "a_shutdown_ends_the_remote_worker",
         ended == Ok(RemoteEnd::ShutDown),

@@ -280,7 +280,7 @@ fn main() -> ! {
         inbox: &mut [0; FRAME],
     };
     let mut worker = RemoteWorker::<_>::new(mailbox, &JOBS, buffers, RemoteConfig::default());
-    let ended = worker.run(POOL.handle(), &ThisCore::<Sse200>::new());
+    let ended = worker.run(POOL.pool_ref(), &ThisCore::<Sse200>::new());
     let ended = report(
         "a_shutdown_ends_the_remote_worker",
         ended == Ok(RemoteEnd::ShutDown),

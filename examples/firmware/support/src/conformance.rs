@@ -149,7 +149,7 @@ fn run_one(board: &dyn Board, test: &Test, context: Context) -> Outcome {
     // SAFETY: only the lifetime changes, and nobody uses the pool when this function returns: the
     // test has dropped its futures, all slots are free, so there are no jobs either, and the
     // workers are taken back. Where that cannot be reached, neither is the end of this function.
-    let handle = unsafe { mem::transmute::<PoolRef<'_, BYTES>, BoardPool>(pool.handle()) };
+    let handle = unsafe { mem::transmute::<PoolRef<'_, BYTES>, BoardPool>(pool.pool_ref()) };
     let bench = Bench {
         board,
         pool: handle,

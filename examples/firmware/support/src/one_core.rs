@@ -68,7 +68,7 @@ pub fn run<S: SoftwareInterrupt>(
         port: &OneCore { pend: None },
         worker: None,
     };
-    thread.lend(in_thread.handle());
+    thread.lend(in_thread.pool_ref());
     pulse::request(in_thread, port::in_thread);
     // The first arrangement's worker is this very thread, until the replay shuts the pool down.
     in_thread.run(&Thread).expect("the pool is not broken");
@@ -79,7 +79,7 @@ pub fn run<S: SoftwareInterrupt>(
         port: pending,
         worker: Some(worker),
     };
-    interrupt.lend(in_interrupt.handle());
+    interrupt.lend(in_interrupt.pool_ref());
     pulse::request(in_interrupt, || !port::in_thread());
     while !pulse::is_over() {
         sleep_unless(pulse::is_over);
@@ -97,7 +97,7 @@ pub fn run<S: SoftwareInterrupt>(
 /// The thread may have to bring what it waits for, and does not go on before it ends.
 fn a_job_would_sleep(board: &dyn Board) -> Outcome {
     static POOL: StaticPool<2, BYTES, 1, 1, 1> = StaticPool::new();
-    board.lend(POOL.handle());
+    board.lend(POOL.pool_ref());
     let (_promise, future) = accepted!(POOL.promise::<u32>());
     let job = accepted!(POOL.submit(|| future.result()));
     check!(matches!(job.result(), Ok(Err(JobError::WouldDeadlock))));

@@ -172,7 +172,7 @@ pub(crate) fn occupy(pool: BoardPool, workers: usize, f: impl FnOnce()) {
 pub fn run<C: Chip>(pool: &'static Pool) -> ! {
     let board = OtherCores::<C>(PhantomData);
     println!("== jobs on the other cores");
-    board.lend(pool.handle());
+    board.lend(pool.pool_ref());
     pulse::request(pool, || C::current() != 0);
     while !pulse::is_over() {
         sleep_unless(pulse::is_over);
@@ -235,7 +235,7 @@ fn hang<C: Chip>(pool: &'static LosingPool, wait: Wait) -> Outcome {
     GO_ON.store(false, Ordering::Relaxed);
     let came_back = CAME_BACK.load(Ordering::Relaxed);
     let board = OtherCores::<C>(PhantomData);
-    board.lend(pool.handle());
+    board.lend(pool.pool_ref());
     let hang = || {
         WATCHES[C::current()].within(LIMIT, || {
             while !GO_ON.load(Ordering::Relaxed) {
@@ -253,7 +253,7 @@ fn hang<C: Chip>(pool: &'static LosingPool, wait: Wait) -> Outcome {
 }
 
 fn crash<C: Chip>(pool: &'static LosingPool) -> Outcome {
-    OtherCores::<C>(PhantomData).lend(pool.handle());
+    OtherCores::<C>(PhantomData).lend(pool.pool_ref());
     lose::<C>(pool, || C::crash(), by_result)?;
     // The slot of the job that it was at is not used again.
     check!(pool.free_slots() == pool.capacity() - 1);
@@ -265,7 +265,7 @@ fn lose<C: Chip>(pool: &'static LosingPool, job: fn(), wait: Wait) -> Outcome {
     let mut queued = None;
     let mut outcome = Ok(());
     // The other workers are held, so that those jobs are still queued when the worker is lost.
-    occupy(pool.handle(), C::CORES - 2, || {
+    occupy(pool.pool_ref(), C::CORES - 2, || {
         let lost = pool.submit(job);
         queued = pool.submit(|| 1).ok().zip(pool.submit(|| 2).ok());
         let ended = lost.map(wait);

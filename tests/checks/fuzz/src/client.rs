@@ -306,7 +306,7 @@ pub fn run(input: Input) {
     pool.install(&Machine);
     let wire = RefCell::new(Wire::new(input.lossless));
     let jobs = RefCell::new(Vec::new());
-    let (promise, mut promised) = pool.handle().promise::<u32>().expect("the pool is empty");
+    let (promise, mut promised) = pool.pool_ref().promise::<u32>().expect("the pool is empty");
     let mut local = pool.submit(|| 42_u32).expect("the pool is empty");
 
     let time = |millis: Option<u8>| millis.map(|millis| Duration::from_millis(millis.into()));
@@ -340,7 +340,7 @@ pub fn run(input: Input) {
     });
     // However it ends: that is for the futures to say.
     let _ =
-        RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.handle(), &Sleeper(&wire));
+        RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.pool_ref(), &Sleeper(&wire));
 
     if !local.done() {
         // The worker has not come to it: it is the first in the queue.

@@ -44,7 +44,7 @@ unsafe fn with_static<const S: usize, const P: usize>(body: impl FnOnce(PoolRef<
     let pool = Box::new(StaticPool::<S, BYTES, P, WORKERS, WAITERS>::new());
     let pool = Freed(Box::into_raw(pool));
     // SAFETY: valid until `pool` is dropped, after which it is not used (the caller's promise).
-    body(unsafe { &*pool.0 }.handle());
+    body(unsafe { &*pool.0 }.pool_ref());
 }
 
 /// # Safety
@@ -64,7 +64,7 @@ unsafe fn with_lent(shape: Shape, body: impl FnOnce(PoolRef<'static, BYTES>)) {
     let pool = LentPool::new(lent, config).expect("the memory is of the size that it asked for");
     let pool = Freed(Box::into_raw(Box::new(pool)));
     // SAFETY: as in `with_static`.
-    body(unsafe { &*pool.0 }.handle());
+    body(unsafe { &*pool.0 }.pool_ref());
 }
 
 /// Frees the box that a pointer came from.

@@ -99,7 +99,7 @@ impl Actor {
         match self.rng.u32(0..10) {
             0 => self.hold(pool.submit(move || account.fail())),
             1 => {
-                let inner = self.pool.handle();
+                let inner = self.pool.pool_ref();
                 self.hold(pool.submit(move || {
                     nest(inner);
                     account.complete()

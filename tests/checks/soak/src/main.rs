@@ -126,8 +126,8 @@ unsafe impl Port for QuietPort {
         HostPort.with_parker(f);
     }
 
-    fn lends_blocked_callers(&self) -> bool {
-        HostPort.lends_blocked_callers()
+    fn blocked_callers_run_jobs(&self) -> bool {
+        HostPort.blocked_callers_run_jobs()
     }
 
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {

@@ -212,7 +212,7 @@ unsafe impl Port for Machine {
         f(&Sleeper);
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 }

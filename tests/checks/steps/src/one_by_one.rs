@@ -208,12 +208,12 @@ pub fn one_by_one(operation: &'static Operation, control: &Arc<Control>) {
         let pool: &StaticPool<SLOTS, BYTES, 1, { WORKERS + 2 }, WAITERS> =
             Box::leak(Box::new(StaticPool::new()));
         pool.install(&Machine);
-        pool.handle()
+        pool.pool_ref()
     } else {
         let pool: &StaticPool<SLOTS, BYTES, 1, { WORKERS + 1 }, WAITERS> =
             Box::leak(Box::new(StaticPool::new()));
         pool.install(&Machine);
-        pool.handle()
+        pool.pool_ref()
     };
     let mut around = Around::default();
     let mut hired = Vec::new();

@@ -332,11 +332,11 @@ fn others_leave<const S: usize, const W: usize>(jobs: usize, end: End, control: 
         })
     });
     let inner = control.clone();
-    let victim = thread::spawn(move || inner.counted(|| end(pool.handle(), false)));
+    let victim = thread::spawn(move || inner.counted(|| end(pool.pool_ref(), false)));
     while control.is_ahead() {
         thread::yield_now();
     }
-    assert_eq!(end(pool.handle(), true), Ok(()));
+    assert_eq!(end(pool.pool_ref(), true), Ok(()));
     for worker in workers {
         let ended = worker.join().unwrap();
         assert!(matches!(ended, Ok(()) | Err(RunError::Broken(_))));
@@ -497,7 +497,7 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
             sweep(WORKER_STEPS, seeds, move |control| {
                 let pool = core_pool();
                 let around = Around::default();
-                let victim = (operation.prepare)(pool.handle(), &around);
+                let victim = (operation.prepare)(pool.pool_ref(), &around);
                 let prepared = Prepared {
                     act: victim.act,
                     held: victim.held,
@@ -516,7 +516,7 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
                 let slots = futures.len();
                 let victim = Prepared {
                     slots,
-                    ..Prepared::new(move || act(pool.handle(), futures))
+                    ..Prepared::new(move || act(pool.pool_ref(), futures))
                 };
                 others_finish(pool, victim, control);
             })

@@ -768,11 +768,11 @@ fn meet(call: &'static Call, party: &'static Party, stage: &Arc<Stage>) {
     let (pool, places): (Pool, usize) = if party.lends {
         let pool: &Tight = Box::leak(Box::new(Tight::new()));
         pool.install(&LendingMachine);
-        (pool.handle(), 1)
+        (pool.pool_ref(), 1)
     } else {
         let pool: &Roomy = Box::leak(Box::new(Roomy::new()));
         pool.install(&Machine);
-        (pool.handle(), 2)
+        (pool.pool_ref(), 2)
     };
     let number = Number::default();
     let scene = (party.prepare)(pool, &number);

@@ -45,8 +45,8 @@ unsafe impl Port for StepPort {
         round == 0
     }
 
-    fn lends_blocked_callers(&self) -> bool {
-        foreign("Port: lends_blocked_callers");
+    fn blocked_callers_run_jobs(&self) -> bool {
+        foreign("Port: blocked_callers_run_jobs");
         self.lends
     }
 

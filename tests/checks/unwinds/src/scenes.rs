@@ -877,7 +877,7 @@ fn lent_pool(_stage: &Stage) {
     };
     let mut memory = vec![MaybeUninit::uninit(); config.words::<BYTES>()];
     if let Ok(pool) = LentPool::<BYTES>::new(&mut memory, config) {
-        let handle = pool.handle();
+        let handle = pool.pool_ref();
         for _ in 0..2 {
             drop(handle.submit(job()));
         }

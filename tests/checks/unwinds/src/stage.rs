@@ -113,12 +113,12 @@ impl Stage {
                 .build();
             let pool = Box::into_raw(Box::new(pool.unwrap_or_else(|error| panic!("{error}"))));
             // SAFETY: it lives until `end`, as all that uses it.
-            let view = unsafe { &*pool }.handle().spill_to();
+            let view = unsafe { &*pool }.pool_ref().spill_to();
             (view, Owner::Threads(pool))
         } else {
             let pool = Box::into_raw(Box::new(Pool::new()));
             // SAFETY: as above.
-            let view: View = unsafe { &*pool }.handle().spill_to();
+            let view: View = unsafe { &*pool }.pool_ref().spill_to();
             let port = (arrangement != Arrangement::Bare).then(|| {
                 let port = Box::into_raw(Box::new(StepPort {
                     steps: Arc::clone(&steps),

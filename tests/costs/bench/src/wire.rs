@@ -104,7 +104,7 @@ pub fn bytes_a_job() -> io::Result<Bytes> {
             };
             let config = RemoteConfig::default();
             RemoteWorker::<_>::new(&mut client, &JOBS, buffers, config)
-                .run(pool.handle(), &ThreadWorker::new(0))
+                .run(pool.pool_ref(), &ThreadWorker::new(0))
         });
         let job = |number| {
             let job = pool.submit_remote(TinyJob(number));

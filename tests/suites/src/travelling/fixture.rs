@@ -139,13 +139,13 @@ impl Fixture for LocalThreads {
     }
 
     fn pool(&self) -> Self::Pool {
-        self.0.handle()
+        self.0.pool_ref()
     }
 }
 
 impl Drop for LocalThreads {
     fn drop(&mut self) {
-        finish(self.0.handle());
+        finish(self.0.pool_ref());
     }
 }
 
@@ -168,9 +168,9 @@ impl Fixture for RemoteThreads {
 
     fn start_with(workers: usize, slots: usize) -> Self {
         let pool = if slots == SMALL {
-            keep(StaticPool::<SMALL, BYTES, 2, PLACES, PLACES>::new()).handle()
+            keep(StaticPool::<SMALL, BYTES, 2, PLACES, PLACES>::new()).pool_ref()
         } else {
-            keep(StaticPool::<SLOTS, BYTES, 2, PLACES, PLACES>::new()).handle()
+            keep(StaticPool::<SLOTS, BYTES, 2, PLACES, PLACES>::new()).pool_ref()
         };
         let port = keep(TestPort::new(None));
         pool.install(port);

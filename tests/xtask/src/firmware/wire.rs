@@ -391,7 +391,7 @@ fn submit_from_here(wire: &Arc<Wire>) -> Result<String, String> {
             inbox: &mut [0; FRAME],
         };
         let mut worker = RemoteWorker::<_>::new(link, &JOBS, buffers, config());
-        let ended = worker.run(POOL.handle(), &ThreadWorker::default());
+        let ended = worker.run(POOL.pool_ref(), &ThreadWorker::default());
         here.report(
             "a_shutdown_ends_the_remote_worker",
             ended == Ok(RemoteEnd::ShutDown),

@@ -101,7 +101,7 @@ unsafe impl Port for OneCore {
         }
     }
 
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         self.pend.is_none()
     }
 

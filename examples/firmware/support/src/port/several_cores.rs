@@ -116,7 +116,7 @@ unsafe impl<C: Cores> Port for SeveralCores<C> {
     }
 
     /// The other cores are sure to come.
-    fn lends_blocked_callers(&self) -> bool {
+    fn blocked_callers_run_jobs(&self) -> bool {
         false
     }
 }

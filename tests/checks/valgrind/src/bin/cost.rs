@@ -232,9 +232,9 @@ fn main() {
         return;
     };
     let pool = match slots {
-        "4" => FEW.handle(),
-        "64" => SOME.handle(),
-        "4096" => MANY.handle(),
+        "4" => FEW.pool_ref(),
+        "64" => SOME.pool_ref(),
+        "4096" => MANY.pool_ref(),
         _ => panic!("there is no pool of {slots} slots"),
     };
     let (_, call) = CALLS

@@ -22,7 +22,7 @@ fn main() {
     })
     .unwrap();
     assert_eq!(job.result().unwrap(), 42);
-    undefine_next_slot(POOL.handle());
+    undefine_next_slot(POOL.pool_ref());
     // SAFETY: none. This is the mistake that must be found.
     let value = unsafe { PLACE.load(Ordering::Relaxed).read_volatile() };
     if value == 42 {
