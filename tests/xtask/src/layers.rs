@@ -33,6 +33,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "env",
             "id",
             "map",
+            "pool_ref",
             "shutdown_timeout",
             "spawn",
             "stack_size",
