@@ -9,7 +9,8 @@ use core::{
 
 use crate::{
     api::future::JobFuture,
-    api::wait::{WaitError, begin_one_of, enlist},
+    api::several::{begin_one_of, pool_to_block_in, run_without_workers},
+    api::wait::{WaitError, enlist},
     engine::block,
     engine::block::Awaited,
     engine::waiters::Registration,
@@ -59,8 +60,10 @@ impl core::error::Error for AsCompletedError {}
 /// detaches the remaining jobs. [`into_unfinished`](Self::into_unfinished) returns their futures
 /// instead. After an error the iterator ends.
 pub struct AsCompleted<'p, T, const N: usize> {
-    /// The pool of the first member. `None` if there are no members.
+    /// The pool in which the caller blocks. `None` if there are no members.
     pool: Option<Pool<'p>>,
+    /// The members are of several pools: they report to no place.
+    is_across: bool,
     /// `None` in place of a future that was returned.
     members: heapless::Vec<Option<JobFuture<'p, T>>, N>,
     /// The positions of members that have reported, or that were ready before.
@@ -74,8 +77,11 @@ pub struct AsCompleted<'p, T, const N: usize> {
 
 /// Iterates over futures in the order in which they complete.
 ///
-/// `timeout` counts from this call. The set may hold any number of futures of one pool, up to its
-/// capacity. Each future is in it once, since a `JobFuture` is the only handle of its job.
+/// `timeout` counts from this call. The set may hold any number of futures, up to its capacity. Each future
+/// is in it once, since a `JobFuture` is the only handle of its job.
+///
+/// The futures may belong to several pools, as in [`wait`](crate::wait()). Then futures that have completed
+/// since the last look come in the set's order.
 ///
 /// * **Context**: any for the call; any that may block for `next`.
 /// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.
@@ -99,7 +105,10 @@ pub fn as_completed<'p, T, const N: usize>(
     mut futures: FutureSet<'p, T, N>,
     timeout: Option<Duration>,
 ) -> AsCompleted<'p, T, N> {
-    let pool = futures.first().map(JobFuture::pool);
+    let pool = pool_to_block_in(futures.iter());
+    let is_across = futures
+        .iter()
+        .any(|future| !pool.is_some_and(|pool| future.pool().is(pool)));
     let deadline = pool.map_or(Ok(None), |pool| block::deadline_in(pool, timeout));
     let total = futures.len();
     let mut members = heapless::Vec::new();
@@ -110,6 +119,7 @@ pub fn as_completed<'p, T, const N: usize>(
     members.reverse();
     AsCompleted {
         pool,
+        is_across,
         members,
         reported: heapless::Deque::new(),
         place: None,
@@ -131,8 +141,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::TooManyWaiters`] if no place among WAITERS is left. [`WaitError::MixedPools`]
-    /// if the futures belong to several pools.
+    /// [`WaitError::TooManyWaiters`] if no place among WAITERS is left.
     ///
     /// ```
     /// # use corepool::{FutureSet, StaticPool, as_completed};
@@ -185,6 +194,9 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         if self.left == 0 {
             return Ok(Poll::Ready(None));
         }
+        if self.is_across {
+            return Ok(self.poll_across(waker));
+        }
         self.report_to(waker)?;
         if let Some(place) = &self.place {
             let mut next = place.take_completed();
@@ -206,6 +218,39 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         Ok(Poll::Pending)
     }
 
+    /// The next future that is done, of several pools. Otherwise each gets the waker.
+    fn poll_across(&mut self, waker: Option<&Waker>) -> Poll<Option<JobFuture<'p, T>>> {
+        if let Some(pool) = self.pool
+            && self
+                .members
+                .iter()
+                .flatten()
+                .all(|future| !future.is_ready())
+        {
+            let mut members = self.members.iter().flatten();
+            // The first that has ended is the next.
+            let _ = members.find(|future| {
+                run_without_workers(pool, future);
+                future.is_ready()
+            });
+        }
+        let is_done = |member: &mut Option<JobFuture<'p, T>>| {
+            member.as_mut().is_some_and(|future| match waker {
+                Some(waker) => future.poll_ready(waker),
+                None => future.is_ready(),
+            })
+        };
+        let Some(done) = self
+            .members
+            .iter_mut()
+            .find_map(|member| is_done(member).then(|| member.take()).flatten())
+        else {
+            return Poll::Pending;
+        };
+        self.left -= 1;
+        Poll::Ready(Some(done))
+    }
+
     /// Takes the first member that has reported, and so is ready.
     fn take_reported(&mut self) -> Option<JobFuture<'p, T>> {
         let position = self.reported.pop_front()?;
@@ -224,15 +269,6 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             return Ok(());
         }
         let waker = waker.map_or_else(|| pool.seats().waker_for_looks(), Waker::clone);
-        // A member of another pool would report to the place with the same number there.
-        if !self
-            .members
-            .iter()
-            .flatten()
-            .all(|member| member.pool().is(pool))
-        {
-            return Err(WaitError::MixedPools);
-        }
         for member in self.members.iter_mut().flatten() {
             member.delist();
         }
@@ -309,7 +345,10 @@ impl<'p, T, const N: usize> Awaited<'p> for AwaitedNext<'_, 'p, T, N> {
     }
 
     fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
-        begin_one_of(self.set.members.iter().flatten(), runner)
+        // A worker of one pool begins no job of another.
+        let pool = self.set.pool?;
+        let members = self.set.members.iter().flatten();
+        begin_one_of(members.filter(|member| member.pool().is(pool)), runner)
     }
 }
 

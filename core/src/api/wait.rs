@@ -21,22 +21,20 @@
 use core::{fmt, task::Waker, time::Duration};
 
 use crate::{
-    api::future::JobFuture, engine::block, engine::block::Awaited, engine::waiters::Registration,
-    error::Blocked, lockfree::state::Snapshot, lockfree::sync::Ordering, memory::pool::Pool,
-    memory::seat::DependsOn, memory::slot::SlotRef,
+    api::future::JobFuture,
+    api::several::{
+        AwaitedAcross, ReturnWhen, Waited, begin_one_of, is_over, partition, pool_to_block_in,
+    },
+    engine::block,
+    engine::block::Awaited,
+    engine::waiters::Registration,
+    error::Blocked,
+    lockfree::state::Snapshot,
+    lockfree::sync::Ordering,
+    memory::pool::Pool,
+    memory::seat::DependsOn,
+    memory::slot::SlotRef,
 };
-
-/// The condition for [`wait`] to return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ReturnWhen {
-    /// When any future is done.
-    FirstCompleted,
-    /// When any future has failed, or all are done. A cancelled job has not failed.
-    FirstException,
-    /// When all futures are done.
-    AllCompleted,
-}
 
 /// Why a wait on several futures could not begin or did not end.
 ///
@@ -47,8 +45,6 @@ pub enum ReturnWhen {
 pub enum WaitError {
     /// All WAITERS places of the pool are taken.
     TooManyWaiters,
-    /// The futures belong to several pools. A set reports to a place in one pool.
-    MixedPools,
     /// Waiting here could never end. The caller is a job of the same pool that an awaited job
     /// depends on, or the caller's context may not block.
     WouldDeadlock,
@@ -60,7 +56,6 @@ impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManyWaiters => crate::error::TOO_MANY_WAITERS,
-            Self::MixedPools => "the futures are of more than one pool: wait for each pool's own",
             Self::WouldDeadlock => {
                 "waiting here could never end: the caller's context may not block, or an awaited job \
                  depends on the caller"
@@ -82,31 +77,15 @@ impl From<Blocked> for WaitError {
     }
 }
 
-/// The two parts of a slice after a wait. The order within each part is unspecified.
-#[derive(Debug)]
-pub struct Waited<'a, 'p, T> {
-    /// The futures that are done.
-    pub done: &'a mut [JobFuture<'p, T>],
-    /// The futures that are not done.
-    pub not_done: &'a mut [JobFuture<'p, T>],
-}
-
-#[cfg(feature = "defmt")]
-impl<T> defmt::Format for Waited<'_, '_, T> {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(
-            f,
-            "Waited({=usize} done, {=usize} not)",
-            self.done.len(),
-            self.not_done.len()
-        );
-    }
-}
-
 /// Waits until `when` holds for `futures`, or until `timeout` is over.
 ///
 /// Moves the futures that are done to the front, and returns both parts. A time-out is not an
 /// error: the call returns the two parts as they are then. An empty slice returns at once.
+///
+/// The futures may belong to several pools, such as one for each core. Then the call takes no place, and
+/// each look at the set is O(futures). It waits by the port and the clock of one of the pools: of the one
+/// that the caller is a worker of, or else of the first that has a port. A circle of waits through several
+/// pools is not found.
 ///
 /// A job of the same pool that calls this runs those of the jobs that no party has begun, and no
 /// others, as [`JobFuture::result`] does.
@@ -119,9 +98,8 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
 ///
 /// # Errors
 ///
-/// [`WaitError::MixedPools`] if the futures belong to several pools. [`WaitError::NoClock`] for a
-/// `timeout` in a pool without a clock. [`WaitError::TooManyWaiters`] if no place is left.
-/// [`WaitError::WouldDeadlock`] if the wait could never end, or the caller's context may not block.
+/// [`WaitError::NoClock`] for a `timeout` in a pool without a clock. [`WaitError::TooManyWaiters`] if no
+/// place is left. [`WaitError::WouldDeadlock`] if the wait could never end, or the caller's context may not block.
 /// The futures are unchanged.
 ///
 /// ```
@@ -138,13 +116,41 @@ pub fn wait<'a, 'p, T>(
     timeout: Option<Duration>,
     when: ReturnWhen,
 ) -> Result<Waited<'a, 'p, T>, WaitError> {
-    let Some(pool) = futures.first().map(JobFuture::pool) else {
+    let Some(pool) = pool_to_block_in(futures.iter()) else {
         return Ok(partition(futures));
     };
-    if !futures.iter().all(|future| future.pool().is(pool)) {
-        return Err(WaitError::MixedPools);
-    }
     let deadline = block::deadline_in(pool, timeout)?;
+    let waited = if is_over(futures, when) || timeout.is_some_and(|timeout| timeout.is_zero()) {
+        Ok(())
+    } else if futures.iter().all(|future| future.pool().is(pool)) {
+        wait_in(pool, futures, when, deadline)
+    } else {
+        block::wait(
+            pool,
+            &mut AwaitedAcross {
+                pool,
+                futures,
+                when,
+            },
+            deadline,
+        )
+    };
+    for future in futures.iter_mut() {
+        future.delist();
+    }
+    match waited {
+        Ok(()) | Err(Blocked::TimedOut) => Ok(partition(futures)),
+        Err(blocked) => Err(blocked.into()),
+    }
+}
+
+/// Waits for futures of this pool.
+fn wait_in<'p, T>(
+    pool: Pool<'p>,
+    futures: &mut [JobFuture<'p, T>],
+    when: ReturnWhen,
+    deadline: Option<Duration>,
+) -> Result<(), Blocked> {
     let mut set = AwaitedSet {
         pool,
         futures,
@@ -154,24 +160,11 @@ pub fn wait<'a, 'p, T>(
         failed: false,
         refused: false,
     };
-    let waited = if set.is_over() || timeout.is_some_and(|timeout| timeout.is_zero()) {
-        Ok(())
-    } else {
-        block::wait(pool, &mut set, deadline)
-    };
-    let AwaitedSet {
-        futures, refused, ..
-    } = set;
-    for future in futures.iter_mut() {
-        future.delist();
+    let waited = block::wait(pool, &mut set, deadline);
+    if set.refused {
+        return Err(Blocked::TooManyWaiters);
     }
-    if refused {
-        return Err(WaitError::TooManyWaiters);
-    }
-    match waited {
-        Ok(()) | Err(Blocked::TimedOut) => Ok(partition(futures)),
-        Err(blocked) => Err(blocked.into()),
-    }
+    waited
 }
 
 /// A wait for futures of one pool.
@@ -188,19 +181,6 @@ struct AwaitedSet<'a, 'p, T> {
 }
 
 impl<'p, T> AwaitedSet<'_, 'p, T> {
-    /// Looks at each future.
-    fn is_over(&self) -> bool {
-        let mut futures = self.futures.iter();
-        match self.when {
-            ReturnWhen::FirstCompleted => futures.any(JobFuture::is_ready),
-            ReturnWhen::FirstException => {
-                futures.any(|future| future.is_ready() && future.failed())
-                    || self.futures.iter().all(JobFuture::is_ready)
-            }
-            ReturnWhen::AllCompleted => futures.all(JobFuture::is_ready),
-        }
-    }
-
     /// Takes a place for this waker, and has the futures report to it.
     fn register(&mut self, waker: &Waker) {
         for future in self.futures.iter_mut() {
@@ -261,33 +241,6 @@ impl<'p, T> Awaited<'p> for AwaitedSet<'_, 'p, T> {
     fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
         begin_one_of(self.futures.iter(), runner)
     }
-}
-
-/// Begins a job of these futures that no party has begun.
-pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
-    mut futures: impl Iterator<Item = &'a JobFuture<'p, T>>,
-    runner: u16,
-) -> Option<(SlotRef<'p>, Snapshot)> {
-    futures.find_map(|future| {
-        let slot = future.slot();
-        Some((slot, slot.state.begin_in_queue(runner)?))
-    })
-}
-
-/// Moves the futures that are done to the front.
-fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T> {
-    let mut count = 0;
-    for position in 0..futures.len() {
-        if futures.get(position).is_some_and(JobFuture::is_ready) {
-            // An error means that both positions are the same: there is nothing to swap.
-            if let Ok([first, second]) = futures.get_disjoint_mut([count, position]) {
-                core::mem::swap(first, second);
-            }
-            count += 1;
-        }
-    }
-    let (done, not_done) = futures.split_at_mut_checked(count).unwrap_or_default();
-    Waited { done, not_done }
 }
 
 /// Has a future report to this place. False if the future is ready instead.

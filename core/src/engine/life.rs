@@ -1,6 +1,10 @@
 //! A pool's life: workers join and leave, the pool is shut down, or it breaks.
 
-use core::{mem, task::Waker, time::Duration};
+use core::{
+    mem,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use crate::{
     engine::block::Awaited,
@@ -152,6 +156,19 @@ pub(crate) fn break_with(pool: Pool<'_>, reason: BrokenReason) {
     }
 }
 
+/// Shuts the pool down, and ends what is queued if `cancel_futures` says so.
+pub(crate) fn begin_shutdown(pool: Pool<'_>, cancel_futures: bool) {
+    pool.phase().enter(if cancel_futures {
+        SHUT_DOWN | CANCELLING
+    } else {
+        SHUT_DOWN
+    });
+    let _told = Defer(|| pool.seats().wake_all());
+    if cancel_futures {
+        end_all(pool, Outcome::Cancelled);
+    }
+}
+
 pub(crate) fn shutdown(
     pool: Pool<'_>,
     wait: bool,
@@ -159,27 +176,14 @@ pub(crate) fn shutdown(
     timeout: Option<Duration>,
 ) -> Result<(), ShutdownError> {
     let deadline = block::deadline_in(pool, timeout).map_err(|_| ShutdownError::NoClock)?;
-    pool.phase().enter(if cancel_futures {
-        SHUT_DOWN | CANCELLING
-    } else {
-        SHUT_DOWN
-    });
-    let told = Defer(|| pool.seats().wake_all());
-    if cancel_futures {
-        end_all(pool, Outcome::Cancelled);
-    }
-    drop(told);
+    begin_shutdown(pool, cancel_futures);
     if !wait {
         return Ok(());
     }
     if pool.seats().current().is_some() {
         return Err(ShutdownError::WouldDeadlock);
     }
-    let mut wait = AwaitedEnd {
-        pool,
-        place: None,
-        refused: false,
-    };
+    let mut wait = AwaitedEnd::new(pool);
     let waited = block::wait(pool, &mut wait, deadline);
     if wait.refused {
         return Err(ShutdownError::TooManyWaiters);
@@ -240,11 +244,37 @@ pub(crate) fn drop_jobs(pool: Pool<'_>) {
 }
 
 /// A wait for the end of all work, and until the last worker has left.
-struct AwaitedEnd<'p> {
+pub(crate) struct AwaitedEnd<'p> {
     pool: Pool<'p>,
     place: Option<Registration<'p>>,
     /// No place for a waiter was left.
     refused: bool,
+}
+
+impl<'p> AwaitedEnd<'p> {
+    pub(crate) fn new(pool: Pool<'p>) -> Self {
+        Self {
+            pool,
+            place: None,
+            refused: false,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> Pool<'p> {
+        self.pool
+    }
+
+    /// Leaves the waker until the pool is at its end.
+    pub(crate) fn poll_end(&mut self, waker: &Waker) -> Poll<Result<(), ShutdownError>> {
+        if !self.poll(Some(waker)) {
+            return Poll::Pending;
+        }
+        Poll::Ready(if self.refused {
+            Err(ShutdownError::TooManyWaiters)
+        } else {
+            Ok(())
+        })
+    }
 }
 
 impl<'p> Awaited<'p> for AwaitedEnd<'p> {

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use corepool::{
     BrokenReason, CancelToken, Executor, JobError, JobFuture, Map, MapError, MapOptions, PoolRef,
-    Promise, Scope, ShutdownError, SubmitAsync, SubmitError,
+    Promise, Scope, Shutdown, ShutdownError, SubmitAsync, SubmitError,
 };
 
 use super::{
@@ -129,6 +129,18 @@ impl ThreadPool {
     /// * **Cost**: O(1).
     pub fn is_shut_down(&self) -> bool {
         self.pool_ref().is_shut_down()
+    }
+
+    /// [`shutdown`](Self::shutdown) with `wait`, for async callers. The future is ready when all jobs have
+    /// ended and all threads have left the pool. Dropping the pool then waits only for the threads to exit.
+    /// See [`StaticPool::shutdown_async`](corepool::StaticPool::shutdown_async).
+    ///
+    /// * **Context**: any thread. A task of the pool does not await it.
+    /// * **Cost**: O(capacity + max_workers), and with `cancel_futures` the destructors of the jobs and their
+    ///   callbacks.
+    /// * **Cancel safety**: safe: the pool stays shut down.
+    pub fn shutdown_async(&self, cancel_futures: bool) -> Shutdown<'_> {
+        self.pool_ref().shutdown_async(cancel_futures)
     }
 
     /// Breaks the pool: each job that does not run yet, and each later submit, fails with this text. See

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use corepool::{
     BrokenReason, CancelToken, Executor, JobFuture, Map, MapError, MapOptions, PoolRef, Promise,
-    Scope, ShutdownError, Spill, StaticPool, SubmitAsync, SubmitError,
+    Scope, Shutdown, ShutdownError, Spill, StaticPool, SubmitAsync, SubmitError,
 };
 use corepool_std::{Boxed, ThreadPool};
 
@@ -118,6 +118,9 @@ pub trait Methods: Copy + Send + Sync + 'static {
     /// As of [`StaticPool`].
     fn shutdown_timeout(self, timeout: Duration, cancel_futures: bool)
     -> Result<(), ShutdownError>;
+
+    /// As of [`StaticPool`].
+    fn shutdown_async(self, cancel_futures: bool) -> Shutdown<'static>;
 
     /// As of [`StaticPool`].
     fn break_pool(self, reason: &'static str);
@@ -268,6 +271,10 @@ macro_rules! work {
             cancel_futures: bool,
         ) -> Result<(), ShutdownError> {
             $own::shutdown_timeout(self, timeout, cancel_futures)
+        }
+
+        fn shutdown_async(self, cancel_futures: bool) -> Shutdown<'static> {
+            $own::shutdown_async(self, cancel_futures)
         }
     };
 }

@@ -17,10 +17,9 @@ mod static_pool_tests {
     };
 
     use corepool::{
-        AsCompletedError, BrokenReason, ContextId, FutureSet, InitError, JobError, JobFuture,
-        JobId, LossReason, MapError, MapOptions, NoWorker, OnLoss, Panic, Parker, Port, ReturnWhen,
-        RunError, ShutdownError, SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId,
-        as_completed, wait,
+        BrokenReason, ContextId, FutureSet, InitError, JobError, JobId, LossReason, MapError,
+        MapOptions, NoWorker, OnLoss, Panic, Parker, Port, ReturnWhen, RunError, ShutdownError,
+        SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId, as_completed, wait,
     };
     use corepool_std::{
         HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with, to_thread,
@@ -110,26 +109,19 @@ mod static_pool_tests {
         drop(workers);
     }
 
-    /// A set reports to a place in its pool, so one of several pools is refused, and unharmed.
+    /// Neither pool has a worker: the caller runs the jobs of both.
     #[test]
-    fn a_set_is_of_one_pool() {
+    fn a_set_of_several_pools_without_workers_ends() {
         static ONE: StaticPool<4, 32> = StaticPool::new();
         static OTHER: StaticPool<4, 32> = StaticPool::new();
         let mut futures = [ONE.submit(|| 1).unwrap(), OTHER.submit(|| 2).unwrap()];
-        let refused = wait(&mut futures, None, ReturnWhen::AllCompleted).unwrap_err();
-        assert_eq!(refused, WaitError::MixedPools);
+        let waited = wait(&mut futures, None, ReturnWhen::AllCompleted).unwrap();
+        assert_eq!(waited.done.len(), 2);
 
-        let set: FutureSet<'_, u32, 2> = futures.into_iter().collect();
-        let mut completed = as_completed(set, None);
-        assert_eq!(
-            completed.next().unwrap().unwrap_err(),
-            AsCompletedError::Wait(WaitError::MixedPools)
-        );
-        let results = completed
-            .into_unfinished()
-            .into_iter()
-            .map(JobFuture::result);
-        assert_eq!(results.map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
+        let futures = [ONE.submit(|| 3).unwrap(), OTHER.submit(|| 4).unwrap()];
+        let completed = as_completed(FutureSet::<'_, u32, 2>::from_iter(futures), None);
+        let results = completed.map(|future| future.unwrap().result().unwrap());
+        assert_eq!(results.sum::<u32>(), 7);
     }
 
     /// Nobody but the canceller is there to tell the caller of `shutdown` that the last task is gone.

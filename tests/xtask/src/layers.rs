@@ -25,7 +25,7 @@ use crate::{Outcome, root};
 
 /// The crates whose layers are checked. Each has methods whose names types of other crates have, too.
 const CRATES: &[(&str, &[&str])] = &[
-    ("core", &["get", "load", "store", "take", "vtable"]),
+    ("core", &["get", "load", "next", "store", "take", "vtable"]),
     (
         "std-adapter",
         &[

@@ -1,6 +1,5 @@
-//! Workers of a [`StaticPool`], its port, and its end.
-
 use crate::{
+    api::shutdown::Shutdown,
     api::static_pool::StaticPool,
     engine::life::OnLoss,
     error::{RunError, ShutdownError},
@@ -131,6 +130,34 @@ impl<
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
         self.pool_ref().shutdown_timeout(timeout, cancel_futures)
+    }
+
+    /// [`shutdown`](Self::shutdown) with `wait`, for async callers: the call shuts the pool down, and the
+    /// future that it returns awaits the end. For a time limit, await it together with a timer of the async
+    /// runtime.
+    ///
+    /// An async caller runs no jobs meanwhile. So the pool needs a worker, or nothing that is queued.
+    ///
+    /// * **Context**: any. A task of the pool does not await it: the future fails there with
+    ///   [`ShutdownError::WouldDeadlock`].
+    /// * **Cost**: O(WORKERS + WAITERS); with `cancel_futures` also O(SLOTS), the destructors of the jobs
+    ///   and their callbacks.
+    /// * **Cancel safety**: as for [`Shutdown`]: safe.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # use core::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let queued = POOL.submit(|| 1).unwrap();
+    /// let end = async {
+    ///     POOL.shutdown_async(true).await.unwrap();
+    ///     assert!(queued.cancelled());
+    /// };
+    /// # let polled = pin!(end).poll(&mut Context::from_waker(Waker::noop()));
+    /// # assert_eq!(polled, Poll::Ready(()));
+    /// ```
+    pub fn shutdown_async(&self, cancel_futures: bool) -> Shutdown<'_> {
+        self.pool_ref().shutdown_async(cancel_futures)
     }
 
     /// Breaks the pool: every job that has not begun, and every later submit, fails with

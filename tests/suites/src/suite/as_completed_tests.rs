@@ -242,6 +242,35 @@ pub fn next_done_is_awaited<F: Fixture>() {
     });
 }
 
+/// The futures of a set may be of several executors.
+pub fn futures_of_several_pools<F: Fixture>() {
+    let (fx, other) = (F::start(1), F::start(1));
+    let (promise, kept) = other.pool().promise().unwrap();
+    let jobs = [kept, fx.pool().submit(|| 1).unwrap()];
+    let mut completed = as_completed(FutureSet::<'_, u32, 2>::from_iter(jobs), None);
+    assert_eq!(completed.next().unwrap().unwrap().result().unwrap(), 1);
+    promise.set_result(2).unwrap();
+    assert_eq!(completed.next().unwrap().unwrap().result().unwrap(), 2);
+    assert!(completed.next().is_none());
+}
+
+/// What is left of several executors can be had back, and ends.
+pub fn unfinished_of_several_pools_can_be_had_back<F: Fixture>() {
+    let (fx, other) = (F::start(1), F::start(1));
+    let (first, one) = other.pool().promise().unwrap();
+    let (second, two) = fx.pool().promise().unwrap();
+    let set = FutureSet::<'_, u32, 2>::from_iter([one, two]);
+    let mut completed = as_completed(set, Some(Duration::ZERO));
+    assert!(completed.next().unwrap().is_err());
+    let unfinished = completed.into_unfinished();
+    first.set_result(1).unwrap();
+    second.set_result(2).unwrap();
+    let results = unfinished
+        .into_iter()
+        .map(|future| future.result().unwrap());
+    assert_eq!(results.collect::<Vec<_>>(), [1, 2]);
+}
+
 crate::suite!(as_completed_tests:
     everywhere [
         no_timeout,
@@ -256,6 +285,10 @@ crate::suite!(as_completed_tests:
         empty,
         as_completed_from_a_job,
         size_hint,
+        unfinished_of_several_pools_can_be_had_back,
     ]
-    in_parallel [next_done_is_awaited]
+    in_parallel [
+        next_done_is_awaited,
+        futures_of_several_pools,
+    ]
 );

@@ -491,6 +491,49 @@ pub fn task_that_is_woken_after_the_end_is_not_polled_again<F: Fixture>() {
     );
 }
 
+/// An async caller awaits the end of all work.
+pub fn shutdown_is_awaited<F: Fixture>() {
+    let fx = F::start(1);
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let mut job = fx.pool().submit(move || wait.wait()).unwrap();
+    let waker = Waker::from(Arc::new(CountingWaker::default()));
+    let mut end = Box::pin(fx.pool().shutdown_async(false));
+    assert!(
+        end.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    assert!(fx.pool().is_shut_down() && !job.done());
+    gate.open();
+    futures_lite::future::block_on(end).unwrap();
+    assert!(job.try_result().unwrap().is_ok());
+}
+
+/// It ends what is queued, if it is told so.
+pub fn awaited_shutdown_cancels_futures<F: Fixture>() {
+    let fx = F::start(1);
+    let hold = fx.hold_workers();
+    let queued = fx.pool().submit(|| 1).unwrap();
+    let end = fx.pool().shutdown_async(true);
+    assert!(queued.cancelled());
+    drop(hold);
+    futures_lite::future::block_on(end).unwrap();
+}
+
+/// A task of the pool does not wait for its own end.
+pub fn awaited_shutdown_in_a_task_would_deadlock<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let task = fx
+        .pool()
+        .spawn(async move { Box::pin(pool.shutdown_async(false)).await });
+    assert_eq!(
+        task.unwrap().result().unwrap(),
+        Err(ShutdownError::WouldDeadlock)
+    );
+}
+
 crate::suite!(shutdown_tests:
     everywhere [
         run_after_shutdown,
@@ -515,6 +558,9 @@ crate::suite!(shutdown_tests:
     ]
     in_parallel [
         cancel_futures_leaves_running_jobs,
+        shutdown_is_awaited,
+        awaited_shutdown_cancels_futures,
+        awaited_shutdown_in_a_task_would_deadlock,
         threads_terminate,
         shutdown_no_wait_sends_idle_workers_away,
         blocked_submit_is_told_of_the_shutdown,

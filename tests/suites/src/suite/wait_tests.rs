@@ -4,7 +4,9 @@
 
 use std::{panic::resume_unwind, thread, time::Duration};
 
-use corepool::{JobError, JobFuture, JobState, ReturnWhen, WaitError, wait};
+use corepool::{
+    FutureSet, JobError, JobFuture, JobState, ReturnWhen, WaitError, gather, wait, wait_async,
+};
 
 use crate::{Fixture, Gate, LONG, Methods, cancelled_future, done_future, drain, failed_future};
 
@@ -289,6 +291,57 @@ pub fn waits_in_parallel<F: Fixture>() {
     }
 }
 
+/// The futures of a set may be of several executors.
+pub fn futures_of_several_pools<F: Fixture>() {
+    let (fx, other) = (F::start(1), F::start(1));
+    let hold = other.hold_workers();
+    let mut jobs = [
+        other.pool().submit(|| 2).unwrap(),
+        fx.pool().submit(|| 1).unwrap(),
+    ];
+    let waited = wait(&mut jobs, None, ReturnWhen::FirstCompleted).unwrap();
+    assert!(!waited.done.is_empty());
+    drop(hold);
+    let waited = wait(&mut jobs, None, ReturnWhen::AllCompleted).unwrap();
+    assert_eq!((waited.done.len(), waited.not_done.len()), (2, 0));
+    drop(jobs);
+    // No place among the waiters was taken.
+    let mut one = [fx.pool().submit(|| 1).unwrap()];
+    assert!(wait(&mut one, None, ReturnWhen::AllCompleted).is_ok());
+}
+
+/// Async callers wait for the same.
+pub fn wait_is_awaited<F: Fixture>() {
+    let (fx, other) = (F::start(1), F::start(1));
+    let (promise, never) = other.pool().promise().unwrap();
+    let mut jobs = [never, fx.pool().submit(|| 1).unwrap()];
+    let first = wait_async(&mut jobs, ReturnWhen::FirstCompleted);
+    let waited = futures_lite::future::block_on(first);
+    assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
+    // Given up, it leaves the futures as they are.
+    drop(wait_async(&mut jobs, ReturnWhen::AllCompleted));
+    promise.set_result(2).unwrap();
+    let all = wait_async(&mut jobs, ReturnWhen::AllCompleted);
+    assert_eq!(futures_lite::future::block_on(all).done.len(), 2);
+}
+
+/// `gather` gives each job's end in the set's order. CPython: `asyncio.gather`, with `return_exceptions`.
+pub fn gather_gives_each_end_in_order<F: Fixture>() {
+    let (fx, other) = (F::start(1), F::start(1));
+    let job = || -> u32 { resume_unwind(Box::new("doh!")) };
+    let set = FutureSet::<'_, u32, 3>::from_iter([
+        other.pool().submit(|| 1).unwrap(),
+        fx.pool().submit(job).unwrap(),
+        fx.pool().submit(|| 3).unwrap(),
+    ]);
+    let results = futures_lite::future::block_on(gather(set));
+    let results: Vec<_> = results.into_iter().collect();
+    assert_eq!(*results[0].as_ref().unwrap(), 1);
+    assert!(matches!(results[1], Err(JobError::Panicked(_))));
+    assert_eq!(*results[2].as_ref().unwrap(), 3);
+    assert!(futures_lite::future::block_on(gather(FutureSet::<'_, u32, 1>::new())).is_empty());
+}
+
 crate::suite!(wait_tests:
     everywhere [
         issue_20369,
@@ -307,5 +360,10 @@ crate::suite!(wait_tests:
         wait_takes_no_result,
         too_many_waits_are_refused,
     ]
-    in_parallel [waits_in_parallel]
+    in_parallel [
+        waits_in_parallel,
+        futures_of_several_pools,
+        wait_is_awaited,
+        gather_gives_each_end_in_order,
+    ]
 );

@@ -1,0 +1,152 @@
+//! What waits for several futures have in common, and the wait for futures of several pools.
+//!
+//! A place among WAITERS is in one pool. So each future of several pools gets the waiter's own waker
+//! instead, as if it were awaited alone: one wake for each completion, and no place. A look at the set is a
+//! look at each future.
+
+use core::task::Waker;
+
+use crate::{
+    api::future::JobFuture, engine::block::Awaited, engine::life, lockfree::state::Snapshot,
+    machine::port::Port, memory::pool::Pool, memory::slot::SlotRef,
+};
+
+/// The condition for [`wait`] to return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ReturnWhen {
+    /// When any future is done.
+    FirstCompleted,
+    /// When any future has failed, or all are done. A cancelled job has not failed.
+    FirstException,
+    /// When all futures are done.
+    AllCompleted,
+}
+
+/// The two parts of a slice after a wait. The order within each part is unspecified.
+#[derive(Debug)]
+pub struct Waited<'a, 'p, T> {
+    /// The futures that are done.
+    pub done: &'a mut [JobFuture<'p, T>],
+    /// The futures that are not done.
+    pub not_done: &'a mut [JobFuture<'p, T>],
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for Waited<'_, '_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Waited({=usize} done, {=usize} not)",
+            self.done.len(),
+            self.not_done.len()
+        );
+    }
+}
+
+/// The pool in which a caller that waits for these futures blocks: the one that it is a worker of, or else
+/// the first that has a port. `None` if there are no futures.
+pub(super) fn pool_to_block_in<'a, 'p: 'a, T: 'a>(
+    futures: impl Iterator<Item = &'a JobFuture<'p, T>> + Clone,
+) -> Option<Pool<'p>> {
+    let mut pools = futures.clone().map(JobFuture::pool);
+    let first = pools.clone().next()?;
+    if pools.clone().all(|pool| pool.is(first)) {
+        return Some(first);
+    }
+    let own = pools.clone().find(|pool| pool.seats().current().is_some());
+    Some(
+        own.or_else(|| pools.find(|pool| pool.port().is_some()))
+            .unwrap_or(first),
+    )
+}
+
+/// Whether a wait for these futures is over.
+pub(super) fn is_over<T>(futures: &[JobFuture<'_, T>], when: ReturnWhen) -> bool {
+    match when {
+        ReturnWhen::FirstCompleted => futures.iter().any(JobFuture::is_ready),
+        ReturnWhen::FirstException => {
+            let has_failed = |future: &JobFuture<'_, T>| future.is_ready() && future.failed();
+            futures.iter().any(has_failed) || futures.iter().all(JobFuture::is_ready)
+        }
+        ReturnWhen::AllCompleted => futures.iter().all(JobFuture::is_ready),
+    }
+}
+
+/// Leaves the waker with each future that is not ready.
+pub(super) fn leave_waker<T>(futures: &mut [JobFuture<'_, T>], waker: &Waker) {
+    for future in futures {
+        future.poll_ready(waker);
+    }
+}
+
+/// A wait for futures of several pools.
+pub(super) struct AwaitedAcross<'a, 'p, T> {
+    /// The pool in which the caller blocks.
+    pub(super) pool: Pool<'p>,
+    pub(super) futures: &'a mut [JobFuture<'p, T>],
+    pub(super) when: ReturnWhen,
+}
+
+/// Runs the jobs of a pool that has no worker until this one of them has ended, as a caller does that
+/// waits for it alone. The pool that the caller blocks in needs none of this.
+pub(super) fn run_without_workers<T>(blocks_in: Pool<'_>, future: &JobFuture<'_, T>) {
+    let pool = future.pool();
+    let runs_here = || {
+        let port = pool.port();
+        pool.joined().has_no_worker() && port.is_none_or(Port::blocked_callers_run_jobs)
+    };
+    while !pool.is(blocks_in) && !future.is_ready() && runs_here() && life::run_pending(pool, 1) > 0
+    {
+    }
+}
+
+impl<'p, T> Awaited<'p> for AwaitedAcross<'_, 'p, T> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        for future in self.futures.iter() {
+            if is_over(self.futures, self.when) {
+                return true;
+            }
+            run_without_workers(self.pool, future);
+        }
+        if let Some(waker) = waker {
+            leave_waker(self.futures, waker);
+        }
+        is_over(self.futures, self.when)
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let own = self
+            .futures
+            .iter()
+            .filter(|future| future.pool().is(self.pool));
+        begin_one_of(own, runner)
+    }
+}
+
+/// Begins a job of these futures that no party has begun.
+pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
+    mut futures: impl Iterator<Item = &'a JobFuture<'p, T>>,
+    runner: u16,
+) -> Option<(SlotRef<'p>, Snapshot)> {
+    futures.find_map(|future| {
+        let slot = future.slot();
+        Some((slot, slot.state.begin_in_queue(runner)?))
+    })
+}
+
+/// Moves the futures that are done to the front.
+pub(super) fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T> {
+    let mut count = 0;
+    for position in 0..futures.len() {
+        if futures.get(position).is_some_and(JobFuture::is_ready) {
+            // An error means that both positions are the same: there is nothing to swap.
+            if let Ok([first, second]) = futures.get_disjoint_mut([count, position]) {
+                core::mem::swap(first, second);
+            }
+            count += 1;
+        }
+    }
+    let (done, not_done) = futures.split_at_mut_checked(count).unwrap_or_default();
+    Waited { done, not_done }
+}

@@ -1,0 +1,68 @@
+//! The end of a pool, for async callers.
+
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::{
+    api::pool_ref::PoolRef,
+    engine::life::{self, AwaitedEnd},
+    error::ShutdownError,
+    memory::payload::Spill,
+};
+
+/// The end of a pool: what [`shutdown_async`](crate::StaticPool::shutdown_async) returns. It is ready when
+/// all jobs have ended and all workers have left.
+///
+/// Polled again after it was ready, it is ready again.
+///
+/// * **Context**: any may poll it, but a task of the pool.
+/// * **Cost**: O(SLOTS + WAITERS) a poll, and one wake for each worker that leaves.
+/// * **Cancel safety**: safe: the pool stays shut down, and a later call awaits its end.
+#[must_use = "the pool's end is not waited for until it is awaited"]
+pub struct Shutdown<'p> {
+    end: AwaitedEnd<'p>,
+}
+
+impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+    /// See [`StaticPool::shutdown_async`](crate::StaticPool::shutdown_async).
+    pub fn shutdown_async(self, cancel_futures: bool) -> Shutdown<'p> {
+        life::begin_shutdown(self.erased, cancel_futures);
+        Shutdown {
+            end: AwaitedEnd::new(self.erased),
+        }
+    }
+}
+
+impl Future for Shutdown<'_> {
+    type Output = Result<(), ShutdownError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.end.pool().seats().current().is_some() {
+            return Poll::Ready(Err(ShutdownError::WouldDeadlock));
+        }
+        self.end.poll_end(cx.waker())
+    }
+}
+
+impl fmt::Debug for Shutdown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("workers", &self.end.pool().joined().count())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Shutdown<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Shutdown({=usize} workers)",
+            self.end.pool().joined().count()
+        );
+    }
+}
