@@ -1,6 +1,7 @@
 //! What a thread does when it is stopped for ever: each call of the pool that a user can make.
 
 use std::{
+    fmt,
     future::Future,
     pin::{Pin, pin},
     sync::{
@@ -12,8 +13,8 @@ use std::{
 };
 
 use corepool::{
-    AsCompleted, FutureSet, JobFuture, JobId, MapOptions, OnLoss, Parker, PoolRef, ReturnWhen,
-    Worker, WorkerId, as_completed, wait,
+    AsCompleted, FutureSet, JobFuture, JobId, MapOptions, OnLoss, Parker, PoolRef, PromiseError,
+    ReturnWhen, Worker, WorkerId, as_completed, gather, wait, wait_async,
 };
 
 use crate::machine::{Gate, Sleeper};
@@ -169,7 +170,8 @@ impl Operation {
     }
 }
 
-fn poll_once<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+/// One poll, by this waker.
+pub fn poll_once<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
 }
 
@@ -263,6 +265,26 @@ pub const OPERATIONS: &[Operation] = &[
             if let Ok((promise, future)) = pool.promise() {
                 let _ = promise.is_cancelled();
                 let _ = promise.set_result(1);
+                let _ = future.result();
+            }
+        })
+    }),
+    Operation::new("promise, start", |pool, _| {
+        Prepared::new(move || {
+            if let Ok((mut promise, future)) = pool.promise::<usize>() {
+                let _ = promise.start();
+                let _ = future.cancel();
+                if promise.cancel_requested() {
+                    let _ = promise.set_cancelled();
+                }
+                let _ = future.result();
+            }
+        })
+    }),
+    Operation::new("promise, set_error", |pool, _| {
+        Prepared::new(move || {
+            if let Ok((promise, future)) = pool.promise::<usize>() {
+                let _ = promise.set_error(PromiseError(&fmt::Error));
                 let _ = future.result();
             }
         })
@@ -418,6 +440,25 @@ pub const OPERATIONS: &[Operation] = &[
     })
     .with_slots(2)
     .in_a_crowd(),
+    Operation::new("wait_async", |pool, _| {
+        let mut jobs = several(pool);
+        Prepared::new(move || {
+            let first = wait_async(&mut jobs, ReturnWhen::FirstCompleted);
+            let _ = poll_once(pin!(first), Waker::noop());
+            let all = wait_async(&mut jobs, ReturnWhen::AllCompleted);
+            let _ = poll_once(pin!(all), &Sleeper.waker());
+        })
+    })
+    .with_slots(2),
+    Operation::new("gather", |pool, _| {
+        let jobs = several(pool);
+        Prepared::new(move || {
+            let mut all = pin!(gather(set(jobs)));
+            let _ = poll_once(all.as_mut(), Waker::noop());
+            let _ = poll_once(all.as_mut(), &Sleeper.waker());
+        })
+    })
+    .with_slots(2),
     Operation::new("as_completed", |pool, _| {
         let jobs = several(pool);
         Prepared::new(move || {

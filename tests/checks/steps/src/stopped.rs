@@ -7,8 +7,9 @@
 //! and all accounts must balance.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex},
-    task::Waker,
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -22,7 +23,7 @@ use crate::{
     calls::{self, Check},
     machine::{Machine, Sleeper},
     one_by_one::one_by_one,
-    operations::{Act, Around, BYTES, OPERATIONS, SOON, TWO_PLACES},
+    operations::{Act, Around, BYTES, OPERATIONS, SOON, TWO_PLACES, poll_once},
     ring_pool::RingPool,
     stop::{self, Company, Control},
 };
@@ -305,6 +306,13 @@ pub const ENDS: &[(&str, End)] = &[
     ("shutdown_timeout", |pool, waits| match waits {
         true => pool.shutdown(true, true),
         false => pool.shutdown_timeout(SOON, true),
+    }),
+    ("shutdown_async", |pool, waits| {
+        let mut end = pin!(pool.shutdown_async(true));
+        match poll_once(end.as_mut(), Waker::noop()) {
+            Poll::Ready(ended) if !waits => ended,
+            _ => pool.shutdown(waits, true),
+        }
     }),
     ("break_pool", |pool, waits| {
         pool.break_pool("as asked for");

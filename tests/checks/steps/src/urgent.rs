@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     future::Future,
     pin::{Pin, pin},
     sync::{
@@ -18,8 +19,8 @@ use std::{
 };
 
 use corepool::{
-    FutureSet, InitError, JobFuture, MapOptions, OnLoss, Parker, PoolRef, ReturnWhen, StaticPool,
-    SubmitError, Worker, WorkerId, as_completed, wait,
+    FutureSet, InitError, JobFuture, MapOptions, OnLoss, Parker, PoolRef, PromiseError, ReturnWhen,
+    StaticPool, SubmitError, Worker, WorkerId, as_completed, gather, wait, wait_async,
 };
 
 use crate::{
@@ -442,6 +443,22 @@ pub const CALLS: &[Call] = &[
             let _ = future.result();
         }
     }),
+    Call::at_moment("promise, start", |caller| {
+        if let Ok((mut promise, future)) = caller.pool.promise::<usize>() {
+            let _ = promise.start();
+            let _ = future.cancel();
+            if promise.cancel_requested() {
+                let _ = promise.set_cancelled();
+            }
+            let _ = future.result();
+        }
+    }),
+    Call::at_moment("promise, set_error", |caller| {
+        if let Ok((promise, future)) = caller.pool.promise::<usize>() {
+            let _ = promise.set_error(PromiseError(&fmt::Error));
+            let _ = future.result();
+        }
+    }),
     Call::at_moment("drop of a promise", |caller| {
         if let Ok((promise, future)) = caller.pool.promise::<usize>() {
             drop(promise);
@@ -551,6 +568,17 @@ pub const CALLS: &[Call] = &[
         let _ = wait(&mut caller.jobs, None, ReturnWhen::AllCompleted);
     })
     .by_all(),
+    Call::new("wait_async", |mut caller| {
+        let first = wait_async(&mut caller.jobs, ReturnWhen::FirstCompleted);
+        let _ = block_on_another(first);
+        let all = wait_async(&mut caller.jobs, ReturnWhen::AllCompleted);
+        block_on(pin!(all));
+    })
+    .awaits(),
+    Call::new("gather", |caller| {
+        drop(block_on_another(gather(set::<CALLERS>(caller.jobs))));
+    })
+    .awaits(),
     Call::new("as_completed", |caller| {
         let mut completed = as_completed(set::<CALLERS>(caller.jobs), Some(MOMENT));
         while let Some(Ok(_)) = completed.next() {}
@@ -614,6 +642,11 @@ pub const CALLS: &[Call] = &[
         let _ = caller.pool.shutdown_timeout(MOMENT, true);
     })
     .by_all(),
+    Call::at_moment("shutdown_async", |caller| {
+        let _ = block_on(pin!(caller.pool.shutdown_async(false)));
+    })
+    .by_all()
+    .awaits(),
     Call::at_moment("run_pending", |caller| {
         caller.pool.run_pending(CALLERS);
     }),
