@@ -153,9 +153,10 @@
 //!
 //! The numbers are bits. With 16 slots on a 32-bit chip, the free list's tag repeats after 67
 //! million steps, and the queue's after four thousand million jobs. With 65,000 slots, the free
-//! list's repeats after 32,768 steps. A submit that finds no slot to take over records that under a
-//! tag of 15 bits. On a target with a `usize` of 16 bits, 16 slots leave the free list 1,024 steps.
-//! Stop no party there for as long as other parties take so many slots.
+//! list's repeats after 32,768 steps. A submit that finds no slot free, and none to take over, leaves
+//! a note in the free list. The note has a tag of 15 bits. On a target with a `usize` of 16 bits, 16
+//! slots leave the free list 1,024 steps. Stop no party there for as long as other parties take so
+//! many slots.
 //!
 //! # RAM
 //!

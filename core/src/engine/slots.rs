@@ -136,8 +136,8 @@ impl<'p> Slots<'p> {
         let is_any_left = Cell::new(false);
         let take_over = |index| {
             let state = &self.0.slot(index).state;
-            // A slot that another party is reaping counts as left. That party may stop for ever,
-            // and then a third has to reap the slot.
+            // A slot that another party is reaping is left, too. If that party stops for ever, a
+            // later submitter has to reap the slot.
             is_any_left.set(is_any_left.get() || state.load().is_left_to_queue());
             state.take_over(priority)
         };

@@ -24,9 +24,11 @@ pub(crate) const TASK: u32 = 1 << 28;
 pub(crate) const LOST: u32 = 1 << 29;
 pub(crate) const PROMISED: u32 = 1 << 30;
 pub(crate) const CLONED: u32 = 1 << 31;
-/// Has no meaning of its own with `SUSPENDED`, since a task that is `BUSY` or `DONE` does not wait
-/// for its waker. A slow reaper may set it when the index is no longer at the head. Then no
-/// submitter takes the slot over before the index comes to the head.
+/// A reaper is about to take the slot's index out of the queue, so no submitter takes the slot over.
+///
+/// The bit is that of `SUSPENDED`: a task that is `BUSY` or `DONE` does not wait for its waker. A slow
+/// reaper may set it when the index is not at the queue's head any more. Then the slot is reaped when the
+/// index comes to the head, and not before.
 pub(crate) const REAPED: u32 = SUSPENDED;
 /// The bits of the parties that may need a slot.
 pub(crate) const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
