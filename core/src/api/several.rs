@@ -11,7 +11,7 @@ use crate::{
     machine::port::Port, memory::pool::Pool, memory::slot::SlotRef,
 };
 
-/// The condition for [`wait`] to return.
+/// The condition for [`wait`](crate::wait()) to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ReturnWhen {
