@@ -220,20 +220,6 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
 
     /// The next future that is done, of several pools. Otherwise each gets the waker.
     fn poll_across(&mut self, waker: Option<&Waker>) -> Poll<Option<JobFuture<'p, T>>> {
-        if let Some(pool) = self.pool
-            && self
-                .members
-                .iter()
-                .flatten()
-                .all(|future| !future.is_ready())
-        {
-            let mut members = self.members.iter().flatten();
-            // The first that has ended is the next.
-            let _ = members.find(|future| {
-                run_without_workers(pool, future);
-                future.is_ready()
-            });
-        }
         let is_done = |member: &mut Option<JobFuture<'p, T>>| {
             member.as_mut().is_some_and(|future| match waker {
                 Some(waker) => future.poll_ready(waker),
@@ -249,6 +235,21 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         };
         self.left -= 1;
         Poll::Ready(Some(done))
+    }
+
+    /// Across pools, a caller that blocks runs the jobs of pools without a worker, until a member is done.
+    fn run_without_workers(&self) {
+        let Some(pool) = self.pool.filter(|_| self.is_across) else {
+            return;
+        };
+        let mut members = self.members.iter().flatten();
+        if members.clone().any(JobFuture::is_ready) {
+            return;
+        }
+        let _done = members.find(|future| {
+            run_without_workers(pool, future);
+            future.is_ready()
+        });
     }
 
     /// Takes the first member that has reported, and so is ready.
@@ -335,6 +336,7 @@ struct AwaitedNext<'a, 'p, T, const N: usize> {
 
 impl<'p, T, const N: usize> Awaited<'p> for AwaitedNext<'_, 'p, T, N> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.set.run_without_workers();
         self.next = self.set.poll_next(waker);
         !matches!(self.next, Ok(Poll::Pending))
     }

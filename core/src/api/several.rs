@@ -8,7 +8,7 @@ use core::task::Waker;
 
 use crate::{
     api::future::JobFuture, engine::block::Awaited, engine::life, lockfree::state::Snapshot,
-    machine::port::Port, memory::pool::Pool, memory::slot::SlotRef,
+    memory::pool::Pool, memory::slot::SlotRef,
 };
 
 /// The condition for [`wait`](crate::wait()) to return.
@@ -94,7 +94,7 @@ pub(super) fn run_without_workers<T>(blocks_in: Pool<'_>, future: &JobFuture<'_,
     let pool = future.pool();
     let runs_here = || {
         let port = pool.port();
-        pool.joined().has_no_worker() && port.is_none_or(Port::blocked_callers_run_jobs)
+        pool.joined().has_no_worker() && port.is_none_or(|port| port.blocked_callers_run_jobs())
     };
     while !pool.is(blocks_in) && !future.is_ready() && runs_here() && life::run_pending(pool, 1) > 0
     {

@@ -7,6 +7,7 @@ mod static_pool_tests {
     use std::{
         future::Future,
         panic::{catch_unwind, resume_unwind},
+        pin::pin,
         sync::{
             Mutex,
             mpsc::{Receiver, channel},
@@ -107,6 +108,18 @@ mod static_pool_tests {
         let workers = run_workers(&POOL, 64).unwrap();
         assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
         drop(workers);
+    }
+
+    /// An async caller runs no jobs, whatever pools its set is of.
+    #[test]
+    fn a_poll_for_the_next_of_several_pools_runs_no_job() {
+        static ONE: StaticPool<4, 32> = StaticPool::new();
+        static OTHER: StaticPool<4, 32> = StaticPool::new();
+        let futures = [ONE.submit(|| 1).unwrap(), OTHER.submit(|| 2).unwrap()];
+        let mut set = as_completed(FutureSet::<'_, u32, 2>::from_iter(futures), None);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(pin!(set.next_done()).poll(&mut cx).is_pending());
+        assert_eq!((ONE.unfinished(), OTHER.unfinished()), (1, 1));
     }
 
     /// Neither pool has a worker: the caller runs the jobs of both.
