@@ -92,7 +92,7 @@ pub(crate) fn wait<'p>(
         // context runs other code than the worker's own only inside its run loop.
         let worker = unsafe { seat.worker() };
         if let Some(worker) = worker
-            && let Some(result) = wait_as_worker(pool, port, wait, deadline, seat, worker)
+            && let InSeat::Over(result) = wait_as_worker(pool, port, wait, deadline, seat, worker)
         {
             return result;
         }
@@ -135,7 +135,7 @@ fn wait_outside<'p>(
         if wait.poll(None) {
             return Ok(());
         }
-        if is_over(port, deadline) {
+        if has_passed(port, deadline) {
             return Err(Blocked::TimedOut);
         }
         round = round.saturating_add(1);
@@ -145,7 +145,7 @@ fn wait_outside<'p>(
         if wait.poll(Some(&waker)) {
             return Ok(());
         }
-        if is_over(port, deadline) {
+        if has_passed(port, deadline) {
             return Err(Blocked::TimedOut);
         }
         if pool.joined().has_no_worker() && port.blocked_callers_run_jobs() && !end::is_over(pool) {
@@ -156,8 +156,8 @@ fn wait_outside<'p>(
                 let result = wait_as_guest(pool, port, wait, deadline, seat, &caller);
                 drop(leave);
                 match result {
-                    Some(result) => return result,
-                    None => continue,
+                    InSeat::Over(result) => return result,
+                    InSeat::WaitOn => continue,
                 }
             }
             // Every seat is taken, by guests like this one. They may leave without running the job
@@ -177,8 +177,16 @@ fn wait_outside<'p>(
     }
 }
 
-/// Waits as a guest: runs queued jobs in order until the wait is over. `None` if the pool is at its
-/// end and no job is left: the caller goes on to wait without a seat.
+/// How a wait in a seat was left.
+enum InSeat {
+    /// The wait is over, or is refused.
+    Over(Result<(), Blocked>),
+    /// The seat is of no more use. The caller goes on to wait without one.
+    WaitOn,
+}
+
+/// Waits as a guest: runs queued jobs in order until the wait is over, or the pool is at its end and
+/// no job is left.
 fn wait_as_guest<'p>(
     pool: Pool<'p>,
     port: &dyn Port,
@@ -186,20 +194,20 @@ fn wait_as_guest<'p>(
     deadline: Option<Duration>,
     seat: SeatRef<'p>,
     worker: &dyn Worker,
-) -> Option<Result<(), Blocked>> {
+) -> InSeat {
     let waker = worker.waker();
     // The guest was claimed for some work, and has not taken any since.
     let mut owes_work = false;
     let result = loop {
         if wait.poll(None) {
-            break Some(Ok(()));
+            break InSeat::Over(Ok(()));
         }
         // Other contexts may wait for the pool's end, which comes only when all guests have left.
         if end::is_over(pool) {
-            break None;
+            break InSeat::WaitOn;
         }
-        if is_over(port, deadline) {
-            break Some(Err(Blocked::TimedOut));
+        if has_passed(port, deadline) {
+            break InSeat::Over(Err(Blocked::TimedOut));
         }
         if run::one(pool, Some(seat), Some(worker)) {
             owes_work = false;
@@ -219,8 +227,8 @@ fn wait_as_guest<'p>(
     result
 }
 
-/// Waits as the worker in `seat`, for a job that runs there. `None` if the worker was declared
-/// lost: the caller goes on to wait like a context that is no worker.
+/// Waits as the worker in `seat`, for a job that runs there, until the wait is over or the worker is
+/// declared lost.
 fn wait_as_worker<'p>(
     pool: Pool<'p>,
     port: &dyn Port,
@@ -228,15 +236,15 @@ fn wait_as_worker<'p>(
     deadline: Option<Duration>,
     seat: SeatRef<'p>,
     worker: &dyn Worker,
-) -> Option<Result<(), Blocked>> {
+) -> InSeat {
     // Mostly this suffices: no party has begun the job that the caller waits for.
     if !seat.is_lost()
         && !leaves_to_others(seat, wait)
-        && !is_over(port, deadline)
+        && !has_passed(port, deadline)
         && run_awaited(pool, wait, Some(seat), Some(worker))
         && wait.poll(None)
     {
-        return Some(Ok(()));
+        return InSeat::Over(Ok(()));
     }
     let waker = worker.waker();
     let mut round = 0;
@@ -248,23 +256,23 @@ fn wait_as_worker<'p>(
     };
     loop {
         if wait.poll(None) {
-            return Some(Ok(()));
+            return InSeat::Over(Ok(()));
         }
         if seat.is_lost() {
-            return None;
+            return InSeat::WaitOn;
         }
-        if is_over(port, deadline) {
-            return Some(Err(Blocked::TimedOut));
+        if has_passed(port, deadline) {
+            return InSeat::Over(Err(Blocked::TimedOut));
         }
         if leaves_to_others(seat, wait) {
-            return Some(Err(Blocked::WouldDeadlock));
+            return InSeat::Over(Err(Blocked::WouldDeadlock));
         }
         if run_awaited(pool, wait, Some(seat), Some(worker)) {
             round = 0;
             continue;
         }
         if seat.is(SLEEPLESS) {
-            return Some(Err(Blocked::WouldDeadlock));
+            return InSeat::Over(Err(Blocked::WouldDeadlock));
         }
         let spins = worker.spin(round);
         if spins {
@@ -276,7 +284,7 @@ fn wait_as_worker<'p>(
         // A set's members refer to the set only after this poll has left the waker. Other workers
         // can see them from then on.
         if wait.poll(Some(&waker)) {
-            return Some(Ok(()));
+            return InSeat::Over(Ok(()));
         }
         let depends_on = match deadline {
             None => wait.depends_on(),
@@ -287,7 +295,7 @@ fn wait_as_worker<'p>(
         // other is blocked.
         fence(Ordering::SeqCst);
         if circle::is_in(pool, seat, depends_on) {
-            return Some(Err(Blocked::WouldDeadlock));
+            return InSeat::Over(Err(Blocked::WouldDeadlock));
         }
         if pool.queues().has_any() {
             // The port's answer does not matter: the job that waits goes on in either case.
@@ -380,7 +388,7 @@ impl Drop for Owed<'_> {
     }
 }
 
-fn is_over(port: &dyn Port, deadline: Option<Duration>) -> bool {
+fn has_passed(port: &dyn Port, deadline: Option<Duration>) -> bool {
     match (deadline, deadline.and_then(|_| port.now())) {
         (Some(deadline), Some(now)) => now >= deadline,
         _ => false,
