@@ -139,7 +139,7 @@ mod tests {
     use crate::StaticPool;
 
     #[test]
-    fn a_static_pool_is_an_executor_like_its_handle() {
+    fn a_static_pool_is_an_executor_like_its_view() {
         fn shut_down(executor: &impl Executor) {
             executor.shutdown(true, false).unwrap();
         }

@@ -110,13 +110,13 @@ impl<'p> Seats<'p> {
                     continue;
                 };
                 // Relaxed: the count is out of date at once.
-                let lent = self
+                let is_guest = self
                     .0
                     .all_seats()
                     .get(number)
                     .is_none_or(|seat| seat.flags.load(Ordering::Relaxed) & GUEST != 0);
                 if let Some(word) = at_work.get_mut(number / 32)
-                    && !lent
+                    && !is_guest
                 {
                     *word |= 1 << (number % 32);
                 }

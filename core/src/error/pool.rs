@@ -147,7 +147,7 @@ impl fmt::Display for RunError {
                 f.write_str("all places for workers are taken: raise the pool's WORKERS")
             }
             Self::AlreadyWorker => f.write_str(
-                "the caller is a worker of this pool already: a job of the pool cannot lend its context again",
+                "the caller is a worker of this pool already: a job of the pool cannot join it again",
             ),
             Self::Broken(reason) => write!(f, "the pool is broken: {reason}"),
             Self::DeclaredLost => f.write_str("this worker was declared lost meanwhile"),

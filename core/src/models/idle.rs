@@ -2,7 +2,7 @@
 
 use loom::{cell::UnsafeCell, sync::Arc};
 
-use super::{LENDING, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
+use super::{GUESTS, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
 use crate::{SpinWorker, StaticPool, engine::run, memory::joined::Stay};
 
 /// Workers sleep as soon as they can, while a job comes, its result is waited for, and the pool is
@@ -74,7 +74,7 @@ fn both_are_woken() {
 /// first does not leave the other asleep.
 fn guests_run_jobs<const SEATS: usize>(name: &str, preemptions: usize) {
     explore(name, Some(preemptions), || {
-        with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, SEATS, 1>| {
+        with_pool(&GUESTS, |pool: &'static StaticPool<2, 32, 1, SEATS, 1>| {
             let other = spawn(move || {
                 assert_eq!(pool.submit(|| 1).unwrap().result().unwrap(), 1);
             });
@@ -99,7 +99,7 @@ fn one_seat_for_two_callers() {
 #[test]
 fn a_seat_that_is_woken_late() {
     explore("idle: a guest's seat is left, and woken", Some(2), || {
-        with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+        with_pool(&GUESTS, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             let erased = pool.pool_ref().erased;
             // SAFETY: left below.
             let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Guest) }.unwrap();
@@ -119,7 +119,7 @@ fn a_seat_that_is_woken_late() {
 #[test]
 fn a_seat_that_is_lost_late() {
     explore("idle: a worker's seat is left, and lost", Some(2), || {
-        with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+        with_pool(&GUESTS, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
             // SAFETY: left below.
             let seat = unsafe {
                 pool.pool_ref()
@@ -150,7 +150,7 @@ fn a_seat_that_is_woken_late_and_a_caller_without_one() {
         "idle: a worker's seat is left, a caller has none",
         Some(2),
         || {
-            with_pool(&LENDING, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
+            with_pool(&GUESTS, |pool: &'static StaticPool<2, 32, 1, 1, 1>| {
                 let erased = pool.pool_ref().erased;
                 // SAFETY: left below.
                 let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();

@@ -237,13 +237,13 @@ loom::thread_local! {
 
 /// The machine that the models run on. Its contexts are loom's threads.
 pub(crate) struct Machine {
-    pub(crate) lends: bool,
+    pub(crate) has_guests: bool,
 }
 
-pub(crate) static MACHINE: Machine = Machine { lends: false };
+pub(crate) static MACHINE: Machine = Machine { has_guests: false };
 
 /// A machine whose blocked callers run jobs, if there is no worker.
-pub(crate) static LENDING: Machine = Machine { lends: true };
+pub(crate) static GUESTS: Machine = Machine { has_guests: true };
 
 // SAFETY: each of loom's threads has a number of its own.
 unsafe impl Port for Machine {
@@ -261,6 +261,6 @@ unsafe impl Port for Machine {
     }
 
     fn blocked_callers_run_jobs(&self) -> bool {
-        self.lends
+        self.has_guests
     }
 }

@@ -9,9 +9,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{
-    LENDING, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port,
-};
+use super::{GUESTS, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
 use crate::{
     JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError,
     engine::{end, run},
@@ -349,12 +347,12 @@ fn a_worker_is_told_of_the_last_task_that_another_ends_while_it_blocks() {
 #[test]
 fn who_waits_is_told_of_a_guest() {
     explore("shutdown: waiting, another is a guest", Some(2), || {
-        with_pool(&LENDING, |pool: &'static StaticPool<1, 32, 1, 2, 2>| {
+        with_pool(&GUESTS, |pool: &'static StaticPool<1, 32, 1, 2, 2>| {
             let (promise, promised) = pool.promise::<()>().unwrap();
-            let lent = spawn(move || promised.result().unwrap());
+            let guest = spawn(move || promised.result().unwrap());
             pool.shutdown(true, false).unwrap();
             promise.set_result(()).unwrap();
-            lent.join().unwrap();
+            guest.join().unwrap();
         });
     });
 }

@@ -98,7 +98,7 @@ mod calls;
 #[cfg(feature = "several-cores")]
 mod several_cores;
 
-/// Workers that a pool of the suite has room for, callers that lend themselves included.
+/// The workers that a pool of the suite has room for, guests included.
 const WORKERS: usize = 4;
 
 /// Runs all tests, prints a line for each and the counts, and returns how many failed.
@@ -149,15 +149,15 @@ fn run_one(board: &dyn Board, test: &Test, context: Context) -> Outcome {
     // SAFETY: only the lifetime changes, and nobody uses the pool when this function returns: the
     // test has dropped its futures, all slots are free, so there are no jobs either, and the
     // workers are taken back. Where that cannot be reached, neither is the end of this function.
-    let handle = unsafe { mem::transmute::<PoolRef<'_, BYTES>, BoardPool>(pool.pool_ref()) };
+    let view = unsafe { mem::transmute::<PoolRef<'_, BYTES>, BoardPool>(pool.pool_ref()) };
     let bench = Bench {
         board,
-        pool: handle,
+        pool: view,
         context,
     };
-    board.lend(handle);
+    board.lend(view);
     let outcome = (test.run)(&bench);
-    let ended = handle.shutdown(true, true);
+    let ended = view.shutdown(true, true);
     all_slots_come_back(&bench);
     board.take_back();
     outcome?;

@@ -36,7 +36,7 @@ type Act = Box<dyn FnOnce() + Send>;
 
 /// A pool for workers, with fewer places for waiters than there are callers.
 type Roomy = StaticPool<8, 64, 1, 3, 2>;
-/// A pool of one place each, for callers who lend themselves.
+/// A pool of one place each, for callers that run jobs as guests.
 type Tight = StaticPool<8, 64, 1, 1, 1>;
 
 /// How many jobs the urgent callers hold together, and how many such callers there are at most.
@@ -86,7 +86,7 @@ impl Worker for Numbered {
 struct Party {
     name: &'static str,
     prepare: fn(Pool, &Number) -> Scene,
-    /// There is no worker: who blocks lends itself, and who awaits waits for ever.
+    /// There is no worker. A caller that blocks runs jobs as a guest, and one that awaits waits for ever.
     lends: bool,
 }
 

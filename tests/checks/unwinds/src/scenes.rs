@@ -877,12 +877,12 @@ fn lent_pool(_stage: &Stage) {
     };
     let mut memory = vec![MaybeUninit::uninit(); config.words::<BYTES>()];
     if let Ok(pool) = LentPool::<BYTES>::new(&mut memory, config) {
-        let handle = pool.pool_ref();
+        let view = pool.pool_ref();
         for _ in 0..2 {
-            drop(handle.submit(job()));
+            drop(view.submit(job()));
         }
-        handle.run_pending(1);
-        if let Ok(mut kept) = handle.submit(job()) {
+        view.run_pending(1);
+        if let Ok(mut kept) = view.submit(job()) {
             let _ = kept.add_done_callback(callback());
             drop(kept);
         }
