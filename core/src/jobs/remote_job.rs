@@ -93,8 +93,9 @@ impl<'a> JobContext<'a> {
         Self(Place::There(side))
     }
 
-    /// Whether the job's future was asked to cancel it, or no party is left to take the result. The
-    /// value that the job returns is its result in either case.
+    /// Whether the job's future was asked to cancel it. A future that was dropped does not count. On
+    /// the other side of a link, it is also true if the link has ended or a new session has begun.
+    /// The value that the job returns is its result in any case.
     ///
     /// On the other side of a link, the call receives the messages that have arrived, and answers
     /// them. So a long job that calls it from time to time keeps the link alive.

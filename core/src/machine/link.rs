@@ -6,7 +6,7 @@ use crate::error::LossReason;
 
 /// A way to exchange bytes with one peer: a UART, a mailbox in shared memory, a socket.
 ///
-/// Neither method waits. A link may lose or damage bytes. The frame that the bytes belong to is
+/// No method waits. A link may lose or damage bytes. The frame that the bytes belong to is
 /// lost then, and both sides notice that. A [lossless](Self::is_lossless) link saves them the
 /// checks.
 ///

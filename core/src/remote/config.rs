@@ -30,19 +30,18 @@ pub struct RemoteConfig {
     /// side does not answer while it runs a job that does not read its cancel flag. `None`, the
     /// default, sets no limit.
     pub silence: Option<Duration>,
-    /// How long the worker waits for the first answer, and for another answer after a silence,
-    /// before it gives up the link. `None`, the default, sets no limit.
+    /// The worker gives up the link if its greeting has had no welcome for so long. `None`, the
+    /// default, sets no limit.
     pub patience: Option<Duration>,
     /// How often an idempotent job is sent again. 3 by default.
     pub retries: u8,
     /// The consequence if a job's time is over.
     pub on_timeout: OnTimeout,
-    /// Whether the pool breaks if jobs are lost with the link. By default it does not.
+    /// Whether the pool breaks when the worker loses its link. By default it does not.
     pub on_loss: OnLoss,
-    /// How much work, in time, to have in flight beside the job that is answered next. More work
-    /// keeps the other side busier. But jobs wait there that another worker could begin. The worker
-    /// measures how long answers take, and so uses a part of the window. With zero that is one job.
-    /// `None`, the default, is the whole window.
+    /// The work, in time, that the worker keeps in flight beside the job that is answered next.
+    /// Other workers cannot begin these jobs. With zero, one job is in flight. The worker measures
+    /// how long answers take. `None`, the default, is the whole window.
     pub prefetch: Option<Duration>,
     /// The number of jobs to take before the worker ends the session. `None`, the default, sets no
     /// limit.

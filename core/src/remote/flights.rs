@@ -78,7 +78,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         self.worker.on_job_start(JobId(index));
     }
 
-    /// Sends the flights that have to be sent. Whether there were any.
+    /// Sends the flights that have to be sent. True if any was sent or has ended.
     pub(super) fn send_flights(&mut self) -> bool {
         let mut moved = false;
         let mut at = 0;
@@ -320,8 +320,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
     }
 }
 
-/// Ends a job as panicked, if foreign code unwinds while the worker handles it and no port catches
-/// it. The slot is empty by then in each such place.
+/// Ends the job as panicked if foreign code unwinds and no port catches it. The slot is empty by
+/// then in each place that uses this guard.
 fn unless_forgotten<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
     // SAFETY: the worker is BUSY with the slot, which is empty when the guard runs.
     Defer(move || unsafe { settle::panicked(pool, slot, Panic::unknown()) })

@@ -1,5 +1,5 @@
-//! Work that crosses an address space: for cores that share no memory with the pool, for a second
-//! chip behind a UART, or for a child process on a host. With the feature `remote`.
+//! Work that crosses an address space. The other side is a core that shares no memory with the pool,
+//! a chip behind a UART, or a host's child process. With the feature `remote`.
 //!
 //! ```text
 //!     pool ── queue ──► RemoteWorker ══ Link ══► serve ── runs RemoteJob::run
@@ -15,20 +15,20 @@
 //! The pool may have other workers, too. A remote job that one of them takes runs right there,
 //! without any encoding.
 //!
-//! # What can go wrong, and how it ends
+//! # Failures
 //!
-//! | what | how the future ends |
+//! | failure | how the future ends |
 //! |---|---|
 //! | the job panics, where panics are caught | [`Panicked`](crate::JobError::Panicked) |
 //! | arguments or result cannot be encoded, decoded, or do not fit | [`Codec`](crate::JobError::Codec) |
 //! | the link ends, is silent for too long, or the other side starts anew | [`WorkerLost`](crate::JobError::WorkerLost), with the reason |
 //! | no answer within the job's time | sent again if it is idempotent, then `WorkerLost` |
-//! | request or result damaged on the way | as for no answer, as soon as the other side is asked |
+//! | request or result damaged on the way | as for no answer, as soon as the other side is asked; on a lossless link, the link ends |
 //! | cancelled while it waits on the other side | [`Cancelled`](crate::JobError::Cancelled) |
 //! | cancelled while it runs | as the job returns: its context shows it the cancel |
 //! | the two sides know other jobs | the worker does not begin: [`RemoteError::Mismatch`] |
 //!
-//! # What it is made of
+//! # Parts
 //!
 //! Arguments and results are encoded by `postcard`, on top of `serde`: it is compact, needs no
 //! heap, and its format is documented. Its schemas make the key of the table, as in `postcard-rpc`.

@@ -1,8 +1,8 @@
 //! The loop of the side that runs the jobs.
 //!
 //! It is one loop in one context. It receives messages, runs the jobs in the order of their
-//! arrival, and sends the outcome of each. While a job runs, the loop rests, except when the job
-//! calls `is_cancelled` on its context.
+//! arrival, and sends the outcome of each. While a job runs, the server handles messages only when
+//! the job calls `is_cancelled`.
 
 use super::{
     buffers::Buffers,
@@ -20,9 +20,9 @@ fn just_call(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
     Ok(())
 }
 
-/// Runs the jobs that arrive by `link`, in the calling context. It returns after the goodbye of the
-/// pool's side, whose pool is shut down then. A core that shares no memory with the pool spends its
-/// whole life in this call.
+/// Runs the jobs that arrive by `link`, in the calling context. It returns after the client's
+/// goodbye: the pool has ended, or the remote worker has taken its `max_jobs`. A core that shares no
+/// memory with the pool spends its whole life in this call.
 ///
 /// `parker` is the way to sleep. The link gets its waker.
 ///

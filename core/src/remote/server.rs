@@ -24,8 +24,7 @@ pub const MAX_WINDOW: usize = 64;
 /// The text of a job's panic, cut off after so many bytes.
 pub type PanicMessage = heapless::String<96>;
 
-/// Calls its argument once. If panics unwind and one comes out of the call, returns the panic's
-/// text.
+/// A function that calls its argument once. If it catches a panic, it returns the panic's text.
 pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), PanicMessage>;
 
 /// The other side of a [`RemoteWorker`](super::RemoteWorker): it runs jobs until the client's
@@ -117,7 +116,7 @@ impl<'s> Server<'s> {
         self.parker.park(None);
     }
 
-    /// Sends and receives as much as it can without waiting. Whether there was anything.
+    /// Sends and receives as much as it can without waiting. True if there was anything.
     pub(super) fn pump(&mut self) -> Result<bool, LossReason> {
         let mut moved = self.outbox.flush(self.link)?;
         moved |= self.inbox.fill(self.link)?;

@@ -136,8 +136,8 @@ impl JobTable {
         self.jobs.is_empty()
     }
 
-    /// The length in bytes of the longest frame with a job's arguments or result. The buffers of
-    /// both sides have to be as long. `None` if the size of a job is not known.
+    /// The length in bytes of the longest frame with a job's arguments or result. Each buffer of
+    /// both sides must be at least this long. `None` if the size of a job is not known.
     pub const fn frame_bytes(&self) -> Option<usize> {
         let mut most = SMALL_FRAME;
         let mut at = 0;

@@ -1,7 +1,7 @@
 //! A worker that sends its jobs to the other side of a link.
 //!
 //! ```text
-//!              hello                      welcome                 full, or no session
+//!              hello                      welcome              window full, or a job still to be sent
 //!     start ──────────► waits for an ──────────────► in session ◄──► takes nothing
 //!               ▲       answer            │
 //!               └─────────────────────────┴── ready, silence: the jobs in flight are lost
@@ -110,16 +110,17 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
     }
 
     /// Sends the pool's jobs to the other side, and ends their futures, in the calling context. It
-    /// returns when the pool is shut down and no job is left. `worker` is the way to sleep
-    /// meanwhile. Its hooks are called as for any worker, and the link gets its waker.
+    /// returns when the pool is shut down and no job is left, or when it has taken `max_jobs` jobs
+    /// and all have ended. `worker` is the way to sleep meanwhile. Its hooks are called as for any
+    /// worker, and the link gets its waker.
     ///
     /// If it is called again, it begins a new session. So a link that came back can be used again.
     /// Jobs that were still queued when it returned stay in the queue, for the next call or for
     /// another worker.
     ///
-    /// It runs a closure that it finds in the queue itself, and the link rests meanwhile. Such a
-    /// job cannot wait for other jobs of the pool, and neither can callbacks that run here: they
-    /// get [`WouldDeadlock`](crate::JobError::WouldDeadlock).
+    /// If it pops a job that cannot travel, it runs that job on this side, and the link rests
+    /// meanwhile. Such a job cannot wait for other jobs of the pool, and neither can callbacks that
+    /// run here: they get [`WouldDeadlock`](crate::JobError::WouldDeadlock).
     ///
     /// * **Context**: any in which `worker` may sleep, and no job of this pool.
     /// * **Cost**: O(WORKERS + WAITERS) to join and leave, and O(WINDOW + bytes in the buffers) for
@@ -193,7 +194,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         }
     }
 
-    /// Does all that can be done without waiting. Whether there was anything.
+    /// Does all that can be done without waiting. True if it did anything.
     fn step(&mut self) -> Result<bool, RemoteError> {
         let side = &mut *self.side;
         let mut moved = side.inbox.fill(&mut side.link).map_err(RemoteError::Lost)?;

@@ -40,7 +40,7 @@ impl<'b> Inbox<'b> {
         self.bytes.len()
     }
 
-    /// Takes what has arrived from the link, as far as there is room. Whether there was anything.
+    /// Moves received bytes into the inbox, as far as there is room. True if there were any.
     pub(crate) fn fill<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<bool, LossReason> {
         if self.end == self.bytes.len() {
             self.close_gap();

@@ -105,7 +105,7 @@ impl<'b> Outbox<'b> {
         }
     }
 
-    /// Sends as much as the link takes. Whether it took anything.
+    /// Sends as many bytes as the link takes. True if it took any.
     pub(crate) fn flush<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<bool, LossReason> {
         let mut moved = false;
         while let Some(rest) = self.bytes.get(self.start..self.end)

@@ -101,7 +101,7 @@
 //! | this process ignores `SIGCHLD`, or other code of it waits for all children | as above, but the reason says that the status is unknown |
 //! | the parent ends in any way | the socket hangs up, and on Linux the kernel tells of the parent's end; a thread of the child kills the child, even in the midst of a job |
 //!
-//! # What it is made of
+//! # Parts
 //!
 //! The protocol is that of [`corepool::remote`]. So the pool tests on the host what firmware does with a
 //! second chip. `mio` waits for bytes and for wake-ups at once, and `rustix` does the system calls for

@@ -27,7 +27,7 @@ pub(super) struct Gathering {
     gathers: Cell<bool>,
     /// How often the second look has found the next job since the last try.
     at_once: Cell<u32>,
-    /// How often it has to until the next try.
+    /// The value of `at_once` at which the worker tries again.
     suffices: Cell<u32>,
 }
 

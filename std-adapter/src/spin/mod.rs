@@ -1,9 +1,9 @@
-//! What spins and what sleeps: how the host's threads spend the time in which they have nothing to run.
+//! How the host's threads spend the time in which they have nothing to run: they spin, sleep or park.
 //!
 //! A thread that *spins* looks again and again for what it waits for: a job or a result. It finds it at once, but
 //! keeps a core from others. A thread that *parks* costs nothing, but its wake-up takes some microseconds. The
-//! thread that wakes it pays for a part of them. So each thread spins for a while, and then parks. The pool knows
-//! which threads are parked, and wakes no other.
+//! thread that wakes it pays for a part of them. So each thread spins for a while, and then parks. A submitter wakes
+//! only a worker that has announced its sleep.
 //!
 //! | thread | looks again, at most | policy |
 //! |---|---|---|

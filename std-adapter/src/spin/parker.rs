@@ -14,7 +14,7 @@ use crate::clock::now;
 /// Where one thread sleeps, for itself and for those that wake it.
 #[derive(Default)]
 struct Bed {
-    /// The thread holds the lock when it makes this asleep.
+    /// The thread holds the lock when it sets this to `ASLEEP`.
     state: SleepState,
     lock: Mutex<()>,
     woken: Condvar,

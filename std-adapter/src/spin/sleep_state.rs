@@ -25,7 +25,7 @@ impl SleepState {
         begun.is_ok()
     }
 
-    /// The thread uses up a wake-up. Whether there was one.
+    /// The thread uses up a wake-up. True if there was one.
     #[inline]
     pub(crate) fn take_wake_up(&self) -> bool {
         // Acquire: pairs with the Release in `set_woken`. AcqRel: the next waker sees what the thread has done before.
@@ -46,7 +46,7 @@ impl SleepState {
     /// was woken before need not be woken twice.
     #[inline]
     pub(crate) fn set_woken(&self) -> bool {
-        // Release: pairs with the Acquire of the others. What the waker has done before is seen by the thread.
+        // Release: pairs with the Acquire of the others. The thread sees all that the waker did before.
         self.0.swap(WOKEN, Ordering::AcqRel) == ASLEEP
     }
 }

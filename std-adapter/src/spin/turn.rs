@@ -33,7 +33,7 @@ use corepool::Parker;
 use super::parker::ThreadParker;
 use crate::clock::now;
 
-/// For how long a worker sleeps, at most. A job that no other worker finds begins so late.
+/// For how long a worker sleeps, at most. A job that no other worker finds may begin later by this time.
 const LONGEST_SLEEP: Duration = Duration::from_millis(5);
 
 /// The turn to spin, which one of a pool's workers has at a time.
@@ -51,7 +51,7 @@ struct State {
     sleepers: Vec<ThreadParker>,
 }
 
-/// What a worker does that has found no job for some microseconds.
+/// The part of a worker that has found no job for some microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// It has the turn.
@@ -79,7 +79,7 @@ impl SoleSpinner {
 
     /// Changes the state. A worker with a job takes this lock only if it had the turn, or wakes a sleeper.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        // What is done under the lock cannot panic.
+        // The code under the lock cannot panic.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
         let is_wanted = !state.is_taken && !state.sleepers.is_empty();
