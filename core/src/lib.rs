@@ -33,14 +33,16 @@
 //! | to do | use |
 //! |---|---|
 //! | declare a pool | [`StaticPool`], or [`LentPool`] in memory of your choice |
-//! | submit a closure | [`submit`](StaticPool::submit) and its variants: cancellable, detached, at a [priority](StaticPool::at), waiting for room |
+//! | submit a closure | [`submit`](StaticPool::submit) and its variants: cancellable, detached, at a [priority](StaticPool::at) |
+//! | submit, and wait for room | [`submit_blocking`](StaticPool::submit_blocking), [`submit_async`](StaticPool::submit_async) |
 //! | submit many | [`map`](StaticPool::map), [`scope`](StaticPool::scope) |
 //! | submit an async task | [`spawn`](StaticPool::spawn) |
 //! | set a result by hand | [`promise`](StaticPool::promise) |
-//! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel |
+//! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel, [`cancel_on_drop`](JobFuture::cancel_on_drop) |
 //! | wait on many | [`wait()`], [`as_completed`] |
+//! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done) |
 //! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
-//! | end | [`shutdown`](StaticPool::shutdown), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
+//! | end | [`shutdown`](StaticPool::shutdown), [`shutdown_async`](StaticPool::shutdown_async), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
 //! | fit it to a machine | [`Port`], [`Parker`], [`Worker`] |
 //!
 //! # How a job travels
@@ -48,8 +50,8 @@
 //! [`submit`](StaticPool::submit) takes a free slot, moves the closure into it, pushes the slot's
 //! index onto the run queue, and wakes an idle worker. The worker pops the index, runs the closure,
 //! and writes the result into the same bytes. Then it publishes the outcome, runs callbacks and
-//! wakes the waiter. The slot is free when neither the handle nor the queue needs it any more: the
-//! last of the two frees it. An async task takes the same way, with several steps.
+//! wakes the waiter. The party that needs the slot last frees it. An async task takes the same way,
+//! with several steps.
 //!
 //! # Glossary
 //!
@@ -91,12 +93,12 @@
 //!   callbacks, or by lost workers. The one exception is a job of another priority that has ended
 //!   in the queue. A job that cannot fit is a build error.
 //! * **Every job ends, with an outcome**: result, cancelled, panicked, worker lost, broken.
-//! * **Waiting does not deadlock the pool.** A waiting job runs no job on its stack but the awaited
-//!   one, if no party has begun that. There is one exception: if all workers of a pool are blocked,
-//!   the last one to block runs the oldest queued job. A wait that could never end, since the
-//!   awaited job depends on the caller, ends with [`JobError::WouldDeadlock`]. This needs a
-//!   [`Port`], which names the calling context. Without a port a blocked caller spins.
-//!   [`JobFuture::result`] has the limits.
+//! * **Waiting does not deadlock the pool.** A waiting job runs no other job on its stack than the
+//!   awaited one, and that only if no party has begun it. There is one exception: if all workers of
+//!   a pool are blocked, the last one to block runs the oldest queued job. A wait that could never
+//!   end, since the awaited job depends on the caller, ends with [`JobError::WouldDeadlock`]. This
+//!   needs a [`Port`], which names the calling context. Without a port a blocked caller spins.
+//!   [`JobFuture::result`] lists the circles of waits that the pool does not detect.
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
 //!   4,000. There are two exceptions. A submit that finds no slot free while slots of ended jobs
 //!   are in the queue searches the queue, at O(SLOTS). A wait that may be part of a circle of waits
@@ -109,7 +111,7 @@
 //! * **Context**: the contexts that may call it. *Any* is a thread, a task, an interrupt handler, a
 //!   job, a callback or a waker. *Any that may block* leaves out interrupt handlers, and each
 //!   context for which the [`Port`] has no parker: the call fails there. Without a port the call
-//!   does not fail, and the caller spins.
+//!   does not fail, and the caller spins. An interrupt handler may then spin for ever.
 //! * **Cost**: how the time grows with the pool's parameters and the arguments, and which party the
 //!   call waits for. A line that names no wait stands for a call that never waits. *O(1)* does not
 //!   grow with SLOTS, WAITERS or the number of jobs. It looks at up to PRIORITIES queues.

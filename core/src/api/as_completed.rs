@@ -85,7 +85,8 @@ pub struct AsCompleted<'p, T, const N: usize> {
 ///
 /// * **Context**: any for the call; any that may block for `next`.
 /// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.
-///   `next` waits for the next completion, as [`wait`](crate::wait()) does.
+///   Over several pools, O(futures) a look. `next` waits for the next completion, as
+///   [`wait`](crate::wait()) does.
 ///
 /// ```
 /// use corepool::{FutureSet, StaticPool, as_completed};
@@ -136,7 +137,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     ///
     /// * **Context**: any may poll it.
     /// * **Cost**: O(futures + WAITERS) for the first poll, and for a poll with another waker.
-    ///   Otherwise O(completions since the last poll).
+    ///   Otherwise O(completions since the last poll). Over several pools, O(futures) a poll.
     /// * **Cancel safety**: safe: the next call returns a future that has completed meanwhile.
     ///
     /// # Errors
@@ -218,7 +219,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
         Ok(Poll::Pending)
     }
 
-    /// The next future that is done, of several pools. Otherwise each gets the waker.
+    /// Returns a done future. If none is done, the caller leaves its waker with each future.
     fn poll_across(&mut self, waker: Option<&Waker>) -> Poll<Option<JobFuture<'p, T>>> {
         let is_done = |member: &mut Option<JobFuture<'p, T>>| {
             member.as_mut().is_some_and(|future| match waker {

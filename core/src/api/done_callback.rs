@@ -13,12 +13,12 @@ use crate::{
 };
 
 impl<'p, T> JobFuture<'p, T> {
-    /// Has the job's completer call `callback` with the job's result or error.
+    /// The job's completer calls `callback` with the job's result or error.
     ///
-    /// Callbacks run in the order in which they were added, in the context that ends the job: a
-    /// worker, a canceller, or an interrupt handler. They must not block. The future is done, and
-    /// the result can be taken, after they have returned. If the job has ended already, the
-    /// callback runs at once, in the caller's context.
+    /// The completer runs callbacks in their order, in its own context. It is a worker, a canceller,
+    /// a promise's holder, or the caller of `worker_lost`. Callbacks must not block. The future is
+    /// done, and the result can be taken, after they have returned. If the job has ended already,
+    /// the callback runs at once, in the caller's context.
     ///
     /// Each callback that waits takes a slot of the pool, and its closure must fit the slot.
     ///

@@ -46,10 +46,9 @@ pub enum JobState {
 /// **The slot is taken while the future exists**, even after the job is done. To free the slot,
 /// drop the future or take the result.
 ///
-/// A job that was cancelled while queued, or that its waiter ran, leaves an entry in the queue. The
-/// entry keeps the slot until it comes to the head, where a worker, or a submit that finds the pool
-/// full, frees the slot. A submit at the same priority that finds no slot free takes over slot and
-/// entry at once.
+/// A job may end while it is queued: it is cancelled, or its waiter runs it. The index of such a job
+/// stays in the queue and keeps the slot. A worker that pops it frees the slot. A submitter that
+/// finds no free slot reaps the index, or takes the slot over at its own priority.
 ///
 /// As a [`core::future::Future`]:
 ///
@@ -110,8 +109,8 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot.slot()
     }
 
-    /// The job's number, which the hooks of [`Worker`](crate::Worker) get as well. No other job has
-    /// it while this future exists, so it tells the futures of a set apart.
+    /// The job's number, which the hooks of [`Worker`](crate::Worker) get as well. No other job of
+    /// this pool has it while this future exists. Futures of two pools may have the same number.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
@@ -135,8 +134,14 @@ impl<'p, T> JobFuture<'p, T> {
     /// it, the caller runs queued jobs in order until its own job has ended. On a chip that has
     /// only a main loop, jobs run like this.
     ///
-    /// The pool does not detect jobs of two pools that wait for each other: neither pool knows that
-    /// the other's worker is blocked.
+    /// A worker whose wait could never end, since other blocked workers depend on it, gets
+    /// [`JobError::WouldDeadlock`]. The pool does not detect a circle of waits in these cases:
+    ///
+    /// * a wait in the circle has a time limit, or is for a [`Promise`](crate::Promise);
+    /// * a task in the circle has had its waker cloned, other than by a [`JobFuture`] of this pool;
+    /// * a worker in the circle has number 64 or higher, on a chip;
+    /// * a job in the circle runs without a worker's seat;
+    /// * the circle goes through several pools.
     ///
     /// * **Context**: any that may block. In an interrupt handler use
     ///   [`try_result`](Self::try_result) or a callback.
@@ -215,8 +220,7 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// Waits for the job to end, and returns its error. `None` if the job has a result, which can
-    /// still be taken. A wait that fails, as for [`result`](Self::result), returns its error in the
-    /// same way.
+    /// still be taken. If the wait fails, the call returns the wait's error instead.
     ///
     /// The first error that is returned for a panic has the panic's payload. Later ones have it if
     /// it is a [`PanicPayload`](crate::PanicPayload).
@@ -256,9 +260,10 @@ impl<'p, T> JobFuture<'p, T> {
     /// Asks the job not to run. True if the job is cancelled, by this call or before.
     ///
     /// A queued job is dropped here, in the caller's context, and so is a task between two polls.
-    /// Its waiters are woken at once. A running job cannot be stopped: the call returns false, and
-    /// sets the job's [`CancelToken`](crate::CancelToken). A task that is being polled ends as
-    /// cancelled at its next suspension. The call returns false for a job that has ended.
+    /// The canceller runs the callbacks and wakes the waiter before the call returns. A running job
+    /// cannot be stopped: the call returns false, and sets the job's
+    /// [`CancelToken`](crate::CancelToken). A task that is being polled ends as cancelled at its
+    /// next suspension. The call returns false for a job that has ended in another way.
     ///
     /// Another party may be dropping the job at the same time, to end it: another `cancel` of a
     /// shared future, a shutdown, or a break. The job is not cancelled yet, so this call returns

@@ -14,7 +14,9 @@ use crate::{
     error::JobError,
 };
 
-/// The results of several jobs, in the order of the futures: what [`gather`] returns.
+/// The future that [`gather`] returns: the results of several jobs, in the order of the futures.
+///
+/// Polled again after it was ready, it returns an empty vector.
 ///
 /// * **Context**: any may poll it.
 /// * **Cost**: O(futures that have not ended) a poll, and one wake for each job that ends.

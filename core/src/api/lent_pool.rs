@@ -134,7 +134,7 @@ impl<const BYTES: usize> PoolLayout for Lent<BYTES> {
     }
 }
 
-/// The memory is smaller than the configuration asks for, or the configuration is out of bounds.
+/// The lent memory is smaller than the pool needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MemoryTooSmall {

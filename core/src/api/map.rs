@@ -15,12 +15,14 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// The most jobs that a [`Map`] has in flight, unless [`MapOptions`] set another number.
+/// The most jobs that a [`Map`] submits ahead of the next result, unless [`MapOptions`] set another
+/// number.
 pub const DEFAULT_WINDOW: usize = 16;
 
-/// Options for `map_with`: the number of jobs in flight, and a timeout.
+/// Options for `map_with`: the number of jobs ahead of the next result, and a timeout.
 ///
-/// `WINDOW` is the capacity for jobs in flight, inside the iterator: three words each.
+/// `WINDOW` is the iterator's capacity for such jobs. Each takes as much room as a [`JobError`]:
+/// four words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MapOptions<const WINDOW: usize = DEFAULT_WINDOW> {
@@ -133,8 +135,9 @@ impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
 /// the items.
 ///
 /// It takes items from its source only as far as its buffer reaches, so the source may be endless.
-/// A job that fails gives an `Err` in its place, and the iteration goes on. After a time-out the
-/// iteration ends. Dropping the iterator cancels the jobs that have not begun.
+/// A job that fails gives an `Err` in its place, and the iteration goes on. The iteration ends after
+/// a time-out, and after a wait for room that failed. Dropping the iterator cancels the jobs that
+/// have not begun.
 pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     submitter: P,
     items: core::iter::Fuse<I>,

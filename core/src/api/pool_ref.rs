@@ -98,7 +98,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// many jobs wait on its stack. The number is out of date at once if other contexts use the
     /// pool.
     ///
-    /// Promises do not count, and neither do callers that run jobs while they block.
+    /// Promises do not count. Neither do guests: callers that run jobs while they block or in
+    /// [`run_pending`](Self::run_pending).
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).

@@ -18,8 +18,8 @@ use crate::{
 /// If the promise is dropped without a result, the future ends with
 /// [`JobError::PromiseDropped`](crate::JobError::PromiseDropped), so that no caller waits for ever.
 ///
-/// The future's [`cancel`](crate::JobFuture::cancel) ends the future, until the holder calls
-/// [`start`](Self::start). From then on the future is running, and `cancel` only asks the holder.
+/// Before the holder calls [`start`](Self::start), [`cancel`](crate::JobFuture::cancel) ends the
+/// future. From then on, `cancel` only asks the holder.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -162,8 +162,8 @@ impl<'p, T> Promise<'p, T> {
         is_in_time
     }
 
-    /// Whether no party needs the result any more: the future was cancelled, or has ended with its
-    /// pool.
+    /// Whether the future has ended without this promise: it was cancelled, or has ended with its
+    /// pool. A future that was dropped has not ended.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.

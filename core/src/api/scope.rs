@@ -4,10 +4,11 @@
 //! the count themselves, so this holds even if the scope's closure panics, and even if the jobs'
 //! futures are leaked. The idea and the lifetimes are those of `std::thread::scope`.
 //!
-//! The scope's state is on the stack of its caller. Each scoped job's payload ends with the address
-//! of that state. The completer counts the job out as its very last step with it. The state has the
-//! owner's waker from the beginning. The waker belongs to the party that brings the count to zero,
-//! since the frame may be gone from then on. The caller counts, too, until its closure is over.
+//! The scope's state is on the stack of its owner. Each scoped job's payload ends with the address
+//! of that state. The completer counts the job out last, after it has left the slot and woken the
+//! waiter. The state has the owner's waker from the beginning. The waker belongs to the party that
+//! brings the count to zero, since the frame may be gone from then on. The owner counts as one job
+//! until its closure is over.
 
 use core::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr, task::Waker};
 
@@ -67,6 +68,11 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
     /// * **Context**: any for the call, if the scope was opened in one that may block; any that may
     ///   block for `next`.
     /// * **Cost**: as for [`StaticPool::map`](crate::StaticPool::map).
+    ///
+    /// # Errors
+    ///
+    /// As for [`StaticPool::map`](crate::StaticPool::map). If the scope was opened in a context that
+    /// may not block, each result is [`JobError::ShutDown`](crate::JobError::ShutDown).
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -129,7 +135,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         const {
             assert!(
                 PAYLOAD_ALIGN + LEAST <= capacity(BYTES),
-                "a scope needs slots of at least 32 bytes: raise the pool's BYTES"
+                "a scope needs larger slots: raise the pool's BYTES (32 suffice, or 24 on a 32-bit target)"
             );
         }
         if !self.may_block {

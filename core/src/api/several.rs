@@ -1,8 +1,7 @@
-//! What waits for several futures have in common, and the wait for futures of several pools.
+//! The shared parts of waits for several futures, and the wait for futures of several pools.
 //!
-//! A place among WAITERS is in one pool. So each future of several pools gets the waiter's own waker
-//! instead, as if it were awaited alone: one wake for each completion, and no place. A look at the set is a
-//! look at each future.
+//! A place among WAITERS belongs to one pool. So the waiter leaves its own waker with each future.
+//! Each completion wakes it once. A look at the set is a look at each future.
 
 use core::task::Waker;
 
@@ -44,8 +43,8 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
     }
 }
 
-/// The pool in which a caller that waits for these futures blocks: the one that it is a worker of, or else
-/// the first that has a port. `None` if there are no futures.
+/// The pool in which a caller blocks. It is the caller's own pool as a worker, else the first with a
+/// port, else the first. `None` if there are no futures.
 pub(super) fn pool_to_block_in<'a, 'p: 'a, T: 'a>(
     futures: impl Iterator<Item = &'a JobFuture<'p, T>> + Clone,
 ) -> Option<Pool<'p>> {
@@ -88,8 +87,8 @@ pub(super) struct AwaitedAcross<'a, 'p, T> {
     pub(super) when: ReturnWhen,
 }
 
-/// Runs the jobs of a pool that has no worker until this one of them has ended, as a caller does that
-/// waits for it alone. The pool that the caller blocks in needs none of this.
+/// A caller runs the queued jobs of this future's pool, if it has no worker, until the job has ended.
+/// `engine::block` does so for the pool in which the caller blocks.
 pub(super) fn run_without_workers<T>(blocks_in: Pool<'_>, future: &JobFuture<'_, T>) {
     let pool = future.pool();
     let runs_here = || {

@@ -14,13 +14,18 @@ use crate::{
     memory::payload::Spill,
 };
 
-/// The end of a pool: what [`shutdown_async`](crate::StaticPool::shutdown_async) returns. It is ready when
-/// all jobs have ended and all workers have left.
+/// The future that [`shutdown_async`](crate::StaticPool::shutdown_async) returns. It is ready when
+/// all jobs have ended and all workers have left. It does not wait for promises.
 ///
 /// Polled again after it was ready, it is ready again.
 ///
-/// * **Context**: any may poll it, but a task of the pool.
-/// * **Cost**: O(SLOTS + WAITERS) a poll, and one wake for each worker that leaves.
+/// It ends with [`ShutdownError::TooManyWaiters`] if all WAITERS places are taken. It ends with
+/// [`ShutdownError::WouldDeadlock`] if a job, task or callback of the pool polls it. Without a port
+/// the pool does not detect that, and the task waits for itself for ever.
+///
+/// * **Context**: any may poll it, but no job, task or callback of the pool.
+/// * **Cost**: O(SLOTS + WORKERS + WAITERS) a poll. A worker or guest that leaves wakes it, and so
+///   does a job that a cancel ends.
 /// * **Cancel safety**: safe: the pool stays shut down, and a later call awaits its end.
 #[must_use = "the pool's end is not waited for until it is awaited"]
 pub struct Shutdown<'p> {

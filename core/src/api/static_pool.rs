@@ -32,10 +32,13 @@ use crate::{
 ///   on 32-bit targets and 24 on 64-bit. If panics abort and the feature `remote` is off, it may be
 ///   smaller. A job that does not fit is a build error.
 /// * `PRIORITIES`: the number of levels of urgency. 1 to 16.
-/// * `WORKERS`: the number of workers that can be in their run loop at a time. 1 to 1,000.
-/// * `WAITERS`: the number of `wait`s, `as_completed`s and submits that wait for room, at a time. 1
-///   to 1,000. A place stays taken a little longer than its wait, while a worker completes a job of
-///   that wait. So add one place for each worker.
+/// * `WORKERS`: the number of workers that can be in their run loop at a time. 1 to 1,000. A guest
+///   takes a worker's seat, too: a caller that runs jobs while it blocks or in `run_pending`.
+/// * `WAITERS`: the number of callers that wait at a time. 1 to 1,000. A place is taken by a `wait`,
+///   an `as_completed`, or a submit that waits for room. It is also taken by a `shutdown` with
+///   `wait`, a `shutdown_async`, or a caller that waits for a seat. A wait for futures of several
+///   pools takes none, and neither does `wait_async` or `gather`. A completer may hold a place a
+///   little longer than the wait. So add one place for each worker.
 ///
 /// Parameters out of these bounds are build errors.
 ///
@@ -215,7 +218,7 @@ impl<
     }
 
     /// The number of workers in their run loop, with guests: callers that run jobs while they
-    /// block.
+    /// block or in [`run_pending`](Self::run_pending).
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).

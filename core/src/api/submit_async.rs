@@ -20,8 +20,9 @@ use crate::{
 /// [`submit_async`](crate::StaticPool::submit_async) returns.
 ///
 /// It submits nothing before its first poll. If it is polled after it was ready, it stays pending.
-/// The pool has WAITERS places for the wakers of such waits. A wait that finds none ends with
-/// [`SubmitError::TooManyWaiters`].
+/// It waits for room in one of the WAITERS places. If all are taken, it ends with
+/// [`SubmitError::TooManyWaiters`]. Its other errors are those of
+/// [`submit`](crate::StaticPool::submit), except [`SubmitError::Full`].
 ///
 /// * **Context**: any may poll it.
 /// * **Cost**: a poll costs a [`submit`](crate::StaticPool::submit). In a full pool it is

@@ -82,11 +82,11 @@ impl From<Blocked> for WaitError {
 /// Moves the futures that are done to the front, and returns both parts. A time-out is not an
 /// error: the call returns the two parts as they are then. An empty slice returns at once.
 ///
-/// The futures may belong to several pools, such as one for each core. Then the call takes no place, and
-/// each look at the set is O(futures). It waits by the port and the clock of one of the pools: of the one
-/// that the caller is a worker of, or else of the first that has a port. Where another of the pools has no
-/// worker, the caller runs its queue, as it does when it waits for one of its jobs alone. A circle of waits
-/// through several pools is not found.
+/// The futures may belong to several pools, such as one for each core. Then the call takes no place,
+/// and each look at the set is O(futures). The caller then blocks by the port and clock of one pool:
+/// the one that it works for, or else the first with a port. Where another of the pools has no
+/// worker, the caller runs its queue, as it does when it waits for one of its jobs alone. No pool
+/// detects a circle of waits through several pools.
 ///
 /// A job of the same pool that calls this runs those of the jobs that no party has begun, and no
 /// others, as [`JobFuture::result`] does.

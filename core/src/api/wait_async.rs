@@ -12,7 +12,7 @@ use crate::api::{
     several::{ReturnWhen, Waited, is_over, leave_waker, partition},
 };
 
-/// A wait for several futures: what [`wait_async`] returns.
+/// The future that [`wait_async`] returns: a wait for several futures.
 ///
 /// Polled again after it was ready, it stays pending.
 ///

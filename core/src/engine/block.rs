@@ -9,7 +9,7 @@
 //!
 //! | caller | meanwhile |
 //! |---|---|
-//! | a job on a worker of this pool | runs the job that it waits for, if no party has begun it; sleeps while another worker is not blocked; otherwise runs the oldest queued job |
+//! | a job on a worker of this pool | runs the job that it waits for, if no party has begun it; sleeps unless every other worker is blocked; if so, runs the oldest queued job |
 //! | any other context | sleeps; if the pool has no worker and the port agrees, runs queued jobs in order, as a guest in a worker's seat |
 //! | a context without a parker, which may not block | gets `WouldDeadlock` |
 //! | any context, if there is no port | spins; runs the job that it waits for, and queued jobs if the pool has no worker |

@@ -2,9 +2,9 @@
 //!
 //! A worker that blocks without a time limit records what it waits for, in its seat. Before it
 //! sleeps, it looks whether it is *stuck*. It starts with all workers that are blocked without a
-//! limit. It removes each worker whose wait may still end. Such a wait is for a job that another
-//! context runs, that is queued, or that is a task which may be woken. The workers that remain are
-//! stuck. The worker that finds itself among them returns `WouldDeadlock`.
+//! limit. It removes each worker whose wait may still end. A wait may end if its job is queued, or
+//! runs outside the set. It may also end if its job is a task that may be woken. The workers that
+//! remain are stuck. The worker that finds itself among them returns `WouldDeadlock`.
 //!
 //! The look reads the words of many parties one after another. It counts only if no worker has gone
 //! on meanwhile: the counts in the seats are the same before and after.
@@ -77,8 +77,8 @@ pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn
     false
 }
 
-/// A task has been suspended and awaits a job. Wakes the workers that are stuck now, so that they
-/// look again.
+/// The worker of a task that was just suspended wakes the stuck workers, so that they look again.
+/// The task awaits a job.
 #[cold]
 pub(crate) fn look<'p>(pool: Pool<'p>, task: SlotRef<'p>) {
     // Pairs with the fence of `block::wait_as_worker` (`engine/block.rs`): either that worker sees

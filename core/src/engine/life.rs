@@ -141,7 +141,7 @@ pub(crate) fn run_pending(pool: Pool<'_>, max: usize) -> usize {
 
 /// Ends every job that no party is at work on.
 fn end_all(pool: Pool<'_>, outcome: Outcome) {
-    // Indices are reaped even if a job or a callback unwinds.
+    // The caller reaps the indices even if a job's destructor or a callback unwinds.
     let _reaped = Defer(|| pool.slots().reap());
     each(pool.used_slots(), |index| {
         settle::cancel(pool, pool.slot(index), outcome);
@@ -287,16 +287,17 @@ impl<'p> Awaited<'p> for AwaitedEnd<'p> {
             self.place = pool.waiters().register(waker, LEAVING);
         }
         // No worker may come to take out the indices of jobs that have ended in the queue, so this
-        // caller reaps them. The fence pairs with that of `Seats::wake_all` (`engine/wakeups.rs`):
-        // either their end is seen here, or the waker's place there.
+        // caller reaps them. The fence pairs with that of `Seats::wake_all` (`engine/wakeups.rs`).
+        // Either this caller sees that the jobs have ended, or the party that ended them sees this
+        // caller's place.
         fence(Ordering::SeqCst);
         pool.slots().reap();
-        let lent = usize::from(pool.seats().current().is_some());
+        let own_stay = usize::from(pool.seats().current().is_some());
         // The fence in `end::is_over` pairs with that of `Seats::tell_of_leaving`
         // (`engine/wakeups.rs`), too. Either the leaving worker sees the place, or this caller sees
-        // that it has left. The order matters: the worker that popped the last job was counted in
-        // before. A caller that finds the queue empty sees that count.
-        let over = end::is_over(pool) && pool.joined().count() == lent;
+        // that it has left. The caller looks at the queue before the count. The worker that popped
+        // the last job had been counted in before its pop.
+        let over = end::is_over(pool) && pool.joined().count() == own_stay;
         self.refused = waker.is_some() && !over && self.place.is_none();
         over || self.refused
     }

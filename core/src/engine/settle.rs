@@ -6,11 +6,15 @@
 //! * the worker that ran it ([`publish`], [`panicked`], [`fail`]);
 //! * a canceller, if the job has not begun: [`cancel`] claims the job, and [`end_unrun`] drops its
 //!   closure in the canceller's context;
-//! * the worker of a task, if it was cancelled during a poll: [`end_unrun`] drops the future after
-//!   the poll;
+//! * a worker that begins a job after the pool's end was declared: [`end_unrun`] drops the closure
+//!   in the worker's context;
+//! * the worker of a task, if the task was cancelled or the pool ended during a poll: [`end_unrun`]
+//!   drops the future after the poll;
+//! * a remote worker, for a job in flight: it drops the closure if the job was cancelled before it
+//!   began on the other side, or is lost;
 //! * the holder of a promise;
 //! * the caller of `worker_lost`, for a job of the lost worker. The payload stays that worker's
-//!   ([`finish`] with [`Published::Yes`]).
+//!   ([`finish`] with [`Published::Yes`]), which drops it if it comes back.
 //!
 //! A closure that has begun runs to its end: its `CancelToken` asks it to return early.
 //!

@@ -25,8 +25,8 @@ use crate::{
     memory::waiter::ROOM,
 };
 
-/// The most ended jobs that one submit takes off the heads of the queues in search of a slot. So
-/// its cost does not grow with their number. Later submits take the others.
+/// A submitter takes at most this many ended jobs off the queue heads, so its cost is bounded. Later
+/// submitters take the rest.
 const A_FEW: usize = 8;
 
 /// A slot that a submitter has taken.
@@ -160,7 +160,7 @@ impl<'p> Slots<'p> {
         None
     }
 
-    /// Gives back a slot for which there is no job after all.
+    /// The submitter gives back a slot that it does not fill.
     #[cold]
     pub(crate) fn unclaim(self, claim: Claim) {
         let slot = self.0.slot(claim.index);

@@ -8,8 +8,11 @@ use super::{BrokenReason, LossReason, MAY_NOT_BLOCK, NoWorker, Panic, TOO_MANY_W
 
 /// Why a job gave no result.
 ///
-/// [`TimedOut`](Self::TimedOut) and [`WouldDeadlock`](Self::WouldDeadlock) are errors of the call
-/// and not of the job. The job goes on, and a later call can still get its result.
+/// [`TimedOut`](Self::TimedOut), [`WouldDeadlock`](Self::WouldDeadlock),
+/// [`TooManyWaiters`](Self::TooManyWaiters) and [`NoClock`](Self::NoClock) are errors of the call
+/// and not of the job. A call that borrows the future leaves the job as it is, and a later call can
+/// get its result. [`result`](crate::JobFuture::result) takes the future, so its error detaches the
+/// job.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

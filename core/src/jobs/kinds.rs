@@ -1,4 +1,5 @@
-//! The kinds of job: closures, tasks, callbacks and promises.
+//! The kinds of job: closures, tasks, callbacks and promises. Two more are elsewhere: `Call`, a map's
+//! job, in `api/map.rs`, and `Travelling`, a remote job, in `jobs/remote_job.rs`.
 
 use core::{
     future::Future,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{lockfree::state, memory::slot::SlotRef};
 
-/// Shows a running job that its future was asked to cancel it.
+/// A running job reads from it whether the handle has asked for a cancel.
 ///
 /// A running job cannot be stopped from outside. A long job reads its token from time to time, and
 /// returns early. The value that it returns is its result.

@@ -7,15 +7,15 @@
 //! ```text
 //!                  head                        tail
 //!                   ▼                           ▼
-//!     ┌──────┬──────┬──────┬──────┬──────┬──────┬──────┐      each cell has the item that was
-//!     │ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 4│ lap 3│      pushed there last, and the lap
-//!     │(gone)│(gone)│ item │ item │ item │ item │(gone)│      of that push
+//!     ┌──────┬──────┬──────┬──────┬──────┬──────┬──────┐      both ends are in lap 4; each cell
+//!     │ lap 5│ lap 5│ lap 5│ lap 5│ lap 5│ lap 5│ lap 4│      has the item that was pushed there
+//!     │(gone)│(gone)│ item │ item │ item │ item │(gone)│      last, and the lap after that push
 //!     └──────┴──────┴──────┴──────┴──────┴──────┴──────┘
 //!
-//!     push   1. cells[tail]: (last lap, gone) → (this lap, item)   the item is in the queue now
+//!     push   1. cells[tail]: (this lap, gone) → (next lap, item)   the item is in the queue now
 //!            2. tail: to the next cell        by this pusher or the next one: a pusher that is
 //!                                             stopped after 1 delays no other
-//!     pop    1. read cells[head]              if it is of the last lap, the queue is empty
+//!     pop    1. read cells[head]              if it has the head's lap, the queue is empty
 //!            2. head: to the next cell        the popper owns the item now; the cell stays as it is
 //! ```
 //!
@@ -132,8 +132,8 @@ impl<'p> Queue<'p> {
         }
     }
 
-    /// Whether `cell`, the content of the cell at `end`, is not yet written in the lap of `end`. If
-    /// it is written, that was in this lap, or in a later one, and then `end` was out of date.
+    /// Whether no pusher has written this cell in the lap of `end`. A write of a later lap means that
+    /// `end` is out of date. `cell` is the content of the cell at `end`.
     #[inline(always)]
     fn is_unwritten(self, cell: usize, end: usize) -> bool {
         self.tagged.have_same_tag(cell, end)
@@ -176,8 +176,8 @@ impl<'p> Queue<'p> {
                 // wrote the cell. So the Release below passes on what that pusher had seen.
                 cell.load(Ordering::Acquire);
             }
-            // If this swap fails, another pusher has moved the tail, or the next pusher that comes
-            // here does.
+            // A failed swap does no harm: another pusher has moved the tail, or the next pusher
+            // moves it.
             //
             // Release: pairs with the Acquire load of the tail above. A pusher that reads the new
             // tail sees every cell before it written, in this lap and in the last.

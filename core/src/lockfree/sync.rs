@@ -58,7 +58,7 @@ pub(crate) fn back_off() {
     }
 }
 
-/// Has the cache line at `address` fetched for writing, if the processor can.
+/// Asks the processor to fetch the cache line at `address` for writing, if it can.
 ///
 /// A core can write a line only when no other core holds it, so a swap waits for the line. If the
 /// line was fetched some jobs ahead, the swap finds it there. The address may be any: nothing is

@@ -18,8 +18,11 @@
 //! | `LOST` | the job, nothing, or the result | the worker that was lost |
 //!
 //! * **The closure of a cancelled job** is dropped by the party that is `BUSY`. For a job that has
-//!   not begun, that is the canceller, inside the call of `cancel`. For a task that is being
-//!   polled, that is its worker, after the poll. See [`settle`](crate::engine::settle).
+//!   not begun, that is the canceller, inside the call of `cancel`. If a
+//!   worker begins the job after the pool's end was declared, it is that worker. For a task that is
+//!   being polled, it is the task's worker, after the poll. For a job in flight, it is the remote
+//!   worker. A lost worker drops its job itself, if it comes back. See
+//!   [`settle`](crate::engine::settle).
 //! * **The slot** is freed by the party that leaves it last: see
 //!   [`Slots::leave`](crate::engine::slots::Slots::leave) and
 //!   [`Slots::reap`](crate::engine::slots::Slots::reap).

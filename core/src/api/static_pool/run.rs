@@ -25,9 +25,9 @@ impl<
     ///   port the pool does not refuse a task that calls it: that worker then waits for its own
     ///   task's end, for ever.
     /// * **Cost**: O(WORKERS + WAITERS) to join and leave, and O(1) for each job. The worker waits
-    ///   for jobs until the pool's end; from then on each look for the last job is O(SLOTS). A task
-    ///   that is suspended while other workers are blocked may cost a look for a circle of waits,
-    ///   which grows with SLOTS.
+    ///   for jobs until the pool's end. After the pool's end the worker looks for the last job, at
+    ///   O(SLOTS) a look. A worker whose task suspends may look for a circle of waits, which grows
+    ///   with SLOTS.
     ///
     /// # Errors
     ///
@@ -54,8 +54,8 @@ impl<
     /// meanwhile. A cancelled job counts, although it does not run.
     ///
     /// The caller takes one of the WORKERS seats meanwhile, as a guest. If no seat is left, it runs
-    /// jobs without one, and does not count as a worker. Then a job of it that blocks does not run
-    /// the job that it waits for.
+    /// jobs without one. With a port, a job that blocks there sleeps. It does not run the job that
+    /// it waits for.
     ///
     /// * **Context**: any. In a context without a parker, a job that would block gets an error.
     /// * **Cost**: as for [`run`](Self::run), without a wait. Without a port it takes no seat: O(1)
@@ -77,10 +77,12 @@ impl<
     /// earlier call did not.
     ///
     /// With `cancel_futures`, queued jobs are cancelled here, and so are tasks between two polls.
-    /// Their waiters are woken at once. Without it, they still run. Running jobs run to their end,
-    /// and their cancel tokens are not set.
+    /// The caller runs their callbacks and wakes their waiters. A running closure runs to its end,
+    /// and its cancel token is not set. A task ends at its next suspension. A promise that was not
+    /// started ends at once. Without `cancel_futures`, all of them go on.
     ///
-    /// With `wait`, the call returns when all jobs have ended and all workers have left.
+    /// With `wait`, the call returns when all jobs have ended and all workers have left. It does not
+    /// wait for promises.
     ///
     /// * **Context**: any without `wait`. With `wait`, any that may block, and no job or callback
     ///   of the pool.
@@ -94,9 +96,9 @@ impl<
     /// context that may not block. [`ShutdownError::TooManyWaiters`] if all WAITERS places are
     /// taken. The pool is shut down all the same.
     ///
-    /// Without a [`Port`] the pool does not recognise a job that calls. Nor does it if
-    /// [`run_pending`](Self::run_pending) runs the job and has found no seat. Such a job waits for
-    /// itself, for ever.
+    /// The pool cannot detect such a job without a [`Port`], or if
+    /// [`run_pending`](Self::run_pending) runs it without a seat. The job then waits for itself for
+    /// ever.
     ///
     /// ```
     /// # use corepool::{StaticPool, SubmitError};
@@ -138,11 +140,16 @@ impl<
     ///
     /// An async caller runs no jobs meanwhile. So the pool needs a worker, or nothing that is queued.
     ///
-    /// * **Context**: any. A task of the pool does not await it: the future fails there with
-    ///   [`ShutdownError::WouldDeadlock`].
+    /// * **Context**: any. No job, task or callback of the pool may poll the future.
     /// * **Cost**: O(WORKERS + WAITERS); with `cancel_futures` also O(SLOTS), the destructors of the jobs
     ///   and their callbacks.
     /// * **Cancel safety**: as for [`Shutdown`]: safe.
+    ///
+    /// # Errors
+    ///
+    /// The future has them. [`ShutdownError::TooManyWaiters`] if all WAITERS places are taken.
+    /// [`ShutdownError::WouldDeadlock`] if a job, task or callback of the pool polls it. Without a
+    /// [`Port`] the pool does not detect that, and the task waits for itself for ever.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -161,8 +168,9 @@ impl<
     }
 
     /// Breaks the pool: every job that has not begun, and every later submit, fails with
-    /// [`BrokenReason::Application`](crate::BrokenReason::Application) and this text. Running jobs
-    /// run to their end. A pool that is broken already keeps its reason.
+    /// [`BrokenReason::Application`](crate::BrokenReason::Application) and this text. A running
+    /// closure runs to its end. A task ends at its next suspension. A promise that was not started
+    /// ends at once. A pool that is broken already keeps its reason.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS + WORKERS + WAITERS), the destructors of the queued jobs and their

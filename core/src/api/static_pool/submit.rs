@@ -186,9 +186,9 @@ impl<
 
     /// [`submit`](Self::submit) that waits for room if the pool is full.
     ///
-    /// A job of this pool that calls it sleeps while another worker is not blocked. The last worker
-    /// to block runs the oldest queued job, so that slots come back. The caller waits for ever if
-    /// no slot ever comes back, for instance because it holds all the futures itself.
+    /// If a job of this pool calls it, its worker sleeps unless every other worker is blocked. The
+    /// last worker to block runs the oldest queued job, so that slots come back. The caller waits
+    /// for ever if no slot ever comes back, for instance because it holds all the futures itself.
     ///
     /// * **Context**: any that may block.
     /// * **Cost**: as for [`submit`](Self::submit) if there is room. Otherwise the caller waits for
@@ -246,6 +246,11 @@ impl<
     /// * **Cost**: O(1): nothing is submitted before the first poll.
     /// * **Cancel safety**: as for [`SubmitAsync`]: if it is dropped before it is ready, it drops
     ///   the closure.
+    ///
+    /// # Errors
+    ///
+    /// The future has those of [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// [`SubmitError::TooManyWaiters`] if it has to wait and finds no place among WAITERS.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -327,6 +332,15 @@ impl<
     ///   [`JobFuture::result`] does, or for room as [`submit_blocking`](Self::submit_blocking)
     ///   does.
     ///
+    /// # Errors
+    ///
+    /// A job that fails, or whose wait fails, gives a [`JobError`](crate::JobError) in its place, and
+    /// the iteration goes on. A job that the pool refuses gives [`Broken`](crate::JobError::Broken),
+    /// [`NoWorker`](crate::JobError::NoWorker) or [`ShutDown`](crate::JobError::ShutDown) in the
+    /// same way. A wait for room that fails ends the iteration, with
+    /// [`TooManyWaiters`](crate::JobError::TooManyWaiters) or
+    /// [`WouldDeadlock`](crate::JobError::WouldDeadlock).
+    ///
     /// ```
     /// # use corepool::StaticPool;
     /// static POOL: StaticPool<4, 32> = StaticPool::new();
@@ -355,7 +369,8 @@ impl<
     /// # Errors
     ///
     /// [`MapError::ZeroBuffer`] or [`MapError::BufferTooLarge`] if `buffer_size` is not 1 to
-    /// WINDOW. [`MapError::NoClock`] for a timeout in a pool without a clock.
+    /// WINDOW. [`MapError::NoClock`] for a timeout in a pool without a clock. The results have the
+    /// errors of [`map`](Self::map). [`TimedOut`](crate::JobError::TimedOut) ends the iteration.
     ///
     /// ```
     /// # use corepool::{MapError, MapOptions, StaticPool};
@@ -384,6 +399,9 @@ impl<
     ///
     /// A job of this pool that calls it runs those of the scope's jobs that no party has begun, and
     /// no others, as [`JobFuture::result`] does.
+    ///
+    /// The pool keeps 8 bytes of each scoped job's slot. A pool whose BYTES leave too few for the
+    /// rest is a build error: 32 suffice, or 24 on a 32-bit target.
     ///
     /// * **Context**: any that may block. In a context without a parker the scope takes no jobs:
     ///   [`SubmitError::WouldDeadlock`].
