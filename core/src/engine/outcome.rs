@@ -11,20 +11,30 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// The address of a job's result.
+/// Follows the payload's pointer, if the result was spilled.
+///
+/// # Safety
+///
+/// The job returned. `payload` is its slot's payload.
+#[inline(always)]
+unsafe fn result_in(slot: SlotRef<'_>, payload: *const u8) -> *const u8 {
+    // SAFETY: the job returned, so the payload holds the result, or the pointer to its place.
+    unsafe {
+        match slot.vtable().spilled {
+            None => payload,
+            Some(_) => payload.cast::<*const u8>().read(),
+        }
+    }
+}
+
+/// The address of a job's result, for reading.
 ///
 /// # Safety
 ///
 /// The job returned, and the slot stays occupied.
 pub(crate) unsafe fn result_place(slot: SlotRef<'_>) -> *const u8 {
-    // SAFETY: the caller's promise. The caller only reads through the pointer.
-    unsafe {
-        let value = slot.payload_shared();
-        match slot.vtable().spilled {
-            None => value,
-            Some(_) => value.cast::<*const u8>().read(),
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { result_in(slot, slot.payload_shared()) }
 }
 
 /// Takes the result out of the payload, and frees the place that it was spilled to.
@@ -37,13 +47,9 @@ pub(crate) unsafe fn take_result<T>(slot: SlotRef<'_>) -> T {
     // SAFETY: the caller's promise. A `T` is in the payload, or where the payload's pointer leads,
     // and it is read once.
     unsafe {
-        let spilled = slot.vtable().spilled;
-        let mut place = slot.payload();
-        if spilled.is_some() {
-            place = place.cast::<*mut u8>().read();
-        }
+        let place = result_in(slot, slot.payload()).cast_mut();
         let result = place.cast::<T>().read();
-        if let Some(release) = spilled {
+        if let Some(release) = slot.vtable().spilled {
             release(place);
         }
         result
