@@ -262,6 +262,8 @@ where
                 }
                 Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
                 Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
+                Err(SubmitError::NoSuchPriority(_)) => Err(JobError::NoSuchPriority),
+                Err(SubmitError::WouldDeadlock(_)) => Err(JobError::WouldDeadlock),
                 Err(_) => Err(JobError::ShutDown),
             };
             // There is room, as checked above.

@@ -72,7 +72,7 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
     /// # Errors
     ///
     /// As for [`StaticPool::map`](crate::StaticPool::map). If the scope was opened in a context that
-    /// may not block, each result is [`JobError::ShutDown`](crate::JobError::ShutDown).
+    /// may not block, each result is [`JobError::WouldDeadlock`](crate::JobError::WouldDeadlock).
     ///
     /// ```
     /// # use corepool::StaticPool;

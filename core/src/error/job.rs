@@ -4,7 +4,9 @@ use core::fmt;
 
 #[cfg(feature = "remote")]
 use super::CodecError;
-use super::{BrokenReason, LossReason, MAY_NOT_BLOCK, NoWorker, Panic, TOO_MANY_WAITERS};
+use super::{
+    BrokenReason, LossReason, MAY_NOT_BLOCK, NO_SUCH_PRIORITY, NoWorker, Panic, TOO_MANY_WAITERS,
+};
 
 /// Why a job gave no result.
 ///
@@ -34,6 +36,8 @@ pub enum JobError {
     Broken(BrokenReason),
     /// The pool was shut down before the job could be submitted (from `map`).
     ShutDown,
+    /// The pool has no such priority (from `map`): raise PRIORITIES.
+    NoSuchPriority,
     /// The pool had no worker when the job was submitted, and could not start one (from `map`).
     NoWorker(NoWorker),
     /// The call's time was over before the job was done.
@@ -64,6 +68,7 @@ impl fmt::Display for JobError {
             Self::Codec(error) => error.fmt(f),
             Self::Broken(reason) => write!(f, "the pool broke before the job ran: {reason}"),
             Self::ShutDown => f.write_str("the pool was shut down before the job was submitted"),
+            Self::NoSuchPriority => f.write_str(NO_SUCH_PRIORITY),
             Self::NoWorker(reason) => {
                 write!(
                     f,

@@ -1,6 +1,6 @@
 //! Work may be handed in from anywhere: a job, a callback, a task, a destructor.
 
-use corepool::SubmitError;
+use corepool::{JobError, SubmitError};
 
 use crate::{Fixture, Methods, Recorder, SMALL, drain};
 
@@ -137,6 +137,9 @@ pub fn no_such_priority<F: Fixture>() {
         let refused = fx.pool().at(priority).promise::<u8>();
         assert!(matches!(refused, Err(SubmitError::NoSuchPriority(()))));
     }
+    let mut map = fx.pool().at(2).map(0..1, |n| n);
+    assert!(matches!(map.next(), Some(Err(JobError::NoSuchPriority))));
+    assert!(map.next().is_none());
 }
 
 crate::suite!(context_tests:
