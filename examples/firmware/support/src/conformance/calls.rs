@@ -319,7 +319,7 @@ fn a_promise_is_kept(bench: &Bench<'_>) -> Outcome {
 fn a_promise_is_abandoned(bench: &Bench<'_>) -> Outcome {
     let (promise, future) = accepted!(bench.pool.promise::<u32>());
     bench.call(|| drop(promise));
-    check!(matches!(future.result(), Err(JobError::WorkerLost(_))));
+    check!(matches!(future.result(), Err(JobError::PromiseDropped)));
     Ok(())
 }
 
