@@ -1,5 +1,5 @@
-//! Blocking work and async tasks in pools, awaited by event loops that know nothing of them: Tokio's
-//! and that of futures-lite. While a job blocks its thread, the event loop goes on.
+//! Event loops await blocking jobs and async tasks of pools. The event loops, Tokio's and that of
+//! futures-lite, need no support for the pools. While a job blocks its thread, the event loop goes on.
 //!
 //! Run it with `cargo run --example async_bridge`. It prints:
 //!
@@ -34,7 +34,7 @@ use tokio::{runtime, time};
 const TICKS: usize = 3;
 const PERIOD: Duration = Duration::from_millis(10);
 
-/// For the async task at the end, which takes as many bytes as it holds across its awaits.
+/// The pool of the async task at the end. Its BYTES hold the values that the task keeps across awaits.
 static POOL: StaticPool<4, 256> = StaticPool::new();
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,22 +43,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let threads = ThreadPool::builder().max_workers(1).build()?;
 
-    // The job is submitted by the call, and awaited later. It blocks the pool's thread until the
-    // event loop has ticked three times: if it blocked the event loop, this would never end.
+    // The call submits the job, and `main` awaits it later. The job blocks the pool's thread until the
+    // event loop has ticked three times. If the job blocked the event loop, this would never end.
     println!("Tokio, run_in_executor");
     let (tick, job) = count_ticks();
     let job = run_in_executor(&threads, job)?;
     let (counted, ()) = tokio.block_on(zip(job, ticker(tick, async || time::sleep(PERIOD).await)));
     println!("  the job counted {}", counted?);
 
-    // The same with another event loop, and a job that begins with the first poll.
+    // The same with another event loop. `to_thread` submits the job at the first poll.
     println!("futures-lite, to_thread");
     let (tick, job) = count_ticks();
     let job = to_thread(threads.pool_ref(), job);
     let (counted, ()) = block_on(zip(job, ticker(tick, yield_now)));
     println!("  the job counted {}", counted?);
 
-    // Giving up the await gives up the work: a job that is queued is cancelled.
+    // A time-out drops the future, and the drop cancels the queued job.
     println!("Tokio, a timeout");
     let (tick, job) = count_ticks();
     let first = run_in_executor(&threads, job)?;
@@ -70,8 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("  the first job counted {}", counted?);
     drop(threads); // Waits until all work is done.
 
-    // An async task is polled by the pool's workers, and awaited by anybody. While it awaits, it
-    // holds no worker: one is enough for the task and the jobs that it awaits.
+    // The pool's workers poll an async task, and any context may await it. While the task awaits, it
+    // holds no worker. So one worker is enough for the task and the jobs that it awaits.
     println!("Tokio, a task in a static pool");
     let workers = run_workers(&POOL, 1)?;
     let (left, right) = (POOL.submit(|| 6)?, POOL.submit(|| 7)?);
@@ -87,13 +87,13 @@ fn count_ticks() -> (mpsc::Sender<()>, impl FnOnce() -> usize + Send + 'static) 
     (sender, move || receiver.into_iter().take(TICKS).count())
 }
 
-/// What goes on in the event loop meanwhile.
+/// The work of the event loop while the job blocks.
 async fn ticker(ticks: mpsc::Sender<()>, pause: impl AsyncFn()) {
     for n in 1..=TICKS {
         pause().await;
         println!("  tick {n}");
         if ticks.send(()).is_err() {
-            return; // Nobody counts any more.
+            return; // The job no longer counts.
         }
     }
 }

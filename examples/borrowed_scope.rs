@@ -1,13 +1,13 @@
-//! Jobs that borrow: SHA-256 of a file and of eight blocks of it, where every job reads its part of
-//! the one buffer that holds the file. Nothing is copied, counted or leaked; the scope ends when its
-//! last job has.
+//! Jobs that borrow: SHA-256 of a file and of eight blocks of it. One buffer holds the file, and every
+//! job reads its part of that buffer. No job copies the data, counts references or leaks memory. The
+//! scope ends after its last job.
 //!
-//! SHA-256 is sequential by construction: each step takes the state that the one before it left, and
-//! the file's digest does not follow from the digests of its blocks. So the whole file is one job,
-//! the longest, and what runs in parallel are the blocks, with each other and beside it.
+//! SHA-256 is sequential by construction: each step starts from the state that the step before it left.
+//! The file's digest does not follow from the digests of its blocks. So the whole file is one job, the
+//! longest. The blocks are further jobs, which run in parallel with it and with each other.
 //!
-//! Run it with `cargo run --example borrowed_scope`, which hashes this source file, or name another
-//! after `--`. The last line is what `sha256sum FILE` says. For `examples/data/pulse.csv` it prints:
+//! `cargo run --example borrowed_scope` hashes this source file. To hash another file, name it
+//! after `--`. The last line equals that of `sha256sum FILE`. For `examples/data/pulse.csv` it prints:
 //!
 //! ```text
 //! e293a115de4e756b95d0455347e525d687bf18458c46bcebb4eb905f86739cf9  35202 bytes

@@ -1,9 +1,9 @@
-//! The classic of the executor literature: pages are fetched side by side by a [`ThreadPool`], and
-//! each outcome is printed as soon as it is there, the first done first.
+//! The usual first example of an executor: a [`ThreadPool`] fetches pages in parallel, and `main`
+//! prints each outcome as soon as it is there.
 //!
-//! The pages come from a server in this program, on loopback. One of them is slow, one fails, and
-//! one is at an address where nobody listens. So that it prints the same each time, an answer of the
-//! server takes until a number of outcomes has been printed, and not a number of milliseconds.
+//! The pages come from a server in this program, on loopback. One page is slow, one fails, and
+//! one has an address at which no server listens. The server delays each answer until `main` has
+//! printed a number of outcomes, and not by a clock. So the output is the same each time.
 //!
 //! Run it with `cargo run --example downloads`. It prints:
 //!
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let served = server.local_addr()?;
     // It serves as long as the program runs.
     thread::spawn(move || serve(&server));
-    // A port that was free a moment ago, and that nobody listens to.
+    // A port that was free a moment ago, and at which no server listens.
     let deserted = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
 
     let pages: [(&str, String); PAGES] = [
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .into();
     let pool = ThreadPool::builder().max_workers(PAGES).build()?;
 
-    // One job a page. A future does not know what was asked for, so its result says it.
+    // One job a page. A future does not know its page, so the result has the page's name.
     let downloads: FutureSet<'_, _, PAGES> = pages
         .into_iter()
         .map(|(name, url)| {
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for done in as_completed(downloads, None) {
         match done?.result()? {
             (name, Ok(page)) => println!("{name}: {} bytes", page.len()),
-            // The kind, since the text is the operating system's.
+            // The error's kind, since its text differs between operating systems.
             (name, Err(ureq::Error::Io(error))) => println!("{name}: {}", error.kind()),
             (name, Err(error)) => println!("{name}: {error}"),
         }

@@ -1,5 +1,5 @@
-//! The smallest host program: a pool in a `static`, two threads as its workers, and what can be done
-//! with a job.
+//! The smallest host program: a pool in a `static`, two threads as its workers, and the operations
+//! on a job.
 //!
 //! Run it with `cargo run --example hello_pool`. It prints:
 //!
@@ -25,18 +25,18 @@ use corepool_std::run_workers;
 /// Room for four jobs, whose closures and results take at most 32 bytes. No heap: all of it is here.
 static POOL: StaticPool<4, 32> = StaticPool::new();
 
-/// Where two jobs and `main` meet.
+/// Two jobs and `main` meet here.
 static MEETING: Barrier = Barrier::new(3);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // What a second core does on a chip, two threads do here.
+    // On a chip the worker is a second core; here two threads are the workers.
     let workers = run_workers(&POOL, 2)?;
 
     // Submit a closure, go on, and get its result when it is needed.
     let product = POOL.submit(|| 6 * 7)?;
     println!("6 * 7 = {}", product.result()?);
 
-    // Or be called when it is done: in the worker's thread, and before the result is given out.
+    // Or add a callback: the worker's thread calls it before any party gets the result.
     let mut length = POOL.submit(|| "concurrent".len())?;
     length.add_done_callback(|outcome| match outcome {
         Ok(length) => println!("callback: the job returned {length}"),
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     MEETING.wait(); // Now both run.
     println!("busy: {:?}, {:?}", busy[0].state(), busy[1].state());
 
-    // What is queued can be cancelled; what runs cannot.
+    // A queued job can be cancelled; a running closure cannot.
     let third = POOL.submit(|| println!("never printed"))?;
     println!("cancel a queued job: {}", third.cancel());
     println!("cancel a running job: {}", busy[0].cancel());
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("the queued job: {error}");
     }
 
-    // A pool that is full says so at once, and gives the closure back.
+    // A full pool returns an error at once, and gives the closure back.
     let queued = [POOL.submit(|| 3)?, POOL.submit(|| 4)?];
     match POOL.submit(|| 5) {
         Err(SubmitError::Full(job)) => println!("full; running the job here gives {}", job()),

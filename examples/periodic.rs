@@ -1,6 +1,6 @@
-//! Delayed work, periodic work and deadlines as an async task, with the timers of embassy-time. The
-//! pool has no timers of its own and needs none: a task that waits for time to pass takes its slot
-//! and nothing else. On a chip only the time driver is another.
+//! Delayed work, periodic work and deadlines in an async task, with the timers of embassy-time. The
+//! pool has no timers of its own and needs none. A task that waits for a timer holds its slot
+//! and no worker. On a chip only the time driver differs.
 //!
 //! Run it with `cargo run --example periodic`. It prints:
 //!
@@ -53,13 +53,13 @@ async fn supervise() -> Result<u32, Box<dyn Error + Send + Sync>> {
         sum += sample;
     }
 
-    // A deadline: nobody sets this result in time. The time-out gives up the wait, not the future.
+    // A deadline: the promise is not set in time. The time-out ends the wait, and the future stays.
     let (promise, mut reply) = POOL.promise()?;
     match with_timeout(PERIOD, &mut reply).await {
         Ok(reply) => println!("reply: {}", reply?),
         Err(TimeoutError) => println!("deadline: no reply yet"),
     }
-    // It comes after all.
+    // The result comes later, and the same future has it.
     promise.set_result("calibrated")?;
     println!("reply: {}", reply.await?);
     Ok(sum)

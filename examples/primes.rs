@@ -1,14 +1,14 @@
-//! Work for the processor: which of these numbers are prime? The same jobs are done one after the
-//! other, by a [`ThreadPool`], by a [`ProcessPool`], of which one child is killed on purpose in the
-//! midst of it, and by a board, if there is one, that has nothing in common with this host but a wire.
+//! CPU-bound jobs: which of these numbers are prime? The program runs the same jobs one after the
+//! other, in a [`ThreadPool`], and in a [`ProcessPool`] of which it kills one child on purpose. If a
+//! board is connected, the jobs run there, too; the board shares only a wire with this host.
 //!
-//! A job that is to run in another process, or on another machine, is a named type, and both sides know
-//! it by the table `JOBS`. That is in [`primes-jobs`](primes-jobs/src/lib.rs), without `std`, since the
-//! program of [the board](firmware/riscv-virt-uart/src/primes.rs) is made of it, too. The first line of
-//! `main` is where a child goes its own way.
+//! A job that runs in another process, or on another machine, is a named type. Both sides know
+//! it by the table `JOBS` in [`primes-jobs`](primes-jobs/src/lib.rs). That crate needs no `std`, since
+//! the program of [the board](firmware/riscv-virt-uart/src/primes.rs) uses it, too. A child process
+//! runs its jobs in the first line of `main`.
 //!
-//! Run it with `cargo run --release --example primes`; with `cargo xtask firmware --board
-//! primes-to-riscv` it has a RISC-V chip, in QEMU. That builds the board's program, and runs
+//! Run it with `cargo run --release --example primes`. `cargo xtask firmware --board primes-to-riscv`
+//! runs it with a RISC-V chip in QEMU. That command builds the board's program, and runs
 //!
 //! ```sh
 //! cargo run --release --example primes -- --board qemu-system-riscv32 -display none -monitor none \
@@ -16,11 +16,11 @@
 //!     -kernel target/firmware/riscv32imac-unknown-none-elf/release/riscv-virt-primes
 //! ```
 //!
-//! A board on a desk is reached by a program that has its serial port as standard input and output.
+//! For a board on a desk, COMMAND is a program that has the board's serial port as standard input and output.
 //!
-//! Standard error has the progress, how long each way took, what that is against one after the other,
-//! and how the killed child's jobs ended. What it prints on standard output is the same each time, with
-//! `the board agrees` as one more line if there is a board:
+//! Standard error has the progress, the time of each way, its speed-up over one job after the other,
+//! and the errors of the killed child's jobs. Standard output is the same each time. With a board it
+//! has one more line, `the board agrees`:
 //!
 //! ```text
 //! 112272535095293 is prime
@@ -48,7 +48,7 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(unix))]
 fn main() {
-    eprintln!("child processes are workers on Unix only");
+    eprintln!("error: this example needs Unix, since a process pool does");
 }
 
 #[cfg(unix)]
@@ -72,15 +72,14 @@ mod unix {
     use indicatif::{ProgressBar, ProgressStyle};
     use primes_jobs::{COUNT, FRAME, IsPrime, JOBS, NUMBERS, is_prime, numbers};
 
-    /// How long a board may be silent: longer than any of the jobs takes it.
+    /// How long a board may be silent: longer than its longest job.
     const PATIENCE: Duration = Duration::from_secs(600);
 
-    /// Finds out which of some numbers are prime, by threads, by child processes and, if there is one,
-    /// by a board.
+    /// Tests some numbers for primality, on threads, in child processes and on a board.
     #[derive(Parser)]
     struct Args {
-        /// To the end of the line: what starts the board, or a program that has its serial port as its
-        /// standard input and output
+        /// A command that starts the board, or that connects standard input and output to its serial
+        /// port; it takes the rest of the line [default: run without a board]
         #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
         board: Option<Vec<OsString>>,
     }
@@ -112,7 +111,7 @@ mod unix {
         println!("processes agree, though one of them was killed");
 
         let Some(command) = args.board else {
-            eprintln!("a board, too: cargo xtask firmware --board primes-to-riscv");
+            eprintln!("to use a board, too: cargo xtask firmware --board primes-to-riscv");
             return Ok(());
         };
         let (by_board, _) = timed("a board", Some(alone), |progress| {
@@ -123,7 +122,7 @@ mod unix {
         Ok(())
     }
 
-    /// Has the jobs done by children, and kills one as soon as the first result is there.
+    /// Runs the jobs in child processes, and kills one child as soon as the first result is there.
     fn by_processes(progress: &ProgressBar) -> Result<Vec<bool>, Box<dyn Error>> {
         let pool = ProcessPool::builder(&JOBS)
             .on_loss(OnLoss::Continue)
@@ -135,7 +134,7 @@ mod unix {
         for (number, future) in numbers().zip(futures) {
             let result = match future.result() {
                 Err(JobError::WorkerLost(reason)) => {
-                    progress.suspend(|| eprintln!("{number} is done again: {reason}"));
+                    progress.suspend(|| eprintln!("{number} is submitted again: {reason}"));
                     submit(number)?.result()
                 }
                 result => result,
@@ -158,7 +157,7 @@ mod unix {
         assert!(killed.is_ok_and(|status| status.success()), "kill {child}");
     }
 
-    /// Has the jobs done by a board. This thread sees to the link, and callbacks tell how far it is.
+    /// Runs the jobs on a board. This thread serves the link, and callbacks count the results.
     fn by_board(command: &[OsString], progress: &ProgressBar) -> Result<Vec<bool>, Box<dyn Error>> {
         // A callback takes a slot, too.
         static POOL: StaticPool<{ 2 * COUNT }, 64> = StaticPool::new();
@@ -171,7 +170,7 @@ mod unix {
             counted.expect("each callback has a slot");
             futures.push(future);
         }
-        // These are all, so the worker below says goodbye when they are done.
+        // No more jobs follow, so the worker below closes the link after the last result.
         let _ = POOL.shutdown(false, false);
 
         let mut board = Board::start(command)?;
@@ -191,7 +190,7 @@ mod unix {
         Ok(results.collect::<Result<_, _>>()?)
     }
 
-    /// What is at the other end of the link, switched off when it is dropped.
+    /// The board at the other end of the link. Its drop switches it off.
     struct Board(Child);
 
     impl Board {
@@ -216,7 +215,7 @@ mod unix {
 
     impl Drop for Board {
         fn drop(&mut self) {
-            // One that has ended by itself is not there to be killed.
+            // The kill fails if the program has ended by itself.
             let _ = self.0.kill();
             let _ = self.0.wait();
         }

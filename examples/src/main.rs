@@ -1,5 +1,5 @@
-//! The pulse monitor on the host: lends OS threads to the pool of `pulse-app` and feeds it a
-//! recording.
+//! The pulse monitor on the host: OS threads are the workers of the pool of `pulse-app`, and a recording is
+//! its input.
 //!
 //! Run it with `cargo run`; `cargo run -- --help` lists the options. For the recording in `data` it
 //! prints a table of the windows and ends like this (which worker runs which window differs from

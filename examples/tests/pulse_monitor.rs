@@ -222,7 +222,7 @@ fn bad_input_ends_with_one_line_that_names_file_and_line() {
         (
             "slow.csv",
             "0,1\n100,2\n",
-            "2: the time column makes 10.000 Hz: the sample rate must be from 20 to 10000 Hz",
+            "2: the time column gives 10.000 Hz: the sample rate must be from 20 to 10000 Hz",
         ),
         (
             "short.csv",

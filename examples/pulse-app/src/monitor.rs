@@ -54,7 +54,7 @@ pub enum Dropped {
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoFrame => "all frames are with jobs",
+            Self::NoFrame => "jobs hold all frames",
             Self::PoolFull => "the pool is full",
             Self::PoolClosed => "the pool is closed",
         })

@@ -14,10 +14,10 @@ use pulse_app::{POOL_WORKERS, Plan};
 #[derive(Debug, Parser)]
 #[command(name = "pulse-monitor", version)]
 pub struct Args {
-    /// The recording [default: a recording of 128 s that is built in]
+    /// A file with the recording [default: a built-in recording of 128 s]
     pub file: Option<PathBuf>,
 
-    /// OS threads to lend to the pool
+    /// Number of OS threads that run the pool's jobs
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=POOL_WORKERS as i64))]
     pub workers: u8,
 
@@ -33,8 +33,8 @@ pub struct Args {
     #[arg(long = "rate", value_name = "HERTZ", value_parser = rate)]
     pub rate_mhz: Option<u32>,
 
-    /// Feed the samples live, at this multiple of their rate, and drop windows if the workers do
-    /// not keep up [default: as fast as the workers take them, without drops]
+    /// Feed the samples live, at this multiple of their rate; the program drops windows if the workers
+    /// do not keep up [default: as fast as the workers run, without drops]
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub speed: Option<f64>,
 }

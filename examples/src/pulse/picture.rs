@@ -287,7 +287,7 @@ window    from      to  worker    bpm  quality
      0     0.0    10.0       0   60.0     0.90 good
      1     2.0    12.0       1  150.0     0.10 bad
      2     4.0    14.0       1      -        - no pulse
-     3     6.0    16.0  dropped: all frames are with jobs
+     3     6.0    16.0  dropped: jobs hold all frames
      4     8.0    18.0  dropped: the pool is full
      5    10.0    20.0  failed: the job was cancelled
 

@@ -55,7 +55,7 @@ pub enum Problem {
     Empty,
     #[error("a single sample is no recording")]
     OneSample,
-    #[error("the time column makes {hertz:.3} Hz: {bounds}")]
+    #[error("the time column gives {hertz:.3} Hz: {bounds}")]
     Rate { hertz: f64, bounds: PlanError },
     #[error(
         "the recording ends after {seconds:.1} s, before the first window of {window:.1} s does"
@@ -400,19 +400,19 @@ mod tests {
         let bounds = "the sample rate must be from 20 to 10000 Hz";
         assert_error(
             "0,1\n1000,2\n",
-            &format!("file:2: the time column makes 1.000 Hz: {bounds}"),
+            &format!("file:2: the time column gives 1.000 Hz: {bounds}"),
         );
         assert_error(
             "0,1\n0.01,2\n",
-            &format!("file:2: the time column makes 100000.000 Hz: {bounds}"),
+            &format!("file:2: the time column gives 100000.000 Hz: {bounds}"),
         );
         assert_error(
             "-1.7e308,1\n1.7e308,2\n",
-            &format!("file:2: the time column makes 0.000 Hz: {bounds}"),
+            &format!("file:2: the time column gives 0.000 Hz: {bounds}"),
         );
         assert_error(
             "0,1\n5e-324,2\n",
-            &format!("file:2: the time column makes inf Hz: {bounds}"),
+            &format!("file:2: the time column gives inf Hz: {bounds}"),
         );
     }
 
