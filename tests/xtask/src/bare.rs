@@ -82,7 +82,7 @@ pub fn run(_args: &[String]) -> Outcome {
         let library = build(&["--features", control.feature])?;
         let exports = [exports.as_slice(), &[control.export.to_owned()]].concat();
         if !(control.found)(&examine(&library, &exports)?) {
-            return Err(format!("{} is not found", control.feature));
+            return Err(format!("the check does not find {}", control.feature));
         }
         println!("{} fails, as it should", control.feature);
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: what a change should pass before it is committed, in a few minutes and with nothing but a
+//! `cargo xtask check`: the checks that each change passes before it is committed, in a few minutes and with only a
 //! Rust toolchain. CONTRIBUTING.md says what else to run, by what the change touches; `.ci/run` runs all of it.
 
 use std::{
@@ -33,7 +33,7 @@ const STEPS: &[Step] = &[
             features,
         ]))
     }),
-    ("what the checks are made of", || {
+    ("the tests of xtask", || {
         run_command(cargo().args(["test", "--locked", "--quiet", "--package=xtask"]))
     }),
     ("histories that some order must explain", || {
@@ -61,7 +61,7 @@ pub fn run(args: &[String]) -> Outcome {
     );
     if elapsed > LIMIT {
         println!(
-            "that took more than {} s: was much to be built?",
+            "the steps took more than {} s; a first build adds its own time",
             LIMIT.as_secs()
         );
     }

@@ -42,7 +42,7 @@ pub fn run(_args: &[String]) -> Outcome {
         println!("the calls by slots grow, as they should; no other call does");
         return Ok(());
     }
-    Err(format!("not as it should be: {}", wrong.join("; ")))
+    Err(format!("unexpected costs: {}", wrong.join("; ")))
 }
 
 /// The calls that the program can make.

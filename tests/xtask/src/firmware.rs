@@ -265,7 +265,7 @@ pub fn run(args: &[String]) -> Outcome {
     };
     match failed {
         0 => Ok(()),
-        _ => Err("not every board is as it should be".to_owned()),
+        _ => Err("a board failed: its line above says why".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask <verb>`: what is run on the repository, beyond cargo's own commands.
+//! `cargo xtask <verb>`: the repository's own commands, beyond cargo's.
 
 mod bare;
 mod bench;
@@ -27,12 +27,14 @@ use std::{
     process::{Command, ExitCode},
 };
 
-/// What a verb ends with: nothing, or what to tell the user.
+/// The end of a verb: success, or a message to the user.
 type Outcome = Result<(), String>;
 
 /// One verb of the command line.
 struct Verb {
     name: &'static str,
+    options: &'static str,
+    /// A sentence without its subject, the command.
     help: &'static str,
     run: fn(&[String]) -> Outcome,
 }
@@ -40,97 +42,116 @@ struct Verb {
 const VERBS: &[Verb] = &[
     Verb {
         name: "bare",
-        help: "          the core built for a chip: no panic, no heap, no recursion",
+        options: "",
+        help: "builds the core for a chip, and looks in its machine code for a panic, a heap or recursion",
         run: bare::run,
     },
     Verb {
         name: "bench",
-        help: "[OPTIONS]  time, beside the best pools of the host and the machine's limits; --help lists the options",
+        options: "[OPTIONS]",
+        help: "times the pool beside the host's best pools and the machine's limits; --help lists the options",
         run: bench::run,
     },
     Verb {
         name: "check",
-        help: "         what a change should pass before it is committed, in a few minutes",
+        options: "",
+        help: "runs the checks that each change passes before it is committed, in a few minutes",
         run: check::run,
     },
     Verb {
         name: "cost",
-        help: "          instructions of each call, with 4 and with 4,096 slots: they must be equal",
+        options: "",
+        help: "counts the instructions of each call with 4 and with 4,096 slots, which must be equal",
         run: cost::run,
     },
     Verb {
         name: "firmware",
-        help: "[--clippy] [--board NAME]  the boards of examples/firmware, or one of them, in QEMU; or clippy for them",
+        options: "[--clippy] [--board NAME]",
+        help: "runs the boards of examples/firmware in QEMU, or one of them; --clippy runs clippy for them instead",
         run: firmware::run,
     },
     Verb {
         name: "fuzz",
-        help: "[--keep | [--seconds N | --replay FILE] [--sanitizer address]]  sequences of calls against the model, found by coverage",
+        options: "[TARGET] [--keep | --seconds N | --replay FILE] [--sanitizer address]",
+        help: "compares the pool with a model in sequences of calls that libFuzzer finds by coverage",
         run: fuzz::run,
     },
     Verb {
         name: "layers",
-        help: "         the layers of the sources, and whether each module uses only those before it",
+        options: "",
+        help: "prints the layers of the sources, and fails if a module uses a later one",
         run: layers::run,
     },
     Verb {
         name: "linear",
-        help: "[--seed FIRST] [--count N]  random histories of overlapping calls, which some order must explain",
+        options: "[--seed FIRST] [--count N]",
+        help: "records random histories of overlapping calls, each of which some sequential order must explain",
         run: steps::linear,
     },
     Verb {
         name: "loom",
-        help: "[FILTER]   run the model checker on core's models, or on those whose name has FILTER in it",
+        options: "[FILTER]",
+        help: "runs the model checker on the core's models, or on those with FILTER in their names",
         run: loom::run,
     },
     Verb {
         name: "memcheck",
-        help: "          the tests of one thread under valgrind",
+        options: "",
+        help: "runs the single-threaded tests under valgrind",
         run: memcheck::run,
     },
     Verb {
         name: "mutants",
-        help: "[OPTIONS]  small faults put into core, adapter and example, which a test must notice; options of cargo mutants",
+        options: "[OPTIONS]",
+        help: "plants small faults in core, adapter and example, each of which a test must find; takes the options of cargo mutants",
         run: mutants::run,
     },
     Verb {
         name: "orderings",
-        help: "[OPTIONS]  weaken each memory ordering in core: a model must fail; --help lists the options",
+        options: "[OPTIONS]",
+        help: "weakens each memory ordering in the core, and a model must fail; --help lists the options",
         run: orderings::run,
     },
     Verb {
         name: "size",
-        help: "[--write] [--target TARGET]  flash, RAM, instructions and stack on chips, beside other ways to hand work over",
+        options: "[--write] [--target TARGET]",
+        help: "measures flash, RAM, instructions and stack on chips, beside other ways to hand work over",
         run: size::run,
     },
     Verb {
         name: "soak",
-        help: "[OPTIONS]  a random mix of everything, with conservation laws; --help lists the options",
+        options: "[OPTIONS]",
+        help: "runs a random mix of all operations, and checks conservation laws; --help lists the options",
         run: soak::run,
     },
     Verb {
         name: "stopped",
-        help: "[--seeds N] [NAME]  one thread is stopped for ever before each of its steps; the others go on",
+        options: "[--seeds N] [NAME]",
+        help: "stops one thread for ever before each of its steps, and the other threads must go on",
         run: steps::stopped,
     },
     Verb {
         name: "urgent",
-        help: "[NAME]    one core, strict priorities: each call of the more urgent ends or sleeps, wherever the others are",
+        options: "[NAME]",
+        help: "makes each call in the most urgent context of one core, and the call must end or sleep wherever the others are",
         run: steps::urgent,
     },
     Verb {
         name: "tsan",
-        help: "[OPTIONS]  soak and conformance suites under ThreadSanitizer; options as for soak",
+        options: "[OPTIONS]",
+        help: "runs soak and the conformance suites under ThreadSanitizer; takes the options of soak",
         run: sanitizers::tsan,
     },
     Verb {
         name: "asan",
-        help: "[OPTIONS]  the same under AddressSanitizer",
+        options: "[OPTIONS]",
+        help: "runs soak and the conformance suites under AddressSanitizer; takes the options of soak",
         run: sanitizers::asan,
     },
     Verb {
         name: "unwinds",
-        help: "[FILTER...]  each call into foreign code panics once, and the laws of conservation are checked; or in the scenes whose name has FILTER in it",
+        options: "[FILTER...]",
+        help: "panics once in each call into foreign code, and checks conservation laws; with FILTER only in the scenes that have it in their names",
         run: unwinds::run,
     },
 ];
@@ -160,7 +181,8 @@ fn run_command(command: &mut Command) -> Outcome {
 fn help() -> String {
     let mut text = String::from("usage: cargo xtask <verb>\n");
     for verb in VERBS {
-        text += &format!("\n  {} {}", verb.name, verb.help);
+        let call = format!("{} {}", verb.name, verb.options);
+        text += &format!("\n  {}\n      {}", call.trim_end(), verb.help);
     }
     text
 }

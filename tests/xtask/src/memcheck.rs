@@ -27,7 +27,7 @@ pub fn run(_args: &[String]) -> Outcome {
     ]);
     // Those of the thread pool have threads.
     run_command(suites.args(["--", "--test-threads=1", "--skip=thread_pool"]))?;
-    println!("memcheck has nothing to report");
+    println!("valgrind reports no error and no leak");
     Ok(())
 }
 

@@ -10,7 +10,7 @@
 //!   is built in for the measurement. Of the calls of a run, the most expensive one counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //!
-//! `tests/costs/size/README.md` has the figures. None may be more than 5 % above them, but for some bytes of flash.
+//! `tests/costs/size/README.md` has the figures. No figure may be more than 5 % above them; flash may always grow by `GAPS`.
 
 mod idle_core;
 
@@ -132,7 +132,7 @@ const FIGURES: &[&str] = &[
     "longest",
 ];
 
-/// So many bytes the gaps between functions come to, whose order follows from the directory's name, too.
+/// The bytes by which the gaps between functions vary, since the directory's name affects the functions' order.
 const GAPS: i64 = 8;
 
 struct Row {
@@ -199,7 +199,7 @@ pub fn run(args: &[String]) -> Outcome {
         return Ok(());
     }
     Err(format!(
-        "{}\nif that is meant: cargo xtask size --write",
+        "{}\nif the change is intended: cargo xtask size --write",
         above.join("\n")
     ))
 }

@@ -41,12 +41,14 @@ const LOOKS: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 #[derive(clap::Parser)]
-#[command(about = "A random mix of everything, with conservation laws checked at each quiet point")]
+#[command(
+    about = "Runs a random mix of all operations, and checks conservation laws at each quiet point"
+)]
 struct Args {
-    /// Stop after so many minutes.
+    /// Stop after this many minutes.
     #[arg(long)]
     minutes: Option<f64>,
-    /// Stop after so many jobs.
+    /// Stop after this many jobs.
     #[arg(long, default_value_t = 10_000_000)]
     jobs: u64,
     /// Replay the choices of an earlier run (not its thread schedule).

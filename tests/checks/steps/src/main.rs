@@ -19,10 +19,10 @@ const USAGE: &str = "usage: steps stopped [--seeds N] [NAME]
        steps linear [--seed FIRST] [--count N]
        steps urgent [NAME]
 
-  --seeds   random orders for each step in which a thread is stopped, besides none [3]
-  --seed    the first seed [a new one]
-  --count   histories of the queue, and as many of the pool [5000]
-  NAME      only the rows that have it in their names";
+  --seeds   for each step at which a thread is stopped, the number of random orders besides the plain one [3]
+  --seed    the first seed [random]
+  --count   the number of histories of the queue, and of the pool [5000]
+  NAME      runs only the rows with NAME in their names";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -17,10 +17,10 @@ use bench::{
 const USAGE: &str = "\
 usage: cargo xtask bench [--rounds N] [--only WORKLOAD,...] [--peers NAME,...] [--quick] [--write]
 
-  --rounds N       how many rounds there are (15)
-  --only NAMES     these workloads only
-  --peers NAMES    of the peers, only those with one of these in their names
-  --quick          short slices, few rounds: figures for a glance
+  --rounds N       the number of rounds (15)
+  --only NAMES     run only these workloads
+  --peers NAMES    run only the peers with one of NAMES in their names
+  --quick          short slices and few rounds: rough figures
   --write          write the tables and the plot into tests/costs/bench";
 
 struct Options {
@@ -45,7 +45,7 @@ impl Options {
         while let Some(arg) = args.next() {
             let mut value = || {
                 args.next()
-                    .ok_or_else(|| format!("{arg}: of what?\n{USAGE}"))
+                    .ok_or_else(|| format!("{arg} needs a value\n{USAGE}"))
             };
             match arg.as_str() {
                 "--rounds" => {
@@ -70,7 +70,9 @@ impl Options {
             is_partial |= matches!(arg.as_str(), "--only" | "--peers" | "--quick");
         }
         if options.write && is_partial {
-            return Err(format!("--write is for a run of everything\n{USAGE}"));
+            return Err(format!(
+                "--write needs a run of all workloads and peers, without --quick\n{USAGE}"
+            ));
         }
         Ok(options)
     }
@@ -108,7 +110,7 @@ fn main() -> ExitCode {
 /// Whether all bars hold that can.
 fn run(options: &Options) -> Result<bool, String> {
     if !python::is_there() {
-        println!("There is no python3 here: its pools do not take part.\n");
+        println!("python3 is not installed: its pools do not take part.\n");
     }
     let mut results = Results::default();
     let mut tables = Vec::new();
