@@ -139,15 +139,15 @@ unsafe impl Port for TestPort {
 #[derive(Debug)]
 pub struct TellsOfParking {
     parking: LazyLock<Gate>,
-    lends: bool,
+    callers_run_jobs: bool,
 }
 
 impl TellsOfParking {
-    /// `lends`: callers that block do the work if there is no worker.
-    pub const fn new(lends: bool) -> Self {
+    /// `callers_run_jobs`: callers that block do the work if there is no worker.
+    pub const fn new(callers_run_jobs: bool) -> Self {
         Self {
             parking: LazyLock::new(Gate::new),
-            lends,
+            callers_run_jobs,
         }
     }
 
@@ -185,6 +185,6 @@ unsafe impl Port for TellsOfParking {
     }
 
     fn blocked_callers_run_jobs(&self) -> bool {
-        self.lends
+        self.callers_run_jobs
     }
 }

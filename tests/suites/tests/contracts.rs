@@ -290,7 +290,7 @@ fn a_worker_that_has_left_is_not_lost_in_the_place_of_the_next() {
 }
 
 #[test]
-fn a_worker_that_has_left_is_not_lost_in_the_place_of_a_lent_caller() {
+fn a_worker_that_has_left_is_not_lost_in_the_seat_of_a_guest() {
     static POOL: OnePlace = OnePlace::new();
     static PORT: HostPort = HostPort;
     assert!(POOL.install(&PORT));

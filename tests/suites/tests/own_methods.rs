@@ -89,8 +89,8 @@ fn a_view_installs_and_runs() {
     assert_eq!(job.result().unwrap(), 42);
 }
 
-/// A static pool's port is the host's, if nobody has installed another: a blocked caller lends itself to no job, and
-/// what panics is caught.
+/// A static pool's port is the host's, if nobody has installed another: a blocked caller runs no job as a guest, and
+/// a panic is caught.
 #[test]
 fn a_static_pool_on_the_hosts_port_leaves_its_jobs_to_its_threads() {
     static POOL: StaticPool<4, 64> = StaticPool::new();

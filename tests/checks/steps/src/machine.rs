@@ -218,10 +218,10 @@ unsafe impl Port for Machine {
 }
 
 /// The same, but callers that block are workers meanwhile, if the pool has none.
-pub struct LendingMachine;
+pub struct GuestMachine;
 
 // SAFETY: as for `Machine`.
-unsafe impl Port for LendingMachine {
+unsafe impl Port for GuestMachine {
     fn context(&self) -> ContextId {
         Machine.context()
     }

@@ -25,7 +25,7 @@ use corepool::{
 
 use crate::{
     calls::{self, Check},
-    machine::{Gate, LendingMachine, Machine, Sleeper, sleep_until},
+    machine::{Gate, GuestMachine, Machine, Sleeper, sleep_until},
     strict::{self, MOMENT, Stage, Urgency},
 };
 
@@ -87,7 +87,7 @@ struct Party {
     name: &'static str,
     prepare: fn(Pool, &Number) -> Scene,
     /// There is no worker. A caller that blocks runs jobs as a guest, and one that awaits waits for ever.
-    lends: bool,
+    callers_run_jobs: bool,
 }
 
 fn submitted(pool: Pool) -> Vec<Job> {
@@ -126,7 +126,7 @@ const PARTIES: &[Party] = &[
             scene.until_shutdown = true;
             scene
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "run_pending",
@@ -135,7 +135,7 @@ const PARTIES: &[Party] = &[
                 pool.run_pending(CALLERS);
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "set_result",
@@ -148,7 +148,7 @@ const PARTIES: &[Party] = &[
                 }
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "drop of promises",
@@ -157,7 +157,7 @@ const PARTIES: &[Party] = &[
             let (promises, jobs): (Vec<_>, Vec<_>) = promises.into_iter().unzip();
             Scene::new(pool, jobs, move || drop(promises))
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "shutdown that cancels",
@@ -166,7 +166,7 @@ const PARTIES: &[Party] = &[
                 let _ = pool.shutdown(true, true);
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "break_pool",
@@ -175,7 +175,7 @@ const PARTIES: &[Party] = &[
                 pool.break_pool("as asked for");
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "worker_lost",
@@ -208,7 +208,7 @@ const PARTIES: &[Party] = &[
             );
             scene
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "submit and result",
@@ -217,7 +217,7 @@ const PARTIES: &[Party] = &[
                 let _ = pool.submit(|| 1).map(JobFuture::result);
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "submit_blocking",
@@ -228,7 +228,7 @@ const PARTIES: &[Party] = &[
                 let _ = pool.submit_blocking(|| 1).map(JobFuture::result);
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "cancel and drop",
@@ -242,7 +242,7 @@ const PARTIES: &[Party] = &[
                 }
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "wait",
@@ -253,7 +253,7 @@ const PARTIES: &[Party] = &[
                 let _ = wait(&mut others, None, ReturnWhen::AllCompleted);
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "a scope",
@@ -265,7 +265,7 @@ const PARTIES: &[Party] = &[
                 });
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
         name: "wake of tasks",
@@ -288,10 +288,10 @@ const PARTIES: &[Party] = &[
                 wakers.into_iter().for_each(Waker::wake);
             })
         },
-        lends: false,
+        callers_run_jobs: false,
     },
     Party {
-        name: "a caller that lends itself",
+        name: "a guest",
         prepare: |pool, _| {
             let own = pool.submit(|| 1).expect("the pool is empty");
             let mut scene = Scene::new(pool, submitted(pool), move || {
@@ -300,7 +300,7 @@ const PARTIES: &[Party] = &[
             scene.background.clear();
             scene
         },
-        lends: true,
+        callers_run_jobs: true,
     },
 ];
 
@@ -323,7 +323,7 @@ pub struct Call {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It does not need a worker: who waits lends itself.
+    /// It needs no worker: a caller that waits is a guest.
     Blocks,
     /// Only a worker can end it.
     Awaits,
@@ -798,9 +798,9 @@ fn all_places_are_free(pool: Pool, places: usize) -> bool {
 
 /// One execution: `call` beside `party`.
 fn meet(call: &'static Call, party: &'static Party, stage: &Arc<Stage>) {
-    let (pool, places): (Pool, usize) = if party.lends {
+    let (pool, places): (Pool, usize) = if party.callers_run_jobs {
         let pool: &Tight = Box::leak(Box::new(Tight::new()));
-        pool.install(&LendingMachine);
+        pool.install(&GuestMachine);
         (pool.pool_ref(), 1)
     } else {
         let pool: &Roomy = Box::leak(Box::new(Roomy::new()));
@@ -923,7 +923,7 @@ fn beside(call: &'static Call, party: &'static Party, swept: &mut Swept) {
 fn suits(call: &Call, party: &Party) -> bool {
     match call.kind {
         Kind::Blocks | Kind::Works => true,
-        Kind::Awaits => !party.lends,
+        Kind::Awaits => !party.callers_run_jobs,
         Kind::Loses => party.name == CONTROL_PARTY,
     }
 }

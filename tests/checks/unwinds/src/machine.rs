@@ -18,7 +18,7 @@ use crate::{bomb::foreign, lockstep::Lockstep};
 /// A port whose threads take turns.
 pub(crate) struct StepPort {
     pub(crate) steps: Arc<Lockstep>,
-    pub(crate) lends: bool,
+    pub(crate) callers_run_jobs: bool,
 }
 
 // SAFETY: contexts are those of the host's port, and so is the net under panics.
@@ -47,7 +47,7 @@ unsafe impl Port for StepPort {
 
     fn blocked_callers_run_jobs(&self) -> bool {
         foreign("Port: blocked_callers_run_jobs");
-        self.lends
+        self.callers_run_jobs
     }
 
     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {

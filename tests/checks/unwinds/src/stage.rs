@@ -122,7 +122,7 @@ impl Stage {
             let port = (arrangement != Arrangement::Bare).then(|| {
                 let port = Box::into_raw(Box::new(StepPort {
                     steps: Arc::clone(&steps),
-                    lends: arrangement != Arrangement::Workers,
+                    callers_run_jobs: arrangement != Arrangement::Workers,
                 }));
                 // SAFETY: as above.
                 view.install(unsafe { &*port });
