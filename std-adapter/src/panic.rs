@@ -11,7 +11,7 @@ use corepool::{InitError, Panic, PanicPayload};
 
 use crate::intern::intern;
 
-/// What a panic was called with, as `std::panic::catch_unwind` returns it.
+/// The payload of a panic, as `std::panic::catch_unwind` returns it.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// Calls foreign code, whose panic ends here.
@@ -40,7 +40,7 @@ pub(crate) fn call_hook(
     })
 }
 
-/// What a job panicked with. Each asker gets the text, and the first that wants it the payload.
+/// The panic of a job. Each asker gets its text. The first asker that wants the payload gets that.
 struct Caught(Arc<Shared>);
 
 struct Shared {
@@ -117,7 +117,7 @@ fn say(message: &str) {
     }
 }
 
-/// What a job panicked with.
+/// Access to the payload of a job's panic.
 ///
 /// ```
 /// use corepool::JobError;
@@ -167,7 +167,7 @@ impl PanicExt for Panic {
     }
 }
 
-/// What stands for the text of a payload that is none.
+/// The text that stands for a payload that is no text.
 const NO_TEXT: &str = "a payload that is no text";
 
 /// The text of a payload, if it is one.

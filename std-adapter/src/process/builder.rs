@@ -135,7 +135,7 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// What the pool does when it loses a child. By default, the pool is broken, as in Python. Otherwise,
+    /// The consequence for the pool when it loses a child. By default, the pool is broken, as in Python. Otherwise,
     /// another child takes the place, and only the jobs of the lost child fail.
     pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
         self.on_loss = on_loss;

@@ -37,7 +37,7 @@ pub struct Map<'p, I: Iterator<Item: RemoteJob>> {
 /// A chunk's future, or why the pool refused the chunk.
 type Submitted<'p, J> = Result<JobFuture<'p, <Chunk<J> as RemoteJob>::Output>, JobError>;
 
-/// What `next` hands out of a chunk.
+/// The part of a chunk that `next` hands out.
 enum Results<T> {
     Ended(vec::IntoIter<Result<T, String>>),
     /// The error of the chunk, for so many of its jobs.

@@ -26,7 +26,7 @@ pub(super) const FRAME_BYTES: std::ops::RangeInclusive<usize> = 64..=1 << 30;
 /// Whether this program has looked for the question.
 static LOOKED: AtomicBool = AtomicBool::new(false);
 
-/// What a child is asked.
+/// The question that a child is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Question {
     /// The process that asks.

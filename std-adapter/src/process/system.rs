@@ -1,4 +1,4 @@
-//! What differs between the systems.
+//! The differences between the systems.
 
 use std::{
     io,

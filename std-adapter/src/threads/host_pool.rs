@@ -27,7 +27,7 @@ use crate::{
 /// The view of a host pool, which has the pool's methods.
 pub(crate) type View<'p> = PoolRef<'p, SLOT_BYTES, Boxed>;
 
-/// What the threads of a pool do.
+/// The work of a pool's threads.
 pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
     /// The whole life of the pool's thread with this number, counted from 0. It drops `coming` when it has joined
     /// the pool.
@@ -56,7 +56,7 @@ pub(crate) struct HostPool<M> {
     /// It uses `port`, and is dropped before that, since fields are dropped in their order.
     pool: OwnedPool,
     port: PoolPort<M>,
-    /// What the threads do.
+    /// The work of the threads.
     pub(crate) main: M,
 }
 

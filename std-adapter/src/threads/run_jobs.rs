@@ -1,4 +1,4 @@
-//! What the threads of a thread pool do.
+//! The work of a thread pool's threads.
 
 use std::{cell::Cell, sync::Arc};
 

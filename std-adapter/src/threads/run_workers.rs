@@ -94,7 +94,7 @@ impl fmt::Debug for Workers {
     }
 }
 
-/// What a thread that has started is to do.
+/// The order for a thread that has started.
 #[derive(Clone, Copy)]
 enum Order {
     /// Join the pool: all threads have started.

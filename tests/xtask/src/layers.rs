@@ -224,7 +224,7 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// What is wrong with the sources below `folder`. Calls of methods with the names `also_of_others` do not count.
+/// The faults of the sources below `folder`. Calls of methods with the names `also_of_others` do not count.
 fn faults_of(
     folder: &Path,
     layers: &Layers,

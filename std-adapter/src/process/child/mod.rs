@@ -1,4 +1,4 @@
-//! What runs in a child process.
+//! The code that runs in a child process.
 
 mod parent_link;
 mod parent_watch;

@@ -1,4 +1,4 @@
-//! What the threads of a process pool do: each looks after one child at a time.
+//! The threads of a process pool: each looks after one child at a time.
 
 use std::{
     io,

@@ -13,7 +13,7 @@ use std::{
 
 use crate::process::{descriptors::close_in_child, question::Question};
 
-/// What a pool's children run, and how.
+/// The program that a pool's children run, and its environment.
 pub(in crate::process) struct WorkerCommand {
     pub(in crate::process) program: Program,
     pub(in crate::process) arguments: Vec<OsString>,

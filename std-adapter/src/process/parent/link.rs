@@ -32,7 +32,7 @@ use crate::{
 /// without an end, so that the thread never parks.
 const ASKS_AMONG: u32 = 256;
 
-/// What to look at if a child does not become a worker.
+/// The advice for a child that does not become a worker.
 const HINT: &str = " (does its main call run_worker_if_asked first?)";
 
 /// The socket to a child.

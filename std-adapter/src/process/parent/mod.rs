@@ -1,4 +1,4 @@
-//! What the parent knows of its children, and how a thread looks after each.
+//! The parent's side of its children: its knowledge of each, and the thread that looks after it.
 
 mod child;
 pub(super) mod children;

@@ -51,7 +51,7 @@ impl Wake for PollWaker {
     }
 }
 
-/// What the polls have seen of a child, for its link.
+/// The findings of the polls about a child, for its link.
 pub(super) struct Seen {
     /// There may be something to read from the child's standard error.
     pub(super) stderr: Cell<bool>,

@@ -14,7 +14,7 @@ const LINES: usize = 8;
 pub(super) struct Stderr {
     /// Its reads do not wait.
     pipe: ChildStderr,
-    /// What the child wrote last.
+    /// The child's last output.
     last: Vec<u8>,
 }
 

@@ -254,7 +254,7 @@ pub fn futures_of_several_pools<F: Fixture>() {
     assert!(completed.next().is_none());
 }
 
-/// What is left of several executors can be had back, and ends.
+/// The futures that are left of several executors can be had back, and end.
 pub fn unfinished_of_several_pools_can_be_had_back<F: Fixture>() {
     let (fx, other) = (F::start(1), F::start(1));
     let (first, one) = other.pool().promise().unwrap();

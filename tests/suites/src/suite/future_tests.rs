@@ -538,7 +538,7 @@ impl fmt::Display for OsError {
 
 impl Error for OsError {}
 
-/// Whoever asks gets the error that was set, as often as they ask, with its type.
+/// Each asker gets the error that was set, each time, with its type.
 pub fn an_error_that_was_set_is_told_to_each_asker<F: Fixture>() {
     let fx = F::start(1);
     let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
