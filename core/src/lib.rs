@@ -157,8 +157,8 @@
 //! million steps, and the queue's after four thousand million jobs. With 65,000 slots, the free
 //! list's repeats after 32,768 steps. A submit that finds no slot free, and none to take over, leaves
 //! a note in the free list. The note has a tag of 15 bits. On a target with a `usize` of 16 bits, 16
-//! slots leave the free list 1,024 steps. Stop no party there for as long as other parties take so
-//! many slots.
+//! slots leave the free list 1,024 steps. On such a target, no party may be stopped while other
+//! parties take that many slots.
 //!
 //! # RAM
 //!
@@ -175,7 +175,7 @@
 //! | 256 | 284 | 328 |
 //!
 //! BYTES below 16 count as 16, and below 24 as 24 on a host, since a panic's payload has to fit. If
-//! panics abort and the feature `remote` is off, they do not.
+//! panics abort and the feature `remote` is off, no payload has to fit, and BYTES may be smaller.
 //!
 //! One more of the other parameters takes so many bytes:
 //!

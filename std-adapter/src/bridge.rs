@@ -7,7 +7,7 @@ use corepool::{CancelOnDrop, Executor, JobError, PoolRef, Spill, SubmitError};
 
 /// Submits blocking work to an executor, and returns a future that any event loop can await.
 ///
-/// Python's `loop.run_in_executor`. The call submits the work, not the await.
+/// Python's `loop.run_in_executor`. The call itself submits the work, before the await.
 ///
 /// * **Context**: any that may submit to the executor.
 /// * **Cost**: as for [`Executor::submit`]; O(1) a poll.

@@ -14,8 +14,9 @@
 //!
 //! The lines *Context*, *Cost*, *Cancel safety* and *Errors* mean what they mean in
 //! [`corepool`](corepool#contract-lines). *Any thread* is a thread of the program in any code: a
-//! task of an event loop, a job, a callback; but no signal handler. *Cost* names the heap and the locks that
-//! a call takes, but for one: a call that wakes a sleeping thread takes that thread's own lock for a moment.
+//! task of an event loop, a job, a callback; but no signal handler. *Cost* names the heap and the locks
+//! that a call takes. It leaves out one lock: a call that wakes a sleeping thread takes that thread's own
+//! lock for a moment.
 #![deny(missing_docs)]
 
 // From the ground up; README.md beside this file has the layers.

@@ -64,7 +64,7 @@ impl<'p, T> JobFuture<'p, T> {
                 Callback(callback, PhantomData),
             );
         }
-        // DONE: the pool's end neither counts the callback as unfinished nor ends it.
+        // With DONE, the pool's end neither counts the callback as unfinished nor ends it.
         slot.state.occupy(0, BUSY | DONE);
         callbacks::add(self.pool(), self.slot(), place);
         Ok(())
@@ -93,6 +93,6 @@ impl<'p, T> JobFuture<'p, T> {
     }
 }
 
-/// The payload size of a callback's type. `add_done_callback` checks the closure against the pool's
-/// real size.
+/// A payload size that every closure fits. `add_done_callback` checks the closure against the pool's
+/// own size.
 const ANY_SIZE: usize = 1 << (usize::BITS - 2);

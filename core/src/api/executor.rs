@@ -38,7 +38,7 @@ pub trait Executor {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static;
 
-    /// Calls `function` with each item, each call as a job. It iterates over the results in the
+    /// Calls `function` with each item, each call as a job. The iterator has the results in the
     /// items' order.
     ///
     /// * **Context**: as for [`submit`](Self::submit), for the call; any that may block for `next`.

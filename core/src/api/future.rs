@@ -286,7 +286,7 @@ impl<'p, T> JobFuture<'p, T> {
                 return true;
             }
             let has_ended = state.load().has(DONE);
-            // If neither holds, a task has been suspended meanwhile: claim it again.
+            // If neither holds, the task was suspended meanwhile, and the next round claims it.
             if state.request_cancel() || has_ended {
                 #[cfg(feature = "remote")]
                 handle::tell_runner(self.pool(), self.slot());

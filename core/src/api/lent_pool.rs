@@ -253,7 +253,7 @@ unsafe fn initialise<const BYTES: usize>(head: NonNull<Head>, geometry: Geometry
                 .add(index)
                 .write(Lane::new());
         }
-        // The product does not overflow, since the memory has so many cells.
+        // The product does not overflow, since the memory has that many cells.
         for index in 0..geometry.priorities * geometry.slots() {
             base.add(geometry.cells_at)
                 .cast::<QueueCell>()

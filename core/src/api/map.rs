@@ -112,7 +112,7 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     }
 }
 
-/// The function, with an item to call it with.
+/// A function, and the item to call it with.
 pub(crate) struct Call<F, A> {
     function: F,
     item: A,

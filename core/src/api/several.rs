@@ -43,8 +43,8 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
     }
 }
 
-/// The pool in which a caller blocks. It is the caller's own pool as a worker, else the first with a
-/// port, else the first. `None` if there are no futures.
+/// The pool in which a caller blocks: the one whose worker it is, else the first with a port, else
+/// the first. `None` if there are no futures.
 pub(super) fn pool_to_block_in<'a, 'p: 'a, T: 'a>(
     futures: impl Iterator<Item = &'a JobFuture<'p, T>> + Clone,
 ) -> Option<Pool<'p>> {
@@ -87,8 +87,8 @@ pub(super) struct AwaitedAcross<'a, 'p, T> {
     pub(super) when: ReturnWhen,
 }
 
-/// A caller runs the queued jobs of this future's pool, if it has no worker, until the job has ended.
-/// `engine::block` does so for the pool in which the caller blocks.
+/// Runs the queued jobs of this future's pool, if that pool has no worker, until the job has ended.
+/// For the pool in which the caller blocks, `engine::block` does so.
 pub(super) fn run_without_workers<T>(blocks_in: Pool<'_>, future: &JobFuture<'_, T>) {
     let pool = future.pool();
     let runs_here = || {

@@ -1,9 +1,9 @@
 //! Blocking: one engine for every call that waits.
 //!
 //! A caller waits for an [`Awaited`]. Its `poll` leaves the given waker where the wait's end wakes
-//! it, and returns whether the wait is over. Without a waker, `poll` only looks. The engine calls
-//! it so some hundreds of times before the caller goes to sleep. Such a look is cheap, except in a
-//! wait for room, which searches the queue.
+//! it, and returns whether the wait is over. Without a waker, `poll` only looks. A caller that spins
+//! looks some hundreds of times before it sleeps. A look is cheap, except in a wait for room, which
+//! searches the queue.
 //!
 //! The engine decides what the caller does meanwhile:
 //!
@@ -185,8 +185,8 @@ enum InSeat {
     WaitOn,
 }
 
-/// Waits as a guest: runs queued jobs in order until the wait is over, or the pool is at its end and
-/// no job is left.
+/// Waits as a guest: runs queued jobs in order until the wait is over, or until
+/// [`end::is_over`].
 fn wait_as_guest<'p>(
     pool: Pool<'p>,
     port: &dyn Port,
@@ -368,7 +368,7 @@ fn leaves_to_others<'p>(seat: SeatRef<'p>, wait: &dyn Awaited<'p>) -> bool {
     }
 }
 
-/// A worker that spins and does not sleep looks for a circle once in so many rounds.
+/// The rounds after which a worker that spins and does not sleep looks for a circle.
 const LOOK_AFTER: u32 = 1_024;
 
 /// A wake-up for work that a blocked worker was claimed for, and has to hand on if it takes none.

@@ -156,7 +156,8 @@ pub(crate) fn break_with(pool: Pool<'_>, reason: BrokenReason) {
     }
 }
 
-/// Shuts the pool down, and ends what is queued if `cancel_futures` says so.
+/// Shuts the pool down. With `cancel_futures`, the caller ends every job that no party is at work
+/// on.
 pub(crate) fn begin_shutdown(pool: Pool<'_>, cancel_futures: bool) {
     pool.phase().enter(if cancel_futures {
         SHUT_DOWN | CANCELLING
@@ -243,7 +244,7 @@ pub(crate) fn drop_jobs(pool: Pool<'_>) {
     end_all(pool, Outcome::Cancelled);
 }
 
-/// A wait for the end of all work, and until the last worker has left.
+/// A wait until all work has ended and the last worker has left.
 pub(crate) struct AwaitedEnd<'p> {
     pool: Pool<'p>,
     place: Option<Registration<'p>>,

@@ -36,8 +36,7 @@ impl<'p> RoomWaiter<'p> {
         let full = pool.slots().mark_room_wanted();
         // Pairs with the fences of `Seats::wake_all` and `Seats::wake_all_at_the_end`
         // (`engine/wakeups.rs`) and of `Slots::leave_stale` (`engine/slots.rs`). Either this waiter
-        // sees the end of the pool, or of a job in the queue, or the party that ends it sees the
-        // waker.
+        // sees that the pool or a queued job has ended, or the party that ended it sees the waker.
         fence(Ordering::SeqCst);
         let waits = full && !pool.phase().is_closed() && !pool.slots().has_room(priority);
         if waits && self.place.is_none() {

@@ -36,7 +36,7 @@ pub(crate) fn one<'p>(
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn some<'p>(pool: Pool<'p>, seat: Option<SeatRef<'p>>, max: usize) -> usize {
     let mut count = 0;
-    // A job may declare the worker lost that runs it here. That worker takes no other job.
+    // A job may declare its own worker lost. That worker takes no other job.
     while count < max && seat.is_none_or(|seat| !seat.is_lost()) && one(pool, seat, None) {
         count += 1;
     }
@@ -174,8 +174,7 @@ enum Progress {
     Returned(Step),
 }
 
-/// Ends or suspends the job that the caller is `BUSY` with, after a step. It depends on the step's
-/// progress.
+/// Ends or suspends the job that the caller is `BUSY` with, by the progress of its last step.
 fn end_step<'p>(
     pool: Pool<'p>,
     slot: SlotRef<'p>,

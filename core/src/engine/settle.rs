@@ -10,8 +10,8 @@
 //!   in the worker's context;
 //! * the worker of a task, if the task was cancelled or the pool ended during a poll: [`end_unrun`]
 //!   drops the future after the poll;
-//! * a remote worker, for a job in flight: it drops the closure if the job was cancelled before it
-//!   began on the other side, or is lost;
+//! * a remote worker, for a job in flight: it drops the job when the answer arrives, or when the job
+//!   is lost;
 //! * the holder of a promise;
 //! * the caller of `worker_lost`, for a job of the lost worker. The payload stays that worker's
 //!   ([`finish`] with [`Published::Yes`]), which drops it if it comes back.
@@ -134,8 +134,8 @@ pub(crate) unsafe fn drop_job<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
 /// # Safety
 ///
 /// The caller is `BUSY` with the job, and has not published its outcome. If it was declared lost
-/// meanwhile, `State::lose` has. With `Published::Yes`, `State::lose` has made the caller the
-/// completer.
+/// meanwhile, `State::lose` has published one. With `Published::Yes`, `State::lose` has made the
+/// caller the completer.
 #[cold]
 #[inline(never)]
 pub(crate) unsafe fn finish<'p>(

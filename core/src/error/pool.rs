@@ -22,7 +22,7 @@ impl fmt::Display for InitError {
 
 impl core::error::Error for InitError {}
 
-/// Why a worker counts as lost, and its jobs with it: a text for the log.
+/// Why a worker and its jobs count as lost: a text for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LossReason(pub &'static str);
@@ -46,7 +46,7 @@ impl LossReason {
     /// The job or its result was damaged on the way.
     pub const DAMAGED: Self = Self("the job or its result was damaged on the way");
     /// A link that does no damage delivered bytes that are no frame.
-    pub const MALFORMED: Self = Self("it sent what makes no sense");
+    pub const MALFORMED: Self = Self("it sent an invalid frame");
     /// The worker on this side left.
     pub const WORKER_LEFT: Self = Self("the worker that sent the job left");
 }

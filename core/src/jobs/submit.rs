@@ -1,8 +1,8 @@
 //! Submitting: how a job gets into a slot and its index into a queue.
 //!
-//! A submit claims a slot, moves the job in, pushes the index, and wakes a worker. If the pool has come to its end
-//! meanwhile, or has no worker, the submitter takes the job back. [`put`] is that way for all jobs but promises and
-//! callbacks, which are in no queue.
+//! A submit claims a slot, moves the job in, pushes the index, and wakes a worker. If the pool has
+//! come to its end meanwhile, or has no worker, the submitter takes the job back. [`put`] does all of
+//! this, for all jobs but promises and callbacks, which are in no queue.
 
 use crate::{
     engine::handle,
@@ -55,8 +55,8 @@ pub(crate) unsafe fn fill<J: Job, S: Spill, const BYTES: usize, const KEPT: usiz
     }
 }
 
-/// Moves a job into a free slot and queues it. `keep` writes the last `KEPT` bytes of the payload:
-/// the address of a scope, if there is one, which has counted the job in before. The slot has a
+/// Moves a job into a free slot and queues it. `keep` writes the last `KEPT` bytes of the payload.
+/// For a scoped job, it counts the job in, and writes the address of the scope. The slot has a
 /// handle, which the caller makes.
 ///
 /// # Safety

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{lockfree::state, memory::slot::SlotRef};
 
-/// A running job reads from it whether the handle has asked for a cancel.
+/// Tells a running job whether its handle has asked it to cancel.
 ///
 /// A running job cannot be stopped from outside. A long job reads its token from time to time, and
 /// returns early. The value that it returns is its result.

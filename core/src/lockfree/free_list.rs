@@ -58,7 +58,7 @@ impl FreeWords {
         }
     }
 
-    /// How many slots there are.
+    /// The number of slots.
     #[inline(always)]
     pub(crate) fn slots(&self) -> usize {
         self.slots
@@ -108,7 +108,7 @@ impl FreeList {
         }
     }
 
-    /// Takes a slot that was never used. `None` if each has been.
+    /// Takes a slot that was never used. `None` if all have been used.
     #[cold]
     pub(crate) fn pop_fresh(&self, words: &FreeWords) -> Option<u16> {
         // Relaxed: a slot that was never used has no history to see.

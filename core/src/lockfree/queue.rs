@@ -97,7 +97,7 @@ pub(crate) struct Queue<'p> {
 }
 
 impl<'p> Queue<'p> {
-    /// The layout of the words of a queue with so many cells.
+    /// The layout of the words of a queue of `cells` cells.
     pub(crate) const fn words(cells: usize) -> Tagged {
         Tagged::for_indices_to(cells - 1)
     }

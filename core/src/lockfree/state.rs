@@ -31,8 +31,8 @@
 //! Five parties can need a slot, each with a bit:
 //!
 //! * the queue (`QUEUED`);
-//! * the party at work on the job (`BUSY`): a worker, a canceller, the holder of a promise, or a
-//!   submitter that takes the job back or the slot over;
+//! * the party at work on the slot (`BUSY`): a worker, a canceller, a promise's holder, or a
+//!   submitter that takes the slot back or over;
 //! * the handle (`HANDLE`), which is the job's `JobFuture`;
 //! * a completer that has a waiter to wake (`TELLING`);
 //! * a worker that was declared lost (`LOST`).

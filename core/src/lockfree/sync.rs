@@ -48,8 +48,8 @@ mod plain {
 ///
 /// Threads on several cores that submit at the same time take the words' cache lines away from each
 /// other with every step. With the pause, one thread submits several jobs in a row while the others
-/// wait. All of them together need a quarter of the time then. A chip that runs bare mostly has no
-/// such cache. There the other party may also be an interrupt handler, which has ended by now.
+/// wait. All jobs together then take a quarter of the time. A chip that runs bare mostly has no such
+/// cache. There the other party may also be an interrupt handler, which has ended by now.
 #[cfg_attr(not(target_os = "none"), cold)]
 pub(crate) fn back_off() {
     #[cfg(all(not(loom), not(target_os = "none")))]

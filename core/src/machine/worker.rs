@@ -91,8 +91,8 @@ impl fmt::Display for JobId {
 /// assert_eq!(answer.result().unwrap(), 42);
 /// ```
 pub trait Worker: Parker {
-    /// Called when the worker has found the queue empty `round` times in a row before, counted from
-    /// 0. True: the worker looks again at once, after a pause of this method's choice. False, the
+    /// Called when the worker has found nothing to run. `round` counts the calls in a row, from 0.
+    /// True: the worker looks again at once, after a pause of this method's choice. False, the
     /// default: the worker goes to sleep.
     ///
     /// * **Context**: called in the worker's own, by its run loop and by a job on it that blocks.

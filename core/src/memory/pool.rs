@@ -63,7 +63,7 @@ impl Shared {
     }
 }
 
-/// A port, with what the pool does only if there is one. The engine implements it for each port
+/// A port, with the work that a pool does only if it has one. The engine implements it for each port
 /// that is installed, so that a program without a port has no code for it.
 pub(crate) trait Machine: Port {
     /// Runs up to `max` queued jobs in a worker's seat. The seat is the caller's, or one that the
@@ -232,8 +232,8 @@ impl<'p> Pool<'p> {
         })
     }
 
-    /// Installs the port. False if there is a port already, or a worker, which joined without the
-    /// name of its context.
+    /// Installs the port. False if there is a port already. False, too, while the pool has a worker or
+    /// guest: the pool would not know its context.
     pub(crate) fn install(self, port: &'static dyn Machine) -> bool {
         if self.joined().count() != 0 || !self.phase().take_port() {
             return false;

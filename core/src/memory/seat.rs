@@ -89,7 +89,7 @@ impl Seat {
 }
 
 /// Whether the jobs of one scope alone have this tag. A scope has a tag of its own if a worker
-/// opened it, and not too many others around it.
+/// opened it, unless it is nested too deep.
 fn is_of_one_scope(tag: u16) -> bool {
     tag != 0 && tag & OPEN_SCOPES != OPEN_SCOPES
 }

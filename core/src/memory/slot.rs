@@ -18,11 +18,10 @@
 //! | `LOST` | the job, nothing, or the result | the worker that was lost |
 //!
 //! * **The closure of a cancelled job** is dropped by the party that is `BUSY`. For a job that has
-//!   not begun, that is the canceller, inside the call of `cancel`. If a
-//!   worker begins the job after the pool's end was declared, it is that worker. For a task that is
-//!   being polled, it is the task's worker, after the poll. For a job in flight, it is the remote
-//!   worker. A lost worker drops its job itself, if it comes back. See
-//!   [`settle`](crate::engine::settle).
+//!   not begun, that is the canceller, inside the call of `cancel`. If a worker begins the job after
+//!   the pool's end was declared, it is that worker. For a task that is being polled, it is the
+//!   task's worker, after the poll. For a job in flight, it is the remote worker. A lost worker drops
+//!   its job itself, if it comes back. See [`settle`](crate::engine::settle).
 //! * **The slot** is freed by the party that leaves it last: see
 //!   [`Slots::leave`](crate::engine::slots::Slots::leave) and
 //!   [`Slots::reap`](crate::engine::slots::Slots::reap).
@@ -266,8 +265,8 @@ impl<'p> SlotRef<'p> {
         self.header().depends.load(Ordering::Relaxed)
     }
 
-    /// The number of the place that the set reports to whose member is this slot's job. The job has
-    /// not ended yet.
+    /// The number of the waiter's place to which this slot's job reports as a member of a set. The
+    /// job has not ended yet.
     pub(crate) fn reports_to(self) -> Option<u16> {
         // Acquire: pairs with the Release of `push_completed` (`engine/waiters.rs`). A caller that
         // reads the link of a list of completions here sees the job's end from then on.

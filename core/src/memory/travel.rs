@@ -22,8 +22,8 @@ pub(crate) struct Travel {
     /// Whether the job may be sent again.
     pub(crate) idempotent: bool,
     pub(crate) timeout: Option<Duration>,
-    /// Adds a message and the job at this address to an outbox, in a frame of at most so many
-    /// bytes.
+    /// Adds a message and the job at this address to an outbox. The number is the most bytes of
+    /// their frame.
     pub(crate) encode:
         unsafe fn(*mut u8, &mut Outbox<'_>, usize, ToServer) -> Result<(), PushError>,
     /// Drops the job at this address, and puts the result that these bytes encode in its place. If

@@ -30,10 +30,10 @@ pub struct RemoteConfig {
     /// side does not answer while it runs a job that does not read its cancel flag. `None`, the
     /// default, sets no limit.
     pub silence: Option<Duration>,
-    /// The worker gives up the link if its greeting has had no welcome for so long. `None`, the
-    /// default, sets no limit.
+    /// The time after which the worker gives up the link, if its greeting has had no welcome.
+    /// `None`, the default, sets no limit.
     pub patience: Option<Duration>,
-    /// How often an idempotent job is sent again. 3 by default.
+    /// How often an idempotent job is sent again, at most. 3 by default.
     pub retries: u8,
     /// The consequence if a job's time is over.
     pub on_timeout: OnTimeout,

@@ -213,8 +213,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         self.fail(Some(index), Failure::Codec(error));
     }
 
-    /// Sends a job again that the other side does not know, although it was sent, or ends it as
-    /// lost.
+    /// The other side does not know a job that was sent. The worker sends the job again, or ends it.
     pub(super) fn send_again_or_lose(&mut self, id: u16) {
         let fresh = self.fresh_id();
         let again = self

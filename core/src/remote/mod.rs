@@ -1,5 +1,5 @@
 //! Work that crosses an address space. The other side is a core that shares no memory with the pool,
-//! a chip behind a UART, or a host's child process. With the feature `remote`.
+//! a chip behind a UART, or a host's child process. The module needs the feature `remote`.
 //!
 //! ```text
 //!     pool ── queue ──► RemoteWorker ══ Link ══► serve ── runs RemoteJob::run

@@ -21,7 +21,7 @@ use crate::{
 /// The most jobs that can wait for their turn at one server.
 pub const MAX_WINDOW: usize = 64;
 
-/// The text of a job's panic, cut off after so many bytes.
+/// The text of a job's panic, cut off after 96 bytes.
 pub type PanicMessage = heapless::String<96>;
 
 /// A function that calls its argument once. If it catches a panic, it returns the panic's text.

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
-    /// Sends a hello, or repeats it. It names the same session until there has been one, so that a
-    /// late answer counts.
+    /// Sends a hello, or repeats it. A repeated hello names the same session, so that a late answer
+    /// counts.
     pub(super) fn greet(&mut self) {
         let hello = Hello {
             protocol: PROTOCOL,

@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::remote::JobContext;
 
-    /// Jobs with these names, and of at most so many bytes.
+    /// Jobs with these names, and with these limits on their arguments and results.
     macro_rules! jobs {
         ($($job:ident $name:literal $arguments:expr, $result:expr;)*) => {$(
             #[derive(Serialize, Deserialize, Schema)]

@@ -310,8 +310,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 self.lose_link(LossReason::RESTARTED);
                 self.leave_session(self.heard);
             }
-            // The other side has not received the greeting, or not yet. This is no answer to it, so
-            // the patience is not renewed.
+            // The other side may not have received the greeting yet. This is no answer to it, so the
+            // patience is not renewed.
             ToClient::Ready => self.ask_at = self.heard,
             ToClient::Welcome(hello) => self.be_welcome(hello)?,
             ToClient::Result { id } => self.end(id, |run, index| run.arrive(index, body)),

@@ -40,7 +40,7 @@ type Submitted<'p, J> = Result<JobFuture<'p, <Chunk<J> as RemoteJob>::Output>, J
 /// The part of a chunk that `next` hands out.
 enum Results<T> {
     Ended(vec::IntoIter<Result<T, String>>),
-    /// The error of the chunk, for so many of its jobs.
+    /// The error of the chunk, for this many of its jobs.
     Lost(usize, JobError),
 }
 
@@ -51,9 +51,8 @@ impl ProcessPool {
     ///
     /// The iterator submits chunks ahead of the result that it yields next, at most four for each worker.
     /// A job that panics yields its error in its place. If a chunk is lost, each of its jobs yields the
-    /// error. It is the same if a chunk returns with another number of results than it has jobs
-    /// ([`CodecError::ResultRefused`]). Dropping the iterator
-    /// cancels the chunks that do not run yet.
+    /// error. If the number of a chunk's results is not that of its jobs, each of them yields
+    /// [`CodecError::ResultRefused`]. Dropping the iterator cancels the chunks that do not run yet.
     ///
     /// * **Context**: any thread but the pool's own.
     /// * **Cost**: heap for each chunk. A [`submit`](Self::submit) for each, by the call and by

@@ -1,5 +1,5 @@
 //! Child processes as workers, for work that may crash, or that needs memory of its own. Python's
-//! `ProcessPoolExecutor`. With the feature `process`, on Unix.
+//! `ProcessPoolExecutor`. The module needs the feature `process`, and a Unix system.
 //!
 //! ```no_run
 //! use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
@@ -57,8 +57,8 @@
 //! makes it up. On Linux, the process at the other end must be of the same user. A program with other
 //! rights than its starter, such as a set-user-id program, refuses.
 //!
-//! First of all, the worker takes the variable out of its environment. It cannot where it has other
-//! threads by then, or on other systems than Linux. There the variable stays, and means nothing to the
+//! First of all, the worker takes the variable out of its environment. It cannot do so if it has other
+//! threads by then, or on other systems than Linux. Then the variable stays, and means nothing to the
 //! worker's own children.
 //!
 //! A program whose `main` does not call [`run_worker_if_asked`] would start children that start children

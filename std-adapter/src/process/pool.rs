@@ -148,8 +148,8 @@ impl ProcessPool {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::StillRunning`] says what still runs; [`kill_workers`](Self::kill_workers) ends it.
-    /// [`ShutdownError::WouldDeadlock`] and
+    /// [`ShutdownError::StillRunning`] says how many jobs and workers still run;
+    /// [`kill_workers`](Self::kill_workers) ends them. [`ShutdownError::WouldDeadlock`] and
     /// [`ShutdownError::TooManyWaiters`] as for [`shutdown`](Self::shutdown). The pool is shut down
     /// all the same.
     pub fn shutdown_timeout(

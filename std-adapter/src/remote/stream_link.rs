@@ -21,8 +21,8 @@ const HOLDS: NonZeroUsize = NonZeroUsize::new(64 << 10).unwrap();
 /// work, or that the host tests.
 ///
 /// A thread reads from the stream, and holds the bytes until the remote worker takes them: up to 64 KiB, or
-/// [another number](Self::holding). When it holds so many, the thread waits until there is room. A peer that
-/// sends on is held up by the stream, or loses the bytes that the stream drops.
+/// [another number](Self::holding). When it holds that many, the thread waits until there is room. A peer
+/// that sends on is held up by the stream, or loses the bytes that the stream drops.
 ///
 /// The thread ends with the stream. If the link is dropped, the thread ends after the read that it has begun.
 ///
@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// Waits until there is room. For how many bytes there is; `None` if the link was dropped.
+    /// Waits until there is room, and returns for how many bytes. `None` if the link was dropped.
     fn wait_for_room(&self) -> Option<usize> {
         let arrived = self.room.wait_while(self.arrived(), |arrived| {
             !arrived.dropped && arrived.bytes.len() >= self.holds

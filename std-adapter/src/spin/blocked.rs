@@ -17,7 +17,7 @@ const SLEEPS: u32 = 32;
 /// How many queued jobs are many.
 const MANY: usize = 64;
 
-/// For how long the caller sleeps. It goes on when the system gives it a core after that.
+/// The length of the caller's sleep. It goes on when the system gives it a core after that.
 const SLEEP: Duration = Duration::from_micros(100);
 
 /// Pauses before a blocked caller looks for its result for the `round`-th time again, counted from 0. False if the

@@ -54,7 +54,7 @@ impl CoreUse {
 mod tests {
     use super::*;
 
-    /// A job comes after so many looks at an empty queue. How many of them kept the core.
+    /// A job comes after `looks` looks at an empty queue. Returns how many of them kept the core.
     fn kept(core: &CoreUse, looks: u32) -> usize {
         let pauses = (0..looks).map(|round| core.pause(round));
         pauses.filter(|&pause| pause == Pause::KeepCore).count()

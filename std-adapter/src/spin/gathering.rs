@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// For how many pauses of the processor jobs may gather: 10 to 90 ns each.
+/// The number of pauses of the processor, of 10 to 90 ns each, for which jobs may gather.
 const PAUSES: u32 = 128;
 
 /// How many jobs are worth the delay. A submitter that waits for its jobs before it submits the next has fewer in
@@ -52,7 +52,7 @@ impl Gathering {
         self.jobs.set(self.jobs.get().saturating_add(1));
     }
 
-    /// The worker found the queue empty for the `round`-th time in a row, counted from 0. Whether it lets jobs
+    /// The worker found the queue empty for the `round`-th time in a row, counted from 0. True if it lets jobs
     /// gather before it looks again.
     #[inline]
     pub(super) fn is_due(&self, round: u32) -> bool {
@@ -94,8 +94,8 @@ impl Gathering {
 mod tests {
     use super::*;
 
-    /// A worker runs so many jobs, and then finds the queue empty in so many rounds. Whether it lets
-    /// jobs gather after the first.
+    /// A worker runs `jobs` jobs, and then finds the queue empty in `rounds` rounds. True if it lets jobs
+    /// gather after the first round.
     fn idle(gathering: &Gathering, jobs: u32, rounds: u32) -> bool {
         for _ in 0..jobs {
             gathering.job_starts();

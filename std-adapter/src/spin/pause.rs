@@ -10,7 +10,7 @@ pub(super) enum Pause {
 }
 
 impl Pause {
-    /// The pause in this round of a thread that keeps its core for so many looks.
+    /// The pause in this round of a thread that keeps its core for `looks_on_core` looks.
     #[inline]
     pub(super) fn in_round(round: u32, looks_on_core: u32) -> Self {
         match round < looks_on_core {

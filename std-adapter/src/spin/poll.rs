@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use super::pause::Pause;
 use crate::clock::now;
 
-/// For how long the thread looks again, at most. Each look is two system calls, so their number alone does not
+/// The longest time for which the thread looks again. Each look is two system calls, so their number alone does not
 /// bound the time.
 const LONGEST: Duration = Duration::from_micros(50);
 
@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_micros(50);
 #[derive(Debug)]
 pub(crate) struct PollSpin {
     spins: u32,
-    /// Since when the thread has looked in vain.
+    /// The time of the first look in vain.
     since: Cell<Duration>,
 }
 

@@ -33,7 +33,7 @@ use corepool::Parker;
 use super::parker::ThreadParker;
 use crate::clock::now;
 
-/// For how long a worker sleeps, at most. A job that no other worker finds may begin later by this time.
+/// The longest sleep of a worker. A job that no other worker finds may begin later by this time.
 const LONGEST_SLEEP: Duration = Duration::from_millis(5);
 
 /// The turn to spin, which one of a pool's workers has at a time.
@@ -61,7 +61,7 @@ enum Role {
 }
 
 impl SoleSpinner {
-    /// The turn of so many workers. `None` if each can have a core.
+    /// The turn of this many workers. `None` if each can have a core.
     pub(crate) fn among(workers: usize) -> Option<Arc<Self>> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         (workers > cores).then(|| Arc::new(Self::new(workers)))

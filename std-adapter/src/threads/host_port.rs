@@ -30,8 +30,8 @@ pub(super) fn context() -> ContextId {
 /// A caller that is blocked looks for its result for some fifty microseconds, and then parks. Where many jobs are
 /// queued, it may learn of its result one or two tenths of a millisecond late.
 ///
-/// The port reports the panic of a job or callback whose outcome nobody looks at: on standard error, or, with
-/// the feature `log`, through the `log` facade.
+/// The port reports the panic of a job or callback whose outcome no party looks at. The report goes to standard
+/// error, or, with the feature `log`, to the `log` facade.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostPort;
 

@@ -50,7 +50,7 @@ struct Thread {
 pub(crate) enum NotEnded {
     /// The caller is one of the threads.
     IsOneOfThem,
-    /// The time was over, and so many threads had not ended.
+    /// The time was over, and this many threads had not ended.
     TimedOut(usize),
 }
 
@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// When a test that hangs fails.
+    /// The time after which a test that hangs fails.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Starts a thread. Returns how many others had started, and its number.

@@ -236,7 +236,7 @@ impl Default for ThreadPool {
     }
 }
 
-/// How many threads a pool has by default, at most, on a machine with so many cores.
+/// How many threads a pool has by default, at most, on a machine with `cores` cores.
 fn default_workers(cores: usize) -> usize {
     cores.saturating_add(4).min(32)
 }

@@ -1560,11 +1560,11 @@ fn a_child_that_floods_its_pipe_does_its_job() {
     pool.submit(Flood(1_000_000)).unwrap().result().unwrap();
 }
 
-/// A child that sends what makes no sense is killed.
+/// A child that sends an invalid frame is killed.
 fn a_child_that_sends_a_malformed_frame_is_lost() {
     let pool = one_worker();
     let babble = pool.submit(Babble).unwrap();
-    assert_mentions(loss(babble.result().unwrap_err()), "makes no sense");
+    assert_mentions(loss(babble.result().unwrap_err()), "invalid frame");
     assert_broken(&pool);
 }
 
@@ -1655,7 +1655,7 @@ impl<L: Link> Link for Garbles<L> {
     }
 }
 
-/// A worker that is sent what makes no sense ends: the socket loses nothing, so that nothing can be made good.
+/// A worker that gets an invalid frame ends: the socket loses nothing, so the frame cannot be made good.
 fn a_worker_that_is_sent_a_malformed_frame_ends() {
     static POOL: StaticPool<2, 64> = StaticPool::new();
     static GARBLES: AtomicBool = AtomicBool::new(false);

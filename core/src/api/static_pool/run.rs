@@ -1,3 +1,5 @@
+//! The life of a [`StaticPool`]: workers run its jobs, and it ends.
+
 use crate::{
     api::shutdown::Shutdown,
     api::static_pool::StaticPool,
@@ -54,7 +56,7 @@ impl<
     /// meanwhile. A cancelled job counts, although it does not run.
     ///
     /// The caller takes one of the WORKERS seats meanwhile, as a guest. If no seat is left, it runs
-    /// jobs without one. With a port, a job that blocks there sleeps. It does not run the job that
+    /// jobs without one. With a port, a job that blocks there sleeps, and does not run the job that
     /// it waits for.
     ///
     /// * **Context**: any. In a context without a parker, a job that would block gets an error.

@@ -320,7 +320,7 @@ impl<
         self.pool_ref().promise()
     }
 
-    /// Calls `function` with each item, each call as a job. It iterates over the results in the
+    /// Calls `function` with each item, each call as a job. The iterator has the results in the
     /// items' order.
     ///
     /// The call submits the first jobs. Each [`next`](Iterator::next) submits further jobs ahead of
@@ -400,8 +400,8 @@ impl<
     /// A job of this pool that calls it runs those of the scope's jobs that no party has begun, and
     /// no others, as [`JobFuture::result`] does.
     ///
-    /// The pool keeps 8 bytes of each scoped job's slot. A pool whose BYTES leave too few for the
-    /// rest is a build error: 32 suffice, or 24 on a 32-bit target.
+    /// The pool keeps 8 bytes of each scoped job's slot. BYTES of 32 suffice, or 24 on a 32-bit
+    /// target. If BYTES are too few, the build fails.
     ///
     /// * **Context**: any that may block. In a context without a parker the scope takes no jobs:
     ///   [`SubmitError::WouldDeadlock`].

@@ -13,15 +13,15 @@ pub(crate) enum Begin {
     LeftLast,
 }
 
-/// Where the index of a job is that was begun by mistake.
+/// The place of the index of a job that was begun by mistake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unbegun {
     /// In the queue.
     Queued,
     /// Popped meanwhile: the caller queues it.
     Unqueued,
-    /// The caller has been declared lost meanwhile, and the job has ended so. The caller drops the
-    /// payload, and leaves as `LOST`.
+    /// The caller was declared lost meanwhile, and the job has ended as `WorkerLost`. The caller
+    /// drops the payload, and leaves as `LOST`.
     Lost,
 }
 
@@ -76,9 +76,9 @@ impl State {
                 let to = s.begun_by(runner) & !QUEUED;
                 Ok((to, Begin::Begun(Snapshot(to))))
             } else {
-                // One swap clears the bit and reads the others. So a task that is suspended
-                // meanwhile sees whether its index is in the queue, and so does a submitter that
-                // takes the slot over.
+                // One swap clears the bit and reads the others. So a worker that suspends the task
+                // meanwhile sees whether the index is in the queue. So does a submitter that takes
+                // the slot over.
                 let last = s.lacks(PARTIES & !QUEUED);
                 Ok((
                     s.0 & !QUEUED,

@@ -120,8 +120,8 @@ impl Snapshot {
         self.has(DONE) && self.outcome() == outcome
     }
 
-    /// The number plus one of the worker that is `BUSY`. If a party that is no worker is, it is the
-    /// number of no worker.
+    /// The number plus one of the worker that is `BUSY`. For any other party that is `BUSY`, it is
+    /// a number that no worker has.
     #[inline(always)]
     pub(crate) fn runner(self) -> u16 {
         ((self.0 & RUNNER) >> RUNNER_SHIFT) as u16

@@ -95,7 +95,7 @@ impl ChildLink {
         self.reason(&text)
     }
 
-    /// The child has been said goodbye to. Waits for its end, and kills it if that does not come.
+    /// The parent has said goodbye to the child. Waits for its end, and kills it if that does not come.
     pub(super) fn part(&mut self) {
         let _ = self.socket.shutdown(Shutdown::Write);
         let _ = self.child.reap();
@@ -120,8 +120,8 @@ impl ChildLink {
         LossReason(intern(text, &details))
     }
 
-    /// From now on, the link hands out what has arrived, and then ends. It reads nothing of what others send that
-    /// have the child's socket.
+    /// From now on, the link hands out the bytes that have arrived, and then ends. Other processes may have the
+    /// child's socket: the link does not read the bytes that they send later.
     fn come_to_an_end(&mut self) {
         if self.left.is_none() {
             self.left = Some(rustix::io::ioctl_fionread(&self.socket).unwrap_or(0));
@@ -209,8 +209,8 @@ mod tests {
 
     use super::*;
 
-    /// How a link ends whose child leaves its socket and standard error to another process, which does
-    /// this and ends with the socket.
+    /// The end of a link whose child leaves its socket and standard error to another process. That process
+    /// runs the command `does`, and ends with the socket.
     fn end_beside_an_heir(does: &str, watched: bool) -> LossReason {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut child = Command::new("sh")

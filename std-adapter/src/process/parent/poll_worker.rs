@@ -57,7 +57,7 @@ pub(super) struct Seen {
     pub(super) stderr: Cell<bool>,
     /// The child may have ended.
     pub(super) end: Cell<bool>,
-    /// By when the child must send something. `None` when it has.
+    /// The time by which the child must send something. `None` when it has.
     pub(super) start_by: Cell<Option<Duration>>,
     /// Wakes the thread, so that it looks at the link again.
     pub(super) waker: Waker,
@@ -124,7 +124,7 @@ impl PollWorker {
         Ok(Rc::clone(&self.seen))
     }
 
-    /// For how long to sleep at most.
+    /// The longest time to sleep.
     fn timeout(&self, deadline: Option<Duration>) -> Option<Duration> {
         let deadlines = deadline.into_iter().chain(self.seen.start_by.get());
         let timeout = deadlines.min().map(|at| at.saturating_sub(now()));

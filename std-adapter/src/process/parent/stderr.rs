@@ -34,7 +34,7 @@ impl Stderr {
     /// Passes on what the child has written, and keeps the last of it. True if there may be more.
     pub(super) fn pass_on(&mut self) -> bool {
         let mut buffer = [0; 4_096];
-        // Not more often at a time, since a child may write without an end.
+        // At most 16 reads at a time, since a child may write without an end.
         for _ in 0..16 {
             match self.pipe.read(&mut buffer) {
                 Ok(count @ 1..) => {
