@@ -15,7 +15,7 @@
 //!
 //! * a `const fn`, which the compiler can call as well: it waits for nobody and shares nothing;
 //! * an option of a builder, from `self` to `Self`, which only moves a value;
-//! * a view's method whose documentation is `` See [`Type::method`] ``, where that one has them.
+//! * a method whose documentation begins with `` See [`Type::method`] ``, where that one has them.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,7 @@ fn name_of(function: &Function) -> String {
     }
 }
 
-/// The function whose documentation is this one's, too: `` See [`Type::method`](..). `` and nothing before.
+/// The function whose documentation is this one's, too: it begins with `` See [`Type::method`](..) ``.
 fn referred(docs: &[String]) -> Option<&str> {
     let (name, _) = docs.first()?.strip_prefix("See [`")?.split_once("`]")?;
     Some(name)
