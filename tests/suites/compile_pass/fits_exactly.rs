@@ -1,4 +1,4 @@
-//! What just fits: size and alignment of a slot.
+//! A job that just fits the size and the alignment of a slot.
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 32> = StaticPool::new();

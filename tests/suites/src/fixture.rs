@@ -43,7 +43,7 @@ pub(crate) const PLACES: usize = 8;
 /// A fixture's pool.
 pub type Pool<F> = <F as Fixture>::Pool;
 
-/// What each worker calls before its first job.
+/// The hook that each worker calls before its first job.
 pub type Init = Arc<dyn Fn() -> Result<(), InitError> + Send + Sync>;
 
 /// An executor under test. Dropped, it shuts down, and waits for all work and all workers; a test of
@@ -107,7 +107,7 @@ pub trait EndsWhenDropped: Fixture {
 #[must_use = "it holds the workers until it is dropped"]
 pub struct Hold {
     release: Gate,
-    /// What keeps slots taken where no worker does.
+    /// The handles that keep slots taken where no worker does.
     _ballast: Box<dyn Any>,
 }
 
@@ -550,7 +550,7 @@ impl<const N: usize> Drop for Simulated<N> {
 struct Machine {
     pool: PoolRef<'static, BYTES>,
     clock: Clock,
-    /// What is not the machine's own.
+    /// The parts that are not the machine's own.
     port: TestPort,
     random: AtomicU64,
     holds: OnceLock<Mutex<Vec<Gate>>>,

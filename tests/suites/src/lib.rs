@@ -4,9 +4,9 @@
 //! in CPython's `test_concurrent_futures` where it answers a test of that suite, and says so. The
 //! macro [`suite!`] makes test functions of all of them, for one fixture.
 //!
-//! Tests do not sleep. What must not go on yet waits at a [`Gate`], or behind
-//! [`Fixture::hold_workers`]; what never comes is a promise that nobody keeps. Each test runs under
-//! [`run`], which fails it instead of hanging for ever.
+//! Tests do not sleep. A job that must not go on yet waits at a [`Gate`], or behind
+//! [`Fixture::hold_workers`]. A result that never comes is a promise that no party keeps. Each test
+//! runs under [`run`], which fails it instead of hanging for ever.
 
 mod allocations;
 mod child;

@@ -16,7 +16,7 @@ pub type View<S> = PoolRef<'static, BYTES, S>;
 /// A pool under test, as its users have it.
 ///
 /// Each method calls the one of that name of the executor's own type, so that a test of the generic
-/// suite tests what users call. What the type has not got is its view's.
+/// suite tests what users call. A method that the type lacks is its view's.
 pub trait Methods: Copy + Send + Sync + 'static {
     /// How the pool stores what does not fit.
     type Spill: Spill + 'static;
@@ -152,7 +152,7 @@ pub trait Methods: Copy + Send + Sync + 'static {
     }
 }
 
-/// What all three types of pools have.
+/// The methods that all three types of pools have.
 macro_rules! work {
     ($own:ident) => {
         fn at(self, priority: usize) -> View<Self::Spill> {
@@ -279,7 +279,7 @@ macro_rules! work {
     };
 }
 
-/// What only the core's pools have.
+/// The methods that only the core's pools have.
 macro_rules! looks {
     ($own:ident) => {
         fn break_pool(self, reason: &'static str) {

@@ -65,13 +65,13 @@ impl TestPort {
         &self.parking
     }
 
-    /// What the panics said that nobody asked for, since the last call.
+    /// The texts of the panics that no party observed, since the last call.
     pub fn reports(&self) -> Vec<String> {
         self.reports.take()
     }
 }
 
-/// What a panic said that nobody asked for.
+/// The text of a panic that no party observed.
 pub(crate) fn text_of(panic: Panic) -> String {
     let payload = panic.payload().unwrap_or_else(|| Box::new("no payload"));
     match payload.downcast_ref::<&str>() {

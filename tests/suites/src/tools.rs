@@ -1,4 +1,4 @@
-//! What tests are made of: gates, counters, futures in a given state.
+//! The parts of tests: gates, counters, futures in a given state.
 
 use std::{
     hint::black_box,
@@ -162,7 +162,7 @@ impl Drop for Token {
     }
 }
 
-/// What happened, in its order.
+/// The events, in their order.
 #[derive(Debug)]
 pub struct Recorder<T>(Arc<Mutex<Vec<T>>>);
 
@@ -184,7 +184,7 @@ impl<T> Recorder<T> {
         lock(&self.0).push(what);
     }
 
-    /// What has happened since the last call.
+    /// The events since the last call.
     pub fn take(&self) -> Vec<T> {
         std::mem::take(&mut *lock(&self.0))
     }
@@ -273,7 +273,7 @@ pub fn passed_future<F: Fixture, T: Send + 'static>(fixture: &F) -> JobFuture<'s
     future
 }
 
-/// What a job has panicked with.
+/// The text that a job has panicked with.
 ///
 /// # Panics
 ///

@@ -19,7 +19,7 @@ pub struct Pipe {
     bytes: VecDeque<u8>,
     waker: Option<Waker>,
     ended: Option<LossReason>,
-    /// What is sent is lost.
+    /// The wire loses all bytes.
     pub cut: bool,
     /// So many frames from now on are damaged.
     pub damages: u32,
@@ -41,7 +41,7 @@ type Shared = Arc<Mutex<Pipe>>;
 /// One end of the wire.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// What it sends.
+    /// The bytes that it sends.
     pub out: Shared,
     into: Shared,
     lossless: bool,
@@ -147,7 +147,7 @@ impl Wire {
     }
 }
 
-/// What the side where jobs run says of a panic: its text.
+/// The text of a panic, as the side that runs the jobs sends it.
 pub fn catch_panic(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
         let text = payload
@@ -163,7 +163,7 @@ pub fn catch_panic(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
     })
 }
 
-/// What a panic on the other side becomes here.
+/// The panic on this side that stands for one on the other.
 pub fn to_panic(text: &str) -> Panic {
     Panic::new::<Box<dyn std::any::Any + Send>>(Box::new(text.to_owned()))
 }

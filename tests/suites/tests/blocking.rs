@@ -1,5 +1,5 @@
-//! What a worker does while a job on it blocks, and what a caller does that is no worker: when they
-//! sleep, what wakes them, and who does the work.
+//! A worker while a job on it blocks, and a blocked caller that is no worker: when they sleep, which
+//! wake-up ends the sleep, and which party does the work.
 
 use std::{
     cell::RefCell,
@@ -257,8 +257,8 @@ fn who_waits_for_a_job_with_a_scope_inside_of_a_scope_is_told_of_no_circle() {
     assert!(ends.iter().all(|end| matches!(end, Ok(Ok(())))));
 }
 
-/// Of two wake-ups, for its own end and for a job, a wait takes the first, and the other worker the
-/// second.
+/// There are two wake-ups: the wait's end, and a job. The wait takes the first, and the other worker
+/// the second.
 #[test]
 fn a_worker_that_leaves_its_wait_hands_on_the_work_that_it_was_woken_for() {
     static POOL: Pool = Pool::new();
@@ -364,7 +364,7 @@ fn a_caller_sleeps_when_there_is_nothing_to_do() {
     keeper.join().unwrap();
 }
 
-/// What is asked in place of [`Port::spin`], of a caller that never parks.
+/// The function in place of [`Port::spin`], for a caller that never parks.
 struct Spins(fn(u32, &dyn Fn() -> usize) -> bool);
 
 struct NeverParks;
@@ -498,8 +498,8 @@ fn on_wake(f: impl FnOnce() + Send + 'static) -> Waker {
     Arc::new(OnWake(Mutex::new(Some(Box::new(f))))).into()
 }
 
-/// Who is woken for room may take it and have another wait, before all are woken: that one's wait
-/// counts.
+/// A submitter that is woken for room may take it, and make another wait, before all are woken. The
+/// other's wait counts.
 #[test]
 fn who_begins_to_wait_for_room_while_others_are_woken_is_woken_for_the_next() {
     static POOL: StaticPool<1, 64, 1, 1, 2> = StaticPool::new();

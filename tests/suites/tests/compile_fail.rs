@@ -1,4 +1,4 @@
-//! What is a build error, and what the error says.
+//! The build errors, and their texts.
 
 use std::{
     fmt::Write as _,
@@ -23,9 +23,9 @@ fn name(case: &Path) -> &str {
     case.file_stem().unwrap().to_str().unwrap()
 }
 
-/// A package outside the workspace with the cases as programs, built by the same cargo. What an
-/// error says is compared by its essential words, which each case names: the rest differs from one
-/// compiler to the next.
+/// A package outside the workspace with the cases as programs, built by the same cargo. Each case
+/// names the essential words of its error, which are compared. The rest differs from one compiler to
+/// the next.
 struct Cases {
     folder: PathBuf,
 }

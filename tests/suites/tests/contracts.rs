@@ -1,4 +1,4 @@
-//! What a pool does with a port that makes use of what its contract allows, or does not keep it.
+//! A pool with a port that uses all that its contract allows, or does not keep it.
 
 use std::{
     cell::Cell,
@@ -323,7 +323,7 @@ fn awaiting_is_no_waiting() {
     assert!(matches!(job.poll(&mut cx), Poll::Ready(Ok(_))));
 }
 
-/// What a port's net says, whatever happens in it.
+/// The behaviour of a port's `catch_panic`.
 #[derive(Clone, Copy, Debug)]
 enum Net {
     /// An error, although what it called has returned.

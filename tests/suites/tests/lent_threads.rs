@@ -2,14 +2,14 @@
 
 corepool_tests::suites!(dropped corepool_tests::LentThreads);
 
-/// What concerns the memory itself.
+/// The tests of the memory itself.
 mod lent_pool_tests {
     use std::mem::MaybeUninit;
 
     use corepool::{LentPool, PoolConfig};
     use corepool_tests::Drops;
 
-    /// What is out of a limit is taken as the limit.
+    /// A number that is out of a limit is taken as the limit.
     #[test]
     fn sizes_have_limits() {
         let all = |n| PoolConfig {

@@ -192,7 +192,7 @@ fn many<const B: usize>(pool: PoolRef<'static, B>) {
     assert_eq!(sum, 6);
 }
 
-/// What a pool says of itself, and its end.
+/// Calls what a pool says of itself, and ends it.
 fn life<const B: usize>(pool: PoolRef<'static, B>) {
     let _ = (pool.capacity(), pool.free_slots(), pool.workers());
     let _ = (pool.idle_workers(), pool.unfinished(), pool.max_workers());
@@ -278,7 +278,7 @@ fn no_call_of_the_core_allocates() {
     };
     // The counter counts.
     assert!(allocations_of(|| drop(std::hint::black_box(Box::new(1)))) > 0);
-    // What the standard library sets up once is set up here.
+    // The standard library sets up here what it sets up once.
     with_a_worker(WARM_UP.pool_ref());
     assert_eq!(with_a_worker(POOL.pool_ref()), 0);
 

@@ -16,7 +16,7 @@ static REFUSED: AtomicUsize = AtomicUsize::new(0);
 static RAN: AtomicUsize = AtomicUsize::new(0);
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
 
-/// What a job is: once in ten, cancelled; otherwise detached.
+/// Submits a job: one in ten is cancelled, the others are detached.
 fn submit_one() {
     let job = || {
         RAN.fetch_add(1, Ordering::Relaxed);

@@ -37,7 +37,7 @@ fn worker() {
     run_worker_if_asked(&JOBS);
 }
 
-/// What children do that have been led to no worker.
+/// The end of a child whose arguments lead it to no worker.
 #[test]
 #[ignore = "for children"]
 fn no_worker() {

@@ -1,13 +1,12 @@
-//! What only the process pool has: children, and what becomes of them. This program is its own worker
+//! The parts that only the process pool has: children, and their fates. This program is its own worker
 //! program. CPython: `test_process_pool.py`, `test_shutdown.py`, `test_deadlock.py`, `test_init.py`.
 //!
-//! What the pool has in common with the others, futures, `wait`, `as_completed`, drops, is in the test
-//! binary `travelling`, as are of the shutdown's tests `cancel_futures_wait_false` and those of
-//! callbacks. What a child has come to is told by files: a job says there that it has begun, and goes
-//! on when it is told to.
+//! The test binary `travelling` has the parts that all pools have: futures, `wait`, `as_completed`, drops.
+//! It also has `cancel_futures_wait_false` and the tests of callbacks among the shutdown's tests. A child
+//! tells its progress by files: a job writes there that it has begun, and goes on when a file tells it to.
 //!
-//! CPython's `pickle` is `encode` in the names here, and `unpickle` is `decode`. Of its tests these have
-//! nothing to answer here:
+//! CPython's `pickle` is `encode` in the names here, and `unpickle` is `decode`. These tests of CPython
+//! have no counterpart here:
 //!
 //! * `max_tasks_per_child_defaults_to_spawn_context`, `process_fork_from_a_threadpool`: a child is
 //!   started anew, never forked, so there is no start method to choose;
@@ -256,7 +255,7 @@ impl RemoteJob for Hang {
     }
 }
 
-/// What the initializer has left, told when a gate is open.
+/// The initializer's trace, told when a gate is open.
 #[derive(Serialize, Deserialize, Schema)]
 struct Initialized(String);
 
@@ -353,7 +352,7 @@ impl RemoteJob for HasVariable {
     }
 }
 
-/// What its process is called.
+/// The name of its process.
 #[derive(Serialize, Deserialize, Schema)]
 struct ProcessName;
 
@@ -411,7 +410,7 @@ impl RemoteJob for Double {
     }
 }
 
-/// What the other program takes for a chunk of [`Double`]: with the same key, and five results.
+/// The other program takes this for a chunk of [`Double`]: it has the same key, and five results.
 #[derive(Serialize, Deserialize)]
 struct FiveOf(Vec<Double>);
 
@@ -458,7 +457,7 @@ static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<Deafen>(),
 ]);
 
-// What the tests have in common.
+// The tools of the tests.
 
 fn builder() -> ProcessPoolBuilder {
     ProcessPool::builder(&JOBS).max_workers(2)
@@ -517,7 +516,7 @@ fn run_program_at(program: &Path, name: &str, value: impl AsRef<OsStr>) -> Outpu
         .unwrap()
 }
 
-/// What it has written to its standard output, if it has ended well.
+/// The program's standard output, if it has ended well.
 fn output_of(name: &str, value: impl AsRef<OsStr>) -> String {
     written(&run_program(name, value))
 }
@@ -1232,7 +1231,7 @@ fn a_shutdown_whose_time_is_over_says_what_still_runs() {
     assert!(!exists(id));
 }
 
-/// What is queued is cancelled if that is asked for, and only then, whether there is time or not.
+/// Queued jobs are cancelled if the caller asks for it, and only then, whether there is time or not.
 fn a_shutdown_with_a_time_out_cancels_what_is_queued() {
     for cancel in [true, false] {
         let gate = FileGate::new();
@@ -1403,7 +1402,7 @@ fn wait_until_admitted(path: &str) {
     }
 }
 
-/// What is in a file of [`Notes`].
+/// The notes in a file of [`Notes`].
 fn noted(path: &str) -> Vec<u32> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.split_inclusive('\n');
@@ -1809,7 +1808,7 @@ fn a_copy_of_a_child_does_not_hide_its_end() {
     kill(copy);
 }
 
-/// What the children write to their standard error is passed on to this process's.
+/// The pool passes the children's standard error on to this process's.
 fn standard_error_is_passed_on() {
     let output = run_program("END_A_CHILD", "");
     assert_mentions(&written(&output), "exit status: 3");
@@ -1877,7 +1876,7 @@ fn restore_sigpipe(path: String) {
     while !Path::new(&path).join("begun").exists() {
         thread::yield_now();
     }
-    // What tells the child of it is the first that is sent in vain.
+    // The first message that is sent in vain tells the child of it.
     deaf.cancel();
     println!("{}", deaf.result().unwrap_err());
 }
@@ -2020,7 +2019,7 @@ fn ctrl_c_reaches_children_of_the_same_group() {
     assert_mentions(&interrupted("same"), "SIGINT");
 }
 
-/// What becomes of a job of a program whose process group is sent what Ctrl-C sends.
+/// The fate of a job of a program whose process group gets the signal of Ctrl-C.
 fn interrupted(group: &str) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .env("INTERRUPT", group)
@@ -2396,7 +2395,7 @@ macro_rules! trials {
     };
 }
 
-/// What a child does first, as its environment says.
+/// The first act of a child, as its environment says.
 fn initialize() -> Result<(), String> {
     if let Ok(starts) = std::env::var("STARTS") {
         Note(starts, std::process::id()).note();
@@ -2435,7 +2434,7 @@ extern "C" fn note_exit() {
     }
 }
 
-/// What this program does if it is run again by a test.
+/// The work of this program if a test runs it again.
 fn do_as_told() -> Option<()> {
     let told = |name| std::env::var(name).ok();
     if told("COUNT_DESCRIPTORS").is_some() {

@@ -26,7 +26,7 @@ fn tokens(text: &str) -> TokenStream {
     text.parse().unwrap()
 }
 
-/// What is public in the library.
+/// The public functions of the library.
 #[derive(Default)]
 struct Library {
     /// Whether it takes arguments, beside the one that it is called on.
@@ -65,7 +65,7 @@ impl Library {
     }
 }
 
-/// What a file of tests says.
+/// The names and calls in a file of tests.
 #[derive(Default)]
 struct Tests {
     /// All that is named.
@@ -74,7 +74,7 @@ struct Tests {
     methods: BTreeSet<Method>,
     /// `Type::method`, or `function(`
     functions: BTreeSet<Function>,
-    /// What each macro of the file calls of the type that it is given: `$type::method`.
+    /// The methods that each macro of the file calls of the type that it gets: `$type::method`.
     of_macros: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -251,7 +251,7 @@ fn each_public_function_is_called_by_a_test() {
     }
 }
 
-/// What forwards to an executor's own method is no test of it, unless a test calls that.
+/// A method that forwards to an executor's own is no test of it, unless a test calls the method.
 #[test]
 fn each_method_of_the_pools_under_test_is_called_by_the_suite() {
     let methods = parsed(&root().join("tests/suites/src/methods.rs"));

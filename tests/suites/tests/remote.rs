@@ -796,7 +796,7 @@ fn a_worker_retires_after_its_number_of_jobs() {
         }
     });
     assert_eq!(end, Ok(RemoteEnd::Retired));
-    // What it did not take is there for others.
+    // The jobs that it did not take are there for others.
     assert_eq!(POOL.run_pending(9), 2);
     for (n, job) in (3..).zip(jobs) {
         assert_eq!(job.result().unwrap(), n);

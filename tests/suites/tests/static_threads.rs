@@ -2,7 +2,7 @@
 
 corepool_tests::suites!(dropped corepool_tests::StaticThreads);
 
-/// What concerns a static pool's own workers, port and memory.
+/// The tests of a static pool's own workers, port and memory.
 mod static_pool_tests {
     use std::{
         future::Future,
@@ -310,7 +310,7 @@ mod static_pool_tests {
         assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
     }
 
-    /// What a port goes by that starts workers on demand.
+    /// The number by which a port starts workers on demand.
     #[test]
     fn a_worker_is_wanted_for_each_queued_job_and_for_each_stack_with_jobs() {
         static POOL: StaticPool<8, 64> = StaticPool::new();

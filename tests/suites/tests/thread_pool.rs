@@ -2,7 +2,7 @@
 
 corepool_tests::suites!(dropped corepool_tests::HostThreads);
 
-/// What only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
+/// The parts that only the thread pool has. CPython: `test_thread_pool.py`, `test_shutdown.py`.
 mod thread_pool_tests {
     use std::{
         cell::RefCell,
@@ -305,7 +305,7 @@ mod thread_pool_tests {
     }
 
     impl LastAct {
-        /// Of each of the pool's threads, of which there are so many.
+        /// Sets the last act of each of the pool's `threads` threads.
         fn of_threads(
             pool: &ThreadPool,
             threads: usize,
@@ -885,7 +885,7 @@ mod thread_pool_tests {
         assert_eq!(pool.submit(|| 7).unwrap().result().unwrap(), 7);
     }
 
-    /// What does not fit a slot, by size or by alignment.
+    /// A value that does not fit a slot, by size or by alignment.
     #[repr(align(64))]
     struct Large {
         bytes: [u8; 500],

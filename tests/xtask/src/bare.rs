@@ -40,7 +40,7 @@ use crate::{Outcome, cargo, debian, root, run_command};
 
 const TARGET: &str = "thumbv7m-none-eabi";
 
-/// What a name has in it that must not be part of the firmware.
+/// The parts of names that must not be in the firmware.
 const FORBIDDEN: &[&str] = &[
     "core::panicking",
     "core::slice::index",
@@ -126,7 +126,7 @@ fn build(args: &[&str]) -> Result<PathBuf, String> {
     Ok(root().join(format!("target/bare/{TARGET}/release/libbare.a")))
 }
 
-/// What was found in the firmware.
+/// The findings in the firmware.
 struct Findings {
     /// Its functions, and how many of them are the core's.
     functions: usize,
@@ -176,7 +176,7 @@ fn examine(library: &Path, exports: &[String]) -> Result<Findings, String> {
         .map_err(|error| format!("cannot make sense of {}: {error}", library.display()))?;
     let mut reached = BTreeSet::new();
     for export in exports {
-        // What is looked at is the right thing.
+        // Without its exports, the check would look at the wrong program.
         let &start = references
             .exported
             .get(export)
@@ -233,7 +233,7 @@ fn examine(library: &Path, exports: &[String]) -> Result<Findings, String> {
 }
 
 /// The functions that one may call. It may be in a table that it refers to, as a waker's `clone` is,
-/// and does not call itself by that. What a table leads to beyond its own entries was made elsewhere.
+/// and does not call itself by that. Code behind a table's own entries was made elsewhere.
 fn callees(pieces: &DiGraph<Piece, ()>, function: NodeIndex) -> BTreeSet<NodeIndex> {
     let is_code = |&piece: &NodeIndex| pieces[piece].is_code;
     let (named, tables): (Vec<_>, Vec<_>) = pieces.neighbors(function).partition(is_code);

@@ -1,4 +1,4 @@
-//! What Debian's packages are needed for.
+//! The checks that need Debian's packages.
 //!
 //! Its compiler comes with the source of the standard library, for targets and sanitizers that
 //! stable toolchains have no standard library for. `RUSTC_BOOTSTRAP` lets it build that; the crates
@@ -8,7 +8,7 @@ use std::{path::Path, process::Command};
 
 use crate::{Outcome, root};
 
-/// What must be there to build the standard library, and the package that it is in.
+/// The files that must be there to build the standard library, and the package of each.
 pub const COMPILER: &[(&str, &str)] = &[
     ("/usr/bin/rustc", "rustc-web"),
     ("/usr/bin/cargo", "cargo-web"),
@@ -68,7 +68,7 @@ fn with_its_compiler(program: &str) -> Command {
         .current_dir(root())
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTC", "/usr/bin/rustc");
-    // What the toolchain that runs this program has set for itself.
+    // The toolchain that runs this program has set these for itself.
     for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
         command.env_remove(name);
     }

@@ -6,7 +6,7 @@
 //!   that file, which the same run first compares with what the host computes.
 //! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/checks/defmt`.
 //!
-//! What a board printed last is in `target/firmware/BOARD.txt`. Boards that QEMU does not have are
+//! A board's last output is in `target/firmware/BOARD.txt`. Boards that QEMU does not have are
 //! built, and counted apart. Those that work in pairs, by a wire, are in `wire`; the one that works for
 //! an example is in `primes`. With `--clippy`, none is run: clippy looks at each board's crate.
 
@@ -66,13 +66,13 @@ const RISCV: &Emulator = &Emulator {
     package: "qemu-system-misc",
 };
 
-/// What `firmware_support::one_core` prints.
+/// The output of `firmware_support::one_core`.
 const ONE_CORE: &str = "support/one_core.txt";
 
-/// What `firmware_support::several_cores` prints.
+/// The output of `firmware_support::several_cores`.
 const SEVERAL_CORES: &str = "support/several_cores.txt";
 
-/// What `firmware_freertos` prints.
+/// The output of `firmware_freertos`.
 const FREERTOS: &str = "freertos/expected.txt";
 
 /// Time counts instructions, so that a board with one core does the same in every run; and it
@@ -290,7 +290,7 @@ fn report<'a>(
     (good, bad)
 }
 
-/// What the host finds in the recording; it compares that with the file itself.
+/// The host's readings of the recording; it compares them with the file itself.
 fn readings_of_the_host() -> Result<String, String> {
     let mut command = cargo();
     command.args(["test", "--quiet", "--locked", "--package", "pulse-app"]);

@@ -1,7 +1,7 @@
 //! Whether `core/FOREIGN.md` names each place where the pool calls foreign code, and no other.
 //!
 //! A place is a function in a file. It is found by the words of the call in the source, up to the file's own
-//! tests. What implements or wraps a trait for others only passes calls on.
+//! tests. Code that implements or wraps a trait for others only passes calls on.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::root;
 
-/// What a call of foreign code looks like in the source, and what the page calls it.
+/// The words of a call of foreign code in the source, and its name on the page.
 const CALLS: &[(&str, &str)] = &[
     (".wake()", "wake"),
     (".wake_by_ref()", "wake"),

@@ -17,7 +17,7 @@ use crate::{Outcome, cargo, root, run_command, sanitizers};
 
 const FUZZ: &str = "tests/checks/fuzz";
 type Target = (&'static str, u32);
-/// What is fuzzed, and how long an input is at most, in bytes: some thirty calls or messages. Longer
+/// The targets, and the greatest length of an input, in bytes: some thirty calls or messages. Longer
 /// ones are slower and reach nothing else.
 const TARGETS: [Target; 3] = [
     ("sequences", 300),
@@ -65,7 +65,7 @@ fn fuzz(&(name, length): &Target, seconds: &str, sanitizer: &str) -> Outcome {
     let [kept, found] = corpora(name)?;
     let before = artifacts(name);
     let mut command = cargo_fuzz(name, sanitizer)?;
-    // What is found goes to the first.
+    // libFuzzer adds its finds to the first.
     command.arg(&found).arg(&kept).arg("--");
     command.args(["-timeout=20", "-verbosity=0", "-print_final_stats=1"]);
     command.arg(format!("-max_len={length}"));

@@ -81,7 +81,7 @@ impl Run {
         row.split(" | ").collect::<Vec<_>>().try_into().ok()
     }
 
-    /// What comes after `start` on each line that has it.
+    /// The rest of each line after `start`, if it has that.
     pub fn lines(&self, start: &str) -> impl Iterator<Item = &str> {
         self.output
             .lines()

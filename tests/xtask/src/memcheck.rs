@@ -3,14 +3,14 @@
 //!
 //! Valgrind knows of every byte whether it was written. A pool's bytes are zero at first and old
 //! values later, which count as written; so the fixture of these tests undefines the payload of each
-//! slot before its next use. What the fixtures keep for ever is no leak: it can be reached. The
+//! slot before its next use. Memory that the fixtures keep for ever is no leak: it can be reached. The
 //! control is a program that reads from an undefined slot and loses a block.
 
 use std::process::Command;
 
 use crate::{Outcome, cargo, debian, run_command};
 
-/// What valgrind exits with if it has something to report. No test program exits with that.
+/// Valgrind's exit status if it has something to report. No test program exits with that.
 const REPORTED: i32 = 77;
 
 pub fn run(_args: &[String]) -> Outcome {
@@ -31,7 +31,7 @@ pub fn run(_args: &[String]) -> Outcome {
     Ok(())
 }
 
-/// What there is to report is reported.
+/// Valgrind reports the planted defects.
 fn control() -> Outcome {
     let output = under_valgrind("run")
         .args(["--package=valgrind-programs", "--bin=defects"])

@@ -4,7 +4,7 @@
 //! `--iterate` goes on where an earlier run was stopped: it leaves out what that one had noticed. Other
 //! options are cargo-mutants' own, such as `--file`, `--package` and `--jobs`.
 //!
-//! What is left unchanged is in `.cargo/mutants.toml`. A fault that no test can notice,
+//! `.cargo/mutants.toml` names the code that is left unchanged. A fault that no test can notice,
 //! since it changes nothing that is promised, is named with the reason in `tests/mutants.md`.
 
 use std::{
@@ -19,7 +19,7 @@ use std::{
 use crate::{Outcome, cargo, root, run_command};
 
 const NOTES: &str = "tests/mutants.md";
-/// What becomes of a mutant, and the column of the table. A test that hangs has noticed.
+/// The fates of a mutant, which are the columns of the table. A test that hangs has noticed.
 const FATES: [&str; 4] = ["caught", "timeout", "missed", "unviable"];
 const MISSED: usize = 2;
 
@@ -36,7 +36,7 @@ struct Part {
     package: &'static str,
     /// Files of the package that are of another part.
     without: &'static [&'static str],
-    /// What one stage misses goes on to the next.
+    /// The mutants that one stage misses go on to the next.
     stages: &'static [Stage],
 }
 
@@ -207,7 +207,7 @@ fn split_off_packages(args: &[String]) -> Result<(Vec<&str>, Vec<&str>), String>
 }
 
 impl Part {
-    /// Of the mutants that cargo-mutants makes, those of this part.
+    /// The filters for cargo-mutants that select the mutants of this part.
     fn filters(&self) -> Vec<String> {
         let package = Some(format!("--package={}", self.package));
         let without = self.without.iter();
@@ -229,7 +229,7 @@ impl Part {
         }
     }
 
-    /// What becomes of each mutant: its place in `FATES`.
+    /// The fate of each mutant: its place in `FATES`.
     fn run(&self, args: &[&str]) -> Result<Vec<(Mutant, usize)>, String> {
         let goes_on = args.contains(&"--iterate");
         if !goes_on
@@ -242,7 +242,7 @@ impl Part {
         for (number, stage) in self.stages.iter().enumerate() {
             let iterate = (number > 0 && !goes_on).then_some("--iterate");
             self.run_stage(stage, iterate.into_iter().chain(args.iter().copied()))?;
-            // What an earlier stage has missed was for this one.
+            // The mutants that an earlier stage has missed were for this one.
             mutants.retain(|(_, fate)| *fate != MISSED);
             mutants.extend(self.fates()?);
             self.leave_out_what_hung()?;
@@ -254,7 +254,7 @@ impl Part {
     }
 
     fn run_stage<'a>(&self, stage: &Stage, args: impl Iterator<Item = &'a str>) -> Outcome {
-        // What cargo-mutants would do itself first, but with these tests only.
+        // Cargo-mutants would do this itself first; here it is done with these tests only.
         run_command(stage.cargo_test().arg("--no-run"))?;
         let start = Instant::now();
         run_command(&mut stage.cargo_test())?;
@@ -294,7 +294,7 @@ impl Part {
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
-    /// What has become of each mutant of the last stage.
+    /// The fate of each mutant of the last stage.
     fn fates(&self) -> Result<Vec<(Mutant, usize)>, String> {
         let mut mutants = Vec::new();
         for (fate, name) in FATES.iter().enumerate() {

@@ -140,7 +140,7 @@ struct Mutant {
     site: String,
     from: String,
     to: &'static str,
-    /// What a justification calls it: what is lost.
+    /// Its name in a justification: the property that is lost.
     lost: String,
     /// Why no model can fail.
     justification: Option<String>,
@@ -153,7 +153,7 @@ impl fmt::Display for Mutant {
     }
 }
 
-/// What becomes of `ordering`, and what each step takes from it.
+/// The weaker orderings that replace `ordering`, and the property that each step takes from it.
 fn weaker(ordering: &str) -> &'static [(&'static str, &'static str)] {
     match ordering {
         "Acquire" => &[("Relaxed", "Acquire")],
@@ -199,7 +199,7 @@ impl Call {
 struct Source {
     /// All, as `core/src/lockfree/sync/weakenable.rs` names them.
     sites: BTreeSet<String>,
-    /// What is to be tried, in the order of the source, with the justifications that are there.
+    /// The mutants to be tried, in the order of the source, with the justifications that are there.
     mutants: Vec<Mutant>,
 }
 
@@ -324,7 +324,7 @@ struct Comment {
     file: String,
     /// The first line, and the first line below.
     lines: (usize, usize),
-    /// What the ordering gives that no model misses.
+    /// The property of the ordering that no model misses.
     lost: String,
     reason: String,
 }
@@ -392,7 +392,7 @@ impl Comment {
     }
 }
 
-/// What the models do as they are.
+/// The run of the models as they are.
 struct Baseline {
     /// The models, quickest first.
     models: Vec<Model>,

@@ -9,7 +9,7 @@ use crate::{Outcome, debian, run_command};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// What must be there besides the compiler, and the package that it is in.
+/// The files that must be there besides the compiler, and the package of each.
 const NEEDED: &[(&str, &str)] = &[
     ("/usr/bin/clang-19", "clang-19"),
     (

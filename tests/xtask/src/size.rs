@@ -3,11 +3,11 @@
 //! The programs of `tests/costs/size` are one minimal application, each with another way.
 //!
 //! * **Flash and RAM** are what a program's sections take beyond those of `nothing`, which does the
-//!   work in place. What a slot takes, or a second kind of work, is the difference to a build with more
-//!   slots, or with two kinds.
+//!   work in place. The size of a slot, or of a second kind of work, is the difference to a build with
+//!   more slots, or with two kinds.
 //! * **Instructions, stack and masked interrupts** come from a trace of the same programs: QEMU logs
 //!   the registers before each instruction, so that the figures are exact and repeatable, and nothing
-//!   is built in for the measurement. Of the calls of a run, the most expensive one counts.
+//!   is built in for the measurement. The most expensive call of a run counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //!
 //! `tests/costs/size/README.md` has the figures. No figure may be more than 5 % above them; flash may always grow by `GAPS`.
@@ -243,8 +243,8 @@ impl Table {
         text
     }
 
-    /// What is more than 5 % above the table with this title in the file, and for flash more than `GAPS`; or not
-    /// in it.
+    /// The figures that are not in the table with this title in the file, or are more than 5 % above it, and for
+    /// flash more than `GAPS`.
     fn above(&self, readme: &str) -> Vec<String> {
         let section = readme
             .split("\n## ")
@@ -379,7 +379,7 @@ impl Chip {
         Ok(steps)
     }
 
-    /// What the log has of one instruction. `masked`: after the one before.
+    /// The log's record of one instruction. `masked`: after the one before.
     fn step(&self, record: &str, masked: bool) -> Option<Step> {
         let register = |name| register(record, name);
         Some(Step {
@@ -515,7 +515,7 @@ fn hexadecimal(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
-/// What is there before an instruction.
+/// The state before an instruction.
 struct Step {
     at: u64,
     stack_pointer: u64,
@@ -524,7 +524,7 @@ struct Step {
     masked: bool,
 }
 
-/// What a call took.
+/// The cost of a call.
 #[derive(Clone, Copy, Default)]
 struct Call {
     instructions: i64,
@@ -570,7 +570,7 @@ impl Call {
     }
 }
 
-/// What a program takes of a chip's memory, in bytes.
+/// The memory of a chip that a program takes, in bytes.
 struct Sections {
     flash: i64,
     ram: i64,
@@ -602,7 +602,7 @@ impl Sections {
         Ok(sections)
     }
 
-    /// What each of [`WAYS`] takes beyond the program that does the work in place.
+    /// The memory that each of [`WAYS`] takes beyond the program that does the work in place.
     fn beyond_nothing(programs: &Path) -> Result<HashMap<&'static str, Self>, String> {
         let base = Self::of(&programs.join(NOTHING))?;
         let beyond = |way| {
@@ -693,7 +693,7 @@ fn parse<'a>(program: &Path, bytes: &'a [u8]) -> Result<object::File<'a>, String
 mod tests {
     use super::*;
 
-    /// What is above a file's figure of `written` with this one name.
+    /// The figures that are above a file's figure of `written` with this one name.
     fn above(names: &'static [&'static str], figure: i64, written: i64) -> Vec<String> {
         let table = |figure| Table {
             title: "a chip".to_owned(),

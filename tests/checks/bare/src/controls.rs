@@ -1,4 +1,4 @@
-//! What the core must not have. If `cargo xtask bare` does not find it here, it proves nothing.
+//! Code that the core must not have. If `cargo xtask bare` does not find it here, it proves nothing.
 
 /// Panics if there is no such place.
 #[cfg(feature = "control-panic")]

@@ -1,4 +1,4 @@
-//! What arrives at a link's client, as `corepool_fuzz::client` describes and checks it.
+//! The input of a link's client, as `corepool_fuzz::client` describes and checks it.
 #![no_main]
 
 use corepool_fuzz::client::{Input, run};

@@ -1,4 +1,4 @@
-//! What arrives at a link's server, as `corepool_fuzz::server` describes and checks it.
+//! The input of a link's server, as `corepool_fuzz::server` describes and checks it.
 #![no_main]
 
 use corepool_fuzz::server::{Input, run};

@@ -1,4 +1,4 @@
-//! What a hostile server can answer. Jobs end with an answer that was sent to them, or with none, and
+//! The answers of a hostile server. Jobs end with an answer that was sent to them, or with none, and
 //! all else in the pool is as it was.
 
 use std::{
@@ -24,7 +24,7 @@ use crate::{
     wire::{Fault, Hello, PROTOCOL, ToClient, ToServer, content, encode, frame, frames},
 };
 
-/// What the server answers, and by which link.
+/// The answers of the server, and its link.
 #[derive(Arbitrary, Debug)]
 pub struct Input {
     lossless: bool,

@@ -1,7 +1,7 @@
 //! Links whose other side is hostile: what is fuzzed, and what must hold all the same.
 //!
-//! Most of what arrives is made into valid frames, so that it gets past the checksum. What may come
-//! of it is read off the bytes themselves, by a second decoder that shares no code with the core's.
+//! Most of the bytes are made into valid frames, so that they get past the checksum. A second
+//! decoder, which shares no code with the core's, reads from the bytes what may come of them.
 
 pub mod client;
 mod jobs;

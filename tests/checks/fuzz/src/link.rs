@@ -7,7 +7,7 @@ use corepool::{LossReason, remote::Link};
 
 pub(crate) const END: LossReason = LossReason("the input is used up");
 
-/// What goes on on the way.
+/// A change in the traffic of the link.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Traffic {
     /// So many bytes arrive at a time from now on.

@@ -1,4 +1,4 @@
-//! What a hostile client can send. The server must say only what follows from it.
+//! The messages of a hostile client. The server must say only what follows from it.
 
 use std::{
     cell::RefCell,
@@ -22,7 +22,7 @@ use crate::{
     wire::{Hello, PROTOCOL, ToClient, ToServer, content, encode, frame, frames},
 };
 
-/// What the client sends, and by which link.
+/// The messages of the client, and its link.
 #[derive(Arbitrary, Debug)]
 pub struct Input {
     lossless: bool,

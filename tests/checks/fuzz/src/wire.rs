@@ -61,7 +61,7 @@ pub(crate) fn frame<M: Serialize>(message: M, body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What is in a frame without its zero: the message and the body, if it is undamaged.
+/// The content of a frame without its zero: the message and the body, if it is undamaged.
 pub(crate) fn content<M: DeserializeOwned>(frame: &[u8]) -> Option<(M, Vec<u8>)> {
     let mut content = cobs::decode_vec(frame).ok()?;
     let checksum = content.split_off(content.len().checked_sub(4)?);

@@ -11,12 +11,12 @@
 //! | one round of a worker | `Take`; if it `Took` something, `Begin`; if that `Started` a job, and when it has run, `Finish` |
 //! | any other | itself |
 //!
-//! Who records a call as two operations gives both the call's own interval. A checker looks for an
-//! order of all moments that agrees with the intervals and in which
+//! A recorder that records a call as two operations gives both the call's own interval. A checker
+//! looks for an order of all moments that agrees with the intervals and in which
 //! [`successors`](Model::successors) of each operation are not empty (J. M. Wing and C. Gong, "Testing
 //! and Verifying Concurrent Objects", 1993).
 //!
-//! What a pool promises about one thread and not about several is left open:
+//! The model leaves open what a pool promises about one thread and not about several:
 //!
 //! * Ended jobs at the head of a queue leave it when anybody needs their slots, so they may be gone
 //!   without a trace; and who took them out may not have freed the slot yet. `Full` is admitted for
@@ -38,7 +38,7 @@ use crate::{
     record::{Record, Status},
 };
 
-/// What somebody did.
+/// An operation of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// The first half of a submit.
@@ -75,39 +75,39 @@ pub enum Operation {
     Break,
 }
 
-/// What came of it.
+/// The outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Of what says nothing: `Finish`, `DropHandle`, `Shutdown`, `Break`.
+    /// The outcome of `Finish`, `DropHandle`, `Shutdown` and `Break`, which say nothing.
     Nothing,
-    /// Of `Claim`.
+    /// `Claim` has a slot.
     Claimed,
-    /// Of `Enqueue`.
+    /// `Enqueue` has queued the job.
     Enqueued,
-    /// Of `Claim` or `Enqueue`: the submit was refused.
+    /// `Claim` or `Enqueue`: the submit was refused.
     Refused(Refusal),
-    /// Of `Take`.
+    /// `Take` has taken a job.
     Took,
-    /// Of `Take`: there was nothing.
+    /// `Take`: there was nothing.
     Empty,
-    /// Of `Begin`: the job runs.
+    /// `Begin`: the job runs.
     Started(Job),
-    /// Of `Begin`: the job was ended before, and does not run.
+    /// `Begin`: the job was ended before, and does not run.
     Skipped,
-    /// Of `Cancel` and `Done`.
+    /// The answer of `Cancel` or `Done`.
     Bool(bool),
-    /// Of `State`.
+    /// The answer of `State`.
     State(JobState),
-    /// Of `TryResult`.
+    /// The answer of `TryResult`.
     Result(Option<Taken>),
 }
 
-/// What is under way.
+/// The operations under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Overlap {
     /// Jobs that have a slot and are not queued yet.
     claimed: BTreeSet<Job>,
-    /// What each worker has taken and not begun.
+    /// The job that each worker has taken and not begun.
     in_hand: BTreeMap<Worker, Job>,
     /// How many slots of ended jobs may be not free yet.
     perhaps_held: usize,
@@ -143,7 +143,7 @@ impl Model {
             }
             Operation::Cancel(job) => {
                 if observed == Outcome::Bool(false) && self.is_doomed(job) {
-                    // Who ends it has it in hand.
+                    // The party that ends it has it in hand.
                     return true;
                 }
                 Outcome::Bool(self.cancel(job)) == observed

@@ -1,5 +1,5 @@
-//! What a pool's calls must answer, as a sequential specification: a queue per priority and a table
-//! of jobs, and no concurrency.
+//! The answers that a pool's calls must give, as a sequential specification: a queue per priority and
+//! a table of jobs, and no concurrency.
 //!
 //! [`Model`] is what one thread sees that has the pool for itself: each method is one call, or one
 //! step of a call that runs code of the user's in between, and says what the pool must answer.

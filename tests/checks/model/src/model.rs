@@ -20,7 +20,7 @@ pub enum Refusal {
     NoSuchPriority,
 }
 
-/// What became of the head of the queues, or of a job that somebody waits for.
+/// The fate of the head of the queues, or of a job that a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
     /// It is running.
@@ -36,7 +36,7 @@ pub enum Next {
 /// How many ended jobs a submit, or a callback that is added, takes off the queues if no slot is free.
 const A_FEW: usize = 8;
 
-/// What became of a task that had to wait.
+/// The fate of a task that had to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suspension {
     /// It waits for its waker.
@@ -440,7 +440,7 @@ impl Model {
         self.settle(job);
     }
 
-    /// Who runs the callbacks leaves, if none is left for it.
+    /// The party that runs the callbacks leaves, if none is left for it.
     fn settle(&mut self, job: Job) {
         let record = self.record_mut(job);
         let more = !record.callbacks.is_empty();

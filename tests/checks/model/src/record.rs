@@ -1,4 +1,4 @@
-//! What is known of one job.
+//! The model's knowledge of one job.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ pub enum End {
     Lost,
 }
 
-/// What a future says of its job.
+/// The state of a job, as its future says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobState {
     /// Queued; or a task between two polls.
@@ -32,7 +32,7 @@ pub enum JobState {
     Finished,
 }
 
-/// What asking for the result of a job gives that is ready.
+/// The answer to a look for the result of a job that is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Taken {
     /// How it ended; the result, if that is `Returned`, is the caller's from now on.
@@ -70,17 +70,17 @@ pub(crate) struct Record {
     pub(crate) notified: bool,
     /// The result was taken.
     pub(crate) taken: bool,
-    /// What it panicked with has been handed out.
+    /// The payload of its panic has been handed out.
     pub(crate) payload_taken: bool,
     /// The callbacks that nobody has taken to run them.
     pub(crate) callbacks: VecDeque<Callback>,
     /// It has ended, and who ended it is running its callbacks.
     pub(crate) completer: Option<Completer>,
-    /// Who was doing that, and was declared lost.
+    /// The party that was doing that, and was declared lost.
     pub(crate) late: Option<Completer>,
 }
 
-/// Who has ended a job, and runs its callbacks.
+/// The party that has ended a job, and runs its callbacks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Completer {
     /// The worker, if it is one that has a name.
@@ -144,7 +144,8 @@ impl Record {
         // A lost worker comes back after the one that took over has left.
         let completer = self.completer.as_ref().or(self.late.as_ref())?;
         let callback = completer.taken.front().or(self.callbacks.front())?;
-        // What its future says, which for a lost worker's callbacks is not how it ended the job.
+        // The callback gets the end that the future has. For a lost worker's callbacks, that is not
+        // the end that the worker gave the job.
         let Status::Ended(end) = self.status else {
             return None;
         };

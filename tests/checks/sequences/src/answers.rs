@@ -1,4 +1,4 @@
-//! What the pool answers, compared with what the model says.
+//! The pool's answers, compared with the model's.
 
 use corepool::{BrokenReason, JobError, SubmitError};
 use corepool_model::{End as Ended, Job, Refusal, Taken};
@@ -9,7 +9,7 @@ use crate::{
     world::{Handle, World, world},
 };
 
-/// What an error says about the job.
+/// How a job ended, by its error. A broken pool's reason is compared with the model's.
 #[track_caller]
 pub(crate) fn end_of(error: &JobError, broken_for: Option<BrokenReason>) -> Ended {
     match error {

@@ -21,7 +21,7 @@ use crate::{
     world::{check_counts, world},
 };
 
-/// What is told when a job begins.
+/// A job tells the model that it begins.
 pub(crate) fn job_begins(job: Job) {
     world(|world| {
         while world.sweep() {}
@@ -46,7 +46,7 @@ pub(crate) fn job_begins(job: Job) {
     check_counts();
 }
 
-/// What is told when it ends.
+/// A job tells the model that it ends.
 pub(crate) fn job_ends(job: Job, panics: bool) {
     let end = if panics {
         Ended::Panicked
@@ -82,7 +82,7 @@ pub(crate) fn closure(job: Job, body: &Body) -> impl FnOnce() -> Value + Send + 
     }
 }
 
-/// What is told when a callback begins. True if it runs where it was added.
+/// A callback tells the model that it begins. True if it runs where it was added.
 fn callback_begins(job: Job, callback: Callback, outcome: Result<&Value, &JobError>) -> bool {
     world(|world| {
         let at_once = world.at_once.take() == Some(callback);
@@ -112,7 +112,7 @@ fn callback_begins(job: Job, callback: Callback, outcome: Result<&Value, &JobErr
     })
 }
 
-/// What is told when it ends.
+/// A callback tells the model that it ends.
 fn callback_ends(job: Job, at_once: bool, panics: bool) {
     world(|world| {
         world.callback_depth -= 1;

@@ -1,4 +1,4 @@
-//! What the bytes stand for.
+//! The calls that the bytes stand for.
 //!
 //! One byte chooses the call, the next ones its arguments, so that a byte changed, put in or left out
 //! changes one call and not all. Which future, promise or waker a call is about is a number to be
@@ -16,7 +16,7 @@ pub struct Sequence {
     pub(crate) calls: Vec<Call>,
 }
 
-/// What pool it is, and how it ends.
+/// The kind of the pool, and of its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) slots: usize,

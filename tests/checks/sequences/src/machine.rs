@@ -12,10 +12,10 @@ use corepool::{ContextId, InitError, JobId, Panic, Parker, Port, Worker, WorkerI
 
 use crate::perform;
 
-/// What jobs and callbacks panic with on purpose.
+/// The payload with which jobs and callbacks panic on purpose.
 pub(crate) struct OnPurpose;
 
-/// What a panic carries.
+/// The payload of a panic.
 type Payload = Box<dyn Any + Send>;
 
 thread_local! {

@@ -58,7 +58,7 @@ pub(crate) fn perform(call: &Call) {
         Call::RunPending { max } => run_pending(usize::from(*max)),
         Call::Run { fails_to_start } => run_worker(*fails_to_start),
         Call::LoseWorker { breaks } => {
-            // What is borrowed by a scope's jobs would not be theirs any more.
+            // Inside a scope, its jobs would lose the values that they borrow.
             if world(|world| world.scope_depth == 0) {
                 lose_worker(*breaks);
             }

@@ -48,7 +48,7 @@ pub fn run(sequence: &Sequence) {
     assert_eq!(values::there(), 0, "values were never dropped");
 }
 
-/// What must hold between two calls.
+/// Checks what must hold between two calls.
 fn check_quiet() {
     machine::resume_failure();
     check_counts();

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use corepool_model::Job;
 
 thread_local! {
-    /// Of each value made: whether it is there still.
+    /// Whether each value that was made is there still.
     static THERE: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn there() -> usize {
     THERE.with_borrow(|there| there.iter().filter(|there| **there).count())
 }
 
-/// What a job or callback captures, or results in.
+/// A value that a job or callback captures, or a job's result.
 ///
 /// It is in a box, for a sanitizer to see what becomes of it.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
-//! What is expected of the pool: the model, what it does not know, and what is under way.
+//! The expectations of the pool: the model, what it does not know, and what is under way.
 //!
-//! What the pool does inside a call is known from the jobs and callbacks that it runs: each tells the
-//! model when it begins and when it ends. What happens in between without running any, such as taking
-//! cancelled jobs off the queue, the model does when it is told of the next one, or at the end of the
-//! call. A call that may do so leaves a [`Frame`] that says how.
+//! The jobs and callbacks that the pool runs inside a call show its steps: each tells the model when it
+//! begins and when it ends. In between, the pool may take steps that run none, such as taking cancelled
+//! jobs off the queue. The model takes them when the next job or callback tells it, or at the end of the
+//! call. A call that may take such steps leaves a [`Frame`], which says how.
 //!
 //! The world is borrowed for moments only: never while the pool is called, which may call back.
 
@@ -69,7 +69,7 @@ pub(crate) struct Frame {
     pub(crate) in_job: bool,
     /// The jobs that it waits for, in the order in which it begins them.
     pub(crate) awaits: Vec<Job>,
-    /// What it does, step by step, before it runs jobs.
+    /// The steps that it takes before it runs jobs.
     pub(crate) sweep: VecDeque<Sweep>,
     /// When it is over, for a call that waits: it looks before each step.
     pub(crate) over: Option<Over>,
@@ -346,7 +346,7 @@ pub(crate) fn timeout(looks: bool) -> Duration {
     Duration::from_nanos(1 << 60_usize.saturating_sub(6 * depth))
 }
 
-/// What holds in jobs and callbacks as well.
+/// Checks what holds in jobs and callbacks as well.
 pub(crate) fn check_counts() {
     world(|world| {
         let (pool, model) = (world.pool, &world.model);

@@ -8,7 +8,7 @@ use std::{
 
 use corepool::SubmitError;
 
-/// What jobs of the mix panic with.
+/// The payload with which jobs of the mix panic.
 pub(crate) const EXPECTED_PANIC: &str = "part of the mix";
 
 static TRIED: AtomicU64 = AtomicU64::new(0);

@@ -43,8 +43,8 @@ const VALUE: &str = "the value is the caller's alone";
 const SETUP: &str = "comes before the workers";
 const REMOTE: &str = "of the feature `remote`, which is not built here";
 
-/// What a user can call. A `StaticPool`, a `LentPool` and a `PoolRef` have the same methods, which
-/// all go by way of `PoolRef`; [`searched`] gives them its name.
+/// The calls that a user can make. A `StaticPool`, a `LentPool` and a `PoolRef` have the same methods,
+/// which all go by way of `PoolRef`; [`searched`] gives them its name.
 const CALLS: &[Call] = &[
     Call::not("PoolRef::new", BEFORE),
     Call::not("PoolRef::pool_ref", BEFORE),
@@ -238,7 +238,7 @@ fn name(text: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// What follows `<...>`, if `text` begins with that.
+/// The text after `<...>`, if `text` begins with that.
 fn after_generics(text: &str) -> &str {
     let mut depth = 0_usize;
     let mut last = ' ';
@@ -351,7 +351,7 @@ fn read(file: &Path, folder: &Path, texts: &mut Vec<String>) -> Result<(), Strin
     Ok(())
 }
 
-/// What is public in the core.
+/// The public functions and methods of the core.
 fn searched() -> Result<BTreeSet<String>, String> {
     let (mut found, mut texts) = (BTreeSet::new(), Vec::new());
     let source = core_source();

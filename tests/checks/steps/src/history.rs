@@ -1,7 +1,7 @@
 //! Histories of overlapping calls, and the search for an order that explains them.
 //!
 //! Threads of shuttle take turns at random, between any two accesses to shared memory; a seed
-//! determines the turns and the calls. What they call and what comes back is recorded, and the
+//! determines the turns and the calls. Each thread records its calls and their answers, and the
 //! checker looks for an order of the calls that agrees with their overlaps and that a sequential
 //! specification admits (J. M. Wing and C. Gong, "Testing and Verifying Concurrent Objects", 1993,
 //! with the improvements of G. Lowe, 2017).
@@ -23,7 +23,7 @@ enum Event<O> {
     Return(usize, Vec<O>),
 }
 
-/// What was called, and what came back, in the order in which it happened.
+/// The calls and their answers, in the order in which they happened.
 pub struct Recorder<O>(Mutex<Vec<Event<O>>>);
 
 impl<O: Clone + std::fmt::Debug> Recorder<O> {

@@ -61,9 +61,9 @@ impl Specification for Fifo {
     }
 }
 
-/// What the histories of queues are recorded from.
+/// A queue of which histories are recorded.
 trait AnyQueue: Send + Sync + 'static {
-    /// What a thread must own to push.
+    /// The permission that a thread must own to push.
     type Ticket: Send;
     fn with_tickets(threads: usize, each: usize) -> (Self, Vec<Vec<Self::Ticket>>)
     where
@@ -254,7 +254,7 @@ const PRIORITIES: usize = 2;
 const POOL_CALLS: usize = 7;
 type Pool = StaticPool<SLOTS, 32, PRIORITIES, 4, 4>;
 
-/// What the parties of one history share.
+/// The state that the parties of one history share.
 struct Party {
     pool: &'static Pool,
     recorder: Recorder<PoolCall>,
@@ -499,8 +499,8 @@ fn pool_history(seed: u64) -> Recorder<PoolCall> {
     kept.lock().unwrap().take().expect("it ran to its end")
 }
 
-/// Runs the whole check: so many histories of the queue and of the pool, from `first_seed` on. Of
-/// just one, prints it if it does not hold.
+/// Runs the whole check: `count` histories of the queue and of the pool, from `first_seed` on. A
+/// single history is printed if it does not hold.
 pub fn check(first_seed: u64, count: u64) -> Result<(), String> {
     println!(
         "{:<44} {:>9} {:>14} {:>7}",

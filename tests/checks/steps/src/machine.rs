@@ -68,7 +68,7 @@ pub fn start() {
     let _old = HOUSE.take();
 }
 
-/// What the clock shows.
+/// The time of the clock.
 pub fn now() -> Duration {
     HOUSE.with_borrow(|house| house.now)
 }
@@ -126,7 +126,7 @@ impl std::task::Wake for Unpark {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Who wakes can be stopped before it does.
+        // The waking thread can be stopped before it wakes.
         thread::yield_now();
         with_bed(self.0, |bed| bed.woken = true);
     }

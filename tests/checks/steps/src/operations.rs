@@ -1,4 +1,4 @@
-//! What a thread does when it is stopped for ever: each call of the pool that a user can make.
+//! The operations in which a thread is stopped for ever: each call of the pool that a user can make.
 
 use std::{
     fmt,
@@ -28,10 +28,10 @@ pub const SOON: Duration = Duration::from_millis(1);
 pub type Pool = PoolRef<'static, BYTES>;
 /// Stands for a number to come.
 pub type Job = JobFuture<'static, usize>;
-/// What a victim does, prepared.
+/// The operation of a victim, prepared.
 pub type Act = Box<dyn FnOnce() + Send>;
 
-/// What there is around a victim.
+/// The surroundings of a victim.
 #[derive(Default)]
 pub struct Around {
     /// A worker that is idle.
@@ -91,7 +91,8 @@ pub struct Prepared {
     pub act: Act,
     /// The future of its job, if another party holds it.
     pub held: Option<Job>,
-    /// Who waits for its job, by one of the places for waiters, and gives up when the victim stops.
+    /// A caller that waits for its job, in one of the places for waiters. It gives up when the victim
+    /// stops.
     pub waits: Option<AsCompleted<'static, usize, 1>>,
     /// Its job, which keeps a worker until this is open.
     pub lasts: Option<Gate>,

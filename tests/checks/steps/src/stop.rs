@@ -28,7 +28,7 @@ const PATIENCE: usize = 50_000;
 /// How often all are woken for no reason, if that is what they need to come to the end of an execution.
 const MOST_TIMES: usize = 50;
 
-/// What scheduler and threads know of each other.
+/// The knowledge of scheduler and threads of each other.
 #[derive(Default)]
 pub struct Control {
     victim: AtomicUsize,
@@ -146,7 +146,7 @@ impl Control {
     }
 }
 
-/// Who goes on while the victim is in its operation.
+/// The threads that go on while the victim is in its operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Company {
     /// The victim alone, until it is stopped or has to wait.

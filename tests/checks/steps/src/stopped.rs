@@ -28,7 +28,7 @@ use crate::{
     stop::{self, Company, Control},
 };
 
-/// What the others must finish.
+/// The number of jobs that the others must finish.
 const JOBS: usize = 1_000;
 /// How many of these are under way at a time.
 const WINDOW: usize = 4;
@@ -39,7 +39,7 @@ pub const SLOTS: usize = 8;
 /// A worker's steps go on for ever; by then it has slept and worked several times.
 const WORKER_STEPS: usize = 300;
 
-/// What the others need of a pool.
+/// The methods that the others need of a pool.
 pub trait Pool: Sync + 'static {
     /// Stands for a result to come.
     type Future: Send + 'static;
@@ -520,7 +520,7 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
             sweep(WORKER_STEPS, seeds, move |control| {
                 let pool = core_pool();
                 let futures = fill::<SLOTS>(pool, cancelled);
-                // What it holds at first; later it holds less.
+                // The slots that the victim holds at first. Later it holds fewer.
                 let slots = futures.len();
                 let victim = Prepared {
                     slots,

@@ -5,9 +5,9 @@
 //! that wait for it: as a timer's interrupt would. From there on the victim goes on when the others
 //! sleep, and only then.
 //!
-//! Who waits in a way that is not sleep keeps the core from those it waits for. That shows as
-//! [`PATIENCE`] steps of the more urgent in which nobody below was let on. The verdict is noted, and
-//! then all take turns and are woken for no reason, so that each execution comes to its end.
+//! A caller that waits in a way that is not sleep keeps the core from those it waits for. That shows
+//! as [`PATIENCE`] steps of the more urgent thread in which no thread below ran. The verdict is noted,
+//! and then all take turns and are woken for no reason, so that each execution comes to its end.
 
 use std::{
     sync::{
@@ -39,17 +39,17 @@ const MOST_IN_TURNS: usize = 400_000;
 /// How urgent a thread is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// Who prepares the execution and closes it.
+    /// The thread that prepares the execution and closes it.
     Main,
     /// Works when nobody else does.
     Background,
-    /// Who is stopped.
+    /// The thread that is stopped.
     Victim,
-    /// Who goes on whenever it can.
+    /// The thread that goes on whenever it can.
     Urgent,
 }
 
-/// What scheduler and threads know of each other.
+/// The knowledge of scheduler and threads of each other.
 #[derive(Default)]
 pub struct Stage {
     /// By the threads' numbers; the first is the main one.
@@ -91,7 +91,7 @@ impl Stage {
         self.finding.lock().unwrap().get_or_insert(what.into());
     }
 
-    /// What was found.
+    /// The finding, if there is one.
     pub fn finding(&self) -> Option<String> {
         self.finding.lock().unwrap().clone()
     }

@@ -46,7 +46,7 @@ const MOST_STEPS: usize = 400;
 /// Longer than anything takes before all sleep.
 const SOON: Duration = Duration::from_millis(1);
 
-/// What a victim is about to do, and what there is around it.
+/// The next operation of a victim, and its surroundings.
 struct Scene {
     pool: Pool,
     /// Jobs that the victim, or a worker, will end.
@@ -311,7 +311,7 @@ struct Caller {
     victim: Number,
 }
 
-/// What urgent callers do.
+/// A call of urgent callers.
 pub struct Call {
     name: &'static str,
     callers: usize,
@@ -673,8 +673,8 @@ pub const CALLS: &[Call] = &[
     }),
 ];
 
-/// What must be found, each beside [`CONTROL_PARTY`]: ways to wait that are not sleep, and a sleep
-/// from which nobody wakes.
+/// The calls that must be found, each beside [`CONTROL_PARTY`]: ways to wait that are not sleep, and a
+/// sleep from which no party wakes.
 const CONTROLS: &[Call] = &[
     Call::new(
         "an await that wakes itself when the end is near",
@@ -867,7 +867,7 @@ struct Swept {
     parties: usize,
     stops: usize,
     found: usize,
-    /// What was found, and the first step before which it was, for each party.
+    /// The findings for each party, each with the first step before which it was found.
     findings: BTreeMap<String, Vec<(&'static str, usize)>>,
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Call {
     pub(crate) nth: usize,
 }
 
-/// What the call panics with that is to.
+/// The payload of the call that is to panic.
 pub(crate) struct Bomb;
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! What the pool is given of the machine: port, worker, spill, logger. All of it is foreign code.
+//! The machine, as the pool sees it: port, worker, spill, logger. All of it is foreign code.
 
 use std::{
     mem::MaybeUninit,

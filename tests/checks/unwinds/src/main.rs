@@ -27,7 +27,7 @@ use crate::{
     stage::{Arrangement, Stage, guard},
 };
 
-/// Of calls that threads repeat for as long as they wait, so many panic at most.
+/// The most panics in a call that threads repeat for as long as they wait.
 const OF_A_NAME: usize = 24;
 
 fn main() -> ExitCode {

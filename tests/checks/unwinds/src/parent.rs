@@ -17,7 +17,7 @@ use crate::{
 /// How long a run may take, on any machine, and on one that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What came of the runs.
+/// The outcome of the runs.
 #[derive(Default)]
 struct Tally {
     runs: usize,

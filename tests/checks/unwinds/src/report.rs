@@ -1,4 +1,4 @@
-//! What a child process says to its parent, line by line.
+//! The report of a child process to its parent, line by line.
 
 use std::{io::Write as _, process};
 

@@ -146,7 +146,7 @@ fn callback() -> impl FnOnce(Result<&Value, &corepool::JobError>) + Send + 'stat
     }
 }
 
-/// What was submitted, unless it was refused.
+/// The future of a submit, unless it was refused.
 fn taken<T, F>(submitted: Result<T, SubmitError<F>>) -> Option<T> {
     submitted.ok()
 }
@@ -706,7 +706,7 @@ fn full(stage: &Stage) {
         stage.keep(job);
     }
     stage.work();
-    // Of jobs that are cancelled, their places are found by the next who submits.
+    // The next submitter finds the places of the jobs that are cancelled.
     let queued: Vec<_> = (0..SLOTS).filter_map(|_| submit(stage.pool)).collect();
     for job in &queued {
         job.cancel();

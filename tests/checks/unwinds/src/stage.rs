@@ -36,7 +36,7 @@ const WAITERS: usize = 3;
 /// Any of them.
 pub(crate) type View = PoolRef<'static, BYTES, Heap>;
 
-/// What there is beside the scene's own thread.
+/// The parties beside the scene's own thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrangement {
     /// Nothing, and no port: what panics reaches the caller.
@@ -76,7 +76,7 @@ impl Arrangement {
     }
 }
 
-/// Who owns the pool's memory.
+/// The owner of the pool's memory.
 enum Owner {
     Static(*mut Pool, Option<*mut StepPort>),
     Threads(*mut ThreadPool),

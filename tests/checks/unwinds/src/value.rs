@@ -56,7 +56,7 @@ impl Drop for Value {
     }
 }
 
-/// What jobs of the scenario panic with.
+/// The payload with which jobs of the scenario panic.
 pub(crate) struct Payload(#[allow(dead_code)] Value);
 
 /// Panics as a job of the scenario does.

@@ -1,4 +1,4 @@
-//! What an event loop's jobs take at least: a worker that spins on slots, which one thread fills in turn.
+//! The least cost of an event loop's jobs: a worker that spins on slots, which one thread fills in turn.
 
 use std::{
     cell::UnsafeCell,

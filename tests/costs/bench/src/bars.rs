@@ -1,4 +1,4 @@
-//! What `ThreadPool` and `ProcessPool` must reach, with their default configuration, all in one run.
+//! The bars that `ThreadPool` and `ProcessPool` must reach, with their default configuration, all in one run.
 
 use crate::{
     awaited, inline, limits, peers,
@@ -10,7 +10,7 @@ use crate::{
 
 /// A figure and its limit.
 pub struct Bar {
-    /// What the figure is.
+    /// The name of the figure.
     pub name: String,
     /// `None` if something for it was not measured.
     pub figure: Option<f64>,
@@ -23,7 +23,7 @@ pub struct Bar {
     pub reachable: Option<(f64, &'static str)>,
 }
 
-/// What became of a bar.
+/// The verdict on a bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// It is reached.
@@ -115,7 +115,7 @@ impl Bars<'_> {
             Workload::Efficiency => {
                 self.against_peers(workload, [1.0, 1.0], None);
                 self.efficiency(workload);
-                // Who waits for all jobs of a scope at once can sleep meanwhile: each by its own kind.
+                // A caller that waits for all jobs of a scope at once can sleep meanwhile: each by its own kind.
                 for (own, scopes) in [(THREAD_POOL, false), (scopes::OWN, true)] {
                     self.cpu_against_peers(workload, own, |peer| {
                         (peer == peers::RAYON_SCOPE) == scopes

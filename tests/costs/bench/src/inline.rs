@@ -1,4 +1,4 @@
-//! What a pool's own bookkeeping costs: a job submitted, run and its result taken by one thread.
+//! The cost of a pool's own bookkeeping: a job submitted, run and its result taken by one thread.
 //!
 //! Only of those that let a thread run what is queued. Callgrind counts the instructions, by way of
 //! the program `inline`.
@@ -26,9 +26,9 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Somebody who does jobs inline.
 pub struct Inline {
-    /// What its row is called.
+    /// The name of its row.
     pub name: &'static str,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Makes a pool, and repeats so many jobs as often as is asked for. In a new thread, since some
     /// make it a worker for good.

@@ -1,4 +1,4 @@
-//! What the machine allows: hand-overs and queues with nothing around them.
+//! The machine's limits: hand-overs and queues with nothing around them.
 
 use std::{
     cell::UnsafeCell,
@@ -21,7 +21,7 @@ use crate::{
 
 /// Two threads that spin on one slot.
 pub const FLOOR: &str = "floor: one slot, spinning";
-/// What a pool cannot do without that keeps what `corepool` promises, and nothing else.
+/// The steps that no pool with `corepool`'s promises can do without, and nothing else.
 pub const SWAPS: &str = "six swaps and a fence, no pool";
 /// The lists and state words of `corepool`, and nothing else of it.
 pub const LISTS: &str = "lists alone, no pool";
@@ -290,7 +290,7 @@ fn wake(word: &AtomicU32) {
     futex::wake(word, PRIVATE, 1).expect("the word is there");
 }
 
-/// What waking a thread and being woken costs.
+/// The cost of waking a thread and of being woken.
 pub fn futex(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
     const ASLEEP: Side = Side {
         wait: sleep,
@@ -306,7 +306,7 @@ pub fn futex(workload: Workload, _workers: usize, effort: &Effort) -> Option<Sli
     }
 }
 
-/// What waking a thread costs that sleeps since it has had nothing to do for a while.
+/// The cost of waking a thread that has had nothing to do for a while, and so sleeps.
 pub fn one_wake(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
     const HERE: Side = Side {
         wait: |_, _| spin_loop(),
@@ -325,7 +325,7 @@ pub fn one_wake(workload: Workload, _workers: usize, effort: &Effort) -> Option<
         .flatten()
 }
 
-/// What it costs that a core sees what another has written.
+/// The cost for a core of seeing another core's write.
 pub fn cache_line(workload: Workload, _workers: usize, effort: &Effort) -> Option<Slice> {
     const SPINNING: Side = Side {
         wait: |_, _| spin_loop(),

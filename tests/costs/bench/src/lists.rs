@@ -1,8 +1,8 @@
-//! What is left of the pool without all that it does beyond handing jobs over: the core's own free list,
+//! The pool without all that it does beyond handing jobs over: the core's own free list,
 //! run queue and state word, compiled once more, around slots that hold a closure of any type.
 //!
 //! No handle, no cancel, callbacks, waiters, wake-up, panics, shutdown or errors; and every size is known
-//! at build time. What a pool with these lists does, it does beyond this.
+//! at build time. A pool with these lists does everything else on top of this.
 //!
 //! [`Promises`] is the same with what the pool's promises ask of each job: to look whether there is anything
 //! to do for them. Nothing is ever to be done, and what would be is not there.
@@ -29,7 +29,7 @@ const SLOTS: usize = 16;
 const FREE_WORDS: FreeWords = FreeWords::for_slots(SLOTS);
 const CELL_WORDS: Tagged = Queue::words(SLOTS);
 
-/// What a slot knows of its job's type.
+/// A slot's knowledge of its job's type.
 trait Kind: Copy {
     /// That of an `F`.
     fn of<F: FnOnce() -> u64>() -> Self;
@@ -146,7 +146,7 @@ impl<K: Kind> Lists<K> {
 }
 
 impl<K: Kind> Slot<K> {
-    /// What kind of job is in the slot, which is not free.
+    /// The kind of the job in the slot, which is not free.
     #[inline]
     fn kind(&self) -> K {
         // SAFETY: written by who submitted the job, and not again before the slot is free.
@@ -177,7 +177,7 @@ impl Alone {
     }
 }
 
-/// What the slot of a pool knows that takes more than closures: see the core's `JobVTable`.
+/// The functions in a slot of a pool that takes more than closures: see the core's `JobVTable`.
 struct Table {
     run: unsafe fn(*mut Payload) -> Step,
     /// How to free the place of a result that did not fit the slot.

@@ -194,7 +194,7 @@ fn time_inline(contender: &inline::Inline, effort: &Effort) -> Option<Slice> {
     timed
 }
 
-/// What a program beside this one prints.
+/// The output of a program beside this one.
 fn output_of(name: &str, args: &[&str]) -> Result<String, String> {
     let here = env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
     let program = here.with_file_name(name);

@@ -27,7 +27,7 @@ use crate::{
 
 /// A pool that takes closures and gives no results.
 pub trait Execute: Sized + Sync {
-    /// What its row is called.
+    /// The name of its row.
     const NAME: &'static str;
 
     /// A pool of this many threads.
@@ -92,7 +92,7 @@ pub fn rayon(workers: usize) -> rayon::ThreadPool {
         .expect("threads start")
 }
 
-/// What its row is called.
+/// The name of the row of rayon's scopes.
 pub const RAYON_SCOPE: &str = "rayon scope";
 
 /// Scopes of Rayon's.
@@ -142,7 +142,7 @@ impl Drop for Workstealing {
     }
 }
 
-/// What goes through a channel.
+/// A job on its way through a channel.
 pub type Boxed = Box<dyn FnOnce() + Send>;
 
 /// As many jobs as a `ThreadPool` of this repository has room for.
@@ -322,7 +322,7 @@ impl Drop for AsyncExecutor {
 /// The pool of the crate `blocking`: one for the process.
 pub struct Blocking;
 
-/// What the environment says of the process's one pool.
+/// The size of the process's one pool, as the environment says it.
 fn blocking_threads() -> Option<usize> {
     std::env::var("BLOCKING_MAX_THREADS").ok()?.parse().ok()
 }

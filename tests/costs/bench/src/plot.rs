@@ -168,7 +168,7 @@ impl Panel {
     }
 }
 
-/// What stands at a power of ten.
+/// The label of a power of ten.
 fn scale(decade: i32) -> String {
     let (unit, decade) = match decade {
         ..3 => ("ns", decade),

@@ -1,4 +1,4 @@
-//! What all pools have in common, and the pools of this repository.
+//! The interface of all pools, and the pools of this repository.
 
 use std::{
     sync::{Arc, Barrier},
@@ -11,7 +11,7 @@ use futures_lite::future::block_on;
 
 /// A pool that takes a small closure and gives its result back.
 pub trait Pool: Sized + Sync {
-    /// What its row is called.
+    /// The name of its row.
     const NAME: &'static str;
 
     /// A pool of this many threads. `None` if it cannot have just so many.
@@ -93,7 +93,7 @@ type Static = StaticPool<1024, 64>;
 
 /// The threads that are lent to a static pool.
 pub trait Crew: Sized + Sync {
-    /// What the pool's row is called.
+    /// The name of the pool's row.
     const NAME: &'static str;
 
     /// Starts this many, if there can be so many.

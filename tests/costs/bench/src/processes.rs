@@ -46,7 +46,7 @@ impl RemoteJob for TinyJob {
     }
 }
 
-/// What the children of a `ProcessPool` can do.
+/// The jobs that the children of a `ProcessPool` know.
 pub static JOBS: JobTable =
     JobTable::new(&[JobEntry::of::<TinyJob>(), JobEntry::of::<Chunk<TinyJob>>()]);
 

@@ -1,4 +1,4 @@
-//! What the vocabulary comes from: Python's `concurrent.futures`, in processes of their own.
+//! The source of the vocabulary: Python's `concurrent.futures`, in processes of their own.
 
 use std::process::Command;
 

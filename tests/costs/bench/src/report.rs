@@ -79,7 +79,7 @@ pub fn table(results: &Results, workload: Workload) -> String {
     format!("## {}\n\n{}{below}", workload.title(), markdown(&lines))
 }
 
-/// What goes to a child and back for a job.
+/// The bytes that go to a child and back for a job.
 fn on_the_wire() -> String {
     match wire::bytes_a_job() {
         Ok(bytes) => format!(
@@ -90,7 +90,7 @@ fn on_the_wire() -> String {
     }
 }
 
-/// Who was measured.
+/// The rows of the contenders that were measured.
 pub fn rows_of(results: &Results, workload: Workload) -> impl Iterator<Item = &'static str> {
     let names = CONTENDERS.iter().map(|one| one.name);
     let inline = inline::CONTENDERS.iter().map(|one| one.name);
@@ -106,7 +106,7 @@ pub fn rows_of(results: &Results, workload: Workload) -> impl Iterator<Item = &'
     })
 }
 
-/// What the contender of this name is.
+/// The kind of the contender of this name.
 pub fn kind_of(name: &str) -> Option<Kind> {
     let pools = CONTENDERS.iter().map(|one| (one.name, one.kind));
     let inline = inline::CONTENDERS.iter().map(|one| (one.name, one.kind));

@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::workloads::Workload;
 
-/// What a contender did in one slice.
+/// The work of a contender in one slice.
 #[derive(Clone, Copy, Debug)]
 pub struct Slice {
     /// Nanoseconds a job, of the median batch; with several submitters, of all batches.
@@ -34,7 +34,7 @@ pub fn mean_of_slice(length: Duration, jobs: usize, batch: impl FnMut()) -> f64 
     times.iter().sum::<f64>() / (times.len() * jobs) as f64
 }
 
-/// Repeats a batch. What each took, and the CPU time of one, in nanoseconds.
+/// Repeats a batch. Returns the time of each, and the CPU time of one, in nanoseconds.
 fn batches(length: Duration, mut batch: impl FnMut()) -> (Vec<f64>, f64) {
     batch();
     let cpu = process_cpu();
@@ -76,7 +76,7 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
     })
 }
 
-/// What is measured of a contender: which workload, at which of its sizes.
+/// One measurement of a contender: a workload, at one of its sizes.
 pub type Key = (Workload, usize);
 
 /// All slices of a run, by contender; those of a round have the same position.

@@ -31,7 +31,7 @@ pub struct Bytes {
     pub result: f64,
 }
 
-/// What has gone through a link.
+/// The bytes that have gone through a link.
 #[derive(Default)]
 struct Counts {
     sent: AtomicUsize,

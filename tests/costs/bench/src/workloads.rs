@@ -1,4 +1,4 @@
-//! What is measured: the same for every pool.
+//! The workloads: the same for every pool.
 
 pub mod allocations;
 pub mod burst;
@@ -91,7 +91,7 @@ impl Workload {
         Self::ProcessMap,
     ];
 
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Warm => "warm",
@@ -117,7 +117,7 @@ impl Workload {
         }
     }
 
-    /// What it is called in the report.
+    /// Its title in the report.
     pub fn title(self) -> &'static str {
         match self {
             Self::Warm => "Round trip of one job, warm",
@@ -176,7 +176,7 @@ impl Workload {
         )
     }
 
-    /// What a size is called.
+    /// The name of a size.
     pub fn size_name(self, size: usize) -> String {
         match (self, size) {
             (Self::Inline | Self::Instructions, _) => String::from("alone"),
@@ -225,14 +225,14 @@ impl Effort {
     }
 }
 
-/// What a contender is.
+/// The kind of a contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A pool of this repository.
     Own,
     /// Another pool.
     Peer,
-    /// What the machine allows.
+    /// A limit of the machine.
     Limit,
 }
 
@@ -240,11 +240,11 @@ pub enum Kind {
 /// thing.
 pub type Run = fn(Workload, usize, &Effort) -> Option<Slice>;
 
-/// Who takes part.
+/// A contender.
 pub struct Contender {
-    /// What its row is called.
+    /// The name of its row.
     pub name: &'static str,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// How it takes part.
     pub run: Run,

@@ -33,7 +33,7 @@ const ROUNDS: u32 = 20;
 
 /// A way to hand work over.
 pub trait HandOver {
-    /// What the result is read by.
+    /// The handle by which the result is read.
     type Job;
 
     /// Hands over [`work`] on `input`, without doing it. `round` counts from 0.

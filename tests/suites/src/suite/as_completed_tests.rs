@@ -25,7 +25,7 @@ pub fn size_hint<F: Fixture>() {
     assert_eq!(completed.size_hint(), (0, Some(2)));
 }
 
-/// What was done before comes first, the others as they complete. CPython:
+/// Futures that were done before come first, the others as they complete. CPython:
 /// `AsCompletedTests.test_no_timeout`.
 pub fn no_timeout<F: Fixture>() {
     let fx = F::start(2);
@@ -85,7 +85,7 @@ pub fn completion_order<F: Fixture>() {
     assert_eq!([(); 4].map(|()| next().unwrap()), [2, 0, 3, 1]);
 }
 
-/// What is done comes, even with no time at all; then an error, then nothing more. CPython:
+/// Futures that are done come, even with no time at all; then an error, then nothing more. CPython:
 /// `AsCompletedTests.test_future_times_out`.
 pub fn future_times_out<F: Fixture>() {
     let fx = F::start(1);

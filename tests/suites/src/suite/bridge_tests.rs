@@ -1,6 +1,6 @@
 //! Tasks in the pool, seen from a plain thread: Python's `run_coroutine_threadsafe`, with the pool as
-//! the event loop. CPython: `test_asyncio/test_tasks.py`. What other event loops have to do with a
-//! pool is in the test binary `bridges`.
+//! the event loop. CPython: `test_asyncio/test_tasks.py`. The test binary `bridges` has other event
+//! loops with a pool.
 
 use std::{
     panic::resume_unwind,
@@ -90,7 +90,7 @@ pub fn run_coroutine_threadsafe_task_cancelled<F: Fixture>() {
     assert!(matches!(task.result(), Err(JobError::Cancelled)));
 }
 
-/// What the task awaits is cancelled: the task is told, and goes on.
+/// A job that a task awaits is cancelled: the task is told, and goes on.
 pub fn task_is_told_that_what_it_awaits_was_cancelled<F: Fixture>() {
     let fx = F::start(1);
     let inner = cancelled_future::<F, ()>(&fx);

@@ -1,7 +1,7 @@
 //! Nothing that goes wrong in a job may leave anybody waiting. CPython: `test_deadlock.py`.
 //!
-//! What happens there to a process happens here to a worker: a job panics, a job takes its thread's
-//! stack down with an unwinding of its own, the pool breaks while jobs run.
+//! Those tests hit a process, and these hit a worker: a job panics, a job takes its thread's stack down
+//! with an unwinding of its own, the pool breaks while jobs run.
 
 use std::{
     panic::{panic_any, resume_unwind},
@@ -203,7 +203,7 @@ pub fn workers_that_wait_help<F: Fixture>() {
     assert_eq!(sums, [6, 33, 303, 3003]);
 }
 
-/// What `what` returned that a job did with its own future, on the only worker.
+/// A job on the only worker calls `what` with its own future. Returns the answer.
 fn with_its_own_future<F: Fixture, R: Send + 'static>(
     what: fn(JobFuture<'static, ()>) -> R,
 ) -> Vec<R> {
@@ -251,7 +251,7 @@ pub fn job_that_waits_for_a_set_with_itself<F: Fixture>() {
     assert_eq!(said, [AsCompletedError::Wait(WaitError::WouldDeadlock)]);
 }
 
-/// Of two jobs that wait for each other one is told, and the other goes on.
+/// Two jobs wait for each other: one is told, and the other goes on.
 pub fn jobs_that_wait_for_each_other<F: Fixture>() {
     let fx = F::start(2);
     let futures: Arc<Mutex<[Option<JobFuture<'static, ()>>; 2]>> = Arc::default();

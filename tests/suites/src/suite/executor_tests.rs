@@ -262,7 +262,7 @@ pub fn map_buffersize_on_multiple_infinite_iterables<F: Fixture>() {
     assert_eq!(sums.next().unwrap().unwrap(), 6);
 }
 
-/// Of no items come no results. CPython: `ExecutorTest.test_map_buffersize_on_empty_iterable`.
+/// A map of no items has no results. CPython: `ExecutorTest.test_map_buffersize_on_empty_iterable`.
 pub fn map_buffersize_on_empty_iterable<F: Fixture>() {
     let fx = F::start(1);
     let mut none = fx
@@ -473,7 +473,7 @@ pub fn shutdown_race_issue12456<F: Fixture>() {
     assert!(map.into_iter().all(|text| text.unwrap() == "2"));
 }
 
-/// What a job held is dropped when it has run, even if nobody has its future. CPython:
+/// A job's captures are dropped when it has run, even if no party has its future. CPython:
 /// `ExecutorTest.test_no_stale_references`.
 pub fn no_stale_references<F: Fixture>() {
     let fx = F::start(1);

@@ -76,8 +76,8 @@ pub fn done_callback_with_cancel<F: Fixture>() {
     drop(hold);
 }
 
-/// What the port was told of panics that nobody asked for: this. Of a fixture that has not its own
-/// port, the test of the executor's own port says so.
+/// The port was told of these panics, which no party observed, and of no others. For a fixture without
+/// a port of its own, the test of the executor's own port checks that.
 #[track_caller]
 fn assert_reported<F: Fixture>(fx: &F, reports: &[&str]) {
     if let Some(port) = fx.port() {
@@ -265,7 +265,7 @@ pub fn callback_without_room_comes_back<F: Fixture>() {
     assert_eq!(seen.take(), ["called"]);
 }
 
-/// A callback may be as large as a job, and as aligned. What does not fit comes back.
+/// A callback may be as large as a job, and as aligned. A larger one comes back.
 pub fn callback_too_large_comes_back<F: Fixture>() {
     #[repr(align(16))]
     struct Aligned;
@@ -314,7 +314,7 @@ pub fn last_waker_is_woken<F: Fixture>() {
     assert!(matches!(polled, Poll::Ready(Ok(42))));
 }
 
-/// What cancel says in each state, and what it does. CPython: `FutureTests.test_cancel`.
+/// The answer and the effect of cancel in each state. CPython: `FutureTests.test_cancel`.
 pub fn cancel<F: Fixture>() {
     let fx = F::start(1);
     let hold = fx.hold_workers();

@@ -1,4 +1,4 @@
-//! What workers call before their first job. CPython: `test_init.py`.
+//! The hook that workers call before their first job. CPython: `test_init.py`.
 
 use std::{
     cell::Cell,

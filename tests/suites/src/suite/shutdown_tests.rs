@@ -267,7 +267,7 @@ thread_local! {
     static OF_THREAD: RefCell<Option<Token>> = const { RefCell::new(None) };
 }
 
-/// What has become of the jobs of an executor that is dropped, and of its threads.
+/// The traces of the jobs of an executor that is dropped, and of its threads.
 struct Traces {
     ran: Recorder<i32>,
     threads: Drops,
@@ -398,7 +398,7 @@ pub fn shutdown_from_a_job_without_wait<F: Fixture>() {
 
 /// A submit that waits for room is told of the shutdown, though there is none.
 ///
-/// Of a fixture whose port does not tell when the submitter sleeps, it may be told before;
+/// If a fixture's port does not tell when the submitter sleeps, the submitter may be told before;
 /// `awaited_submit_is_told_of_the_shutdown` is sure that it waits.
 pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     let fx = F::Small::start(1);

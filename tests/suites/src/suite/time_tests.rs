@@ -17,7 +17,7 @@ use crate::{Fixture, Methods, SMALL, drain, while_running};
 /// How long the calls may take. No power of anything, so that no other time looks like it.
 const TIME: Duration = Duration::from_micros(3_457);
 
-/// What a pool's time limits go by.
+/// The clock of a pool's time limits.
 fn now<F: Fixture>(fx: &F) -> Duration {
     match fx.clock() {
         Some(clock) => clock.now(),
@@ -81,7 +81,7 @@ pub fn zero_takes_no_time<F: Fixture>() {
     assert!(matches!(said, Err(JobError::TimedOut)));
 }
 
-/// What is there needs no time, however much there is.
+/// Results that are there need no time, however many there are.
 pub fn what_is_done_takes_no_time<F: Fixture>() {
     let fx = F::start(1);
     let (promise, mut future) = fx.pool().promise().unwrap();
@@ -105,7 +105,7 @@ pub fn wait_timeout<F: Fixture>() {
     }
 }
 
-/// `as_completed`: from the call on, and not from each `next`. What has come meanwhile still comes.
+/// `as_completed`: from the call on, and not from each `next`. Futures that are done by then still come.
 pub fn as_completed_counts_from_the_call<F: Fixture>() {
     let fx = F::start(1);
     let (promise, future) = fx.pool().promise().unwrap();

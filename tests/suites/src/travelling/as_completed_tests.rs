@@ -24,7 +24,7 @@ pub fn size_hint<F: Fixture>() {
     assert_eq!(completed.size_hint(), (0, Some(2)));
 }
 
-/// What was done before comes first, the others as they complete. CPython:
+/// Futures that were done before come first, the others as they complete. CPython:
 /// `AsCompletedTests.test_no_timeout`.
 pub fn no_timeout<F: Fixture>() {
     let Mixed {

@@ -1,6 +1,6 @@
-//! Nothing that goes wrong in a job may leave anybody waiting. CPython: `test_deadlock.py`. What goes
-//! wrong with a process, or on the way there and back, is in the test binaries `process_pool` and
-//! `remote`.
+//! Nothing that goes wrong in a job may leave any party waiting. CPython: `test_deadlock.py`. The test
+//! binaries `process_pool` and `remote` have what goes wrong with a process, or on the way there and
+//! back.
 
 use corepool::{JobError, SubmitError};
 

@@ -34,7 +34,7 @@ pub fn shutdown_race_issue12456<F: Fixture>() {
     assert_eq!(futures.map(|future| future.result().unwrap()), [2, 3, 4]);
 }
 
-/// What a job carried is dropped when it has run, even if nobody has its future. CPython:
+/// A job's arguments are dropped when it has run, even if no party has its future. CPython:
 /// `ExecutorTest.test_no_stale_references`.
 pub fn no_stale_references<F: Fixture>() {
     let fx = F::start(1);

@@ -1,4 +1,4 @@
-//! What jobs in any address space have in common with the test: files.
+//! Files, which jobs in any address space share with the test.
 
 use std::{
     fs,
@@ -88,7 +88,7 @@ fn begun(gate: &Path) -> PathBuf {
     gate.join("begun")
 }
 
-/// What jobs have noted, in the order in which they ran.
+/// The notes of jobs, in the order in which they ran.
 #[derive(Debug)]
 pub struct Notes(TempDir);
 
@@ -123,7 +123,7 @@ impl Notes {
         Note(self.path(), number)
     }
 
-    /// What has been noted by now.
+    /// The notes so far.
     ///
     /// # Panics
     ///

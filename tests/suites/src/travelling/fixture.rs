@@ -36,7 +36,7 @@ pub trait Pool: Copy + Send + Sync + 'static {
     fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
 }
 
-/// What a submit gives.
+/// The answer to a submit.
 pub type Submitted<J> = Result<JobFuture<'static, <J as RemoteJob>::Output>, SubmitError<J>>;
 
 impl<S: Spill + 'static> Pool for PoolRef<'static, BYTES, S> {

@@ -21,7 +21,7 @@ use crate::{BYTES, CountingWaker, Gate, LONG, Recorder, SMALL};
 
 const NOW: Duration = Duration::ZERO;
 
-/// What is noted of how a job ended.
+/// The note on how a job ended.
 fn name(outcome: Result<&u32, &JobError>) -> String {
     match outcome {
         Ok(number) => number.to_string(),
@@ -240,7 +240,7 @@ pub fn callback_without_room_comes_back<F: Fixture>() {
     assert_eq!(seen.take(), ["called"]);
 }
 
-/// A callback may be as large as a job, and as aligned. What does not fit comes back.
+/// A callback may be as large as a job, and as aligned. A larger one comes back.
 pub fn callback_too_large_comes_back<F: Fixture>() {
     let fx = F::start(1);
     let seen = Recorder::new();
@@ -307,7 +307,7 @@ pub fn last_waker_is_woken<F: Fixture>() {
     assert_eq!(wakers.map(|waker| waker.count()), [0, 0, 1]);
 }
 
-/// What cancel says in each state, and what it does. CPython: `FutureTests.test_cancel`.
+/// The answer and the effect of cancel in each state. CPython: `FutureTests.test_cancel`.
 pub fn cancel<F: Fixture>() {
     let said = in_each_state::<F, _>(|future| (future.cancel(), future.state()));
     assert_eq!(

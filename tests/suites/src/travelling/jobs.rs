@@ -126,9 +126,9 @@ impl RemoteJob for Note {
 /// Leaves a 0 in notes, then waits at a gate.
 #[derive(Debug, Serialize, Deserialize, Schema)]
 pub struct NoteAtGate {
-    /// Of the notes.
+    /// The path of the notes.
     pub notes: String,
-    /// Of the gate.
+    /// The path of the gate.
     pub gate: String,
 }
 

@@ -3,9 +3,9 @@
 //!
 //! Tests are named as those in [`suite`](mod@crate::suite), which submit closures, where they say the same
 //! of a job that is a named type. A job that travels shares no memory with the test: it waits at a
-//! [`FileGate`], and leaves what it has done in [`Notes`], or in its result. What is missing here needs
-//! a closure (a job that uses its own pool, tasks, scopes, `map` of a function) or a promise, or does
-//! not depend on the executor (waiting for nothing at all).
+//! [`FileGate`], and leaves what it has done in [`Notes`], or in its result. The tests that are missing
+//! here need a closure (a job that uses its own pool, tasks, scopes, `map` of a function) or a promise,
+//! or do not depend on the executor (waiting for nothing at all).
 //!
 //! [`trials`] gives all tests for a [`Fixture`]. They are no test functions, since the program of the
 //! tests is that of the worker processes, too, and so has a `main` of its own.

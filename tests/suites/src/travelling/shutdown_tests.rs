@@ -169,7 +169,7 @@ pub fn shutdown_from_a_callback_without_wait<F: Fixture>() {
 
 /// A submit that waits for room is told of the shutdown, though there is none, and has its job back.
 ///
-/// Of a fixture whose port does not tell when the submitter sleeps, it may be told before.
+/// If a fixture's port does not tell when the submitter sleeps, the submitter may be told before.
 pub fn blocked_submit_is_told_of_the_shutdown<F: Fixture>() {
     let fx = F::start_small();
     let pool = fx.pool();

@@ -92,7 +92,7 @@ fn mixed_after<F: Fixture>(look: impl FnOnce(&mut JobFuture<'static, u32>)) -> M
     }
 }
 
-/// What `look` says of a future that is pending, running, cancelled, failed, and done.
+/// The answers of `look` for a future that is pending, running, cancelled, failed, and done.
 ///
 /// # Panics
 ///
@@ -111,7 +111,7 @@ pub fn in_each_state<F: Fixture, R>(
     ]
 }
 
-/// What a job has panicked with.
+/// The text that a job has panicked with.
 ///
 /// # Panics
 ///

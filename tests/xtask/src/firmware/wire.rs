@@ -1,8 +1,8 @@
 //! Two sides of a wire, each a board in QEMU or this host, and the wire between them, which the side
 //! that submits has cut, damaged, and switched off and on at its other end.
 //!
-//! Both ends are sockets, and the wire is the threads that carry bytes from one to the other. What is
-//! damaged follows from a seed. The suite is `examples/remote-suite`.
+//! Both ends are sockets, and the wire is the threads that carry bytes from one to the other. A seed
+//! decides which bytes are damaged. The suite is `examples/remote-suite`.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -25,7 +25,7 @@ use remote_suite::{Bench, FRAME, Fault, JOBS, Pool, Tasks, config, set_identity}
 use super::{ARM, Emulator, LIMIT, RISCV, build, compare, read};
 use crate::root;
 
-/// Of what is damaged, and how.
+/// The seed of the damages.
 const SEED: u64 = 1;
 /// One byte in so many is damaged, while the wire does damage.
 const ONE_IN: u32 = 100;
@@ -50,7 +50,7 @@ const M3: &End = &End {
 
 const HART: &End = &End::hart("riscv-virt-uart");
 
-/// Who submits, and who runs the jobs; `None` is this host.
+/// The party that submits, and the one that runs the jobs; `None` is this host.
 pub(super) struct Pair {
     pub(super) name: &'static str,
     submits: Option<&'static End>,
@@ -263,7 +263,7 @@ impl End {
         Ok(build(self.package, self.target)?.with_file_name(self.program))
     }
 
-    /// What runs the program, with the serial port at `serial`.
+    /// The command that runs the program, with the serial port at `serial`.
     pub(super) fn command(&self, program: &Path, serial: &str) -> Command {
         let mut command = Command::new(self.emulator.program);
         command

@@ -99,7 +99,7 @@ enum Job {
     Sent(Round),
 }
 
-/// What the log has said so far.
+/// The log so far.
 struct Harts<'a> {
     code: &'a Code,
     submit: u64,

@@ -150,7 +150,7 @@ pub(crate) fn scope(bodies: &[Body]) {
         for ((body, &job), place) in bodies.iter().zip(&jobs).zip(&mut ran) {
             let expected = world(|world| world.model.submit(job, 0));
             let run = closure(job, body);
-            // What it borrows, it uses.
+            // The job uses the place that it borrows.
             let future = scope.submit(move || *place = Some(run()));
             match (future, expected) {
                 (Ok(future), Ok(())) => {

@@ -1,4 +1,4 @@
-//! What fills slots: jobs, tasks and promises.
+//! The calls that fill slots: jobs, tasks and promises.
 
 use std::{
     future::Future,

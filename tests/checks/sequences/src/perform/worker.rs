@@ -12,7 +12,7 @@ use crate::{
     world::{Frame, Pool, Sweep, framed, world},
 };
 
-/// What a worker that fails to start says.
+/// The error of a worker that fails to start.
 pub(crate) const INIT_ERROR: InitError = InitError("no such core");
 
 pub(crate) fn run_pending(max: usize) {
@@ -33,7 +33,7 @@ pub(crate) fn run_pending(max: usize) {
     );
 }
 
-/// What the worker's start hook tells.
+/// The worker's start hook tells the model that the worker starts.
 pub(crate) fn worker_starts(id: WorkerId, fails: bool) {
     world(|world| {
         let name = Worker(world.name());
@@ -45,7 +45,7 @@ pub(crate) fn worker_starts(id: WorkerId, fails: bool) {
     });
 }
 
-/// What its hook for jobs tells.
+/// The worker's hook for jobs tells the model of a job.
 pub(crate) fn hook_says(job: JobId) {
     world(|world| world.hook = Some(job.index()));
 }

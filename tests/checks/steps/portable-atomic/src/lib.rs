@@ -1,11 +1,11 @@
 //! Atomics under the name of `portable-atomic` that ask shuttle's scheduler before each access.
 //!
-//! Whoever uses that crate, the core and its rivals alike, is under the scheduler then, with its own
+//! Each user of that crate, the core and its rivals alike, is under the scheduler then, with its own
 //! code unchanged. Shuttle's own atomics would serve the core; but they have destructors, which the
 //! rivals' `const` constructors do not allow.
 //!
 //! The order of the accesses is the order of the scheduler's decisions: all memory orderings are as
-//! SeqCst. What weaker ones allow is for loom to see.
+//! SeqCst. Loom checks what weaker ones allow.
 
 pub use core::sync::atomic::Ordering;
 use core::{cell::Cell, fmt};
@@ -121,7 +121,7 @@ atomics! {
     AtomicU32: u32;
     /// See [`core::sync::atomic::AtomicU64`].
     AtomicU64: u64;
-    /// What `portable-atomic` has and `core` has not.
+    /// `portable-atomic` has it, and `core` has not.
     AtomicU128: u128;
     /// See [`core::sync::atomic::AtomicUsize`].
     AtomicUsize: usize;

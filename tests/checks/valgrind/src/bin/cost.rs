@@ -17,7 +17,7 @@ static FEW: StaticPool<4, 64> = StaticPool::new();
 static SOME: StaticPool<64, 64> = StaticPool::new();
 static MANY: StaticPool<4096, 64> = StaticPool::new();
 
-/// What callgrind counts, with all that is called in it.
+/// The function that callgrind counts, with all that it calls.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn measured(call: &mut dyn FnMut()) {
@@ -31,7 +31,7 @@ fn measure<R>(call: impl FnOnce() -> R) -> R {
     returned.expect("measured calls what it is given")
 }
 
-/// What is called in which situation, and the function that makes it so.
+/// The name of a call and its situation, and the function that makes the call.
 type Call = (&'static str, fn(Pool));
 
 const CALLS: &[Call] = &[

@@ -1,4 +1,4 @@
-//! What a job costs as a `ThreadPool` grows: it must stay the same.
+//! The cost of a job as a `ThreadPool` grows: it must stay the same.
 
 use std::hint::black_box;
 

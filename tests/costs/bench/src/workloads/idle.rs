@@ -1,4 +1,4 @@
-//! What workers cost that have nothing to do. For a process that has no other threads: the program `idle`.
+//! The cost of workers that have nothing to do. For a process that has no other threads: the program `idle`.
 
 use std::{
     thread::sleep,

@@ -11,10 +11,10 @@ use crate::{
     statistics::{Slice, mean_of_slice},
 };
 
-/// Two threads with half a burst each. What a job takes is what it takes of the time of both.
+/// Two threads with half a burst each. A job's time is its share of the time of both.
 ///
 /// All of their batches count: where there are more threads than cores, one of the two may have a core for
-/// itself and its workers for a while, and what it takes then is at the other's expense.
+/// itself and its workers for a while, at the other's expense.
 pub fn run(pool: &impl Pool, effort: &Effort) -> Slice {
     let start = Barrier::new(2);
     let produce = || {

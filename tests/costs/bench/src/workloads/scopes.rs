@@ -17,10 +17,10 @@ use crate::{
     statistics::{Slice, slice},
 };
 
-/// What a job of a scope does with its number.
+/// The work of a scope's job on its number.
 pub type Job<'a> = &'a (dyn Fn(u64) -> u64 + Sync);
 
-/// What the row of `ThreadPool`'s scopes is called.
+/// The name of the row of `ThreadPool`'s scopes.
 pub const OWN: &str = "corepool ThreadPool, scope";
 
 /// Scopes of a `ThreadPool`.

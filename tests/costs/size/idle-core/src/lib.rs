@@ -42,7 +42,7 @@ unsafe impl Cores for Virt {
 
 /// A way to hand a job over.
 pub trait HandOver {
-    /// What the result is read by.
+    /// The handle by which the result is read.
     type Job;
 
     /// On hart 0: has hart 1 call [`job`] with `input`.

@@ -1,4 +1,4 @@
-//! The application by hand: one message at a time, a flag, and the interrupt. What it takes at least.
+//! The application by hand: one message at a time, a flag, and the interrupt. It is the floor.
 #![no_std]
 #![no_main]
 
