@@ -9,9 +9,18 @@
 //!     else a stale one                    the oldest in the queue of the new job's priority, with its place there
 //! ```
 //!
-//! A slot is stale when its job has ended and only its index in the queue keeps it: see
-//! [`state`](crate::lockfree::state). [`Slots::leave`] gives a slot back for the party that leaves
-//! it last. [`Slots::reap`] does so for the queue.
+//! The party that leaves a slot last frees it:
+//!
+//! * the handle, in most cases: it has taken the result, or is dropped after the job's end;
+//! * the completer, if the job has no handle;
+//! * for a slot that is stale, since its job has ended in the queue: the worker that pops the index
+//!   ([`run`](crate::engine::run)), or a party that reaps it ([`Slots::reap`]): a submitter that
+//!   finds no free slot, a caller that waits for room, or any party at the pool's end;
+//! * a worker that was declared lost, if it comes back;
+//! * for the slot of a callback: the party that runs the callback.
+//!
+//! [`Slots::leave`] takes a party's bit away, and frees the slot if no other party has one: see
+//! [`state`](crate::lockfree::state).
 
 use core::{cell::Cell, ptr};
 

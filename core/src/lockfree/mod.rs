@@ -1,7 +1,8 @@
 //! Words that several parties share without a lock. These modules know nothing of pools.
 //!
 //! A party is a thread, a core or an interrupt handler. Each may call every function here: no
-//! function waits for another party, and none allocates or masks an interrupt.
+//! function waits for another party or allocates. None masks an interrupt on targets with
+//! compare-and-swap.
 
 pub(crate) mod defer;
 pub(crate) mod free_list;
