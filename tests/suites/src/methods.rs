@@ -146,14 +146,12 @@ pub trait Methods: Copy + Send + Sync + 'static {
     /// As of [`StaticPool`].
     fn is_shut_down(self) -> bool;
 
-    /// As of [`PoolRef`], the only one that says so.
-    fn unfinished(self) -> usize {
-        PoolRef::unfinished(self.view())
-    }
+    /// As of [`StaticPool`].
+    fn unfinished(self) -> usize;
 }
 
 /// The methods that all three types of pools have.
-macro_rules! work {
+macro_rules! own {
     ($own:ident) => {
         fn at(self, priority: usize) -> View<Self::Spill> {
             $own::at(self, priority)
@@ -276,18 +274,9 @@ macro_rules! work {
         fn shutdown_async(self, cancel_futures: bool) -> Shutdown<'static> {
             $own::shutdown_async(self, cancel_futures)
         }
-    };
-}
 
-/// The methods that only the core's pools have.
-macro_rules! looks {
-    ($own:ident) => {
         fn break_pool(self, reason: &'static str) {
             $own::break_pool(self, reason);
-        }
-
-        fn run_pending(self, max: usize) -> usize {
-            $own::run_pending(self, max)
         }
 
         fn capacity(self) -> usize {
@@ -313,6 +302,10 @@ macro_rules! looks {
         fn is_shut_down(self) -> bool {
             $own::is_shut_down(self)
         }
+
+        fn unfinished(self) -> usize {
+            $own::unfinished(self)
+        }
     };
 }
 
@@ -327,8 +320,11 @@ impl<S: Spill + 'static> Methods for View<S> {
         self
     }
 
-    work!(PoolRef);
-    looks!(PoolRef);
+    own!(PoolRef);
+
+    fn run_pending(self, max: usize) -> usize {
+        PoolRef::run_pending(self, max)
+    }
 }
 
 impl<const N: usize> Methods for &'static StaticPool<N, BYTES, 2, PLACES, PLACES> {
@@ -342,8 +338,11 @@ impl<const N: usize> Methods for &'static StaticPool<N, BYTES, 2, PLACES, PLACES
         *self
     }
 
-    work!(StaticPool);
-    looks!(StaticPool);
+    own!(StaticPool);
+
+    fn run_pending(self, max: usize) -> usize {
+        StaticPool::run_pending(self, max)
+    }
 }
 
 impl Methods for &'static ThreadPool {
@@ -357,37 +356,9 @@ impl Methods for &'static ThreadPool {
         *self
     }
 
-    work!(ThreadPool);
-
-    fn break_pool(self, reason: &'static str) {
-        self.view().break_pool(reason);
-    }
+    own!(ThreadPool);
 
     fn run_pending(self, max: usize) -> usize {
         self.view().run_pending(max)
-    }
-
-    fn capacity(self) -> usize {
-        self.view().capacity()
-    }
-
-    fn free_slots(self) -> usize {
-        self.view().free_slots()
-    }
-
-    fn workers(self) -> usize {
-        self.view().workers()
-    }
-
-    fn idle_workers(self) -> usize {
-        self.view().idle_workers()
-    }
-
-    fn broken_reason(self) -> Option<BrokenReason> {
-        self.view().broken_reason()
-    }
-
-    fn is_shut_down(self) -> bool {
-        self.view().is_shut_down()
     }
 }
