@@ -10,7 +10,7 @@ use std::{
 };
 
 use corepool::{
-    OnLoss, PoolConfig,
+    OnLoss,
     remote::{JobTable, OnTimeout, RemoteConfig},
 };
 
@@ -198,12 +198,6 @@ impl ProcessPoolBuilder {
             Some(file) => Program::new(file),
             None => Program::own().map_err(ProcessPoolBuildError::NoProgram)?,
         };
-        let config = PoolConfig {
-            slots: self.capacity,
-            priorities: self.priorities,
-            workers: self.max_workers,
-            waiters: 32,
-        };
         let options = ThreadOptions {
             max: self.max_workers,
             name_prefix: String::from("ProcessPool"),
@@ -234,7 +228,12 @@ impl ProcessPoolBuilder {
             self.start_timeout,
             remote,
         );
-        Ok(ProcessPool::of(HostPool::new(config, options, children)))
+        Ok(ProcessPool::of(HostPool::new(
+            self.capacity,
+            self.priorities,
+            options,
+            children,
+        )))
     }
 }
 

@@ -37,6 +37,9 @@ pub(crate) trait ThreadMain: Send + Sync + Sized + 'static {
     fn threads_wanted(pool: &HostPool<Self>) -> usize;
 }
 
+/// How many callers may wait at a time.
+const WAITERS: usize = 32;
+
 /// How a pool's threads are made.
 #[derive(Clone, Debug)]
 pub(crate) struct ThreadOptions {
@@ -133,7 +136,18 @@ impl<M> Drop for Coming<M> {
 
 impl<M: ThreadMain> HostPool<M> {
     /// A pool of this size, whose numbers are in bounds. No thread starts before the first job.
-    pub(crate) fn new(config: PoolConfig, options: ThreadOptions, main: M) -> Arc<Self> {
+    pub(crate) fn new(
+        capacity: usize,
+        priorities: usize,
+        options: ThreadOptions,
+        main: M,
+    ) -> Arc<Self> {
+        let config = PoolConfig {
+            slots: capacity,
+            priorities,
+            workers: options.max,
+            waiters: WAITERS,
+        };
         let pool = Arc::new_cyclic(|weak| Self {
             pool: OwnedPool::new(config),
             port: PoolPort {
@@ -259,19 +273,13 @@ mod tests {
     }
 
     fn pool(spins: u32) -> Arc<HostPool<Nothing>> {
-        let config = PoolConfig {
-            slots: 1,
-            priorities: 1,
-            workers: 1,
-            waiters: 1,
-        };
         let threads = ThreadOptions {
             max: 1,
             name_prefix: String::from("nothing"),
             stack_size: None,
             spins,
         };
-        HostPool::new(config, threads, Nothing)
+        HostPool::new(1, 1, threads, Nothing)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use corepool::{InitError, PoolConfig};
+use corepool::InitError;
 
 use super::{
     host_pool::{HostPool, ThreadOptions},
@@ -79,7 +79,6 @@ pub struct ThreadPoolBuilder {
     initializer: Option<Initializer>,
     capacity: usize,
     priorities: usize,
-    waiters: usize,
     spins: u32,
 }
 
@@ -172,12 +171,6 @@ impl ThreadPoolBuilder {
 
     /// Builds the pool. Its options are in bounds.
     fn build_checked(self) -> ThreadPool {
-        let config = PoolConfig {
-            slots: self.capacity,
-            priorities: self.priorities,
-            workers: self.max_workers,
-            waiters: self.waiters,
-        };
         let options = ThreadOptions {
             max: self.max_workers,
             name_prefix: self.thread_name_prefix.unwrap_or_else(default_prefix),
@@ -185,7 +178,7 @@ impl ThreadPoolBuilder {
             spins: self.spins,
         };
         let main = RunJobs::new(self.initializer, self.max_workers);
-        ThreadPool::of(HostPool::new(config, options, main))
+        ThreadPool::of(HostPool::new(self.capacity, self.priorities, options, main))
     }
 }
 
@@ -224,7 +217,6 @@ impl ThreadPool {
             initializer: None,
             capacity: 1_024,
             priorities: 1,
-            waiters: 32,
             spins: SPINS,
         }
     }
