@@ -9,7 +9,7 @@ use crate::{
     lockfree::free_list::FreeWords,
     lockfree::queue::{Lane, Queue, QueueCell},
     lockfree::state::MAX_PRIORITIES,
-    memory::geometry::Geometry,
+    memory::geometry::{Geometry, MAX_CONTEXTS, MAX_SLOTS},
     memory::payload::capacity,
     memory::pool::{Pool, Shared},
     memory::seat::Seat,
@@ -62,10 +62,10 @@ impl PoolConfig {
             }
         }
         Self {
-            slots: clamp(self.slots, 65_000),
+            slots: clamp(self.slots, MAX_SLOTS),
             priorities: clamp(self.priorities, MAX_PRIORITIES),
-            workers: clamp(self.workers, 1_000),
-            waiters: clamp(self.waiters, 1_000),
+            workers: clamp(self.workers, MAX_CONTEXTS),
+            waiters: clamp(self.waiters, MAX_CONTEXTS),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     lockfree::queue::{Lane, Queue, QueueCell},
     lockfree::state::MAX_PRIORITIES,
     lockfree::sync::{array_of, const_unless_loom},
-    memory::geometry::Geometry,
+    memory::geometry::{Geometry, MAX_CONTEXTS, MAX_SLOTS},
     memory::payload::capacity,
     memory::pool::{Pool, Shared},
     memory::seat::Seat,
@@ -102,17 +102,20 @@ impl<
 > StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>
 {
     const CHECKED: () = {
-        assert!(SLOTS >= 1 && SLOTS <= 65_000, "SLOTS must be 1 to 65,000");
+        assert!(
+            SLOTS >= 1 && SLOTS <= MAX_SLOTS,
+            "SLOTS must be 1 to 65,000"
+        );
         assert!(
             PRIORITIES >= 1 && PRIORITIES <= MAX_PRIORITIES,
             "PRIORITIES must be 1 to 16"
         );
         assert!(
-            WORKERS >= 1 && WORKERS <= 1_000,
+            WORKERS >= 1 && WORKERS <= MAX_CONTEXTS,
             "WORKERS must be 1 to 1,000"
         );
         assert!(
-            WAITERS >= 1 && WAITERS <= 1_000,
+            WAITERS >= 1 && WAITERS <= MAX_CONTEXTS,
             "WAITERS must be 1 to 1,000"
         );
     };

@@ -2,6 +2,12 @@
 
 use crate::{lockfree::free_list::FreeWords, lockfree::tagged::Tagged};
 
+/// The most slots of a pool.
+pub(crate) const MAX_SLOTS: usize = 65_000;
+
+/// The most workers, and the most waiters, of a pool.
+pub(crate) const MAX_CONTEXTS: usize = 1_000;
+
 /// The sizes of a pool's arrays, and their offsets in bytes from the pool's address.
 pub(crate) struct Geometry {
     /// The size of each payload: its [`capacity`](super::payload::capacity).
