@@ -12,7 +12,7 @@ thread_local! {
     static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps the warnings, each in the thread that it is of.
+/// Keeps the warnings, for each thread by itself.
 struct Keeps;
 
 impl Log for Keeps {
@@ -63,7 +63,7 @@ impl<F: Fn(WorkerId) -> Result<(), InitError>> Worker for Starts<F> {
     }
 }
 
-/// CPython: `FailingInitializerMixin.test_initializer`, what it logs.
+/// CPython: the log of `FailingInitializerMixin.test_initializer`.
 #[test]
 fn an_initializer_that_fails_is_logged_and_so_is_the_pools_end() {
     let pool = Pool::new();

@@ -1,5 +1,5 @@
-//! Code of the user's that unwinds where nobody catches it: it takes the call along in which it ran, and
-//! nothing else.
+//! User code that unwinds where no party catches it. It ends the call in which it ran, and nothing else
+//! fails.
 
 use std::{
     future::Future,

@@ -16,7 +16,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What the links in this text lead to within the repository.
+/// The targets of the links in this text within the repository.
 fn targets(prose: &str) -> impl Iterator<Item = &str> {
     let links = prose.split("](").skip(1);
     let targets = links.filter_map(|rest| rest.split(')').next());
@@ -71,7 +71,7 @@ fn links_within_the_repository_lead_somewhere() {
     }
 }
 
-/// What a heading is called in a link.
+/// The name of a heading in a link.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text.chars().filter_map(|character| match character {

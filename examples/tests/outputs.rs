@@ -112,7 +112,7 @@ fn borrowed_scope_names_the_file_that_it_cannot_read() {
     assert!(stderr.contains("no such file: "), "{stderr}");
 }
 
-/// What `sha256sum` says of these bytes.
+/// The answer of `sha256sum` for these bytes.
 #[cfg(target_os = "linux")]
 fn sha256sum(bytes: &[u8]) -> String {
     use std::{io::Write as _, process::Stdio};

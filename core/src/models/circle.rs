@@ -77,8 +77,8 @@ fn two_jobs() {
     });
 }
 
-/// A job waits for one that runs on top of a job which waits for the first. The one on top can go
-/// on. The thread yields first, which makes that happen without many preemptions.
+/// A job waits for a second one. That one runs on top of a third, which waits for the first, and can
+/// go on. The thread yields first, which makes that happen without many preemptions.
 #[test]
 fn no_circle() {
     explore("circle: none, on top of one that waits", Some(2), || {

@@ -231,7 +231,7 @@ fn the_last_task_is_cancelled_meanwhile() {
     });
 }
 
-/// A task that is polled so many times before it ends, and wakes itself each time but the last.
+/// A task that ends at its last poll of `polls`, and wakes itself at each poll before.
 fn task(pool: &'static StaticPool<1, 32, 1, 2, 1>, mut polls: u32) -> JobFuture<'static, ()> {
     let task = poll_fn(move |cx| {
         polls -= 1;
@@ -270,8 +270,8 @@ fn a_worker_is_told_of_the_last_task_that_a_caller_ends() {
 }
 
 /// A worker has popped the last task and is declared lost, while the other goes to sleep until the
-/// task's end. With `begun` the lost worker has begun to poll the task, which ends so. Without it,
-/// it polls the task when it comes back.
+/// task's end. With `begun` the lost worker has begun to poll the task, which ends as lost. Without
+/// it, the worker polls the task when it comes back.
 fn the_last_task_is_with_a_lost_worker(name: &str, begun: bool) {
     explore(name, Some(2), move || {
         with_pool_without_port(|pool| {

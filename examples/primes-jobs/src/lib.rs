@@ -44,7 +44,7 @@ impl RemoteJob for IsPrime {
     type Output = bool;
     const NAME: &'static str = "is_prime";
     const IDEMPOTENT: bool = true;
-    // Of a `u64`, and of a `bool`, as `postcard` has them.
+    // The sizes of a `u64` and of a `bool`, as `postcard` has them.
     const MAX_ARGUMENTS: Option<usize> = Some(10);
     const MAX_RESULT: Option<usize> = Some(1);
 
@@ -55,7 +55,7 @@ impl RemoteJob for IsPrime {
 
 const TABLE: JobTable = JobTable::new(&[JobEntry::of::<IsPrime>()]);
 
-/// What both sides are built with.
+/// The table that both sides are built with.
 pub static JOBS: JobTable = TABLE;
 
 /// How many bytes a frame has at most.

@@ -8,7 +8,7 @@ use heapless::Vec;
 use crate::pulse::{self, Pulse};
 use crate::{FRAME_COUNT, FRAME_POINTS, Frame, Frames, Plan, Pool};
 
-/// What the application asks of the machine.
+/// The services that the application asks of the machine.
 pub trait Platform {
     /// The number of the worker that calls this; asked inside the jobs.
     fn worker() -> u8;
@@ -20,7 +20,7 @@ pub trait Platform {
     fn report(&mut self, window: u32, outcome: Outcome);
 }
 
-/// What a job returns.
+/// The result of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The pulse, if there is one.
@@ -29,7 +29,7 @@ pub struct Reading {
     pub worker: u8,
 }
 
-/// What became of a window.
+/// The fate of a window.
 #[derive(Debug)]
 pub enum Outcome {
     /// A worker has measured it.
@@ -61,7 +61,7 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// What to do with a window for which there is no frame, or no room in the pool.
+/// The treatment of a window for which there is no frame, or no room in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenBusy {
     /// Drop the window and keep the tick: for a live sensor.

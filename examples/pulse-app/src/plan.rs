@@ -1,4 +1,4 @@
-//! What is measured: rate, window and hop, in the units of the frames.
+//! The plan of the measurement: rate, window and hop, in the units of the frames.
 
 use core::fmt;
 

@@ -107,7 +107,7 @@ impl Peak {
     /// The first peak, up to the lag `longest`, than which no later one is clearly higher.
     ///
     /// A signal that repeats after one period does so after two: the period is the *first* high
-    /// peak. What noise makes of that is less than a tenth.
+    /// peak. Noise makes less than a tenth of that.
     fn find(slopes: &[i16], longest: usize) -> Option<Self> {
         let mut found: Option<Self> = None;
         let mut left_origin = false;

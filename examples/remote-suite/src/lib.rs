@@ -35,16 +35,16 @@ pub fn config() -> RemoteConfig {
     }
 }
 
-/// What can be done to the wire, or to what is behind it.
+/// A change of the wire, or of the peer behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// What is sent is lost, in both directions.
+    /// The wire loses all bytes, in both directions.
     Cut,
-    /// And is not any more.
+    /// The wire loses no more bytes.
     Mend,
-    /// Some of the bytes are changed, in both directions.
+    /// The wire changes some of the bytes, in both directions.
     Damage,
-    /// And are not any more.
+    /// The wire changes no more bytes.
     Clean,
     /// The side that runs the jobs is switched off, and on again.
     Restart,
@@ -73,7 +73,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What the suite needs of where it runs.
+/// The services that the suite needs of its host.
 pub trait Bench: Sync {
     /// Has something done to the wire, soon.
     fn inflict(&self, fault: Fault);
@@ -144,7 +144,7 @@ impl RemoteJob for Large {
     fn run(self, _context: &mut JobContext<'_>) {}
 }
 
-/// What both sides are built with.
+/// The table that both sides are built with.
 pub static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<Identity>(),
     JobEntry::of::<Square>(),

@@ -23,7 +23,7 @@ pub struct Recording {
     last_line: u64,
 }
 
-/// What is wrong with a recording, and where.
+/// A fault of a recording, and its place.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{name}: {problem}")]
@@ -36,7 +36,7 @@ pub enum Error {
     },
 }
 
-/// What can be wrong with a line.
+/// A fault of a line.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     #[error("{0:?} is not a number")]

@@ -10,7 +10,7 @@ use super::{
     *,
 };
 
-/// A link that takes so many bytes in all.
+/// A link that takes `room` bytes in all.
 struct Narrow {
     room: usize,
     took: Vec<u8>,
@@ -72,7 +72,7 @@ fn what_is_forgotten_leaves_whole_frames() {
     }
 }
 
-/// A body of so many bytes, none of them 0.
+/// A body of this many bytes, none of them 0.
 struct Body(usize);
 
 impl Serialize for Body {

@@ -107,7 +107,7 @@ impl Place {
     }
 }
 
-/// What a task calls to call the kernel.
+/// The context in which a task calls the kernel.
 fn kernel() -> TaskContext {
     // SAFETY: only `run`, before the scheduler starts, and tasks call this, and keep it.
     unsafe { TaskContext::assume() }
@@ -141,7 +141,7 @@ static ACCEPTED: AtomicU32 = AtomicU32::new(0);
 static TOLD: AtomicU32 = AtomicU32::new(0);
 static RUN: AtomicU32 = AtomicU32::new(0);
 
-/// What the handler of the timer calls, with the address of the instruction at which a task was
+/// The handler of the timer calls this, with the address of the instruction at which a task was
 /// interrupted. It has acknowledged the interrupt.
 pub fn on_timer<T: Timer>(interrupted_at: Option<usize>) {
     static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -223,7 +223,7 @@ impl Hold {
     }
 }
 
-/// What should take no time takes less than this.
+/// A step that should take no time takes less than this.
 const LONG: Duration = Duration::from_secs(1);
 
 extern "C" fn tests<T: Timer>(_: *mut c_void) {

@@ -42,7 +42,7 @@ static WATCHED: Mutex<Cell<Option<(&'static Pool, WorkerId)>>> = Mutex::new(Cell
 /// How many ticks its job may still take; 0 while it has none.
 static TICKS_LEFT: AtomicU32 = AtomicU32::new(0);
 
-/// What the job that hangs waits for.
+/// The flag that the job that hangs waits for.
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
 #[exception]

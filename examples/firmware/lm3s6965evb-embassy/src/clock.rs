@@ -36,7 +36,7 @@ impl Driver for Clock {
     }
 }
 
-/// What the timer's handler calls, every millisecond.
+/// The timer's handler calls this every millisecond.
 pub fn on_tick() {
     CLOCK.with(|state| {
         state.now += 1;

@@ -78,7 +78,7 @@ fn SysTick() {
     clock::on_tick();
 }
 
-/// What became of the ticks.
+/// The fate of the ticks.
 struct Ticks {
     served: AtomicU32,
     missed: AtomicU32,
@@ -86,7 +86,7 @@ struct Ticks {
     latest: AtomicU32,
 }
 
-/// Of the task in the interrupt's executor, and of the one in the thread's.
+/// The ticks of the task in the interrupt's executor, and of the one in the thread's.
 static TICKS: [Ticks; 2] = [const {
     Ticks {
         served: AtomicU32::new(0),
@@ -95,7 +95,7 @@ static TICKS: [Ticks; 2] = [const {
     }
 }; 2];
 
-/// What has to be done every millisecond.
+/// The work that has to be done every millisecond.
 #[embassy_executor::task(pool_size = 2)]
 async fn every_millisecond(ticks: &'static Ticks) {
     let mut last = Instant::now();

@@ -29,14 +29,14 @@ static PENDING: OneCore = OneCore {
     pend: Some(|| WORKER.pend()),
 };
 
-/// What `context` says in it: the exception's number plus one.
+/// The answer of `context` in it: the exception's number plus one.
 const WORKER_CONTEXT: usize = 16 + Interrupt::GPIOA as usize + 1;
 
 /// How many jobs are submitted that take less than a tick, and how many after them that take more.
 const SHORT: u32 = 50;
 const LONG: u32 = 50;
 
-/// What a job finds out.
+/// The result of a job.
 struct Done {
     number: u32,
     primes: u32,

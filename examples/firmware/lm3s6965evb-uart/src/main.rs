@@ -5,7 +5,7 @@
 //! | high | `SysTick` | the clock; polls the task that submits |
 //! | none | `main` | is the remote worker, and looks at the port all the time |
 //!
-//! What is to be done to the wire is said on standard output, to whoever holds the wire.
+//! The program says on standard output what the holder of the wire is to do to it.
 #![no_std]
 #![no_main]
 
@@ -23,7 +23,7 @@ use cortex_m_rt::{entry, exception};
 use firmware_support::{exit, port::OneCore, println, ram, report, tick};
 use remote_suite::{Bench, FRAME, Fault, JOBS, Pool, Tasks, config};
 
-/// Of the oscillator that the chip starts with.
+/// The frequency of the oscillator that the chip starts with.
 const CORE_HZ: u32 = 12_500_000;
 
 /// The first serial port.

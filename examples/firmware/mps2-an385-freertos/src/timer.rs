@@ -40,7 +40,7 @@ pub fn unmask(controller: &mut NVIC) {
     }
 }
 
-/// What the handler calls first.
+/// The handler calls this first.
 pub fn acknowledge() {
     // SAFETY: the timer's registers, which nothing else uses.
     unsafe { INTCLEAR.write_volatile(1) };

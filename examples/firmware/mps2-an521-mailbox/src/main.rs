@@ -144,7 +144,7 @@ extern "C" fn core_1_fault() -> ! {
 
 // Core 0.
 
-/// What the task submits with.
+/// The task submits by this.
 fn submit<J: RemoteJob>(job: J) -> JobFuture<'static, J::Output> {
     POOL.submit_remote(job).expect("there is room")
 }

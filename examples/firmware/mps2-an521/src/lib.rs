@@ -13,7 +13,7 @@ use firmware_support::{
 /// The clock of both cores.
 pub const CORE_HZ: u32 = 20_000_000;
 
-/// What each core reads its own number from.
+/// The register from which each core reads its own number.
 const CPU_IDENTITY: *const u32 = 0x5001_F000 as *const u32;
 /// Where core 1 looks for its vector table when it starts.
 const INITSVTOR1: *mut u32 = 0x5002_1114 as *mut u32;
@@ -63,7 +63,7 @@ unsafe impl Sync for Stack {}
 
 static STACK: Stack = Stack(UnsafeCell::new(MaybeUninit::uninit()));
 
-/// What core 1 starts from.
+/// The vectors from which core 1 starts.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Vectors {

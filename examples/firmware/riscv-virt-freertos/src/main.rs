@@ -28,7 +28,7 @@ pub static FREERTOS_CONFIG_CPU_CLOCK_HZ: u32 = CLOCK_HZ;
 #[unsafe(no_mangle)]
 pub static FREERTOS_CONFIG_MTIME_HZ: u32 = CLOCK_HZ;
 
-/// What `on_timer` wakes up is switched to by `portYIELD_FROM_ISR`, so this need not say so.
+/// `portYIELD_FROM_ISR` switches to the task that `on_timer` wakes, so this need not say so.
 extern "C" fn external_interrupt(_cause: UBaseType_t) -> BaseType_t {
     timer::serve(|| on_timer::<Alarm>(Some(mepc::read())));
     pdFALSE

@@ -31,7 +31,7 @@ pub fn unmask() {
     }
 }
 
-/// What the handler calls, with its body.
+/// The handler calls this, with its body.
 pub fn serve(f: impl FnOnce()) {
     // SAFETY: as above.
     let interrupt = unsafe { CLAIM_COMPLETE.read_volatile() };

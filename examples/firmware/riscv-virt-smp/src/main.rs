@@ -30,7 +30,7 @@ use spin::mutex::SpinMutex;
 
 clint_codegen!(Clint, base 0x0200_0000, mtime_freq 10_000_000);
 
-/// Of the timer's clock, from one tick to the next.
+/// The cycles of the timer's clock from one tick to the next.
 const TICK: u64 = 10_000 * tick::PERIOD_MS as u64;
 
 struct Virt;

@@ -34,7 +34,7 @@ use rp2040_hal::{
     uart::{DataBits, StopBits, UartConfig, UartPeripheral},
 };
 
-/// What the ROM loads and runs first: it sets up the flash chip.
+/// The ROM loads and runs this first: it sets up the flash chip.
 #[unsafe(link_section = ".boot2")]
 #[used]
 static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_GENERIC_03H;

@@ -1,4 +1,4 @@
-//! What the suite asks of a board.
+//! The services that the suite asks of a board.
 
 use core::fmt;
 
@@ -24,7 +24,7 @@ pub trait Board: Sync {
     /// Whether jobs run without the thread that waits for them.
     fn has_workers(&self) -> bool;
 
-    /// What says the number of the core that calls, from 0.
+    /// The function that returns the number of the calling core, from 0.
     fn core_number(&self) -> fn() -> usize {
         || 0
     }

@@ -1,6 +1,6 @@
 //! The promises of the pool that can be tested on a chip, one behaviour each.
 //!
-//! Each test has a pool of its own, and leaves nothing in it. What a test does not wait for it does
+//! Each test has a pool of its own, and leaves nothing in it. A test takes the steps that do not wait
 //! in the context that it is told: the thread or an interrupt handler. There is no unwinding: a panic
 //! ends the run, as a failure.
 
@@ -12,7 +12,7 @@ use semihosting::{print, println};
 
 use crate::{BYTES, Board, BoardPool, Context, in_context};
 
-/// What a test fails with.
+/// The failure of a test.
 pub(crate) struct Failed {
     pub(crate) what: &'static str,
     pub(crate) line: u32,
@@ -48,7 +48,7 @@ pub(crate) fn failed(what: &'static str) -> Outcome {
 
 pub(crate) type Outcome = Result<(), Failed>;
 
-/// What a test works with.
+/// The tools of a test.
 struct Bench<'a> {
     board: &'a dyn Board,
     pool: BoardPool,

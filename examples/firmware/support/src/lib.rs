@@ -1,4 +1,4 @@
-//! What the boards share.
+//! The parts that the boards share.
 //!
 //! A board's crate starts the chip, says in a [`Board`] how its workers come to the jobs, and then
 //! calls [`conformance::run`] and feeds a [`pulse::Replay`]; [`one_core`] and `several_cores` have all
@@ -17,7 +17,7 @@
 //! - [`primes_below`]: work for jobs;
 //! - [`ram`]: how much memory a run took.
 //!
-//! What is printed goes to the debugger or emulator by semihosting. Lines that begin with `#` are
+//! The output goes to the debugger or emulator by semihosting. Lines that begin with `#` are
 //! measurements, which differ between compilers; the others are compared.
 #![no_std]
 

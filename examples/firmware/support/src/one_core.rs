@@ -1,4 +1,4 @@
-//! What a board with one core runs: everything twice, with jobs in the thread and in an interrupt.
+//! The program of a board with one core: everything runs twice, with jobs in the thread and in an interrupt.
 //!
 //! | context | first arrangement | second arrangement |
 //! |---|---|---|

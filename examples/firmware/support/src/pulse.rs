@@ -28,7 +28,7 @@ pub struct Replay {
     log: Log,
 }
 
-/// What became of the windows.
+/// The fate of the windows.
 struct Log {
     /// The pulse, and whether it was measured where it should be.
     readings: [Option<(Pulse, bool)>; WINDOWS],
@@ -98,7 +98,7 @@ impl Replay {
 /// The pool to replay on, and what says, in a job, whether it is where it should be.
 type Request = (&'static Pool, fn() -> bool);
 
-/// What the tick's handler is asked for, if anything.
+/// The request to the tick's handler, if there is one.
 static REQUEST: Mutex<Cell<Option<Request>>> = Mutex::new(Cell::new(None));
 
 /// Has [`InHandler`] replay on `pool` from the next tick on. The windows should be measured where

@@ -2,7 +2,7 @@
 
 use semihosting::println;
 
-/// What is painted on the stack before it is used.
+/// The value that is painted on the stack before it is used.
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
 #[cfg(target_arch = "riscv32")]
@@ -53,8 +53,8 @@ pub fn print() {
     let start = &raw const RAM_START;
     let (bottom, top) = (&raw const STACK_END, &raw const STACK_START);
     let mut untouched = bottom;
-    // SAFETY: from `STACK_END` to `STACK_START` is RAM. What is above the paint belongs to frames in
-    // use; it is only compared.
+    // SAFETY: from `STACK_END` to `STACK_START` is RAM. The words above the paint belong to frames in
+    // use; they are only compared.
     while untouched < top && unsafe { untouched.read_volatile() } == PAINT {
         untouched = untouched.wrapping_add(1);
     }

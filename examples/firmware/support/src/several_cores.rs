@@ -1,4 +1,4 @@
-//! What a board with several cores runs: core 0 submits, and the others are the workers.
+//! The program of a board with several cores: core 0 submits, and the others are the workers.
 //!
 //! | core | context | does |
 //! |---|---|---|
@@ -26,12 +26,12 @@ use crate::{
     pulse, ram, tick,
 };
 
-/// What a board says about its chip and its application.
+/// A board's chip and its application.
 pub trait Chip: Cores {
     /// Cores, of which all but core 0 are workers.
     const CORES: usize;
 
-    /// What the application does about a core that it has lost.
+    /// The consequence of a core that the application has lost.
     const ON_LOSS: OnLoss;
 
     /// Stops the core that calls with a fault, whose handler calls [`crashed`].
@@ -76,7 +76,7 @@ pub fn work<C: Chip>() -> ! {
     }
 }
 
-/// What the handler of a fault calls. The core does nothing any more.
+/// The handler of a fault calls this. The core does nothing any more.
 pub fn crashed<C: Chip>() -> ! {
     if C::current() == 0 {
         eprintln!("core 0 has crashed");
@@ -89,7 +89,7 @@ pub fn crashed<C: Chip>() -> ! {
     }
 }
 
-/// What the handler of the tick calls, after [`tick::on_tick`].
+/// The handler of the tick calls this, after [`tick::on_tick`].
 pub fn watchdog<C: Chip>() {
     for watch in WATCHES.iter().filter(|watch| watch.is_late()) {
         // SAFETY: of the jobs here, the one that has a limit is in no scope, and no job waits.
@@ -196,7 +196,7 @@ pub fn run<C: Chip>(pool: &'static Pool) -> ! {
     exit(failed)
 }
 
-/// A pool in which workers are lost. What they hold of it stays theirs, so it lives for ever.
+/// A pool in which workers are lost. They keep the slots that they hold, so the pool lives for ever.
 type LosingPool = StaticPool<8, BYTES, 1, MAX_CORES, 2>;
 
 static HANG: [LosingPool; 3] = [const { LosingPool::new() }; 3];

@@ -23,7 +23,7 @@ struct Call<'a> {
     returned: AtomicBool,
 }
 
-/// What the handler of the board's periodic interrupt calls, every [`PERIOD_MS`].
+/// The handler of the board's periodic interrupt calls this, every [`PERIOD_MS`].
 pub fn on_tick() {
     let ticks = TICKS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
     if ticks.is_multiple_of(HALF) {

@@ -1,4 +1,4 @@
-//! What can only be seen where jobs run on other cores than the one that submits.
+//! The tests that need jobs on other cores than the one that submits.
 
 use core::{cell::Cell, hint::spin_loop};
 

@@ -75,7 +75,7 @@ pub fn without_tick(f: impl FnOnce()) {
     unsafe { timer.csr.modify(|control| control | INTERRUPT) };
 }
 
-/// What a core sleeps on in `WFE`, to be woken by `SEV`.
+/// The flag on which a core sleeps in `WFE`, to be woken by `SEV`.
 ///
 /// `SEV` wakes every core, so a flag says which one was meant. No wake-up is lost: whoever wakes
 /// sets the flag and then sends the event. If the core has looked at the flag before that, the

@@ -18,8 +18,8 @@
 //! * Re-entry: `OWNER` is this core's number only while this core is inside, because it alone writes
 //!   its number, after it took the lock, and takes it away before it releases the lock. So a core that
 //!   finds its number is inside already (a fault's handler may find it too, and the code that the fault
-//!   has stopped does not go on then), and one that does not, is not. What another core writes there
-//!   meanwhile is never this one's number.
+//!   has stopped does not go on then), and one that does not, is not. Another core never writes this
+//!   one's number there.
 //! * Taking the lock acquires what releasing it has released.
 
 #[cfg_attr(target_has_atomic = "ptr", path = "critical_section/spin.rs")]

@@ -56,7 +56,7 @@ impl<S: SoftwareInterrupt> Pended<S> {
         critical_section::with(|cs| self.pool.borrow(cs).set(None));
     }
 
-    /// What the interrupt's handler calls.
+    /// The interrupt's handler calls this.
     pub fn on_interrupt(&self) {
         self.interrupt.serve(&mut || {
             // A job that is queued from here on pends the interrupt again.

@@ -50,12 +50,12 @@ fn as_context(context: usize, f: impl FnOnce()) {
     current().store(interrupted, Ordering::Relaxed);
 }
 
-/// What the timer's handler calls, with its body.
+/// The timer's handler calls this, with its body.
 pub fn in_timer_handler(f: impl FnOnce()) {
     as_context(IN_TIMER_INTERRUPT, f);
 }
 
-/// What the handler of an exception calls, with its body.
+/// The handler of an exception calls this, with its body.
 pub fn in_exception_handler(f: impl FnOnce()) {
     as_context(IN_EXCEPTION, f);
 }
@@ -101,8 +101,8 @@ pub fn without_tick(f: impl FnOnce()) {
     unsafe { mie::set_mtimer() };
 }
 
-/// What a hart sleeps on in `WFI`, to be woken by another one: its software interrupt at the CLINT
-/// at `C`, which then is for nothing else.
+/// The interrupt on which a hart sleeps in `WFI`, to be woken by another one: its software interrupt
+/// at the CLINT at `C`, which then is for nothing else.
 ///
 /// The interrupt has no handler: it is enabled only in the sleep, while all interrupts are masked,
 /// and being pended ends the `WFI` all the same. No wake-up is lost: it stays pended from the moment
@@ -121,7 +121,7 @@ impl<C: Clint> Ipi<C> {
 
     /// Has the hart's wait end. From any context of any hart.
     pub fn send(hart: usize) {
-        // What was written to memory is there before the interrupt is.
+        // The writes to memory are there before the interrupt is.
         riscv::asm::fence();
         Self::of(hart).pend();
     }

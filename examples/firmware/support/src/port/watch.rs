@@ -43,7 +43,7 @@ impl Watch {
     /// of this worker.
     pub fn within<R>(&self, limit: Duration, f: impl FnOnce() -> R) -> R {
         let deadline = milliseconds().wrapping_add(limit.as_millis() as u32);
-        // Relaxed: nothing else goes with it. What was there is of a job that waits below this one.
+        // Relaxed: nothing else goes with it. The old value is of a job that waits below this one.
         let before = self.deadline.swap(deadline.max(1), Ordering::Relaxed);
         let returned = f();
         self.deadline.store(before, Ordering::Relaxed);
