@@ -209,6 +209,7 @@
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
 //! | `remote` | the module `remote`: workers that share no memory with the pool |
+//! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal |
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs)]
 
@@ -227,6 +228,8 @@ mod memory;
 mod models;
 #[cfg(feature = "remote")]
 pub mod remote;
+#[cfg(all(feature = "sim", not(loom), not(target_os = "none")))]
+pub mod sim;
 #[cfg(feature = "remote")]
 mod wire;
 
@@ -259,6 +262,7 @@ pub use crate::{
     jobs::token::CancelToken,
     machine::{
         port::{ContextId, Parker, Port},
+        spin::spin_loop,
         worker::{JobId, SpinWorker, Worker, WorkerId},
     },
     memory::payload::{NoSpill, PAYLOAD_ALIGN, Spill},

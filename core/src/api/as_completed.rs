@@ -17,6 +17,7 @@ use crate::{
     error::Blocked,
     lockfree::state::Snapshot,
     lockfree::sync::Ordering,
+    lockfree::sync::call,
     memory::pool::Pool,
     memory::seat::DependsOn,
     memory::slot::SlotRef,
@@ -106,6 +107,7 @@ pub fn as_completed<'p, T, const N: usize>(
     mut futures: FutureSet<'p, T, N>,
     timeout: Option<Duration>,
 ) -> AsCompleted<'p, T, N> {
+    call("as_completed");
     let pool = pool_to_block_in(futures.iter());
     let is_across = futures
         .iter()
@@ -296,6 +298,7 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
     type Item = Result<JobFuture<'p, T>, AsCompletedError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        call("next of as_completed");
         if self.left == 0 || self.ended {
             return None;
         }

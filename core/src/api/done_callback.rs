@@ -9,6 +9,7 @@ use crate::{
     jobs::kinds::Callback,
     jobs::submit,
     lockfree::state::{BUSY, DONE},
+    lockfree::sync::call,
     memory::payload::{NoSpill, PAYLOAD_ALIGN},
 };
 
@@ -45,6 +46,7 @@ impl<'p, T> JobFuture<'p, T> {
     where
         F: FnOnce(Result<&T, &JobError>) + Send + 'static,
     {
+        call("add_done_callback");
         if self.is_ready() {
             self.call_now(callback);
             return Ok(());

@@ -15,6 +15,7 @@ use crate::{
     engine::{block, handle, outcome, settle},
     error::{Blocked, JobError},
     lockfree::state::{BUSY, CANCEL, DONE, HANDLE, Outcome, Snapshot},
+    lockfree::sync::{call, looks},
     machine::worker::JobId,
     memory::listener::{Listener, Member, Membership},
     memory::pool::{Pool, PoolInUse},
@@ -168,6 +169,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// ```
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn result(mut self) -> Result<T, JobError> {
+        call("result");
         self.wait_until(None)?;
         let slot = self.slot();
         self.take_from(slot, slot.state.load(), HandOut::Last)
@@ -188,6 +190,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
     /// [`JobError::AlreadyTaken`] if an earlier call has returned the result.
     pub fn result_timeout(&mut self, timeout: Duration) -> Result<T, JobError> {
+        call("result_timeout");
         self.wait_ready(Some(timeout))?;
         self.take()
     }
@@ -211,6 +214,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// assert_eq!(job.try_result().unwrap().unwrap(), 3);
     /// ```
     pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
+        looks("try_result");
         let slot = self.slot();
         let state = slot.state.load();
         if !state.is_ready() {
@@ -236,6 +240,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// assert_eq!(job.result().unwrap(), 1);
     /// ```
     pub fn error(&mut self) -> Option<JobError> {
+        call("error");
         match self.wait_ready(None) {
             Ok(()) => self.take_error(),
             Err(blocked) => Some(blocked.into()),
@@ -253,6 +258,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// [`JobError::TooManyWaiters`] as for [`result_timeout`](Self::result_timeout). The job has
     /// not ended then.
     pub fn error_timeout(&mut self, timeout: Duration) -> Result<Option<JobError>, JobError> {
+        call("error_timeout");
         self.wait_ready(Some(timeout))?;
         Ok(self.take_error())
     }
@@ -280,6 +286,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// POOL.run_pending(1);
     /// ```
     pub fn cancel(&self) -> bool {
+        call("cancel");
         let state = &self.slot().state;
         loop {
             if settle::cancel(self.pool(), self.slot(), Outcome::Cancelled) {
@@ -318,6 +325,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
     pub fn done(&self) -> bool {
+        looks("done");
         self.is_ready()
     }
 
@@ -326,6 +334,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
     pub fn cancel_requested(&self) -> bool {
+        looks("cancel_requested");
         self.slot().state.load().has(CANCEL)
     }
 
@@ -336,6 +345,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load, which is right for one moment.
     pub fn state(&self) -> JobState {
+        looks("state");
         let state = self.slot().state.load();
         if state.is_ready() {
             match state.outcome() {
@@ -455,6 +465,7 @@ impl<T> Future for JobFuture<'_, T> {
 
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        looks("poll");
         if self.poll_ready(cx.waker()) {
             Poll::Ready(self.take())
         } else {
@@ -466,6 +477,7 @@ impl<T> Future for JobFuture<'_, T> {
 impl<T> Drop for JobFuture<'_, T> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     fn drop(&mut self) {
+        call("drop");
         let slot = self.slot();
         if !self.slot.is_taken() {
             handle::detach(self.pool(), slot);

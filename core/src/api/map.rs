@@ -10,6 +10,7 @@ use crate::{
     jobs::job::{Job, JobPlace},
     jobs::submit,
     lockfree::defer::Defer,
+    lockfree::sync::call,
     memory::payload::Spill,
     memory::pool::Pool,
     memory::slot::SlotRef,
@@ -320,6 +321,7 @@ where
     type Item = Result<T, JobError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        call("next of map");
         if self.ended {
             return None;
         }

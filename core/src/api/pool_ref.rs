@@ -14,6 +14,7 @@ use crate::{
     jobs::token::CancelToken,
     jobs::vtable::VTableOf,
     lockfree::state::{BUSY, HANDLE, PROMISED, QUEUED},
+    lockfree::sync::{call, looks},
     machine::port::Port,
     machine::worker::{Worker, WorkerId},
     memory::payload::{NoSpill, Spill},
@@ -104,6 +105,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
     pub fn workers_wanted(self) -> usize {
+        looks("workers_wanted");
         self.erased.seats().wanted()
     }
 
@@ -136,6 +138,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J: Job + Send + 'static,
         J::Output: Send + 'static,
     {
+        call("submit");
         // SAFETY: the job and its result are `Send` and `'static`.
         let slot =
             unsafe { submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_, _| (), job)? };
@@ -213,6 +216,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
                 Err(SubmitError::Full(job)) => job,
                 outcome => return outcome,
             };
+            call("submit_blocking");
             let room =
                 deadline.and_then(|deadline| room::wait(self.erased, self.priority, deadline));
             match room {
@@ -230,6 +234,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         T: Send + 'static,
     {
+        call("promise");
         const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
         // A promise is in no queue, and so it takes over no slot there.
         let admitted = submit::admits(self.erased, self.priority);
@@ -266,17 +271,20 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
 impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::run`](crate::StaticPool::run).
     pub fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
+        call("run");
         life::stay(self.erased, worker)
     }
 
     /// See [`StaticPool::run_pending`](crate::StaticPool::run_pending).
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn run_pending(self, max: usize) -> usize {
+        call("run_pending");
         life::run_pending(self.erased, max)
     }
 
     /// See [`StaticPool::shutdown`](crate::StaticPool::shutdown).
     pub fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        call("shutdown");
         life::shutdown(self.erased, wait, cancel_futures, None)
     }
 
@@ -286,11 +294,13 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         timeout: Duration,
         cancel_futures: bool,
     ) -> Result<(), ShutdownError> {
+        call("shutdown_timeout");
         life::shutdown(self.erased, true, cancel_futures, Some(timeout))
     }
 
     /// See [`StaticPool::break_pool`](crate::StaticPool::break_pool).
     pub fn break_pool(self, reason: &'static str) {
+        call("break_pool");
         life::break_with(self.erased, BrokenReason::Application(reason));
     }
 
@@ -300,6 +310,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     ///
     /// As for [`StaticPool::worker_lost`](crate::StaticPool::worker_lost).
     pub unsafe fn worker_lost(self, worker: WorkerId, on_loss: OnLoss) {
+        call("worker_lost");
         life::worker_lost(self.erased, worker, on_loss);
     }
 
@@ -315,11 +326,13 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
     /// See [`StaticPool::free_slots`](crate::StaticPool::free_slots).
     pub fn free_slots(self) -> usize {
+        looks("free_slots");
         self.erased.slots().count_free()
     }
 
     /// See [`StaticPool::workers`](crate::StaticPool::workers).
     pub fn workers(self) -> usize {
+        looks("workers");
         self.erased.joined().count()
     }
 
@@ -330,21 +343,25 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
     /// See [`StaticPool::unfinished`](crate::StaticPool::unfinished).
     pub fn unfinished(self) -> usize {
+        looks("unfinished");
         self.erased.slots().count_unended(QUEUED | BUSY)
     }
 
     /// See [`StaticPool::idle_workers`](crate::StaticPool::idle_workers).
     pub fn idle_workers(self) -> usize {
+        looks("idle_workers");
         self.erased.seats().count_idle()
     }
 
     /// See [`StaticPool::broken_reason`](crate::StaticPool::broken_reason).
     pub fn broken_reason(self) -> Option<BrokenReason> {
+        looks("broken_reason");
         self.erased.phase().broken_reason()
     }
 
     /// See [`StaticPool::is_shut_down`](crate::StaticPool::is_shut_down).
     pub fn is_shut_down(self) -> bool {
+        looks("is_shut_down");
         self.erased.phase().bits() & SHUT_DOWN != 0
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     error::{Failure, PromiseError},
     lockfree::defer::Defer,
     lockfree::state::{CANCEL, DONE, Outcome},
+    lockfree::sync::{call, looks},
     memory::payload::{Spill, Stored},
     memory::pool::{Pool, PoolInUse},
     memory::slot::SlotRef,
@@ -96,6 +97,7 @@ impl<'p, T> Promise<'p, T> {
     /// assert!(sample.cancelled());
     /// ```
     pub fn start(&mut self) -> bool {
+        call("start");
         if self.stage == Stage::Unstarted {
             let begun = run::take_up(self.pool.pool(), self.slot, 0);
             self.stage = match begun {
@@ -115,6 +117,7 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// The result comes back if the future was cancelled before, or was broken with its pool.
     pub fn set_result(self, result: T) -> Result<(), T> {
+        call("set_result");
         let mut this = mem::ManuallyDrop::new(self);
         if !this.start() {
             return Err(result);
@@ -142,6 +145,7 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// The error comes back if the future was cancelled before, or was broken with its pool.
     pub fn set_error(self, error: PromiseError) -> Result<(), PromiseError> {
+        call("set_error");
         if self.fail(Failure::Set(error)) {
             Ok(())
         } else {
@@ -154,6 +158,7 @@ impl<'p, T> Promise<'p, T> {
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: O(1), and the callbacks.
     pub fn set_cancelled(self) -> bool {
+        call("set_cancelled");
         let mut this = mem::ManuallyDrop::new(self);
         let is_in_time = this.start();
         if is_in_time {
@@ -168,6 +173,7 @@ impl<'p, T> Promise<'p, T> {
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
     pub fn is_cancelled(&self) -> bool {
+        looks("is_cancelled");
         self.stage == Stage::TooLate || self.slot.state.load().has(DONE)
     }
 
@@ -176,6 +182,7 @@ impl<'p, T> Promise<'p, T> {
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
     pub fn cancel_requested(&self) -> bool {
+        looks("cancel_requested");
         self.is_cancelled() || self.slot.state.load().has(CANCEL)
     }
 

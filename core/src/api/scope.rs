@@ -24,7 +24,7 @@ use crate::{
     jobs::submit,
     lockfree::defer::Defer,
     lockfree::state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
-    lockfree::sync::{AtomicUsize, Ordering, spin_loop},
+    lockfree::sync::{AtomicUsize, Ordering, call, spin_loop},
     memory::payload::{LEAST, NoSpill, PAYLOAD_ALIGN, Spill, capacity},
     memory::pool::Pool,
     memory::scoped::ScopeState,
@@ -199,6 +199,7 @@ impl<'p> AwaitedScope<'_, 'p> {
     fn wait(&mut self) {
         // Acquire: pairs with the Release of `ScopeState::count_out` (`memory/scoped.rs`).
         while self.state.pending.load(Ordering::Acquire) != 0 {
+            call("end of scope");
             // The frame must not go before the jobs' end. The wait is refused if the caller has to
             // wait for a seat and all WAITERS places are taken. Then the caller runs queued jobs
             // without a seat.
@@ -285,6 +286,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env, BYTES, S>) -> R,
     {
+        call("scope");
         let erased = self.erased;
         let waker = erased.seats().own_waker();
         let may_block = waker.is_some();

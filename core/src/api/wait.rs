@@ -31,6 +31,7 @@ use crate::{
     error::Blocked,
     lockfree::state::Snapshot,
     lockfree::sync::Ordering,
+    lockfree::sync::call,
     memory::pool::Pool,
     memory::seat::DependsOn,
     memory::slot::SlotRef,
@@ -117,6 +118,7 @@ pub fn wait<'a, 'p, T>(
     timeout: Option<Duration>,
     when: ReturnWhen,
 ) -> Result<Waited<'a, 'p, T>, WaitError> {
+    call("wait");
     let Some(pool) = pool_to_block_in(futures.iter()) else {
         return Ok(partition(futures));
     };

@@ -7,6 +7,7 @@ use crate::{
     error::Panic,
     lockfree::defer::Defer,
     lockfree::state::{Begin, Outcome, Snapshot, Suspension},
+    lockfree::sync,
     lockfree::sync::{Ordering, fence},
     log::trace,
     machine::worker::{JobId, Worker},
@@ -137,6 +138,7 @@ pub(crate) fn step<'p>(
         worker.on_job_start(JobId(slot.index()));
     }
     unwound.disarm();
+    sync::job_begins();
     let progress = Cell::new(Progress::NotBegun);
     // The port's `catch_panic` itself may unwind, too.
     let unwound = Defer(|| end_step(pool, slot, begun, progress.get(), Panic::unknown()));
@@ -159,6 +161,7 @@ pub(crate) fn step<'p>(
             );
         }
     }
+    sync::job_ends();
     if let Some(worker) = worker {
         worker.on_job_end(JobId(slot.index()));
     }

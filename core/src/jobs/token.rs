@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{lockfree::state, memory::slot::SlotRef};
+use crate::{lockfree::state, lockfree::sync::looks, memory::slot::SlotRef};
 
 /// Tells a running job whether its handle has asked it to cancel.
 ///
@@ -45,6 +45,7 @@ impl<'a> CancelToken<'a> {
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load, cheap enough for an inner loop.
     pub fn is_cancelled(&self) -> bool {
+        looks("is_cancelled");
         self.slot.state.load().has(state::CANCEL)
     }
 }

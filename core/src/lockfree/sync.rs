@@ -2,8 +2,11 @@
 //!
 //! In a normal build they are `portable-atomic`'s, so that targets without compare-and-swap work
 //! too. Under `--cfg loom` they are loom's, and the model checker sees every access of the crate.
-//! `weakenable` wraps loom's atomics, so that the models themselves can be checked.
+//! `weakenable` wraps loom's atomics, so that the models themselves can be checked. With the feature
+//! `sim` they are those of `hooked`, which a simulator sees.
 
+#[cfg(all(feature = "sim", not(loom), not(target_os = "none")))]
+pub(crate) mod hooked;
 #[cfg(loom)]
 pub(crate) mod weakenable;
 
@@ -12,14 +15,47 @@ pub(crate) use self::weakenable::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, 
 #[cfg(loom)]
 pub(crate) use loom::{cell::UnsafeCell, hint::spin_loop, sync::atomic::Ordering};
 
-#[cfg(not(loom))]
+#[cfg(all(feature = "sim", not(loom), not(target_os = "none")))]
+pub(crate) use self::hooked::{
+    AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, call, fence, job_begins,
+    job_ends, looks, spin_loop,
+};
+
+#[cfg(all(not(loom), not(all(feature = "sim", not(target_os = "none")))))]
 pub(crate) use self::plain::UnsafeCell;
-#[cfg(not(loom))]
+#[cfg(all(not(loom), not(all(feature = "sim", not(target_os = "none")))))]
 pub(crate) use core::hint::spin_loop;
-#[cfg(not(loom))]
+#[cfg(all(not(loom), not(all(feature = "sim", not(target_os = "none")))))]
 pub(crate) use portable_atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
 
-#[cfg(not(loom))]
+#[cfg(not(all(feature = "sim", not(loom), not(target_os = "none"))))]
+pub(crate) use self::unseen::{call, job_begins, job_ends, looks};
+
+/// The places that a simulator sees, in a build without one.
+#[cfg(not(all(feature = "sim", not(loom), not(target_os = "none"))))]
+mod unseen {
+    /// The caller is about to call the core's function `name`.
+    #[inline(always)]
+    pub(crate) const fn call(name: &'static str) {
+        let _ = name;
+    }
+
+    /// The caller is about to call the core's function `name`, which changes nothing.
+    #[inline(always)]
+    pub(crate) const fn looks(name: &'static str) {
+        let _ = name;
+    }
+
+    /// The caller is about to run a job.
+    #[inline(always)]
+    pub(crate) const fn job_begins() {}
+
+    /// The caller has run the job.
+    #[inline(always)]
+    pub(crate) const fn job_ends() {}
+}
+
+#[cfg(all(not(loom), not(all(feature = "sim", not(target_os = "none")))))]
 mod plain {
     /// [`core::cell::UnsafeCell`] with loom's interface: access is a closure, so that the checker
     /// knows where it begins and ends.
@@ -52,7 +88,9 @@ mod plain {
 /// cache. There the other party may also be an interrupt handler, which has ended by now.
 #[cfg_attr(not(target_os = "none"), cold)]
 pub(crate) fn back_off() {
-    #[cfg(all(not(loom), not(target_os = "none")))]
+    #[cfg(all(feature = "sim", not(loom), not(target_os = "none")))]
+    spin_loop();
+    #[cfg(all(not(feature = "sim"), not(loom), not(target_os = "none")))]
     for _ in 0..64 {
         spin_loop();
     }

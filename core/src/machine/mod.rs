@@ -3,4 +3,5 @@
 #[cfg(feature = "remote")]
 pub(crate) mod link;
 pub(crate) mod port;
+pub(crate) mod spin;
 pub(crate) mod worker;
