@@ -39,6 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "stack_size",
         ],
     ),
+    ("std-adapter/sim", &["take"]),
 ];
 
 pub fn run(args: &[String]) -> Outcome {

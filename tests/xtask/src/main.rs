@@ -15,6 +15,7 @@ mod memcheck;
 mod mutants;
 mod orderings;
 mod sanitizers;
+mod sim;
 mod size;
 mod soak;
 mod steps;
@@ -111,6 +112,12 @@ const VERBS: &[Verb] = &[
         options: "[OPTIONS]",
         help: "weakens each memory ordering in the core, and a model must fail; --help lists the options",
         run: orderings::run,
+    },
+    Verb {
+        name: "sim",
+        options: "[--quick]",
+        help: "runs the simulator on its garden of planted bugs and on the pulse monitor; --quick takes fewer runs",
+        run: sim::run,
     },
     Verb {
         name: "size",

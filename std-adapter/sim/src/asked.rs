@@ -1,0 +1,55 @@
+//! The variables of the environment.
+
+use crate::schedule::{self, Deviation, Granularity};
+
+/// What the environment asks for.
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub(crate) seed: Option<u64>,
+    pub(crate) schedules: Option<u64>,
+    pub(crate) replay: Option<(Granularity, Vec<Deviation>)>,
+}
+
+impl Asked {
+    pub(crate) fn of_environment() -> Result<Self, String> {
+        let number = |name: &str| match std::env::var(name) {
+            Ok(text) => match text.parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(format!("{name}={text}: not a number")),
+            },
+            Err(_) => Ok(None),
+        };
+        let name = "COREPOOL_SIM_REPLAY";
+        let replay = match std::env::var(name) {
+            Ok(text) => {
+                let (granularity, steps) = text
+                    .split_once('/')
+                    .and_then(|(granularity, steps)| {
+                        let granularity = match granularity {
+                            "calls" => Granularity::Calls,
+                            "atomics" => Granularity::Atomics,
+                            _ => return None,
+                        };
+                        Some((granularity, steps))
+                    })
+                    .ok_or_else(|| {
+                        format!("{name}={text}: a schedule begins with `calls/` or `atomics/`")
+                    })?;
+                let steps =
+                    schedule::from_text(steps).map_err(|error| format!("{name}: {error}"))?;
+                Some((granularity, steps))
+            }
+            Err(_) => None,
+        };
+        Ok(Self {
+            seed: number("COREPOOL_SIM_SEED")?,
+            schedules: number("COREPOOL_SIM_SCHEDULES")?,
+            replay,
+        })
+    }
+
+    /// Whether all runs of the test were asked for.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.seed.is_none()
+    }
+}

@@ -1,0 +1,129 @@
+//! The report of a failed simulation.
+
+use std::fmt;
+
+use crate::{
+    failure::Cause,
+    schedule::{self, Deviation, Granularity},
+};
+
+/// A failed simulation.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The test's name, if the thread has it.
+    pub test: Option<String>,
+    /// The cause.
+    pub kind: FailedBy,
+}
+
+/// The cause of a failed simulation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailedBy {
+    /// A run failed.
+    Run(Box<FailedRun>),
+    /// No run failed, and the runs do not show that the test tests something: the sentences say so.
+    ShowsTooLittle(Vec<String>),
+    /// A variable of the environment has a value that is none of its own.
+    Environment(String),
+    /// The scenario of a simulation began another simulation.
+    Nested,
+    /// These steps of the given schedule found no place: the code has changed since.
+    FitsNoMore(Vec<Deviation>),
+    /// A thread of the host, of this name, used a simulated static.
+    HostThread(String),
+}
+
+/// A failed run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRun {
+    /// The cause.
+    pub cause: Cause,
+    /// The context that failed.
+    pub context: String,
+    /// The seed. None: the plain order, a run of `everywhere`, or a given schedule.
+    pub seed: Option<u64>,
+    /// The granularity of the run.
+    pub granularity: Granularity,
+    /// The number of runs before this one.
+    pub runs: u64,
+    /// The least schedule that was found for this failure: without any one of its deviations, the run
+    /// passes or fails in another way.
+    pub schedule: Vec<Deviation>,
+    /// The number of deviations of the first failing run.
+    pub deviations: usize,
+    /// The number of runs that the reduction took.
+    pub reduced_by: u64,
+    /// The least schedule as text, a column for each context.
+    pub lanes: String,
+}
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let test = self.test.as_deref().unwrap_or("NAME");
+        let run = match &self.kind {
+            FailedBy::Run(run) => run,
+            FailedBy::ShowsTooLittle(sentences) => {
+                f.write_str("the simulation shows too little:")?;
+                return sentences
+                    .iter()
+                    .try_for_each(|sentence| write!(f, "\n  {sentence}"));
+            }
+            FailedBy::Environment(text) => return f.write_str(text),
+            FailedBy::Nested => {
+                return f.write_str(
+                    "a scenario began another simulation. Declare one `Sim` for each test, outside of the scenario",
+                );
+            }
+            FailedBy::FitsNoMore(steps) => {
+                return write!(
+                    f,
+                    "the schedule fits no more, since the code has changed: {} found no place. Without them the run passes",
+                    schedule::to_text(steps)
+                );
+            }
+            FailedBy::HostThread(name) => {
+                return write!(
+                    f,
+                    "the thread `{name}` of the host used a pool or a static of the simulation. Only simulated contexts may use them"
+                );
+            }
+        };
+        writeln!(f, "the simulation failed in run {}", run.runs)?;
+        writeln!(f, "  {}: {}", run.context, run.cause)?;
+        writeln!(
+            f,
+            "  {} deviations reduced to {}, in {} runs",
+            run.deviations,
+            run.schedule.len(),
+            run.reduced_by
+        )?;
+        writeln!(f, "{}", run.lanes)?;
+        if let Some(seed) = run.seed {
+            writeln!(
+                f,
+                "  the same run:       COREPOOL_SIM_SEED={seed} cargo test {test}"
+            )?;
+        }
+        write!(
+            f,
+            "  the least schedule: COREPOOL_SIM_REPLAY='{}/{}' cargo test {test}",
+            name_of(run.granularity),
+            schedule::to_text(&run.schedule)
+        )
+    }
+}
+
+fn name_of(granularity: Granularity) -> &'static str {
+    match granularity {
+        Granularity::Calls => "calls",
+        Granularity::Atomics => "atomics",
+    }
+}

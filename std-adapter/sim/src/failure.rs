@@ -1,0 +1,110 @@
+//! Why a run failed.
+
+use std::{fmt, time::Duration};
+
+/// The cause of a failed run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// An assertion of the test, or other code outside a job, panicked.
+    Panic {
+        /// The panic's text.
+        text: String,
+        /// The file and the line.
+        place: String,
+    },
+    /// A detached job or a callback panicked, with this text, and no party observes it.
+    Unobserved(String),
+    /// The test waits, and nothing can end the wait: what each context does.
+    Deadlock(Vec<String>),
+    /// The run took so many points and did not end: what each context does.
+    NoEnd(u64, Vec<String>),
+    /// The run went on for longer than the limit after `heal`: what each context does.
+    NotHealed(Duration, Vec<String>),
+    /// An interrupt handler called a function that has to wait.
+    HandlerBlocks(&'static str),
+    /// A context waited, or ended, inside a critical section: the call.
+    SectionHeld(&'static str),
+    /// At the end, a pool has so many slots free of so many.
+    SlotsLost {
+        /// The pool's number, in the order of the calls of `pool`.
+        pool: usize,
+        /// The slots that are free.
+        free: usize,
+        /// The slots that were to be free.
+        expected: usize,
+    },
+    /// Two runs of one schedule differ.
+    Nondeterminism(String),
+}
+
+impl Cause {
+    /// Whether another run failed in the same way. Numbers in texts may differ.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Panic { place: one, .. }, Self::Panic { place: other, .. }) => one == other,
+            (Self::Unobserved(one), Self::Unobserved(other)) => {
+                without_digits(one) == without_digits(other)
+            }
+            (Self::HandlerBlocks(one), Self::HandlerBlocks(other))
+            | (Self::SectionHeld(one), Self::SectionHeld(other)) => one == other,
+            (Self::SlotsLost { pool: one, .. }, Self::SlotsLost { pool: other, .. }) => {
+                one == other
+            }
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|char| !char.is_ascii_digit()).collect()
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let contexts = |f: &mut fmt::Formatter<'_>, lines: &[String]| {
+            lines.iter().try_for_each(|line| write!(f, "\n    {line}"))
+        };
+        match self {
+            Self::Panic { text, place } => write!(f, "panicked at {place}: {text}"),
+            Self::Unobserved(text) => write!(
+                f,
+                "a job without a handle, or a callback, panicked: {text}. Keep the job's future and look at its result"
+            ),
+            Self::Deadlock(lines) => {
+                f.write_str("the test waits, and nothing can end the wait:")?;
+                contexts(f, lines)
+            }
+            Self::NoEnd(points, lines) => {
+                write!(f, "the run did not end within {points} points:")?;
+                contexts(f, lines)
+            }
+            Self::NotHealed(limit, lines) => {
+                write!(
+                    f,
+                    "the test did not end within {limit:?} after the last fault:"
+                )?;
+                contexts(f, lines)
+            }
+            Self::HandlerBlocks(call) => write!(
+                f,
+                "an interrupt handler has to wait in `{call}`, and a handler may not wait. Let the main loop wait, or use `try_result` or a callback"
+            ),
+            Self::SectionHeld(call) => write!(
+                f,
+                "a critical section is held at `{call}`. End the section before the context waits or ends"
+            ),
+            Self::SlotsLost {
+                pool,
+                free,
+                expected,
+            } => write!(
+                f,
+                "at the end, pool {pool} has {free} slots free instead of {expected}. A future, a promise or a job was leaked, or a static that holds one is not reset"
+            ),
+            Self::Nondeterminism(text) => write!(
+                f,
+                "two runs of one schedule differ: {text}. Usual causes are the order of a `HashMap`, `Instant`, `thread_local!`, an address, and a static that is not reset: name it by `reset`"
+            ),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Deterministic simulation of `corepool` applications. It runs the application's own code on a
+//! simulated chip, in a `#[test]`, under thousands of schedules.
+//!
+//! Threads on a host show what happened. A simulation shows what can happen: an interrupt between
+//! any two steps, a core that stalls or hangs, a worker that comes back too late. A seed decides all
+//! of it. A failing run prints its seed, the least schedule that fails in the same way, and a
+//! picture of it.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+//!
+//! use corepool::StaticPool;
+//! use corepool_sim::Sim;
+//!
+//! // The application: a button's handler submits jobs, and an interrupt runs them.
+//! static POOL: StaticPool<4, 32> = StaticPool::new();
+//! static PRESSES: AtomicU32 = AtomicU32::new(0);
+//! static REFUSED: AtomicU32 = AtomicU32::new(0);
+//!
+//! fn count() {
+//!     PRESSES.fetch_add(1, SeqCst);
+//! }
+//!
+//! fn button_handler() {
+//!     if POOL.submit_detached(count).is_err() {
+//!         REFUSED.fetch_add(1, SeqCst);
+//!     }
+//! }
+//!
+//! // The test: one core, and the button is pressed at any moment, up to three times.
+//! let mut sim = Sim::new(1);
+//! sim.pool(&POOL).reset(&PRESSES).reset(&REFUSED);
+//! let worker = sim.interrupt("worker", 1, || {
+//!     POOL.run_pending(usize::MAX);
+//! });
+//! sim.pends(&POOL, worker);
+//! let button = sim.interrupt("button", 3, button_handler);
+//! sim.spontaneous(button, 0..=3);
+//! sim.everywhere(1); // first once at every point
+//! sim.run(500, |chip| {
+//!     let answer = POOL.submit(|| 6 * 7).unwrap();
+//!     assert_eq!(answer.result().unwrap(), 42);
+//!     chip.quiet();
+//!     let known = PRESSES.load(SeqCst) + REFUSED.load(SeqCst);
+//!     assert_eq!(known as usize, chip.fired(button));
+//! });
+//! ```
+//!
+//! # A run
+//!
+//! A run is a power-on reset of the chip. The statics that the test names are as at power-on, and
+//! each core begins its task. The closure of [`Sim::run`] is the main program of core 0. Other cores
+//! run workers or tasks.
+//!
+//! All contexts run on the test's thread, one at a time. At each *point* another context may take
+//! over: before each public call of `corepool`, around each job, poll and callback, at each wait,
+//! wake-up and critical section, and at each [`point!`]. With [`Granularity::Atomics`] also before
+//! each atomic access of the core. A handler runs on the stack of the context that it interrupts.
+//! That context goes on when the handler has returned. Other cores may go on before.
+//!
+//! When the main program has ended, the run goes on until the other contexts have come to rest.
+//! Then all slots of the pools have to be free.
+//!
+//! # A failed run
+//!
+//! * A panic outside of a job: an assertion of the scenario, a handler or a task.
+//! * A wait that nothing can end. The report says for each context where it waits.
+//! * A handler that has to wait, and a critical section that is held at a wait or at an end.
+//! * A slot that is lost, and a panic that no party observes.
+//!
+//! The report shows the least schedule. Each of its *deviations* differs from the plain order, in
+//! which a context goes on until it waits and nothing happens by itself. Without any one of them the
+//! run passes, or fails in another way.
+//!
+//! | variable | purpose |
+//! |---|---|
+//! | `COREPOOL_SIM_SEED` | runs this seed only |
+//! | `COREPOOL_SIM_REPLAY` | runs this schedule only; it survives small changes of the code |
+//! | `COREPOOL_SIM_SCHEDULES` | runs so many seeds instead of the test's number |
+//!
+//! # Runs that show too little
+//!
+//! A simulation that passes has to show something. It fails if no job ran, if an event that the test
+//! allows never happened, or if a [`sometimes!`] never held.
+//!
+//! # Time
+//!
+//! The chip has one virtual clock. Each point takes 0.1 to 1 µs, [`busy`] takes the time that it
+//! draws, and time jumps when every context waits. A timeout never passes while the context that it
+//! waits for can go on, unless the test allows a [`stall`](Sim::stall). Contexts that only look, in
+//! a loop, let time pass faster.
+//!
+//! # Statics
+//!
+//! A static that keeps its value from run to run makes runs differ: name it by [`Sim::reset`]. The
+//! first 64 seeds run twice, and one of a hundred after them. A difference fails the test.
+//!
+//! # Limits
+//!
+//! * Memory is sequentially consistent. The orderings of the core are proved by other means.
+//! * A context is preempted at points only. Code without points runs as a whole.
+//! * Types, stack sizes and speeds are the host's. Drivers are not simulated.
+//! * No `std::thread` and no `thread_local!` in simulated code. No lock of the host is held at a
+//!   point: the next context that wants it would wait for ever.
+//! * A loop of the application that waits has a [`corepool::spin_loop`] or a [`point!`] in it.
+//! * A seed is for one build. A schedule by names lives longer.
+//!
+//! # Where it goes
+//!
+//! Into the `dev-dependencies` of a package of tests. The crate defines the program's critical
+//! section, so nothing else in that program may: not `critical-section/std`. It also turns on the
+//! feature `sim` of `corepool`, which costs every program of the same build a branch at each atomic
+//! access.
+
+mod asked;
+mod chip;
+mod choice;
+mod failed;
+mod failure;
+mod fibers;
+mod lanes;
+mod machine;
+mod one_at_a_time;
+mod panics;
+mod plan;
+mod pools;
+mod port;
+mod reduce;
+mod runs;
+mod schedule;
+mod search;
+mod section;
+mod sim;
+mod sometimes;
+mod statics;
+mod trace;
+
+pub use crate::{
+    chip::{Chip, at, busy, now, raise, sleep},
+    failed::{Failed, FailedBy, FailedRun},
+    failure::Cause,
+    plan::{Interrupt, Returns, sometimes_late},
+    pools::SimPool,
+    runs::Report,
+    schedule::{Action, Deviation, Granularity, Span},
+    sim::{Hang, Sim},
+};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::sometimes::{SOMETIMES, Sometimes};
+    pub use linkme::{self, distributed_slice};
+}

@@ -1,0 +1,571 @@
+//! The simulated chip during one run: its contexts and cores, and the loop that lets them run.
+//!
+//! Every context runs on the thread that called `run`. A task is a fiber. A handler runs on the
+//! fiber that it interrupts. [`Machine::leave`] gives the thread back to [`Machine::drive`], which
+//! resumes the fiber of the next core. All fibers share the machine by reference. So all that
+//! changes is in cells, and no borrow of a `RefCell` lives across a switch or a call of the
+//! application.
+//!
+//! | module | question |
+//! |---|---|
+//! | `points` | what does a context do at a point? |
+//! | `decisions` | which event does the schedule choose? |
+//! | `waits` | which core runs next if a context cannot go on? |
+//! | `interrupts` | when does a handler run? |
+//! | `clock` | how does time pass? |
+
+mod clock;
+mod decisions;
+mod interrupts;
+mod points;
+mod waits;
+
+use std::{
+    cell::{Cell, RefCell},
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+};
+
+use corepool::ContextId;
+
+use crate::{
+    choice::Chooser,
+    failure::Cause,
+    fibers::Yielder,
+    plan::Plan,
+    schedule::{Action, Deviation, Granularity},
+    trace::Trace,
+};
+
+thread_local! {
+    static CURRENT: Cell<*const Machine<'static>> = const { Cell::new(ptr::null()) };
+}
+
+/// The state of a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It can go on.
+    Ready,
+    /// It waits for its waker, or for its deadline.
+    Parked,
+    /// It computes until its deadline.
+    Busy,
+    /// It waits until another core leaves its critical section.
+    Section,
+    /// It waits until nothing else can happen.
+    Quiet,
+    /// Its code has ended.
+    Ended,
+}
+
+/// A time, in nanoseconds, that never comes.
+const NEVER: u64 = u64::MAX;
+
+/// A context: a task or an interrupt.
+struct Context {
+    core: usize,
+    state: Cell<State>,
+    /// The time that ends `Parked` or `Busy`.
+    deadline: Cell<u64>,
+    /// The label of its last point.
+    label: Cell<&'static str>,
+    /// Its waker was woken since its last `park` returned. For an interrupt: it is pending.
+    is_signalled: Cell<bool>,
+    /// The number of jobs that run on the task's stack, be it in a handler there.
+    jobs: Cell<u32>,
+    /// The interrupt is being served.
+    is_active: Cell<bool>,
+    /// A panic unwinds in the context.
+    is_unwinding: Cell<bool>,
+    /// The number of times that an interrupt fired.
+    fired: Cell<u32>,
+    /// How often the interrupt may still fire by itself.
+    spontaneous_left: Cell<u32>,
+    /// The time at which a periodic interrupt fires next.
+    next_tick: Cell<u64>,
+    yielder: Cell<*const Yielder>,
+}
+
+impl Context {
+    fn new(core: usize) -> Self {
+        Self {
+            core,
+            state: Cell::new(State::Ready),
+            deadline: Cell::new(NEVER),
+            label: Cell::new("start"),
+            is_signalled: Cell::new(false),
+            jobs: Cell::new(0),
+            is_active: Cell::new(false),
+            is_unwinding: Cell::new(false),
+            fired: Cell::new(0),
+            spontaneous_left: Cell::new(0),
+            next_tick: Cell::new(NEVER),
+            yielder: Cell::new(ptr::null()),
+        }
+    }
+}
+
+/// A core.
+struct Core {
+    /// The task whose stack the core uses.
+    task: Cell<usize>,
+    /// The interrupts that are active, the innermost last.
+    active: RefCell<Vec<usize>>,
+    /// The innermost interrupt, or the task: a copy of what `active` and `task` say.
+    top: Cell<usize>,
+    /// The priority of the innermost interrupt, or 0.
+    level: Cell<u8>,
+    /// Interrupts are masked, since the core is in a critical section or enters one.
+    is_masked: Cell<bool>,
+    stalled_until: Cell<u64>,
+    is_hung: Cell<bool>,
+    hangs_until: Cell<u64>,
+    /// The last point was one of a loop that waits.
+    is_spinning: Cell<bool>,
+    /// Another task of the same priority has its turn.
+    is_turn_over: Cell<bool>,
+}
+
+/// What a run found.
+pub(crate) struct Ended {
+    pub(crate) cause: Option<Cause>,
+    /// The context that failed.
+    pub(crate) context: String,
+    pub(crate) points: u64,
+    pub(crate) switches: u64,
+    pub(crate) deviations: Vec<Deviation>,
+    pub(crate) trace: Trace,
+    pub(crate) hash: u64,
+    /// How often each interrupt fired, and the faults that happened.
+    pub(crate) fired: Vec<u32>,
+    pub(crate) stalls: u32,
+    pub(crate) hangs: u32,
+    pub(crate) jobs: u64,
+    pub(crate) depth: usize,
+}
+
+/// The chip in one run.
+pub(crate) struct Machine<'r> {
+    plan: &'r Plan<'r>,
+    contexts: Vec<Context>,
+    cores: Vec<Core>,
+    chooser: RefCell<Chooser>,
+    trace: RefCell<Trace>,
+    is_traced: bool,
+    granularity: Granularity,
+    /// The number of the point, and of the first one that needs a look.
+    step: Cell<u64>,
+    next_look: Cell<u64>,
+    /// The step at which the core that runs began to.
+    since: Cell<u64>,
+    /// The time at `time_step`, in nanoseconds, and the cost of a point.
+    time: Cell<u64>,
+    time_step: Cell<u64>,
+    pace: u64,
+    /// The core that runs, or comes next.
+    core: Cell<usize>,
+    /// A fiber runs, and not the loop that resumes fibers.
+    is_inside: Cell<bool>,
+    /// The core in the critical section.
+    section: Cell<Option<usize>>,
+    /// The last step at which a context did more than look.
+    active_at: Cell<u64>,
+    /// The time at which all contexts began to only look.
+    idle_since: Cell<u64>,
+    is_calm: Cell<bool>,
+    heals_by: Cell<u64>,
+    main_has_ended: Cell<bool>,
+    ended_at: Cell<u64>,
+    has_ended: Cell<bool>,
+    cause: RefCell<Option<(Cause, String)>>,
+    deviations: RefCell<Vec<Deviation>>,
+    switches: Cell<u64>,
+    stalls_left: Cell<u32>,
+    stalls: Cell<u32>,
+    hangs: Cell<u32>,
+    jobs: Cell<u64>,
+    depth: Cell<usize>,
+    hash: Cell<u64>,
+}
+
+/// A run ends as failed after so many points.
+const MOST_POINTS: u64 = 200_000;
+/// A core that runs for so many points lets the others run.
+const FAIR: u64 = 4_096;
+/// Contexts that only look for so many points in a row let time pass faster.
+const LOOKS: u64 = 64;
+/// They do so at each step of this number.
+const LOOKS_STEP: u64 = 16;
+/// If nothing can happen by itself, contexts that only look for so many points wait for ever.
+const MOST_LOOKS: u64 = 20_000;
+/// So long, in virtual time, after the end of the test the rest has to end.
+const MOST_AFTER: u64 = 3_600_000_000_000;
+
+impl<'r> Machine<'r> {
+    pub(crate) fn new(
+        plan: &'r Plan<'r>,
+        mut chooser: Chooser,
+        granularity: Granularity,
+        is_traced: bool,
+    ) -> Self {
+        let tasks = plan.tasks.iter().map(|task| Context::new(task.core));
+        let interrupts = plan.interrupts.iter().map(|irq| Context::new(irq.core));
+        let contexts: Vec<_> = tasks.chain(interrupts).collect();
+        let cores = (0..plan.cores)
+            .map(|core| {
+                let first = plan.first_task_of(core);
+                Core {
+                    task: Cell::new(first),
+                    active: RefCell::new(Vec::new()),
+                    top: Cell::new(first),
+                    level: Cell::new(0),
+                    is_masked: Cell::new(false),
+                    stalled_until: Cell::new(0),
+                    is_hung: Cell::new(false),
+                    hangs_until: Cell::new(NEVER),
+                    is_spinning: Cell::new(false),
+                    is_turn_over: Cell::new(false),
+                }
+            })
+            .collect();
+        let pace = 100 + chooser.draw(("chip", "pace", 1), 900);
+        let machine = Self {
+            plan,
+            contexts,
+            cores,
+            chooser: RefCell::new(chooser),
+            trace: RefCell::new(Trace::default()),
+            is_traced,
+            granularity,
+            step: Cell::new(0),
+            next_look: Cell::new(0),
+            since: Cell::new(0),
+            time: Cell::new(0),
+            time_step: Cell::new(0),
+            pace,
+            core: Cell::new(0),
+            is_inside: Cell::new(false),
+            section: Cell::new(None),
+            active_at: Cell::new(0),
+            idle_since: Cell::new(0),
+            is_calm: Cell::new(false),
+            heals_by: Cell::new(NEVER),
+            main_has_ended: Cell::new(false),
+            ended_at: Cell::new(0),
+            has_ended: Cell::new(false),
+            cause: RefCell::new(None),
+            deviations: RefCell::new(Vec::new()),
+            switches: Cell::new(0),
+            stalls_left: Cell::new(plan.stalls.most),
+            stalls: Cell::new(0),
+            hangs: Cell::new(0),
+            jobs: Cell::new(0),
+            depth: Cell::new(0),
+            hash: Cell::new(0xcbf2_9ce4_8422_2325),
+        };
+        if pace != 100 {
+            machine.note("chip", "pace", 1, Action::Draw(pace - 100));
+        }
+        for (number, irq) in plan.interrupts.iter().enumerate() {
+            let context = machine.interrupt_context(number);
+            context.spontaneous_left.set(irq.spontaneous);
+            if let Some(ticks) = irq.ticks {
+                machine.set_next_tick(number, ticks);
+            }
+        }
+        machine
+    }
+
+    /// The machine that the calling thread simulates, if it does and a context is running.
+    pub(crate) fn current() -> Option<&'static Machine<'static>> {
+        // SAFETY: `enter` sets the pointer for the length of a run, and takes it back before the
+        // machine goes. The reference does not leave the call that asked for it: each is used on
+        // the simulation's thread, during the run.
+        unsafe { CURRENT.get().as_ref() }.filter(|machine| machine.is_inside.get())
+    }
+
+    /// Makes this the current machine while `f` runs.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Leave;
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                CURRENT.set(ptr::null());
+            }
+        }
+        CURRENT.set(ptr::from_ref(self).cast());
+        let _leave = Leave;
+        f()
+    }
+
+    fn interrupt_context(&self, number: usize) -> &Context {
+        &self.contexts[self.plan.tasks.len() + number]
+    }
+
+    fn this_core(&self) -> &Core {
+        &self.cores[self.core.get()]
+    }
+
+    /// The number of the context that runs: of a task, or after the tasks, of an interrupt.
+    fn here(&self) -> usize {
+        self.this_core().top.get()
+    }
+
+    fn name(&self, context: usize) -> &str {
+        match context.checked_sub(self.plan.tasks.len()) {
+            None => &self.plan.tasks[context].name,
+            Some(interrupt) => &self.plan.interrupts[interrupt].name,
+        }
+    }
+
+    pub(crate) fn context_id(&self) -> ContextId {
+        NonZeroUsize::MIN.saturating_add(self.here())
+    }
+
+    /// A panic begins in the current context.
+    pub(crate) fn unwinds(&self) {
+        self.contexts[self.here()].is_unwinding.set(true);
+    }
+
+    fn is_unwinding(&self) -> bool {
+        self.contexts[self.here()].is_unwinding.get()
+    }
+
+    /// Calls code of the application that a catch surrounds.
+    pub(crate) fn catching<R>(&self, code: impl FnOnce() -> R) -> R {
+        let context = &self.contexts[self.here()];
+        let before = context.is_unwinding.replace(false);
+        let caught = code();
+        context.is_unwinding.set(before);
+        caught
+    }
+
+    fn in_handler(&self) -> bool {
+        self.this_core().level.get() > 0
+    }
+
+    /// The task that calls. In a handler there is none, and a call that has to wait fails the run.
+    pub(crate) fn task_that_may_block(&self) -> Option<usize> {
+        let here = self.here();
+        if !self.in_handler() {
+            return Some(here);
+        }
+        let call = self.contexts[here].label.get();
+        // These two ask for a parker, and do not wait.
+        if !matches!(call, "run_pending" | "scope") {
+            self.fail(Cause::HandlerBlocks(call));
+        }
+        None
+    }
+
+    pub(crate) fn runs_in_blocked_callers(&self, pool: usize) -> bool {
+        !self.plan.pools[pool].has_workers && self.plan.pools[pool].pends.is_none()
+    }
+
+    fn core_is_ready(&self, number: usize) -> bool {
+        let core = &self.cores[number];
+        if core.is_hung.get() || core.stalled_until.get() > self.time.get() {
+            return false;
+        }
+        if self.contexts[core.top.get()].state.get() == State::Ready {
+            return true;
+        }
+        if core.is_masked.get() {
+            return false;
+        }
+        self.next_interrupt(number).is_some()
+            || core.level.get() == 0 && self.best_task(number).is_some()
+    }
+
+    /// The ready task of the highest priority on a core. Of several the current one, unless its turn
+    /// is over.
+    fn best_task(&self, core: usize) -> Option<usize> {
+        let current = self.cores[core].task.get();
+        let turn = self.cores[core].is_turn_over.get();
+        let tasks = self.plan.tasks.iter().enumerate();
+        tasks
+            .filter(|&(task, plan)| {
+                plan.core == core && self.contexts[task].state.get() == State::Ready
+            })
+            .max_by_key(|&(task, plan)| (plan.priority, (task == current) != turn))
+            .map(|(task, _)| task)
+    }
+
+    /// The task whose fiber is resumed if this core runs.
+    fn next_task(&self, core: usize) -> usize {
+        let current = self.cores[core].task.get();
+        if self.cores[core].level.get() > 0 || self.cores[core].is_masked.get() {
+            return current;
+        }
+        self.best_task(core).unwrap_or(current)
+    }
+
+    /// The pending interrupt of the highest priority on a core that may begin now.
+    fn next_interrupt(&self, core: usize) -> Option<usize> {
+        if self.plan.interrupts.is_empty() || self.cores[core].is_masked.get() {
+            return None;
+        }
+        let level = self.cores[core].level.get();
+        let interrupts = self.plan.interrupts.iter().enumerate();
+        interrupts
+            .filter(|&(number, irq)| {
+                let context = self.interrupt_context(number);
+                irq.core == core
+                    && irq.priority > level
+                    && context.is_signalled.get()
+                    && !context.is_active.get()
+            })
+            .max_by_key(|(number, irq)| (irq.priority, usize::MAX - number))
+            .map(|(number, _)| number)
+    }
+
+    /// Each context, with the call that it is in: for a report.
+    fn contexts_now(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (number, context) in self.contexts.iter().enumerate() {
+            let is_task = number < self.plan.tasks.len();
+            if !is_task && !context.is_active.get() {
+                continue;
+            }
+            let core = &self.cores[context.core];
+            let doing = match context.state.get() {
+                _ if core.is_hung.get() => "hangs",
+                _ if core.stalled_until.get() > self.time.get() => "stalls",
+                State::Ready => "can go on",
+                State::Parked => "waits",
+                State::Busy => "computes",
+                State::Section => "waits for the critical section",
+                State::Quiet => "waits until all else is done",
+                State::Ended => "has ended",
+            };
+            let holds = match self.section.get() {
+                Some(core) if core == context.core => ", its core holds the critical section",
+                _ => "",
+            };
+            lines.push(format!(
+                "{}: {doing}, last point `{}`{holds}",
+                self.name(number),
+                context.label.get()
+            ));
+        }
+        lines
+    }
+
+    /// Ends the run as failed. On a fiber it does not return.
+    pub(crate) fn fail(&self, cause: Cause) {
+        self.end_as_failed(cause);
+        if self.is_inside.get() {
+            self.leave(self.core.get());
+        }
+    }
+
+    fn end_as_failed(&self, cause: Cause) {
+        let name = self.name(self.here()).to_string();
+        self.cause.borrow_mut().get_or_insert((cause, name));
+        self.has_ended.set(true);
+    }
+
+    /// Gives the thread to a core, and returns when this core is chosen again. A run that has ended
+    /// resumes no fiber.
+    fn leave(&self, next: usize) {
+        let task = self.this_core().task.get();
+        let yielder = self.contexts[task].yielder.get();
+        self.core.set(next);
+        // The next context plans its own looks.
+        self.look_soon();
+        self.is_inside.set(false);
+        // SAFETY: the fiber of this task runs this code, since a handler runs on the stack of its
+        // core's task. The fiber has set its yielder, which lives on its stack.
+        unsafe { (*yielder).suspend(()) };
+        self.is_inside.set(true);
+    }
+
+    /// The loop that resumes fibers, on the host's stack. `resume` runs the fiber of a task until
+    /// it gives the thread back.
+    pub(crate) fn drive(&self, mut resume: impl FnMut(usize)) {
+        while !self.has_ended.get() {
+            let core = self.this_core();
+            let task = self.next_task(self.core.get());
+            if task != core.task.replace(task) {
+                core.top.set(task);
+            }
+            core.is_turn_over.set(false);
+            self.since.set(self.step.get());
+            self.switches.set(self.switches.get() + 1);
+            resume(task);
+        }
+    }
+
+    /// The code of a task, on its fiber.
+    pub(crate) fn run_task(&self, task: usize, yielder: &Yielder, body: impl FnOnce()) {
+        self.contexts[task].yielder.set(yielder);
+        self.is_inside.set(true);
+        self.look("start");
+        if let Err(payload) = self.catching(|| catch_unwind(AssertUnwindSafe(body))) {
+            self.fail_by_panic(&*payload);
+        }
+        if self.this_core().is_masked.get() {
+            self.fail(Cause::SectionHeld("the end of a task"));
+        }
+        if task == 0 {
+            self.main_has_ended.set(true);
+            self.ended_at.set(self.now_nanos());
+            self.is_calm.set(true);
+        }
+        // Its stack serves the interrupts of its core from now on.
+        loop {
+            self.block(State::Ended, NEVER);
+        }
+    }
+
+    fn fail_by_panic(&self, payload: &(dyn std::any::Any + Send)) {
+        let (text, place) = crate::panics::last(payload);
+        self.fail(Cause::Panic { text, place });
+    }
+
+    pub(crate) fn into_ended(self) -> (Ended, Chooser) {
+        let (cause, context) = self.cause.into_inner().unzip();
+        let interrupts = &self.contexts[self.plan.tasks.len()..];
+        let ended = Ended {
+            cause,
+            context: context.unwrap_or_default(),
+            points: self.step.get(),
+            switches: self.switches.get(),
+            deviations: self.deviations.into_inner(),
+            trace: self.trace.into_inner(),
+            hash: self.hash.get(),
+            fired: interrupts.iter().map(|irq| irq.fired.get()).collect(),
+            stalls: self.stalls.get(),
+            hangs: self.hangs.get(),
+            jobs: self.jobs.get(),
+            depth: self.depth.get(),
+        };
+        (ended, self.chooser.into_inner())
+    }
+
+    /// The most slots that hung cores may hold: one for each job, and one for a call that was under
+    /// way.
+    pub(crate) fn hung_slots(&self) -> usize {
+        let tasks = &self.contexts[..self.plan.tasks.len()];
+        let hung = tasks
+            .iter()
+            .filter(|task| self.cores[task.core].is_hung.get());
+        hung.map(|task| task.jobs.get() as usize + 1).sum()
+    }
+
+    /// Whether the rest of the application has come to rest after the end of the test.
+    fn is_settled(&self) -> bool {
+        let quiet = |context: &Context| {
+            let is_done = context.jobs.get() == 0
+                && !context.is_active.get()
+                && context.state.get() != State::Busy;
+            self.cores[context.core].is_hung.get() || is_done
+        };
+        let hung = self.hung_slots();
+        self.contexts.iter().all(quiet)
+            && self.plan.pools.iter().all(|pool| {
+                let pool = pool.pool;
+                pool.unfinished() <= hung && pool.free_slots() + hung >= pool.capacity()
+            })
+    }
+}

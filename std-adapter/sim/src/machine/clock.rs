@@ -1,0 +1,84 @@
+//! The virtual clock.
+
+use std::time::Duration;
+
+use super::{Machine, NEVER, State};
+use crate::plan::Ticks;
+
+impl Machine<'_> {
+    pub(super) fn now_nanos(&self) -> u64 {
+        let points = self.step.get() - self.time_step.get();
+        self.time.get().saturating_add(points * self.pace)
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.looks("now");
+        Duration::from_nanos(self.now_nanos())
+    }
+
+    pub(super) fn set_time(&self, time: u64) {
+        self.time.set(time.max(self.time.get()));
+        self.time_step.set(self.step.get());
+    }
+
+    pub(super) fn pass_time(&self) {
+        self.set_time(self.now_nanos());
+        self.due();
+    }
+
+    /// The next time at which something happens by itself.
+    pub(super) fn next_event(&self) -> u64 {
+        let mut next = NEVER;
+        for context in &self.contexts {
+            if matches!(context.state.get(), State::Parked | State::Busy) {
+                next = next.min(context.deadline.get());
+            }
+            next = next.min(context.next_tick.get());
+        }
+        for core in &self.cores {
+            if core.stalled_until.get() > self.time.get() {
+                next = next.min(core.stalled_until.get());
+            }
+            if core.is_hung.get() {
+                next = next.min(core.hangs_until.get());
+            }
+        }
+        next.min(self.heals_by.get())
+    }
+
+    /// What the time has brought.
+    pub(super) fn due(&self) {
+        let time = self.time.get();
+        for (number, context) in self.contexts.iter().enumerate() {
+            if context.deadline.get() <= time {
+                self.set_ready(number);
+            }
+            if context.next_tick.get() <= time
+                && let Some(interrupt) = number.checked_sub(self.plan.tasks.len())
+                && let Some(ticks) = self.plan.interrupts[interrupt].ticks
+            {
+                self.pend(interrupt);
+                self.set_next_tick(interrupt, ticks);
+            }
+        }
+        for core in &self.cores {
+            if core.is_hung.get() && core.hangs_until.get() <= time {
+                core.is_hung.set(false);
+            }
+        }
+    }
+
+    pub(super) fn set_next_tick(&self, number: usize, ticks: Ticks) {
+        let context = self.interrupt_context(number);
+        let last = match context.next_tick.get() {
+            NEVER => self.time.get(),
+            tick => tick,
+        };
+        let jitter = match ticks.jitter {
+            0 => 0,
+            most => self.draw_for(self.plan.tasks.len() + number, "tick", most),
+        };
+        let next = last.saturating_add(ticks.period).saturating_add(jitter);
+        context.next_tick.set(next);
+    }
+}

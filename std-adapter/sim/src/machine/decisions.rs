@@ -1,0 +1,169 @@
+//! Decisions: the events that the schedule chooses at a point.
+
+use super::{Machine, NEVER, State};
+use crate::{
+    choice::Options,
+    schedule::{Action, Deviation},
+};
+
+impl Machine<'_> {
+    /// Asks the schedule whether something happens here.
+    pub(super) fn ask(&self, label: &'static str) {
+        let step = self.step.get();
+        let visit = self
+            .trace
+            .borrow_mut()
+            .visit(self.is_traced, self.here(), label);
+        if !self.chooser.borrow().is_due(step) {
+            return;
+        }
+        let options = self.options();
+        let here = self.name(self.here());
+        let action =
+            self.chooser
+                .borrow_mut()
+                .choose(step, self.core.get(), (here, label, visit), &options);
+        if let Some(action) = action {
+            self.carry_out(action, label, visit);
+        }
+    }
+
+    pub(super) fn options(&self) -> Options {
+        let core = self.core.get();
+        let mut options = Options {
+            core,
+            ..Options::default()
+        };
+        options.cores.extend(
+            (0..self.cores.len()).filter(|&other| other != core && self.core_is_ready(other)),
+        );
+        if !self.is_calm.get() {
+            for number in 0..self.plan.interrupts.len() {
+                let context = self.interrupt_context(number);
+                if context.spontaneous_left.get() > 0
+                    && !context.is_active.get()
+                    && !context.is_signalled.get()
+                {
+                    options.interrupts.push(number);
+                }
+            }
+            let here = &self.contexts[self.cores[core].task.get()];
+            if self.stalls_left.get() > 0 {
+                options.stall = Some(self.plan.stalls.longest);
+            }
+            if let Some(hang) = &self.plan.hangs[core]
+                && self.hangs.get() == 0
+                && !self.in_handler()
+                && self.section.get() != Some(core)
+                && !self.this_core().is_masked.get()
+                && (!hang.in_a_job || here.jobs.get() > 0)
+            {
+                options.hang = Some(hang.returns);
+            }
+            if self.plan.spurious {
+                let tasks = self.contexts[..self.plan.tasks.len()].iter().enumerate();
+                options.parked.extend(
+                    tasks
+                        .filter(|(_, task)| task.state.get() == State::Parked)
+                        .map(|(number, _)| number),
+                );
+            }
+        }
+        options
+    }
+
+    pub(super) fn note(&self, context: &str, label: &str, visit: u32, action: Action) {
+        if self.is_traced {
+            self.deviations.borrow_mut().push(Deviation {
+                context: context.into(),
+                label: label.into(),
+                visit,
+                action,
+            });
+            self.trace.borrow_mut().deviation();
+        }
+    }
+
+    pub(super) fn carry_out(&self, action: Action, label: &'static str, visit: u32) {
+        let here = self.here();
+        let known = match action {
+            Action::Switch(core) => {
+                core < self.cores.len() && core != self.core.get() && self.core_is_ready(core)
+            }
+            Action::Fire(number) => {
+                number < self.plan.interrupts.len()
+                    && self.interrupt_context(number).spontaneous_left.get() > 0
+            }
+            Action::Stall(core, _) => core < self.cores.len() && self.stalls_left.get() > 0,
+            Action::Hang(_) => {
+                self.plan.hangs[self.core.get()].is_some() && !self.this_core().is_masked.get()
+            }
+            Action::Wake(task) => task < self.plan.tasks.len(),
+            Action::Draw(_) => false,
+        };
+        if !known {
+            return;
+        }
+        self.note(self.name(here), label, visit, action);
+        match action {
+            Action::Switch(core) => self.leave(core),
+            Action::Fire(number) => {
+                let context = self.interrupt_context(number);
+                context
+                    .spontaneous_left
+                    .set(context.spontaneous_left.get() - 1);
+                self.pend(number);
+                let core = self.plan.interrupts[number].core;
+                if core == self.core.get() {
+                    self.serve_interrupts();
+                } else if self.core_is_ready(core) {
+                    self.leave(core);
+                }
+            }
+            Action::Stall(core, nanos) => {
+                self.stalls_left.set(self.stalls_left.get() - 1);
+                self.stalls.set(self.stalls.get() + 1);
+                self.stall(core, nanos);
+            }
+            Action::Hang(nanos) => {
+                self.hangs.set(self.hangs.get() + 1);
+                let core = self.this_core();
+                core.is_hung.set(true);
+                core.hangs_until
+                    .set(nanos.map_or(NEVER, |nanos| self.time.get().saturating_add(nanos)));
+                self.switch_away();
+            }
+            Action::Wake(task) => self.set_ready(task),
+            Action::Draw(_) => {}
+        }
+    }
+
+    /// A core stands still. What it computes takes so much longer.
+    pub(super) fn stall(&self, core: usize, nanos: u64) {
+        let until = self.time.get().saturating_add(nanos);
+        self.cores[core].stalled_until.set(until);
+        for context in self.contexts.iter().filter(|context| context.core == core) {
+            if context.state.get() == State::Busy {
+                let deadline = &context.deadline;
+                deadline.set(deadline.get().saturating_add(nanos));
+            }
+        }
+        if core == self.core.get() {
+            self.switch_away();
+        }
+    }
+
+    /// A drawn value from 0 to `most`, for a context.
+    pub(super) fn draw_for(&self, context: usize, label: &'static str, most: u64) -> u64 {
+        let visit = self
+            .trace
+            .borrow_mut()
+            .visit(self.is_traced, context, label);
+        let place = (self.name(context), label, visit);
+        let value = self.chooser.borrow_mut().draw(place, most);
+        if value != 0 {
+            self.note(place.0, label, visit, Action::Draw(value));
+        }
+        value
+    }
+}

@@ -1,0 +1,184 @@
+//! Points: the places at which another context may go on.
+
+use corepool::sim::Point;
+
+use super::{FAIR, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER, State};
+use crate::{failure::Cause, schedule::Granularity};
+
+impl Machine<'_> {
+    /// The hook of the core.
+    pub(crate) fn hook(point: Point, address: *const ()) {
+        let Some(machine) = Self::current() else {
+            return crate::one_at_a_time::host_thread_at(address);
+        };
+        match point {
+            Point::Call(name) => machine.point(name),
+            Point::Look(name) => machine.looks(name),
+            Point::JobBegins => machine.job_begins(),
+            Point::JobEnds => machine.job_ends(),
+            Point::Spin => machine.spin(),
+            Point::Atomic | Point::Cell | Point::Fence => {
+                if machine.granularity == Granularity::Atomics {
+                    machine.visit(match point {
+                        Point::Atomic => "atomic",
+                        Point::Cell => "cell",
+                        _ => "fence",
+                    });
+                }
+            }
+        }
+    }
+
+    /// A point before a call that may change something.
+    #[inline]
+    pub(crate) fn point(&self, label: &'static str) {
+        let core = self.this_core();
+        core.is_spinning.set(false);
+        self.active_at.set(self.step.get());
+        self.contexts[core.top.get()].label.set(label);
+        self.visit(label);
+    }
+
+    /// A point before a call that only looks.
+    #[inline]
+    pub(crate) fn looks(&self, label: &'static str) {
+        self.contexts[self.here()].label.set(label);
+        self.visit(label);
+    }
+
+    #[inline]
+    pub(super) fn visit(&self, label: &'static str) {
+        let step = self.step.get() + 1;
+        self.step.set(step);
+        if step >= self.next_look.get() {
+            self.look(label);
+        }
+    }
+
+    /// A look at everything: time, interrupts, tasks, and the schedule.
+    #[cold]
+    pub(super) fn look(&self, label: &'static str) {
+        if self.step.get() > MOST_POINTS {
+            return self.fail(Cause::NoEnd(MOST_POINTS, self.contexts_now()));
+        }
+        self.pass_time();
+        self.hurry();
+        self.note_point(label);
+        // No switch while a panic unwinds, unless the context has to wait.
+        if !self.is_unwinding() {
+            self.serve_interrupts();
+            self.preempt();
+            if self.step.get() - self.since.get() > FAIR {
+                self.let_others_run();
+            }
+            self.ask(label);
+        }
+        self.plan_next_look();
+    }
+
+    /// Lets time pass faster, or ends the run, if contexts only look and wait for something.
+    pub(super) fn hurry(&self) {
+        let looks = self.step.get() - self.active_at.get();
+        if looks < LOOKS || !looks.is_multiple_of(LOOKS_STEP) || !self.others_wait() {
+            return;
+        }
+        if self.main_has_ended.get() && self.has_come_to_its_end() {
+            return self.leave(self.core.get());
+        }
+        if looks == LOOKS {
+            self.idle_since.set(self.time.get());
+        }
+        match self.next_event() {
+            NEVER if looks > MOST_LOOKS && self.quiet_task().is_none() => {
+                self.fail(Cause::Deadlock(self.contexts_now()));
+            }
+            next => {
+                // A little more than before, so that a loop that looks at the clock is not late.
+                let ahead = (self.time.get() - self.idle_since.get()) / 32 + self.pace;
+                self.set_time(self.time.get().saturating_add(ahead).min(next));
+                self.due();
+            }
+        }
+        if let Some(task) = self.quiet_task() {
+            self.contexts[task].state.set(State::Ready);
+        }
+    }
+
+    /// Whether each other core waits, be it in a loop.
+    pub(super) fn others_wait(&self) -> bool {
+        let current = self.core.get();
+        (0..self.cores.len()).all(|core| {
+            core == current || self.cores[core].is_spinning.get() || !self.core_is_ready(core)
+        })
+    }
+
+    pub(super) fn note_point(&self, label: &'static str) {
+        if !self.is_traced {
+            return;
+        }
+        let here = self.here();
+        let mut hash = self.hash.get();
+        for byte in label
+            .bytes()
+            .chain([here as u8])
+            .chain(self.time.get().to_le_bytes())
+        {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+        self.hash.set(hash);
+        self.trace
+            .borrow_mut()
+            .point(self.step.get(), self.time.get(), here, label);
+    }
+
+    pub(super) fn plan_next_look(&self) {
+        let next = if self.is_traced {
+            0
+        } else {
+            let timer = self.next_event();
+            let by_time = match timer {
+                NEVER => NEVER,
+                timer => {
+                    self.step.get() + timer.saturating_sub(self.time.get()).div_ceil(self.pace)
+                }
+            };
+            let by_choice = self.chooser.borrow().next_look(self.step.get());
+            let looks = self.step.get() - self.active_at.get();
+            let by_looks =
+                self.active_at.get() + (looks + 1).next_multiple_of(LOOKS_STEP).max(LOOKS);
+            let by_turn = (self.since.get() + FAIR + 1).min(MOST_POINTS + 1);
+            by_time.min(by_choice).min(by_looks).min(by_turn)
+        };
+        self.next_look.set(next.max(self.step.get() + 1));
+    }
+
+    /// The next point is to be looked at.
+    pub(super) fn look_soon(&self) {
+        self.next_look.set(0);
+    }
+
+    /// Lets a task of a higher priority on this core run.
+    pub(super) fn preempt(&self) {
+        let next = self.next_task(self.core.get());
+        if next != self.this_core().task.get() {
+            self.leave(self.core.get());
+        }
+    }
+
+    /// Lets the next core run, or else another task of this one.
+    pub(super) fn let_others_run(&self) {
+        let count = self.cores.len();
+        let current = self.core.get();
+        let next = (1..count)
+            .map(|offset| (current + offset) % count)
+            .find(|&core| self.core_is_ready(core));
+        self.this_core().is_turn_over.set(true);
+        match next {
+            Some(core) => self.leave(core),
+            None => {
+                self.since.set(self.step.get());
+                self.preempt();
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Runs of a scenario: power-on, boot, the test, the end.
+
+use std::{panic, sync::Once};
+
+use crate::{
+    choice::Chooser,
+    failure::Cause,
+    fibers::{Fiber, Stacks, Yielder},
+    machine::{Ended, Machine},
+    panics,
+    plan::Plan,
+    port,
+    schedule::Granularity,
+};
+
+/// What runs without a failure have shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The number of runs.
+    pub runs: u64,
+    /// The number of points of all runs.
+    pub points: u64,
+    /// The number of changes from one context to another.
+    pub switches: u64,
+    /// How often each interrupt fired, in the order of their declaration.
+    pub fired: Vec<u64>,
+    /// The number of stalls.
+    pub stalls: u64,
+    /// The number of hangs.
+    pub hangs: u64,
+    /// The number of jobs that ran, and of polls of tasks.
+    pub jobs: u64,
+    /// The deepest nesting of handlers.
+    pub depth: usize,
+    /// A number that is the same if all recorded runs were the same.
+    pub hash: u64,
+}
+
+/// Is told of each run, with the decisions that it took otherwise than in the plain order.
+type EachRun<'e> = dyn FnMut(&mut Runs<'_>, &Ended, &[(usize, usize)]) -> bool + 'e;
+
+/// The runs of one simulation.
+pub(crate) struct Runs<'s> {
+    plan: &'s Plan<'s>,
+    main: &'s dyn Fn(),
+    stacks: Stacks,
+    pub(crate) report: Report,
+}
+
+impl<'s> Runs<'s> {
+    pub(crate) fn new(plan: &'s Plan<'s>, main: &'s dyn Fn()) -> Self {
+        Self {
+            plan,
+            main,
+            stacks: Stacks::default(),
+            report: Report {
+                fired: vec![0; plan.interrupts.len()],
+                ..Report::default()
+            },
+        }
+    }
+
+    pub(crate) fn once(
+        &mut self,
+        chooser: Chooser,
+        granularity: Granularity,
+        is_traced: bool,
+    ) -> Ended {
+        self.once_with(chooser, granularity, is_traced).0
+    }
+
+    fn once_with(
+        &mut self,
+        chooser: Chooser,
+        granularity: Granularity,
+        is_traced: bool,
+    ) -> (Ended, Chooser) {
+        let (ended, chooser) = self.run(chooser, granularity, is_traced);
+        let report = &mut self.report;
+        report.runs += 1;
+        report.points += ended.points;
+        report.switches += ended.switches;
+        report.stalls += u64::from(ended.stalls);
+        report.hangs += u64::from(ended.hangs);
+        report.jobs += ended.jobs;
+        report.depth = report.depth.max(ended.depth);
+        report.hash = report.hash.rotate_left(5) ^ ended.hash;
+        for (sum, fired) in report.fired.iter_mut().zip(&ended.fired) {
+            *sum += u64::from(*fired);
+        }
+        (ended, chooser)
+    }
+
+    /// Runs all schedules that have the chosen deviations and up to `more` later ones, until `each`
+    /// returns false.
+    pub(crate) fn each_with(
+        &mut self,
+        chosen: &mut Vec<(usize, usize)>,
+        more: usize,
+        granularity: Granularity,
+        each: &mut EachRun<'_>,
+    ) -> bool {
+        let (ended, chooser) = self.once_with(Chooser::numbered(chosen), granularity, false);
+        if !each(self, &ended, chosen) {
+            return false;
+        }
+        let Chooser::Numbered(numbered) = chooser else {
+            return true;
+        };
+        if more == 0 || ended.cause.is_some() {
+            return true;
+        }
+        let first = chosen.last().map_or(0, |(last, _)| last + 1);
+        for (offset, &options) in numbered.options.iter().enumerate() {
+            for option in 0..options {
+                chosen.push((first + offset, option));
+                let goes_on = self.each_with(chosen, more - 1, granularity, each);
+                chosen.pop();
+                if !goes_on {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn run(
+        &mut self,
+        chooser: Chooser,
+        granularity: Granularity,
+        is_traced: bool,
+    ) -> (Ended, Chooser) {
+        let (plan, main) = (self.plan, self.main);
+        port::next_run();
+        for place in &plan.statics {
+            // SAFETY: the contexts of the last run were discarded at its end, and a simulated static is
+            // used by simulated contexts only (the documentation of `Sim::reset` and `Sim::pool`).
+            unsafe { place.reset() };
+        }
+        for (number, pool) in plan.pools.iter().enumerate() {
+            pool.pool.install(number);
+        }
+        let machine = Machine::new(plan, chooser, granularity, is_traced);
+        let mut fibers: Vec<Fiber> = (0..plan.tasks.len())
+            .map(|task| {
+                let machine = &machine;
+                let code = move |yielder: &Yielder| {
+                    machine.run_task(task, yielder, || match &plan.tasks[task].body {
+                        Some(body) => body(task),
+                        None if task == 0 => main(),
+                        None => {}
+                    });
+                };
+                // SAFETY: the fiber is discarded below, before what it borrows goes. `run_task` does
+                // not return.
+                unsafe { self.stacks.fiber(code) }
+            })
+            .collect();
+        machine.enter(|| machine.drive(|task| fibers[task].resume()));
+        for fiber in fibers {
+            self.stacks.discard(fiber);
+        }
+        let hung = machine.hung_slots();
+        let (mut ended, chooser) = machine.into_ended();
+        if ended.cause.is_none() {
+            ended.cause = lost_slots(plan, hung);
+        }
+        (ended, chooser)
+    }
+}
+
+/// The pool that has fewer free slots than it should. Each job that a hung core runs has one.
+fn lost_slots(plan: &Plan<'_>, hung: usize) -> Option<Cause> {
+    plan.pools.iter().enumerate().find_map(|(number, pool)| {
+        let (free, expected) = (pool.pool.free_slots(), pool.pool.capacity());
+        (free + hung < expected).then_some(Cause::SlotsLost {
+            pool: number,
+            free,
+            expected: expected - hung,
+        })
+    })
+}
+
+/// Makes the core call the machine at each point, and panics in simulated contexts silent: the report
+/// shows the one that fails a run. All other panics go on to the hook of before.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    corepool::sim::install(Machine::hook);
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let Some(machine) = Machine::current() else {
+                return before(info);
+            };
+            machine.unwinds();
+            panics::note(info);
+        }));
+    });
+}

@@ -1,0 +1,203 @@
+//! A schedule: the decisions of a run that differ from the plain order.
+//!
+//! Without a deviation the context that runs goes on until it waits, then the next core in order
+//! takes over, no fault happens, no spontaneous interrupt fires, and each drawn value is its least.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// How often contexts may be interleaved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// Before each public call, and around each job, poll, callback, wait, wake-up and critical
+    /// section.
+    Calls,
+    /// Also before each atomic access, cell access and fence of the core.
+    Atomics,
+}
+
+/// One decision: at this place of this context, the chip did this.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Deviation {
+    /// The context: a task or an interrupt.
+    pub context: String,
+    /// The label of the point.
+    pub label: String,
+    /// The number of the visit of that context to that label in the run, from 1.
+    pub visit: u32,
+    /// The chip's decision there.
+    pub action: Action,
+}
+
+/// A decision of the chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The core of this number runs next, and the current context waits.
+    Switch(usize),
+    /// The interrupt of this number fires.
+    Fire(usize),
+    /// The core of this number stands still for so many nanoseconds.
+    Stall(usize, u64),
+    /// The current core stops: for ever, or for so many nanoseconds.
+    Hang(Option<u64>),
+    /// The parker of the context with this number returns without a reason.
+    Wake(usize),
+    /// A drawn value is so much more than its least.
+    Draw(u64),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(core) => write!(f, "core={core}"),
+            Self::Fire(irq) => write!(f, "fire={irq}"),
+            Self::Stall(core, nanos) => write!(f, "stall={core}/{nanos}"),
+            Self::Hang(None) => write!(f, "hang"),
+            Self::Hang(Some(nanos)) => write!(f, "hang={nanos}"),
+            Self::Wake(context) => write!(f, "wake={context}"),
+            Self::Draw(value) => write!(f, "draw={value}"),
+        }
+    }
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}@{}#{}:{}",
+            self.context, self.label, self.visit, self.action
+        )
+    }
+}
+
+/// A text that is no schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotASchedule(pub(crate) String);
+
+impl fmt::Display for NotASchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is no step of a schedule; a step is CONTEXT@LABEL#VISIT:ACTION, and steps are separated by commas",
+            self.0
+        )
+    }
+}
+
+impl FromStr for Action {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Some(stall) = text.strip_prefix("stall=") {
+            let (core, nanos) = stall.split_once('/').ok_or(())?;
+            let core = core.parse().map_err(drop)?;
+            return Ok(Self::Stall(core, nanos.parse().map_err(drop)?));
+        }
+        let (verb, value) = match text.split_once('=') {
+            Some((verb, value)) => (verb, Some(value.parse::<u64>().map_err(drop)?)),
+            None => (text, None),
+        };
+        let number = value
+            .and_then(|value| usize::try_from(value).ok())
+            .ok_or(());
+        Ok(match verb {
+            "core" => Self::Switch(number?),
+            "fire" => Self::Fire(number?),
+            "hang" => Self::Hang(value),
+            "wake" => Self::Wake(number?),
+            "draw" => Self::Draw(value.ok_or(())?),
+            _ => return Err(()),
+        })
+    }
+}
+
+impl FromStr for Deviation {
+    type Err = NotASchedule;
+
+    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+        let parse = || {
+            let (context, rest) = text.split_once('@')?;
+            let (label, rest) = rest.split_once('#')?;
+            let (visit, action) = rest.split_once(':')?;
+            Some(Self {
+                context: context.into(),
+                label: label.into(),
+                visit: visit.parse().ok()?,
+                action: action.parse().ok()?,
+            })
+        };
+        parse().ok_or_else(|| NotASchedule(text.into()))
+    }
+}
+
+/// Reads a schedule as [`to_text`] writes it.
+pub(crate) fn from_text(text: &str) -> Result<Vec<Deviation>, NotASchedule> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|step| !step.is_empty())
+        .map(str::parse)
+        .collect()
+}
+
+/// A schedule as one line.
+pub(crate) fn to_text(schedule: &[Deviation]) -> String {
+    let steps: Vec<_> = schedule.iter().map(Deviation::to_string).collect();
+    steps.join(",")
+}
+
+/// A duration in nanoseconds. 585 years and more are the longest.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A range of durations, of which a run draws one. One duration is a range of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub(crate) least: Duration,
+    pub(crate) most: Duration,
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self {
+            least: duration,
+            most: duration,
+        }
+    }
+}
+
+impl From<std::ops::Range<Duration>> for Span {
+    fn from(range: std::ops::Range<Duration>) -> Self {
+        Self {
+            least: range.start,
+            most: range.end.max(range.start),
+        }
+    }
+}
+
+impl From<std::ops::RangeInclusive<Duration>> for Span {
+    fn from(range: std::ops::RangeInclusive<Duration>) -> Self {
+        Self {
+            least: *range.start(),
+            most: *range.end().max(range.start()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_read_as_it_is_written() {
+        let text = "core 0@submit#1:core=1,button@handler#2:fire=0,core 1@job#1:hang,a@b#3:hang=5,a@b#4:stall=1/7,chip@pace#1:draw=9,a@park#1:wake=2";
+        let schedule = from_text(text).unwrap();
+        assert_eq!(schedule.len(), 7);
+        assert_eq!(to_text(&schedule), text);
+    }
+
+    #[test]
+    fn a_step_that_is_none_is_named() {
+        let error = from_text("core 0@submit#1:core=1, nonsense").unwrap_err();
+        assert_eq!(error, NotASchedule("nonsense".into()));
+    }
+}

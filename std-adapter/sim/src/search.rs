@@ -1,0 +1,280 @@
+//! The search for a failing run.
+
+use crate::{
+    asked::Asked,
+    choice::{Chooser, Seeded},
+    failed::{Failed, FailedBy, FailedRun},
+    failure::Cause,
+    lanes,
+    machine::Ended,
+    one_at_a_time::{self, UnderWay},
+    plan::Plan,
+    reduce,
+    runs::{self, Report, Runs},
+    schedule::{Deviation, Granularity},
+    sometimes,
+};
+
+/// What to search, and how far.
+pub(crate) struct Goal<'p> {
+    pub(crate) everywhere: usize,
+    pub(crate) granularity: Option<Granularity>,
+    pub(crate) first_seed: u64,
+    pub(crate) seeds: u64,
+    /// The one run that is wanted.
+    pub(crate) replay: Option<(Granularity, Vec<Deviation>)>,
+    /// The path of the scenario's function.
+    pub(crate) path: &'p str,
+}
+
+/// The search in one simulation.
+struct Search<'s> {
+    plan: &'s Plan<'s>,
+    runs: Runs<'s>,
+    /// About how many points a run has, at each granularity.
+    points: [u64; 2],
+}
+
+pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<Report, Failed> {
+    let test = std::thread::current()
+        .name()
+        .filter(|name| *name != "main")
+        .map(str::to_string);
+    let failed = |kind| Failed {
+        test: test.clone(),
+        kind,
+    };
+    if one_at_a_time::is_mine() {
+        return Err(failed(FailedBy::Nested));
+    }
+    let asked = Asked::of_environment().map_err(|text| failed(FailedBy::Environment(text)))?;
+    let _under_way = UnderWay::begin(plan);
+    runs::listen();
+    sometimes::begin();
+    let mut search = Search {
+        plan,
+        runs: Runs::new(plan, main),
+        points: [0; 2],
+    };
+    let replay = asked.replay.as_ref().or(goal.replay.as_ref());
+    if let Some((granularity, schedule)) = replay {
+        let unfit = search.replay(schedule, *granularity);
+        return match unfit {
+            Err(run) => Err(failed(FailedBy::Run(run))),
+            Ok(steps) if !steps.is_empty() => Err(failed(FailedBy::FitsNoMore(steps))),
+            Ok(_) => Ok(search.runs.report),
+        };
+    }
+    let outcome = search.go(goal, &asked);
+    if let Some(name) = one_at_a_time::touched_by() {
+        return Err(failed(FailedBy::HostThread(name)));
+    }
+    if let Err(run) = outcome {
+        return Err(failed(FailedBy::Run(run)));
+    }
+    let too_little = search.shows_too_little(goal);
+    if asked.is_whole() && !too_little.is_empty() {
+        return Err(failed(FailedBy::ShowsTooLittle(too_little)));
+    }
+    Ok(search.runs.report)
+}
+
+type Outcome<T = ()> = Result<T, Box<FailedRun>>;
+
+/// So many runs of the first ones, and one of so many later, are run twice.
+const CHECKED: u64 = 64;
+const CHECKED_ONE_OF: u64 = 100;
+
+impl Search<'_> {
+    fn go(&mut self, goal: &Goal<'_>, asked: &Asked) -> Outcome {
+        for granularity in [Granularity::Calls, Granularity::Atomics] {
+            if goal.granularity.is_some_and(|only| only != granularity) {
+                continue;
+            }
+            let ended = self.runs.once(Chooser::Plain, granularity, false);
+            self.points[granularity as usize] = ended.points;
+            self.judge(ended, None, granularity, || Chooser::Plain)?;
+        }
+        if let Some(seed) = asked.seed {
+            return self.seed(seed, goal, false);
+        }
+        if goal.everywhere > 0 {
+            let granularity = goal.granularity.unwrap_or(Granularity::Calls);
+            let mut failing = None;
+            let all = &mut Vec::new();
+            self.runs.each_with(
+                all,
+                goal.everywhere,
+                granularity,
+                &mut |_, ended, chosen| {
+                    if ended.cause.is_some() {
+                        failing = Some(chosen.to_vec());
+                    }
+                    failing.is_none()
+                },
+            );
+            if let Some(chosen) = failing {
+                let ended = self
+                    .runs
+                    .once(Chooser::numbered(&chosen), granularity, false);
+                self.judge(ended, None, granularity, || Chooser::numbered(&chosen))?;
+            }
+        }
+        let seeds = asked.schedules.unwrap_or(goal.seeds);
+        for number in 0..seeds {
+            let is_checked = number < CHECKED || number.is_multiple_of(CHECKED_ONE_OF);
+            self.seed(goal.first_seed + number, goal, is_checked)?;
+            if one_at_a_time::is_touched() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one schedule. Returns its steps that found no place.
+    fn replay(
+        &mut self,
+        schedule: &[Deviation],
+        granularity: Granularity,
+    ) -> Outcome<Vec<Deviation>> {
+        let ended = self.runs.once(Chooser::named(schedule), granularity, true);
+        let happened = ended.deviations.clone();
+        self.judge(ended, None, granularity, || Chooser::named(schedule))?;
+        let mut unfit = schedule.to_vec();
+        unfit.retain(|step| !happened.contains(step));
+        Ok(unfit)
+    }
+
+    fn seed(&mut self, seed: u64, goal: &Goal<'_>, is_checked: bool) -> Outcome {
+        let granularity = goal.granularity.unwrap_or(match seed % 4 {
+            3 => Granularity::Atomics,
+            _ => Granularity::Calls,
+        });
+        let (cores, points) = (self.plan.cores, self.points[granularity as usize]);
+        let storms = self.plan.interrupts.iter().any(|irq| irq.spontaneous > 0);
+        let chooser = || Chooser::Seeded(Box::new(Seeded::new(seed, cores, points, storms)));
+        let ended = self.runs.once(chooser(), granularity, is_checked);
+        if is_checked && ended.cause.is_none() {
+            let again = self.runs.once(chooser(), granularity, true);
+            if again.hash != ended.hash {
+                return Err(self.differs(&ended, &again, Some(seed), granularity));
+            }
+        }
+        self.judge(ended, Some(seed), granularity, chooser)
+    }
+
+    /// Nothing if the run has passed. Else it is run again, recorded and reduced.
+    fn judge(
+        &mut self,
+        ended: Ended,
+        seed: Option<u64>,
+        granularity: Granularity,
+        chooser: impl FnOnce() -> Chooser,
+    ) -> Outcome {
+        let Some(cause) = ended.cause else {
+            return Ok(());
+        };
+        let runs = self.runs.report.runs;
+        let recorded = self.runs.once(chooser(), granularity, true);
+        if !recorded
+            .cause
+            .as_ref()
+            .is_some_and(|again| cause.is_like(again))
+        {
+            let text = format!(
+                "the first failed with \"{cause}\", the second {}",
+                recorded
+                    .cause
+                    .map_or("passed".into(), |cause| format!("with \"{cause}\""))
+            );
+            return Err(self.nondeterminism(text, seed, granularity));
+        }
+        let deviations = recorded.deviations.len();
+        let before = self.runs.report.runs;
+        let schedule = reduce::reduce(
+            &mut self.runs,
+            &cause,
+            recorded.deviations.clone(),
+            granularity,
+        );
+        let reduced_by = self.runs.report.runs - before;
+        let least = self.runs.once(Chooser::named(&schedule), granularity, true);
+        let (cause, context, trace) = match least.cause {
+            Some(cause) => (cause, least.context, least.trace),
+            None => (cause, recorded.context, recorded.trace),
+        };
+        Err(Box::new(FailedRun {
+            lanes: lanes::draw(self.plan, &trace, &schedule),
+            cause,
+            context,
+            seed,
+            granularity,
+            runs,
+            schedule,
+            deviations,
+            reduced_by,
+        }))
+    }
+
+    fn differs(
+        &mut self,
+        one: &Ended,
+        other: &Ended,
+        seed: Option<u64>,
+        granularity: Granularity,
+    ) -> Box<FailedRun> {
+        let pairs = one.trace.events.iter().zip(&other.trace.events);
+        let text = match pairs.clone().find(|(one, other)| one != other) {
+            Some((one, other)) => format!(
+                "at point {}, the first is at `{}` of context {} and the second at `{}` of context {}",
+                one.step, one.label, one.context, other.label, other.context
+            ),
+            None => "one is longer than the other".into(),
+        };
+        self.nondeterminism(text, seed, granularity)
+    }
+
+    fn nondeterminism(
+        &mut self,
+        text: String,
+        seed: Option<u64>,
+        granularity: Granularity,
+    ) -> Box<FailedRun> {
+        Box::new(FailedRun {
+            cause: Cause::Nondeterminism(text),
+            context: "chip".into(),
+            seed,
+            granularity,
+            runs: self.runs.report.runs,
+            schedule: Vec::new(),
+            deviations: 0,
+            reduced_by: 0,
+            lanes: String::new(),
+        })
+    }
+
+    /// What the runs have not shown, a sentence each.
+    fn shows_too_little(&self, goal: &Goal<'_>) -> Vec<String> {
+        let report = &self.runs.report;
+        let mut sentences = sometimes::never_held(goal.path);
+        if !self.plan.pools.is_empty() && report.jobs == 0 {
+            sentences.push("no job ran in any run".into());
+        }
+        // Each core's start is a switch and no point.
+        if report.points == 0 {
+            sentences.push("the scenario is empty: no context came to a point in any run".into());
+        }
+        for (irq, &fired) in self.plan.interrupts.iter().zip(&report.fired) {
+            if irq.spontaneous > 0 && fired == 0 {
+                sentences.push(format!("the interrupt `{}` never fired", irq.name));
+            }
+        }
+        if self.plan.stalls.most > 0 && report.stalls == 0 {
+            sentences.push("no core ever stalled".into());
+        }
+        if self.plan.hangs.iter().any(Option::is_some) && report.hangs == 0 {
+            sentences.push("no core ever hung".into());
+        }
+        sentences
+    }
+}

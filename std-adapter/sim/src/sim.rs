@@ -1,0 +1,439 @@
+//! The simulation as a test declares it.
+
+use std::{fmt, ops::RangeBounds, time::Duration};
+
+use crate::{
+    chip::Chip,
+    failed::Failed,
+    plan::{
+        HangPlan, Interrupt, InterruptPlan, Plan, PoolPlan, Returns, TaskPlan, Ticks, sealed::Pool,
+    },
+    pools::SimPool,
+    port::MAX_TASKS,
+    runs::Report,
+    schedule::{Deviation, Granularity, Span, nanos},
+    search::{self, Goal},
+    statics::Static,
+};
+
+/// A simulated chip with its application, and what may happen to it.
+pub struct Sim<'a> {
+    plan: Plan<'a>,
+    everywhere: usize,
+    granularity: Option<Granularity>,
+    first_seed: u64,
+}
+
+impl fmt::Debug for Sim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim")
+            .field("cores", &self.plan.cores)
+            .field("tasks", &self.plan.tasks.len())
+            .field("interrupts", &self.plan.interrupts.len())
+            .field("pools", &self.plan.pools.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Sim<'a> {
+    /// A chip with so many cores, 1 to 32. Core 0 runs the scenario.
+    ///
+    /// # Panics
+    ///
+    /// The number is out of its bounds.
+    pub fn new(cores: usize) -> Self {
+        assert!(
+            (1..=32).contains(&cores),
+            "a simulated chip has 1 to 32 cores, and not {cores}"
+        );
+        let main = TaskPlan {
+            name: "core 0".into(),
+            core: 0,
+            priority: 0,
+            body: None,
+        };
+        Self {
+            plan: Plan {
+                cores,
+                tasks: vec![main],
+                interrupts: Vec::new(),
+                pools: Vec::new(),
+                statics: Vec::new(),
+                stalls: Default::default(),
+                hangs: vec![None; cores],
+                spurious: false,
+                heal_limit: Duration::from_secs(60),
+            },
+            everywhere: 0,
+            granularity: None,
+            first_seed: 0,
+        }
+    }
+
+    fn check_core(&self, core: usize) {
+        let cores = self.plan.cores;
+        assert!(core < cores, "core {core} of a chip with {cores} cores");
+    }
+
+    /// Takes a pool into the simulation. It is as after power-on at the begin of each run, and has
+    /// the chip's port. At the end of each run, all of its slots have to be free.
+    ///
+    /// Only simulated code may use the pool.
+    pub fn pool(&mut self, pool: &'static impl SimPool) -> &mut Self {
+        if self.number_of(pool).is_none() {
+            self.plan.statics.push(pool.at_power_on());
+            self.plan.pools.push(PoolPlan {
+                pool,
+                has_workers: false,
+                pends: None,
+            });
+        }
+        self
+    }
+
+    fn number_of(&self, pool: &impl SimPool) -> Option<usize> {
+        let mut pools = self.plan.pools.iter();
+        pools.position(|known| known.pool.address() == pool.address())
+    }
+
+    fn number(&mut self, pool: &'static impl SimPool) -> usize {
+        self.pool(pool);
+        self.number_of(pool).unwrap_or_default()
+    }
+
+    /// Restores a static at the begin of each run, byte for byte, to the state in which the first
+    /// simulation of the process found it.
+    ///
+    /// Only simulated code may use the static. It holds nothing on the heap at first, and the heap
+    /// memory that it holds at the end of a run is leaked.
+    pub fn reset<T: Sync>(&mut self, place: &'static T) -> &mut Self {
+        self.plan.statics.push(Static::new(place));
+        self
+    }
+
+    fn task_with(
+        &mut self,
+        core: usize,
+        priority: u8,
+        name: String,
+        body: Box<dyn Fn(usize) + 'a>,
+    ) {
+        self.check_core(core);
+        assert!(
+            self.plan.tasks.len() < MAX_TASKS,
+            "a simulated chip has at most {MAX_TASKS} tasks"
+        );
+        self.plan.tasks.push(TaskPlan {
+            name,
+            core,
+            priority,
+            body: Some(body),
+        });
+    }
+
+    /// Each core of the range runs a worker of the pool.
+    ///
+    /// # Panics
+    ///
+    /// A core is not one of the chip's.
+    pub fn workers(
+        &mut self,
+        cores: impl RangeBounds<usize> + IntoIterator<Item = usize>,
+        pool: &'static impl SimPool,
+    ) -> &mut Self {
+        for core in cores {
+            self.worker_at(core, 0, pool);
+        }
+        self
+    }
+
+    /// A worker of the pool as an RTOS task of this priority on a core. A task of a higher priority
+    /// on the same core preempts it. The scenario is a task of priority 0 on core 0.
+    ///
+    /// # Panics
+    ///
+    /// The core is not one of the chip's.
+    pub fn worker_at(
+        &mut self,
+        core: usize,
+        priority: u8,
+        pool: &'static impl SimPool,
+    ) -> &mut Self {
+        let number = self.number(pool);
+        self.plan.pools[number].has_workers = true;
+        let mut name = format!("core {core}");
+        if self.plan.tasks.iter().any(|task| task.name == name) {
+            name = format!("worker {}", self.plan.tasks.len());
+        }
+        let body = move |task| Pool::run(pool, task);
+        self.task_with(core, priority, name, Box::new(body));
+        self
+    }
+
+    /// An RTOS task of this priority on a core. A higher number is more urgent.
+    ///
+    /// # Panics
+    ///
+    /// The core is not one of the chip's.
+    pub fn task(
+        &mut self,
+        core: usize,
+        name: &str,
+        priority: u8,
+        body: impl Fn() + 'a,
+    ) -> &mut Self {
+        self.task_with(core, priority, name.into(), Box::new(move |_| body()));
+        self
+    }
+
+    /// An interrupt of core 0. A higher priority is more urgent, and 1 is the least: it interrupts
+    /// what runs at a lower one. It fires when it is pended, by [`Chip::raise`] or by a pool, and
+    /// when it is [`spontaneous`](Self::spontaneous). It never interrupts itself.
+    ///
+    /// # Panics
+    ///
+    /// The priority is 0.
+    pub fn interrupt(&mut self, name: &str, priority: u8, handler: impl Fn() + 'a) -> Interrupt {
+        self.interrupt_on(0, name, priority, handler)
+    }
+
+    /// An interrupt of this core: see [`interrupt`](Self::interrupt).
+    ///
+    /// # Panics
+    ///
+    /// The priority is 0, or the core is not one of the chip's.
+    pub fn interrupt_on(
+        &mut self,
+        core: usize,
+        name: &str,
+        priority: u8,
+        handler: impl Fn() + 'a,
+    ) -> Interrupt {
+        self.check_core(core);
+        assert!(
+            priority > 0,
+            "the interrupt `{name}` has priority 0, which is that of the tasks: 1 is the least"
+        );
+        self.plan.interrupts.push(InterruptPlan {
+            name: name.into(),
+            core,
+            priority,
+            handler: Box::new(handler),
+            spontaneous: 0,
+            ticks: None,
+        });
+        Interrupt(self.plan.interrupts.len() - 1)
+    }
+
+    /// An interrupt that a timer of this core pends again and again. The period is drawn anew for
+    /// each tick. A tick that comes while the last one is still pending is lost, as on a chip.
+    ///
+    /// # Panics
+    ///
+    /// As [`interrupt_on`](Self::interrupt_on), or the period is zero.
+    pub fn every(
+        &mut self,
+        period: impl Into<Span>,
+        core: usize,
+        name: &str,
+        priority: u8,
+        handler: impl Fn() + 'a,
+    ) -> Interrupt {
+        let period = period.into();
+        assert!(
+            !period.least.is_zero(),
+            "the interrupt `{name}` has a period of zero"
+        );
+        let interrupt = self.interrupt_on(core, name, priority, handler);
+        let least = nanos(period.least);
+        self.plan.interrupts[interrupt.0].ticks = Some(Ticks {
+            period: least,
+            jitter: nanos(period.most) - least,
+        });
+        interrupt
+    }
+
+    /// The interrupt fires at any moment, so often in a run as the range allows. If the range begins
+    /// above 0, it fires at least that often in some run.
+    ///
+    /// # Panics
+    ///
+    /// The range has no upper end.
+    pub fn spontaneous(&mut self, interrupt: Interrupt, times: impl RangeBounds<u32>) -> &mut Self {
+        self.plan.interrupts[interrupt.0].spontaneous = upper_end(&times);
+        self
+    }
+
+    /// The pool's port pends this interrupt whenever work is queued and no idle worker is left. Its
+    /// handler runs the jobs, by [`run_pending`](corepool::StaticPool::run_pending).
+    pub fn pends(&mut self, pool: &'static impl SimPool, interrupt: Interrupt) -> &mut Self {
+        let number = self.number(pool);
+        self.plan.pools[number].pends = Some(interrupt.0);
+        self
+    }
+
+    /// A core stalls at any moment, so often in a run, for at most `longest`. Only a stall lets a
+    /// timeout pass while a context could go on.
+    ///
+    /// # Panics
+    ///
+    /// The range has no upper end.
+    pub fn stall(&mut self, times: impl RangeBounds<u32>, longest: Duration) -> &mut Self {
+        self.plan.stalls.most = upper_end(&times);
+        self.plan.stalls.longest = nanos(longest);
+        self
+    }
+
+    /// A core hangs at any moment outside of critical sections and handlers, once in a run.
+    ///
+    /// # Panics
+    ///
+    /// The core is not one of the chip's.
+    pub fn hang(&mut self, core: usize) -> Hang<'_> {
+        self.check_core(core);
+        let plan = self.plan.hangs[core].insert(HangPlan {
+            in_a_job: false,
+            returns: Returns::Never,
+        });
+        Hang(plan)
+    }
+
+    /// A park returns without a reason, at any moment.
+    pub fn spurious_wakes(&mut self) -> &mut Self {
+        self.plan.spurious = true;
+        self
+    }
+
+    /// The virtual time in which the scenario has to end after [`Chip::heal`]. One minute if this is
+    /// not called.
+    pub fn heal_within(&mut self, limit: Duration) -> &mut Self {
+        self.plan.heal_limit = limit;
+        self
+    }
+
+    /// Before the random runs, all runs with up to so many deviations from the plain order: each
+    /// event that may happen, at each point. The number of runs is that of the points to this
+    /// power, times the events.
+    pub fn everywhere(&mut self, deviations: usize) -> &mut Self {
+        self.everywhere = deviations;
+        self
+    }
+
+    /// All runs have this granularity. Without this call, three of four seeds have
+    /// [`Granularity::Calls`], the others [`Granularity::Atomics`].
+    pub fn granularity(&mut self, granularity: Granularity) -> &mut Self {
+        self.granularity = Some(granularity);
+        self
+    }
+
+    /// The random runs take their seeds from this number on. The default is 0.
+    pub fn first_seed(&mut self, seed: u64) -> &mut Self {
+        self.first_seed = seed;
+        self
+    }
+
+    /// Runs the scenario on the chip, once for each of so many seeds. Fails the test with a report
+    /// if a run fails, or if the runs show too little.
+    ///
+    /// The scenario is the main program of core 0. When it ends, the run goes on until the other
+    /// contexts have come to rest.
+    ///
+    /// # Panics
+    ///
+    /// A run failed: an assertion, a wait that nothing can end, a lost slot, a handler that waits, a
+    /// critical section that is held. Or the runs do not show that the test tests something: no job
+    /// ran, an allowed event never happened, a [`sometimes!`](crate::sometimes) never held. The
+    /// message says so, with the seed and the schedule.
+    #[track_caller]
+    pub fn run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) {
+        if let Err(failed) = self.try_run(seeds, scenario) {
+            panic!("{failed}");
+        }
+    }
+
+    /// As [`run`](Self::run), and returns the failure.
+    ///
+    /// # Errors
+    ///
+    /// As the panics of [`run`](Self::run).
+    pub fn try_run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) -> Result<Report, Failed> {
+        self.search(seeds, None, scenario)
+    }
+
+    /// Runs the scenario once, by a schedule: that of a [`FailedRun`](crate::FailedRun), for
+    /// instance, which makes a test of a failure that was found.
+    ///
+    /// # Errors
+    ///
+    /// The run failed. Or it passed, and some steps of the schedule found no place.
+    pub fn replay<F: Fn(&Chip)>(
+        &mut self,
+        schedule: &[Deviation],
+        granularity: Granularity,
+        scenario: F,
+    ) -> Result<Report, Failed> {
+        self.search(0, Some((granularity, schedule.to_vec())), scenario)
+    }
+
+    fn search<F: Fn(&Chip)>(
+        &mut self,
+        seeds: u64,
+        replay: Option<(Granularity, Vec<Deviation>)>,
+        scenario: F,
+    ) -> Result<Report, Failed> {
+        for core in 0..self.plan.cores {
+            if !self.plan.tasks.iter().any(|task| task.core == core) {
+                let name = format!("core {core}");
+                self.task_with(core, 0, name, Box::new(|_| ()));
+            }
+        }
+        let path = std::any::type_name::<F>();
+        search::run(
+            &self.plan,
+            &Goal {
+                everywhere: self.everywhere,
+                granularity: self.granularity,
+                first_seed: self.first_seed,
+                seeds,
+                replay,
+                path,
+            },
+            &|| scenario(&Chip(())),
+        )
+    }
+}
+
+/// How a core hangs: see [`Sim::hang`].
+#[derive(Debug)]
+pub struct Hang<'s>(&'s mut HangPlan);
+
+impl fmt::Debug for HangPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HangPlan")
+            .field("in_a_job", &self.in_a_job)
+            .field("returns", &self.returns)
+            .finish()
+    }
+}
+
+impl Hang<'_> {
+    /// The core hangs only while it runs a job.
+    pub fn in_a_job(self) -> Self {
+        self.0.in_a_job = true;
+        self
+    }
+
+    /// When the core goes on. Without this call it never does.
+    pub fn returns(self, returns: Returns) -> Self {
+        self.0.returns = returns;
+        self
+    }
+}
+
+fn upper_end(times: &impl RangeBounds<u32>) -> u32 {
+    match times.end_bound() {
+        std::ops::Bound::Included(most) => *most,
+        std::ops::Bound::Excluded(end) => end.saturating_sub(1),
+        std::ops::Bound::Unbounded => panic!("a range of times needs an upper end, such as 0..=3"),
+    }
+}

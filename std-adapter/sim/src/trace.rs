@@ -1,0 +1,58 @@
+//! The points of a run that is recorded.
+
+use std::collections::HashMap;
+
+/// One point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) step: u64,
+    /// In nanoseconds.
+    pub(crate) time: u64,
+    pub(crate) context: usize,
+    pub(crate) label: &'static str,
+    /// So many deviations had happened when the point was left.
+    pub(crate) deviations: usize,
+}
+
+/// The points of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    pub(crate) events: Vec<Event>,
+    visits: HashMap<(usize, &'static str), u32>,
+    deviations: usize,
+}
+
+/// A trace has at most so many events: the latest are of no interest before the run ends.
+const MOST_EVENTS: usize = 200_000;
+
+impl Trace {
+    pub(crate) fn point(&mut self, step: u64, time: u64, context: usize, label: &'static str) {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push(Event {
+                step,
+                time,
+                context,
+                label,
+                deviations: self.deviations,
+            });
+        }
+    }
+
+    /// The last point has one more deviation.
+    pub(crate) fn deviation(&mut self) {
+        self.deviations += 1;
+        if let Some(last) = self.events.last_mut() {
+            last.deviations = self.deviations;
+        }
+    }
+
+    /// The number of this visit of a context to a label, from 1. 0 in a run that is not recorded.
+    pub(crate) fn visit(&mut self, is_traced: bool, context: usize, label: &'static str) -> u32 {
+        if !is_traced {
+            return 0;
+        }
+        let visits = self.visits.entry((context, label)).or_default();
+        *visits += 1;
+        *visits
+    }
+}

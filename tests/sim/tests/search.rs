@@ -1,0 +1,407 @@
+//! The promises of the search: replays, reductions, determinism, and runs that show too little.
+
+use std::{
+    cell::Cell,
+    collections::HashSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use corepool::StaticPool;
+use corepool_sim::{
+    Action, Cause, Deviation, Failed, FailedBy, FailedRun, Granularity, Sim, busy, point, sometimes,
+};
+use corepool_sim_tests::GARDEN;
+
+fn failed_run(failed: Failed) -> FailedRun {
+    match failed.kind {
+        FailedBy::Run(run) => *run,
+        _ => panic!("{failed}"),
+    }
+}
+
+/// The sentences of a simulation that shows too little.
+fn too_little(failed: Failed) -> Vec<String> {
+    match failed.kind {
+        FailedBy::ShowsTooLittle(sentences) => sentences,
+        _ => panic!("{failed}"),
+    }
+}
+
+mod replay {
+    use super::*;
+
+    static POOL: StaticPool<4, 32> = StaticPool::new();
+    static SUM: AtomicU32 = AtomicU32::new(0);
+
+    /// Loses an addition if two cores add at the same time.
+    fn add() {
+        let sum = SUM.load(SeqCst);
+        point!("between load and store");
+        SUM.store(sum + 1, SeqCst);
+    }
+
+    fn sim() -> Sim<'static> {
+        let mut sim = Sim::new(2);
+        sim.pool(&POOL).reset(&SUM).workers(1..=1, &POOL);
+        sim
+    }
+
+    fn scenario(_chip: &corepool_sim::Chip) {
+        let job = POOL.submit(add).unwrap();
+        add();
+        job.result().unwrap();
+        assert_eq!(SUM.load(SeqCst), 2);
+    }
+
+    #[test]
+    fn a_seed_fails_in_the_same_way_again() {
+        let mut failures = 0;
+        for seed in 0..400 {
+            let one = sim().first_seed(seed).try_run(1, scenario);
+            let other = sim().first_seed(seed).try_run(1, scenario);
+            assert_eq!(one, other, "seed {seed}");
+            failures += u32::from(one.is_err());
+        }
+        assert!(failures > 20, "{failures}");
+    }
+
+    #[test]
+    fn the_least_schedule_fails_in_the_same_way() {
+        for seed in 0..400 {
+            let Err(failed) = sim().first_seed(seed).try_run(1, scenario) else {
+                continue;
+            };
+            let run = failed_run(failed);
+            let again = failed_run(
+                sim()
+                    .replay(&run.schedule, run.granularity, scenario)
+                    .unwrap_err(),
+            );
+            assert_eq!(again.cause, run.cause);
+            assert_eq!(again.schedule.len(), run.schedule.len());
+        }
+    }
+
+    #[test]
+    fn a_failure_is_reduced_to_what_it_needs() {
+        // To the other core between its load and its store, and back before the store.
+        for seed in 0..400 {
+            if let Err(failed) = sim().first_seed(seed).try_run(1, scenario) {
+                let run = failed_run(failed);
+                assert!(run.schedule.len() <= 2, "seed {seed}: {:?}", run.schedule);
+            }
+        }
+    }
+
+    #[test]
+    fn without_any_deviation_of_the_least_schedule_the_run_passes() {
+        let run = failed_run(sim().try_run(1_000, scenario).unwrap_err());
+        for left_out in 0..run.schedule.len() {
+            let mut schedule = run.schedule.clone();
+            schedule.remove(left_out);
+            sim().replay(&schedule, run.granularity, scenario).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_step_that_fits_no_more_is_reported() {
+        let step = Deviation {
+            context: "core 0".into(),
+            label: "a line that is gone".into(),
+            visit: 1,
+            action: Action::Switch(1),
+        };
+        let failed = sim()
+            .replay(std::slice::from_ref(&step), Granularity::Calls, scenario)
+            .unwrap_err();
+        assert_eq!(failed.kind, FailedBy::FitsNoMore(vec![step]));
+    }
+
+    #[test]
+    fn the_report_says_what_failed_and_how_to_run_it_again() {
+        let failed = sim().try_run(1_000, scenario).unwrap_err();
+        let text = failed.to_string();
+        let test = "replay::the_report_says_what_failed_and_how_to_run_it_again";
+        for part in [
+            "assertion `left == right` failed",
+            "core 0",
+            "core 1",
+            "between load and store",
+            "without this one it passes",
+            "COREPOOL_SIM_SEED=",
+            &format!("cargo test {test}"),
+            "COREPOOL_SIM_REPLAY='calls/core",
+        ] {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+    }
+}
+
+mod determinism {
+    use super::*;
+
+    /// The simulation of a scenario that differs from run to run.
+    fn differs(scenario: impl Fn()) {
+        let failed = Sim::new(1).try_run(64, |_| scenario()).unwrap_err();
+        let cause = failed_run(failed).cause;
+        assert!(matches!(cause, Cause::Nondeterminism(_)), "{cause}");
+    }
+
+    #[test]
+    fn the_order_of_a_hash_map_is_noticed() {
+        differs(|| {
+            let set: HashSet<u32> = (0..16).collect();
+            for number in set {
+                if number % 2 == 0 {
+                    point!("even");
+                } else {
+                    point!("odd");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_host_clock_is_noticed() {
+        let start = Instant::now();
+        differs(|| {
+            busy(Duration::from_nanos(start.elapsed().as_nanos() as u64));
+        });
+    }
+
+    #[test]
+    fn an_address_as_a_key_is_noticed() {
+        let kept = Mutex::new(Vec::new());
+        differs(|| {
+            let place = Box::new([0_u8; 64]);
+            busy(Duration::from_nanos(place.as_ptr().addr() as u64 & 0xFFFF));
+            kept.lock().unwrap().push(place);
+        });
+    }
+
+    #[test]
+    fn a_thread_local_is_noticed() {
+        thread_local! {
+            static COUNT: Cell<u32> = const { Cell::new(0) };
+        }
+        differs(|| {
+            COUNT.set(COUNT.get() + 1);
+            for _ in 0..COUNT.get() % 3 {
+                point!();
+            }
+        });
+    }
+
+    #[test]
+    fn a_static_that_is_not_reset_is_noticed() {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        differs(|| {
+            for _ in 0..COUNT.fetch_add(1, SeqCst) % 3 {
+                point!();
+            }
+        });
+    }
+
+    #[test]
+    fn simulations_in_eight_threads_are_the_same() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        let hash = || {
+            let mut sim = Sim::new(3);
+            sim.pool(&POOL).workers(1..=2, &POOL);
+            let report = sim.try_run(100, |_| {
+                let job = POOL.submit(|| busy(Duration::from_millis(1))).unwrap();
+                job.result().unwrap();
+            });
+            report.unwrap()
+        };
+        let alone = hash();
+        thread::scope(|scope| {
+            let others: Vec<_> = (0..8).map(|_| scope.spawn(hash)).collect();
+            for other in others {
+                assert_eq!(other.join().unwrap(), alone);
+            }
+        });
+    }
+
+    #[test]
+    fn a_run_after_many_others_is_as_in_the_beginning() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        let mut sim = Sim::new(3);
+        sim.pool(&POOL).workers(1..=2, &POOL);
+        let mut runs = |seed, count| {
+            let sim = sim.first_seed(seed);
+            sim.try_run(count, |_| {
+                let jobs: Vec<_> = (0..3).map(|_| POOL.submit(|| point!()).unwrap()).collect();
+                for job in jobs {
+                    job.result().unwrap();
+                }
+            })
+            .unwrap()
+        };
+        let first = runs(7, 1);
+        runs(100, 2_000);
+        assert_eq!(runs(7, 1), first);
+    }
+}
+
+mod misuse {
+    use super::*;
+
+    static POOL: StaticPool<4, 32> = StaticPool::new();
+
+    #[test]
+    fn an_empty_scenario_fails() {
+        let sentences = too_little(Sim::new(1).try_run(10, |_| ()).unwrap_err());
+        assert!(
+            sentences[0].contains("the scenario is empty"),
+            "{sentences:?}"
+        );
+    }
+
+    #[test]
+    fn a_pool_without_a_job_fails() {
+        let mut sim = Sim::new(2);
+        sim.pool(&POOL).workers(1..=1, &POOL);
+        let sentences = too_little(sim.try_run(10, |_| point!()).unwrap_err());
+        assert_eq!(sentences, ["no job ran in any run"]);
+    }
+
+    #[test]
+    fn an_interrupt_that_never_fires_fails() {
+        let mut sim = Sim::new(1);
+        let button = sim.interrupt("button", 1, || ());
+        sim.spontaneous(button, 0..=1);
+        // No point outside of the section, but for the start.
+        let sentences = too_little(sim.try_run(0, |_| point!()).unwrap_err());
+        assert_eq!(sentences, ["the interrupt `button` never fired"]);
+    }
+
+    #[test]
+    fn faults_that_never_happen_fail() {
+        let mut sim = Sim::new(1);
+        sim.stall(0..=1, Duration::from_secs(1));
+        let _ = sim.hang(0).in_a_job();
+        let sentences = too_little(sim.try_run(0, |_| point!()).unwrap_err());
+        assert_eq!(sentences, ["no core ever stalled", "no core ever hung"]);
+    }
+
+    #[test]
+    fn a_condition_that_never_holds_fails() {
+        let sentences = too_little(
+            Sim::new(1)
+                .try_run(10, |_| {
+                    point!();
+                    sometimes!(false, "one is two");
+                })
+                .unwrap_err(),
+        );
+        assert_eq!(sentences.len(), 1);
+        assert!(sentences[0].starts_with("`one is two` (tests/sim/tests/search.rs:"));
+        assert!(sentences[0].ends_with("held in no run"));
+    }
+
+    #[test]
+    fn a_condition_that_is_never_reached_fails() {
+        let reaches = AtomicUsize::new(0);
+        let sentences = too_little(
+            Sim::new(1)
+                .try_run(10, |_| {
+                    point!();
+                    if reaches.load(SeqCst) > 0 {
+                        sometimes!(true, "the impossible");
+                    }
+                })
+                .unwrap_err(),
+        );
+        assert!(
+            sentences[0].ends_with("was reached in no run"),
+            "{sentences:?}"
+        );
+    }
+
+    #[test]
+    fn a_thread_of_the_host_that_uses_a_simulated_pool_is_named() {
+        let failed = Sim::new(2)
+            .pool(&POOL)
+            .workers(1..=1, &POOL)
+            .try_run(10, |_| {
+                POOL.submit(|| ()).unwrap().result().unwrap();
+                let host = thread::Builder::new().name("stray".into());
+                host.spawn(|| POOL.free_slots()).unwrap().join().unwrap();
+            })
+            .unwrap_err();
+        assert_eq!(failed.kind, FailedBy::HostThread("stray".into()));
+    }
+
+    #[test]
+    fn a_simulation_in_a_simulation_is_refused() {
+        let inner = Cell::new(None);
+        Sim::new(1)
+            .try_run(1, |_| {
+                point!();
+                inner.set(Sim::new(1).try_run(1, |_| point!()).err());
+            })
+            .unwrap();
+        assert_eq!(
+            inner.take().map(|failed| failed.kind),
+            Some(FailedBy::Nested)
+        );
+    }
+}
+
+mod memory {
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_runs_take_no_memory() {
+        fn resident() -> usize {
+            let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+            statm
+                .split(' ')
+                .nth(1)
+                .and_then(|pages| pages.parse().ok())
+                .unwrap_or(0)
+        }
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        let mut sim = Sim::new(3);
+        sim.pool(&POOL).workers(1..=2, &POOL);
+        let mut runs = |count| {
+            sim.try_run(count, |_| POOL.submit(|| ()).unwrap().result().unwrap())
+                .unwrap();
+        };
+        runs(1_000);
+        let before = resident();
+        runs(100_000);
+        // Pages of 4 KiB: 1 MiB.
+        assert!(
+            resident() < before + 256,
+            "{} pages more",
+            resident() - before
+        );
+    }
+}
+
+#[test]
+fn each_planted_bug_is_reduced_to_a_few_deviations() {
+    for planted in GARDEN {
+        let run = failed_run((planted.search)(false, 0, planted.within).unwrap_err());
+        println!(
+            "{}: {} to {}, {} runs",
+            planted.name,
+            run.deviations,
+            run.schedule.len(),
+            run.reduced_by
+        );
+        assert!(
+            run.schedule.len() <= 11,
+            "{}: {:?}",
+            planted.name,
+            run.schedule
+        );
+    }
+}

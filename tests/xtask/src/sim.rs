@@ -1,0 +1,39 @@
+//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, and the pulse monitor, optimised.
+
+use crate::{Outcome, cargo, run_command};
+
+/// Runs of each twin of a planted bug.
+const TWINS: &str = "100000";
+/// Runs of the pulse monitor.
+const PULSE: &str = "10000";
+
+const USAGE: &str = "usage: cargo xtask sim [--quick]
+
+  --quick   a few thousand runs of each test, instead of those that the documentation states";
+
+pub fn run(args: &[String]) -> Outcome {
+    match args {
+        [] => {}
+        [option] if option == "--quick" => return tests(&[], None),
+        _ => return Err(USAGE.into()),
+    }
+    tests(&[], None)?;
+    // The variable counts for each test of a program, so the programs run one by one.
+    tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
+    tests(&["--test", "pulse"], Some(PULSE))
+}
+
+fn tests(what: &[&str], schedules: Option<&str>) -> Outcome {
+    let mut command = cargo();
+    command
+        .args(["test", "--locked", "--release", "--quiet"])
+        .args(["--package", "corepool-sim-tests"]);
+    match what {
+        [] => command.args(["--package", "corepool-sim"]),
+        what => command.args(what),
+    };
+    if let Some(schedules) = schedules {
+        command.env("COREPOOL_SIM_SCHEDULES", schedules);
+    }
+    run_command(&mut command)
+}
