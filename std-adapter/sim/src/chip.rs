@@ -1,6 +1,6 @@
 //! The simulated chip, as the code on it sees it.
 
-use std::time::Duration;
+use std::{task::Waker, time::Duration};
 
 use crate::{machine::Machine, plan::Interrupt, schedule::Span};
 
@@ -68,6 +68,14 @@ pub fn sleep(span: impl Into<Span>) {
 /// Pends an interrupt: its handler runs as soon as its core and its priority allow it.
 pub fn raise(interrupt: Interrupt) {
     machine().raise(interrupt.0);
+}
+
+/// Wakes a waker at a virtual time, from an interrupt of core 0 that is more urgent than all others:
+/// for a driver of timers. The feature `embassy-time` has one.
+///
+/// A waker that has a time already keeps the earlier one.
+pub fn wake_at(at: Duration, waker: &Waker) {
+    machine().wake_at(at, waker);
 }
 
 /// A place at which other contexts may go on. Outside of a simulation it does nothing.

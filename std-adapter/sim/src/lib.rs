@@ -90,6 +90,9 @@
 //! waits for can go on, unless the test allows a [`stall`](Sim::stall). Contexts that only look, in
 //! a loop, let time pass faster.
 //!
+//! With the feature `embassy-time`, the crate is the driver of `embassy-time`: timers of tasks expire
+//! by the virtual clock, which advances by itself.
+//!
 //! # Statics
 //!
 //! A static that keeps its value from run to run makes runs differ: name it by [`Sim::reset`]. The
@@ -115,6 +118,8 @@
 mod asked;
 mod chip;
 mod choice;
+#[cfg(feature = "embassy-time")]
+mod embassy_time;
 mod failed;
 mod failure;
 mod fibers;
@@ -136,7 +141,7 @@ mod statics;
 mod trace;
 
 pub use crate::{
-    chip::{Chip, at, busy, now, raise, sleep},
+    chip::{Chip, at, busy, now, raise, sleep, wake_at},
     failed::{Failed, FailedBy, FailedRun},
     failure::Cause,
     plan::{Interrupt, Returns, sometimes_late},

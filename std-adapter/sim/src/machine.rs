@@ -25,6 +25,7 @@ use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
+    task::Waker,
 };
 
 use corepool::ContextId;
@@ -178,6 +179,8 @@ pub(crate) struct Machine<'r> {
     main_has_ended: Cell<bool>,
     ended_at: Cell<u64>,
     has_ended: Cell<bool>,
+    /// Wakers, each with the time that wakes it.
+    timers: RefCell<Vec<(u64, Waker)>>,
     cause: RefCell<Option<(Cause, String)>>,
     deviations: RefCell<Vec<Deviation>>,
     switches: Cell<u64>,
@@ -254,6 +257,7 @@ impl<'r> Machine<'r> {
             main_has_ended: Cell::new(false),
             ended_at: Cell::new(0),
             has_ended: Cell::new(false),
+            timers: RefCell::new(Vec::new()),
             cause: RefCell::new(None),
             deviations: RefCell::new(Vec::new()),
             switches: Cell::new(0),

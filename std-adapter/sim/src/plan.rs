@@ -94,6 +94,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) cores: usize,
     pub(crate) tasks: Vec<TaskPlan<'a>>,
     pub(crate) interrupts: Vec<InterruptPlan<'a>>,
+    /// The interrupt, after all others, that wakes the wakers of timers.
+    pub(crate) alarm: Option<usize>,
     pub(crate) pools: Vec<PoolPlan>,
     pub(crate) statics: Vec<Static>,
     pub(crate) stalls: Stalls,

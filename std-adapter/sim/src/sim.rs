@@ -5,6 +5,7 @@ use std::{fmt, ops::RangeBounds, time::Duration};
 use crate::{
     chip::Chip,
     failed::Failed,
+    machine::Machine,
     plan::{
         HangPlan, Interrupt, InterruptPlan, Plan, PoolPlan, Returns, TaskPlan, Ticks, sealed::Pool,
     },
@@ -57,6 +58,7 @@ impl<'a> Sim<'a> {
                 cores,
                 tasks: vec![main],
                 interrupts: Vec::new(),
+                alarm: None,
                 pools: Vec::new(),
                 statics: Vec::new(),
                 stalls: Default::default(),
@@ -387,8 +389,16 @@ impl<'a> Sim<'a> {
                 self.task_with(core, 0, name, Box::new(|_| ()));
             }
         }
+        // It comes last, since a test declares interrupts between two searches, too.
+        let declared = self.plan.interrupts.len();
+        self.interrupt("timers", u8::MAX, || {
+            if let Some(machine) = Machine::current() {
+                machine.ring();
+            }
+        });
+        self.plan.alarm = Some(declared);
         let path = std::any::type_name::<F>();
-        search::run(
+        let found = search::run(
             &self.plan,
             &Goal {
                 everywhere: self.everywhere,
@@ -399,7 +409,9 @@ impl<'a> Sim<'a> {
                 path,
             },
             &|| scenario(&Chip(())),
-        )
+        );
+        self.plan.interrupts.pop();
+        found
     }
 }
 

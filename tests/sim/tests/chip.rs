@@ -331,6 +331,26 @@ mod time {
     }
 
     #[test]
+    fn timers_of_embassy_expire_by_the_virtual_clock() {
+        use embassy_time::{Duration as Span, Instant, Timer, with_timeout};
+        static POOL: StaticPool<4, 256> = StaticPool::new();
+        Sim::new(2).pool(&POOL).workers(1..=1, &POOL).run(500, |_| {
+            let task = POOL.spawn(async {
+                let start = Instant::now();
+                Timer::after(Span::from_secs(3_600)).await;
+                start.elapsed().as_secs()
+            });
+            let late = POOL.spawn(async {
+                let hour = Timer::after(Span::from_secs(3_600));
+                with_timeout(Span::from_millis(1), hour).await.is_err()
+            });
+            assert!(late.unwrap().result().unwrap());
+            assert!(now() < 100 * MS);
+            assert_eq!(task.unwrap().result().unwrap(), 3_600);
+        });
+    }
+
+    #[test]
     fn cores_compute_at_the_same_time() {
         static POOL: StaticPool<4, 32> = StaticPool::new();
         Sim::new(3).pool(&POOL).workers(1..=2, &POOL).run(200, |_| {

@@ -1,9 +1,9 @@
 //! The virtual clock.
 
-use std::time::Duration;
+use std::{task::Waker, time::Duration};
 
 use super::{Machine, NEVER, State};
-use crate::plan::Ticks;
+use crate::{plan::Ticks, schedule::nanos};
 
 impl Machine<'_> {
     pub(super) fn now_nanos(&self) -> u64 {
@@ -43,6 +43,9 @@ impl Machine<'_> {
                 next = next.min(core.hangs_until.get());
             }
         }
+        if let Some((at, _)) = self.timers.borrow().iter().min_by_key(|(at, _)| *at) {
+            next = next.min(*at);
+        }
         next.min(self.heals_by.get())
     }
 
@@ -61,10 +64,41 @@ impl Machine<'_> {
                 self.set_next_tick(interrupt, ticks);
             }
         }
+        let is_due = self.timers.borrow().iter().any(|(at, _)| *at <= time);
+        if is_due && let Some(alarm) = self.plan.alarm {
+            self.pend(alarm);
+        }
         for core in &self.cores {
             if core.is_hung.get() && core.hangs_until.get() <= time {
                 core.is_hung.set(false);
             }
+        }
+    }
+
+    /// Wakes a waker when the time has come. A waker that is known already keeps the earlier time.
+    pub(crate) fn wake_at(&self, at: Duration, waker: &Waker) {
+        let at = nanos(at);
+        // A clone is code of the application, so it is made before the list is borrowed.
+        let new = waker.clone();
+        let mut timers = self.timers.borrow_mut();
+        let known = timers.iter_mut().find(|(_, known)| known.will_wake(&new));
+        match known {
+            Some((known, _)) => *known = at.min(*known),
+            None => timers.push((at, new)),
+        }
+        self.look_soon();
+    }
+
+    /// The handler of the alarm: wakes the wakers whose time has come.
+    pub(crate) fn ring(&self) {
+        loop {
+            let now = self.now_nanos();
+            let next = self.timers.borrow().iter().position(|(at, _)| *at <= now);
+            let Some(next) = next else {
+                break;
+            };
+            let (_, waker) = self.timers.borrow_mut().swap_remove(next);
+            waker.wake();
         }
     }
 
