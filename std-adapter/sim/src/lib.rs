@@ -118,6 +118,7 @@
 mod asked;
 mod chip;
 mod choice;
+mod crash;
 #[cfg(feature = "embassy-time")]
 mod embassy_time;
 mod failed;

@@ -289,6 +289,15 @@ impl<'r> Machine<'r> {
         unsafe { CURRENT.get().as_ref() }.filter(|machine| machine.is_inside.get())
     }
 
+    /// Where the calling thread is, for a report.
+    pub(crate) fn place() -> String {
+        Self::current().map_or_else(String::new, |machine| {
+            let here = machine.here();
+            let label = machine.contexts[here].label.get();
+            format!("{}, after the point `{label}`", machine.name(here))
+        })
+    }
+
     /// Makes this the current machine while `f` runs.
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Leave;

@@ -3,10 +3,11 @@
 use crate::{
     asked::Asked,
     choice::{Chooser, Seeded},
+    crash::{self, Watch},
     failed::{Failed, FailedBy, FailedRun},
     failure::Cause,
     lanes,
-    machine::Ended,
+    machine::{Ended, Machine},
     one_at_a_time::{self, UnderWay},
     plan::Plan,
     reduce,
@@ -49,6 +50,7 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
     }
     let asked = Asked::of_environment().map_err(|text| failed(FailedBy::Environment(text)))?;
     let _under_way = UnderWay::begin(plan);
+    let _watch = Watch::begin(test.as_deref(), Machine::place);
     runs::listen();
     sometimes::begin();
     let mut search = Search {
@@ -153,6 +155,7 @@ impl Search<'_> {
         let (cores, points) = (self.plan.cores, self.points[granularity as usize]);
         let storms = self.plan.interrupts.iter().any(|irq| irq.spontaneous > 0);
         let chooser = || Chooser::Seeded(Box::new(Seeded::new(seed, cores, points, storms)));
+        crash::run_begins(Some(seed));
         let ended = self.runs.once(chooser(), granularity, is_checked);
         if is_checked && ended.cause.is_none() {
             let again = self.runs.once(chooser(), granularity, true);

@@ -301,7 +301,7 @@ mod misuse {
                 .unwrap_err(),
         );
         assert_eq!(sentences.len(), 1);
-        assert!(sentences[0].starts_with("`one is two` (tests/sim/tests/search.rs:"));
+        assert!(sentences[0].contains("`one is two` (") && sentences[0].contains("search.rs:"));
         assert!(sentences[0].ends_with("held in no run"));
     }
 
@@ -403,5 +403,104 @@ fn each_planted_bug_is_reduced_to_a_few_deviations() {
             planted.name,
             run.schedule
         );
+    }
+}
+
+mod crashes {
+    use std::process::{Command, Output};
+
+    use super::*;
+
+    const CHILD: &str = "COREPOOL_SIM_TEST_CHILD";
+
+    /// Runs `crash` in a child process, in the test of this name, and returns what that prints.
+    fn output_of(test: &str, crash: fn()) -> Option<String> {
+        if std::env::var_os(CHILD).is_some() {
+            crash();
+            return None;
+        }
+        let program = std::env::current_exe().unwrap();
+        let Output { status, stderr, .. } = Command::new(program)
+            .args(["--exact", test])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        assert!(!status.success());
+        Some(String::from_utf8_lossy(&stderr).into_owned())
+    }
+
+    #[test]
+    fn a_loop_without_a_point_is_reported_with_its_place() {
+        fn waits_for_ever() {
+            let lock = Mutex::new(());
+            let _held = lock.lock().unwrap();
+            while lock.try_lock().is_err() {}
+        }
+        let test = "crashes::a_loop_without_a_point_is_reported_with_its_place";
+        let Some(text) = output_of(test, || {
+            Sim::new(1).run(10, |_| {
+                point!("before the loop");
+                waits_for_ever();
+            });
+        }) else {
+            return;
+        };
+        for part in [
+            "a loop without a point",
+            "core 0, after the point `before the loop`",
+            "waits_for_ever",
+            "in a run without a seed of the test crashes::",
+        ] {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_stack_overflow_prints_the_seed() {
+        fn deep(level: u64) -> u64 {
+            let block = std::hint::black_box([level; 64]);
+            match level {
+                u64::MAX => 0,
+                level => block[0] + deep(level + 1),
+            }
+        }
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let test = "crashes::a_stack_overflow_prints_the_seed";
+        let Some(text) = output_of(test, || {
+            Sim::new(1).first_seed(71).run(10, |_| {
+                point!();
+                // After the two runs of the plain order.
+                if RUNS.fetch_add(1, SeqCst) == 2 {
+                    deep(0);
+                }
+            });
+        }) else {
+            return;
+        };
+        assert!(text.contains("COREPOOL_SIM_SEED=71"), "{text}");
+    }
+
+    #[test]
+    fn a_panic_in_a_destructor_of_a_panic_prints_the_seed() {
+        struct Panics;
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("second");
+            }
+        }
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let test = "crashes::a_panic_in_a_destructor_of_a_panic_prints_the_seed";
+        let Some(text) = output_of(test, || {
+            Sim::new(1).first_seed(72).run(10, |_| {
+                point!();
+                if RUNS.fetch_add(1, SeqCst) == 2 {
+                    let _panics = Panics;
+                    panic!("first");
+                }
+            });
+        }) else {
+            return;
+        };
+        assert!(text.contains("COREPOOL_SIM_SEED=72"), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, cargo, layers, root, run_command, steps, unwinds};
+use crate::{Outcome, cargo, layers, root, run_command, sim, steps, unwinds};
 
 /// How long it may take on two cores, once everything is built.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     ("the tests of xtask", || {
         run_command(cargo().args(["test", "--locked", "--quiet", "--package=xtask"]))
     }),
+    ("applications under many schedules", sim::quick),
     ("histories that some order must explain", || {
         steps::linear(&["--count".into(), "1000".into()])
     }),
@@ -98,25 +99,39 @@ fn manifests() -> Result<Vec<String>, String> {
     }
 }
 
+/// The workspaces of the library's packages, each with the folder that it is built in.
+const PACKAGES: [(&str, &str); 2] = [
+    ("Cargo.toml", "target"),
+    ("std-adapter/sim/Cargo.toml", "target/sim"),
+];
+
 fn clippy() -> Outcome {
-    let everything = ["--workspace", "--all-targets", "--all-features"];
-    let denied = ["--", "-D", "warnings"];
-    run_command(
-        cargo()
-            .args(["clippy", "--locked", "--quiet"])
-            .args(everything)
-            .args(denied),
-    )
+    for (manifest, target) in PACKAGES {
+        let place = ["--manifest-path", manifest, "--target-dir", target];
+        let everything = ["--workspace", "--all-targets", "--all-features"];
+        let denied = ["--", "-D", "warnings"];
+        run_command(
+            cargo()
+                .args(["clippy", "--locked", "--quiet"])
+                .args(place)
+                .args(everything)
+                .args(denied),
+        )?;
+    }
+    Ok(())
 }
 
 fn documentation() -> Outcome {
-    let command = [
-        "doc",
-        "--locked",
-        "--quiet",
-        "--workspace",
-        "--no-deps",
-        "--all-features",
-    ];
-    run_command(cargo().env("RUSTDOCFLAGS", "-D warnings").args(command))
+    for (manifest, target) in PACKAGES {
+        let place = ["--manifest-path", manifest, "--target-dir", target];
+        let everything = ["--workspace", "--no-deps", "--all-features"];
+        run_command(
+            cargo()
+                .env("RUSTDOCFLAGS", "-D warnings")
+                .args(["doc", "--locked", "--quiet"])
+                .args(place)
+                .args(everything),
+        )?;
+    }
+    Ok(())
 }

@@ -14,23 +14,29 @@ const USAGE: &str = "usage: cargo xtask sim [--quick]
 pub fn run(args: &[String]) -> Outcome {
     match args {
         [] => {}
-        [option] if option == "--quick" => return tests(&[], None),
+        [option] if option == "--quick" => return quick(),
         _ => return Err(USAGE.into()),
     }
-    tests(&[], None)?;
+    quick()?;
     // The variable counts for each test of a program, so the programs run one by one.
     tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
     tests(&["--test", "pulse"], Some(PULSE))
+}
+
+/// The tests with the runs that they state.
+pub(crate) fn quick() -> Outcome {
+    tests(&[], None)
 }
 
 fn tests(what: &[&str], schedules: Option<&str>) -> Outcome {
     let mut command = cargo();
     command
         .args(["test", "--locked", "--release", "--quiet"])
-        .args(["--package", "corepool-sim-tests"]);
+        .args(["--manifest-path", "std-adapter/sim/Cargo.toml"])
+        .args(["--target-dir", "target/sim"]);
     match what {
-        [] => command.args(["--package", "corepool-sim"]),
-        what => command.args(what),
+        [] => command.arg("--workspace"),
+        what => command.args(["--package", "corepool-sim-tests"]).args(what),
     };
     if let Some(schedules) = schedules {
         command.env("COREPOOL_SIM_SCHEDULES", schedules);

@@ -3,7 +3,7 @@
 use corepool::sim::Point;
 
 use super::{FAIR, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER, State};
-use crate::{failure::Cause, schedule::Granularity};
+use crate::{crash, failure::Cause, schedule::Granularity};
 
 impl Machine<'_> {
     /// The hook of the core.
@@ -61,6 +61,7 @@ impl Machine<'_> {
         if self.step.get() > MOST_POINTS {
             return self.fail(Cause::NoEnd(MOST_POINTS, self.contexts_now()));
         }
+        crash::beat();
         self.pass_time();
         self.hurry();
         self.note_point(label);

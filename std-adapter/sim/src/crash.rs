@@ -1,0 +1,281 @@
+//! Ends that no test survives: a loop without a point, an abort, a stack overflow. They print the run.
+//!
+//! On Unix. The watchdog counts the processor time of the simulating thread, so a machine under load
+//! makes no false alarm.
+
+#[cfg(unix)]
+pub(crate) use self::unix::{Watch, beat, run_begins};
+
+#[cfg(not(unix))]
+pub(crate) fn beat() {}
+
+#[cfg(not(unix))]
+pub(crate) fn run_begins(_seed: Option<u64>) {}
+
+/// Does nothing.
+#[cfg(not(unix))]
+pub(crate) struct Watch;
+
+#[cfg(not(unix))]
+impl Watch {
+    pub(crate) fn begin(_test: Option<&str>, _report: fn() -> String) -> Self {
+        Self
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::{
+        backtrace::Backtrace,
+        io::Write,
+        mem::MaybeUninit,
+        ptr,
+        sync::{
+            Arc, Mutex, Once,
+            atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        },
+        thread::{self, JoinHandle},
+        time::Duration,
+    };
+
+    /// A loop without a point is reported after so much processor time.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const LOOK_EVERY: Duration = Duration::from_millis(200);
+    /// No seed: the plain order, a run of `everywhere`, or a given schedule.
+    const NO_SEED: u64 = u64::MAX;
+
+    /// Counts signs of life.
+    static BEATS: AtomicU64 = AtomicU64::new(0);
+    static SEED: AtomicU64 = AtomicU64::new(NO_SEED);
+    static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
+    static TEST: Mutex<String> = Mutex::new(String::new());
+    static REPORT: Mutex<Option<fn() -> String>> = Mutex::new(None);
+
+    /// The simulation goes on.
+    #[inline]
+    pub(crate) fn beat() {
+        // Only the simulating thread writes it.
+        BEATS.store(BEATS.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// A run begins.
+    pub(crate) fn run_begins(seed: Option<u64>) {
+        SEED.store(seed.unwrap_or(NO_SEED), Relaxed);
+        beat();
+    }
+
+    /// The watchdog of one simulation.
+    pub(crate) struct Watch {
+        is_over: Arc<AtomicBool>,
+        thread: Option<JoinHandle<()>>,
+    }
+
+    impl Watch {
+        /// Watches the calling thread. `report` says, on that thread, where the simulation is.
+        pub(crate) fn begin(test: Option<&str>, report: fn() -> String) -> Self {
+            listen();
+            if let Ok(mut name) = TEST.lock() {
+                *name = test.unwrap_or("NAME").into();
+            }
+            if let Ok(mut place) = REPORT.lock() {
+                *place = Some(report);
+            }
+            IS_UNDER_WAY.store(true, Relaxed);
+            let is_over = Arc::new(AtomicBool::new(false));
+            let over = is_over.clone();
+            let clock = ThreadClock::of_this_thread();
+            let watch = thread::Builder::new().name("corepool-sim watchdog".into());
+            // Without a watchdog the simulation is as good.
+            let thread = watch.spawn(move || watch_over(&clock, &over)).ok();
+            Self { is_over, thread }
+        }
+    }
+
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            IS_UNDER_WAY.store(false, Relaxed);
+            self.is_over.store(true, Relaxed);
+            if let Some(thread) = self.thread.take() {
+                thread.thread().unpark();
+                // It holds the clock of this thread, which must not end before.
+                let _ = thread.join();
+            }
+        }
+    }
+
+    fn watch_over(clock: &ThreadClock, is_over: &AtomicBool) {
+        let (mut beats, mut since) = (BEATS.load(Relaxed), clock.now());
+        while !is_over.load(Relaxed) {
+            thread::park_timeout(LOOK_EVERY);
+            let now = BEATS.load(Relaxed);
+            if now != beats {
+                (beats, since) = (now, clock.now());
+            } else if clock.now().saturating_sub(since) > PATIENCE && !is_over.load(Relaxed) {
+                clock.interrupt();
+                return;
+            }
+        }
+    }
+
+    /// The processor time of a thread.
+    struct ThreadClock {
+        thread: libc::pthread_t,
+        #[cfg(target_os = "linux")]
+        clock: libc::clockid_t,
+    }
+
+    impl ThreadClock {
+        fn of_this_thread() -> Self {
+            // SAFETY: the call has no precondition.
+            let thread = unsafe { libc::pthread_self() };
+            Self {
+                thread,
+                #[cfg(target_os = "linux")]
+                clock: {
+                    let mut clock = libc::CLOCK_MONOTONIC;
+                    // SAFETY: the thread is the calling one, and `clock` is valid for a write. If the
+                    // call fails, the clock stays the wall's.
+                    unsafe { libc::pthread_getcpuclockid(thread, &raw mut clock) };
+                    clock
+                },
+            }
+        }
+
+        #[cfg(target_os = "linux")]
+        fn now(&self) -> Duration {
+            let mut time = MaybeUninit::<libc::timespec>::zeroed();
+            // SAFETY: `time` is valid for a write. The thread lives: `Watch::drop` waits for the
+            // watchdog on that thread.
+            let time = unsafe {
+                libc::clock_gettime(self.clock, time.as_mut_ptr());
+                time.assume_init()
+            };
+            Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+        }
+
+        /// The wall's clock, a tenth as fast: other threads may take the processor.
+        #[cfg(not(target_os = "linux"))]
+        fn now(&self) -> Duration {
+            static START: std::sync::LazyLock<std::time::Instant> =
+                std::sync::LazyLock::new(std::time::Instant::now);
+            START.elapsed() / 10
+        }
+
+        /// Makes the thread report where it is, and end the process.
+        fn interrupt(&self) {
+            // On the stack of the loop: a backtrace takes more than the stack for signals has.
+            handle(libc::SIGUSR2, report_loop, 0);
+            // SAFETY: the thread lives, as above.
+            unsafe { libc::pthread_kill(self.thread, libc::SIGUSR2) };
+        }
+    }
+
+    fn handle(signal: i32, handler: extern "C" fn(i32), flags: i32) {
+        // SAFETY: an action of zeros is valid, with an empty mask. `handler` is a function that
+        // takes a signal's number, as the flags say.
+        unsafe {
+            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+            action.sa_sigaction = handler as libc::sighandler_t;
+            action.sa_flags = flags;
+            libc::sigaction(signal, &raw const action, ptr::null_mut());
+        }
+    }
+
+    /// The loop's own thread reports it. The process ends, so what the loop was in the midst of does
+    /// not matter.
+    extern "C" fn report_loop(_signal: i32) {
+        let place = REPORT.lock().ok().and_then(|report| *report);
+        let place = place.map_or_else(String::new, |place| place());
+        let text = format!(
+            "\ncorepool-sim: a loop without a point. Put `corepool::spin_loop()` or `point!()` into it.\n  {place}\n{}\n{}\n",
+            hint(),
+            Backtrace::force_capture()
+        );
+        // The test's output is captured, and would be lost.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        // SAFETY: the call has no precondition.
+        unsafe { libc::_exit(101) };
+    }
+
+    fn hint() -> String {
+        let test = TEST.lock().map(|test| test.clone()).unwrap_or_default();
+        match SEED.load(Relaxed) {
+            NO_SEED => format!("  in a run without a seed of the test {test}"),
+            seed => format!("  the same run: COREPOOL_SIM_SEED={seed} cargo test {test}"),
+        }
+    }
+
+    /// Makes crashes print the run.
+    fn listen() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            for (place, signal) in CRASHES.into_iter().enumerate() {
+                let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+                // SAFETY: `before` is valid for a write, and no action is set.
+                unsafe { libc::sigaction(signal, ptr::null(), before.as_mut_ptr()) };
+                // SAFETY: the call above wrote it, and zeros are valid, too.
+                let before = unsafe { before.assume_init() };
+                BEFORE[place].0.store(before.sa_sigaction, Relaxed);
+                BEFORE[place].1.store(before.sa_flags, Relaxed);
+                // A stack that has overflowed has no room for a handler.
+                handle(signal, report_crash, libc::SA_ONSTACK);
+            }
+        });
+    }
+
+    const CRASHES: [i32; 3] = [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS];
+    /// The actions of before.
+    static BEFORE: [(AtomicUsize, AtomicI32); 3] =
+        [const { (AtomicUsize::new(libc::SIG_DFL), AtomicI32::new(0)) }; 3];
+
+    /// Prints the seed, and leaves the signal to the action of before. It calls functions only that
+    /// POSIX allows in a handler.
+    extern "C" fn report_crash(signal: i32) {
+        if IS_UNDER_WAY.swap(false, Relaxed) {
+            write(
+                "\ncorepool-sim: the process crashes in a simulation. The same run: COREPOOL_SIM_SEED=",
+            );
+            match SEED.load(Relaxed) {
+                NO_SEED => write("(no seed: the plain order, or a run of everywhere)"),
+                seed => write_number(seed),
+            }
+            write(
+                "\n  A fiber's stack has 512 KiB. A panic in a destructor that runs in a panic aborts.\n",
+            );
+        }
+        let place = CRASHES
+            .iter()
+            .position(|crash| *crash == signal)
+            .unwrap_or(0);
+        // SAFETY: the action is the one that `listen` found, and the signal comes again: an abort
+        // raises it again, and the access of a fault is repeated.
+        unsafe {
+            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+            action.sa_sigaction = BEFORE[place].0.load(Relaxed);
+            action.sa_flags = BEFORE[place].1.load(Relaxed);
+            libc::sigaction(signal, &raw const action, ptr::null_mut());
+        }
+    }
+
+    fn write(text: &str) {
+        // SAFETY: the bytes are valid for reads.
+        let _ = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    }
+
+    fn write_number(number: u64) {
+        let mut digits = [0; 20];
+        let mut first = digits.len();
+        let mut rest = number;
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let digits = &digits[first..];
+        // SAFETY: the bytes are valid for reads.
+        let _ = unsafe { libc::write(libc::STDERR_FILENO, digits.as_ptr().cast(), digits.len()) };
+    }
+}
