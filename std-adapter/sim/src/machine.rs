@@ -166,8 +166,10 @@ pub(crate) struct Machine<'r> {
     pace: u64,
     /// The core that runs, or comes next.
     core: Cell<usize>,
-    /// A fiber runs, and not the loop that resumes fibers.
-    is_inside: Cell<bool>,
+    /// The label of the current context's last point. `Context::label` has those of the others.
+    label: Cell<&'static str>,
+    /// The last point of the current core was one of a loop that waits.
+    is_spinning: Cell<bool>,
     /// The core in the critical section.
     section: Cell<Option<usize>>,
     /// The last step at which a context did more than look.
@@ -198,9 +200,9 @@ const MOST_POINTS: u64 = 200_000;
 const FAIR: u64 = 4_096;
 /// Contexts that only look for so many points in a row let time pass faster.
 const LOOKS: u64 = 64;
-/// They do so at each step of this number.
-const LOOKS_STEP: u64 = 16;
-/// If nothing can happen by itself, contexts that only look for so many points wait for ever.
+/// They do so again after as many.
+const LOOKS_STEP: u64 = 64;
+/// If nothing can happen by itself, contexts that spin for so many points wait for ever.
 const MOST_LOOKS: u64 = 20_000;
 /// So long, in virtual time, after the end of the test the rest has to end.
 const MOST_AFTER: u64 = 3_600_000_000_000;
@@ -248,7 +250,8 @@ impl<'r> Machine<'r> {
             time_step: Cell::new(0),
             pace,
             core: Cell::new(0),
-            is_inside: Cell::new(false),
+            label: Cell::new("start"),
+            is_spinning: Cell::new(false),
             section: Cell::new(None),
             active_at: Cell::new(0),
             idle_since: Cell::new(0),
@@ -283,32 +286,19 @@ impl<'r> Machine<'r> {
 
     /// The machine that the calling thread simulates, if it does and a context is running.
     pub(crate) fn current() -> Option<&'static Machine<'static>> {
-        // SAFETY: `enter` sets the pointer for the length of a run, and takes it back before the
-        // machine goes. The reference does not leave the call that asked for it: each is used on
-        // the simulation's thread, during the run.
-        unsafe { CURRENT.get().as_ref() }.filter(|machine| machine.is_inside.get())
+        // SAFETY: `run_task` and `leave` set the pointer while a fiber of the machine runs, and take
+        // it back before the thread leaves the fiber. The machine outlives its fibers. The reference
+        // does not leave the call that asked for it.
+        unsafe { CURRENT.get().as_ref() }
     }
 
     /// Where the calling thread is, for a report.
     pub(crate) fn place() -> String {
         Self::current().map_or_else(String::new, |machine| {
             let here = machine.here();
-            let label = machine.contexts[here].label.get();
+            let label = machine.label.get();
             format!("{}, after the point `{label}`", machine.name(here))
         })
-    }
-
-    /// Makes this the current machine while `f` runs.
-    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Leave;
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                CURRENT.set(ptr::null());
-            }
-        }
-        CURRENT.set(ptr::from_ref(self).cast());
-        let _leave = Leave;
-        f()
     }
 
     fn interrupt_context(&self, number: usize) -> &Context {
@@ -363,7 +353,7 @@ impl<'r> Machine<'r> {
         if !self.in_handler() {
             return Some(here);
         }
-        let call = self.contexts[here].label.get();
+        let call = self.label.get();
         // These two ask for a parker, and do not wait.
         if !matches!(call, "run_pending" | "scope") {
             self.fail(Cause::HandlerBlocks(call));
@@ -458,7 +448,11 @@ impl<'r> Machine<'r> {
             lines.push(format!(
                 "{}: {doing}, last point `{}`{holds}",
                 self.name(number),
-                context.label.get()
+                if number == self.here() {
+                    self.label.get()
+                } else {
+                    context.label.get()
+                }
             ));
         }
         lines
@@ -467,7 +461,7 @@ impl<'r> Machine<'r> {
     /// Ends the run as failed. On a fiber it does not return.
     pub(crate) fn fail(&self, cause: Cause) {
         self.end_as_failed(cause);
-        if self.is_inside.get() {
+        if !CURRENT.get().is_null() {
             self.leave(self.core.get());
         }
     }
@@ -483,14 +477,28 @@ impl<'r> Machine<'r> {
     fn leave(&self, next: usize) {
         let task = self.this_core().task.get();
         let yielder = self.contexts[task].yielder.get();
+        self.save();
         self.core.set(next);
-        // The next context plans its own looks.
-        self.look_soon();
-        self.is_inside.set(false);
+        let machine = CURRENT.replace(ptr::null());
         // SAFETY: the fiber of this task runs this code, since a handler runs on the stack of its
         // core's task. The fiber has set its yielder, which lives on its stack.
         unsafe { (*yielder).suspend(()) };
-        self.is_inside.set(true);
+        CURRENT.set(machine);
+        self.restore();
+    }
+
+    /// The current context steps aside.
+    fn save(&self) {
+        let core = self.this_core();
+        self.contexts[core.top.get()].label.set(self.label.get());
+        core.is_spinning.set(self.is_spinning.get());
+    }
+
+    /// The current context goes on.
+    fn restore(&self) {
+        let core = self.this_core();
+        self.label.set(self.contexts[core.top.get()].label.get());
+        self.is_spinning.set(core.is_spinning.get());
     }
 
     /// The loop that resumes fibers, on the host's stack. `resume` runs the fiber of a task until
@@ -512,7 +520,8 @@ impl<'r> Machine<'r> {
     /// The code of a task, on its fiber.
     pub(crate) fn run_task(&self, task: usize, yielder: &Yielder, body: impl FnOnce()) {
         self.contexts[task].yielder.set(yielder);
-        self.is_inside.set(true);
+        CURRENT.set(ptr::from_ref(self).cast());
+        self.restore();
         self.look("start");
         if let Err(payload) = self.catching(|| catch_unwind(AssertUnwindSafe(body))) {
             self.fail_by_panic(&*payload);

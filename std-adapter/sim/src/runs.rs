@@ -157,7 +157,7 @@ impl<'s> Runs<'s> {
                 unsafe { self.stacks.fiber(code) }
             })
             .collect();
-        machine.enter(|| machine.drive(|task| fibers[task].resume()));
+        machine.drive(|task| fibers[task].resume());
         for fiber in fibers {
             self.stacks.discard(fiber);
         }

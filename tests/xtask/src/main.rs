@@ -115,8 +115,8 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "sim",
-        options: "[--quick]",
-        help: "runs the simulator on its garden of planted bugs and on the pulse monitor; --quick takes fewer runs",
+        options: "[--quick | --figures]",
+        help: "runs the simulator on its garden of planted bugs and on the pulse monitor; --quick takes fewer runs, and --figures times it",
         run: sim::run,
     },
     Verb {

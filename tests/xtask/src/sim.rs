@@ -1,26 +1,41 @@
 //! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, and the pulse monitor, optimised.
 
-use crate::{Outcome, cargo, run_command};
+use crate::{Outcome, cargo, run_command, steps};
 
 /// Runs of each twin of a planted bug.
 const TWINS: &str = "100000";
 /// Runs of the pulse monitor.
 const PULSE: &str = "10000";
 
-const USAGE: &str = "usage: cargo xtask sim [--quick]
+const USAGE: &str = "usage: cargo xtask sim [--quick | --figures]
 
-  --quick   a few thousand runs of each test, instead of those that the documentation states";
+  --quick   a few thousand runs of each test, instead of those that the documentation states
+  --figures prints how long points, runs and schedules take, beside bare fibers and shuttle";
 
 pub fn run(args: &[String]) -> Outcome {
     match args {
         [] => {}
         [option] if option == "--quick" => return quick(),
+        [option] if option == "--figures" => return figures(),
         _ => return Err(USAGE.into()),
     }
     quick()?;
     // The variable counts for each test of a program, so the programs run one by one.
     tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
     tests(&["--test", "pulse"], Some(PULSE))
+}
+
+/// The figures, beside shuttle's time for the same application.
+fn figures() -> Outcome {
+    let shuttle = steps::rate()?;
+    run_command(
+        cargo()
+            .args(["run", "--locked", "--release", "--quiet"])
+            .args(["--manifest-path", "std-adapter/sim/Cargo.toml"])
+            .args(["--target-dir", "target/sim"])
+            .args(["--package", "corepool-sim-tests", "--bin", "figures", "--"])
+            .arg(shuttle),
+    )
 }
 
 /// The tests with the runs that they state.

@@ -131,6 +131,7 @@ impl Machine<'_> {
                 core.is_hung.set(true);
                 core.hangs_until
                     .set(nanos.map_or(NEVER, |nanos| self.time.get().saturating_add(nanos)));
+                self.look_soon();
                 self.switch_away();
             }
             Action::Wake(task) => self.set_ready(task),
@@ -148,6 +149,7 @@ impl Machine<'_> {
                 deadline.set(deadline.get().saturating_add(nanos));
             }
         }
+        self.look_soon();
         if core == self.core.get() {
             self.switch_away();
         }

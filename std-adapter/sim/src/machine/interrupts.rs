@@ -46,6 +46,7 @@ impl Machine<'_> {
         context.is_active.set(true);
         context.fired.set(context.fired.get() + 1);
         context.state.set(State::Ready);
+        self.save();
         let interrupted = core.top.replace(self.plan.tasks.len() + number);
         let level = core.level.replace(irq.priority);
         let depth = {
@@ -64,6 +65,7 @@ impl Machine<'_> {
         }
         core.active.borrow_mut().pop();
         core.top.set(interrupted);
+        self.restore();
         core.level.set(level);
         context.is_active.set(false);
     }

@@ -32,17 +32,16 @@ impl Machine<'_> {
     /// A point before a call that may change something.
     #[inline]
     pub(crate) fn point(&self, label: &'static str) {
-        let core = self.this_core();
-        core.is_spinning.set(false);
+        self.is_spinning.set(false);
         self.active_at.set(self.step.get());
-        self.contexts[core.top.get()].label.set(label);
+        self.label.set(label);
         self.visit(label);
     }
 
     /// A point before a call that only looks.
     #[inline]
     pub(crate) fn looks(&self, label: &'static str) {
-        self.contexts[self.here()].label.set(label);
+        self.label.set(label);
         self.visit(label);
     }
 
@@ -90,7 +89,9 @@ impl Machine<'_> {
             self.idle_since.set(self.time.get());
         }
         match self.next_event() {
-            NEVER if looks > MOST_LOOKS && self.quiet_task().is_none() => {
+            NEVER
+                if looks > MOST_LOOKS && self.is_spinning.get() && self.quiet_task().is_none() =>
+            {
                 self.fail(Cause::Deadlock(self.contexts_now()));
             }
             next => {

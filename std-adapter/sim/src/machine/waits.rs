@@ -1,8 +1,8 @@
 //! Waits: a context gives its core away until something happens, or for a time.
 
-use std::time::Duration;
+use std::{ptr, time::Duration};
 
-use super::{MOST_AFTER, Machine, NEVER, State};
+use super::{CURRENT, MOST_AFTER, Machine, NEVER, State};
 use crate::{
     failure::Cause,
     schedule::{Action, nanos},
@@ -79,9 +79,9 @@ impl Machine<'_> {
     /// After the end of the test: whether the rest is done as well. It sets the end.
     pub(super) fn has_come_to_its_end(&self) -> bool {
         // The pools are asked without a point.
-        let inside = self.is_inside.replace(false);
+        let machine = CURRENT.replace(ptr::null());
         let settled = self.is_settled();
-        self.is_inside.set(inside);
+        CURRENT.set(machine);
         if settled {
             self.has_ended.set(true);
         } else if self.time.get().saturating_sub(self.ended_at.get()) > MOST_AFTER {
@@ -121,6 +121,8 @@ impl Machine<'_> {
             if here.state.get() == State::Ready && !self.cannot_run() {
                 break;
             }
+            // The others have to look when the deadline comes.
+            self.look_soon();
             self.switch_away();
         }
         here.deadline.set(NEVER);
@@ -241,7 +243,7 @@ impl Machine<'_> {
 
     /// The context waits for another in a loop.
     pub(crate) fn spin(&self) {
-        self.this_core().is_spinning.set(true);
+        self.is_spinning.set(true);
         self.chooser.borrow_mut().spins(self.core.get());
         self.visit("spin");
         if !self.is_unwinding() {

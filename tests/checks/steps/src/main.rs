@@ -7,6 +7,7 @@ mod linear;
 mod machine;
 mod one_by_one;
 mod operations;
+mod rate;
 mod ring_pool;
 mod stop;
 mod stopped;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: steps stopped [--seeds N] [NAME]
        steps linear [--seed FIRST] [--count N]
        steps urgent [NAME]
+       steps rate [--count N]
 
   --seeds   for each step at which a thread is stopped, the number of random orders besides the plain one [3]
   --seed    the first seed [random]
@@ -63,6 +65,7 @@ fn run(args: &[String]) -> Result<(), String> {
     match (verb.as_str(), options) {
         ("stopped", []) => stopped::check(seeds, ""),
         ("stopped", [only]) => stopped::check(seeds, only),
+        ("rate", []) => rate::measure(count as usize),
         ("linear", []) => {
             println!("seeds from {seed}");
             linear::check(seed, count)

@@ -1,0 +1,210 @@
+//! The simulator's figures, each as a ratio to a bare pair of fibers that is timed beside it.
+//!
+//! The argument is the time in microseconds that shuttle takes for a schedule of the application of
+//! `application`.
+
+use std::{
+    hint::black_box,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use corepool::StaticPool;
+use corepool_sim::{Granularity, Sim, busy, point, sleep};
+use corepool_sim_tests::GARDEN;
+use corosensei::Coroutine;
+use pulse_app::{FRAMES, Monitor, Outcome, POOL as PULSE, Plan, Platform, WhenBusy, control_loop};
+
+static POOL: StaticPool<16, 32> = StaticPool::new();
+
+/// The best of three, in nanoseconds for each of `count`.
+fn best(count: u64, mut run: impl FnMut()) -> f64 {
+    let times = (0..3).map(|_| {
+        let begin = Instant::now();
+        run();
+        begin.elapsed().as_nanos() as f64 / count as f64
+    });
+    times.fold(f64::INFINITY, f64::min)
+}
+
+/// There and back again.
+fn fiber_pair() -> f64 {
+    const COUNT: u64 = 1_000_000;
+    best(COUNT, || {
+        let mut fiber = Coroutine::new(|yielder, ()| {
+            loop {
+                yielder.suspend(());
+            }
+        });
+        for _ in 0..COUNT {
+            black_box(fiber.resume(()));
+        }
+        // SAFETY: the fiber's stack has nothing to drop.
+        unsafe { fiber.force_reset() };
+    })
+}
+
+/// A point at which nothing happens.
+fn point_without_switch() -> f64 {
+    const POINTS: u64 = 100_000;
+    best(2 * POINTS, || {
+        let report = Sim::new(1).try_run(0, |_| {
+            for _ in 0..POINTS {
+                point!();
+            }
+        });
+        black_box(report).ok();
+    })
+}
+
+/// A point at which another core takes over.
+fn point_with_switch() -> f64 {
+    const POINTS: u64 = 8_000;
+    let turns = || {
+        for _ in 0..POINTS {
+            corepool::spin_loop();
+        }
+    };
+    best(2 * 2 * POINTS, || {
+        let report = Sim::new(2)
+            .task(1, "other", 0, turns)
+            .try_run(0, |_| turns());
+        black_box(report).ok();
+    })
+}
+
+/// Power-on, boot and end of a chip with three cores, two of which are workers.
+fn boot() -> f64 {
+    const RUNS: u64 = 10_000;
+    let mut sim = Sim::new(3);
+    sim.pool(&POOL)
+        .workers(1..=2, &POOL)
+        .granularity(Granularity::Calls);
+    best(RUNS, || {
+        black_box(sim.try_run(RUNS, |_| point!())).ok();
+    })
+}
+
+/// Two workers, a submitter of eight jobs, and a handler that submits one.
+fn application(granularity: Granularity) -> f64 {
+    const RUNS: u64 = 5_000;
+    let mut sim = Sim::new(3);
+    sim.pool(&POOL)
+        .workers(1..=2, &POOL)
+        .granularity(granularity);
+    let handler = sim.interrupt("handler", 1, || {
+        POOL.submit_detached(|| ()).ok();
+    });
+    sim.spontaneous(handler, 0..=1);
+    best(RUNS, || {
+        let report = sim.try_run(RUNS, |_| {
+            let jobs: Vec<_> = (0..8_usize)
+                .map(|number| POOL.submit(move || number).ok())
+                .collect();
+            for (number, job) in jobs.into_iter().enumerate() {
+                assert_eq!(job.map(|job| job.result().ok()), Some(Some(number)));
+            }
+        });
+        assert!(report.is_ok(), "{report:?}");
+    })
+}
+
+/// The pulse monitor, with 11 windows.
+fn pulse() -> f64 {
+    #[derive(Default)]
+    struct Board {
+        reports: u32,
+    }
+    impl Platform for Board {
+        fn worker() -> u8 {
+            busy(Duration::from_millis(200)..Duration::from_millis(2_500));
+            1
+        }
+        fn tick(&mut self) {
+            sleep(Duration::from_millis(50));
+        }
+        fn report(&mut self, _window: u32, _outcome: Outcome) {
+            self.reports += 1;
+        }
+    }
+    const RUNS: u64 = 300;
+    let plan = Plan::new(20_000, 10_000, 2_000).expect("a plan");
+    let mut sim = Sim::new(3);
+    sim.pool(&PULSE).reset(&FRAMES).workers(1..=2, &PULSE);
+    best(RUNS, || {
+        let report = sim.try_run(RUNS, |_| {
+            let mut board = Board::default();
+            let samples = (0..600_u32).map(|tick| 500 + (tick % 16) as u16);
+            let mut monitor = Monitor::new(&PULSE, &FRAMES, plan, WhenBusy::DropWindow);
+            control_loop(&mut monitor, samples, &mut board);
+            assert_eq!(board.reports, 11);
+        });
+        assert!(report.is_ok(), "{report:?}");
+    })
+}
+
+/// The longest search and reduction of a planted bug.
+fn reduction() -> f64 {
+    let times = GARDEN.iter().map(|planted| {
+        let begin = Instant::now();
+        black_box((planted.search)(false, 0, planted.within)).ok();
+        begin.elapsed().as_nanos() as f64
+    });
+    times.fold(0.0, f64::max)
+}
+
+fn main() -> ExitCode {
+    let shuttle = std::env::args()
+        .nth(1)
+        .and_then(|text| text.parse::<f64>().ok());
+    let Some(shuttle) = shuttle else {
+        eprintln!(
+            "usage: figures MICROSECONDS\n\n  MICROSECONDS  shuttle's time for a schedule: `steps rate` prints it"
+        );
+        return ExitCode::FAILURE;
+    };
+    let pair = fiber_pair();
+    let atomics = application(Granularity::Atomics);
+    println!(
+        "{:<58} {:>12} {:>9} {:>9}",
+        "", "time", "× a pair", "at most"
+    );
+    println!(
+        "{:<58} {:>9.1} ns {:>9} {:>9}",
+        "a bare pair of fiber switches", pair, 1, ""
+    );
+    let rows = [
+        ("a point without a switch", point_without_switch(), 4.0),
+        ("a point with a switch", point_with_switch(), 12.0),
+        ("reset, boot and end of a run, 3 cores", boot(), 800.0),
+        (
+            "2 workers, a submitter, a handler, 8 jobs: calls",
+            application(Granularity::Calls),
+            5_000.0,
+        ),
+        ("the same: atomics", atomics, 20_000.0),
+        ("the pulse monitor, 11 windows", pulse(), 66_000.0),
+        (
+            "the longest search and reduction of a planted bug",
+            reduction(),
+            200_000_000.0,
+        ),
+    ];
+    let mut holds = true;
+    for (name, time, bar) in rows {
+        let ratio = time / pair;
+        let mark = if ratio <= bar { "" } else { "  does not hold" };
+        holds &= ratio <= bar;
+        println!("{name:<58} {time:>9.1} ns {ratio:>9.1} {bar:>9}{mark}");
+    }
+    let ratio = shuttle * 1_000.0 / atomics;
+    let mark = if ratio >= 5.0 { "" } else { "  does not hold" };
+    holds &= ratio >= 5.0;
+    println!(
+        "shuttle's schedules of the same application take {ratio:.1} times as long; at least 5 times{mark}"
+    );
+    match holds {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
