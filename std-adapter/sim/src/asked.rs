@@ -1,6 +1,9 @@
 //! The variables of the environment.
 
-use crate::schedule::{self, Deviation, Granularity};
+use crate::{
+    schedule::{self, Deviation, Granularity},
+    second,
+};
 
 /// What the environment asks for.
 #[derive(Default)]
@@ -8,6 +11,8 @@ pub(crate) struct Asked {
     pub(crate) seed: Option<u64>,
     pub(crate) schedules: Option<u64>,
     pub(crate) replay: Option<(Granularity, Vec<Deviation>)>,
+    /// The process is to print the hash of the first simulation's first runs.
+    pub(crate) is_second: bool,
 }
 
 impl Asked {
@@ -44,6 +49,7 @@ impl Asked {
         Ok(Self {
             seed: number("COREPOOL_SIM_SEED")?,
             schedules: number("COREPOOL_SIM_SCHEDULES")?,
+            is_second: second::is_this_one(),
             replay,
         })
     }

@@ -9,11 +9,56 @@ use crate::{
     schedule::{Action, Deviation, nanos},
 };
 
+/// A set of cores, of at most 32.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cores(u32);
+
+impl Cores {
+    /// The cores of a chip of `count` for which `is_in` holds.
+    pub(crate) fn that(count: usize, is_in: impl Fn(usize) -> bool) -> Self {
+        let bits = (0..count).filter(|&core| is_in(core));
+        Self(bits.fold(0, |set, core| set | 1 << core))
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    pub(crate) fn contains(self, core: usize) -> bool {
+        self.0 & 1 << core != 0
+    }
+
+    fn without(self, core: usize) -> Self {
+        Self(self.0 & !(1 << core))
+    }
+
+    /// The cores in their order.
+    fn iter(self) -> impl Iterator<Item = usize> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let core = rest.trailing_zeros() as usize;
+            (rest != 0).then(|| {
+                rest &= rest - 1;
+                core
+            })
+        })
+    }
+
+    /// One of them at random.
+    fn any(self, rng: &mut Rng) -> Option<usize> {
+        match self.len() {
+            0 => None,
+            1 => self.iter().next(),
+            count => self.iter().nth(rng.usize(0..count)),
+        }
+    }
+}
+
 /// The decisions that are open at a point.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     /// The other cores that can run.
-    pub(crate) cores: Vec<usize>,
+    pub(crate) cores: Cores,
     /// The interrupts that may fire by themselves.
     pub(crate) interrupts: Vec<usize>,
     /// The longest stall, in nanoseconds, if one is allowed.
@@ -27,7 +72,7 @@ pub(crate) struct Options {
 
 impl Options {
     fn all(&self) -> Vec<Action> {
-        let mut all: Vec<_> = self.cores.iter().copied().map(Action::Switch).collect();
+        let mut all: Vec<_> = self.cores.iter().map(Action::Switch).collect();
         all.extend(self.interrupts.iter().copied().map(Action::Fire));
         all.extend(self.stall.map(|longest| Action::Stall(self.core, longest)));
         if let Some(returns) = self.hang {
@@ -255,7 +300,7 @@ impl Seeded {
                 } else if fault.is_some() && self.rng.u8(..) < 4 {
                     return fault;
                 }
-                let best = options.cores.iter().copied().max_by_key(|&core| of[core])?;
+                let best = options.cores.iter().max_by_key(|&core| of[core])?;
                 (of[best] > of[core]).then_some(Action::Switch(best))
             }
             Strategy::Starve {
@@ -266,28 +311,21 @@ impl Seeded {
             } => {
                 if step >= *until {
                     *until = step + *scale;
-                    *victim = self.rng.usize(0..=options.cores.len().max(*victim));
+                    *victim = self.rng.usize(0..self.cores);
                 }
-                let others: Vec<_> = options
-                    .cores
-                    .iter()
-                    .copied()
-                    .filter(|core| core != victim)
-                    .collect();
+                let others = options.cores.without(*victim);
                 if fault.is_some() && self.rng.u8(..) < 64 {
                     return fault;
                 }
-                let next = self.rng.choice(others)?;
-                Some(Action::Switch(next))
+                others.any(&mut self.rng).map(Action::Switch)
             }
             Strategy::Storm { .. } => fault,
             Strategy::Walk { .. } | Strategy::Few { .. } => {
-                let switches = !options.cores.is_empty();
-                if fault.is_some() && (!switches || self.rng.bool()) {
+                let next = options.cores.any(&mut self.rng);
+                if fault.is_some() && (next.is_none() || self.rng.bool()) {
                     return fault;
                 }
-                let next = self.rng.choice(options.cores.iter().copied())?;
-                Some(Action::Switch(next))
+                next.map(Action::Switch)
             }
         }
     }
@@ -399,19 +437,19 @@ impl Chooser {
         }
     }
 
-    /// The core that runs next, of several that can. The first is the plain order's.
-    pub(crate) fn choose_core(&mut self, place: (&str, &str, u32), ready: &[usize]) -> usize {
+    /// The core that runs next, of several that can. `first` is the plain order's.
+    pub(crate) fn choose_core(
+        &mut self,
+        place: (&str, &str, u32),
+        first: usize,
+        ready: Cores,
+    ) -> usize {
         let chosen = match self {
             Self::Plain => None,
             Self::Seeded(seeded) => match &seeded.strategy {
-                Strategy::Priorities { of, .. } => {
-                    ready.iter().copied().max_by_key(|&core| of[core])
-                }
-                Strategy::Starve { victim, .. } => {
-                    let others = ready.iter().copied().filter(|core| core != victim);
-                    seeded.rng.choice(others.collect::<Vec<_>>())
-                }
-                Strategy::Walk { .. } => seeded.rng.choice(ready.iter().copied()),
+                Strategy::Priorities { of, .. } => ready.iter().max_by_key(|&core| of[core]),
+                Strategy::Starve { victim, .. } => ready.without(*victim).any(&mut seeded.rng),
+                Strategy::Walk { .. } => ready.any(&mut seeded.rng),
                 Strategy::Few { .. } | Strategy::Storm { .. } => None,
             },
             Self::Named(named) => match lookup(named, place) {
@@ -420,11 +458,9 @@ impl Chooser {
             },
             Self::Numbered(numbered) => numbered
                 .decide(ready.len() - 1)
-                .map(|option| ready[option + 1]),
+                .and_then(|option| ready.without(first).iter().nth(option)),
         };
-        chosen
-            .filter(|core| ready.contains(core))
-            .unwrap_or(ready[0])
+        chosen.filter(|&core| ready.contains(core)).unwrap_or(first)
     }
 
     /// A value from 0 to `most`. The plain order's is 0.

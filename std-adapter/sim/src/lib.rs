@@ -96,7 +96,8 @@
 //! # Statics
 //!
 //! A static that keeps its value from run to run makes runs differ: name it by [`Sim::reset`]. The
-//! first 64 seeds run twice, and one of a hundred after them. A difference fails the test.
+//! first 64 seeds run twice, and one of a hundred after them. [`Sim::run`] also runs the first 64 in a
+//! second process. A difference fails the test.
 //!
 //! # Limits
 //!
@@ -135,6 +136,7 @@ mod reduce;
 mod runs;
 mod schedule;
 mod search;
+mod second;
 mod section;
 mod sim;
 mod sometimes;

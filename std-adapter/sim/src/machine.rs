@@ -109,6 +109,8 @@ impl Context {
 
 /// A core.
 struct Core {
+    /// It has several tasks.
+    is_shared: bool,
     /// The task whose stack the core uses.
     task: Cell<usize>,
     /// The interrupts that are active, the innermost last.
@@ -221,6 +223,7 @@ impl<'r> Machine<'r> {
             .map(|core| {
                 let first = plan.first_task_of(core);
                 Core {
+                    is_shared: plan.tasks.iter().filter(|task| task.core == core).count() > 1,
                     task: Cell::new(first),
                     active: RefCell::new(Vec::new()),
                     top: Cell::new(first),
@@ -384,6 +387,10 @@ impl<'r> Machine<'r> {
     /// is over.
     fn best_task(&self, core: usize) -> Option<usize> {
         let current = self.cores[core].task.get();
+        if !self.cores[core].is_shared {
+            let is_ready = self.contexts[current].state.get() == State::Ready;
+            return is_ready.then_some(current);
+        }
         let turn = self.cores[core].is_turn_over.get();
         let tasks = self.plan.tasks.iter().enumerate();
         tasks
@@ -396,8 +403,9 @@ impl<'r> Machine<'r> {
 
     /// The task whose fiber is resumed if this core runs.
     fn next_task(&self, core: usize) -> usize {
-        let current = self.cores[core].task.get();
-        if self.cores[core].level.get() > 0 || self.cores[core].is_masked.get() {
+        let place = &self.cores[core];
+        let current = place.task.get();
+        if !place.is_shared || place.level.get() > 0 || place.is_masked.get() {
             return current;
         }
         self.best_task(core).unwrap_or(current)

@@ -13,7 +13,7 @@ use crate::{
     reduce,
     runs::{self, Report, Runs},
     schedule::{Deviation, Granularity},
-    sometimes,
+    second, sometimes,
 };
 
 /// What to search, and how far.
@@ -22,6 +22,8 @@ pub(crate) struct Goal<'p> {
     pub(crate) granularity: Option<Granularity>,
     pub(crate) first_seed: u64,
     pub(crate) seeds: u64,
+    /// The first runs are to be the same in a second process.
+    pub(crate) twice: bool,
     /// The one run that is wanted.
     pub(crate) replay: Option<(Granularity, Vec<Deviation>)>,
     /// The path of the scenario's function.
@@ -67,7 +69,7 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
             Ok(_) => Ok(search.runs.report),
         };
     }
-    let outcome = search.go(goal, &asked);
+    let outcome = search.go(goal, &asked, test.as_deref());
     if let Some(name) = one_at_a_time::touched_by() {
         return Err(failed(FailedBy::HostThread(name)));
     }
@@ -88,7 +90,7 @@ const CHECKED: u64 = 64;
 const CHECKED_ONE_OF: u64 = 100;
 
 impl Search<'_> {
-    fn go(&mut self, goal: &Goal<'_>, asked: &Asked) -> Outcome {
+    fn go(&mut self, goal: &Goal<'_>, asked: &Asked, test: Option<&str>) -> Outcome {
         for granularity in [Granularity::Calls, Granularity::Atomics] {
             if goal.granularity.is_some_and(|only| only != granularity) {
                 continue;
@@ -126,11 +128,29 @@ impl Search<'_> {
         for number in 0..seeds {
             let is_checked = number < CHECKED || number.is_multiple_of(CHECKED_ONE_OF);
             self.seed(goal.first_seed + number, goal, is_checked)?;
+            if number + 1 == CHECKED && goal.twice {
+                self.compare_with_second(asked, test)?;
+            }
             if one_at_a_time::is_touched() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Compares the runs until now with those of a second process. That process ends here.
+    fn compare_with_second(&mut self, asked: &Asked, test: Option<&str>) -> Outcome {
+        let hash = self.runs.report.hash;
+        if asked.is_second {
+            second::tell(hash);
+        }
+        match second::hash_of(test) {
+            Some(second) if second != hash => {
+                let text = format!("the first {CHECKED} seeds differ in a second process");
+                Err(self.nondeterminism(text, None, Granularity::Calls))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs one schedule. Returns its steps that found no place.

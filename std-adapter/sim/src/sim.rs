@@ -337,6 +337,9 @@ impl<'a> Sim<'a> {
     /// Runs the scenario on the chip, once for each of so many seeds. Fails the test with a report
     /// if a run fails, or if the runs show too little.
     ///
+    /// If it is the test's first simulation, the first 64 seeds also run in a second process, which is
+    /// the test's program again. A difference fails the test.
+    ///
     /// The scenario is the main program of core 0. When it ends, the run goes on until the other
     /// contexts have come to rest.
     ///
@@ -348,18 +351,19 @@ impl<'a> Sim<'a> {
     /// message says so, with the seed and the schedule.
     #[track_caller]
     pub fn run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) {
-        if let Err(failed) = self.try_run(seeds, scenario) {
+        if let Err(failed) = self.search(seeds, true, None, scenario) {
             panic!("{failed}");
         }
     }
 
-    /// As [`run`](Self::run), and returns the failure.
+    /// As [`run`](Self::run), and returns the failure. The runs are not compared with those of a
+    /// second process.
     ///
     /// # Errors
     ///
     /// As the panics of [`run`](Self::run).
     pub fn try_run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) -> Result<Report, Failed> {
-        self.search(seeds, None, scenario)
+        self.search(seeds, false, None, scenario)
     }
 
     /// Runs the scenario once, by a schedule: that of a [`FailedRun`](crate::FailedRun), for
@@ -374,12 +378,13 @@ impl<'a> Sim<'a> {
         granularity: Granularity,
         scenario: F,
     ) -> Result<Report, Failed> {
-        self.search(0, Some((granularity, schedule.to_vec())), scenario)
+        self.search(0, false, Some((granularity, schedule.to_vec())), scenario)
     }
 
     fn search<F: Fn(&Chip)>(
         &mut self,
         seeds: u64,
+        twice: bool,
         replay: Option<(Granularity, Vec<Deviation>)>,
         scenario: F,
     ) -> Result<Report, Failed> {
@@ -405,6 +410,7 @@ impl<'a> Sim<'a> {
                 granularity: self.granularity,
                 first_seed: self.first_seed,
                 seeds,
+                twice,
                 replay,
                 path,
             },

@@ -46,11 +46,8 @@ impl Trace {
         }
     }
 
-    /// The number of this visit of a context to a label, from 1. 0 in a run that is not recorded.
-    pub(crate) fn visit(&mut self, is_traced: bool, context: usize, label: &'static str) -> u32 {
-        if !is_traced {
-            return 0;
-        }
+    /// The number of this visit of a context to a label, from 1.
+    pub(crate) fn visit(&mut self, context: usize, label: &'static str) -> u32 {
         let visits = self.visits.entry((context, label)).or_default();
         *visits += 1;
         *visits

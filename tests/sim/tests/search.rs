@@ -185,6 +185,24 @@ mod determinism {
     }
 
     #[test]
+    fn a_difference_in_a_second_process_is_noticed() {
+        // The same in each run of a process, and another one in the next.
+        let result = std::panic::catch_unwind(|| {
+            Sim::new(1).run(64, |_| {
+                for _ in 0..std::process::id() % 1_000 {
+                    point!();
+                }
+            });
+        });
+        let panic = result.unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(
+            text.contains("the first 64 seeds differ in a second process"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_thread_local_is_noticed() {
         thread_local! {
             static COUNT: Cell<u32> = const { Cell::new(0) };

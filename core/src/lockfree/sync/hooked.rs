@@ -51,14 +51,16 @@ pub fn install(hook: Hook) {
     HOOK.store(hook as *mut (), Relaxed);
 }
 
+/// False if there is no hook.
 #[inline]
-fn at(point: Point, address: *const ()) {
+fn at(point: Point, address: *const ()) -> bool {
     let hook = HOOK.load(Relaxed);
     if !hook.is_null() {
         // SAFETY: `install` is the only place that stores a pointer, and it stores a `Hook`.
         let hook = unsafe { mem::transmute::<*mut (), Hook>(hook) };
         hook(point, address);
     }
+    !hook.is_null()
 }
 
 /// The caller is about to call the core's function `name`.
@@ -86,8 +88,10 @@ pub(crate) fn job_ends() {
 }
 
 pub(crate) fn spin_loop() {
-    at(Point::Spin, ptr::null());
-    core::hint::spin_loop();
+    // The hook has let the others run, so the processor has nothing to wait for.
+    if !at(Point::Spin, ptr::null()) {
+        core::hint::spin_loop();
+    }
 }
 
 pub(crate) fn fence(order: Ordering) {

@@ -2,7 +2,7 @@
 
 use super::{Machine, NEVER, State};
 use crate::{
-    choice::Options,
+    choice::{Cores, Options},
     schedule::{Action, Deviation},
 };
 
@@ -10,10 +10,7 @@ impl Machine<'_> {
     /// Asks the schedule whether something happens here.
     pub(super) fn ask(&self, label: &'static str) {
         let step = self.step.get();
-        let visit = self
-            .trace
-            .borrow_mut()
-            .visit(self.is_traced, self.here(), label);
+        let visit = self.visit_of(self.here(), label);
         if !self.chooser.borrow().is_due(step) {
             return;
         }
@@ -32,11 +29,11 @@ impl Machine<'_> {
         let core = self.core.get();
         let mut options = Options {
             core,
+            cores: Cores::that(self.cores.len(), |other| {
+                other != core && self.core_is_ready(other)
+            }),
             ..Options::default()
         };
-        options.cores.extend(
-            (0..self.cores.len()).filter(|&other| other != core && self.core_is_ready(other)),
-        );
         if !self.is_calm.get() {
             for number in 0..self.plan.interrupts.len() {
                 let context = self.interrupt_context(number);
@@ -70,6 +67,14 @@ impl Machine<'_> {
             }
         }
         options
+    }
+
+    /// The number of this visit of a context to a label, from 1. 0 in a run that is not recorded.
+    pub(super) fn visit_of(&self, context: usize, label: &'static str) -> u32 {
+        match self.is_traced {
+            true => self.trace.borrow_mut().visit(context, label),
+            false => 0,
+        }
     }
 
     pub(super) fn note(&self, context: &str, label: &str, visit: u32, action: Action) {
@@ -157,10 +162,7 @@ impl Machine<'_> {
 
     /// A drawn value from 0 to `most`, for a context.
     pub(super) fn draw_for(&self, context: usize, label: &'static str, most: u64) -> u64 {
-        let visit = self
-            .trace
-            .borrow_mut()
-            .visit(self.is_traced, context, label);
+        let visit = self.visit_of(context, label);
         let place = (self.name(context), label, visit);
         let value = self.chooser.borrow_mut().draw(place, most);
         if value != 0 {

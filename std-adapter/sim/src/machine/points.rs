@@ -106,6 +106,12 @@ impl Machine<'_> {
         }
     }
 
+    /// The other cores, from the next one on.
+    pub(super) fn others_in_order(&self) -> impl Iterator<Item = usize> + use<> {
+        let current = self.core.get();
+        (current + 1..self.cores.len()).chain(0..current)
+    }
+
     /// Whether each other core waits, be it in a loop.
     pub(super) fn others_wait(&self) -> bool {
         let current = self.core.get();
@@ -169,10 +175,8 @@ impl Machine<'_> {
 
     /// Lets the next core run, or else another task of this one.
     pub(super) fn let_others_run(&self) {
-        let count = self.cores.len();
-        let current = self.core.get();
-        let next = (1..count)
-            .map(|offset| (current + offset) % count)
+        let next = self
+            .others_in_order()
             .find(|&core| self.core_is_ready(core));
         self.this_core().is_turn_over.set(true);
         match next {

@@ -4,6 +4,7 @@ use std::{ptr, time::Duration};
 
 use super::{CURRENT, MOST_AFTER, Machine, NEVER, State};
 use crate::{
+    choice::Cores,
     failure::Cause,
     schedule::{Action, nanos},
 };
@@ -26,14 +27,12 @@ impl Machine<'_> {
         let current = self.core.get();
         loop {
             self.due();
-            let mut ready = (1..=count)
-                .map(|offset| (current + offset) % count)
-                .filter(|&core| self.core_is_ready(core));
-            if let Some(first) = ready.next() {
-                let rest: Vec<_> = ready.collect();
-                return match rest.is_empty() {
-                    true => first,
-                    false => self.choose_among(&[&[first], &rest[..]].concat()),
+            let ready = Cores::that(count, |core| self.core_is_ready(core));
+            let mut in_order = self.others_in_order().chain([current]);
+            if let Some(first) = in_order.find(|&core| ready.contains(core)) {
+                return match ready.len() {
+                    1 => first,
+                    _ => self.choose_among(first, ready),
                 };
             }
             if self.main_has_ended.get() && self.has_come_to_its_end() {
@@ -64,13 +63,13 @@ impl Machine<'_> {
     }
 
     /// The schedule's choice among cores that can run. The first is the plain order's.
-    pub(super) fn choose_among(&self, ready: &[usize]) -> usize {
+    pub(super) fn choose_among(&self, first: usize, ready: Cores) -> usize {
         let label = "next core";
         let here = self.here();
-        let visit = self.trace.borrow_mut().visit(self.is_traced, here, label);
+        let visit = self.visit_of(here, label);
         let place = (self.name(here), label, visit);
-        let chosen = self.chooser.borrow_mut().choose_core(place, ready);
-        if chosen != ready[0] {
+        let chosen = self.chooser.borrow_mut().choose_core(place, first, ready);
+        if chosen != first {
             self.note(place.0, label, visit, Action::Switch(chosen));
         }
         chosen
