@@ -16,6 +16,7 @@ mod mutants;
 mod orderings;
 mod sanitizers;
 mod sim;
+mod sim_mutants;
 mod size;
 mod soak;
 mod steps;

@@ -1,6 +1,6 @@
-//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, and the pulse monitor, optimised.
+//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, the pulse monitor, and mutants of the core.
 
-use crate::{Outcome, cargo, run_command, steps};
+use crate::{Outcome, cargo, run_command, sim_mutants, steps};
 
 /// Runs of each twin of a planted bug.
 const TWINS: &str = "100000";
@@ -22,7 +22,8 @@ pub fn run(args: &[String]) -> Outcome {
     quick()?;
     // The variable counts for each test of a program, so the programs run one by one.
     tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
-    tests(&["--test", "pulse"], Some(PULSE))
+    tests(&["--test", "pulse"], Some(PULSE))?;
+    sim_mutants::check()
 }
 
 /// The figures, beside shuttle's time for the same application.

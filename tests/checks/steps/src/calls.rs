@@ -42,6 +42,7 @@ const BEFORE: &str = "touches nothing that is shared";
 const VALUE: &str = "the value is the caller's alone";
 const SETUP: &str = "comes before the workers";
 const REMOTE: &str = "of the feature `remote`, which is not built here";
+const SIM: &str = "of the feature `sim`, which is not built here";
 
 /// The calls that a user can make. A `StaticPool`, a `LentPool` and a `PoolRef` have the same methods,
 /// which all go by way of `PoolRef`; [`searched`] gives them its name.
@@ -53,6 +54,8 @@ const CALLS: &[Call] = &[
     Call::not("PoolRef::bytes_per_slot", BEFORE),
     Call::not("PoolRef::install", SETUP),
     Call::not("PoolConfig::words", BEFORE),
+    Call::not("spin_loop", BEFORE),
+    Call::not("install", SIM),
     Call("PoolRef::submit", In("submit, then drop"), In("submit")),
     Call::same("PoolRef::submit_detached", "submit_detached"),
     Call::same("PoolRef::submit_cancellable", "submit_cancellable"),

@@ -1,0 +1,116 @@
+//! The controls of `cargo xtask sim`: weakens protocols of the core, one at a time. The test of that protocol in
+//! `tests/sim/tests/protocols.rs` must fail then.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{Outcome, cargo, root};
+
+/// One weakened protocol.
+struct Mutant {
+    name: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// The test that fails.
+    test: &'static str,
+}
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "a worker parks without a look at the queue after it has announced itself",
+        file: "core/src/engine/life.rs",
+        from: "if !pool.queues().has_any() && !end::is_over(pool) {\n            worker.park(None);",
+        to: "if !end::is_over(pool) {\n            worker.park(None);",
+        test: "a_job_is_not_left_behind_by_a_worker_that_goes_to_sleep",
+    },
+    Mutant {
+        name: "a worker is declared lost without a hold of its seat",
+        file: "core/src/engine/life.rs",
+        from: "let Some(_hold) = seat.lose(worker) else {\n        return;\n    };",
+        to: "let Some(hold) = seat.lose(worker) else {\n        return;\n    };\n    drop(hold);",
+        test: "a_worker_that_is_declared_lost_takes_no_job_of_its_successor_along",
+    },
+];
+
+/// The sources that the tests are built from.
+const SOURCES: &[&str] = &[
+    "Cargo.toml",
+    "README.md",
+    "core",
+    "std-adapter",
+    "tests/sim",
+    "tests/suites",
+    "examples",
+    "tests/checks",
+    "tests/xtask",
+];
+
+/// Plants each mutant in a copy of the sources.
+pub(crate) fn check() -> Outcome {
+    let copy = root().join("target/sim-mutants");
+    for mutant in MUTANTS {
+        copy_sources(&copy)?;
+        plant(mutant, &copy)?;
+        let output = cargo()
+            .args(["test", "--locked", "--release", "--quiet"])
+            .arg("--manifest-path")
+            .arg(copy.join("std-adapter/sim/Cargo.toml"))
+            .args(["--target-dir", "target/sim-mutated"])
+            .args(["--package", "corepool-sim-tests", "--test", "protocols"])
+            .args(["--", "--exact", mutant.test])
+            .output()
+            .map_err(|error| format!("cannot run cargo: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        let report = text
+            .lines()
+            .find(|line| line.contains("the simulation failed in run"));
+        match report {
+            Some(report) => println!("control: {}: {}", mutant.name, report.trim()),
+            None => return Err(format!("no run noticed that {}:\n{text}", mutant.name)),
+        }
+    }
+    Ok(())
+}
+
+/// Copies what git knows of, as it is in the working tree.
+fn copy_sources(copy: &Path) -> Outcome {
+    let output = Command::new("git")
+        .current_dir(root())
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "--",
+        ])
+        .args(SOURCES)
+        .output()
+        .map_err(|error| format!("cannot run git: {error}"))?;
+    for file in String::from_utf8_lossy(&output.stdout).lines() {
+        let (from, to) = (root().join(file), copy.join(file));
+        let failed = |error| format!("cannot copy {file}: {error}");
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        // A file that is the same keeps its time, so that its crate is not built again.
+        let bytes = fs::read(from).map_err(failed)?;
+        if fs::read(&to).ok().as_ref() != Some(&bytes) {
+            fs::write(to, bytes).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn plant(mutant: &Mutant, copy: &Path) -> Outcome {
+    let file = copy.join(mutant.file);
+    let failed = |error| format!("cannot plant the mutant in {}: {error}", mutant.file);
+    let text = fs::read_to_string(&file).map_err(failed)?;
+    if text.matches(mutant.from).count() != 1 {
+        return Err(format!(
+            "the mutant \"{}\" fits no more: its place in {} has changed",
+            mutant.name, mutant.file
+        ));
+    }
+    fs::write(&file, text.replace(mutant.from, mutant.to)).map_err(failed)
+}
