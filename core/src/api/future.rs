@@ -1,7 +1,6 @@
 //! The future of a job, which `submit` returns.
 
 use core::{
-    fmt,
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -34,6 +33,21 @@ pub enum JobState {
     Cancelled,
     /// The job has ended, with a result or an error.
     Finished,
+}
+
+impl JobState {
+    pub(super) fn of(state: Snapshot) -> Self {
+        if state.is_ready() {
+            match state.outcome() {
+                Outcome::Cancelled => Self::Cancelled,
+                _ => Self::Finished,
+            }
+        } else if state.has(BUSY) {
+            Self::Running
+        } else {
+            Self::Pending
+        }
+    }
 }
 
 /// The future of a job: wait for its result, await it, poll it, cancel it, or add a callback.
@@ -346,17 +360,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// * **Cost**: O(1): one atomic load, which is right for one moment.
     pub fn state(&self) -> JobState {
         looks("state");
-        let state = self.slot().state.load();
-        if state.is_ready() {
-            match state.outcome() {
-                Outcome::Cancelled => JobState::Cancelled,
-                _ => JobState::Finished,
-            }
-        } else if state.has(BUSY) {
-            JobState::Running
-        } else {
-            JobState::Pending
-        }
+        JobState::of(self.slot().state.load())
     }
 
     /// Whether the result was moved out.
@@ -486,26 +490,5 @@ impl<T> Drop for JobFuture<'_, T> {
         } else {
             self.pool().slots().leave(slot, HANDLE);
         }
-    }
-}
-
-impl<T> fmt::Debug for JobFuture<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobFuture")
-            .field("slot", &self.slot().index())
-            .field("state", &self.state())
-            .finish()
-    }
-}
-
-#[cfg(feature = "defmt")]
-impl<T> defmt::Format for JobFuture<'_, T> {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(
-            f,
-            "JobFuture({=u16}, {})",
-            self.slot().index(),
-            self.state()
-        );
     }
 }

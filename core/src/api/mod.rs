@@ -6,6 +6,7 @@ pub(crate) mod done_callback;
 pub(crate) mod executor;
 pub(crate) mod future;
 pub(crate) mod gather;
+mod held;
 pub(crate) mod lent_pool;
 pub(crate) mod map;
 pub(crate) mod pool_ref;

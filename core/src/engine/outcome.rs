@@ -1,6 +1,9 @@
 //! The outcome of an ended job: reading, taking and dropping what its payload holds.
 
-use core::mem::{self, ManuallyDrop};
+use core::{
+    fmt,
+    mem::{self, ManuallyDrop},
+};
 
 use crate::{
     engine::guard,
@@ -81,6 +84,58 @@ pub(crate) unsafe fn error<'p>(
             Some(reason) => JobError::Broken(reason),
             None => JobError::Cancelled,
         },
+    })
+}
+
+/// An error, for a text that calls no foreign code.
+pub(crate) enum Shown {
+    /// The port's code has the panic's text.
+    Panicked,
+    /// The application's code has the error's text.
+    Failed,
+    /// Neither of these.
+    Error(JobError),
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked => f.write_str("Panicked"),
+            Self::Failed => f.write_str("Failed"),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Shown {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Panicked => defmt::write!(f, "Panicked"),
+            Self::Failed => defmt::write!(f, "Failed"),
+            Self::Error(error) => defmt::write!(f, "{}", error),
+        }
+    }
+}
+
+/// The error for an outcome, to be shown. `None` if the job has a result.
+///
+/// # Safety
+///
+/// As for [`error`].
+pub(crate) unsafe fn shown_error<'p>(
+    pool: Pool<'p>,
+    slot: SlotRef<'p>,
+    outcome: Outcome,
+) -> Option<Shown> {
+    if outcome == Outcome::Panicked {
+        return Some(Shown::Panicked);
+    }
+    // SAFETY: the caller's promise.
+    let error = unsafe { error(pool, slot, outcome) }?;
+    Some(match error {
+        JobError::Failed(_) => Shown::Failed,
+        other => Shown::Error(other),
     })
 }
 

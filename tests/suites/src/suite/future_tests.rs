@@ -754,29 +754,77 @@ pub fn result_is_taken_once<F: Fixture>() {
     ));
 }
 
-/// Debug output names the slot and the state, and nothing else. CPython's has the type of the result or
-/// of the exception, too; here both are in the future's type, or in its error. CPython:
-/// `FutureTests.test_repr`.
+/// Debug output says what the future holds: its state, then the type of the result or the kind of the
+/// error. CPython: `FutureTests.test_repr`.
 pub fn repr<F: Fixture>() {
-    fn assert_says(text: &str, state: &str) {
+    /// What the text says after the slot.
+    fn said(future: &impl fmt::Debug) -> String {
+        let text = format!("{future:?}");
         let numbered = text.strip_prefix("JobFuture { slot: ");
         let (slot, said) = numbered.and_then(|text| text.split_once(", ")).unwrap();
         assert!(slot.parse::<u16>().is_ok(), "{text}");
-        assert_eq!(said, format!("state: {state} }}"));
+        said.to_owned()
     }
     let fx = F::start(1);
     let (promise, pending) = fx.pool().promise::<u32>().unwrap();
-    assert_says(&format!("{pending:?}"), "Pending");
-    let (running, _) = while_running(&fx, |future| format!("{future:?}"));
-    assert_says(&running, "Running");
-    assert_says(
-        &format!("{:?}", cancelled_future::<F, u32>(&fx)),
-        "Cancelled",
-    );
-    assert_says(&format!("{:?}", passed_future::<F, u32>(&fx)), "Cancelled");
-    assert_says(&format!("{:?}", failed_future::<F, u32>(&fx)), "Finished");
-    assert_says(&format!("{:?}", done_future(&fx, 5)), "Finished");
+    assert_eq!(said(&pending), "state: Pending }");
     drop(promise);
+    assert_eq!(said(&pending), "state: Finished, error: PromiseDropped }");
+    let (running, _) = while_running(&fx, said);
+    assert_eq!(running, "state: Running }");
+    let cancelled = cancelled_future::<F, u32>(&fx);
+    assert_eq!(said(&cancelled), "state: Cancelled }");
+    assert_eq!(said(&passed_future::<F, u32>(&fx)), "state: Cancelled }");
+    let failed = failed_future::<F, u32>(&fx);
+    assert_eq!(said(&failed), "state: Finished, error: Panicked }");
+    let mut done = done_future(&fx, 5_u32);
+    assert_eq!(said(&done), "state: Finished, returned: u32 }");
+    done.try_result().unwrap().unwrap();
+    assert_eq!(said(&done), "state: Finished, taken: u32 }");
+}
+
+/// While the callbacks of a job run, its future says that the job is running, as `state` does.
+pub fn repr_says_running_during_callbacks<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise::<u32>().unwrap();
+    let (entered, leave) = (Gate::new(), Gate::new());
+    let (enter, left) = (entered.clone(), leave.clone());
+    let callback = move |_: Result<&u32, &JobError>| {
+        enter.open();
+        left.wait();
+    };
+    future.add_done_callback(callback).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || promise.set_result(1));
+        entered.wait();
+        let said = format!("{future:?}");
+        leave.open();
+        assert!(said.contains("state: Running }"), "{said}");
+    });
+}
+
+/// Debug output calls no code of the application: neither the result's nor the error's.
+pub fn repr_calls_no_foreign_code<F: Fixture>() {
+    /// A result without `Debug`, and an error that panics when it is shown.
+    struct Unshown;
+    impl fmt::Debug for Unshown {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("shown")
+        }
+    }
+    impl fmt::Display for Unshown {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("shown")
+        }
+    }
+    impl Error for Unshown {}
+    let fx = F::start(1);
+    let (promise, returned) = fx.pool().promise::<Unshown>().unwrap();
+    promise.set_result(Unshown).ok().unwrap();
+    assert!(format!("{returned:?}").contains("Unshown"));
+    let (promise, failed) = fx.pool().promise::<u32>().unwrap();
+    promise.set_error(PromiseError(&Unshown)).unwrap();
+    assert!(format!("{failed:?}").contains("error: Failed }"));
 }
 
 /// A job that is running sees that it was asked to stop, and its result stands.
@@ -949,6 +997,8 @@ crate::suite!(future_tests:
         get_snapshot,
         result_is_taken_once,
         repr,
+        repr_calls_no_foreign_code,
+        repr_says_running_during_callbacks,
         suspended_task_is_dropped_by_cancel,
         suspended_task_is_pending,
     ]
