@@ -68,6 +68,7 @@ mod unix {
     use corepool_std::{
         HostPort, StreamLink, ThreadPool, ThreadWorker,
         process::{ProcessPool, run_worker_if_asked},
+        remote_panic,
     };
     use indicatif::{ProgressBar, ProgressStyle};
     use primes_jobs::{COUNT, FRAME, IsPrime, JOBS, NUMBERS, is_prime, numbers};
@@ -182,6 +183,7 @@ mod unix {
         let config = RemoteConfig {
             silence: Some(PATIENCE),
             patience: Some(PATIENCE),
+            panic: remote_panic,
             ..RemoteConfig::default()
         };
         RemoteWorker::<_>::new(link, &JOBS, buffers, config)

@@ -257,7 +257,7 @@ pub use crate::{
     engine::life::OnLoss,
     error::{
         BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic,
-        PanicPayload, PromiseError, RunError, ShutdownError, SubmitError,
+        PanicLocation, PanicPayload, PromiseError, RunError, ShutdownError, SubmitError,
     },
     jobs::token::CancelToken,
     machine::{

@@ -5,7 +5,8 @@
 //!   demand, its jobs may be of any size, and dropping it waits for all work.
 //! * With the feature `process`, on Unix, `process::ProcessPool` has child processes as workers:
 //!   Python's `ProcessPoolExecutor`.
-//! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket.
+//! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket, and
+//!   `remote_panic` keeps the text and the location of a panic there.
 //! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
 //!   [`PanicExt`] hands out a panic's payload.
@@ -34,8 +35,6 @@ pub mod process;
 #[cfg(feature = "remote")]
 mod remote;
 
-#[cfg(feature = "remote")]
-pub use crate::remote::stream_link::StreamLink;
 pub use crate::{
     bridge::{run_in_executor, to_thread},
     panic::PanicExt,
@@ -49,6 +48,8 @@ pub use crate::{
         worker::ThreadWorker,
     },
 };
+#[cfg(feature = "remote")]
+pub use crate::{panic::remote_panic, remote::stream_link::StreamLink};
 
 /// The examples of the README compile and run.
 #[cfg(all(doctest, unix, feature = "process"))]

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use corepool::{InitError, Panic, PanicPayload};
+use corepool::{InitError, Panic, PanicLocation, PanicPayload};
 
 use crate::intern::intern;
 
@@ -45,7 +45,36 @@ struct Caught(Arc<Shared>);
 
 struct Shared {
     text: Option<Box<str>>,
+    place: Option<Place>,
     payload: Mutex<Option<Payload>>,
+}
+
+/// The place in the source of a panic.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    file: Box<str>,
+    line: u32,
+    column: u32,
+}
+
+impl Place {
+    pub(crate) fn location(&self) -> PanicLocation<'_> {
+        PanicLocation {
+            file: &self.file,
+            line: self.line,
+            column: self.column,
+        }
+    }
+}
+
+impl From<PanicLocation<'_>> for Place {
+    fn from(location: PanicLocation<'_>) -> Self {
+        Self {
+            file: Box::from(location.file),
+            line: location.line,
+            column: location.column,
+        }
+    }
 }
 
 impl Caught {
@@ -65,6 +94,10 @@ impl PanicPayload for Caught {
         self.0.text.as_deref()
     }
 
+    fn location(&self) -> Option<PanicLocation<'_>> {
+        self.0.place.as_ref().map(Place::location)
+    }
+
     fn share(&self) -> Self {
         Self(self.0.clone())
     }
@@ -72,8 +105,33 @@ impl PanicPayload for Caught {
 
 /// The panic of a job that was caught with this payload.
 pub(crate) fn from_payload(payload: Payload) -> Panic {
+    from_payload_at(payload, None)
+}
+
+/// The panic of a job that was caught with this payload, and began in this place.
+pub(crate) fn from_payload_at(payload: Payload, place: Option<Place>) -> Panic {
     Panic::shared(Caught(Arc::new(Shared {
         text: text_of(&payload).map(Box::from),
+        place,
+        payload: Mutex::new(Some(payload)),
+    })))
+}
+
+/// A panic of a job that ran in another address space, for
+/// [`RemoteConfig::panic`](corepool::remote::RemoteConfig::panic). Its payload is the text as a
+/// `String`. Without a text it is a `&str` that says so.
+///
+/// * **Context**: any thread.
+/// * **Cost**: heap for the text and the file's path.
+#[cfg(feature = "remote")]
+pub fn remote_panic(text: Option<&str>, location: Option<PanicLocation<'_>>) -> Panic {
+    let payload: Payload = match text {
+        Some(text) => Box::new(text.to_owned()),
+        None => Box::new(NO_TEXT),
+    };
+    Panic::shared(Caught(Arc::new(Shared {
+        text: text.map(Box::from),
+        place: location.map(Place::from),
         payload: Mutex::new(Some(payload)),
     })))
 }
@@ -171,7 +229,7 @@ impl PanicExt for Panic {
 const NO_TEXT: &str = "a payload that is no text";
 
 /// The text of a payload, if it is one.
-fn text_of(payload: &Payload) -> Option<&str> {
+pub(crate) fn text_of(payload: &Payload) -> Option<&str> {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }

@@ -15,7 +15,7 @@ pub(crate) use self::{
 };
 pub use self::{
     job::{JobError, PromiseError},
-    panic::{Panic, PanicPayload},
+    panic::{Panic, PanicLocation, PanicPayload},
     pool::{BrokenReason, InitError, LossReason, RunError, ShutdownError},
     submit::{CallbackError, NoWorker, SubmitError},
 };

@@ -1,6 +1,6 @@
-//! A panic that was caught: its payload, if there is one.
+//! A panic that was caught: its payload, if there is one, its text and its place in the source.
 
-use core::{any::TypeId, fmt, mem::MaybeUninit};
+use core::{any::TypeId, fmt, mem::MaybeUninit, panic::Location};
 
 /// Two words, of any content.
 type PanicBytes = [usize; 2];
@@ -31,6 +31,7 @@ struct PanicVTable {
 
 struct SharedVTable {
     text: unsafe fn(&PanicBytes) -> Option<&str>,
+    location: unsafe fn(&PanicBytes) -> Option<PanicLocation<'_>>,
     share: unsafe fn(&PanicBytes) -> MaybeUninit<PanicBytes>,
     /// The table for a payload that has been handed out.
     observed: fn() -> &'static PanicVTable,
@@ -47,6 +48,14 @@ pub trait PanicPayload: Send + Sync + 'static {
     /// * **Cost**: on top of that.
     fn text(&self) -> Option<&str>;
 
+    /// The place in the source where the job panicked, if it is known. By default it is not.
+    ///
+    /// * **Context**: as for [`text`](Self::text).
+    /// * **Cost**: as for [`text`](Self::text).
+    fn location(&self) -> Option<PanicLocation<'_>> {
+        None
+    }
+
     /// A clone that stands for the same payload, such as that of an `Arc`.
     ///
     /// * **Context**: called from any that asks for a job's error, or runs its callbacks.
@@ -54,6 +63,40 @@ pub trait PanicPayload: Send + Sync + 'static {
     fn share(&self) -> Self
     where
         Self: Sized;
+}
+
+/// The place in the source where a job panicked. Its text is `file:line:column`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PanicLocation<'a> {
+    /// The file's path, as the compiler was given it.
+    pub file: &'a str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+impl<'a> From<&'a Location<'a>> for PanicLocation<'a> {
+    fn from(location: &'a Location<'a>) -> Self {
+        Self {
+            file: location.file(),
+            line: location.line(),
+            column: location.column(),
+        }
+    }
+}
+
+impl fmt::Display for PanicLocation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for PanicLocation<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}:{=u32}:{=u32}", self.file, self.line, self.column);
+    }
 }
 
 // SAFETY: the payload is of a type that `Panic::new` or `Panic::shared` requires to be `Send`.
@@ -147,6 +190,8 @@ impl Panic {
                     shared: Some(SharedVTable {
                         // SAFETY: the bytes were written as a `P` when the panic was made.
                         text: |bytes| unsafe { Self::payload(bytes) }.text(),
+                        // SAFETY: as above.
+                        location: |bytes| unsafe { Self::payload(bytes) }.location(),
                         // SAFETY: the bytes were written as a `P`, and `shared` has asserted that a
                         // `P` is small.
                         share: |bytes| unsafe { to_bytes(Self::payload(bytes).share()) },
@@ -184,6 +229,17 @@ impl Panic {
         let shared = payload.vtable.shared.as_ref()?;
         // SAFETY: the bytes are of the table's type, and do not change while the panic is borrowed.
         unsafe { (shared.text)(payload.bytes.assume_init_ref()) }
+    }
+
+    /// The place in the source where the job panicked, if the port has it.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    pub fn location(&self) -> Option<PanicLocation<'_>> {
+        let payload = self.payload.as_ref()?;
+        let shared = payload.vtable.shared.as_ref()?;
+        // SAFETY: the bytes are of the table's type, and do not change while the panic is borrowed.
+        unsafe { (shared.location)(payload.bytes.assume_init_ref()) }
     }
 
     /// A panic with a clone of the payload, if it can be cloned.
@@ -271,18 +327,30 @@ impl Drop for Payload {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text() {
-            Some(text) => f.debug_tuple("Panic").field(&text).finish(),
-            None => f.write_str("Panic(..)"),
+        let (text, location) = (self.text(), self.location());
+        if text.is_none() && location.is_none() {
+            return f.write_str("Panic(..)");
         }
+        let mut tuple = f.debug_tuple("Panic");
+        if let Some(text) = text {
+            tuple.field(&text);
+        }
+        if let Some(location) = location {
+            tuple.field(&format_args!("{location}"));
+        }
+        tuple.finish()
     }
 }
 
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the job panicked")?;
+        if let Some(location) = self.location() {
+            write!(f, " at {location}")?;
+        }
         match self.text() {
-            Some(text) => write!(f, "the job panicked: {text}"),
-            None => f.write_str("the job panicked"),
+            Some(text) => write!(f, ": {text}"),
+            None => Ok(()),
         }
     }
 }
@@ -290,9 +358,13 @@ impl fmt::Display for Panic {
 #[cfg(feature = "defmt")]
 impl defmt::Format for Panic {
     fn format(&self, f: defmt::Formatter<'_>) {
-        match self.text() {
-            Some(text) => defmt::write!(f, "the job panicked: {=str}", text),
-            None => defmt::write!(f, "the job panicked"),
+        match (self.text(), self.location()) {
+            (Some(text), Some(at)) => {
+                defmt::write!(f, "the job panicked at {}: {=str}", at, text);
+            }
+            (Some(text), None) => defmt::write!(f, "the job panicked: {=str}", text),
+            (None, Some(at)) => defmt::write!(f, "the job panicked at {}", at),
+            (None, None) => defmt::write!(f, "the job panicked"),
         }
     }
 }

@@ -4,7 +4,7 @@ use core::{fmt, num::NonZeroU32, time::Duration};
 
 use crate::{
     engine::life::OnLoss,
-    error::{LossReason, Panic, RunError},
+    error::{LossReason, Panic, PanicLocation, RunError},
 };
 
 /// The consequence if a job is not answered within its [`TIMEOUT`](super::RemoteJob::TIMEOUT), and
@@ -46,9 +46,9 @@ pub struct RemoteConfig {
     /// The number of jobs to take before the worker ends the session. `None`, the default, sets no
     /// limit.
     pub max_jobs: Option<NonZeroU32>,
-    /// Makes a panic on this side from the text of a panic on the other. By default it has no
-    /// payload.
-    pub panic: fn(&str) -> Panic,
+    /// Makes a panic on this side from the text and the location of a panic on the other. Each is
+    /// `None` if the other side does not know it. By default, the panic has no payload.
+    pub panic: fn(Option<&str>, Option<PanicLocation<'_>>) -> Panic,
 }
 
 impl Default for RemoteConfig {
@@ -62,7 +62,7 @@ impl Default for RemoteConfig {
             on_loss: OnLoss::Continue,
             prefetch: None,
             max_jobs: None,
-            panic: |_text| Panic::unknown(),
+            panic: |_text, _location| Panic::unknown(),
         }
     }
 }

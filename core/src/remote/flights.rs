@@ -25,7 +25,7 @@ use crate::{
     },
     memory::{pool::Pool, slot::SlotRef, travel::Travel},
     wire::{
-        message::{Fault, ToServer},
+        message::{Fault, PanicSaid, ToServer},
         outbox::PushError,
     },
 };
@@ -202,8 +202,11 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 // SAFETY: the job is in flight: the worker is BUSY with the slot, which holds the
                 // job.
                 unsafe { settle::drop_job(self.pool, slot) };
-                let text = postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
-                let panic = guard::catch(self.pool, || (self.side.config.panic)(text));
+                let said: PanicSaid<'_> =
+                    postcard::from_bytes(self.side.inbox.get(body)).unwrap_or_default();
+                let panic = guard::catch(self.pool, || {
+                    (self.side.config.panic)(said.text, said.location())
+                });
                 let panic = panic.unwrap_or_else(|panic| panic);
                 unwound.disarm();
                 // SAFETY: the worker is BUSY with the slot, which is empty now.

@@ -19,7 +19,8 @@
 //!
 //! | failure | how the future ends |
 //! |---|---|
-//! | the job panics, where panics are caught | [`Panicked`](crate::JobError::Panicked) |
+//! | the job panics, where [`serve_catching`] catches panics | [`Panicked`](crate::JobError::Panicked), with text and location if [`RemoteConfig::panic`] keeps them |
+//! | the job panics, where a panic ends the program | as if the other side starts anew, or is silent |
 //! | arguments or result cannot be encoded, decoded, or do not fit | [`Codec`](crate::JobError::Codec) |
 //! | the link ends, is silent for too long, or the other side starts anew | [`WorkerLost`](crate::JobError::WorkerLost), with the reason |
 //! | no answer within the job's time | sent again if it is idempotent, then `WorkerLost` |
@@ -53,7 +54,7 @@ pub use self::{
     buffers::Buffers,
     config::{OnTimeout, RemoteConfig, RemoteEnd, RemoteError},
     serve::{serve, serve_catching},
-    server::{CatchPanic, MAX_WINDOW, PanicMessage},
+    server::{CatchPanic, MAX_WINDOW},
     table::{JobEntry, JobTable},
     worker::RemoteWorker,
 };

@@ -6,16 +6,16 @@
 
 use super::{
     buffers::Buffers,
-    server::{CatchPanic, PanicMessage, Server},
+    server::{CatchPanic, Server},
     table::JobTable,
 };
 use crate::{
-    error::LossReason,
+    error::{LossReason, Panic},
     machine::{link::Link, port::Parker},
 };
 
 /// Calls `f` without catching a panic: for chips, where a panic ends the program.
-fn just_call(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
+fn just_call(f: &mut dyn FnMut()) -> Result<(), Panic> {
     f();
     Ok(())
 }
@@ -54,7 +54,7 @@ pub fn serve<L: Link, P: Parker>(
     serve_catching(link, jobs, buffers, parker, just_call)
 }
 
-/// [`serve`] that catches panics: a job that panics ends with the panic's text.
+/// [`serve`] that catches panics: a job that panics ends with the panic's text and location.
 ///
 /// * **Context**: as for [`serve`].
 /// * **Cost**: as for [`serve`], and a call of `catch_panic` or two for each job.

@@ -1,19 +1,19 @@
 //! The side that runs the jobs: requests that wait, the running job, and the answers.
 
-use core::{fmt, ops::Range};
+use core::{fmt, mem, ops::Range};
 
 use heapless::Deque;
 use serde::Serialize;
 
 use super::buffers::Buffers;
 use crate::{
-    error::LossReason,
+    error::{LossReason, Panic},
     jobs::remote_job::{Asks, JobContext, RemoteJob},
     machine::{link::Link, port::Parker},
     wire::{
-        frame::Malformed,
+        frame::{Malformed, body_bytes},
         inbox::Inbox,
-        message::{Fault, Hello, PROTOCOL, ToClient, ToServer, message},
+        message::{Fault, Hello, PROTOCOL, PanicSaid, ToClient, ToServer, message},
         outbox::{Outbox, PushError},
     },
 };
@@ -21,11 +21,10 @@ use crate::{
 /// The most jobs that can wait for their turn at one server.
 pub const MAX_WINDOW: usize = 64;
 
-/// The text of a job's panic, cut off after 96 bytes.
-pub type PanicMessage = heapless::String<96>;
-
-/// A function that calls its argument once. If it catches a panic, it returns the panic's text.
-pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), PanicMessage>;
+/// A function that calls its argument once. If it catches a panic, it returns that panic. The panic's
+/// text and location travel to the client, as far as a frame has room for them: see
+/// [`PanicPayload`](crate::PanicPayload).
+pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), Panic>;
 
 /// The other side of a [`RemoteWorker`](super::RemoteWorker): it runs jobs until the client's
 /// goodbye.
@@ -246,7 +245,7 @@ impl<'s> Server<'s> {
             Some(run) => run(self, request),
             None => {
                 self.inbox.release(0..request.length);
-                self.end_without_result(Fault::UnknownJob, "")
+                self.end_without_result(Fault::UnknownJob, &())
             }
         };
         self.running = None;
@@ -275,14 +274,46 @@ impl<'s> Server<'s> {
         }
     }
 
-    fn end_without_result(&mut self, fault: Fault, text: &str) -> Result<(), LossReason> {
-        let said = self.end(|id| ToClient::Fault { id, fault }, text)?;
+    fn end_without_result(
+        &mut self,
+        fault: Fault,
+        body: &impl Serialize,
+    ) -> Result<(), LossReason> {
+        let said = self.end(|id| ToClient::Fault { id, fault }, body)?;
         if said == Err(PushError::TooLarge) {
-            // The text is too long for the client's buffer, so it is left out.
-            let _ = self.end(|id| ToClient::Fault { id, fault }, "")?;
+            // The body is too long for the client's buffer, so it is left out.
+            let _ = self.end(|id| ToClient::Fault { id, fault }, &())?;
         }
         Ok(())
     }
+
+    /// Ends the running job as panicked, and drops the panic. Its text and its destructor may panic
+    /// themselves: the job ends without a text then.
+    fn end_panicked(&mut self, panic: Panic) -> Result<(), LossReason> {
+        let catch_panic = self.catch_panic;
+        let limit = self.session.unwrap_or(usize::MAX);
+        let room = body_bytes(limit.min(self.outbox.capacity()));
+        let (mut panic, mut said) = (Some(panic), None);
+        let caught = catch_panic(&mut || {
+            if let Some(panic) = panic.take() {
+                let body = PanicSaid::of(&panic, room);
+                said = Some(self.end_without_result(Fault::Panicked, &body));
+            }
+        });
+        // A panic of a panic is forgotten: its own destructor may be the next to panic.
+        mem::forget(caught);
+        match said {
+            Some(said) => said,
+            None => self.end_without_result(Fault::Panicked, &PanicSaid::default()),
+        }
+    }
+}
+
+/// Drops a panic, in whose destructor another may begin.
+fn discard(panic: Panic, catch_panic: CatchPanic) {
+    let mut panic = Some(panic);
+    let caught = catch_panic(&mut || drop(panic.take()));
+    mem::forget(caught);
 }
 
 /// [`run_job`] for one type of job.
@@ -313,13 +344,26 @@ pub(crate) fn run_job<J: RemoteJob>(
             }
         });
     }
-    match (outcome, said?) {
-        // If a destructor panicked after the answer, the answer counts.
-        (_, Ok(())) => Ok(()),
-        (Err(text), _) => server.end_without_result(Fault::Panicked, &text),
-        (Ok(()), Err(PushError::NoRoom)) => server.end_without_result(Fault::Arguments, ""),
-        (Ok(()), Err(PushError::TooLarge)) => server.end_without_result(Fault::ResultTooLarge, ""),
-        (Ok(()), Err(PushError::Encoding)) => server.end_without_result(Fault::Result, ""),
+    let said = match said {
+        Ok(said) => said,
+        Err(reason) => {
+            if let Err(panic) = outcome {
+                discard(panic, catch_panic);
+            }
+            return Err(reason);
+        }
+    };
+    match (outcome, said) {
+        (Ok(()), Ok(())) => Ok(()),
+        // A destructor panicked after the answer. The answer counts.
+        (Err(panic), Ok(())) => {
+            discard(panic, catch_panic);
+            Ok(())
+        }
+        (Err(panic), _) => server.end_panicked(panic),
+        (Ok(()), Err(PushError::NoRoom)) => server.end_without_result(Fault::Arguments, &()),
+        (Ok(()), Err(PushError::TooLarge)) => server.end_without_result(Fault::ResultTooLarge, &()),
+        (Ok(()), Err(PushError::Encoding)) => server.end_without_result(Fault::Result, &()),
     }
 }
 

@@ -20,6 +20,27 @@ pub(crate) const fn frame_bytes(body: usize) -> usize {
     plain.saturating_add(plain / 254 + 1)
 }
 
+/// The most bytes of a body in a frame of at most `frame` bytes.
+pub(crate) const fn body_bytes(frame: usize) -> usize {
+    // The inverse of `frame_bytes`, or one less.
+    frame.saturating_sub(AROUND_BODY + 1 + frame / 254)
+}
+
 /// A frame that was damaged, or is not for this side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_body_of_a_frame_fits_it_and_leaves_one_byte_at_most() {
+        for frame in SMALL_FRAME..2_000 {
+            let body = body_bytes(frame);
+            assert!(frame_bytes(body) <= frame, "{body} bytes in {frame}");
+            assert!(frame_bytes(body + 2) > frame, "{body} bytes in {frame}");
+        }
+    }
+}

@@ -38,6 +38,11 @@ impl<'b> Outbox<'b> {
         }
     }
 
+    /// The length of the longest frame that fits.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Forgets the frames that are not sent yet, except the rest of a frame that was begun. Without
     /// that rest the other side would see a damaged frame.
     pub(crate) fn forget_unbegun(&mut self) {

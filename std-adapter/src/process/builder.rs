@@ -25,7 +25,7 @@ use super::{
     worker_exit::say,
 };
 use crate::{
-    panic::from_payload,
+    panic::remote_panic,
     spin::worker::SPINS,
     threads::host_pool::{HostPool, ThreadOptions},
 };
@@ -218,7 +218,7 @@ impl ProcessPoolBuilder {
             on_loss: self.on_loss,
             prefetch: Some(Duration::from_millis(1)),
             max_jobs,
-            panic: |text| from_payload(Box::new(text.to_owned())),
+            panic: remote_panic,
             ..RemoteConfig::default()
         };
         let children = Children::new(

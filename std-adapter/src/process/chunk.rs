@@ -1,15 +1,17 @@
 //! Several jobs of a kind that travel together.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use corepool::remote::{JobContext, RemoteJob};
+use corepool::{
+    Panic, PanicLocation,
+    remote::{JobContext, RemoteJob},
+};
 use postcard_schema::{
     Schema,
     schema::{DataModelType, NamedType},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::panic::message;
+use super::panic_place::catch;
+use crate::panic::{discard, remote_panic, text_of};
 
 /// Several jobs of one kind that travel together and run one after the other.
 /// [`ProcessPool::map`](super::ProcessPool::map) sends them. The job table needs it beside the job.
@@ -45,17 +47,47 @@ impl<J: Schema> Schema for Chunk<J> {
 }
 
 impl<J: RemoteJob> RemoteJob for Chunk<J> {
-    /// The result of each job, or the text of its panic.
-    type Output = Vec<Result<J::Output, String>>;
+    /// The result of each job, or its panic.
+    type Output = Vec<Result<J::Output, JobPanic>>;
     const NAME: &'static str = J::NAME;
     const IDEMPOTENT: bool = J::IDEMPOTENT;
 
     fn run(self, context: &mut JobContext<'_>) -> Self::Output {
         let jobs = self.0.into_iter();
         jobs.map(|job| {
-            catch_unwind(AssertUnwindSafe(|| job.run(context)))
-                .map_err(|payload| message(&payload).to_owned())
+            catch(|| job.run(context)).map_err(|(payload, place)| {
+                let text = text_of(&payload).map(str::to_owned);
+                discard(payload);
+                let location = place.map(|place| {
+                    let at = place.location();
+                    (at.file.to_owned(), at.line, at.column)
+                });
+                JobPanic((text, location))
+            })
         })
         .collect()
+    }
+}
+
+/// What is known of the panic of a chunk's job: its text, and its file, line and column.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobPanic(Said);
+
+type Said = (Option<String>, Option<(String, u32, u32)>);
+
+impl Schema for JobPanic {
+    const SCHEMA: &'static NamedType = &NamedType {
+        name: "JobPanic",
+        ty: &DataModelType::NewtypeStruct(Said::SCHEMA),
+    };
+}
+
+impl From<JobPanic> for Panic {
+    fn from(JobPanic((text, location)): JobPanic) -> Self {
+        let location = location.as_ref();
+        remote_panic(
+            text.as_deref(),
+            location.map(|&(ref file, line, column)| PanicLocation { file, line, column }),
+        )
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, fmt, iter::Fuse, vec};
 
 use corepool::{CodecError, JobError, JobFuture, SubmitError, remote::RemoteJob};
 
-use super::{chunk::Chunk, pool::ProcessPool};
+use super::{
+    chunk::{Chunk, JobPanic},
+    pool::ProcessPool,
+};
 use crate::panic::from_payload;
 
 /// The chunk size is 0.
@@ -39,7 +42,7 @@ type Submitted<'p, J> = Result<JobFuture<'p, <Chunk<J> as RemoteJob>::Output>, J
 
 /// The part of a chunk that `next` hands out.
 enum Results<T> {
-    Ended(vec::IntoIter<Result<T, String>>),
+    Ended(vec::IntoIter<Result<T, JobPanic>>),
     /// The error of the chunk, for this many of its jobs.
     Lost(usize, JobError),
 }
@@ -146,9 +149,7 @@ impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
             match &mut self.results {
                 Results::Ended(results) => {
                     if let Some(result) = results.next() {
-                        return Some(
-                            result.map_err(|text| JobError::Panicked(from_payload(Box::new(text)))),
-                        );
+                        return Some(result.map_err(|panic| JobError::Panicked(panic.into())));
                     }
                 }
                 Results::Lost(left @ 1.., error) => {

@@ -50,6 +50,10 @@
 //! | signals that are ignored | ignored, except `SIGPIPE`, which has its default action |
 //! | signals that are blocked or handled | neither blocked nor handled |
 //!
+//! A job that panics ends its future with the panic's text, file and line, and the child goes on. A panic
+//! hook in the child notes the file and line. It calls the hook that was set before, which by default
+//! writes to standard error.
+//!
 //! # Which process is a worker
 //!
 //! A program becomes a worker only for the process that started it as one. The variable names the
@@ -114,6 +118,7 @@
 //! each other. A parent and its child need no name.
 
 mod descriptors;
+mod panic_place;
 mod question;
 mod system;
 mod worker_exit;
@@ -131,7 +136,7 @@ pub use self::{
     build_error::ProcessPoolBuildError,
     builder::ProcessPoolBuilder,
     child::run_worker::{run_worker_if_asked, run_worker_with},
-    chunk::Chunk,
+    chunk::{Chunk, JobPanic},
     map::{Map, ZeroChunk},
     pool::ProcessPool,
 };

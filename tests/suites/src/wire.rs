@@ -8,10 +8,7 @@ use std::{
     task::Waker,
 };
 
-use corepool::{
-    LossReason, Panic,
-    remote::{Link, PanicMessage},
-};
+use corepool::{LossReason, Panic, PanicLocation, PanicPayload, remote::Link};
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -147,23 +144,34 @@ impl Wire {
     }
 }
 
-/// The text of a panic, as the side that runs the jobs sends it.
-pub fn catch_panic(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
-        let text = payload
-            .downcast::<String>()
-            .map_or(String::new(), |text| *text);
-        let mut message = PanicMessage::new();
-        for char in text.chars() {
-            if message.push(char).is_err() {
-                break;
-            }
+/// What the side where jobs run says of a panic: its text, and a place that stands for any.
+pub fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
+    /// The text.
+    struct Said(Box<str>);
+
+    impl PanicPayload for Said {
+        fn text(&self) -> Option<&str> {
+            Some(&self.0)
         }
-        message
+
+        fn location(&self) -> Option<PanicLocation<'_>> {
+            Some(PLACE)
+        }
+
+        fn share(&self) -> Self {
+            Self(self.0.clone())
+        }
+    }
+
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let text = payload.downcast::<String>().unwrap_or_default();
+        Panic::shared(Said(text.into_boxed_str()))
     })
 }
 
-/// The panic on this side that stands for one on the other.
-pub fn to_panic(text: &str) -> Panic {
-    Panic::new::<Box<dyn std::any::Any + Send>>(Box::new(text.to_owned()))
-}
+/// The place of any panic on the side where jobs run.
+pub const PLACE: PanicLocation<'static> = PanicLocation {
+    file: "there.rs",
+    line: 65,
+    column: 4,
+};

@@ -9,13 +9,13 @@ use std::{
 };
 
 use corepool::{
-    CallbackError, JobError, LossReason, MapOptions, OnLoss, Panic, PanicPayload, PoolRef,
-    RunError, Scope, SpinWorker, StaticPool, Worker, WorkerId,
+    CallbackError, JobError, LossReason, MapOptions, OnLoss, Panic, PanicLocation, PanicPayload,
+    PoolRef, RunError, Scope, SpinWorker, StaticPool, Worker, WorkerId,
     remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
 };
 use corepool_std::{
-    Boxed, HostPort, PanicExt, StreamLink, ThreadParker, ThreadPool, ThreadWorker, run_workers,
-    run_workers_with,
+    Boxed, HostPort, PanicExt, StreamLink, ThreadParker, ThreadPool, ThreadWorker, remote_panic,
+    run_workers, run_workers_with,
 };
 use corepool_tests::{
     Gate, is_child, run_in_child,
@@ -341,6 +341,64 @@ fn a_payload_that_is_shared_tells_its_text_to_each_asker() {
         format!("{panic:?}: {panic}"),
         "Panic(\"out of ink\"): the job panicked: out of ink"
     );
+    assert_eq!(Panic::location(&panic), None);
     assert_eq!(panic.into_payload::<Reason>().unwrap().0, "out of ink");
     assert_eq!(Panic::text(&Panic::new(5_u32)), None);
+    assert_eq!(PanicPayload::location(&Reason("a")), None);
+}
+
+/// A port's own payload tells its location, with a text or without.
+#[test]
+fn a_payload_tells_its_location_to_each_asker() {
+    struct Place(Option<&'static str>);
+    impl PanicPayload for Place {
+        fn text(&self) -> Option<&str> {
+            self.0
+        }
+        fn location(&self) -> Option<PanicLocation<'_>> {
+            Some(PanicLocation {
+                file: "printer.rs",
+                line: 8,
+                column: 5,
+            })
+        }
+        fn share(&self) -> Self {
+            Self(self.0)
+        }
+    }
+    let panic = Panic::shared(Place(None));
+    assert_eq!(
+        format!("{panic:?}: {panic}"),
+        "Panic(printer.rs:8:5): the job panicked at printer.rs:8:5"
+    );
+    let panic = Panic::shared(Place(Some("out of ink")));
+    assert_eq!(
+        format!("{panic:?}: {panic}"),
+        "Panic(\"out of ink\", printer.rs:8:5): the job panicked at printer.rs:8:5: out of ink"
+    );
+}
+
+/// A location of the standard library's is one of the pool's.
+#[test]
+fn a_location_is_made_of_the_standard_librarys() {
+    let here = std::panic::Location::caller();
+    let at = PanicLocation::from(here);
+    assert_eq!((at.file, at.line), (file!(), here.line()));
+    assert_eq!(at.to_string(), here.to_string());
+}
+
+/// A panic on the other side of a link has a text or none, and a payload in both cases.
+#[test]
+fn a_panic_of_another_side_has_its_text_as_payload() {
+    let panic = remote_panic(Some("out of paper"), None);
+    assert_eq!(Panic::text(&panic), Some("out of paper"));
+    let payload = PanicExt::payload(panic).unwrap();
+    assert_eq!(*payload.downcast::<String>().unwrap(), "out of paper");
+    let panic = remote_panic(None, None);
+    assert_eq!((Panic::text(&panic), Panic::location(&panic)), (None, None));
+    let payload = PanicExt::payload(panic).unwrap();
+    assert_eq!(
+        *payload.downcast::<&str>().unwrap(),
+        "a payload that is no text"
+    );
 }

@@ -35,6 +35,7 @@ use std::{
             process::{CommandExt, ExitStatusExt},
         },
     },
+    panic::{catch_unwind, resume_unwind, set_hook},
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Output, Stdio},
     sync::{
@@ -48,8 +49,8 @@ use std::{
 };
 
 use corepool::{
-    BrokenReason, CodecError, JobError, LossReason, NoWorker, OnLoss, ShutdownError, StaticPool,
-    SubmitError,
+    BrokenReason, CodecError, JobError, LossReason, NoWorker, OnLoss, Panic, ShutdownError,
+    StaticPool, SubmitError,
     remote::{
         Buffers, JobContext, JobEntry, JobTable, Link, RemoteConfig, RemoteError, RemoteJob,
         RemoteWorker,
@@ -120,6 +121,45 @@ impl RemoteJob for End {
 
     fn run(self, _context: &mut JobContext<'_>) {
         self.0.come();
+    }
+}
+
+/// Panics with a text.
+#[derive(Clone, Serialize, Deserialize, Schema)]
+struct PanicWith(String);
+
+impl RemoteJob for PanicWith {
+    type Output = ();
+    const NAME: &'static str = "panic with";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        panic!("{}", self.0) // here
+    }
+}
+
+/// Catches a panic of its own, and does not panic.
+#[derive(Serialize, Deserialize, Schema)]
+struct CatchOwn;
+
+impl RemoteJob for CatchOwn {
+    type Output = ();
+    const NAME: &'static str = "catch own";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        catch_unwind(|| panic!("an earlier one")).unwrap_err();
+    }
+}
+
+/// Unwinds past the panic hook.
+#[derive(Serialize, Deserialize, Schema)]
+struct Unwind;
+
+impl RemoteJob for Unwind {
+    type Output = ();
+    const NAME: &'static str = "unwind";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        resume_unwind(Box::new("out of nowhere"))
     }
 }
 
@@ -419,7 +459,7 @@ impl Schema for FiveOf {
 }
 
 impl RemoteJob for FiveOf {
-    type Output = Vec<Result<u32, String>>;
+    type Output = <Chunk<Double> as RemoteJob>::Output;
     const NAME: &'static str = "double";
 
     fn run(self, _context: &mut JobContext<'_>) -> Self::Output {
@@ -437,6 +477,10 @@ static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<ProcessId>(),
     JobEntry::of::<AtGate>(),
     JobEntry::of::<End>(),
+    JobEntry::of::<PanicWith>(),
+    JobEntry::of::<Chunk<PanicWith>>(),
+    JobEntry::of::<CatchOwn>(),
+    JobEntry::of::<Unwind>(),
     JobEntry::of::<TroubleThere>(),
     JobEntry::of::<Chunk<TroubleThere>>(),
     JobEntry::of::<TroubleBack>(),
@@ -2176,6 +2220,66 @@ fn error_during_func_exec_on_worker() {
     assert_eq!(pool.submit(ProcessId).unwrap().result().unwrap(), id);
 }
 
+/// The panic of a job that has panicked.
+fn panic_of(result: Result<(), JobError>) -> Panic {
+    match result {
+        Err(JobError::Panicked(panic)) => panic,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Asserts that a panic began where [`PanicWith`] panics.
+fn assert_is_panic_with(panic: &Panic) {
+    let at = panic.location().unwrap();
+    assert_eq!(at.file, file!());
+    let line = usize::try_from(at.line).unwrap();
+    let line = include_str!("process_pool.rs").lines().nth(line - 1);
+    assert_eq!(line.unwrap().trim(), r#"panic!("{}", self.0) // here"#);
+}
+
+/// The panic of a child comes with its file and line, and with all of its text.
+fn a_childs_panic_comes_with_its_location_and_whole_text() {
+    let pool = one_worker();
+    let text = "as asked for ".repeat(100);
+    let panic = panic_of(pool.submit(PanicWith(text.clone())).unwrap().result());
+    assert_is_panic_with(&panic);
+    assert_eq!(panic.text(), Some(&*text));
+}
+
+/// Each job of a chunk has its own panic.
+fn a_panic_in_a_chunk_comes_with_its_location() {
+    let pool = one_worker();
+    let texts = ["one", "two"].map(String::from);
+    let results = pool.map(texts.clone().map(PanicWith), 2).unwrap();
+    for (result, text) in results.zip(texts) {
+        let panic = panic_of(result);
+        assert_is_panic_with(&panic);
+        assert_eq!(panic.text(), Some(&*text));
+    }
+}
+
+/// A panic that the hook has not seen has no location, and not that of an earlier panic.
+fn a_resumed_panic_has_no_location() {
+    let pool = one_worker();
+    pool.submit(CatchOwn).unwrap().result().unwrap();
+    let panic = panic_of(pool.submit(Unwind).unwrap().result());
+    assert_eq!(panic.text(), Some("out of nowhere"));
+    assert_eq!(panic.location(), None);
+}
+
+/// A hook that the initializer sets is called, and the location is known all the same.
+fn a_hook_of_the_initializer_keeps_the_location() {
+    let gate = FileGate::new();
+    let pool = builder()
+        .max_workers(1)
+        .env("HOOK", gate.path())
+        .build()
+        .unwrap();
+    let panic = panic_of(pool.submit(PanicWith("text".into())).unwrap().result());
+    assert_is_panic_with(&panic);
+    gate.wait_until_begun();
+}
+
 /// `test_crash_during_func_exec_on_worker`.
 fn crash_during_func_exec_on_worker() {
     let pool = pool();
@@ -2413,6 +2517,9 @@ fn initialize() -> Result<(), String> {
         FileGate::begin(&gate);
         FileGate::wait_until_open(&gate);
     }
+    if let Ok(gate) = std::env::var("HOOK") {
+        set_hook(Box::new(move |_| FileGate::begin(&gate)));
+    }
     match std::env::var("INITIALIZER") {
         Ok(what) if what == "fail" => Err(String::from("as asked for")),
         Ok(what) if what == "panic" => panic!("as asked for"),
@@ -2593,6 +2700,10 @@ fn main() -> ExitCode {
         initializer,
         failing_initializer,
         error_during_func_exec_on_worker,
+        a_childs_panic_comes_with_its_location_and_whole_text,
+        a_panic_in_a_chunk_comes_with_its_location,
+        a_resumed_panic_has_no_location,
+        a_hook_of_the_initializer_keeps_the_location,
         crash_during_func_exec_on_worker,
         exit_during_func_exec_on_worker,
         error_at_task_encode,

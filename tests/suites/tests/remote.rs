@@ -17,8 +17,8 @@ use corepool::{
         RemoteJob, RemoteWorker, serve_catching,
     },
 };
-use corepool_std::{HostPort, PanicExt, ThreadParker, ThreadWorker};
-use corepool_tests::wire::{Wire, catch_panic, to_panic};
+use corepool_std::{HostPort, PanicExt, ThreadParker, ThreadWorker, remote_panic};
+use corepool_tests::wire::{PLACE, Wire, catch_panic};
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize, Serializer, de::Error as _, ser::Error as _};
 
@@ -261,7 +261,7 @@ impl Default for Setup {
         Self {
             config: RemoteConfig {
                 probe: Duration::from_millis(1),
-                panic: to_panic,
+                panic: remote_panic,
                 ..RemoteConfig::default()
             },
             lossless: true,
@@ -397,14 +397,35 @@ fn jobs_that_are_queued_at_the_shutdown_are_still_done() {
 }
 
 #[test]
-fn a_panic_comes_back_with_its_text() {
+fn a_panic_comes_back_with_its_text_and_location() {
     static POOL: Pool = Pool::new();
     Setup::default()
         .run(&POOL, |pool, _| {
             let job = pool.submit_remote(PanicWith("no luck".into())).unwrap();
-            assert_eq!(text_of(job.result().unwrap_err()), "no luck");
+            let error = job.result().unwrap_err();
+            let shown = "the job panicked at there.rs:65:4: no luck";
+            assert_eq!(error.to_string(), shown);
+            let JobError::Panicked(panic) = error else {
+                panic!("{error}");
+            };
+            assert_eq!(panic.location(), Some(PLACE));
+            assert_eq!(format!("{panic:?}"), r#"Panic("no luck", there.rs:65:4)"#);
+            let payload = panic.payload().unwrap();
+            assert_eq!(*payload.downcast::<String>().unwrap(), "no luck");
             let sum = pool.submit_remote(Add(1, 1)).unwrap();
             assert_eq!(sum.result().unwrap(), 2);
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_long_text_of_a_panic_comes_back_whole_if_a_frame_has_room() {
+    static POOL: Pool = Pool::new();
+    let text = "no luck ".repeat(25);
+    Setup::default()
+        .run(&POOL, |pool, _| {
+            let job = pool.submit_remote(PanicWith(text.clone())).unwrap();
+            assert_eq!(text_of(job.result().unwrap_err()), text);
         })
         .unwrap();
 }

@@ -9,10 +9,10 @@ use std::{
 
 use super::*;
 use crate::{
-    SpinWorker,
+    PanicLocation, PanicPayload, SpinWorker,
     remote::MAX_WINDOW,
     remote::scripted::{JOBS, frame, random},
-    wire::message::{Fault, Hello, PROTOCOL, ToClient, ToServer},
+    wire::message::{Fault, Hello, PROTOCOL, PanicSaid, ToClient, ToServer},
 };
 
 const OVER: LossReason = LossReason("the test is over");
@@ -217,30 +217,93 @@ fn a_client_that_knows_other_jobs_has_none_run() {
     }
 }
 
-#[test]
-fn a_text_that_is_too_long_for_the_client_is_left_out() {
-    fn fails(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
-        f();
-        Err(PanicMessage::try_from("a text that is longer than the client's buffer").unwrap())
-    }
+/// The answers of a server that is asked to run two damaged requests, and whose frames to the client
+/// have at most `most` bytes.
+fn answers_to_damaged(most: u32, catch_panic: CatchPanic) -> Vec<u8> {
     let ToServer::Hello(hello) = hello() else {
         unreachable!()
     };
-    let short = Hello { frame: 20, ..hello };
-    let unknown = frame(ToServer::Request { id: 1, job: 9 }, ());
-    let damaged = frame(ToServer::Request { id: 2, job: 0 }, ());
-    let told = answers(
-        &[frame(ToServer::Hello(short), ()), unknown, damaged],
-        2,
-        fails,
+    let hello = Hello {
+        frame: most,
+        ..hello
+    };
+    let damaged = |id| frame(ToServer::Request { id, job: 0 }, ());
+    let hello = frame(ToServer::Hello(hello), ());
+    answers(&[hello, damaged(1), damaged(2)], 2, catch_panic)
+}
+
+fn panicked(said: PanicSaid<'_>) -> Vec<u8> {
+    let faults = [1, 2].map(|id| {
+        let fault = Fault::Panicked;
+        frame(ToClient::Fault { id, fault }, said)
+    });
+    said_after_welcome(&faults)
+}
+
+fn said_after_welcome(answers: &[Vec<u8>]) -> Vec<u8> {
+    said(&[&[frame(welcome(), ())], answers].concat())
+}
+
+/// A payload whose text the function returns.
+struct Says(fn() -> &'static str);
+
+impl PanicPayload for Says {
+    fn text(&self) -> Option<&str> {
+        Some(self.0())
+    }
+
+    fn location(&self) -> Option<PanicLocation<'_>> {
+        Some(PanicLocation {
+            file: "a.rs",
+            line: 7,
+            column: 9,
+        })
+    }
+
+    fn share(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+const LONG: &str = "a text that is longer than the client's buffer";
+
+fn says_much(f: &mut dyn FnMut()) -> Result<(), Panic> {
+    f();
+    Err(Panic::shared(Says(|| LONG)))
+}
+
+#[test]
+fn a_text_that_is_too_long_for_the_client_is_cut_off() {
+    let told = answers_to_damaged(35, says_much);
+    let answer = PanicSaid {
+        text: LONG.get(..12),
+        location: Some(("a.rs", 7, 9)),
+    };
+    assert_eq!(told, panicked(answer));
+}
+
+#[test]
+fn a_fault_without_its_body_is_sent_to_a_client_without_room() {
+    let told = answers_to_damaged(10, says_much);
+    let fault = Fault::Panicked;
+    let faults = [1, 2].map(|id| frame(ToClient::Fault { id, fault }, ()));
+    assert_eq!(told, said_after_welcome(&faults));
+}
+
+#[test]
+fn a_job_whose_panic_panics_ends_as_panicked_all_the_same() {
+    fn catches(f: &mut dyn FnMut()) -> Result<(), Panic> {
+        catch_unwind(AssertUnwindSafe(f))
+            .map_err(|_| Panic::shared(Says(|| panic!("as asked for"))))
+    }
+    fn fails(f: &mut dyn FnMut()) -> Result<(), Panic> {
+        catches(f)?;
+        Err(Panic::shared(Says(|| panic!("as asked for"))))
+    }
+    assert_eq!(
+        answers_to_damaged(u32::MAX, fails),
+        panicked(PanicSaid::default())
     );
-    let fault = |id, fault| frame(ToClient::Fault { id, fault }, "");
-    let answers = [
-        frame(welcome(), ()),
-        fault(1, Fault::UnknownJob),
-        fault(2, Fault::Panicked),
-    ];
-    assert_eq!(told, said(&answers));
 }
 
 /// A link that sends some bytes after each look at what has arrived.

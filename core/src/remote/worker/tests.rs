@@ -21,7 +21,7 @@ use crate::{
     lockfree::shared_waker::tests::Wakeups,
     memory::joined::Stay,
     remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
-    wire::message::{Fault, Hello, PROTOCOL, ToClient, ToServer},
+    wire::message::{Fault, Hello, PROTOCOL, PanicSaid, ToClient, ToServer},
 };
 
 type Pool = StaticPool<4, 32>;
@@ -596,7 +596,7 @@ fn a_job_ends_even_if_what_makes_its_panic_unwinds() {
     static POOL: Pool = Pool::new();
     let job = POOL.submit_remote(Double(4)).unwrap();
     let config = RemoteConfig {
-        panic: |text| panic!("{text}"),
+        panic: |text, _| panic!("{text:?}"),
         ..config()
     };
     let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -604,7 +604,7 @@ fn a_job_ends_even_if_what_makes_its_panic_unwinds() {
             ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
             ToServer::Request { id, .. } => {
                 let fault = Fault::Panicked;
-                says.say_with(ToClient::Fault { id, fault }, "no luck");
+                says.say_with(ToClient::Fault { id, fault }, PanicSaid::default());
             }
             _ => {}
         })

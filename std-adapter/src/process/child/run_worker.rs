@@ -1,26 +1,29 @@
 //! The entry of a child: it serves its parent's jobs if it was started to be a worker.
 
+#[cfg(target_os = "linux")]
+use std::{ffi::CString, path::Path};
 use std::{
-    any::Any,
     fs::File,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     process,
 };
-#[cfg(target_os = "linux")]
-use std::{ffi::CString, path::Path};
 
-use corepool::remote::{Buffers, JobTable, PanicMessage, serve_catching};
+use corepool::{
+    Panic,
+    remote::{Buffers, JobTable, serve_catching},
+};
 
 use super::{
     super::{
+        panic_place::{catch, note_places},
         question::{self, Asked, Parent},
         worker_exit::{INITIALIZER_FAILED, REFUSED, say},
     },
     parent_link,
     parent_watch::end_with_the_parent,
 };
-use crate::panic::message;
+use crate::panic::{from_payload_at, message};
 
 /// Makes this process a worker if it was started to be one. The worker runs its parent's jobs, and exits
 /// when the parent says goodbye or is gone. In any other process the call returns at once.
@@ -98,6 +101,8 @@ fn serve(
     catch_unwind(AssertUnwindSafe(initializer))
         .unwrap_or_else(|payload| Err(format!("it panicked: {}", message(&payload))))
         .map_err(Failed::Initializer)?;
+    // After the initializer, which may set a hook of its own.
+    note_places();
     let (mut link, parker) = parent_link::link(parent.socket)?;
     let (mut outbox, mut inbox) = (vec![0; parent.frame_bytes], vec![0; parent.frame_bytes]);
     let buffers = Buffers {
@@ -121,14 +126,6 @@ fn take_own_name() {
     }
 }
 
-fn catch_panic(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload: Box<dyn Any + Send>| {
-        let mut text = PanicMessage::new();
-        for char in message(&payload).chars() {
-            if text.push(char).is_err() {
-                break;
-            }
-        }
-        text
-    })
+fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
+    catch(f).map_err(|(payload, place)| from_payload_at(payload, place))
 }

@@ -21,7 +21,7 @@ use crate::{
     jobs::{JOBS, Repeat, Sum},
     link::{Script, ScriptedLink, Traffic, Wire},
     server::key,
-    wire::{Fault, Hello, PROTOCOL, ToClient, ToServer, content, encode, frame, frames},
+    wire::{Fault, Hello, PROTOCOL, PanicSaid, ToClient, ToServer, content, encode, frame, frames},
 };
 
 /// The answers of the server, and its link.
@@ -193,7 +193,14 @@ impl Server<'_, '_> {
                 frame(ToClient::Result { id }, &jobs[tag(arguments)].result)
             }
             Answer::OtherResult(body) => frame(ToClient::Result { id }, &body),
-            Answer::Fault(fault, text) => frame(ToClient::Fault { id, fault }, &encode(&text)),
+            Answer::Fault(fault, text) => {
+                let has_location = text.len().is_multiple_of(2);
+                let said = PanicSaid {
+                    location: has_location.then(|| (text.clone(), 1, 2)),
+                    text: Some(text),
+                };
+                frame(ToClient::Fault { id, fault }, &encode(&said))
+            }
             Answer::Cancelled => frame(ToClient::Cancelled { id }, &[]),
             Answer::Running => frame(ToClient::Running { id }, &[]),
             Answer::Unknown => frame(ToClient::Unknown { id }, &[]),

@@ -12,14 +12,14 @@ use std::{
 
 use arbitrary::Arbitrary;
 use corepool::{
-    Parker,
-    remote::{Buffers, PanicMessage, serve_catching},
+    Panic, PanicLocation, PanicPayload, Parker,
+    remote::{Buffers, serve_catching},
 };
 
 use crate::{
     jobs::{Asks, JOBS, Panics, Repeat, Sum},
     link::{END, Script, ScriptedLink, Traffic, Wire},
-    wire::{Hello, PROTOCOL, ToClient, ToServer, content, encode, frame, frames},
+    wire::{Fault, Hello, PROTOCOL, PanicSaid, ToClient, ToServer, content, encode, frame, frames},
 };
 
 /// The messages of the client, and its link.
@@ -132,16 +132,31 @@ impl Parker for Sleeper<'_> {
     }
 }
 
-fn catch_panic(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
+/// A panic's text, in a place that stands for any.
+struct Said(Box<str>);
+
+impl PanicPayload for Said {
+    fn text(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
+    fn location(&self) -> Option<PanicLocation<'_>> {
+        Some(PanicLocation {
+            file: "jobs.rs",
+            line: 1,
+            column: 1,
+        })
+    }
+
+    fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
         let text = payload.downcast::<String>().unwrap_or_default();
-        let mut message = PanicMessage::new();
-        for char in text.chars() {
-            if message.push(char).is_err() {
-                break;
-            }
-        }
-        message
+        Panic::shared(Said(text.into_boxed_str()))
     })
 }
 
@@ -216,16 +231,40 @@ pub fn run(input: Input) {
                 *ends <= requests.len(),
                 "more answers to {id} than requests"
             );
-            if let ToClient::Result { .. } = message {
-                assert!(
+            match message {
+                ToClient::Result { .. } => assert!(
                     requests
                         .iter()
                         .any(|(job, arguments)| is_result(*job, arguments, &body)),
                     "no request {id} has the result {body:?}"
-                );
+                ),
+                ToClient::Fault {
+                    fault: Fault::Panicked,
+                    ..
+                } => assert!(
+                    requests
+                        .iter()
+                        .any(|(_, arguments)| is_panic(arguments, &body)),
+                    "no request {id} has the panic {body:?}"
+                ),
+                _ => {}
             }
         }
     }
+}
+
+/// Whether a job with these arguments can have this panic. There may have been no room for it.
+fn is_panic(arguments: &[u8], body: &[u8]) -> bool {
+    let (Ok(job), Ok(said)) = (
+        postcard::from_bytes::<Panics>(arguments),
+        postcard::from_bytes::<PanicSaid>(body),
+    ) else {
+        return body.is_empty();
+    };
+    let location = said.location.as_ref();
+    said.text.is_some_and(|text| job.text.starts_with(&text))
+        && location
+            .is_none_or(|(file, line, column)| (&**file, *line, *column) == ("jobs.rs", 1, 1))
 }
 
 /// Whether a job with these arguments can have this result.

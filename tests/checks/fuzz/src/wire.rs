@@ -5,7 +5,7 @@ use arbitrary::Arbitrary;
 use crc::{CRC_32_ISCSI, Crc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) const PROTOCOL: u8 = 1;
+pub(crate) const PROTOCOL: u8 = 2;
 
 static CHECK: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
@@ -45,6 +45,13 @@ pub enum Fault {
     Panicked,
     Result,
     ResultTooLarge,
+}
+
+/// The body of a panic's fault: its text, and its file, line and column.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PanicSaid {
+    pub text: Option<String>,
+    pub location: Option<(String, u32, u32)>,
 }
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {

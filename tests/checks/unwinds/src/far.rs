@@ -8,10 +8,10 @@ use std::{
 };
 
 use corepool::{
-    LossReason, Panic, Parker,
+    LossReason, Panic, PanicLocation, PanicPayload, Parker,
     remote::{
-        Buffers, JobContext, JobEntry, JobTable, Link, PanicMessage, RemoteConfig, RemoteJob,
-        RemoteWorker, serve_catching,
+        Buffers, JobContext, JobEntry, JobTable, Link, RemoteConfig, RemoteJob, RemoteWorker,
+        serve_catching,
     },
 };
 use postcard_schema::Schema;
@@ -132,15 +132,40 @@ impl Parker for FarParker {
     }
 }
 
-fn far_net(f: &mut dyn FnMut()) -> Result<(), PanicMessage> {
+fn far_net(f: &mut dyn FnMut()) -> Result<(), Panic> {
     foreign("far CatchPanic");
     match attempt(f) {
         Some(()) => Ok(()),
-        None => Err(PanicMessage::new()),
+        None => Err(Panic::shared(FarPanic)),
     }
 }
 
-fn to_panic(_text: &str) -> Panic {
+/// What the far side knows of a panic.
+struct FarPanic;
+
+impl PanicPayload for FarPanic {
+    fn text(&self) -> Option<&str> {
+        foreign("far PanicPayload: text");
+        Some("far away")
+    }
+
+    fn location(&self) -> Option<PanicLocation<'_>> {
+        foreign("far PanicPayload: location");
+        None
+    }
+
+    fn share(&self) -> Self {
+        Self
+    }
+}
+
+impl Drop for FarPanic {
+    fn drop(&mut self) {
+        foreign("far PanicPayload: drop");
+    }
+}
+
+fn to_panic(_text: Option<&str>, _location: Option<PanicLocation<'_>>) -> Panic {
     foreign("RemoteConfig: panic");
     Panic::new(())
 }

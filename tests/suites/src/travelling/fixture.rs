@@ -10,13 +10,15 @@ use corepool::{
     JobFuture, PoolRef, ShutdownError, Spill, StaticPool, SubmitError,
     remote::{Buffers, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker, serve_catching},
 };
-use corepool_std::{Boxed, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool};
+use corepool_std::{
+    Boxed, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool, remote_panic,
+};
 
 use super::jobs::JOBS;
 use crate::{
     BYTES, SLOTS, SMALL, TestPort,
     fixture::keep,
-    wire::{End, Wire, catch_panic, to_panic},
+    wire::{End, Wire, catch_panic},
 };
 
 /// A pool under test. It lives for ever, so that callbacks can hold it, and has two priorities.
@@ -221,7 +223,7 @@ fn work(pool: PoolRef<'static, BYTES>, wire: &Wire) {
     let config = RemoteConfig {
         // One job is there at a time, so that a test knows what is queued.
         prefetch: Some(Duration::ZERO),
-        panic: to_panic,
+        panic: remote_panic,
         ..RemoteConfig::default()
     };
     let mut worker = RemoteWorker::<_>::new(wire.client.clone(), &JOBS, buffers, config);
