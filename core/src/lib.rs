@@ -36,7 +36,7 @@
 //! | submit a closure | [`submit`](StaticPool::submit) and its variants: cancellable, detached, at a [priority](StaticPool::at) |
 //! | submit, and wait for room | [`submit_blocking`](StaticPool::submit_blocking), [`submit_async`](StaticPool::submit_async) |
 //! | submit many | [`map`](StaticPool::map), [`scope`](StaticPool::scope) |
-//! | submit an async task | [`spawn`](StaticPool::spawn) |
+//! | submit an async task | [`spawn`](StaticPool::spawn); it can [end itself](StaticPool::cancel_current_task) as cancelled |
 //! | set a result by hand | [`promise`](StaticPool::promise) |
 //! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel, [`cancel_on_drop`](JobFuture::cancel_on_drop) |
 //! | wait on many | [`wait()`], [`as_completed`] |
@@ -238,6 +238,7 @@ pub use crate::error::CodecError;
 pub use crate::{
     api::{
         as_completed::{AsCompleted, AsCompletedError, FutureSet, as_completed},
+        cancel_current_task::CancelCurrentTask,
         cancel_on_drop::CancelOnDrop,
         executor::Executor,
         future::{JobFuture, JobState},
@@ -256,7 +257,7 @@ pub use crate::{
     },
     engine::life::OnLoss,
     error::{
-        BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, Panic,
+        BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, NotInTask, Panic,
         PanicLocation, PanicPayload, PromiseError, RunError, ShutdownError, SubmitError,
     },
     jobs::token::CancelToken,

@@ -1,6 +1,7 @@
 //! The public interface: pools, futures, and everything that an application calls on them.
 
 pub(crate) mod as_completed;
+pub(crate) mod cancel_current_task;
 pub(crate) mod cancel_on_drop;
 pub(crate) mod done_callback;
 pub(crate) mod executor;

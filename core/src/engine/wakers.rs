@@ -16,10 +16,11 @@ use core::{
 };
 
 use crate::{
-    lockfree::state::DONE,
+    lockfree::state::{BUSY, DONE, TASK},
     memory::geometry::Geometry,
     memory::phase::{BROKEN, SHUT_DOWN},
     memory::pool::{Pool, Shared},
+    memory::seat::SeatRef,
     memory::slot::{Header, SlotRef},
 };
 
@@ -105,6 +106,19 @@ pub(crate) fn clone_for<'p>(pool: Pool<'p>, slot: SlotRef<'p>, waker: &Waker) ->
         return unsafe { Waker::new(waker.data(), waker.vtable()) };
     }
     waker.clone()
+}
+
+/// The slot of the task that the caller polls, if `waker` is that task's.
+pub(crate) fn polled_task<'p>(pool: Pool<'p>, waker: &Waker) -> Option<SlotRef<'p>> {
+    let task = task_of(pool, waker)?;
+    let state = task.state.load();
+    if !state.has(TASK) || !state.has(BUSY) {
+        return None;
+    }
+    // The waker may be a clone that has outlived its task, while another party runs the slot's next
+    // tenant. That tenant is not the caller's.
+    let caller = pool.seats().current().map_or(0, SeatRef::runner);
+    (state.runner() == caller).then_some(task)
 }
 
 /// The slot of the task whose waker this is, if it is a task of this pool.

@@ -147,6 +147,19 @@ impl defmt::Format for PromiseError {
     }
 }
 
+/// The caller is no task of the pool that it asked, so it cannot end as cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NotInTask;
+
+impl fmt::Display for NotInTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the caller is no task of this pool: only a task can end itself as cancelled")
+    }
+}
+
+impl core::error::Error for NotInTask {}
+
 /// The content of a payload whose outcome is `Failed`: why the job ended without a result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {

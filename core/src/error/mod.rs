@@ -14,7 +14,7 @@ pub(crate) use self::{
     submit::{MAY_NOT_BLOCK, NO_SUCH_PRIORITY, TOO_MANY_WAITERS},
 };
 pub use self::{
-    job::{JobError, PromiseError},
+    job::{JobError, NotInTask, PromiseError},
     panic::{Panic, PanicLocation, PanicPayload},
     pool::{BrokenReason, InitError, LossReason, RunError, ShutdownError},
     submit::{CallbackError, NoWorker, SubmitError},

@@ -1,7 +1,8 @@
 //! Async tasks: wake, poll, cancel and the pool's end, against each other.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -102,6 +103,43 @@ fn two_wake() {
         worker.join().unwrap();
         run_until_done(pool, &task);
         assert!(task.result().is_ok());
+    });
+}
+
+/// A task ends itself as cancelled, while another thread wakes it or cancels it, too.
+#[test]
+fn cancels_itself() {
+    explore("tasks: cancels itself, wake, cancel", Some(3), || {
+        let alive = Arc::new(AtomicUsize::new(0));
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let (left, value) = (Arc::new(Mutex::new(None)), Counted::new(&alive));
+            let (leave, mut cancels) = (left.clone(), pool.cancel_current_task());
+            let task = pool
+                .spawn(poll_fn(move |cx| {
+                    let _held = &value;
+                    *leave.lock().unwrap() = Some(cx.waker().clone());
+                    Pin::new(&mut cancels).poll(cx)
+                }))
+                .unwrap();
+            let waker = spawn(move || {
+                let waker = left.lock().unwrap().take();
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            });
+            let task = Arc::new(task);
+            let cancelled = task.clone();
+            let canceller = spawn(move || cancelled.cancel());
+            while !task.done() {
+                if !run_one(pool) {
+                    thread::yield_now();
+                }
+            }
+            waker.join().unwrap();
+            canceller.join().unwrap();
+            assert!(task.cancelled());
+        });
+        assert_eq!(alive.load(Relaxed), 0, "something was not dropped");
     });
 }
 

@@ -3,8 +3,8 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use corepool::{
-    BrokenReason, CancelToken, Executor, JobError, JobFuture, Map, MapError, MapOptions, PoolRef,
-    Promise, Scope, Shutdown, ShutdownError, SubmitAsync, SubmitError,
+    BrokenReason, CancelCurrentTask, CancelToken, Executor, JobError, JobFuture, Map, MapError,
+    MapOptions, PoolRef, Promise, Scope, Shutdown, ShutdownError, SubmitAsync, SubmitError,
 };
 
 use super::{
@@ -210,6 +210,11 @@ impl ThreadPool {
         Fut::Output: Send + 'static,
     {
         self.pool_ref().spawn(task)
+    }
+
+    /// See [`StaticPool::cancel_current_task`](corepool::StaticPool::cancel_current_task).
+    pub fn cancel_current_task(&self) -> CancelCurrentTask<'_> {
+        self.pool_ref().cancel_current_task()
     }
 
     /// See [`StaticPool::promise`](corepool::StaticPool::promise). No thread starts for it.

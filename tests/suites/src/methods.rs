@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use corepool::{
-    BrokenReason, CancelToken, Executor, JobFuture, Map, MapError, MapOptions, PoolRef, Promise,
-    Scope, Shutdown, ShutdownError, Spill, StaticPool, SubmitAsync, SubmitError,
+    BrokenReason, CancelCurrentTask, CancelToken, Executor, JobFuture, Map, MapError, MapOptions,
+    PoolRef, Promise, Scope, Shutdown, ShutdownError, Spill, StaticPool, SubmitAsync, SubmitError,
 };
 use corepool_std::{Boxed, ThreadPool};
 
@@ -74,6 +74,9 @@ pub trait Methods: Copy + Send + Sync + 'static {
     where
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static;
+
+    /// As of [`StaticPool`].
+    fn cancel_current_task(self) -> CancelCurrentTask<'static>;
 
     /// As of [`StaticPool`].
     #[allow(clippy::type_complexity)]
@@ -214,6 +217,10 @@ macro_rules! own {
             Fut::Output: Send + 'static,
         {
             $own::spawn(self, task)
+        }
+
+        fn cancel_current_task(self) -> CancelCurrentTask<'static> {
+            $own::cancel_current_task(self)
         }
 
         fn promise<T>(self) -> Result<(Promise<'static, T>, JobFuture<'static, T>), SubmitError<()>>

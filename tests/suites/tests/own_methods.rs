@@ -1,16 +1,19 @@
 //! Methods that the generic suite has no use for: each of the type that it is called on by name.
 
 use std::{
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::pin,
     process::Stdio,
     sync::mpsc::channel,
+    task::{Context, Poll},
     thread,
     time::Duration,
 };
 
 use corepool::{
-    CallbackError, JobError, LossReason, MapOptions, OnLoss, Panic, PanicLocation, PanicPayload,
-    PoolRef, RunError, Scope, SpinWorker, StaticPool, Worker, WorkerId,
+    CallbackError, JobError, LossReason, MapOptions, NotInTask, OnLoss, Panic, PanicLocation,
+    PanicPayload, PoolRef, RunError, Scope, SpinWorker, StaticPool, Worker, WorkerId,
     remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
 };
 use corepool_std::{
@@ -22,6 +25,7 @@ use corepool_tests::{
     travelling::{JOBS, Number},
     wire::{Wire, catch_panic as catch},
 };
+use futures_lite::future::yield_now;
 
 /// Jobs of a scope, and of its maps, borrow.
 #[test]
@@ -316,6 +320,35 @@ fn a_static_pool_says_how_many_jobs_and_workers_it_has() {
     assert_eq!(StaticPool::unfinished(&POOL), 1);
     job.result().unwrap();
     assert_eq!(StaticPool::unfinished(&POOL), 0);
+}
+
+/// A waker that has outlived its task does not make the next task in that slot end as cancelled.
+#[test]
+fn a_waker_of_an_ended_task_cancels_no_other_task() {
+    static POOL: StaticPool<1, 64> = StaticPool::new();
+    let workers = run_workers(&POOL, 1).unwrap();
+    let own_waker = || poll_fn(|cx| Poll::Ready(cx.waker().clone()));
+    let stale = POOL.spawn(own_waker()).unwrap().result().unwrap();
+    let (polled, go_on) = (Gate::new(), Gate::new());
+    let (poll, gate) = (polled.clone(), go_on.clone());
+    let task = POOL.spawn(async move {
+        let waker = own_waker().await;
+        poll.open();
+        gate.wait();
+        yield_now().await;
+        waker
+    });
+    let task = task.unwrap();
+    polled.wait();
+    let mut cancels = pin!(StaticPool::cancel_current_task(&POOL));
+    let here = cancels.as_mut().poll(&mut Context::from_waker(&stale));
+    assert_eq!(here, Poll::Ready(NotInTask));
+    go_on.open();
+    assert!(
+        task.result().unwrap().will_wake(&stale),
+        "it is the same slot"
+    );
+    drop(workers);
 }
 
 /// A port's own payload tells its text, and several can have it.

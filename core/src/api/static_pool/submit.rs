@@ -1,6 +1,7 @@
 //! Submits to a [`StaticPool`]: one job, many, borrowing ones, async ones, or a promise.
 
 use crate::{
+    api::cancel_current_task::CancelCurrentTask,
     api::future::JobFuture,
     api::map::{Map, MapError, MapOptions},
     api::pool_ref::PoolRef,
@@ -301,6 +302,42 @@ impl<
         Fut::Output: Send + 'static,
     {
         self.pool_ref().spawn(task)
+    }
+
+    /// Ends the task that awaits this, as cancelled. The code after the await does not run. It is
+    /// Python's `raise CancelledError`.
+    ///
+    /// The task must be one of this pool. If it polls the future beside others, as a `select` does,
+    /// it ends at its next suspension. A closure that has to end like this is written as a task
+    /// without other awaits.
+    ///
+    /// Anywhere else the await returns [`NotInTask`](crate::NotInTask), and the code after it runs:
+    /// in the task of another pool or runtime, or under a combinator that polls with a waker of its
+    /// own.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1). See [`CancelCurrentTask`] for a poll.
+    /// * **Cancel safety**: as for [`CancelCurrentTask`].
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    ///
+    /// fn battery_is_low() -> bool {
+    ///     true
+    /// }
+    ///
+    /// let sample = POOL.spawn(async {
+    ///     if battery_is_low() {
+    ///         POOL.cancel_current_task().await; // the task ends here
+    ///     }
+    ///     1023
+    /// }).unwrap();
+    /// POOL.run_pending(1); // a worker does this elsewhere
+    /// assert!(sample.cancelled());
+    /// ```
+    pub fn cancel_current_task(&self) -> CancelCurrentTask<'_> {
+        self.pool_ref().cancel_current_task()
     }
 
     /// A future whose result is set by hand, and the [`Promise`] to set it with.

@@ -170,6 +170,11 @@ pub extern "C" fn spawn() -> bool {
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn cancel_current_task() -> bool {
+    POOL.spawn(POOL.cancel_current_task()).is_ok()
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn promise(value: u32) -> u32 {
     let Ok((promise, future)) = POOL.promise::<u32>() else {
         return 0;

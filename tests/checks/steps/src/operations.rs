@@ -206,6 +206,12 @@ fn task(pool: Pool) -> (Job, Arc<Mutex<Option<Waker>>>) {
     (task.expect("there is room"), left)
 }
 
+/// A task that ends itself as cancelled.
+pub async fn cancels_itself(pool: Pool) -> usize {
+    pool.cancel_current_task().await;
+    1
+}
+
 /// The operations. Those that bring the pool to its end are with the check itself.
 pub const OPERATIONS: &[Operation] = &[
     Operation::new("submit, then drop", |pool, _| {
@@ -250,6 +256,13 @@ pub const OPERATIONS: &[Operation] = &[
     }),
     Operation::new("spawn", |pool, _| {
         Prepared::new(move || drop(pool.spawn(async { 1 })))
+    }),
+    Operation::new("cancel_current_task", |pool, _| {
+        Prepared::new(move || {
+            let task = pool.spawn(cancels_itself(pool));
+            pool.run_pending(1);
+            drop(task);
+        })
     }),
     Operation::new("wake a task", |pool, _| {
         let (task, left) = task(pool);

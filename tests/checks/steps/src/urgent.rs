@@ -26,6 +26,7 @@ use corepool::{
 use crate::{
     calls::{self, Check},
     machine::{Gate, GuestMachine, Machine, Sleeper, sleep_until},
+    operations::cancels_itself,
     strict::{self, MOMENT, Stage, Urgency},
 };
 
@@ -434,6 +435,10 @@ pub const CALLS: &[Call] = &[
     .awaits(),
     Call::at_moment("spawn", |caller| {
         let task = caller.pool.spawn(async { 1 });
+        let _ = task.map(JobFuture::result);
+    }),
+    Call::at_moment("cancel_current_task", |caller| {
+        let task = caller.pool.spawn(cancels_itself(caller.pool));
         let _ = task.map(JobFuture::result);
     }),
     Call::at_moment("promise, set_result", |caller| {

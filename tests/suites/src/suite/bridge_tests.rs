@@ -3,15 +3,16 @@
 //! loops with a pool.
 
 use std::{
+    future::Future,
     panic::resume_unwind,
-    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use corepool::{JobError, JobFuture};
-use futures_lite::future::{or, yield_now};
+use corepool::{JobError, JobFuture, NotInTask};
+use futures_lite::future::{block_on, or, yield_now};
 
-use crate::{Drops, Fixture, LONG, Methods, Pool, cancelled_future, text_of};
+use crate::{Drops, Fixture, LONG, Methods, Pool, Recorder, cancelled_future, text_of};
 
 const TINY: Duration = Duration::from_millis(2);
 
@@ -67,27 +68,64 @@ pub fn run_coroutine_threadsafe_with_timeout<F: Fixture>() {
     assert_eq!(future.result_timeout(LONG).unwrap(), 3);
 }
 
-/// The task cancels itself, and suspends: the thread is told that it was cancelled. CPython:
-/// `test_run_coroutine_threadsafe_task_cancelled`.
+/// The task cancels itself: the code after that does not run, what the task holds is dropped, and the
+/// thread is told that it was cancelled. CPython: `test_run_coroutine_threadsafe_task_cancelled`.
 pub fn run_coroutine_threadsafe_task_cancelled<F: Fixture>() {
     let fx = F::start(1);
-    let own = Arc::new(Mutex::new(None::<JobFuture<'static, u32>>));
-    let inside = Arc::clone(&own);
+    let pool = fx.pool();
+    let drops = Drops::new();
+    // In a box, so that the task fits a slot.
+    let token = Box::new(drops.token());
     let hold = fx.hold_workers();
-    let task = fx.pool().spawn(async move {
-        assert!(!inside.lock().unwrap().as_ref().unwrap().cancel());
-        yield_now().await;
-        unreachable!("it was cancelled")
-    });
-    *own.lock().unwrap() = Some(task.unwrap());
+    let cancels = pool.cancel_current_task();
+    let mut task = pool
+        .spawn(async move {
+            let _held = token;
+            cancels.await;
+            unreachable!("it was cancelled")
+        })
+        .unwrap();
+    let seen = Recorder::new();
+    let note = seen.clone();
+    task.add_done_callback(move |outcome: Result<&u32, &JobError>| {
+        note.note(matches!(outcome, Err(JobError::Cancelled)));
+    })
+    .unwrap();
     drop(hold);
-    // Not with the lock, which the task takes, too.
-    while !own.lock().unwrap().as_ref().unwrap().done() {
-        fx.pool();
-        std::thread::yield_now();
-    }
-    let task = own.lock().unwrap().take().unwrap();
-    assert!(matches!(task.result(), Err(JobError::Cancelled)));
+    assert!(matches!(task.error(), Some(JobError::Cancelled)));
+    assert!(task.cancelled());
+    assert_eq!(drops.dropped(), 1);
+    assert_eq!(seen.take(), [true]);
+}
+
+/// A task that cancels itself beside something that is ready has that result: it does not suspend any
+/// more. CPython: a task that catches its `CancelledError`, and returns.
+pub fn task_that_cancels_itself_and_returns_has_a_result<F: Fixture>() {
+    let fx = F::start(1);
+    let pool = fx.pool();
+    let cancels = async move {
+        pool.cancel_current_task().await;
+        1
+    };
+    let task = pool.spawn(or(cancels, std::future::ready(2)));
+    assert_eq!(task.unwrap().result().unwrap(), 2);
+}
+
+/// A thread, a task of another pool, and a future that is polled with a foreign waker do not end. The
+/// pool tells them why, and they go on.
+pub fn only_a_task_cancels_itself<F: Fixture>() {
+    let (fx, other) = (F::start(1), F::start(1));
+    let (pool, others) = (fx.pool(), other.pool());
+    let here = block_on(pool.cancel_current_task());
+    assert_eq!(here, NotInTask);
+    let task = others.spawn(async move { pool.cancel_current_task().await });
+    assert_eq!(task.unwrap().result().unwrap(), NotInTask);
+    let task = pool.spawn(async move {
+        let mut inner = Box::pin(pool.cancel_current_task());
+        let mut cx = Context::from_waker(Waker::noop());
+        inner.as_mut().poll(&mut cx)
+    });
+    assert_eq!(task.unwrap().result().unwrap(), Poll::Ready(NotInTask));
 }
 
 /// A job that a task awaits is cancelled: the task is told, and goes on.
@@ -135,6 +173,8 @@ crate::suite!(bridge_tests:
         run_coroutine_threadsafe_with_exception,
         run_coroutine_threadsafe_with_timeout,
         run_coroutine_threadsafe_task_cancelled,
+        task_that_cancels_itself_and_returns_has_a_result,
+        only_a_task_cancels_itself,
         task_is_told_that_what_it_awaits_was_cancelled,
         run_coroutine_threadsafe_and_cancel,
         task_gives_up_a_job,
