@@ -19,6 +19,11 @@ use crate::{
 ///
 /// Polled again after it was ready, it is ready again.
 ///
+/// For a time limit, give it to a timer of the async runtime: `timeout` of tokio, `with_timeout` of
+/// embassy-time. When the time is over, the timer drops this future, which gives its place back. The
+/// pool stays shut down, and its jobs go on. [`unfinished`](crate::StaticPool::unfinished) and
+/// [`workers`](crate::StaticPool::workers) say how many are left. A later call awaits the end.
+///
 /// It ends with [`ShutdownError::TooManyWaiters`] if all WAITERS places are taken. It ends with
 /// [`ShutdownError::WouldDeadlock`] if a job, task or callback of the pool polls it. Without a port
 /// the pool does not detect that, and the task waits for itself for ever.

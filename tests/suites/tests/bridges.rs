@@ -10,17 +10,24 @@ use std::{
     },
     task::{Context, Poll, Waker},
     thread,
+    time::Duration,
 };
 
-use corepool::{JobError, SubmitError};
+use corepool::{JobError, Shutdown, SubmitError};
 use corepool_std::{ThreadPool, run_in_executor, to_thread};
 use corepool_tests::{CountingWaker, Drops, Gate, PATIENCE, Recorder, run_for};
+use embassy_time::with_timeout;
 use futures_lite::future::{poll_once, yield_now, zip};
+use tokio::time::timeout;
+
+/// A time that is soon over.
+const TINY: Duration = Duration::from_millis(2);
 
 type Test = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 fn on_tokio(test: Test) {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     runtime.block_on(async { tokio::spawn(test).await.unwrap() });
@@ -242,6 +249,44 @@ async fn thread_given_up() {
     drop((queued, unpolled));
     assert_eq!(drops.dropped(), 2);
     gate.open();
+}
+
+/// A limit of a shutdown, by the event loop's own timer: whether the pool came to its end before it.
+type Limited = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// A shutdown with a time limit: when the time is over, the pool is still shut down, and its job still
+/// runs. A later call awaits the end.
+async fn shutdown_has_a_time_limit(limit: impl Fn(Shutdown<'static>) -> Limited) {
+    let pool = pool(1);
+    let gate = occupy(pool);
+    assert!(!limit(pool.shutdown_async(false)).await);
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::ShutDown(_))));
+    assert_eq!(pool.unfinished(), 1);
+    open_later(gate).await;
+    pool.shutdown_async(false).await.unwrap();
+    assert!(limit(pool.shutdown_async(false)).await);
+}
+
+#[test]
+fn shutdown_with_tokios_timeout() {
+    let limit = |end: Shutdown<'static>| -> Limited {
+        let limited = async { timeout(TINY, end).await };
+        Box::pin(async { limited.await.is_ok_and(|end| end.is_ok()) })
+    };
+    run_for(PATIENCE, move || {
+        on_tokio(Box::pin(shutdown_has_a_time_limit(limit)));
+    });
+}
+
+#[test]
+fn shutdown_with_embassys_with_timeout() {
+    let limit = |end: Shutdown<'static>| -> Limited {
+        let limited = with_timeout(TINY.try_into().unwrap(), end);
+        Box::pin(async { limited.await.is_ok_and(|end| end.is_ok()) })
+    };
+    run_for(PATIENCE, move || {
+        on_embassy(Box::pin(shutdown_has_a_time_limit(limit)));
+    });
 }
 
 macro_rules! on_each_loop {

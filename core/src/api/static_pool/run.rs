@@ -137,8 +137,10 @@ impl<
     }
 
     /// [`shutdown`](Self::shutdown) with `wait`, for async callers: the call shuts the pool down, and the
-    /// future that it returns awaits the end. For a time limit, await it together with a timer of the async
-    /// runtime.
+    /// future that it returns awaits the end.
+    ///
+    /// For a time limit, give it to a timer of the async runtime: `timeout` of tokio, `with_timeout` of
+    /// embassy-time. See [`Shutdown`].
     ///
     /// An async caller runs no jobs meanwhile. So the pool needs a worker, or nothing that is queued.
     ///

@@ -208,8 +208,11 @@ async fn above_the_workers() {
         matches!(waited, Ok(Err(JobError::WouldDeadlock))),
     );
 
-    // `main` is not a worker any more, and goes on. Without `wait` it cannot fail.
-    let _ = IN_THREAD.shutdown(false, false);
+    // `main` is not a worker any more after that, and goes on.
+    report(
+        "a_shutdown_times_out_and_goes_on",
+        shutdown_times_out_and_goes_on(&IN_THREAD).await,
+    );
 }
 
 /// A task stops waiting for a job at its deadline; the job goes on, and can be awaited again.
@@ -222,6 +225,18 @@ async fn times_out_and_goes_on(pool: &'static Pool) -> bool {
     in_time.is_err()
         && start.elapsed() == 2 * PERIOD
         && !job.done()
+        && matches!(job.await, Ok(PRIMES))
+}
+
+/// A task stops waiting for the pool's end at its deadline; the job goes on, and so does the shutdown.
+async fn shutdown_times_out_and_goes_on(pool: &'static Pool) -> bool {
+    let Ok(job) = pool.submit(count_primes) else {
+        return false;
+    };
+    let in_time = with_timeout(2 * PERIOD, pool.shutdown_async(false)).await;
+    in_time.is_err()
+        && pool.is_shut_down()
+        && pool.shutdown_async(false).await.is_ok()
         && matches!(job.await, Ok(PRIMES))
 }
 

@@ -13,7 +13,7 @@ use corepool::{BrokenReason, Executor, JobError, JobState, ShutdownError, Submit
 
 use crate::{
     CountingWaker, Drops, EndsWhenDropped, Fixture, Gate, LONG, Methods, Pool, Recorder, SMALL,
-    Token, drain,
+    Token, drain, fixture::PLACES,
 };
 
 const TINY: Duration = Duration::from_millis(2);
@@ -510,6 +510,28 @@ pub fn shutdown_is_awaited<F: Fixture>() {
     assert!(job.try_result().unwrap().is_ok());
 }
 
+/// It can be given up, as often as there are places and more: the pool stays shut down, the job goes on,
+/// and the end can be awaited later.
+pub fn awaited_shutdown_can_be_given_up<F: Fixture>() {
+    let fx = F::start(1);
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let mut job = fx.pool().submit(move || wait.wait()).unwrap();
+    let waker = Arc::new(CountingWaker::default());
+    for _ in 0..2 * PLACES {
+        let waker = Waker::from(Arc::clone(&waker));
+        let mut end = Box::pin(fx.pool().shutdown_async(false));
+        let polled = end.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    assert_eq!(Arc::strong_count(&waker), 1);
+    assert!(fx.pool().is_shut_down() && !job.done());
+    gate.open();
+    futures_lite::future::block_on(fx.pool().shutdown_async(false)).unwrap();
+    assert!(job.try_result().unwrap().is_ok());
+    assert_eq!(waker.count(), 0);
+}
+
 /// It ends what is queued, if it is told so.
 pub fn awaited_shutdown_cancels_futures<F: Fixture>() {
     let fx = F::start(1);
@@ -560,6 +582,7 @@ crate::suite!(shutdown_tests:
         cancel_futures_leaves_running_jobs,
         shutdown_is_awaited,
         awaited_shutdown_cancels_futures,
+        awaited_shutdown_can_be_given_up,
         awaited_shutdown_in_a_task_would_deadlock,
         threads_terminate,
         shutdown_no_wait_sends_idle_workers_away,
