@@ -17,9 +17,13 @@ impl<'p, T> JobFuture<'p, T> {
     /// The job's completer calls `callback` with the job's result or error.
     ///
     /// The completer runs callbacks in their order, in its own context. It is a worker, a canceller,
-    /// a promise's holder, or the caller of `worker_lost`. Callbacks must not block. The future is
-    /// done, and the result can be taken, after they have returned. If the job has ended already,
-    /// the callback runs at once, in the caller's context.
+    /// a promise's holder, or the caller of `worker_lost`. If the job has ended already, the callback
+    /// runs at once, in the caller's context.
+    ///
+    /// **The future is done after its callbacks have returned**, and its waiter is woken then.
+    /// Python's order is the other one. Here the waiter moves the result out of the slot, and a
+    /// callback borrows it there. So a slow callback delays the waiter. A callback that blocks until
+    /// the waiter has gone on blocks for ever. A callback with much to do submits a job for it.
     ///
     /// Each callback that waits takes a slot of the pool, and its closure must fit the slot.
     ///

@@ -21,6 +21,16 @@
 //! When the completer leaves, the slot is the handle's. The handle takes or drops the result, and
 //! frees the slot by [`Slots::leave`](crate::engine::slots::Slots::leave). If there is no handle,
 //! the completer does both. In either case the slot stays stale while its index is in the queue.
+//!
+//! # Callbacks before the waiter
+//!
+//! The job is ready for its handle after its callbacks have returned. The handle moves the result out
+//! of the payload, and a callback borrows it there. So the handle cannot have the result earlier,
+//! whenever the completer publishes the outcome. A copy for the callbacks would need a `Clone` and a
+//! place. Outcomes without a payload could be published first, but then `done` and `result` would
+//! disagree about the others. And a worker that was declared lost during its callbacks drops the
+//! result when it comes back: a handle that had begun to look at the result would keep a dangling
+//! reference.
 
 use core::mem;
 
