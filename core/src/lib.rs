@@ -39,6 +39,7 @@
 //! | submit an async task | [`spawn`](StaticPool::spawn); it can [end itself](StaticPool::cancel_current_task) as cancelled |
 //! | set a result by hand | [`promise`](StaticPool::promise) |
 //! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel, [`cancel_on_drop`](JobFuture::cancel_on_drop) |
+//! | let several wait for one | [`share`](JobFuture::share) |
 //! | wait on many | [`wait()`], [`as_completed`] |
 //! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done) |
 //! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
@@ -249,6 +250,7 @@ pub use crate::{
         promise::Promise,
         scope::Scope,
         several::{ReturnWhen, Waited},
+        shared_future::{ResultAsync, SharedFuture},
         shutdown::Shutdown,
         static_pool::StaticPool,
         submit_async::SubmitAsync,

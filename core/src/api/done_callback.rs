@@ -25,6 +25,9 @@ impl<'p, T> JobFuture<'p, T> {
     /// callback borrows it there. So a slow callback delays the waiter. A callback that blocks until
     /// the waiter has gone on blocks for ever. A callback with much to do submits a job for it.
     ///
+    /// A callback that has to know its job captures the job's [`id`](Self::id). It sees the outcome,
+    /// and nothing else of the future, which is not done yet.
+    ///
     /// Each callback that waits takes a slot of the pool, and its closure must fit the slot.
     ///
     /// * **Context**: any.

@@ -15,6 +15,7 @@ pub(crate) mod promise;
 pub(crate) mod result_slot;
 pub(crate) mod scope;
 pub(crate) mod several;
+pub(crate) mod shared_future;
 pub(crate) mod shutdown;
 pub(crate) mod static_pool;
 pub(crate) mod submit_async;

@@ -12,6 +12,7 @@ pub(crate) mod room;
 pub(crate) mod run;
 pub(crate) mod seats;
 pub(crate) mod settle;
+pub(crate) mod shared;
 pub(crate) mod slots;
 pub(crate) mod waiters;
 pub(crate) mod wakers;

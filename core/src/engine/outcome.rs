@@ -208,6 +208,19 @@ pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>, how: Han
     unsafe { take_error(pool, slot, how) }.unwrap_or(JobError::AlreadyTaken)
 }
 
+/// Notes that the error of an ended job has been handed out.
+///
+/// # Safety
+///
+/// The job is ready, and the caller is the handle.
+pub(crate) unsafe fn note_told(slot: SlotRef<'_>) {
+    if PANICS && slot.state.load().outcome() == Outcome::Panicked {
+        // SAFETY: the job is ready and has panicked, so the payload holds a panic, which is the
+        // handle's.
+        unsafe { &mut *slot.payload().cast::<Panic>() }.set_observed();
+    }
+}
+
 /// Drops what an ended job left in its payload.
 ///
 /// # Safety

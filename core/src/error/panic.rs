@@ -261,12 +261,17 @@ impl Panic {
         let Some(panic) = self.share() else {
             return core::mem::replace(self, Self::unknown());
         };
+        self.set_observed();
+        panic
+    }
+
+    /// Notes that a clone of the payload has been handed out, if it can be cloned.
+    pub(crate) fn set_observed(&mut self) {
         if let Some(payload) = &mut self.payload
             && let Some(shared) = &payload.vtable.shared
         {
             payload.vtable = (shared.observed)();
         }
-        panic
     }
 
     /// A panic whose payload is not available.

@@ -11,11 +11,15 @@ pub(crate) const ROOM: u16 = 1;
 /// The interest of a waiter that waits for workers to leave.
 pub(crate) const LEAVING: u16 = 2;
 
-/// The place of a context that waits for room, for the pool's end, or on a set of futures.
+/// The interest of a waiter that waits for a shared future.
+pub(crate) const SHARED: u16 = 4;
+
+/// The place of a context that waits for room, for the pool's end, for a shared future, or on a
+/// set of futures.
 #[repr(C)]
 pub(crate) struct Waiter {
     pub(crate) waker: SharedWaker,
-    /// `ROOM`, `LEAVING`, or 0 for a set.
+    /// `ROOM`, `LEAVING`, `SHARED`, or 0 for a set.
     pub(crate) interest: AtomicU16,
     /// The newest completion of a set, as its slot plus one. The slots' links lead to the older
     /// ones.

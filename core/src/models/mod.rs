@@ -40,6 +40,7 @@ mod remote;
 mod room;
 mod scope;
 mod sets;
+mod shared;
 mod shared_waker;
 mod shutdown;
 mod stale;

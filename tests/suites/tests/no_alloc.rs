@@ -98,6 +98,14 @@ fn futures<const B: usize>(pool: PoolRef<'static, B>) {
     drop(promise);
     assert!(future.result().is_err());
     drop(pool.submit(|| 1_u32).unwrap().cancel_on_drop());
+    let (promise, future) = pool.promise::<u32>().unwrap();
+    let shared = future.share();
+    let other = shared.clone();
+    let mut waits = pin!(other.result_async());
+    assert!(poll(waits.as_mut()).is_pending());
+    promise.set_result(7).unwrap();
+    assert!(matches!(poll(waits), Poll::Ready(Ok(7))));
+    assert_eq!(shared.result().unwrap(), &7);
 }
 
 /// Every way to hand work in.

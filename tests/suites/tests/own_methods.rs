@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     process::Stdio,
     sync::mpsc::channel,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
@@ -349,6 +349,39 @@ fn a_waker_of_an_ended_task_cancels_no_other_task() {
         "it is the same slot"
     );
     drop(workers);
+}
+
+/// A holder of a shared future that finds no place to wait in is told so, and can look later.
+#[test]
+fn a_holder_without_a_place_is_refused() {
+    static POOL: StaticPool<2, 64, 1, 1, 1> = StaticPool::new();
+    let (promise, future) = POOL.promise::<u32>().unwrap();
+    let (one, mut cx) = (future.share(), Context::from_waker(Waker::noop()));
+    let (mut first, mut second) = (pin!(one.result_async()), pin!(one.result_async()));
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    assert!(matches!(
+        second.as_mut().poll(&mut cx),
+        Poll::Ready(Err(JobError::TooManyWaiters))
+    ));
+    promise.set_result(5).unwrap();
+    assert!(matches!(second.poll(&mut cx), Poll::Ready(Ok(5))));
+    assert!(matches!(first.poll(&mut cx), Poll::Ready(Ok(5))));
+}
+
+/// More holders than the count has room for keep the slot for ever. The result stays valid.
+#[test]
+fn forgotten_holders_keep_the_slot() {
+    static POOL: StaticPool<2, 64> = StaticPool::new();
+    let job = POOL.submit(|| 5).unwrap();
+    POOL.run_pending(1);
+    let one = job.share();
+    for _ in 0..1 << 17 {
+        std::mem::forget(one.clone());
+    }
+    drop(one.clone());
+    assert_eq!(one.try_result().unwrap().unwrap(), &5);
+    drop(one);
+    assert_eq!(POOL.free_slots(), 1);
 }
 
 /// A port's own payload tells its text, and several can have it.

@@ -13,7 +13,7 @@ use core::{
     future::Future,
     num::NonZeroUsize,
     panic::PanicInfo,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -172,6 +172,19 @@ pub extern "C" fn spawn() -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn cancel_current_task() -> bool {
     POOL.spawn(POOL.cancel_current_task()).is_ok()
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn share(value: u32) -> u32 {
+    let Ok((promise, future)) = POOL.promise::<u32>() else {
+        return 0;
+    };
+    let one = future.share();
+    let other = one.clone();
+    let mut waits = pin!(other.result_async());
+    let _ = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let _ = promise.set_result(value);
+    one.result().map_or(0, |result| *result)
 }
 
 #[unsafe(no_mangle)]

@@ -407,6 +407,45 @@ pub const OPERATIONS: &[Operation] = &[
             let _ = job.try_result();
         })
     }),
+    Operation::new("share", |pool, _| {
+        let job = queued(pool);
+        Prepared::new(move || {
+            let one = job.share();
+            let other = one.clone();
+            drop(one);
+            let _ = other.try_result();
+        })
+    }),
+    Operation::new("shared result", |pool, _| {
+        let job = queued(pool).share();
+        Prepared::new(move || {
+            let _ = job.result();
+        })
+    })
+    .in_a_crowd(),
+    Operation::new("shared result_timeout", |pool, _| {
+        let job = queued(pool).share();
+        Prepared::new(move || {
+            let _ = job.result_timeout(SOON);
+        })
+    }),
+    Operation::new("shared result_async", |pool, _| {
+        let job = queued(pool).share();
+        Prepared::new(move || {
+            let mut waits = pin!(job.result_async());
+            let _ = poll_once(waits.as_mut(), Waker::noop());
+            let _ = poll_once(waits.as_mut(), &Sleeper.waker());
+        })
+    }),
+    Operation::new("set_result for those who share", |pool, _| {
+        let (promise, future) = pool.promise::<usize>().expect("there is room");
+        let shared = future.share();
+        Prepared::new(move || {
+            let mut waits = pin!(shared.result_async());
+            let _ = poll_once(waits.as_mut(), Waker::noop());
+            let _ = promise.set_result(1);
+        })
+    }),
     Operation::new("error", |pool, _| {
         let mut job = queued(pool);
         Prepared::new(move || {

@@ -495,6 +495,35 @@ pub const CALLS: &[Call] = &[
             let _ = job.try_result();
         }
     }),
+    Call::at_moment("share", |caller| {
+        for job in caller.jobs {
+            let one = job.share();
+            let other = one.clone();
+            drop(one);
+            let _ = other.try_result();
+        }
+    }),
+    Call::at_moment("shared result", |caller| {
+        for job in caller.jobs {
+            let _ = job.share().result();
+        }
+    })
+    .by_all(),
+    Call::new("shared result_timeout", |caller| {
+        for job in caller.jobs {
+            let job = job.share();
+            if job.result_timeout(MOMENT).is_err() {
+                let _ = job.result();
+            }
+        }
+    }),
+    Call::new("shared result_async", |caller| {
+        for job in caller.jobs {
+            let job = job.share();
+            let _ = block_on_another(job.result_async());
+        }
+    })
+    .awaits(),
     Call::at_moment("error", |caller| {
         for mut job in caller.jobs {
             let _ = job.error();

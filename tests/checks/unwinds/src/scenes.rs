@@ -102,6 +102,8 @@ pub(crate) const SCENES: &[Scene] = &[
     scene("as completed", completed),
     only(TURNS, scene("as completed, async", completed_async)),
     only(TURNS, scene("await", awaited)),
+    scene("a shared future", shared),
+    only(TURNS, scene("a shared future, async", shared_async)),
     only(TURNS, scene("tasks", tasks)),
     only(TURNS, scene("tasks that are cancelled", tasks_cancelled)),
     scene("promises", promises),
@@ -586,6 +588,41 @@ fn awaited(stage: &Stage) {
         let _ = poll_once(&mut job, &waker()).is_ready();
         job.cancel();
         stage.keep(job);
+    }
+}
+
+fn shared(stage: &Stage) {
+    let failing = taken(stage.pool.submit(|| -> Value { fail() }));
+    for mut job in [submit(stage.pool), failing].into_iter().flatten() {
+        let _ = job.add_done_callback(callback());
+        let one = job.share();
+        let other = one.clone();
+        let _ = one.result().is_ok();
+        drop(one);
+        let _ = other.result().is_ok();
+    }
+    if let Some(job) = submit(stage.pool) {
+        let one = job.share();
+        one.clone().cancel();
+    }
+}
+
+fn shared_async(stage: &Stage) {
+    if let Some(job) = submit(stage.pool) {
+        let one = job.share();
+        let other = one.clone();
+        let mut waits = [&one, &other].map(|shared| Box::pin(shared.result_async()));
+        let mut given_up = Box::pin(one.result_async());
+        let _ = poll_once(&mut given_up, &waker()).is_ready();
+        for wait in &mut waits {
+            let _ = poll_once(wait, &waker()).is_ready();
+            let _ = poll_once(wait, &waker()).is_ready();
+        }
+        drop(given_up);
+        stage.work();
+        for wait in &mut waits {
+            let _ = poll_once(wait, &waker()).is_ready();
+        }
     }
 }
 

@@ -79,7 +79,7 @@ pub fn done_callback_with_cancel<F: Fixture>() {
 /// The port was told of these panics, which no party observed, and of no others. For a fixture without
 /// a port of its own, the test of the executor's own port checks that.
 #[track_caller]
-fn assert_reported<F: Fixture>(fx: &F, reports: &[&str]) {
+pub(super) fn assert_reported<F: Fixture>(fx: &F, reports: &[&str]) {
     if let Some(port) = fx.port() {
         assert_eq!(port.reports(), reports);
     }

@@ -9,6 +9,7 @@ pub mod executor_tests;
 pub mod future_tests;
 pub mod initializer_tests;
 pub mod python_goes_wrong;
+pub mod shared_tests;
 pub mod shutdown_tests;
 pub mod time_tests;
 pub mod wait_tests;

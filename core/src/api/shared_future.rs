@@ -1,0 +1,260 @@
+//! A future that several parties hold.
+
+use core::{
+    fmt,
+    future::Future,
+    mem::ManuallyDrop,
+    ops::Deref,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{
+    api::future::JobFuture,
+    engine::block,
+    engine::outcome,
+    engine::shared::{self, SharedWait},
+    error::{Blocked, JobError},
+    lockfree::sync::{call, looks},
+};
+
+/// A [`JobFuture`] that can be cloned, for several waiters. Each gets the result by reference.
+/// [`share`](JobFuture::share) makes it.
+///
+/// It dereferences to the [`JobFuture`], for [`done`](JobFuture::done),
+/// [`state`](JobFuture::state), [`id`](JobFuture::id) and [`cancel`](JobFuture::cancel), which
+/// cancels the job for all holders.
+///
+/// A clone takes no slot. A clone that waits takes one of the pool's WAITERS places meanwhile.
+/// **The slot is taken until the last clone is dropped.** Then the result is dropped, or the job is
+/// detached.
+///
+/// ```
+/// use corepool::StaticPool;
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+///
+/// let calibration = POOL.submit(|| [3, 4]).unwrap().share();
+/// let for_display = calibration.clone();
+/// POOL.run_pending(1); // a worker does this elsewhere
+/// assert_eq!(calibration.result().unwrap(), &[3, 4]);
+/// assert_eq!(for_display.result().cloned().unwrap(), [3, 4]);
+/// ```
+#[must_use = "dropping the last SharedFuture detaches its job: use submit_detached to say so"]
+pub struct SharedFuture<'p, T> {
+    /// The handle, which all holders share. Invariant: this value is a holder, which the slot's link
+    /// counts.
+    future: ManuallyDrop<JobFuture<'p, T>>,
+}
+
+// SAFETY: each holder gives out `&T`, and the last one drops the `T`.
+unsafe impl<T: Send + Sync> Send for SharedFuture<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for SharedFuture<'_, T> {}
+
+impl<'p, T> JobFuture<'p, T> {
+    /// Makes the future one that can be cloned, for several waiters. Callbacks that were added
+    /// before stay.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1). The job's completer looks at WAITERS places.
+    pub fn share(self) -> SharedFuture<'p, T> {
+        let future = ManuallyDrop::new(self);
+        // SAFETY: this is the handle.
+        unsafe { shared::share(future.pool(), future.slot()) };
+        SharedFuture { future }
+    }
+}
+
+impl<'p, T> SharedFuture<'p, T> {
+    /// Waits for the job to end and returns a reference to its result.
+    ///
+    /// A job of the same pool that calls this runs the awaited job, if no party has begun it. All
+    /// else is as for [`JobFuture::result`], too.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: O(1) if the job has ended. Otherwise the caller waits for the job, in one of the
+    ///   WAITERS places, at O(WAITERS).
+    ///
+    /// # Errors
+    ///
+    /// How the job ended, if not with a result. A panic's payload is cloned for each caller if it is
+    /// a [`PanicPayload`](crate::PanicPayload), and is left out if not.
+    /// [`JobError::TooManyWaiters`] if the caller has to wait and all WAITERS places are taken.
+    /// [`JobError::WouldDeadlock`] as for [`JobFuture::result`]. [`JobError::AlreadyTaken`] if the
+    /// result was taken before the future was shared.
+    pub fn result(&self) -> Result<&T, JobError> {
+        call("result");
+        self.block_until(None)?;
+        self.look()
+    }
+
+    /// [`result`](Self::result), for no longer than `timeout`. A time-out changes nothing.
+    ///
+    /// * **Context**: any that may block; with a `timeout` of zero, any.
+    /// * **Cost**: as for [`result`](Self::result). The caller waits for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`result`](Self::result), and [`JobError::TimedOut`]. [`JobError::NoClock`] if the
+    /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
+    pub fn result_timeout(&self, timeout: Duration) -> Result<&T, JobError> {
+        call("result_timeout");
+        if !self.is_ready() {
+            let deadline = block::deadline_in(self.pool(), Some(timeout))?;
+            if timeout.is_zero() {
+                return Err(JobError::TimedOut);
+            }
+            self.block_until(deadline)?;
+        }
+        self.look()
+    }
+
+    /// A reference to the result, if the job has ended.
+    ///
+    /// * **Context**: any; it suits interrupt handlers and main loops.
+    /// * **Cost**: O(1).
+    ///
+    /// # Errors
+    ///
+    /// How the job ended, if not with a result, as for [`result`](Self::result).
+    pub fn try_result(&self) -> Option<Result<&T, JobError>> {
+        looks("try_result");
+        self.is_ready().then(|| self.look())
+    }
+
+    /// [`result`](Self::result), for async callers: the future that it returns awaits the job.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1). See [`ResultAsync`] for a poll.
+    /// * **Cancel safety**: as for [`ResultAsync`]: safe.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # use core::{future::Future as _, pin::pin, task::{Context, Poll, Waker}};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    ///
+    /// let shared = POOL.submit(|| 5).unwrap().share();
+    /// POOL.run_pending(1); // a worker does this elsewhere
+    /// let awaits = async {
+    ///     assert_eq!(shared.result_async().await.unwrap(), &5);
+    /// };
+    /// # let polled = pin!(awaits).poll(&mut Context::from_waker(Waker::noop()));
+    /// # assert_eq!(polled, Poll::Ready(()));
+    /// ```
+    pub fn result_async(&self) -> ResultAsync<'_, 'p, T> {
+        ResultAsync {
+            shared: self,
+            wait: SharedWait::new(self.pool(), self.slot()),
+        }
+    }
+
+    fn block_until(&self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        SharedWait::new(self.pool(), self.slot()).block(deadline)
+    }
+
+    /// The result or the error of a job that is ready.
+    fn look(&self) -> Result<&T, JobError> {
+        if self.is_taken() {
+            return Err(JobError::AlreadyTaken);
+        }
+        let (pool, slot) = (self.pool(), self.slot());
+        // SAFETY: the job is ready, and this is its outcome. The payload is only read while the
+        // handle has a holder.
+        match unsafe { outcome::error(pool, slot, slot.state.load().outcome()) } {
+            Some(error) => {
+                shared::note_told(slot);
+                Err(error)
+            }
+            // SAFETY: the job is ready and has returned, so the slot has a `T`. It stays there while
+            // this value, which is a holder, is borrowed.
+            None => Ok(unsafe { &*outcome::result_place(slot).cast::<T>() }),
+        }
+    }
+}
+
+impl<'p, T> Deref for SharedFuture<'p, T> {
+    type Target = JobFuture<'p, T>;
+
+    fn deref(&self) -> &JobFuture<'p, T> {
+        &self.future
+    }
+}
+
+impl<T> Clone for SharedFuture<'_, T> {
+    fn clone(&self) -> Self {
+        shared::hold(self.slot());
+        // SAFETY: the copy is a holder, which was counted in just now. Holders use the handle by
+        // shared references only, and the last one drops it once.
+        let future = unsafe { core::ptr::read(&self.future) };
+        Self { future }
+    }
+}
+
+impl<T> Drop for SharedFuture<'_, T> {
+    fn drop(&mut self) {
+        call("drop");
+        let Some(last) = shared::release(self.slot()) else {
+            return;
+        };
+        if last.was_told {
+            // SAFETY: the caller is the handle alone. The job is ready, since a holder has its error.
+            unsafe { outcome::note_told(self.slot()) };
+        }
+        // SAFETY: this was the last holder, so the handle is dropped once, and not used again.
+        unsafe { ManuallyDrop::drop(&mut self.future) };
+    }
+}
+
+impl<T> fmt::Debug for SharedFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedFuture").field(&**self).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for SharedFuture<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "SharedFuture({})", **self);
+    }
+}
+
+/// The future that [`result_async`](SharedFuture::result_async) returns: a wait for a shared future.
+///
+/// Polled again after it was ready, it is ready again.
+///
+/// * **Context**: any may poll it.
+/// * **Cost**: O(1) a poll; the first one and one with another waker take a place, at O(WAITERS).
+///   The end of another shared job may wake it, too.
+/// * **Cancel safety**: safe: a drop gives the place back, and the job goes on.
+#[must_use = "nothing is waited for until it is awaited"]
+pub struct ResultAsync<'a, 'p, T> {
+    shared: &'a SharedFuture<'p, T>,
+    wait: SharedWait<'p>,
+}
+
+impl<'a, T> Future for ResultAsync<'a, '_, T> {
+    type Output = Result<&'a T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        looks("poll");
+        self.wait.poll_ready(cx.waker()).map(|waited| match waited {
+            Ok(()) => self.shared.look(),
+            Err(blocked) => Err(blocked.into()),
+        })
+    }
+}
+
+impl<T> fmt::Debug for ResultAsync<'_, '_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResultAsync").field(self.shared).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for ResultAsync<'_, '_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "ResultAsync({})", self.shared);
+    }
+}

@@ -1,0 +1,202 @@
+//! A handle that several parties share.
+//!
+//! Each party is a holder. The holders together are the job's one handle. The slot's link counts them,
+//! since a job whose handle is shared is in no list. The holder that leaves last is the handle alone.
+//!
+//! A holder that waits takes one of the pool's WAITERS places. The job's listener is a member of no
+//! set: its completer wakes all places that wait for shared futures, and each waiter looks at its own
+//! job. So a job that is not shared has no cost.
+//!
+//! ```text
+//!     waiter                              completer
+//!     take a place, open its waker        make the slot ready
+//!     fence                               fence
+//!     look at the slot                    look at the places, wake those of shared futures
+//! ```
+//!
+//! Either the waiter finds the slot ready, or the completer finds the place.
+
+use core::{
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    engine::block::{self, Awaited},
+    engine::handle,
+    engine::waiters::Registration,
+    error::Blocked,
+    lockfree::state::Snapshot,
+    lockfree::sync::{Ordering, fence},
+    memory::listener::{Listener, Member, Membership},
+    memory::pool::Pool,
+    memory::seat::DependsOn,
+    memory::slot::SlotRef,
+    memory::waiter::SHARED,
+};
+
+/// The part of the link that counts the holders. At `MOST` the count stays as it is, and the slot is
+/// never free again: an application has then forgotten thousands of holders.
+const MOST: u16 = (1 << 14) - 1;
+
+/// Set in the link if a holder has been given the job's error.
+const TOLD: u16 = 1 << 14;
+
+/// Set in the link of each shared job. With it, the link is the number of no waiter's place.
+const MARK: u16 = 1 << 15;
+
+/// The listener of a shared job.
+const MEMBERSHIP: Membership = Membership {
+    report: |_pool, _member, _slot| (),
+    tell: |pool, _member| {
+        // Pairs with the fence of `SharedWait::poll`: either the place is seen here, or the waiter
+        // sees that the job is ready.
+        fence(Ordering::SeqCst);
+        pool.waiters().tell(SHARED);
+    },
+    forget: |_pool, _member| (),
+};
+
+/// Makes the handle one that can be shared, with one holder.
+///
+/// # Safety
+///
+/// The caller is the handle.
+pub(crate) unsafe fn share<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
+    if handle::delist(pool, slot) {
+        // The listener's link is the mark and a count of one.
+        let member = Member {
+            waiter: MARK,
+            position: 0,
+        };
+        // SAFETY: `delist` has returned true, so the cell is empty, and this handle's.
+        unsafe { handle::leave_listener(pool, slot, Listener::Set(member, &MEMBERSHIP)) };
+    }
+    // Relaxed: the holder that the caller makes is given away by an ordering of the application's.
+    slot.link().store(MARK | 1, Ordering::Relaxed);
+}
+
+/// Counts another holder in. The caller is a holder.
+pub(crate) fn hold(slot: SlotRef<'_>) {
+    let link = slot.link();
+    let mut now = link.load(Ordering::Relaxed);
+    while now & MOST != MOST {
+        // Relaxed: the caller is a holder, and gives the new one away by an ordering of its own.
+        match link.compare_exchange_weak(now, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(other) => now = other,
+        }
+    }
+}
+
+/// The last holder has left.
+pub(crate) struct Last {
+    /// A holder has been given the job's error.
+    pub(crate) was_told: bool,
+}
+
+/// A holder leaves. `Some` if it was the last: the caller is the handle.
+pub(crate) fn release(slot: SlotRef<'_>) -> Option<Last> {
+    let link = slot.link();
+    // Acquire, here and on failure: pairs with the Release of the holders that left before. The last
+    // one drops the result only after their looks at it.
+    let mut now = link.load(Ordering::Acquire);
+    loop {
+        match now & MOST {
+            MOST => return None,
+            1 => {
+                return Some(Last {
+                    was_told: now & TOLD != 0,
+                });
+            }
+            _ => {}
+        }
+        // Release: pairs with the Acquire of the last holder.
+        match link.compare_exchange_weak(now, now - 1, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => return None,
+            Err(other) => now = other,
+        }
+    }
+}
+
+/// Notes that a holder has been given the job's error. The caller is a holder.
+pub(crate) fn note_told(slot: SlotRef<'_>) {
+    // Relaxed: the caller's `release` publishes it.
+    slot.link().fetch_or(TOLD, Ordering::Relaxed);
+}
+
+/// A holder's wait for the job.
+pub(crate) struct SharedWait<'p> {
+    pool: Pool<'p>,
+    /// The caller is one of its holders.
+    slot: SlotRef<'p>,
+    place: Option<Registration<'p>>,
+    /// No place for a waiter was left.
+    refused: bool,
+}
+
+impl<'p> SharedWait<'p> {
+    pub(crate) fn new(pool: Pool<'p>, slot: SlotRef<'p>) -> Self {
+        Self {
+            pool,
+            slot,
+            place: None,
+            refused: false,
+        }
+    }
+
+    /// Waits for the job to end.
+    pub(crate) fn block(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+        block::wait(self.pool, self, deadline)?;
+        self.outcome()
+    }
+
+    /// Leaves the waker until the job is ready.
+    pub(crate) fn poll_ready(&mut self, waker: &Waker) -> Poll<Result<(), Blocked>> {
+        if self.poll(Some(waker)) {
+            self.place = None;
+            Poll::Ready(self.outcome())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn outcome(&self) -> Result<(), Blocked> {
+        if self.refused {
+            Err(Blocked::TooManyWaiters)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<'p> Awaited<'p> for SharedWait<'p> {
+    fn poll(&mut self, waker: Option<&Waker>) -> bool {
+        self.refused = false;
+        if self.slot.state.load().is_ready() {
+            return true;
+        }
+        let Some(waker) = waker else {
+            return false;
+        };
+        if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
+            self.place = None;
+            self.place = self.pool.waiters().register(waker, SHARED);
+        }
+        // Pairs with the fence of `MEMBERSHIP`: either this waiter sees that the job is ready, or
+        // its completer sees the place.
+        fence(Ordering::SeqCst);
+        let is_ready = self.slot.state.load().is_ready();
+        self.refused = !is_ready && self.place.is_none();
+        is_ready || self.refused
+    }
+
+    fn depends_on(&self) -> DependsOn {
+        DependsOn::Job(self.slot.index())
+    }
+
+    fn begin(&mut self, runner: u16) -> Option<(SlotRef<'p>, Snapshot)> {
+        let begun = self.slot.state.begin_in_queue(runner)?;
+        Some((self.slot, begun))
+    }
+}
