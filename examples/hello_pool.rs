@@ -17,7 +17,10 @@
 //! the pool has been shut down and takes no new work
 //! ```
 
-use std::{error::Error, sync::Barrier};
+use std::{
+    error::Error,
+    sync::{Mutex, mpsc},
+};
 
 use corepool::{StaticPool, SubmitError};
 use corepool_std::run_workers;
@@ -25,8 +28,9 @@ use corepool_std::run_workers;
 /// Room for four jobs, whose closures and results take at most 32 bytes. No heap: all of it is here.
 static POOL: StaticPool<4, 32> = StaticPool::new();
 
-/// Two jobs and `main` meet here.
-static MEETING: Barrier = Barrier::new(3);
+/// Two jobs wait here while `main` holds the lock. If `main` ends early, as by a panic, it unlocks the gate, too.
+/// So the jobs end, and the drop of the workers does not wait for ever.
+static GATE: Mutex<()> = Mutex::new(());
 
 fn main() -> Result<(), Box<dyn Error>> {
     // On a chip the worker is a second core; here two threads are the workers.
@@ -44,13 +48,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     println!("result: {}", length.result()?);
 
-    // Two jobs that keep both workers busy: each goes to two meetings.
-    let meet_twice = || {
-        MEETING.wait();
-        MEETING.wait();
+    // Two jobs that keep both workers busy until `main` opens the gate.
+    let gate = GATE.lock()?;
+    let (started, is_started) = mpsc::channel();
+    let wait = |started: mpsc::Sender<()>| {
+        move || {
+            let _ = started.send(());
+            drop(GATE.lock());
+        }
     };
-    let busy = [POOL.submit(meet_twice)?, POOL.submit(meet_twice)?];
-    MEETING.wait(); // Now both run.
+    let busy = [
+        POOL.submit(wait(started.clone()))?,
+        POOL.submit(wait(started))?,
+    ];
+    is_started.recv()?;
+    is_started.recv()?; // Now both run.
     println!("busy: {:?}, {:?}", busy[0].state(), busy[1].state());
 
     // A queued job can be cancelled; a running closure cannot.
@@ -68,13 +80,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => println!("not full: {other:?}"),
     }
 
-    MEETING.wait(); // Both workers are free again.
+    drop(gate); // Both workers are free again.
     for job in queued {
         println!("queued: {}", job.result()?);
     }
 
-    // Shuts the pool down, and joins the threads when all work is done.
+    // Sends the threads away, and joins them. The pool stays, and other threads could be lent to it. A shutdown ends
+    // the pool itself.
     drop(workers);
+    POOL.shutdown(true, false)?;
     if let Err(error) = POOL.submit(|| ()) {
         println!("{error}");
     }

@@ -109,6 +109,16 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         self.erased.seats().wanted()
     }
 
+    /// Whether the caller runs on one of the pool's workers or guests: it is a job, a callback or a
+    /// hook. There a wait for the pool's end fails with
+    /// [`WouldDeadlock`](ShutdownError::WouldDeadlock). Without a port, always false.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(WORKERS).
+    pub fn runs_caller(self) -> bool {
+        self.erased.seats().current().is_some()
+    }
+
     /// See [`StaticPool::submit`](crate::StaticPool::submit).
     #[cfg_attr(target_os = "none", inline)]
     #[cfg_attr(not(target_os = "none"), inline(always))]

@@ -117,12 +117,21 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
         if end::is_over(pool) || seat.is_lost() {
             break;
         }
+        if !worker.stays() {
+            // The look at the queue comes after the answer: it finds the jobs that were queued before
+            // the worker was sent away.
+            if pool.queues().has_any() {
+                continue;
+            }
+            break;
+        }
         if worker.spin(round) {
             round = round.saturating_add(1);
             continue;
         }
         seat.announce();
-        if !pool.queues().has_any() && !end::is_over(pool) {
+        // `spin` may have slept, and may have used up the wake-up of the party that sends the worker away.
+        if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {
             worker.park(None);
         }
         if seat.retract() {

@@ -102,6 +102,19 @@ pub trait Worker: Parker {
         false
     }
 
+    /// Called in [`run`](crate::StaticPool::run) when the worker has found nothing to run. True, the
+    /// default: the worker stays until the pool's end. False: it leaves as soon as no job is queued,
+    /// and `run` returns. The pool stays in service.
+    ///
+    /// The worker may sleep at the time. So the party that changes the answer wakes the worker after
+    /// the change, by the worker's waker. Jobs that were queued before the change are run.
+    ///
+    /// * **Context**: called in the worker's own, by its run loop.
+    /// * **Cost**: the worker's time.
+    fn stays(&self) -> bool {
+        true
+    }
+
     /// Called once in [`run`](crate::StaticPool::run), before the first job.
     ///
     /// * **Context**: called in the worker's own.

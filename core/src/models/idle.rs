@@ -1,9 +1,17 @@
 //! Idle workers: no wake-up is lost. A lost wake-up is a deadlock, which loom reports.
 
-use loom::{cell::UnsafeCell, sync::Arc};
+use std::task::Waker;
+
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{GUESTS, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
-use crate::{SpinWorker, StaticPool, engine::run, memory::joined::Stay};
+use crate::{Parker, SpinWorker, StaticPool, Worker, engine::run, memory::joined::Stay};
 
 /// Workers sleep as soon as they can, while a job comes, its result is waited for, and the pool is
 /// shut down.
@@ -212,6 +220,101 @@ fn what_was_done_by_those_who_left() {
                 done.with_mut(|_| ());
             }
             worker.join().unwrap();
+        });
+    });
+}
+
+/// A worker that is sent away by a flag.
+struct Lent {
+    sleeper: Sleeper,
+    is_sent_away: Arc<AtomicBool>,
+    /// Sleeps where it should only look again, and so uses up a wake-up.
+    naps: bool,
+}
+
+impl Parker for Lent {
+    fn waker(&self) -> Waker {
+        self.sleeper.waker()
+    }
+
+    fn park(&self, deadline: Option<std::time::Duration>) {
+        self.sleeper.park(deadline);
+    }
+}
+
+impl Worker for Lent {
+    fn spin(&self, _round: u32) -> bool {
+        if self.naps {
+            self.sleeper.forget_wake_up();
+        }
+        false
+    }
+
+    fn stays(&self) -> bool {
+        !self.is_sent_away.load(Ordering::Acquire)
+    }
+}
+
+/// A worker is sent away while it goes to sleep, after a job was queued. It runs the job, and leaves.
+fn sent_away(name: &str, naps: bool) {
+    explore(name, Some(3), move || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 1, 1>| {
+            let sleeper = Sleeper::new();
+            let waker = sleeper.waker();
+            let is_sent_away = Arc::new(AtomicBool::new(false));
+            let worker = Lent {
+                sleeper,
+                is_sent_away: is_sent_away.clone(),
+                naps,
+            };
+            let worker = spawn(move || pool.run(&worker).unwrap());
+            let job = pool.submit(|| 1).unwrap();
+            is_sent_away.store(true, Ordering::Release);
+            waker.wake();
+            worker.join().unwrap();
+            assert!(job.done());
+            assert_eq!(pool.workers(), 0);
+        });
+    });
+}
+
+#[test]
+fn who_is_sent_away_runs_what_is_queued() {
+    sent_away("idle: a worker is sent away, 1 job", false);
+}
+
+#[test]
+fn who_is_sent_away_while_it_spins_leaves() {
+    sent_away("idle: its wake-up is used up, sent away", true);
+}
+
+/// Two workers, of which one is sent away. A job that it leaves behind wakes the other.
+#[test]
+fn who_is_sent_away_leaves_no_job_behind() {
+    explore("idle: 1 of 2 workers is sent away, 1 job", Some(1), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 2, 1>| {
+            let sleeper = Sleeper::new();
+            let waker = sleeper.waker();
+            let is_sent_away = Arc::new(AtomicBool::new(false));
+            let leaves = Lent {
+                sleeper,
+                is_sent_away: is_sent_away.clone(),
+                naps: false,
+            };
+            let leaves = spawn(move || pool.run(&leaves).unwrap());
+            let stays = spawn_worker_for_one(pool.pool_ref().erased);
+            let sender = spawn(move || {
+                is_sent_away.store(true, Ordering::Release);
+                waker.wake();
+            });
+            assert!(pool.submit_detached(|| ()).is_ok());
+            leaves.join().unwrap();
+            sender.join().unwrap();
+            if pool.unfinished() == 0 {
+                // The other worker has had no job: it may wait for one.
+                let _ = pool.submit_detached(|| ());
+            }
+            stays.join().unwrap();
         });
     });
 }

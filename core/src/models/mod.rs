@@ -207,6 +207,11 @@ impl Sleeper {
             condvar: Condvar::new(),
         }))
     }
+
+    /// Uses up a wake-up, if there is one, without a sleep.
+    pub(crate) fn forget_wake_up(&self) {
+        *self.0.woken.lock().unwrap() = false;
+    }
 }
 
 impl Parker for Sleeper {

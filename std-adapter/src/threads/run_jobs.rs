@@ -54,6 +54,7 @@ impl ThreadMain for RunJobs {
         let worker = Hooked {
             worker: worker.taking_turns(pool.main.spinner.clone()),
             on_start: &on_start,
+            stays: &|| true,
         };
         // A broken pool gives its reason to those who submit to it.
         let _ = pool.view().run(&worker);

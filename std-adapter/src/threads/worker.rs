@@ -77,13 +77,14 @@ impl Worker for ThreadWorker {
     }
 }
 
-/// A worker with a start hook.
-pub(crate) struct Hooked<'a, H> {
+/// A worker with a start hook, which stays in the pool as long as `stays` says so.
+pub(crate) struct Hooked<'a, H, S> {
     pub(crate) worker: ThreadWorker,
     pub(crate) on_start: &'a H,
+    pub(crate) stays: &'a S,
 }
 
-impl<H> Parker for Hooked<'_, H> {
+impl<H, S> Parker for Hooked<'_, H, S> {
     fn waker(&self) -> Waker {
         self.worker.waker()
     }
@@ -93,9 +94,17 @@ impl<H> Parker for Hooked<'_, H> {
     }
 }
 
-impl<H: Fn(WorkerId) -> Result<(), InitError>> Worker for Hooked<'_, H> {
+impl<H, S> Worker for Hooked<'_, H, S>
+where
+    H: Fn(WorkerId) -> Result<(), InitError>,
+    S: Fn() -> bool,
+{
     fn spin(&self, round: u32) -> bool {
         self.worker.spin(round)
+    }
+
+    fn stays(&self) -> bool {
+        (self.stays)()
     }
 
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
@@ -126,7 +135,11 @@ mod tests {
         let spinner = Some(Arc::new(SoleSpinner::new(2)));
         let [one, worker] = [(); 2].map(|()| ThreadWorker::default().taking_turns(spinner.clone()));
         let on_start = &|_| Ok(());
-        let hooked = Hooked { worker, on_start };
+        let hooked = Hooked {
+            worker,
+            on_start,
+            stays: &|| true,
+        };
         pool.run(&hooked).unwrap();
         assert_eq!(hooked.worker.spin.jobs(), 1);
         assert!(one.spin(SPINS - 1));
@@ -143,7 +156,11 @@ mod tests {
     fn a_worker_with_a_start_hook_looks_again_like_one_without() {
         let worker = ThreadWorker::new(2);
         let on_start = &|_| Ok(());
-        let hooked = Hooked { worker, on_start };
+        let hooked = Hooked {
+            worker,
+            on_start,
+            stays: &|| true,
+        };
         assert!(hooked.spin(1));
         assert!(!hooked.spin(2));
     }
@@ -154,6 +171,7 @@ mod tests {
         let hooked = Hooked {
             worker,
             on_start: &(),
+            stays: &(),
         };
         for parker in [&hooked as &dyn Parker, &hooked.worker] {
             let end = now() + Duration::from_millis(1);

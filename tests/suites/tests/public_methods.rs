@@ -330,8 +330,8 @@ fn like_the_view(left_out: &[&str], own: &[&str]) -> BTreeSet<String> {
     methods
 }
 
-/// A port that starts workers asks for these two by the view.
-const OF_PORTS: [&str; 2] = ["spill_to", "workers_wanted"];
+/// Ports, and those that start workers, call these three by the view.
+const OF_PORTS: [&str; 3] = ["runs_caller", "spill_to", "workers_wanted"];
 
 #[test]
 fn a_static_pool_has_the_methods_of_its_view() {

@@ -37,7 +37,190 @@ mod static_pool_tests {
         let refused = run_workers(&POOL, 0).unwrap_err();
         assert!(matches!(refused, StartError::NoWorkers));
         let refused = run_workers(&POOL, 3).unwrap_err();
-        assert!(matches!(refused, StartError::TooManyWorkers));
+        let StartError::TooManyWorkers { asked: 3, free: 2 } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(
+            refused.to_string(),
+            "3 workers are too many: the pool has 2 free places: raise its WORKERS"
+        );
+    }
+
+    /// So each of several tests can lend its own workers to one pool in a `static`.
+    #[test]
+    fn a_pool_whose_workers_have_left_stays_in_service() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        for n in 0..3 {
+            let workers = run_workers(&POOL, 2).unwrap();
+            assert_eq!(POOL.submit(move || n).unwrap().result().unwrap(), n);
+            drop(workers);
+            assert_eq!(POOL.workers(), 0);
+        }
+        assert!(!POOL.is_shut_down());
+    }
+
+    #[test]
+    fn run_workers_on_a_pool_that_is_shut_down_is_an_error() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        POOL.shutdown(true, false).unwrap();
+        let refused = run_workers(&POOL, 1).unwrap_err();
+        assert!(matches!(refused, StartError::ShutDown), "{refused}");
+    }
+
+    #[test]
+    fn run_workers_on_a_broken_pool_is_an_error_with_the_reason() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        POOL.break_pool("out of power");
+        let refused = run_workers(&POOL, 1).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the pool is broken, for good: out of power"
+        );
+    }
+
+    #[test]
+    fn workers_that_are_sent_away_run_what_is_queued_first() {
+        static POOL: StaticPool<8, 64> = StaticPool::new();
+        let workers = run_workers(&POOL, 1).unwrap();
+        let runs = Gate::new();
+        for _ in 0..7 {
+            let run = runs.clone();
+            POOL.submit_detached(move || run.open()).unwrap();
+        }
+        drop(workers);
+        assert_eq!(runs.times(), 7);
+    }
+
+    /// It waits in the pool meanwhile, and keeps no worker there.
+    #[test]
+    fn a_suspended_task_goes_on_with_the_next_workers() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let (promise, future) = POOL.promise::<u32>().unwrap();
+        let (started, is_started) = channel();
+        let first = run_workers(&POOL, 1).unwrap();
+        let task = POOL.spawn(async move {
+            started.send(()).unwrap();
+            future.await.unwrap()
+        });
+        is_started.recv().unwrap();
+        drop(first);
+        promise.set_result(7).unwrap();
+        let next = run_workers(&POOL, 1).unwrap();
+        assert_eq!(task.unwrap().result().unwrap(), 7);
+        drop(next);
+    }
+
+    #[test]
+    fn workers_of_a_pool_that_is_shut_down_stay_until_its_tasks_have_ended() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let (promise, future) = POOL.promise::<u32>().unwrap();
+        let workers = run_workers(&POOL, 1).unwrap();
+        let (started, is_started) = channel();
+        let task = POOL.spawn(async move {
+            started.send(()).unwrap();
+            future.await.unwrap()
+        });
+        is_started.recv().unwrap();
+        POOL.shutdown(false, false).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| drop(workers));
+            promise.set_result(7).unwrap();
+        });
+        assert_eq!(task.unwrap().result().unwrap(), 7);
+    }
+
+    #[test]
+    fn workers_that_are_sent_away_leave_those_of_other_guards() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let guards = [1, 2].map(|count| run_workers(&POOL, count).unwrap());
+        assert_eq!(POOL.workers(), 3);
+        let [one, two] = guards;
+        drop(two);
+        assert_eq!(POOL.workers(), 1);
+        assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
+        drop(one);
+    }
+
+    #[test]
+    fn a_pool_runs_the_callers_in_its_jobs_and_no_others() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        static OTHER: StaticPool<4, 64> = StaticPool::new();
+        let ask = || POOL.pool_ref().runs_caller();
+        let without_a_port = POOL.submit(ask).unwrap();
+        assert_eq!(POOL.run_pending(1), 1);
+        assert!(!without_a_port.result().unwrap());
+        POOL.install(&HostPort);
+        let by_a_guest = POOL.submit(ask).unwrap();
+        assert_eq!(POOL.run_pending(1), 1);
+        assert!(by_a_guest.result().unwrap());
+        let workers = [&POOL, &OTHER].map(|pool| run_workers(pool, 1).unwrap());
+        assert!(POOL.submit(ask).unwrap().result().unwrap());
+        assert!(!OTHER.submit(ask).unwrap().result().unwrap());
+        assert!(!ask());
+        drop(workers);
+    }
+
+    /// A worker of this pool joins slowly: it asks the port for its context meanwhile.
+    #[test]
+    fn workers_whose_places_others_have_taken_meanwhile_are_an_error() {
+        static POOL: StaticPool<4, 64, 1, 1> = StaticPool::new();
+        static PORT: SlowToJoin = SlowToJoin(Mutex::new(None));
+        let (joins, is_joining) = (Gate::new(), Gate::new());
+        *PORT.0.lock().unwrap() = Some((is_joining.clone(), joins.clone()));
+        POOL.install(&PORT);
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| run_workers_with(POOL.pool_ref(), "slow", 1, |_| Ok(())));
+            is_joining.wait();
+            let workers = run_workers(&POOL, 1).unwrap();
+            joins.open();
+            let refused = slow.join().unwrap().unwrap_err();
+            assert!(
+                matches!(refused, StartError::TooManyWorkers { asked: 1, free: 0 }),
+                "{refused}"
+            );
+            assert_eq!(POOL.submit(|| 7).unwrap().result().unwrap(), 7);
+            drop(workers);
+        });
+    }
+
+    /// Where it panics, a job may wait for the caller. The threads end by themselves.
+    #[test]
+    fn a_thread_that_panics_does_not_wait_for_its_workers() {
+        static POOL: StaticPool<4, 64> = StaticPool::new();
+        let release = Gate::new();
+        let held = release.clone();
+        let panicked = catch_unwind(move || {
+            let _workers = run_workers(&POOL, 1).unwrap();
+            POOL.submit_detached(move || held.wait()).unwrap();
+            resume_unwind(Box::new("doh!"));
+        });
+        assert!(panicked.is_err());
+        release.open();
+        assert_eq!(POOL.shutdown_timeout(LONG, false), Ok(()));
+    }
+
+    /// Holds up a worker of a thread named `slow-0` that joins.
+    struct SlowToJoin(Mutex<Option<(Gate, Gate)>>);
+
+    // SAFETY: contexts are those of the host's port, and no panic is caught.
+    unsafe impl Port for SlowToJoin {
+        fn context(&self) -> ContextId {
+            if thread::current().name() == Some("slow-0")
+                && let Some((is_joining, joins)) = self.0.lock().unwrap().take()
+            {
+                is_joining.open();
+                joins.wait();
+            }
+            HostPort.context()
+        }
+
+        fn now(&self) -> Option<Duration> {
+            HostPort.now()
+        }
+
+        fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+            HostPort.with_parker(f);
+        }
     }
 
     /// A name that no thread can have is an error, and the pool is as before.
@@ -58,9 +241,10 @@ mod static_pool_tests {
         let workers = run_workers(&POOL, 2).unwrap();
         let mut job = POOL.submit(move || drop(workers)).unwrap();
         job.result_timeout(LONG).unwrap();
-        assert!(POOL.is_shut_down());
-        assert_eq!(POOL.shutdown_timeout(LONG, false), Ok(()));
-        assert_eq!(POOL.workers(), 0);
+        while POOL.workers() > 0 {
+            thread::yield_now();
+        }
+        assert!(!POOL.is_shut_down());
     }
 
     /// So does a job that another context runs: one of the workers may wait for it.

@@ -21,6 +21,7 @@ const CALLS: &[(&str, &str)] = &[
     ("worker.waker()", "waker"),
     (".park(", "park"),
     (".spin(", "spin"),
+    (".stays(", "stays"),
     (".on_start(", "on_start"),
     (".on_job_start(", "on_job_start"),
     (".on_job_end(", "on_job_end"),

@@ -111,6 +111,7 @@ const CALLS: &[Call] = &[
     Call::same("PoolRef::workers", "what else looks"),
     Call::same("PoolRef::max_workers", "what else looks"),
     Call::same("PoolRef::workers_wanted", "what else looks"),
+    Call::same("PoolRef::runs_caller", "what else looks"),
     Call::same("PoolRef::unfinished", "what else looks"),
     Call::same("PoolRef::idle_workers", "what else looks"),
     Call::same("PoolRef::broken_reason", "what else looks"),

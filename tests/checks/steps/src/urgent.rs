@@ -703,7 +703,7 @@ pub const CALLS: &[Call] = &[
         let _ = (pool.capacity(), pool.free_slots(), pool.workers());
         let _ = (pool.max_workers(), pool.unfinished(), pool.idle_workers());
         let _ = (pool.broken_reason(), pool.is_shut_down());
-        let _ = pool.workers_wanted();
+        let _ = (pool.workers_wanted(), pool.runs_caller());
     }),
 ];
 

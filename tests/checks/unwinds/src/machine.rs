@@ -117,6 +117,11 @@ impl Worker for StepWorker {
         round == 0
     }
 
+    fn stays(&self) -> bool {
+        foreign("Worker: stays");
+        true
+    }
+
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         IDS.lock()
             .unwrap_or_else(PoisonError::into_inner)
