@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 fn workspace() -> &'static Path {
@@ -112,10 +112,36 @@ fn borrowed_scope_names_the_file_that_it_cannot_read() {
     assert!(stderr.contains("no such file: "), "{stderr}");
 }
 
+/// As in `hello_pool | head -1`: no job waits for a `main` that has failed to print.
+#[test]
+fn an_example_ends_although_its_reader_has_seen_enough() {
+    for name in [
+        "async_bridge",
+        "borrowed_scope",
+        "downloads",
+        "hello_pool",
+        "periodic",
+        "primes",
+    ] {
+        let mut child = example(name)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            stderr.contains("failed printing to stdout"),
+            "{name}: {stderr}"
+        );
+    }
+}
+
 /// The answer of `sha256sum` for these bytes.
 #[cfg(target_os = "linux")]
 fn sha256sum(bytes: &[u8]) -> String {
-    use std::{io::Write as _, process::Stdio};
+    use std::io::Write as _;
 
     let mut child = Command::new("sha256sum")
         .stdin(Stdio::piped())
