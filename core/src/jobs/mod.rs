@@ -6,6 +6,7 @@ pub(crate) mod kinds;
 pub(crate) mod remote_job;
 pub(crate) mod submit;
 pub(crate) mod token;
+pub(crate) mod too_large;
 #[cfg(feature = "remote")]
 pub(crate) mod travel;
 pub(crate) mod vtable;

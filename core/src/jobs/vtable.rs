@@ -4,6 +4,7 @@ use core::{marker::PhantomData, task::Poll};
 
 use crate::{
     jobs::job::{Job, JobPlace},
+    jobs::too_large::{does_not_fit, is_over_aligned},
     memory::payload::{PAYLOAD_ALIGN, Spill, Stored},
     memory::pool::Pool,
     memory::scoped::ScopeState,
@@ -34,22 +35,24 @@ impl<J: Job, S: Spill, const BYTES: usize, const KEPT: usize> VTableOf<J, S, BYT
     /// Fails the build if the job or its result does not fit.
     pub(crate) const FITS: () = {
         if !S::CAN_SPILL {
-            assert!(
-                align_of::<J>() <= PAYLOAD_ALIGN,
-                "the job asks for more alignment than the BYTES of a slot have (8): capture a reference"
-            );
-            assert!(
-                align_of::<J::Output>() <= PAYLOAD_ALIGN,
-                "the job's result asks for more alignment than the BYTES of a slot have (8)"
-            );
-            assert!(
-                Stored::<J, S, BYTES, KEPT>::FITS,
-                "the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference"
-            );
-            assert!(
-                Stored::<J::Output, S, BYTES, KEPT>::FITS,
-                "the job's result does not fit a slot of the pool: raise the pool's BYTES"
-            );
+            let (job, result) = ("the job", "the job's result");
+            if align_of::<J>() > PAYLOAD_ALIGN {
+                let text = is_over_aligned(job, align_of::<J>(), ": capture a reference");
+                panic!("{}", text.as_str());
+            }
+            if align_of::<J::Output>() > PAYLOAD_ALIGN {
+                let text = is_over_aligned(result, align_of::<J::Output>(), ": return less");
+                panic!("{}", text.as_str());
+            }
+            if !Stored::<J, S, BYTES, KEPT>::FITS {
+                let text =
+                    does_not_fit(job, size_of::<J>(), BYTES, KEPT, ", or capture a reference");
+                panic!("{}", text.as_str());
+            }
+            if !Stored::<J::Output, S, BYTES, KEPT>::FITS {
+                let text = does_not_fit(result, size_of::<J::Output>(), BYTES, KEPT, "");
+                panic!("{}", text.as_str());
+            }
         }
     };
 

@@ -1,6 +1,6 @@
 //! A closure that asks for more alignment than a slot has.
 //!
-//! The build fails with: `the job asks for more alignment than the BYTES of a slot have (8): capture a reference`
+//! The build fails with: `the job asks for an alignment of 16, and a slot has one of 8: capture a reference`
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 64> = StaticPool::new();

@@ -1,6 +1,6 @@
 //! A result that asks for more alignment than a slot has.
 //!
-//! The build fails with: `the job's result asks for more alignment than the BYTES of a slot have (8)`
+//! The build fails with: `the job's result asks for an alignment of 16, and a slot has one of 8: return less`
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 64> = StaticPool::new();

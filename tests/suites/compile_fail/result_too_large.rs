@@ -1,6 +1,6 @@
 //! A result larger than a slot.
 //!
-//! The build fails with: `the job's result does not fit a slot of the pool: raise the pool's BYTES`
+//! The build fails with: `the job's result takes 33 bytes, and a slot of the pool has 32: raise the pool's BYTES to 40`
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 32> = StaticPool::new();

@@ -1,6 +1,6 @@
 //! A task larger than a slot.
 //!
-//! The build fails with: `the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference`
+//! The build fails with: `the job takes 34 bytes, and a slot of the pool has 32: raise the pool's BYTES to 40, or capture a reference`
 use corepool::StaticPool;
 
 static POOL: StaticPool<4, 32> = StaticPool::new();
