@@ -6,7 +6,8 @@
 //! run to run):
 //!
 //! ```text
-//!      bpm   ● good window   · bad window (at the edge: beyond it)
+//!      bpm   ● good window   · bad window
+//!            a · at the edge lies beyond
 //!       76 ┤   ·            ·
 //!       74 ┤
 //!       72 ┤                     ●

@@ -1,6 +1,7 @@
 //! Runs the pulse monitor as its users do.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -136,7 +137,7 @@ fn every_live_window_is_measured_or_counted_as_dropped() {
     for speed in ["500", "1000000"] {
         let output = run(&["--speed", speed]);
         let output = String::from_utf8(output.stdout).unwrap();
-        assert!(output.contains("15000 ticks of "), "{output}");
+        assert!(output.contains("15000 ticks, one every "), "{output}");
         let dropped = output.matches(" dropped: ").count();
         assert!(
             output.contains(&format!(" {dropped} dropped, 0 failed")),
@@ -197,7 +198,7 @@ fn a_line_without_a_pulse_has_exit_status_1() {
     assert_eq!(output.status.code(), Some(1));
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(
-        stdout.ends_with("median of the good windows: none is good\n"),
+        stdout.ends_with("no window is good, so there is no median\n"),
         "{stdout}"
     );
 }
@@ -227,7 +228,8 @@ fn bad_input_ends_with_one_line_that_names_file_and_line() {
         (
             "short.csv",
             "1\n2\n3\n",
-            "3: the recording ends after 0.0 s, before the first window of 10.0 s does",
+            "3: the recording is 0.0 s long, and a window takes 10.0 s: record more, or shorten --window, to 4.5 s at \
+             the least",
         ),
     ] {
         let file = file(name, text);
@@ -248,10 +250,12 @@ fn windows_and_hops_that_cannot_be_are_refused_with_the_bounds() {
     for seconds in ["4.4", "26", "4000000"] {
         assert!(error(&["--window", seconds]).contains(window), "{seconds}");
     }
-    let hop = "error: --hop: the hop must be from one point to the window of 10.000 s";
-    for seconds in ["0.001", "10.001"] {
+    let hop = "error: --hop: the hop must be from 0.013 s (one point) to 10.000 s (the window)";
+    for seconds in ["0.012", "10.001"] {
         assert!(error(&["--hop", seconds]).contains(hop), "{seconds}");
     }
+    // The bound itself is one.
+    output(&["--hop", "0.013"]);
 }
 
 #[test]
@@ -278,6 +282,50 @@ fn arguments_that_cannot_be_have_exit_status_2() {
             "{args:?}"
         );
     }
+}
+
+/// It is no option of its own, for which the command line would propose to take it for a file.
+#[test]
+fn a_negative_number_is_refused_with_the_bounds_of_its_option() {
+    for (option, bounds) in [
+        ("--workers", "must be a number from 1 to 8"),
+        ("--window", "not a positive number"),
+        ("--hop", "not a positive number"),
+        ("--rate", "not a positive number"),
+        ("--speed", "not a positive number"),
+    ] {
+        let output = run(&[option, "-5"]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{option}: {stderr}");
+        assert!(stderr.contains(bounds), "{option}: {stderr}");
+    }
+}
+
+#[test]
+fn a_rate_that_was_assumed_is_in_the_first_line() {
+    let file = file("one_column.txt", ninety_bpm());
+    let first = |args: &[&str]| output(args).lines().next().unwrap().to_owned();
+    assert!(first(&[&file]).contains("100.000 Hz (assumed: "));
+    assert!(!first(&[&file, "--rate", "50"]).contains("assumed"));
+}
+
+#[test]
+fn standard_input_is_a_recording() {
+    let mut child = monitor(&["-", "--rate", "50"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(ninety_bpm().as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.starts_with("standard input: 1500 samples, "),
+        "{output}"
+    );
+    assert!((median(&output) - 90.0).abs() < 0.5, "{output}");
 }
 
 #[test]

@@ -43,7 +43,12 @@ impl Plan {
         let block = samples.div_ceil(FRAME_POINTS as u64);
         let hop = (in_samples(hop_ms, rate_mhz) + block / 2) / block;
         if hop == 0 || hop_ms > window_ms {
-            return Err(PlanError::Hop { window_ms });
+            // The shortest time that is rounded to a point, rounded up.
+            let half_a_point = block.div_ceil(2) * 1_000_000 - 500_000;
+            return Err(PlanError::Hop {
+                shortest_ms: half_a_point.div_ceil(rate_mhz as u64) as u32,
+                window_ms,
+            });
         }
         let window = samples / block;
         // Rounded, a hop can come out a point longer than its window.
@@ -126,6 +131,8 @@ pub enum PlanError {
     },
     /// The hop is shorter than half a point or longer than the window.
     Hop {
+        /// The shortest hop at this rate and window.
+        shortest_ms: u32,
         /// The window that was asked for.
         window_ms: u32,
     },
@@ -146,9 +153,13 @@ impl fmt::Display for PlanError {
                 Seconds(Plan::MIN_WINDOW_MS),
                 Seconds(*longest_ms)
             ),
-            Self::Hop { window_ms } => write!(
+            Self::Hop {
+                shortest_ms,
+                window_ms,
+            } => write!(
                 f,
-                "the hop must be from one point to the window of {} s",
+                "the hop must be from {} s (one point) to {} s (the window)",
+                Seconds(*shortest_ms),
                 Seconds(*window_ms)
             ),
         }
@@ -257,9 +268,20 @@ mod tests {
             let error = Plan::new(100_000, 10_000, hop).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "the hop must be from one point to the window of 10.000 s"
+                "the hop must be from 0.005 s (one point) to 10.000 s (the window)"
             );
         }
         assert!(Plan::new(100_000, 10_000, 10_000).is_ok());
+    }
+
+    #[test]
+    fn the_shortest_hop_is_the_one_that_the_error_names() {
+        for rate_mhz in (20_000..=10_000_000).step_by(99_991) {
+            let Err(PlanError::Hop { shortest_ms, .. }) = Plan::new(rate_mhz, 10_000, 0) else {
+                panic!("a hop of nothing at {rate_mhz}");
+            };
+            assert!(Plan::new(rate_mhz, 10_000, shortest_ms).is_ok());
+            assert!(Plan::new(rate_mhz, 10_000, shortest_ms - 1).is_err());
+        }
     }
 }

@@ -14,29 +14,41 @@ use pulse_app::{POOL_WORKERS, Plan};
 #[derive(Debug, Parser)]
 #[command(name = "pulse-monitor", version)]
 pub struct Args {
-    /// A file with the recording [default: a built-in recording of 128 s]
+    /// A file with the recording, or - for standard input [default: a built-in recording of 128 s]
     pub file: Option<PathBuf>,
 
     /// Number of OS threads that run the pool's jobs
-    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=POOL_WORKERS as i64))]
+    #[arg(long, value_name = "COUNT", default_value_t = 2, allow_negative_numbers = true, value_parser = workers)]
     pub workers: u8,
 
     /// Length of a window in seconds
-    #[arg(long = "window", value_name = "SECONDS", default_value = "10", value_parser = thousandths)]
+    #[arg(long = "window", value_name = "SECONDS", default_value = "10", allow_negative_numbers = true, value_parser = thousandths)]
     pub window_ms: u32,
 
     /// Time from one window to the next in seconds
-    #[arg(long = "hop", value_name = "SECONDS", default_value = "2", value_parser = thousandths)]
+    #[arg(long = "hop", value_name = "SECONDS", default_value = "2", allow_negative_numbers = true, value_parser = thousandths)]
     pub hop_ms: u32,
 
     /// Sample rate in Hz [default: from the time column, or 100 if there is none]
-    #[arg(long = "rate", value_name = "HERTZ", value_parser = rate)]
+    #[arg(long = "rate", value_name = "HERTZ", allow_negative_numbers = true, value_parser = rate)]
     pub rate_mhz: Option<u32>,
 
     /// Feed the samples live, at this multiple of their rate; the program drops windows if the workers
     /// do not keep up [default: as fast as the workers run, without drops]
-    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = factor)]
     pub speed: Option<f64>,
+
+    /// Print the table of windows, even if there are more than 100
+    #[arg(long)]
+    pub table: bool,
+}
+
+/// Reads the number of workers.
+fn workers(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(count) if (1..=POOL_WORKERS).contains(&usize::from(count)) => Ok(count),
+        _ => Err(format!("must be a number from 1 to {POOL_WORKERS}")),
+    }
 }
 
 /// Reads a positive number with up to three decimals as thousandths.

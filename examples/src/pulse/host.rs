@@ -34,7 +34,8 @@ impl Host {
     pub fn new(windows: usize, period: Option<Duration>) -> Self {
         // Draws on standard error, and only if that is a terminal.
         let progress = ProgressBar::new(windows as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} windows, {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} windows, {elapsed}")
+        {
             progress.set_style(style);
         }
         Self {
@@ -106,7 +107,7 @@ impl fmt::Display for Ticks {
         } = self;
         write!(
             f,
-            "{count} ticks of {period:.3?}, the latest of them {latest:.3?} late"
+            "{count} ticks, one every {period:.3?}; the longest delay was {latest:.3?}"
         )
     }
 }

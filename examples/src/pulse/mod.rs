@@ -7,6 +7,7 @@ mod recording;
 
 use std::io::{self, Write as _};
 
+use console::Term;
 use corepool_std::StartError;
 use pulse_app::{FRAMES, Monitor, POOL, Plan, PlanError, WhenBusy, control_loop};
 
@@ -77,8 +78,11 @@ pub fn run(args: &Args) -> Result<Verdict, Error> {
 
     let mut out = io::BufWriter::new(io::stdout().lock());
     writeln!(out, "{recording}")?;
-    let summary = Summary::new(plan, args.workers, outcomes);
-    summary.write(&mut out)?;
+    let width = Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| columns.into());
+    let summary = Summary::new(plan, args.workers, outcomes, width);
+    summary.write(&mut out, args.table)?;
     if let Some(ticks) = ticks {
         writeln!(out, "{ticks}")?;
     }

@@ -6,8 +6,14 @@ use pulse_app::{Outcome, Plan, Pulse, Reading, median_milli_bpm};
 
 use super::Verdict;
 
-/// Columns of the picture: with its margin it fits a terminal of 80.
-const COLUMNS: usize = 64;
+/// Columns of the picture, unless the terminal is narrower: with its margin it fits a terminal of 80.
+const MOST_COLUMNS: usize = 64;
+/// Columns of the picture on the narrowest terminal.
+const LEAST_COLUMNS: usize = 8;
+/// Columns of a terminal beside the picture: its left margin, and one at the right.
+const MARGIN: usize = 11;
+/// Windows that the table lists without being asked to.
+const TABLE_ROWS: usize = 100;
 /// Rows of the curve.
 const ROWS: usize = 11;
 /// Beats per minute that the curve spans at least.
@@ -18,20 +24,36 @@ pub struct Summary {
     plan: Plan,
     workers: u8,
     outcomes: Vec<(u32, Outcome)>,
+    columns: usize,
 }
 
 impl Summary {
-    pub fn new(plan: Plan, workers: u8, outcomes: Vec<(u32, Outcome)>) -> Self {
+    /// `width` is that of the terminal, if there is one.
+    pub fn new(
+        plan: Plan,
+        workers: u8,
+        outcomes: Vec<(u32, Outcome)>,
+        width: Option<usize>,
+    ) -> Self {
+        let columns = width.map_or(MOST_COLUMNS, |width| {
+            let room = width.saturating_sub(MARGIN);
+            room.clamp(LEAST_COLUMNS, MOST_COLUMNS)
+        });
         Self {
             plan,
             workers,
             outcomes,
+            columns,
         }
     }
 
-    /// Writes the table and the picture.
-    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        self.write_table(out)?;
+    /// Writes the table, if it is short or asked for, and the picture.
+    pub fn write(&self, out: &mut impl Write, with_table: bool) -> io::Result<()> {
+        if with_table || self.outcomes.len() <= TABLE_ROWS {
+            self.write_table(out)?;
+        } else {
+            writeln!(out, "{} windows: --table lists them", self.outcomes.len())?;
+        }
         writeln!(out)?;
         self.write_curve(out)?;
         self.write_lanes(out)?;
@@ -67,7 +89,7 @@ impl Summary {
                 Ok(Verdict::Pulse)
             }
             None => {
-                writeln!(out, "median of the good windows: none is good")?;
+                writeln!(out, "no window is good, so there is no median")?;
                 Ok(Verdict::NoGoodWindow)
             }
         }
@@ -117,7 +139,7 @@ impl Summary {
     /// Draws beats per minute over time.
     fn write_curve(&self, out: &mut impl Write) -> io::Result<()> {
         let axis = Axis::of(self.pulses());
-        let mut cells = vec![[' '; COLUMNS]; ROWS];
+        let mut cells = vec![vec![' '; self.columns]; ROWS];
         for (place, pulse) in self.pulses() {
             let cell = &mut cells[axis.row(pulse.milli_bpm)][self.column(place)];
             // Where windows share a column, a good one is not hidden by a bad one.
@@ -127,10 +149,13 @@ impl Summary {
                 *cell = '·';
             }
         }
-        writeln!(
-            out,
-            "     bpm   ● good window   · bad window (at the edge: beyond it)"
-        )?;
+        writeln!(out, "     bpm   ● good window   · bad window")?;
+        if self
+            .pulses()
+            .any(|(_, pulse)| axis.is_beyond(pulse.milli_bpm))
+        {
+            writeln!(out, "           a · at the edge lies beyond")?;
+        }
         for (row, cells) in cells.iter().enumerate().rev() {
             let cells: String = cells.iter().collect();
             writeln!(out, "{:8.0} ┤{}", bpm(axis.value(row)), cells.trim_end())?;
@@ -140,25 +165,28 @@ impl Summary {
         let start = |window| format!("{:.0} s", self.plan.start_ms(window) as f64 / 1000.0);
         let width = self.width();
         writeln!(out, "         └{}", "─".repeat(width))?;
-        writeln!(
-            out,
-            "          {}{:>rest$}",
-            start(first),
-            start(last),
-            rest = width.saturating_sub(start(first).len())
-        )
+        // The two times keep apart, however short the axis is. One window has one time.
+        let (first, last) = (start(first), start(last));
+        let rest = width.saturating_sub(first.len()).max(last.len() + 2);
+        let last = if self.outcomes.len() > 1 {
+            last
+        } else {
+            String::new()
+        };
+        let times = format!("          {first}{last:>rest$}");
+        writeln!(out, "{}", times.trim_end())
     }
 
     /// Draws which worker ran which window.
     fn write_lanes(&self, out: &mut impl Write) -> io::Result<()> {
         let lane = |is_in: &dyn Fn(&Outcome) -> bool| -> String {
-            let mut cells = [' '; COLUMNS];
+            let mut cells = vec![' '; self.columns];
             for (place, (_, outcome)) in self.outcomes.iter().enumerate() {
                 if is_in(outcome) {
                     cells[self.column(place)] = '■';
                 }
             }
-            cells.iter().collect::<String>().trim_end().into()
+            String::from_iter(cells).trim_end().into()
         };
         for worker in 0..self.workers {
             let cells = lane(
@@ -185,7 +213,7 @@ impl Summary {
 
     /// The column of the window at a place: one each, or several to a column if there are many.
     fn column(&self, place: usize) -> usize {
-        place / self.outcomes.len().div_ceil(COLUMNS).max(1)
+        place / self.outcomes.len().div_ceil(self.columns).max(1)
     }
 
     /// The number of columns in use.
@@ -236,6 +264,12 @@ impl Axis {
         (row as usize).min(ROWS - 1)
     }
 
+    /// Whether a pulse is drawn at an edge, and is not of that row.
+    fn is_beyond(&self, milli_bpm: u32) -> bool {
+        let row = self.row(milli_bpm);
+        self.value(row).abs_diff(milli_bpm) > self.step
+    }
+
     fn value(&self, row: usize) -> u32 {
         self.lowest + row as u32 * self.step
     }
@@ -259,8 +293,12 @@ mod tests {
     }
 
     fn summary(outcomes: impl IntoIterator<Item = Outcome>) -> Summary {
+        summary_at(None, outcomes)
+    }
+
+    fn summary_at(width: Option<usize>, outcomes: impl IntoIterator<Item = Outcome>) -> Summary {
         let plan = Plan::new(100_000, 10_000, 2_000).unwrap();
-        Summary::new(plan, 2, (0..).zip(outcomes).collect())
+        Summary::new(plan, 2, (0..).zip(outcomes).collect(), width)
     }
 
     fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
@@ -291,7 +329,8 @@ window    from      to  worker    bpm  quality
      4     8.0    18.0  dropped: the pool is full
      5    10.0    20.0  failed: the job was cancelled
 
-     bpm   ● good window   · bad window (at the edge: beyond it)
+     bpm   ● good window   · bad window
+           a · at the edge lies beyond
       70 ┤ ·
       68 ┤
       66 ┤
@@ -304,14 +343,14 @@ window    from      to  worker    bpm  quality
       52 ┤
       50 ┤
          └──────
-          0 s10 s
+          0 s  10 s
 worker 0 │■
 worker 1 │ ■■
 dropped  │   ■■
 failed   │     ■
 
 ";
-        assert_eq!(written(|out| summary.write(out)), expected);
+        assert_eq!(written(|out| summary.write(out, false)), expected);
         let verdict = written(|out| summary.write_verdict(out).map(drop));
         assert_eq!(
             verdict,
@@ -336,6 +375,43 @@ failed   │     ■
     }
 
     #[test]
+    fn a_picture_fits_a_narrow_terminal() {
+        for count in [1, 2, 60, 1000] {
+            let pulses = (0..count).map(|i| measured(60_000 + 9 * i, 900, (i % 2) as u8));
+            let summary = summary_at(Some(40), pulses);
+            let picture = written(|out| {
+                summary
+                    .write_curve(out)
+                    .and_then(|()| summary.write_lanes(out))
+            });
+            assert!(
+                picture.lines().all(|line| line.chars().count() < 40),
+                "{picture}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_times_of_a_short_axis_keep_apart() {
+        for (count, times) in [(1, "0 s"), (2, "0 s  2 s"), (3, "0 s  4 s")] {
+            let summary = summary((0..count).map(|_| measured(60_000, 900, 0)));
+            let curve = written(|out| summary.write_curve(out));
+            assert_eq!(curve.lines().last().unwrap().trim(), times);
+        }
+    }
+
+    #[test]
+    fn a_long_table_is_written_if_it_is_asked_for() {
+        for (count, asked, is_there) in [(100, false, true), (101, false, false), (101, true, true)]
+        {
+            let summary = summary((0..count).map(|_| measured(60_000, 900, 0)));
+            let written = written(|out| summary.write(out, asked));
+            assert_eq!(written.contains("quality"), is_there, "{count}");
+            assert_eq!(written.contains("--table"), !is_there, "{count}");
+        }
+    }
+
+    #[test]
     fn any_pulse_has_a_row() {
         for good in (40_000..=180_000).step_by(777) {
             for other in [40_000, good, 180_000] {
@@ -349,7 +425,7 @@ failed   │     ■
     #[test]
     fn nothing_is_drawn_of_no_windows() {
         let summary = summary([]);
-        assert!(!written(|out| summary.write(out)).is_empty());
+        assert!(!written(|out| summary.write(out, true)).is_empty());
         assert!(matches!(
             summary.write_verdict(&mut Vec::new()),
             Ok(Verdict::NoGoodWindow)

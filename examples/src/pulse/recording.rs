@@ -1,7 +1,7 @@
 //! Recordings: from a text file to samples and their rate.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
 use std::mem;
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +19,8 @@ const DEFAULT_RATE_MHZ: u32 = 100_000;
 pub struct Recording {
     pub name: String,
     pub rate_mhz: u32,
+    /// Neither the file nor the user has given the rate.
+    rate_is_assumed: bool,
     pub samples: Vec<u16>,
     last_line: u64,
 }
@@ -41,8 +43,14 @@ pub enum Error {
 pub enum Problem {
     #[error("{0:?} is not a number")]
     NotANumber(String),
+    #[error("{0:?} is not a number: a comma separates the columns, and a point the decimals")]
+    OtherSeparator(String),
     #[error("{0:?} is not a finite number")]
     NotFinite(String),
+    #[error("not UTF-8 text: it is packed or a spreadsheet; unpack it, or export it as CSV")]
+    Packed,
+    #[error("not UTF-8 text: it looks like UTF-16; save it as UTF-8")]
+    Utf16,
     #[error("not UTF-8 text")]
     NotText,
     #[error("{0} columns; there must be 1 (value) or 2 (time in ms, value)")]
@@ -57,10 +65,17 @@ pub enum Problem {
     OneSample,
     #[error("the time column gives {hertz:.3} Hz: {bounds}")]
     Rate { hertz: f64, bounds: PlanError },
+    #[error("the time column gives {hertz:.3} Hz: the time must be in ms, and seems to be in s")]
+    TimeInSeconds { hertz: f64 },
     #[error(
-        "the recording ends after {seconds:.1} s, before the first window of {window:.1} s does"
+        "the recording is {seconds:.1} s long, and a window takes {window:.1} s: record more, or \
+         shorten --window, to {least:.1} s at the least"
     )]
-    TooShort { seconds: f64, window: f64 },
+    TooShort {
+        seconds: f64,
+        window: f64,
+        least: f64,
+    },
 }
 
 impl Recording {
@@ -69,10 +84,17 @@ impl Recording {
         Self::parse("pulse.csv (built in)".into(), SHIPPED, rate_mhz)
     }
 
-    /// Reads a recording from a file. `rate_mhz` goes before what the time column says.
+    /// Reads a recording from a file, or from standard input if the file is `-`. `rate_mhz` goes before what the time
+    /// column says.
     pub fn read(file: &Path, rate_mhz: Option<u32>) -> Result<Self, Error> {
-        let name = file.display().to_string();
-        match std::fs::read(file) {
+        let (name, text) = if file.as_os_str() == "-" {
+            let mut text = Vec::new();
+            let read = io::stdin().lock().read_to_end(&mut text);
+            ("standard input".into(), read.map(|_| text))
+        } else {
+            (file.display().to_string(), std::fs::read(file))
+        };
+        match text {
             Ok(text) => Self::parse(name, &text, rate_mhz),
             Err(problem) => Err(Error::Read { name, problem }),
         }
@@ -85,9 +107,10 @@ impl Recording {
             .read(text, &mut line)
             .and_then(|()| table.rate_mhz(rate_mhz))
         {
-            Ok(rate_mhz) => Ok(Self {
+            Ok((rate_mhz, rate_is_assumed)) => Ok(Self {
                 name,
                 rate_mhz,
+                rate_is_assumed,
                 samples: to_samples(&table.values),
                 last_line: line,
             }),
@@ -104,6 +127,7 @@ impl Recording {
         let problem = Problem::TooShort {
             seconds: self.seconds(),
             window: f64::from(window_ms) / 1000.0,
+            least: f64::from(Plan::MIN_WINDOW_MS) / 1000.0,
         };
         Error::Line {
             name: self.name.clone(),
@@ -134,7 +158,11 @@ impl fmt::Display for Recording {
             "{}: {} samples, {seconds:.1} s at {hertz:.3} Hz",
             self.name,
             self.samples.len()
-        )
+        )?;
+        if self.rate_is_assumed {
+            f.write_str(" (assumed: there is no time column; --rate gives another)")?;
+        }
+        Ok(())
     }
 }
 
@@ -153,8 +181,13 @@ impl Table {
     /// Not with the crate `csv`, which takes a record to start at the blank lines before it, so
     /// that its line numbers would be wrong. Fields that are numbers need no more than this.
     fn read(&mut self, text: &[u8], line: &mut u64) -> Result<(), Problem> {
+        if let Some(problem) = other_format(text) {
+            return Err(problem);
+        }
         let mut may_be_header = true;
-        for (number, text) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+        // Old Macintosh programs end a line by a carriage return alone.
+        let end = if text.contains(&b'\n') { b'\n' } else { b'\r' };
+        for (number, text) in (1..).zip(text.split(|&byte| byte == end)) {
             let text = str::from_utf8(text).map(|text| text.trim_start_matches('\u{feff}').trim());
             if text == Ok("") {
                 continue;
@@ -208,31 +241,56 @@ impl Table {
         Ok(())
     }
 
-    /// The rate that was asked for, or else that of the time column, or else the default.
-    fn rate_mhz(&self, asked: Option<u32>) -> Result<u32, Problem> {
+    /// The rate that was asked for, or else that of the time column, or else the default; and whether it is the default.
+    fn rate_mhz(&self, asked: Option<u32>) -> Result<(u32, bool), Problem> {
         if let Some(rate_mhz) = asked {
-            return Ok(rate_mhz);
+            return Ok((rate_mhz, false));
         }
         if self.columns == 1 {
-            return Ok(DEFAULT_RATE_MHZ);
+            return Ok((DEFAULT_RATE_MHZ, true));
         }
         let hertz = (self.values.len() - 1) as f64 * 1000.0 / (self.last_time - self.first_time);
         let rate_mhz = (hertz * 1000.0).round();
-        if !(f64::from(Plan::MIN_RATE_MHZ)..=f64::from(Plan::MAX_RATE_MHZ)).contains(&rate_mhz) {
+        let bounds = f64::from(Plan::MIN_RATE_MHZ)..=f64::from(Plan::MAX_RATE_MHZ);
+        if !bounds.contains(&rate_mhz) {
+            if bounds.contains(&hertz) {
+                return Err(Problem::TimeInSeconds { hertz });
+            }
             return Err(Problem::Rate {
                 hertz,
                 bounds: PlanError::Rate,
             });
         }
-        Ok(rate_mhz as u32)
+        Ok((rate_mhz as u32, false))
     }
+}
+
+/// The problem of a file that is no text in UTF-8, by its first bytes.
+fn other_format(text: &[u8]) -> Option<Problem> {
+    const GZIP: &[u8] = &[0x1f, 0x8b];
+    const ZIP: &[u8] = b"PK\x03\x04";
+    let begins = |bytes| text.starts_with(bytes);
+    if begins(GZIP) || begins(ZIP) {
+        return Some(Problem::Packed);
+    }
+    // With its mark, or with every second byte of a digit 0.
+    let first = text.get(..2)?;
+    let is_utf16 = begins(&[0xff, 0xfe]) || begins(&[0xfe, 0xff]) || first.contains(&0);
+    is_utf16.then_some(Problem::Utf16)
 }
 
 /// Reads a finite number.
 fn number(field: &str) -> Result<f64, Problem> {
     // Enough to recognise it; the line may be the whole of a binary file.
     let shown = || field.chars().take(20).collect();
-    let number: f64 = field.parse().map_err(|_| Problem::NotANumber(shown()))?;
+    let number: f64 = field.parse().map_err(|_| {
+        let mut parts = field.split([';', '\t', ' ']);
+        if parts.clone().count() > 1 && parts.all(|part| part.parse::<f64>().is_ok()) {
+            Problem::OtherSeparator(shown())
+        } else {
+            Problem::NotANumber(shown())
+        }
+    })?;
     if number.is_finite() {
         Ok(number)
     } else {
@@ -290,6 +348,64 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_that_was_assumed_is_said_to_be() {
+        let said = |text, rate| {
+            let recording = Recording::parse("file".into(), text, rate);
+            recording.unwrap().to_string()
+        };
+        let assumed = said(b"515\n514\n", None);
+        assert_eq!(
+            assumed,
+            "file: 2 samples, 0.0 s at 100.000 Hz (assumed: there is no time column; --rate gives another)"
+        );
+        assert!(!said(b"515\n514\n", Some(100_000)).contains("assumed"));
+        assert!(!said(b"0,515\n10,514\n", None).contains("assumed"));
+    }
+
+    #[test]
+    fn columns_that_no_comma_separates_are_named() {
+        for (line, field) in [
+            ("0;515", "0;515"),
+            ("0\t515", "0\t515"),
+            ("0 515", "0 515"),
+            ("0,0;515", "0;515"),
+        ] {
+            assert_error(
+                &format!("hr\n{line}\n"),
+                &format!("file:2: {}", Problem::OtherSeparator(field.to_owned())),
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_in_another_format_is_named() {
+        let problem = |text| {
+            Recording::parse("file".into(), text, None)
+                .unwrap_err()
+                .to_string()
+        };
+        for packed in [&b"\x1f\x8b\x08\0"[..], b"PK\x03\x04\n"] {
+            assert_eq!(problem(packed), format!("file:1: {}", Problem::Packed));
+        }
+        for utf16 in [
+            &b"\xff\xfe1\0\n\0"[..],
+            b"\xfe\xff\x001",
+            b"1\x002\0",
+            b"\x001\x002",
+        ] {
+            assert_eq!(problem(utf16), format!("file:1: {}", Problem::Utf16));
+        }
+    }
+
+    #[test]
+    fn a_time_in_seconds_is_guessed() {
+        assert_error(
+            "0,1\n0.01,2\n",
+            &format!("file:2: {}", Problem::TimeInSeconds { hertz: 100_000.0 }),
+        );
+    }
+
+    #[test]
     fn the_time_column_tells_the_rate() {
         let recording = parse("timer,hr\n1000,515\n1020,514\n1040,512\n").unwrap();
         assert_eq!(
@@ -319,6 +435,7 @@ mod tests {
             &[1, 2, 3],
         );
         assert_samples("\u{feff}hr\n1\n2", &[1, 2]);
+        assert_samples("hr\r1\r2\r", &[1, 2]);
     }
 
     #[test]
@@ -403,8 +520,8 @@ mod tests {
             &format!("file:2: the time column gives 1.000 Hz: {bounds}"),
         );
         assert_error(
-            "0,1\n0.01,2\n",
-            &format!("file:2: the time column gives 100000.000 Hz: {bounds}"),
+            "0,1\n0.00001,2\n",
+            &format!("file:2: the time column gives 100000000.000 Hz: {bounds}"),
         );
         assert_error(
             "-1.7e308,1\n1.7e308,2\n",
