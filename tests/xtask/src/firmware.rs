@@ -15,13 +15,14 @@ mod wire;
 
 use std::{
     fs::{self, File},
+    io::Stderr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 use self::wire::Pair;
-use crate::{Outcome, cargo, debian, root, run_command};
+use crate::{Outcome, cargo, debian, progress::Progress, root, run_command};
 
 /// A board that hangs is stopped after this. The slowest takes seconds, of a computer of its own.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -247,20 +248,44 @@ pub fn run(args: &[String]) -> Outcome {
         let built = built_only.iter().map(|it| (it.name, it.name, it.target));
         let crates = run.chain(built).chain(pairs().flat_map(Pair::crates));
         let crates = crates.chain(primes.map(|_| primes::CRATE));
-        let outcomes = crates.map(|(name, package, target)| (name, clippy(package, target)));
-        let (clean, failed) = report("ok", outcomes);
+        let crates: Vec<_> = crates.collect();
+        let progress = Progress::new(crates.len());
+        let outcomes = crates.into_iter().map(|(name, package, target)| {
+            progress.begin(name);
+            (name, clippy(package, target))
+        });
+        let (clean, failed) = report("ok", &progress, outcomes);
         println!("{clean} without a warning, {failed} failed");
         failed
     } else {
+        let primes = primes.into_iter();
+        let count = boards.len() + pairs().count() + primes.len() + built_only.len();
+        let progress = Progress::new(1 + count);
+        progress.begin("the host's readings");
         let readings = readings_of_the_host()?;
-        let run = boards.iter().map(|it| (it.name, it.check(&readings)));
-        let run = run.chain(pairs().map(|it| (it.name, it.check())));
-        let run = run.chain(primes.map(|name| (name, primes::check())));
-        let (passed, failed) = report("ok", run);
-        let built = built_only.iter().map(|it| (it.name, it.build()));
-        let (built, not_built) = report("built", built);
+        let run = boards.iter().map(|it| {
+            progress.begin(it.name);
+            (it.name, it.check(&readings))
+        });
+        let run = run.chain(pairs().map(|it| {
+            progress.begin(it.name);
+            (it.name, it.check())
+        }));
+        let run = run.chain(primes.map(|name| {
+            progress.begin(name);
+            // It has a progress of its own.
+            (name, progress.suspend(primes::check))
+        }));
+        let (passed, failed) = report("ok", &progress, run);
+        let built = built_only.iter().map(|it| {
+            progress.begin(it.name);
+            (it.name, it.build())
+        });
+        let (built, not_built) = report("built", &progress, built);
+        drop(progress);
         let failed = failed + not_built;
         println!("{passed} passed, {built} built and not run, {failed} failed");
+        println!("the output of each board is in target/firmware/BOARD.txt");
         failed
     };
     match failed {
@@ -272,17 +297,18 @@ pub fn run(args: &[String]) -> Outcome {
 /// Says what each board came to, after `word` if that is good; counts the good and the others.
 fn report<'a>(
     word: &str,
+    progress: &Progress<Stderr>,
     boards: impl Iterator<Item = (&'a str, Result<String, String>)>,
 ) -> (usize, usize) {
     let (mut good, mut bad) = (0, 0);
     for (name, outcome) in boards {
         match outcome {
             Ok(text) => {
-                println!("{name:<19} {word:<7} {text}");
+                progress.suspend(|| println!("{name:<19} {word:<7} {text}"));
                 good += 1;
             }
             Err(why) => {
-                println!("{name:<19} FAILED  {why}");
+                progress.suspend(|| println!("{name:<19} FAILED  {why}"));
                 bad += 1;
             }
         }

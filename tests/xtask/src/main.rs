@@ -14,6 +14,7 @@ mod loom;
 mod memcheck;
 mod mutants;
 mod orderings;
+mod progress;
 mod sanitizers;
 mod sim;
 mod sim_mutants;
