@@ -287,34 +287,3 @@ fn who_is_sent_away_runs_what_is_queued() {
 fn who_is_sent_away_while_it_spins_leaves() {
     sent_away("idle: its wake-up is used up, sent away", true);
 }
-
-/// Two workers, of which one is sent away. A job that it leaves behind wakes the other.
-#[test]
-fn who_is_sent_away_leaves_no_job_behind() {
-    explore("idle: 1 of 2 workers is sent away, 1 job", Some(1), || {
-        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 1, 2, 1>| {
-            let sleeper = Sleeper::new();
-            let waker = sleeper.waker();
-            let is_sent_away = Arc::new(AtomicBool::new(false));
-            let leaves = Lent {
-                sleeper,
-                is_sent_away: is_sent_away.clone(),
-                naps: false,
-            };
-            let leaves = spawn(move || pool.run(&leaves).unwrap());
-            let stays = spawn_worker_for_one(pool.pool_ref().erased);
-            let sender = spawn(move || {
-                is_sent_away.store(true, Ordering::Release);
-                waker.wake();
-            });
-            assert!(pool.submit_detached(|| ()).is_ok());
-            leaves.join().unwrap();
-            sender.join().unwrap();
-            if pool.unfinished() == 0 {
-                // The other worker has had no job: it may wait for one.
-                let _ = pool.submit_detached(|| ());
-            }
-            stays.join().unwrap();
-        });
-    });
-}
