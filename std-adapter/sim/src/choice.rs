@@ -20,11 +20,11 @@ impl Cores {
         Self(bits.fold(0, |set, core| set | 1 << core))
     }
 
-    pub(crate) fn len(self) -> usize {
+    pub(crate) fn count(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    pub(crate) fn contains(self, core: usize) -> bool {
+    pub(crate) fn has(self, core: usize) -> bool {
         self.0 & 1 << core != 0
     }
 
@@ -46,7 +46,7 @@ impl Cores {
 
     /// One of them at random.
     fn any(self, rng: &mut Rng) -> Option<usize> {
-        match self.len() {
+        match self.count() {
             0 => None,
             1 => self.iter().next(),
             count => self.iter().nth(rng.usize(0..count)),
@@ -457,10 +457,10 @@ impl Chooser {
                 _ => None,
             },
             Self::Numbered(numbered) => numbered
-                .decide(ready.len() - 1)
+                .decide(ready.count() - 1)
                 .and_then(|option| ready.without(first).iter().nth(option)),
         };
-        chosen.filter(|&core| ready.contains(core)).unwrap_or(first)
+        chosen.filter(|&core| ready.has(core)).unwrap_or(first)
     }
 
     /// A value from 0 to `most`. The plain order's is 0.

@@ -29,8 +29,8 @@ impl Machine<'_> {
             self.due();
             let ready = Cores::that(count, |core| self.core_is_ready(core));
             let mut in_order = self.others_in_order().chain([current]);
-            if let Some(first) = in_order.find(|&core| ready.contains(core)) {
-                return match ready.len() {
+            if let Some(first) = in_order.find(|&core| ready.has(core)) {
+                return match ready.count() {
                     1 => first,
                     _ => self.choose_among(first, ready),
                 };
