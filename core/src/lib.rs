@@ -43,6 +43,7 @@
 //! | wait on many | [`wait()`], [`as_completed`] |
 //! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done) |
 //! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
+//! | take a pool of any type | [`Executor`], [`DynExecutor`] |
 //! | end | [`shutdown`](StaticPool::shutdown), [`shutdown_async`](StaticPool::shutdown_async), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
 //! | fit it to a machine | [`Port`], [`Parker`], [`Worker`] |
 //!
@@ -241,6 +242,7 @@ pub use crate::{
         as_completed::{AsCompleted, AsCompletedError, FutureSet, as_completed},
         cancel_current_task::CancelCurrentTask,
         cancel_on_drop::CancelOnDrop,
+        dyn_executor::DynExecutor,
         executor::Executor,
         future::{JobFuture, JobState},
         gather::{Gather, gather},

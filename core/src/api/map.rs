@@ -107,7 +107,7 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
         // SAFETY: the caller's promise. HANDLE stands for the future.
         unsafe {
-            let slot = submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_, _| (), job)?;
+            let slot = submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_| (), job)?;
             Ok(JobFuture::new(self.erased, slot))
         }
     }

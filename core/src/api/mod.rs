@@ -4,6 +4,7 @@ pub(crate) mod as_completed;
 pub(crate) mod cancel_current_task;
 pub(crate) mod cancel_on_drop;
 pub(crate) mod done_callback;
+pub(crate) mod dyn_executor;
 pub(crate) mod executor;
 pub(crate) mod future;
 pub(crate) mod gather;

@@ -17,7 +17,7 @@ use crate::{
     lockfree::sync::{call, looks},
     machine::port::Port,
     machine::worker::{Worker, WorkerId},
-    memory::payload::{NoSpill, Spill},
+    memory::payload::{NoSpill, Spill, capacity},
     memory::phase::SHUT_DOWN,
     memory::pool::Pool,
 };
@@ -89,6 +89,29 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         }
     }
 
+    /// The same pool, which takes jobs and results of up to LESS bytes. A LESS beyond BYTES is a
+    /// build error.
+    ///
+    /// A function that takes a `PoolRef<'_, 64>` can be called with any pool whose BYTES are 64 or
+    /// more. [`DynExecutor`](crate::DynExecutor) does so.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    pub fn limit_to<const LESS: usize>(self) -> PoolRef<'p, LESS, S> {
+        const {
+            assert!(
+                capacity(LESS) <= capacity(BYTES),
+                "the pool's slots are smaller than the limit: raise the pool's BYTES"
+            );
+        }
+        PoolRef {
+            erased: self.erased,
+            priority: self.priority,
+            task_wakers: self.task_wakers,
+            spill: PhantomData,
+        }
+    }
+
     /// The same pool, submitting at `priority`. See [`StaticPool::at`](crate::StaticPool::at).
     pub fn at(self, priority: usize) -> Self {
         Self { priority, ..self }
@@ -151,7 +174,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         call("submit");
         // SAFETY: the job and its result are `Send` and `'static`.
         let slot =
-            unsafe { submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_, _| (), job)? };
+            unsafe { submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_| (), job)? };
         // SAFETY: `put` set HANDLE for this future.
         Ok(unsafe { JobFuture::new(self.erased, slot) })
     }

@@ -143,12 +143,12 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         }
         let state = ptr::from_ref(self.state);
         // From here on the job counts. It is counted out when it ends, or when `put` takes it back.
-        let keep = |slot: SlotRef<'scope>, end: *mut u8| {
+        let keep = |slot: SlotRef<'scope>| {
             self.state.pending.fetch_add(1, Ordering::Relaxed);
             slot.set_depends(self.state.tag);
-            // SAFETY: the PAYLOAD_ALIGN bytes that are kept here have room for a pointer, and are
-            // aligned.
-            unsafe { end.cast::<*const ScopeState>().write(state) };
+            // SAFETY: `put` claimed the slot. It keeps the last PAYLOAD_ALIGN of BYTES bytes free,
+            // and the pool's payloads have BYTES bytes or more.
+            unsafe { slot.set_scope_address(self.pool.erased.geometry().bytes, state) };
         };
         // SAFETY: the scope ends only when each job that was counted in has been counted out.
         let put = unsafe {

@@ -12,7 +12,7 @@ use crate::{
     jobs::vtable::VTableOf,
     lockfree::defer::Defer,
     lockfree::state::{BUSY, HANDLE, Occupied, QUEUED, SCOPED, TASK},
-    memory::payload::{Spill, Stored, capacity},
+    memory::payload::{Spill, Stored},
     memory::phase::{BROKEN, SHUT_DOWN},
     memory::pool::Pool,
     memory::scoped::ScopeState,
@@ -71,7 +71,7 @@ pub(crate) unsafe fn fill<J: Job, S: Spill, const BYTES: usize, const KEPT: usiz
 pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: usize>(
     pool: Pool<'p>,
     priority: usize,
-    keep: impl FnOnce(SlotRef<'p>, *mut u8),
+    keep: impl FnOnce(SlotRef<'p>),
     job: J,
 ) -> Result<SlotRef<'p>, SubmitError<J>> {
     const { VTableOf::<J, S, BYTES, KEPT>::FITS };
@@ -86,7 +86,7 @@ pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: u
         let unwound = Defer(|| pool.slots().unclaim(claim));
         fill::<J, S, BYTES, KEPT>(slot, job);
         unwound.disarm();
-        keep(slot, slot.payload().add(capacity(BYTES) - KEPT));
+        keep(slot);
     }
     if J::SUSPEND.is_some() {
         slot.set_depends(0);

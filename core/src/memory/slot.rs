@@ -293,21 +293,35 @@ impl<'p> SlotRef<'p> {
         unsafe { self.header.as_ptr().cast::<u8>().add(PAYLOAD_OFFSET) }
     }
 
-    /// The address of the scope, at the end of a scoped job's payload of `bytes` bytes. It stays
-    /// there from submit until the slot is free.
+    /// The place of a scope's address: the last bytes of a payload.
     ///
     /// # Safety
     ///
-    /// The slot is occupied by a scoped job.
+    /// The pool's payloads have `bytes` bytes, which are PAYLOAD_ALIGN or more.
+    unsafe fn scope_place(self, bytes: usize) -> *mut *const ScopeState {
+        // SAFETY: the caller's promise.
+        unsafe { self.payload_address().add(bytes - PAYLOAD_ALIGN).cast() }
+    }
+
+    /// Writes the scope's address. It stays there from submit until the slot is free.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the slot alone. The pool's payloads have `bytes` bytes, and the job leaves
+    /// the last PAYLOAD_ALIGN of them free.
+    pub(crate) unsafe fn set_scope_address(self, bytes: usize, scope: *const ScopeState) {
+        // SAFETY: the caller's promise.
+        unsafe { self.scope_place(bytes).write(scope) }
+    }
+
+    /// The scope's address.
+    ///
+    /// # Safety
+    ///
+    /// The slot is occupied by a scoped job. The pool's payloads have `bytes` bytes.
     pub(crate) unsafe fn scope_address(self, bytes: usize) -> *const ScopeState {
         // SAFETY: the caller's promise.
-        unsafe {
-            self.payload_address()
-                .add(bytes - PAYLOAD_ALIGN)
-                .cast_const()
-                .cast::<*const ScopeState>()
-                .read()
-        }
+        unsafe { self.scope_place(bytes).read() }
     }
 
     /// Sets the functions for the job in the payload.

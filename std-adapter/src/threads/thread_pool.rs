@@ -3,8 +3,9 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use corepool::{
-    BrokenReason, CancelCurrentTask, CancelToken, Executor, JobError, JobFuture, Map, MapError,
-    MapOptions, PoolRef, Promise, Scope, Shutdown, ShutdownError, SubmitAsync, SubmitError,
+    BrokenReason, CancelCurrentTask, CancelToken, DynExecutor, Executor, JobError, JobFuture, Map,
+    MapError, MapOptions, NoSpill, PoolRef, Promise, Scope, Shutdown, ShutdownError, SubmitAsync,
+    SubmitError,
 };
 
 use super::{
@@ -348,5 +349,12 @@ impl Executor for ThreadPool {
 
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         self.shutdown(wait, cancel_futures)
+    }
+}
+
+/// A job or result of more than BYTES is a build error there: no job of a `dyn DynExecutor` is boxed.
+impl<const BYTES: usize> DynExecutor<BYTES> for ThreadPool {
+    fn dyn_ref(&self) -> PoolRef<'_, BYTES> {
+        self.pool_ref().spill_to::<NoSpill>().limit_to()
     }
 }

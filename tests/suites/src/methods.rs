@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use corepool::{
-    BrokenReason, CancelCurrentTask, CancelToken, Executor, JobFuture, Map, MapError, MapOptions,
-    PoolRef, Promise, Scope, Shutdown, ShutdownError, Spill, StaticPool, SubmitAsync, SubmitError,
+    BrokenReason, CancelCurrentTask, CancelToken, DynExecutor, Executor, JobFuture, Map, MapError,
+    MapOptions, PoolRef, Promise, Scope, Shutdown, ShutdownError, Spill, StaticPool, SubmitAsync,
+    SubmitError,
 };
 use corepool_std::{Boxed, ThreadPool};
 
@@ -26,6 +27,9 @@ pub trait Methods: Copy + Send + Sync + 'static {
 
     /// The pool as what all executors are.
     fn executor(&self) -> &impl Executor;
+
+    /// The pool as an executor of no known type.
+    fn dyn_executor(&self) -> &dyn DynExecutor;
 
     /// As of [`StaticPool`].
     fn at(self, priority: usize) -> View<Self::Spill>;
@@ -327,6 +331,10 @@ impl<S: Spill + 'static> Methods for View<S> {
         self
     }
 
+    fn dyn_executor(&self) -> &dyn DynExecutor {
+        self
+    }
+
     own!(PoolRef);
 
     fn run_pending(self, max: usize) -> usize {
@@ -345,6 +353,10 @@ impl<const N: usize> Methods for &'static StaticPool<N, BYTES, 2, PLACES, PLACES
         *self
     }
 
+    fn dyn_executor(&self) -> &dyn DynExecutor {
+        *self
+    }
+
     own!(StaticPool);
 
     fn run_pending(self, max: usize) -> usize {
@@ -360,6 +372,10 @@ impl Methods for &'static ThreadPool {
     }
 
     fn executor(&self) -> &impl Executor {
+        *self
+    }
+
+    fn dyn_executor(&self) -> &dyn DynExecutor {
         *self
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    mem::MaybeUninit,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     process::Stdio,
@@ -12,8 +13,9 @@ use std::{
 };
 
 use corepool::{
-    CallbackError, JobError, LossReason, MapOptions, NotInTask, OnLoss, Panic, PanicLocation,
-    PanicPayload, PoolRef, RunError, Scope, SpinWorker, StaticPool, Worker, WorkerId,
+    CallbackError, DynExecutor, JobError, LentPool, LossReason, MapOptions, NotInTask, OnLoss,
+    Panic, PanicLocation, PanicPayload, PoolConfig, PoolRef, RunError, Scope, SpinWorker,
+    StaticPool, Worker, WorkerId,
     remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
 };
 use corepool_std::{
@@ -78,6 +80,42 @@ fn a_view_that_spills_takes_what_does_not_fit() {
     let large = [7_u8; 200];
     let job = PoolRef::spill_to::<Boxed>(POOL.pool_ref()).submit(move || large);
     assert_eq!(job.unwrap().result().unwrap(), large);
+}
+
+/// A view can be one of smaller slots. Its scopes find their jobs in the pool's larger ones.
+#[test]
+fn a_view_of_smaller_slots_has_the_pools_methods() {
+    static POOL: StaticPool<4, 128> = StaticPool::new();
+    fn library(pool: PoolRef<'_, 64>) -> u32 {
+        let (tens, job) = ([10, 20], pool.submit(|| 5).unwrap());
+        let sum = pool.scope(|scope| scope.submit(|| tens.iter().sum::<u32>()).unwrap().result());
+        sum.unwrap() + job.result().unwrap()
+    }
+    assert_eq!(library(PoolRef::limit_to::<64>(POOL.pool_ref())), 35);
+    assert_eq!(POOL.free_slots(), 4);
+}
+
+/// An executor of no known type is a view of the slots that are asked for, with the pool's methods.
+#[test]
+fn an_executor_of_no_known_type_is_a_view() {
+    fn capacity<const BYTES: usize>(executor: &dyn DynExecutor<BYTES>) -> usize {
+        DynExecutor::dyn_ref(executor).capacity()
+    }
+    let config = PoolConfig {
+        slots: 4,
+        priorities: 1,
+        workers: 1,
+        waiters: 1,
+    };
+    let mut memory = vec![MaybeUninit::uninit(); config.words::<64>()];
+    let lent = LentPool::<64>::new(&mut memory, config).unwrap();
+    let (large, small) = (StaticPool::<3, 128>::new(), StaticPool::<2, 32>::new());
+    let threads = ThreadPool::builder().capacity(5).build().unwrap();
+    assert_eq!(
+        [&lent, &large as &dyn DynExecutor, &threads].map(capacity),
+        [4, 3, 5]
+    );
+    assert_eq!(capacity::<32>(&small), 2);
 }
 
 /// A view lends its pool a port, once, and a worker.

@@ -330,12 +330,13 @@ fn like_the_view(left_out: &[&str], own: &[&str]) -> BTreeSet<String> {
     methods
 }
 
-/// Ports, and those that start workers, call these three by the view.
-const OF_PORTS: [&str; 3] = ["runs_caller", "spill_to", "workers_wanted"];
+/// The view alone has these: ports, and those that start workers, ask for `runs_caller` and `workers_wanted`, and the
+/// others change the type of the view.
+const OF_THE_VIEW: [&str; 4] = ["limit_to", "runs_caller", "spill_to", "workers_wanted"];
 
 #[test]
 fn a_static_pool_has_the_methods_of_its_view() {
-    let expected = like_the_view(&OF_PORTS, &["new", "pool_ref", "bytes_per_slot"]);
+    let expected = like_the_view(&OF_THE_VIEW, &["new", "pool_ref", "bytes_per_slot"]);
     assert_eq!(methods_of("StaticPool"), expected);
 }
 
@@ -344,7 +345,7 @@ fn a_thread_pool_has_the_methods_of_its_view_but_those_by_which_workers_and_port
     let by_the_pool_itself = ["install", "run", "run_pending", "worker_lost"];
     // For jobs that may go elsewhere, which a pool of threads does not offer.
     let remote = ["submit_remote", "submit_remote_blocking"];
-    let left_out = [&OF_PORTS[..], &by_the_pool_itself, &remote].concat();
+    let left_out = [&OF_THE_VIEW[..], &by_the_pool_itself, &remote].concat();
     let expected = like_the_view(
         &left_out,
         &["new", "builder", "pool_ref", "threads_started"],

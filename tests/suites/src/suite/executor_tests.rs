@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use corepool::{DEFAULT_WINDOW, Executor, JobError, MapError, MapOptions, SubmitError};
+use corepool::{
+    DEFAULT_WINDOW, DynExecutor, Executor, JobError, MapError, MapOptions, SubmitError,
+};
 
 use crate::{Drops, Fixture, Gate, LONG, Methods, Recorder, SMALL, Token, drain, text_of};
 
@@ -85,6 +87,21 @@ pub fn through_the_trait_wait_without_cancel<F: Fixture>() {
     let results = jobs.iter_mut().map(|job| job.try_result().unwrap());
     let results: Result<Vec<_>, _> = results.collect();
     assert_eq!(results.unwrap(), (0..20).collect::<Vec<_>>());
+}
+
+/// A function that is not generic submits, maps and shuts down.
+pub fn of_no_known_type<F: Fixture>() {
+    fn library(executor: &dyn DynExecutor) -> u32 {
+        let job = executor.submit(|| 5_u32).unwrap();
+        let squares: u32 = executor.map(1..4_u32, |n| n * n).map(Result::unwrap).sum();
+        let sum = job.result().unwrap() + squares;
+        executor.shutdown(true, false).unwrap();
+        sum
+    }
+    let fx = F::start(1);
+    assert_eq!(library(fx.pool().dyn_executor()), 19);
+    let refused = fx.pool().dyn_executor().submit(|| 5).map(drop);
+    assert!(matches!(refused, Err(SubmitError::ShutDown(_))));
 }
 
 /// Work that is handed in at a priority has it, however it is handed in.
@@ -665,6 +682,7 @@ crate::suite!(executor_tests:
         through_the_trait,
         through_the_trait_cancel_without_wait,
         through_the_trait_wait_without_cancel,
+        of_no_known_type,
         every_way_to_hand_work_in_keeps_the_priority,
         map,
         map_exception,
