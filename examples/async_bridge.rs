@@ -9,7 +9,7 @@
 //!   tick 2
 //!   tick 3
 //!   the job counted 3
-//! futures-lite, to_thread
+//! futures-lite, to_thread_in
 //!   tick 1
 //!   tick 2
 //!   tick 3
@@ -27,7 +27,7 @@
 use std::{error::Error, sync::mpsc, time::Duration};
 
 use corepool::{JobError, StaticPool};
-use corepool_std::{ThreadPool, run_in_executor, run_workers, to_thread};
+use corepool_std::{ThreadPool, run_in_executor, run_workers, to_thread_in};
 use futures_lite::future::{block_on, yield_now, zip};
 use tokio::{runtime, time};
 
@@ -51,10 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (counted, ()) = tokio.block_on(zip(job, ticker(tick, async || time::sleep(PERIOD).await)));
     println!("  the job counted {}", counted?);
 
-    // The same with another event loop. `to_thread` submits the job at the first poll.
-    println!("futures-lite, to_thread");
+    // The same with another event loop. `to_thread_in` submits the job at the first poll.
+    println!("futures-lite, to_thread_in");
     let (tick, job) = count_ticks();
-    let job = to_thread(threads.pool_ref(), job);
+    let job = to_thread_in(threads.pool_ref(), job);
     let (counted, ()) = block_on(zip(job, ticker(tick, yield_now)));
     println!("  the job counted {}", counted?);
 

@@ -3,7 +3,14 @@
 //! An event loop can await a [`JobFuture`](corepool::JobFuture) as it is. These functions add what event
 //! loops expect: to give up the await is to give up the work.
 
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use corepool::{CancelOnDrop, Executor, JobError, PoolRef, Spill, SubmitError};
+
+use crate::threads::{
+    boxed::{Boxed, SLOT_BYTES},
+    thread_pool::ThreadPool,
+};
 
 /// Submits blocking work to an executor, and returns a future that any event loop can await.
 ///
@@ -29,14 +36,89 @@ use corepool::{CancelOnDrop, Executor, JobError, PoolRef, Spill, SubmitError};
 /// ```
 pub fn run_in_executor<E, F, T>(executor: &E, job: F) -> Result<CancelOnDrop<'_, T>, SubmitError<F>>
 where
-    E: Executor,
+    E: Executor + ?Sized,
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     Ok(executor.submit(job)?.cancel_on_drop())
 }
 
-/// Runs blocking work in a pool. Python's `asyncio.to_thread`.
+/// A view of a pool that can be the default executor: one that lives for ever, with slots of [`SLOT_BYTES`],
+/// which boxes larger jobs.
+type DefaultExecutor = PoolRef<'static, SLOT_BYTES, Boxed>;
+
+/// The default executor that the application has set.
+static CHOSEN: Mutex<Option<DefaultExecutor>> = Mutex::new(None);
+
+/// Sets the pool that [`to_thread`] runs its work in, for the whole process. Python's
+/// `loop.set_default_executor`.
+///
+/// Work that the former default executor has taken stays there. The pool lives for ever: a [`ThreadPool`] in
+/// a `static LazyLock`, or a [`StaticPool`](corepool::StaticPool) by
+/// `POOL.pool_ref().spill_to::<Boxed>()`.
+///
+/// * **Context**: any thread.
+/// * **Cost**: O(1), under a lock.
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use corepool_std::{ThreadPool, set_default_executor, to_thread};
+///
+/// static POOL: LazyLock<ThreadPool> = LazyLock::new(|| {
+///     ThreadPool::builder().thread_name_prefix("blocking").build().unwrap()
+/// });
+///
+/// set_default_executor(POOL.pool_ref());
+/// let name = || std::thread::current().name().map(String::from);
+/// let name = futures_lite::future::block_on(to_thread(name));
+/// assert_eq!(name.unwrap().as_deref(), Some("blocking-0"));
+/// ```
+pub fn set_default_executor(pool: PoolRef<'static, SLOT_BYTES, Boxed>) {
+    // A copy of a view: no code that may panic runs under this lock.
+    let mut chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+    *chosen = Some(pool);
+}
+
+/// The pool that [`to_thread`] runs its work in: that of [`set_default_executor`], or else a [`ThreadPool`] with
+/// default options, which the first call builds.
+///
+/// * **Context**: any thread.
+/// * **Cost**: O(1), under a lock. The first call may build a pool: as for [`ThreadPool::new`].
+pub fn default_executor() -> PoolRef<'static, SLOT_BYTES, Boxed> {
+    static POOL: LazyLock<ThreadPool> = LazyLock::new(ThreadPool::new);
+    let chosen = *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+    chosen.unwrap_or_else(|| POOL.pool_ref())
+}
+
+/// Runs blocking work in the [`default_executor`]. Python's `asyncio.to_thread`.
+///
+/// The first poll submits the work. If the pool is full, the await waits for room.
+///
+/// * **Context**: any thread may poll it.
+/// * **Cost**: as for [`to_thread_in`]. The first poll asks for the [`default_executor`].
+/// * **Cancel safety**: as for [`to_thread_in`].
+///
+/// # Errors
+///
+/// As for [`to_thread_in`].
+///
+/// ```
+/// use corepool_std::to_thread;
+///
+/// let size = futures_lite::future::block_on(to_thread(|| {
+///     std::fs::metadata("Cargo.toml").map(|data| data.len())
+/// }));
+/// assert!(size.unwrap().unwrap() > 0);
+/// ```
+pub async fn to_thread<F, T>(job: F) -> Result<T, JobError>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    to_thread_in(default_executor(), job).await
+}
+
+/// [`to_thread`] in a pool of the caller's choice, which need not live for ever.
 ///
 /// The first poll submits the work. If the pool is full, the await waits for room.
 ///
@@ -52,15 +134,15 @@ where
 /// [`JobError::NoWorker`]: the pool did not take it.
 ///
 /// ```
-/// use corepool_std::{ThreadPool, to_thread};
+/// use corepool_std::{ThreadPool, to_thread_in};
 ///
 /// let pool = ThreadPool::new();
-/// let size = futures_lite::future::block_on(to_thread(pool.pool_ref(), || {
+/// let size = futures_lite::future::block_on(to_thread_in(pool.pool_ref(), || {
 ///     std::fs::metadata("Cargo.toml").map(|data| data.len())
 /// }));
 /// assert!(size.unwrap().unwrap() > 0);
 /// ```
-pub async fn to_thread<const BYTES: usize, S, F, T>(
+pub async fn to_thread_in<const BYTES: usize, S, F, T>(
     pool: PoolRef<'_, BYTES, S>,
     job: F,
 ) -> Result<T, JobError>

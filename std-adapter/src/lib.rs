@@ -7,7 +7,8 @@
 //!   Python's `ProcessPoolExecutor`.
 //! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket, and
 //!   `remote_panic` keeps the text and the location of a panic there.
-//! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work.
+//! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work. An application chooses
+//!   the pool of [`to_thread`] by [`set_default_executor`].
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
 //!   [`PanicExt`] hands out a panic's payload.
 //!
@@ -36,7 +37,7 @@ pub mod process;
 mod remote;
 
 pub use crate::{
-    bridge::{run_in_executor, to_thread},
+    bridge::{default_executor, run_in_executor, set_default_executor, to_thread, to_thread_in},
     panic::PanicExt,
     spin::parker::ThreadParker,
     threads::{

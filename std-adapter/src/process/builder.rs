@@ -27,7 +27,10 @@ use super::{
 use crate::{
     panic::remote_panic,
     spin::worker::SPINS,
-    threads::host_pool::{HostPool, ThreadOptions},
+    threads::{
+        host_pool::{HostPool, ThreadOptions},
+        names::unique_prefix,
+    },
 };
 
 /// How many bytes a frame may have by default.
@@ -200,7 +203,7 @@ impl ProcessPoolBuilder {
         };
         let options = ThreadOptions {
             max: self.max_workers,
-            name_prefix: String::from("ProcessPool"),
+            name_prefix: unique_prefix("ProcessPool"),
             stack_size: None,
             spins: SPINS,
         };

@@ -17,6 +17,7 @@ use corepool::{BrokenReason, InitError, Parker as _, PoolRef, RunError, StaticPo
 use super::{
     host_port::HostPort,
     list::ThreadList,
+    names::unique_prefix,
     worker::{Hooked, ThreadWorker},
 };
 use crate::spin::{parker::own_parker, turn::SoleSpinner};
@@ -172,8 +173,8 @@ impl Drop for EndOtherwise {
     }
 }
 
-/// Lends `count` OS threads to a static pool, named `corepool-0`, `corepool-1`, and so on, and
-/// installs [`HostPort`].
+/// Lends `count` OS threads to a static pool, and installs [`HostPort`]. The threads' names are `corepool-`,
+/// a number that no other pool of the process has, and the thread's own, as in `corepool-0-1`.
 ///
 /// The call stands in the host's `main` where the firmware starts its other cores. It may also stand in each
 /// of several tests that share a pool: the workers leave when their guard is dropped, and the pool stays.
@@ -213,7 +214,9 @@ pub fn run_workers<
     pool: &'static StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>,
     count: usize,
 ) -> Result<Workers, StartError> {
-    run_workers_with(pool.pool_ref(), "corepool", count, |_| Ok(()))
+    run_workers_with(pool.pool_ref(), &unique_prefix("corepool"), count, |_| {
+        Ok(())
+    })
 }
 
 /// [`run_workers`] with a prefix for the threads' names and a start hook. Each thread calls the hook

@@ -1,19 +1,12 @@
 //! How a thread pool is built.
 
-use std::{
-    fmt,
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{fmt, num::NonZeroUsize, sync::Arc, thread};
 
 use corepool::InitError;
 
 use super::{
     host_pool::{HostPool, ThreadOptions},
+    names::unique_prefix,
     run_jobs::{Initializer, RunJobs},
     thread_pool::ThreadPool,
 };
@@ -173,7 +166,9 @@ impl ThreadPoolBuilder {
     fn build_checked(self) -> ThreadPool {
         let options = ThreadOptions {
             max: self.max_workers,
-            name_prefix: self.thread_name_prefix.unwrap_or_else(default_prefix),
+            name_prefix: self
+                .thread_name_prefix
+                .unwrap_or_else(|| unique_prefix("ThreadPool")),
             stack_size: self.stack_size,
             spins: self.spins,
         };
@@ -231,12 +226,6 @@ impl Default for ThreadPool {
 /// How many threads a pool has by default, at most, on a machine with `cores` cores.
 fn default_workers(cores: usize) -> usize {
     cores.saturating_add(4).min(32)
-}
-
-/// The beginning of the threads' names by default. Each pool has another.
-fn default_prefix() -> String {
-    static POOLS: AtomicUsize = AtomicUsize::new(0);
-    format!("ThreadPool-{}", POOLS.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]

@@ -13,9 +13,13 @@ use std::{
     time::Duration,
 };
 
-use corepool::{JobError, Shutdown, SubmitError};
-use corepool_std::{ThreadPool, run_in_executor, to_thread};
-use corepool_tests::{CountingWaker, Drops, Gate, PATIENCE, Recorder, run_for};
+use corepool::{DynExecutor, JobError, Shutdown, SubmitError};
+use corepool_std::{
+    ThreadPool, default_executor, run_in_executor, set_default_executor, to_thread, to_thread_in,
+};
+use corepool_tests::{
+    CountingWaker, Drops, Gate, PATIENCE, Recorder, is_child, must_pass_in_child, run_for,
+};
 use embassy_time::with_timeout;
 use futures_lite::future::{poll_once, yield_now, zip};
 use tokio::time::timeout;
@@ -97,7 +101,7 @@ async fn loop_keeps_ticking_with_to_thread() {
     let pool = pool(1);
     let gate = Gate::new();
     let held = gate.clone();
-    let job = to_thread(pool.pool_ref(), move || held.wait());
+    let job = to_thread_in(pool.pool_ref(), move || held.wait());
     let (result, ()) = zip(job, open_later(gate)).await;
     result.unwrap();
 }
@@ -107,7 +111,7 @@ async fn loop_keeps_ticking_while_the_pool_is_full() {
     let pool = pool(1);
     let gate = occupy(pool);
     while pool.submit_detached(|| ()).is_ok() {}
-    let job = to_thread(pool.pool_ref(), || 42);
+    let job = to_thread_in(pool.pool_ref(), || 42);
     let (result, ()) = zip(job, open_later(gate)).await;
     assert_eq!(result.unwrap(), 42);
 }
@@ -187,13 +191,13 @@ async fn executor_cancels_queued_work() {
 
 /// CPython: `ToThreadTests.test_to_thread`.
 async fn thread_result() {
-    let sum = to_thread(pool(1).pool_ref(), || 40 + 2).await;
+    let sum = to_thread_in(pool(1).pool_ref(), || 40 + 2).await;
     assert_eq!(sum.unwrap(), 42);
 }
 
 /// CPython: `ToThreadTests.test_to_thread_exception`.
 async fn thread_exception() {
-    let failed = to_thread(pool(1).pool_ref(), || -> u32 {
+    let failed = to_thread_in(pool(1).pool_ref(), || -> u32 {
         resume_unwind(Box::new("test"))
     });
     assert!(matches!(failed.await, Err(JobError::Panicked(_))));
@@ -205,7 +209,7 @@ async fn thread_once() {
     let pool = pool(1);
     let calls = Recorder::new();
     let note = calls.clone();
-    let job = to_thread(pool.pool_ref(), move || note.note("called"));
+    let job = to_thread_in(pool.pool_ref(), move || note.note("called"));
     yield_now().await;
     assert_eq!(pool.threads_started(), 0);
     job.await.unwrap();
@@ -218,7 +222,7 @@ async fn thread_concurrent() {
     let met = Gate::new();
     let meet = || {
         let met = met.clone();
-        to_thread(pool.pool_ref(), move || {
+        to_thread_in(pool.pool_ref(), move || {
             met.open();
             met.wait_for(3);
             1
@@ -232,7 +236,7 @@ async fn thread_concurrent() {
 async fn thread_after_shutdown() {
     let pool = pool(1);
     pool.shutdown(true, false).unwrap();
-    let refused = to_thread(pool.pool_ref(), || 42).await;
+    let refused = to_thread_in(pool.pool_ref(), || 42).await;
     assert!(matches!(refused, Err(JobError::ShutDown)));
 }
 
@@ -242,9 +246,9 @@ async fn thread_given_up() {
     let drops = Drops::new();
     let gate = occupy(pool);
     let token = drops.token();
-    let mut queued = Box::pin(to_thread(pool.pool_ref(), move || drop(token)));
+    let mut queued = Box::pin(to_thread_in(pool.pool_ref(), move || drop(token)));
     let token = drops.token();
-    let unpolled = to_thread(pool.pool_ref(), move || drop(token));
+    let unpolled = to_thread_in(pool.pool_ref(), move || drop(token));
     assert!(poll_once(&mut queued).await.is_none());
     drop((queued, unpolled));
     assert_eq!(drops.dropped(), 2);
@@ -321,6 +325,52 @@ on_each_loop! {
     to_thread_given_up: thread_given_up,
     run_in_executor_refuses_at_the_call: executor_refuses_at_the_call,
     run_in_executor_cancels_queued_work: executor_cancels_queued_work,
+}
+
+/// Of a thread pool, the threads have the pool's name.
+fn thread_name() -> Option<String> {
+    thread::current().name().map(String::from)
+}
+
+/// Work goes to a pool that nobody has built, and to the one that the application has set from then on. asyncio:
+/// `test_set_default_executor`.
+#[test]
+fn to_thread_goes_to_the_default_executor() {
+    if !is_child() {
+        // No other test sees the default executor that this one sets.
+        return must_pass_in_child("to_thread_goes_to_the_default_executor");
+    }
+    let by_default = futures_lite::future::block_on(to_thread(thread_name));
+    assert_eq!(by_default.unwrap().as_deref(), Some("ThreadPool-0-0"));
+    assert_eq!(default_executor().workers(), 1);
+    let builder = ThreadPool::builder().thread_name_prefix("chosen");
+    let chosen = Box::leak(Box::new(builder.capacity(7).build().unwrap()));
+    set_default_executor(chosen.pool_ref());
+    assert_eq!(default_executor().capacity(), 7);
+    let there = futures_lite::future::block_on(to_thread(thread_name));
+    assert_eq!(there.unwrap().as_deref(), Some("chosen-0"));
+}
+
+/// The default executor is asked for by the first poll, not by the call.
+#[test]
+fn to_thread_asks_for_the_default_executor_at_its_first_poll() {
+    if !is_child() {
+        return must_pass_in_child("to_thread_asks_for_the_default_executor_at_its_first_poll");
+    }
+    let job = to_thread(thread_name);
+    let chosen = ThreadPool::builder().thread_name_prefix("chosen").build();
+    set_default_executor(Box::leak(Box::new(chosen.unwrap())).pool_ref());
+    let there = futures_lite::future::block_on(job);
+    assert_eq!(there.unwrap().as_deref(), Some("chosen-0"));
+}
+
+/// An executor of no known type takes work of an event loop.
+#[test]
+fn run_in_executor_of_any_type() {
+    let pool = pool(1);
+    let executor: &dyn DynExecutor = pool;
+    let job = run_in_executor(executor, || 6 * 7).unwrap();
+    assert_eq!(futures_lite::future::block_on(job).unwrap(), 42);
 }
 
 /// Running work goes on when its await is given up; its result is dropped, and the waker of a loop

@@ -802,9 +802,19 @@ fn jobs_run_in_children() {
     assert_eq!(pool.worker_ids(), [id]);
 }
 
-/// The threads beside the children are named. `test_thread_names_default`.
+/// The threads beside the children are named, and those of two pools differ. `test_thread_names_default`.
 fn thread_names_default() {
-    let pool = one_worker();
+    let [one, other] = [one_worker(), one_worker()].map(|pool| {
+        let name = name_of_thread(&pool);
+        let prefix = name.strip_suffix("-0").unwrap();
+        let number = prefix.strip_prefix("ProcessPool-").unwrap();
+        number.parse::<usize>().unwrap()
+    });
+    assert_ne!(one, other);
+}
+
+/// The name of the thread beside a pool's child.
+fn name_of_thread(pool: &ProcessPool) -> String {
     let gate = FileGate::new();
     let (tell, told) = mpsc::channel();
     let mut future = pool.submit(gate.job()).unwrap();
@@ -815,7 +825,7 @@ fn thread_names_default() {
         })
         .unwrap();
     gate.open();
-    assert_eq!(told.recv().unwrap().as_deref(), Some("ProcessPool-0"));
+    told.recv().unwrap().unwrap()
 }
 
 // ShutdownTest, ProcessPoolShutdownTest.
@@ -1511,7 +1521,7 @@ fn thread_of_pool() -> String {
     let threads = fs::read_dir("/proc/self/task").unwrap();
     let mut paths = threads.map(|thread| thread.unwrap().path());
     let is_of_pool = |path: &PathBuf| {
-        fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == "ProcessPool-0")
+        fs::read_to_string(path.join("comm")).is_ok_and(|name| name.starts_with("ProcessPool-"))
     };
     let path = paths.find(is_of_pool).unwrap();
     path.to_str().unwrap().to_owned()

@@ -23,7 +23,7 @@ mod static_pool_tests {
         SpinWorker, StaticPool, SubmitError, WaitError, Worker, WorkerId, as_completed, wait,
     };
     use corepool_std::{
-        HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with, to_thread,
+        HostPort, PanicExt, StartError, Workers, run_workers, run_workers_with, to_thread_in,
     };
     use corepool_tests::{Drops, Gate, LONG, TellsOfParking};
     #[cfg(target_os = "linux")]
@@ -462,7 +462,7 @@ mod static_pool_tests {
             Some(Err(JobError::NoWorker(NONE)))
         ));
         drop(results);
-        let error = block_on(to_thread(POOL.pool_ref(), || 7)).unwrap_err();
+        let error = block_on(to_thread_in(POOL.pool_ref(), || 7)).unwrap_err();
         assert!(matches!(error, JobError::NoWorker(NONE)));
         // Nothing else has changed.
         assert_eq!(POOL.free_slots(), POOL.capacity() - 1);
@@ -535,14 +535,20 @@ mod static_pool_tests {
         drop(workers);
     }
 
-    /// CPython: `ThreadPoolShutdownTest.test_thread_names_default`.
+    /// The names are those of no other pool. CPython: `ThreadPoolShutdownTest.test_thread_names_default`.
     #[test]
     fn thread_names_default() {
         static POOL: StaticPool<4, 64> = StaticPool::new();
-        let workers = run_workers(&POOL, 1).unwrap();
-        let name = || thread::current().name().map(String::from);
-        let name = POOL.submit(name).unwrap().result().unwrap();
-        assert_eq!(name.as_deref(), Some("corepool-0"));
+        static OTHER: StaticPool<4, 64> = StaticPool::new();
+        let workers = [&POOL, &OTHER].map(|pool| run_workers(pool, 1).unwrap());
+        let [one, other] = [&POOL, &OTHER].map(|pool| {
+            let name = || thread::current().name().map(String::from);
+            let name = pool.submit(name).unwrap().result().unwrap().unwrap();
+            let prefix = name.strip_suffix("-0").unwrap();
+            let number = prefix.strip_prefix("corepool-").unwrap();
+            number.parse::<usize>().unwrap()
+        });
+        assert_ne!(one, other);
         drop(workers);
     }
 
