@@ -12,6 +12,27 @@
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;
 //!   [`PanicExt`] hands out a panic's payload.
 //!
+//! # The end of the process
+//!
+//! The work of a [`ThreadPool`] or `ProcessPool` that is alive when `main` returns is done before the process
+//! ends, as with Python's executors. So work in a pool in a `static`, which no destructor reaches, is not lost. A
+//! hook does so that the C library calls at exit, on Unix: it calls `shutdown(true, false)` on each pool.
+//!
+//! * The pools take no new work from then on.
+//! * [`std::process::exit`] waits, too, unless a thread of a pool calls it. Such a thread ends the process at once:
+//!   nobody can finish its own job. The same goes for a thread of [`run_workers`].
+//! * While the process's end waits, no job may call [`std::process::exit`]. The standard library lets one thread
+//!   end the process, and stops each other thread that tries. So the process would wait for ever.
+//! * The exiting thread may hold a lock. A job that needs that lock keeps the process from its end. So does a job
+//!   or task that never ends.
+//! * An exit handler of the application that was registered after the first pool was built runs before the hook.
+//! * A forked copy of the process has no threads of the pools, and its end does not wait.
+//! * A signal that ends the process, [`std::process::abort`] and `_exit` do not call the hook.
+//!
+//! [`ThreadPoolBuilder::finish_at_exit`] turns the hook off for a pool. On other systems than Unix, there is no
+//! hook: call [`ThreadPool::shutdown`] at the end of `main`. The threads of [`run_workers`] have a guard instead of
+//! the hook: [`Workers`].
+//!
 //! # Contract lines
 //!
 //! The lines *Context*, *Cost*, *Cancel safety* and *Errors* mean what they mean in

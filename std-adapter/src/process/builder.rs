@@ -51,6 +51,7 @@ pub struct ProcessPoolBuilder {
     start_timeout: Duration,
     on_loss: OnLoss,
     own_process_group: bool,
+    finish_at_exit: bool,
 }
 
 impl fmt::Debug for ProcessPoolBuilder {
@@ -66,6 +67,7 @@ impl fmt::Debug for ProcessPoolBuilder {
             .field("start_timeout", &self.start_timeout)
             .field("on_loss", &self.on_loss)
             .field("own_process_group", &self.own_process_group)
+            .field("finish_at_exit", &self.finish_at_exit)
             .finish_non_exhaustive()
     }
 }
@@ -156,6 +158,13 @@ impl ProcessPoolBuilder {
         self
     }
 
+    /// Whether the [end of the process](crate#the-end-of-the-process) waits for the pool's work. True by default.
+    /// If false, the children end with the process, in the midst of their jobs.
+    pub fn finish_at_exit(mut self, finish: bool) -> Self {
+        self.finish_at_exit = finish;
+        self
+    }
+
     /// Builds the pool. No child starts before the first job.
     ///
     /// * **Context**: any thread.
@@ -206,6 +215,7 @@ impl ProcessPoolBuilder {
             name_prefix: unique_prefix("ProcessPool"),
             stack_size: None,
             spins: SPINS,
+            finish_at_exit: self.finish_at_exit,
         };
         let command = WorkerCommand {
             program,
@@ -275,6 +285,7 @@ impl ProcessPool {
             start_timeout: Duration::from_secs(60),
             on_loss: OnLoss::Break,
             own_process_group: false,
+            finish_at_exit: true,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A pool of the host, whose threads start on demand.
 
 use std::{
+    ptr,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -12,6 +13,7 @@ use std::{
 use corepool::{ContextId, NoWorker, Panic, Parker, PoolConfig, PoolRef, Port, ShutdownError};
 
 use super::{
+    at_exit::{self, EndsWithProcess},
     boxed::{Boxed, SLOT_BYTES},
     host_port::context,
     list::{NotEnded, ThreadList},
@@ -51,6 +53,8 @@ pub(crate) struct ThreadOptions {
     pub(crate) stack_size: Option<usize>,
     /// How often a thread that waits looks again before it parks.
     pub(crate) spins: u32,
+    /// Whether the process's end waits for the work.
+    pub(crate) finish_at_exit: bool,
 }
 
 /// A pool and what its threads share. Each thread holds it. So it is there until the last of them has left, even if
@@ -134,6 +138,26 @@ impl<M> Drop for Coming<M> {
     }
 }
 
+impl<M: ThreadMain> EndsWithProcess for HostPool<M> {
+    fn refuse_work(&self) {
+        // Without `wait`, it does not fail.
+        let _ = self.shutdown(false, false);
+    }
+
+    fn wait_for_end(&self) {
+        // The threads stay until the work is done. The caller is none of them.
+        let _ = self.wait_for_threads(None);
+    }
+}
+
+impl<M> Drop for HostPool<M> {
+    fn drop(&mut self) {
+        if self.port.options.finish_at_exit {
+            at_exit::forget(ptr::from_ref(self).cast());
+        }
+    }
+}
+
 impl<M: ThreadMain> HostPool<M> {
     /// A pool of this size, whose numbers are in bounds. No thread starts before the first job.
     pub(crate) fn new(
@@ -162,6 +186,10 @@ impl<M: ThreadMain> HostPool<M> {
         // SAFETY: the port is in the pool's `Arc`, which does not move, and outlives the pool in it, by the order
         // of the fields.
         pool.view().install(unsafe { &*port });
+        if pool.options().finish_at_exit {
+            let weak = Arc::downgrade(&pool);
+            at_exit::finish_at_exit(weak);
+        }
         pool
     }
 
@@ -278,6 +306,7 @@ mod tests {
             name_prefix: String::from("nothing"),
             stack_size: None,
             spins,
+            finish_at_exit: false,
         };
         HostPool::new(1, 1, threads, Nothing)
     }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use super::at_exit::this_is_a_worker;
 use crate::{clock::now, panic::discard};
 
 /// The threads of one pool. Any number of callers may wait for the threads' end. None of the threads may: it would
@@ -131,6 +132,7 @@ impl ThreadList {
         };
         let threads = Arc::clone(self);
         let handle = builder.spawn(move || {
+            this_is_a_worker();
             let id = thread::current().id();
             ENDING.with(|ending| {
                 ending.get_or_init(|| Ending { threads, id });

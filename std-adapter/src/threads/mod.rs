@@ -1,5 +1,6 @@
 //! Threads as workers.
 
+mod at_exit;
 pub(crate) mod boxed;
 pub(crate) mod host_pool;
 pub(crate) mod host_port;

@@ -73,6 +73,7 @@ pub struct ThreadPoolBuilder {
     capacity: usize,
     priorities: usize,
     spins: u32,
+    finish_at_exit: bool,
 }
 
 impl ThreadPoolBuilder {
@@ -130,6 +131,13 @@ impl ThreadPoolBuilder {
         self
     }
 
+    /// Whether the [end of the process](crate#the-end-of-the-process) waits for the pool's work. True by default.
+    /// If false, the process's end loses work that is not done by then.
+    pub fn finish_at_exit(mut self, finish: bool) -> Self {
+        self.finish_at_exit = finish;
+        self
+    }
+
     /// Builds the pool. No thread starts before the first job.
     ///
     /// * **Context**: any thread.
@@ -171,6 +179,7 @@ impl ThreadPoolBuilder {
                 .unwrap_or_else(|| unique_prefix("ThreadPool")),
             stack_size: self.stack_size,
             spins: self.spins,
+            finish_at_exit: self.finish_at_exit,
         };
         let main = RunJobs::new(self.initializer, self.max_workers);
         ThreadPool::of(HostPool::new(self.capacity, self.priorities, options, main))
@@ -186,6 +195,7 @@ impl fmt::Debug for ThreadPoolBuilder {
             .field("capacity", &self.capacity)
             .field("priorities", &self.priorities)
             .field("spins", &self.spins)
+            .field("finish_at_exit", &self.finish_at_exit)
             .finish_non_exhaustive()
     }
 }
@@ -213,6 +223,7 @@ impl ThreadPool {
             capacity: 1_024,
             priorities: 1,
             spins: SPINS,
+            finish_at_exit: true,
         }
     }
 }

@@ -426,6 +426,8 @@ impl<const N: usize> Fixture for HostThreads<N> {
             .max_workers(workers)
             .capacity(N)
             .priorities(2)
+            // A test that has failed may leave jobs that wait for ever.
+            .finish_at_exit(false)
             .initializer(move || init());
         Self {
             pool: keep(builder.build().unwrap()),

@@ -112,7 +112,9 @@ impl Fixture for Processes {
 
     fn start_with(workers: usize, slots: usize) -> Self {
         let builder = ProcessPool::builder(&JOBS).max_workers(workers);
-        let pool = builder.capacity(slots).priorities(2).build();
+        let builder = builder.capacity(slots).priorities(2);
+        // A test that has failed may leave jobs that wait for ever.
+        let pool = builder.finish_at_exit(false).build();
         Self(keep(pool.unwrap()))
     }
 
@@ -136,7 +138,9 @@ impl Fixture for LocalThreads {
 
     fn start_with(workers: usize, slots: usize) -> Self {
         let builder = ThreadPool::builder().max_workers(workers);
-        let pool = builder.capacity(slots).priorities(2).build();
+        let builder = builder.capacity(slots).priorities(2);
+        // A test that has failed may leave jobs that wait for ever.
+        let pool = builder.finish_at_exit(false).build();
         Self(keep(pool.unwrap()))
     }
 
