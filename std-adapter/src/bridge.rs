@@ -5,8 +5,12 @@
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use corepool::{CancelOnDrop, Executor, JobError, PoolRef, Spill, SubmitError};
+#[cfg(all(unix, feature = "process"))]
+use corepool::remote::RemoteJob;
+use corepool::{CancelOnDrop, Executor, JobError, JobFuture, PoolRef, Spill, SubmitError};
 
+#[cfg(all(unix, feature = "process"))]
+use crate::process::ProcessPool;
 use crate::threads::{
     boxed::{Boxed, SLOT_BYTES},
     thread_pool::ThreadPool,
@@ -14,7 +18,8 @@ use crate::threads::{
 
 /// Submits blocking work to an executor, and returns a future that any event loop can await.
 ///
-/// Python's `loop.run_in_executor`. The call itself submits the work, before the await.
+/// Python's `loop.run_in_executor`. The call itself submits the work, before the await. An [`Executor`] takes a
+/// closure, and a process pool takes a job with a name.
 ///
 /// * **Context**: any that may submit to the executor.
 /// * **Cost**: as for [`Executor::submit`]; O(1) a poll.
@@ -23,7 +28,7 @@ use crate::threads::{
 ///
 /// # Errors
 ///
-/// As for [`Executor::submit`]: the call fails if the pool is full or shut down.
+/// As for the executor's own `submit`: the call fails if the pool is full or shut down.
 ///
 /// ```
 /// use corepool_std::{ThreadPool, run_in_executor};
@@ -34,13 +39,53 @@ use crate::threads::{
 /// });
 /// assert_eq!(answer.unwrap(), 42);
 /// ```
-pub fn run_in_executor<E, F, T>(executor: &E, job: F) -> Result<CancelOnDrop<'_, T>, SubmitError<F>>
+pub fn run_in_executor<E, J>(
+    executor: &E,
+    job: J,
+) -> Result<CancelOnDrop<'_, E::Output>, SubmitError<J>>
+where
+    E: Runs<J> + ?Sized,
+{
+    Ok(executor.submit_job(job)?.cancel_on_drop())
+}
+
+/// An executor that runs jobs of type `J`: any [`Executor`] runs closures, and a process pool runs the jobs that have
+/// a name. So [`run_in_executor`] takes both.
+pub trait Runs<J> {
+    /// The result of the job.
+    type Output;
+
+    /// Queues a job and returns the future of its result.
+    ///
+    /// * **Context**: any that may submit to the executor.
+    /// * **Cost**: as for the executor's own `submit`.
+    ///
+    /// # Errors
+    ///
+    /// As for the executor's own `submit`. The job is in the error.
+    fn submit_job(&self, job: J) -> Result<JobFuture<'_, Self::Output>, SubmitError<J>>;
+}
+
+impl<E, F, T> Runs<F> for E
 where
     E: Executor + ?Sized,
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Ok(executor.submit(job)?.cancel_on_drop())
+    type Output = T;
+
+    fn submit_job(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>> {
+        self.submit(job)
+    }
+}
+
+#[cfg(all(unix, feature = "process"))]
+impl<J: RemoteJob> Runs<J> for ProcessPool {
+    type Output = J::Output;
+
+    fn submit_job(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.submit(job)
+    }
 }
 
 /// A view of a pool that can be the default executor: one that lives for ever, with slots of [`SLOT_BYTES`],

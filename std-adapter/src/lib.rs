@@ -58,7 +58,9 @@ pub mod process;
 mod remote;
 
 pub use crate::{
-    bridge::{default_executor, run_in_executor, set_default_executor, to_thread, to_thread_in},
+    bridge::{
+        Runs, default_executor, run_in_executor, set_default_executor, to_thread, to_thread_in,
+    },
     panic::PanicExt,
     spin::parker::ThreadParker,
     threads::{

@@ -132,6 +132,17 @@ impl<F: Fn(A) -> T, A, T> Job for Call<F, A> {
     }
 }
 
+/// The result of a job that the pool refused for good.
+pub(crate) fn error_of<J>(refused: SubmitError<J>) -> JobError {
+    match refused {
+        SubmitError::Broken(_, reason) => JobError::Broken(reason),
+        SubmitError::NoWorker(_, reason) => JobError::NoWorker(reason),
+        SubmitError::NoSuchPriority(_) => JobError::NoSuchPriority,
+        SubmitError::WouldDeadlock(_) => JobError::WouldDeadlock,
+        _ => JobError::ShutDown,
+    }
+}
+
 /// The iterator that [`map`](crate::StaticPool::map) returns: the results of jobs, in the order of
 /// the items.
 ///
@@ -189,14 +200,20 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 }
 
 impl<const WINDOW: usize> MapOptions<WINDOW> {
-    /// Checks the options, and returns the deadline.
-    pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Option<Duration>, MapError> {
+    /// Checks the buffer size.
+    pub(crate) fn check_buffer(&self) -> Result<(), MapError> {
         if self.buffer_size == 0 {
             return Err(MapError::ZeroBuffer);
         }
         if self.buffer_size > WINDOW {
             return Err(MapError::BufferTooLarge);
         }
+        Ok(())
+    }
+
+    /// Checks the options, and returns the deadline.
+    pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Option<Duration>, MapError> {
+        self.check_buffer()?;
         block::deadline_in(pool, self.timeout).map_err(|_| MapError::NoClock)
     }
 }
@@ -261,11 +278,7 @@ where
                     self.in_hand = Some(job);
                     return;
                 }
-                Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
-                Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
-                Err(SubmitError::NoSuchPriority(_)) => Err(JobError::NoSuchPriority),
-                Err(SubmitError::WouldDeadlock(_)) => Err(JobError::WouldDeadlock),
-                Err(_) => Err(JobError::ShutDown),
+                Err(refused) => Err(error_of(refused)),
             };
             // There is room, as checked above.
             let _ = self.in_flight.push_back(entry);
@@ -295,21 +308,29 @@ where
 impl<I: Iterator, F, T, P, const WINDOW: usize> Map<'_, I, F, T, P, WINDOW> {
     /// Cancels the jobs that have not begun.
     fn cancel_all(&self) {
-        let next = Cell::new(0);
-        let cancel = || {
-            while let Some(entry) = self.in_flight.get(next.replace(next.get() + 1)) {
-                if let Ok(future) = entry {
-                    future.cancel();
-                }
-            }
-        };
-        // If a job's destructor unwinds, this cancels the other jobs.
-        let _rest = Defer(cancel);
-        if let Some(Ok(future)) = &self.asked_for {
-            future.cancel();
-        }
-        cancel();
+        cancel_all(self.asked_for.as_ref(), &self.in_flight);
     }
+}
+
+/// Cancels the jobs of a map that have not begun.
+pub(crate) fn cancel_all<T, const WINDOW: usize>(
+    asked_for: Option<&Result<JobFuture<'_, T>, JobError>>,
+    in_flight: &heapless::Deque<Result<JobFuture<'_, T>, JobError>, WINDOW>,
+) {
+    let next = Cell::new(0);
+    let cancel = || {
+        while let Some(entry) = in_flight.get(next.replace(next.get() + 1)) {
+            if let Ok(future) = entry {
+                future.cancel();
+            }
+        }
+    };
+    // If a job's destructor unwinds, this cancels the other jobs.
+    let _rest = Defer(cancel);
+    if let Some(Ok(future)) = asked_for {
+        future.cancel();
+    }
+    cancel();
 }
 
 impl<'p, I, F, T, P, const WINDOW: usize> Iterator for Map<'p, I, F, T, P, WINDOW>

@@ -20,5 +20,7 @@ pub(crate) mod shared_future;
 pub(crate) mod shutdown;
 pub(crate) mod static_pool;
 pub(crate) mod submit_async;
+#[cfg(feature = "remote")]
+pub(crate) mod submit_remote;
 pub(crate) mod wait;
 pub(crate) mod wait_async;

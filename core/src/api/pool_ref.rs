@@ -234,7 +234,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             .map_err(|error| error.map(|job| job.0))
     }
 
-    fn submit_waiting<J>(
+    pub(crate) fn submit_waiting<J>(
         self,
         mut job: J,
         timeout: Option<Duration>,

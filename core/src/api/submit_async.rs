@@ -5,7 +5,7 @@ use core::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     engine::room::RoomWaiter,
     error::SubmitError,
     memory::payload::{NoSpill, Spill},
+    memory::pool::Pool,
 };
 
 /// A submit that waits for room without blocking: the future that
@@ -63,26 +64,41 @@ where
     type Output = Result<JobFuture<'p, T>, SubmitError<F>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let Some(job) = self.job.take() else {
-                return Poll::Pending;
-            };
-            match self.pool.submit(job) {
-                Err(SubmitError::Full(job)) => self.job = Some(job),
-                outcome => {
-                    self.room.end();
-                    return Poll::Ready(outcome);
-                }
+        let Self {
+            pool, job, room, ..
+        } = &mut *self;
+        let submit = |job| pool.submit(job);
+        poll_submit(pool.erased, pool.priority, room, job, submit, cx.waker())
+    }
+}
+
+/// Submits the job if there is room, and else leaves the waker. Nothing happens if there is no job
+/// any more.
+pub(crate) fn poll_submit<'p, J, T>(
+    pool: Pool<'p>,
+    priority: usize,
+    room: &mut RoomWaiter<'p>,
+    place: &mut Option<J>,
+    submit: impl Fn(J) -> Result<JobFuture<'p, T>, SubmitError<J>>,
+    waker: &Waker,
+) -> Poll<Result<JobFuture<'p, T>, SubmitError<J>>> {
+    loop {
+        let Some(job) = place.take() else {
+            return Poll::Pending;
+        };
+        match submit(job) {
+            Err(SubmitError::Full(job)) => *place = Some(job),
+            outcome => {
+                room.end();
+                return Poll::Ready(outcome);
             }
-            let pool = self.pool.erased;
-            let priority = self.pool.priority;
-            match self.room.poll(pool, priority, cx.waker()) {
-                Some(true) => {}
-                Some(false) => return Poll::Pending,
-                None => {
-                    let refused = self.job.take().map(SubmitError::TooManyWaiters);
-                    return refused.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
-                }
+        }
+        match room.poll(pool, priority, waker) {
+            Some(true) => {}
+            Some(false) => return Poll::Pending,
+            None => {
+                let refused = place.take().map(SubmitError::TooManyWaiters);
+                return refused.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
             }
         }
     }

@@ -12,6 +12,9 @@
 //! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them in
 //! flight. On the other side [`serve()`] runs them. A [`Link`] of four methods connects the two.
 //!
+//! [`RemoteExecutor`] is the trait of the executors that take such jobs: the pools of this crate, and
+//! the thread pools and process pools of a host.
+//!
 //! The pool may have other workers, too. A remote job that one of them takes runs right there,
 //! without any encoding.
 //!
@@ -41,6 +44,7 @@
 mod buffers;
 mod client;
 mod config;
+mod executor;
 mod flights;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -53,12 +57,14 @@ mod worker;
 pub use self::{
     buffers::Buffers,
     config::{OnTimeout, RemoteConfig, RemoteEnd, RemoteError},
+    executor::{RemoteExecutor, RemoteMap},
     serve::{serve, serve_catching},
     server::{CatchPanic, MAX_WINDOW},
     table::{JobEntry, JobTable},
     worker::RemoteWorker,
 };
 pub use crate::{
+    api::submit_remote::SubmitRemoteAsync,
     jobs::remote_job::{JobContext, RemoteJob},
     machine::link::Link,
 };

@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use super::argument::MOST;
+
 /// Why a process pool could not be built.
 #[non_exhaustive]
 pub enum ProcessPoolBuildError {
@@ -15,6 +17,10 @@ pub enum ProcessPoolBuildError {
     MaxTasks,
     /// `frame_bytes` must be 64 to 1 GiB.
     FrameBytes(usize),
+    /// The initializer's argument cannot be encoded, for this reason.
+    ArgumentEncoding(String),
+    /// The initializer's argument takes so many bytes: 48 KiB are possible. Leave data in a file, and give its name.
+    ArgumentTooLarge(usize),
     /// The system does not tell which program this process runs. The children are to run the same.
     NoProgram(io::Error),
     /// This program has not called [`run_worker_if_asked`](super::run_worker_if_asked). Its children
@@ -37,6 +43,10 @@ impl fmt::Debug for ProcessPoolBuildError {
             Self::Priorities(n) => f.debug_tuple("Priorities").field(n).finish(),
             Self::MaxTasks => f.write_str("MaxTasks"),
             Self::FrameBytes(n) => f.debug_tuple("FrameBytes").field(n).finish(),
+            Self::ArgumentEncoding(reason) => {
+                f.debug_tuple("ArgumentEncoding").field(reason).finish()
+            }
+            Self::ArgumentTooLarge(n) => f.debug_tuple("ArgumentTooLarge").field(n).finish(),
             Self::NoProgram(error) => f.debug_tuple("NoProgram").field(error).finish(),
             // So the message of an `unwrap` says what is missing.
             Self::NoWorkerEntry => write!(f, "NoWorkerEntry: {self}"),
@@ -53,6 +63,14 @@ impl fmt::Display for ProcessPoolBuildError {
             Self::Priorities(n) => write!(f, "priorities must be 1 to 16, not {n}"),
             Self::MaxTasks => f.write_str("max_tasks_per_child must be at least 1"),
             Self::FrameBytes(n) => write!(f, "frame_bytes must be 64 to 1 GiB, not {n}"),
+            Self::ArgumentEncoding(reason) => {
+                write!(f, "the initializer's argument cannot be encoded: {reason}")
+            }
+            Self::ArgumentTooLarge(n) => write!(
+                f,
+                "the initializer's argument has {n} bytes, and {MOST} are possible: \
+                 leave data in a file, and give its name"
+            ),
             Self::NoProgram(error) => write!(
                 f,
                 "the program of this process is not known ({error}): give a worker_program"

@@ -13,8 +13,11 @@ use corepool::{
     OnLoss,
     remote::{JobTable, OnTimeout, RemoteConfig},
 };
+use postcard_schema::Schema;
+use serde::Serialize;
 
 use super::{
+    argument::{self, NoVariable},
     build_error::ProcessPoolBuildError,
     parent::{
         children::Children,
@@ -45,6 +48,7 @@ pub struct ProcessPoolBuilder {
     program: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    argument: Option<Result<String, NoVariable>>,
     capacity: usize,
     priorities: usize,
     frame_bytes: usize,
@@ -107,6 +111,15 @@ impl ProcessPoolBuilder {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
         self.environment.push(variable);
+        self
+    }
+
+    /// The argument of the initializer of [`run_worker_with_argument`](super::run_worker_with_argument), which each
+    /// child calls before its first job. It may have 48 KiB when it is encoded. By default there is none.
+    ///
+    /// A process of the same user can read it, as it can read the variables of [`env`](Self::env).
+    pub fn initializer_argument<A: Serialize + Schema>(mut self, argument: &A) -> Self {
+        self.argument = Some(argument::encode(argument));
         self
     }
 
@@ -193,6 +206,15 @@ impl ProcessPoolBuilder {
             Some(some) => some,
             None => None,
         };
+        let argument = match self.argument.transpose() {
+            Ok(argument) => argument,
+            Err(NoVariable::Encoding(reason)) => {
+                return Err(ProcessPoolBuildError::ArgumentEncoding(reason));
+            }
+            Err(NoVariable::TooLarge(bytes)) => {
+                return Err(ProcessPoolBuildError::ArgumentTooLarge(bytes));
+            }
+        };
         let children = match self.program.is_none() && self.arguments.is_empty() {
             true => ChildProgram::ThisOne,
             false => ChildProgram::Another,
@@ -221,6 +243,7 @@ impl ProcessPoolBuilder {
             program,
             arguments: self.arguments,
             environment: self.environment,
+            argument,
             own_process_group: self.own_process_group,
             frame_bytes: self.frame_bytes,
         };
@@ -279,6 +302,7 @@ impl ProcessPool {
             program: None,
             arguments: Vec::new(),
             environment: Vec::new(),
+            argument: None,
             capacity: 1_024,
             priorities: 1,
             frame_bytes: DEFAULT_FRAME_BYTES,

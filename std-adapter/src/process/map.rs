@@ -1,6 +1,6 @@
 //! Many jobs at once, in chunks.
 
-use std::{collections::VecDeque, fmt, iter::Fuse, vec};
+use std::{collections::VecDeque, fmt, iter::Fuse, time::Duration, vec};
 
 use corepool::{CodecError, JobError, JobFuture, SubmitError, remote::RemoteJob};
 
@@ -8,19 +8,51 @@ use super::{
     chunk::{Chunk, JobPanic},
     pool::ProcessPool,
 };
-use crate::panic::from_payload;
+use crate::{clock::now, panic::from_payload};
 
-/// The chunk size is 0.
+/// Options for [`ProcessPool::map_with`]: the size of the chunks, the number of them ahead of the next result, and a
+/// timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZeroChunk;
+pub struct ChunkOptions {
+    /// How many jobs travel together: at least 1.
+    pub chunk_size: usize,
+    /// How many chunks are submitted ahead of the next result: at least 1. If `None`, four for each worker.
+    pub buffer_size: Option<usize>,
+    /// The time for the whole iteration, counted from the call of `map_with`.
+    pub timeout: Option<Duration>,
+}
 
-impl fmt::Display for ZeroChunk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the chunk size must be at least 1")
+impl Default for ChunkOptions {
+    /// Chunks of one job, four of them for each worker, and no timeout.
+    fn default() -> Self {
+        Self {
+            chunk_size: 1,
+            buffer_size: None,
+            timeout: None,
+        }
     }
 }
 
-impl std::error::Error for ZeroChunk {}
+/// Why [`ProcessPool::map`] or [`ProcessPool::map_with`] refused its options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChunkError {
+    /// The chunk size is 0.
+    ZeroChunk,
+    /// A buffer of 0 allows no chunk at all.
+    ZeroBuffer,
+}
+
+impl fmt::Display for ChunkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ZeroChunk => "the chunk size must be at least 1",
+            Self::ZeroBuffer => "the buffer size must be at least 1",
+        })
+    }
+}
+
+impl std::error::Error for ChunkError {}
 
 /// The iterator over the results of jobs, in the jobs' order, that
 /// [`ProcessPool::map`](super::ProcessPool::map) returns.
@@ -29,6 +61,8 @@ pub struct Map<'p, I: Iterator<Item: RemoteJob>> {
     jobs: Fuse<I>,
     chunk_size: usize,
     window: usize,
+    deadline: Option<Duration>,
+    ended: bool,
     /// The chunks in flight, each with the number of its jobs.
     chunks: VecDeque<(usize, Submitted<'p, I::Item>)>,
     /// A chunk for which the pool had no room.
@@ -64,13 +98,49 @@ impl ProcessPool {
     ///
     /// # Errors
     ///
-    /// [`ZeroChunk`] if `chunk_size` is 0.
-    pub fn map<I>(&self, jobs: I, chunk_size: usize) -> Result<Map<'_, I::IntoIter>, ZeroChunk>
+    /// [`ChunkError::ZeroChunk`] if `chunk_size` is 0.
+    pub fn map<I>(&self, jobs: I, chunk_size: usize) -> Result<Map<'_, I::IntoIter>, ChunkError>
     where
         I: IntoIterator<Item: RemoteJob>,
     {
-        let window = self.max_workers() * 4;
-        Map::new(self, jobs.into_iter(), chunk_size, window)
+        let options = ChunkOptions {
+            chunk_size,
+            ..ChunkOptions::default()
+        };
+        self.map_with(options, jobs)
+    }
+
+    /// [`map`](Self::map) with a buffer size and a timeout. If the time is over before the next result is there, the
+    /// iterator yields [`JobError::TimedOut`], cancels the chunks that do not run yet, and ends.
+    ///
+    /// * **Context**: as for [`map`](Self::map).
+    /// * **Cost**: as for [`map`](Self::map), with `buffer_size` chunks in flight. The call and `next` wait until the
+    ///   time is over at most.
+    ///
+    /// # Errors
+    ///
+    /// [`ChunkError`] if `chunk_size` or `buffer_size` is 0.
+    pub fn map_with<I>(
+        &self,
+        options: ChunkOptions,
+        jobs: I,
+    ) -> Result<Map<'_, I::IntoIter>, ChunkError>
+    where
+        I: IntoIterator<Item: RemoteJob>,
+    {
+        let window = options.buffer_size.unwrap_or(self.max_workers() * 4);
+        if options.chunk_size == 0 {
+            return Err(ChunkError::ZeroChunk);
+        }
+        if window == 0 {
+            return Err(ChunkError::ZeroBuffer);
+        }
+        // A deadline past the clock's range is no deadline.
+        let deadline = options
+            .timeout
+            .and_then(|timeout| now().checked_add(timeout));
+        let jobs = jobs.into_iter();
+        Ok(Map::new(self, jobs, options.chunk_size, window, deadline))
     }
 }
 
@@ -89,22 +159,27 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
         jobs: I,
         chunk_size: usize,
         window: usize,
-    ) -> Result<Self, ZeroChunk> {
-        if chunk_size == 0 {
-            return Err(ZeroChunk);
-        }
+        deadline: Option<Duration>,
+    ) -> Self {
         let mut map = Self {
             pool,
             jobs: jobs.fuse(),
             chunk_size,
             window,
+            deadline,
+            ended: false,
             chunks: VecDeque::new(),
             held_back: None,
             results: Results::Ended(Vec::new().into_iter()),
         };
         // As in Python, the call submits work.
         map.submit_ahead();
-        Ok(map)
+        map
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline?;
+        Some(deadline.saturating_sub(now()))
     }
 
     fn submit_ahead(&mut self) {
@@ -117,13 +192,19 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
             if size == 0 {
                 return;
             }
-            let submitted = match self.chunks.is_empty() {
-                // The map has no chunk in flight whose end would make room.
-                true => self.pool.submit_blocking(chunk),
-                false => self.pool.submit(chunk),
+            // If the map has no chunk in flight whose end would make room, it waits for room.
+            let submitted = match (self.chunks.is_empty(), self.time_left()) {
+                (false, _) => self.pool.submit(chunk),
+                (true, None) => self.pool.submit_blocking(chunk),
+                (true, Some(left)) => self.pool.submit_timeout(chunk, left),
             };
             match submitted {
                 Ok(future) => self.chunks.push_back((size, Ok(future))),
+                // A wait for room that took too long: the next result does, too.
+                Err(SubmitError::Full(_)) if self.chunks.is_empty() => {
+                    self.chunks.push_back((size, Err(JobError::TimedOut)));
+                    return;
+                }
                 Err(SubmitError::Full(chunk)) => {
                     self.held_back = Some(chunk);
                     return;
@@ -134,6 +215,12 @@ impl<'p, I: Iterator<Item: RemoteJob>> Map<'p, I> {
                 Err(SubmitError::NoWorker(_, reason)) => {
                     self.chunks
                         .push_back((size, Err(JobError::NoWorker(reason))));
+                }
+                Err(SubmitError::TooManyWaiters(_)) => {
+                    self.chunks.push_back((size, Err(JobError::TooManyWaiters)));
+                }
+                Err(SubmitError::WouldDeadlock(_)) => {
+                    self.chunks.push_back((size, Err(JobError::WouldDeadlock)));
                 }
                 Err(_) => self.chunks.push_back((size, Err(JobError::ShutDown))),
             }
@@ -146,6 +233,9 @@ impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            if self.ended {
+                return None;
+            }
             match &mut self.results {
                 Results::Ended(results) => {
                     if let Some(result) = results.next() {
@@ -160,7 +250,11 @@ impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
             }
             self.submit_ahead();
             let (size, chunk) = self.chunks.pop_front()?;
-            self.results = match chunk.and_then(JobFuture::result) {
+            self.results = match chunk.and_then(|chunk| self.wait_for(chunk)) {
+                Err(JobError::TimedOut) => {
+                    self.end();
+                    return Some(Err(JobError::TimedOut));
+                }
                 Ok(results) if results.len() == size => Results::Ended(results.into_iter()),
                 // The results cannot be told apart by their jobs.
                 Ok(_) => Results::Lost(size, JobError::Codec(CodecError::ResultRefused)),
@@ -170,13 +264,39 @@ impl<I: Iterator<Item: RemoteJob>> Iterator for Map<'_, I> {
     }
 }
 
-impl<I: Iterator<Item: RemoteJob>> Drop for Map<'_, I> {
-    fn drop(&mut self) {
+impl<I: Iterator<Item: RemoteJob>> Map<'_, I> {
+    /// Waits for the results of a chunk, until the time is over. Then the chunk is cancelled, unless it runs.
+    fn wait_for<T>(&self, mut chunk: JobFuture<'_, T>) -> Result<T, JobError> {
+        let Some(left) = self.time_left() else {
+            return chunk.result();
+        };
+        let result = chunk.result_timeout(left);
+        if let Err(JobError::TimedOut) = result {
+            chunk.cancel();
+        }
+        result
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.cancel_all();
+        self.chunks.clear();
+        self.held_back = None;
+    }
+
+    /// Cancels the chunks that do not run yet.
+    fn cancel_all(&self) {
         for (_, chunk) in &self.chunks {
             if let Ok(future) = chunk {
                 future.cancel();
             }
         }
+    }
+}
+
+impl<I: Iterator<Item: RemoteJob>> Drop for Map<'_, I> {
+    fn drop(&mut self) {
+        self.cancel_all();
     }
 }
 
@@ -188,6 +308,8 @@ fn same(error: &JobError) -> JobError {
         JobError::Codec(error) => JobError::Codec(*error),
         JobError::ShutDown => JobError::ShutDown,
         JobError::NoWorker(reason) => JobError::NoWorker(*reason),
+        JobError::TooManyWaiters => JobError::TooManyWaiters,
+        JobError::WouldDeadlock => JobError::WouldDeadlock,
         JobError::Panicked(_) => JobError::Panicked(from_payload(Box::new(
             "encoding or decoding the chunk panicked",
         ))),

@@ -117,6 +117,7 @@
 //! [`interprocess`](https://docs.rs/interprocess) has sockets with names, for processes that do not know
 //! each other. A parent and its child need no name.
 
+mod argument;
 mod descriptors;
 mod panic_place;
 mod question;
@@ -135,8 +136,8 @@ mod pool;
 pub use self::{
     build_error::ProcessPoolBuildError,
     builder::ProcessPoolBuilder,
-    child::run_worker::{run_worker_if_asked, run_worker_with},
+    child::run_worker::{run_worker_if_asked, run_worker_with, run_worker_with_argument},
     chunk::{Chunk, JobPanic},
-    map::{Map, ZeroChunk},
+    map::{ChunkError, ChunkOptions, Map},
     pool::ProcessPool,
 };

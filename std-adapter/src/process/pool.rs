@@ -9,11 +9,17 @@ use std::{
     time::Duration,
 };
 
-use corepool::{JobFuture, ShutdownError, SubmitError, remote::RemoteJob};
+use corepool::{
+    BrokenReason, JobFuture, Promise, ShutdownError, SubmitError,
+    remote::{RemoteExecutor, RemoteJob},
+};
 use rustix::process::Signal;
 
 use super::parent::children::Children;
-use crate::threads::host_pool::{HostPool, View};
+use crate::{
+    clock::now,
+    threads::host_pool::{HostPool, View},
+};
 
 /// An executor on child processes: Python's `ProcessPoolExecutor`. The [module](crate::process) has an
 /// example, and says how children end.
@@ -94,6 +100,73 @@ impl ProcessPool {
         submitted.map_err(|refused| self.refused(refused))
     }
 
+    /// [`submit_blocking`](Self::submit_blocking), for no longer than `timeout`.
+    ///
+    /// * **Context**: as for [`submit_blocking`](Self::submit_blocking).
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking). The caller waits for
+    ///   `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_blocking`](Self::submit_blocking); [`SubmitError::Full`] if there was no room
+    /// in time.
+    pub fn submit_timeout<J: RemoteJob>(
+        &self,
+        job: J,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        let submitted = self.view().submit_remote_timeout(job, timeout);
+        submitted.map_err(|refused| self.refused(refused))
+    }
+
+    /// [`submit`](Self::submit) that awaits room if the pool is full.
+    ///
+    /// * **Context**: any thread may poll it.
+    /// * **Cost**: a poll costs a [`submit`](Self::submit). In a full pool it is O(capacity).
+    /// * **Cancel safety**: if it is dropped before it is ready, it has submitted nothing, and drops
+    ///   the job.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), except [`SubmitError::Full`].
+    /// [`SubmitError::TooManyWaiters`] if 32 callers wait already.
+    pub async fn submit_async<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        let submitted = self.view().submit_remote_async(job).await;
+        submitted.map_err(|refused| self.refused(refused))
+    }
+
+    /// A promise, and the future of the result that is set through it. It can be waited for together
+    /// with the pool's jobs.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1). No child starts for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`], [`SubmitError::ShutDown`] and [`SubmitError::Broken`], as for
+    /// [`submit`](Self::submit).
+    pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
+    where
+        T: Send + 'static,
+    {
+        let promised = self.view().promise();
+        promised.map_err(|refused| self.refused(refused))
+    }
+
+    /// Why the pool is broken, if it is. A pool whose children were ended by
+    /// [`terminate_workers`](Self::terminate_workers) or [`kill_workers`](Self::kill_workers) is shut
+    /// down, and not broken.
+    ///
+    /// * **Context**: any thread.
+    /// * **Cost**: O(1).
+    pub fn broken_reason(&self) -> Option<BrokenReason> {
+        let reason = self.view().broken_reason();
+        reason.filter(|_| !self.ended_by_call())
+    }
+
     /// [`submit`](Self::submit) at a priority. See [`StaticPool::at`](corepool::StaticPool::at).
     ///
     /// * **Context**: any thread.
@@ -114,12 +187,14 @@ impl ProcessPool {
     /// If a call has ended the children, the pool is shut down, and their end has not broken it.
     fn refused<J>(&self, refused: SubmitError<J>) -> SubmitError<J> {
         match refused {
-            // Acquire: pairs with the store in `signal_workers`, before which the pool was shut down.
-            SubmitError::Broken(job, _) if self.ended_by_call.load(Ordering::Acquire) => {
-                SubmitError::ShutDown(job)
-            }
+            SubmitError::Broken(job, _) if self.ended_by_call() => SubmitError::ShutDown(job),
             refused => refused,
         }
+    }
+
+    fn ended_by_call(&self) -> bool {
+        // Acquire: pairs with the store in `signal_workers`, before which the pool was shut down.
+        self.ended_by_call.load(Ordering::Acquire)
     }
 
     /// Shuts the pool down: it takes no new work. With `cancel_futures`, it cancels the queued jobs. With
@@ -186,7 +261,7 @@ impl ProcessPool {
         // Without `wait`, it does not fail.
         let _ = self.shutdown(false, true);
         if self.view().broken_reason().is_none() {
-            // Release: pairs with the load in `refused`.
+            // Release: pairs with the load in `ended_by_call`.
             self.ended_by_call.store(true, Ordering::Release);
         }
         self.inner.main.signal(signal);
@@ -208,5 +283,54 @@ impl fmt::Debug for ProcessPool {
             .field("workers", &self.worker_ids())
             .field("capacity", &self.view().capacity())
             .finish()
+    }
+}
+
+impl RemoteExecutor for ProcessPool {
+    fn submit_remote<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.submit(job)
+    }
+
+    fn submit_remote_blocking<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.submit_blocking(job)
+    }
+
+    fn submit_remote_timeout<J: RemoteJob>(
+        &self,
+        job: J,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.submit_timeout(job, timeout)
+    }
+
+    fn submit_remote_async<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> impl Future<Output = Result<JobFuture<'_, J::Output>, SubmitError<J>>> + Send {
+        self.submit_async(job)
+    }
+
+    fn promise<T: Send + 'static>(
+        &self,
+    ) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>> {
+        self.promise()
+    }
+
+    fn broken_reason(&self) -> Option<BrokenReason> {
+        self.broken_reason()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(now())
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.shutdown(wait, cancel_futures)
     }
 }

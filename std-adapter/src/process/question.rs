@@ -17,6 +17,8 @@ use rustix::{
     process::{Pid, getegid, geteuid, getgid, getppid, getuid},
 };
 
+use super::argument;
+
 /// The variable in the environment of a child that is to be a worker.
 const VARIABLE: &str = "COREPOOL_WORKER";
 
@@ -94,6 +96,8 @@ pub(super) struct Parent {
     pub(super) frame_bytes: usize,
     /// The process at the other end of the socket, as far as the kernel tells.
     pub(super) process: Option<Pid>,
+    /// The argument of the initializer, as the parent has encoded it.
+    pub(super) argument: Option<String>,
 }
 
 /// Whether this process was asked to be a worker.
@@ -111,16 +115,21 @@ pub(super) fn look() -> Asked {
     // Relaxed: a flag that nothing else depends on.
     LOOKED.store(true, Ordering::Relaxed);
     let question = Question::from_environment();
+    let argument = std::env::var(argument::VARIABLE).ok();
     take_out();
     let asked = question.and_then(|question| Some((question, question.socket()?)));
-    match asked.map(|(question, socket)| accept(question, socket)) {
+    match asked.map(|(question, socket)| accept(question, socket, argument)) {
         None => Asked::No,
         Some(Ok(parent)) => Asked::Yes(parent),
         Some(Err(reason)) => Asked::Refused(reason),
     }
 }
 
-fn accept(question: Question, socket: UnixStream) -> Result<Parent, String> {
+fn accept(
+    question: Question,
+    socket: UnixStream,
+    argument: Option<String>,
+) -> Result<Parent, String> {
     if has_other_rights() {
         return Err(format!(
             "this program has other rights than the user who started it (user {} acts as {}, \
@@ -150,6 +159,7 @@ fn accept(question: Question, socket: UnixStream) -> Result<Parent, String> {
         socket,
         frame_bytes: question.frame_bytes,
         process,
+        argument,
     })
 }
 
@@ -195,13 +205,15 @@ fn peer(_socket: &UnixStream) -> io::Result<(Option<Pid>, Option<u32>)> {
     Ok((None, None))
 }
 
-/// Takes the question out of the environment, so that the children of this process do not inherit it. Where
-/// another thread may read the environment, the question stays. It means nothing to the children.
+/// Takes the question and the initializer's argument out of the environment, so that the children of this process do
+/// not inherit them. Where another thread may read the environment, they stay. They mean nothing to the children.
 fn take_out() {
     let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    if threads == 1 && std::env::var_os(VARIABLE).is_some() {
-        // SAFETY: this is the only thread of the process, so nobody reads the environment meanwhile.
-        unsafe { std::env::remove_var(VARIABLE) };
+    for variable in [VARIABLE, argument::VARIABLE] {
+        if threads == 1 && std::env::var_os(variable).is_some() {
+            // SAFETY: this is the only thread of the process, so nobody reads the environment meanwhile.
+            unsafe { std::env::remove_var(variable) };
+        }
     }
 }
 
@@ -275,7 +287,7 @@ mod tests {
         for frame in [0, 63, (1 << 30) + 1, usize::MAX] {
             let (socket, _other) = UnixStream::pair().unwrap();
             let question = Question::new(&socket, frame).unwrap();
-            let refused = accept(question, socket).map(|_| ()).unwrap_err();
+            let refused = accept(question, socket, None).map(|_| ()).unwrap_err();
             assert!(refused.contains(&frame.to_string()), "{refused}");
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
+#[cfg(feature = "remote")]
+use corepool::remote::{RemoteExecutor, RemoteJob};
 use corepool::{
     BrokenReason, CancelCurrentTask, CancelToken, DynExecutor, Executor, JobError, JobFuture, Map,
     MapError, MapOptions, NoSpill, PoolRef, Promise, Scope, Shutdown, ShutdownError, SubmitAsync,
@@ -356,5 +358,55 @@ impl Executor for ThreadPool {
 impl<const BYTES: usize> DynExecutor<BYTES> for ThreadPool {
     fn dyn_ref(&self) -> PoolRef<'_, BYTES> {
         self.pool_ref().spill_to::<NoSpill>().limit_to()
+    }
+}
+
+#[cfg(feature = "remote")]
+impl RemoteExecutor for ThreadPool {
+    fn submit_remote<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.pool_ref().submit_remote(job)
+    }
+
+    fn submit_remote_blocking<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.pool_ref().submit_remote_blocking(job)
+    }
+
+    fn submit_remote_timeout<J: RemoteJob>(
+        &self,
+        job: J,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>> {
+        self.pool_ref().submit_remote_timeout(job, timeout)
+    }
+
+    fn submit_remote_async<J: RemoteJob>(
+        &self,
+        job: J,
+    ) -> impl Future<Output = Result<JobFuture<'_, J::Output>, SubmitError<J>>> + Send {
+        self.pool_ref().submit_remote_async(job)
+    }
+
+    fn promise<T: Send + 'static>(
+        &self,
+    ) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>> {
+        self.promise()
+    }
+
+    fn broken_reason(&self) -> Option<BrokenReason> {
+        self.broken_reason()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(now())
+    }
+
+    fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        self.shutdown(wait, cancel_futures)
     }
 }

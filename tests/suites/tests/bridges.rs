@@ -15,7 +15,8 @@ use std::{
 
 use corepool::{DynExecutor, JobError, Shutdown, SubmitError};
 use corepool_std::{
-    ThreadPool, default_executor, run_in_executor, set_default_executor, to_thread, to_thread_in,
+    Runs, ThreadPool, default_executor, run_in_executor, set_default_executor, to_thread,
+    to_thread_in,
 };
 use corepool_tests::{
     CountingWaker, Drops, Gate, PATIENCE, Recorder, is_child, must_pass_in_child, run_for,
@@ -371,6 +372,8 @@ fn run_in_executor_of_any_type() {
     let executor: &dyn DynExecutor = pool;
     let job = run_in_executor(executor, || 6 * 7).unwrap();
     assert_eq!(futures_lite::future::block_on(job).unwrap(), 42);
+    let job = Runs::submit_job(executor, || 6 * 7).unwrap();
+    assert_eq!(job.result().unwrap(), 42);
 }
 
 /// Running work goes on when its await is given up; its result is dropped, and the waker of a loop

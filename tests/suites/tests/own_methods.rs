@@ -13,10 +13,10 @@ use std::{
 };
 
 use corepool::{
-    CallbackError, DynExecutor, JobError, LentPool, LossReason, MapOptions, NotInTask, OnLoss,
-    Panic, PanicLocation, PanicPayload, PoolConfig, PoolRef, RunError, Scope, SpinWorker,
-    StaticPool, Worker, WorkerId,
-    remote::{Buffers, Link, RemoteConfig, RemoteWorker, serve_catching},
+    CallbackError, DynExecutor, JobError, LentPool, LossReason, MapError, MapOptions, NotInTask,
+    OnLoss, Panic, PanicLocation, PanicPayload, PoolConfig, PoolRef, RunError, Scope, SpinWorker,
+    StaticPool, SubmitError, Worker, WorkerId,
+    remote::{Buffers, Link, RemoteConfig, RemoteExecutor, RemoteWorker, serve_catching},
 };
 use corepool_std::{
     Boxed, HostPort, PanicExt, StreamLink, ThreadParker, ThreadPool, ThreadWorker, remote_panic,
@@ -27,7 +27,9 @@ use corepool_tests::{
     travelling::{JOBS, Number},
     wire::{Wire, catch_panic as catch},
 };
-use futures_lite::future::yield_now;
+use futures_lite::future::{block_on, yield_now};
+
+const TINY: Duration = Duration::from_millis(2);
 
 /// Jobs of a scope, and of its maps, borrow.
 #[test]
@@ -59,6 +61,12 @@ fn a_pool_takes_jobs_that_travel() {
     drop(first);
     let second = StaticPool::submit_remote_blocking(&POOL, Number(3)).unwrap();
     assert_eq!(second.result().unwrap(), 3);
+    let third = block_on(StaticPool::submit_remote_async(&POOL, Number(4))).unwrap();
+    let refused = StaticPool::submit_remote_timeout(&POOL, Number(5), TINY);
+    assert_eq!(refused.map(drop), Err(SubmitError::NoClock(Number(5))));
+    assert_eq!(third.result().unwrap(), 4);
+    let fourth = StaticPool::submit_remote_timeout(&POOL, Number(6), TINY).unwrap();
+    assert_eq!(fourth.result().unwrap(), 6);
 }
 
 /// So does its view.
@@ -71,6 +79,27 @@ fn a_view_takes_jobs_that_travel() {
     drop(first);
     let second = PoolRef::submit_remote_blocking(view, Number(3)).unwrap();
     assert_eq!(second.result().unwrap(), 3);
+    let third = block_on(PoolRef::submit_remote_async(view, Number(4))).unwrap();
+    assert_eq!(third.result().unwrap(), 4);
+    let fourth = PoolRef::submit_remote_timeout(view, Number(6), TINY).unwrap();
+    assert_eq!(fourth.result().unwrap(), 6);
+}
+
+/// A static pool is an executor of such jobs, too. Without a port it has no clock, and so no time limits.
+#[test]
+fn a_static_pool_maps_jobs_that_travel() {
+    static POOL: StaticPool<2, 64> = StaticPool::new();
+    let sum = RemoteExecutor::map_remote(&POOL, (0..5).map(Number)).map(Result::unwrap);
+    assert_eq!(sum.sum::<u32>(), 10);
+    assert_eq!(RemoteExecutor::now(&POOL), None);
+    let options = MapOptions::<2> {
+        buffer_size: 1,
+        timeout: Some(TINY),
+    };
+    let refused = RemoteExecutor::map_remote_with(&POOL, options, [Number(1)]).map(drop);
+    assert_eq!(refused, Err(MapError::NoClock));
+    POOL.install(&HostPort);
+    assert!(RemoteExecutor::now(&POOL).is_some());
 }
 
 /// A view can store what does not fit elsewhere.

@@ -13,9 +13,6 @@
 //! * `force_shutdown_workers_invalid_op`: the two operations are two methods;
 //! * `python_finalization_error`: there is no interpreter that ends before the program does;
 //! * `exit_during_result_unpickle_in_result_handler`: it would end this process;
-//! * `map_timeout`, `map_timeout_from_callable`, `executor_map_current_future_cancel`, `map_buffersize`,
-//!   `map_buffersize_value_validation`: `map` of this pool takes no time-out and no buffer size; its
-//!   window is four chunks for each worker;
 //! * `map_buffersize_on_multiple_iterables`, finite or not: several sources are made one of jobs, by
 //!   `zip`, before `map` sees them;
 //! * `thread_names_assigned`, `threads_terminate`: the threads beside the children are the pool's own,
@@ -59,8 +56,10 @@ use corepool::{
 use corepool_std::{
     HostPort, PanicExt, StreamLink, ThreadWorker,
     process::{
-        Chunk, ProcessPool, ProcessPoolBuildError, ProcessPoolBuilder, ZeroChunk, run_worker_with,
+        Chunk, ChunkError, ChunkOptions, ProcessPool, ProcessPoolBuildError, ProcessPoolBuilder,
+        run_worker_with, run_worker_with_argument,
     },
+    run_in_executor,
 };
 #[cfg(target_os = "linux")]
 use corepool_tests::limit_address_space;
@@ -68,6 +67,7 @@ use corepool_tests::{
     PATIENCE, generation, run_for,
     travelling::{AtGate, FileGate, Note, Notes, Pow},
 };
+use futures_lite::future::{block_on, poll_once};
 use libtest_mimic::{Arguments, Trial};
 use postcard_schema::Schema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -618,7 +618,128 @@ fn map_chunksize() {
         let results: Vec<_> = results.map(Result::unwrap).collect();
         assert_eq!(results, (0..17).map(|n| n * n).collect::<Vec<_>>());
     }
-    assert_eq!(pool.map([Pow(1, 1)], 0).unwrap_err(), ZeroChunk);
+    assert_eq!(pool.map([Pow(1, 1)], 0).unwrap_err(), ChunkError::ZeroChunk);
+}
+
+/// `test_map_buffersize_value_validation`.
+fn map_buffersize_value_validation() {
+    let options = ChunkOptions {
+        buffer_size: Some(0),
+        ..ChunkOptions::default()
+    };
+    let refused = ProcessPool::map_with(&pool(), options, [Pow(1, 1)]).map(drop);
+    assert_eq!(refused, Err(ChunkError::ZeroBuffer));
+}
+
+/// `test_map_buffersize`: as many chunks are drawn as the buffer has, and one more for each that is handed out.
+fn map_buffersize() {
+    let pool = one_worker();
+    let drawn = Cell::new(0);
+    let jobs = (0..).map(|n| {
+        drawn.set(drawn.get() + 1);
+        Pow(n, 1)
+    });
+    let options = ChunkOptions {
+        chunk_size: 2,
+        buffer_size: Some(3),
+        ..ChunkOptions::default()
+    };
+    let mut map = pool.map_with(options, jobs).unwrap();
+    assert_eq!(drawn.get(), 6);
+    for expected in [6, 6, 8, 8, 10] {
+        map.next().unwrap().unwrap();
+        assert_eq!(drawn.get(), expected);
+    }
+}
+
+fn in_a_moment(chunk_size: usize, buffer_size: usize) -> ChunkOptions {
+    ChunkOptions {
+        chunk_size,
+        buffer_size: Some(buffer_size),
+        timeout: Some(Duration::from_millis(2)),
+    }
+}
+
+/// `test_map_timeout`, `test_executor_map_current_future_cancel`: the iteration ends, and what does not run yet is
+/// cancelled, the chunk that the caller asked for as well.
+fn map_timeout() {
+    let (gate, notes) = (FileGate::new(), Notes::new());
+    let pool = one_worker();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let jobs = [1, 2, 3].map(|n| notes.job(n));
+    let mut results = pool.map_with(in_a_moment(1, 2), jobs).unwrap();
+    assert!(matches!(results.next(), Some(Err(JobError::TimedOut))));
+    assert!(results.next().is_none());
+    gate.open();
+    running.result().unwrap();
+    pool.shutdown(true, false).unwrap();
+    assert_eq!(notes.read(), []);
+}
+
+/// A wait for room goes by the same time.
+fn map_timeout_in_a_full_pool() {
+    let gate = FileGate::new();
+    let pool = builder().max_workers(1).capacity(1).build().unwrap();
+    let running = pool.submit(gate.job()).unwrap();
+    let results = pool.map_with(in_a_moment(2, 1), [1, 2, 3].map(|n| Pow(n, 1)));
+    let results: Vec<_> = results.unwrap().collect();
+    assert!(matches!(results[..], [Err(JobError::TimedOut)]));
+    gate.open();
+    running.result().unwrap();
+}
+
+/// An event loop awaits a job of the pool, and gives it up. asyncio: `test_run_in_executor`.
+fn run_in_executor_takes_jobs() {
+    let gate = FileGate::new();
+    let pool = one_worker();
+    let square = run_in_executor(&pool, Pow(12, 2)).unwrap();
+    assert_eq!(block_on(square).unwrap(), 144);
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    let notes = Notes::new();
+    drop(run_in_executor(&pool, notes.job(1)).unwrap());
+    gate.open();
+    running.result().unwrap();
+    pool.shutdown(true, false).unwrap();
+    assert_eq!(notes.read(), []);
+    let refused = run_in_executor(&pool, Pow(1, 1)).map(drop);
+    assert_eq!(refused, Err(SubmitError::ShutDown(Pow(1, 1))));
+}
+
+/// The pool says why it is broken, and that one whose children a call has ended is not.
+fn broken_reason() {
+    let pool = one_worker();
+    let end = pool.submit(End(Ending::Exit)).unwrap();
+    end.result().unwrap_err();
+    let reason = ProcessPool::broken_reason(&pool).unwrap();
+    assert_mentions(&reason.to_string(), "exit status: 3");
+    let pool = one_worker();
+    let gate = FileGate::new();
+    let running = pool.submit(gate.job()).unwrap();
+    gate.wait_until_begun();
+    pool.kill_workers();
+    running.result().unwrap_err();
+    pool.shutdown(true, false).unwrap();
+    assert_eq!(ProcessPool::broken_reason(&pool), None);
+}
+
+/// The pool's own methods are those of the trait, under shorter names.
+fn waits_for_room() {
+    let pool = builder().max_workers(1).capacity(2).build().unwrap();
+    let (promise, promised) = ProcessPool::promise(&pool).unwrap();
+    let gate = FileGate::new();
+    let running = pool.submit(gate.job()).unwrap();
+    let moment = Duration::from_millis(2);
+    let full = ProcessPool::submit_timeout(&pool, Pow(2, 3), moment).map(drop);
+    assert_eq!(full, Err(SubmitError::Full(Pow(2, 3))));
+    let mut submit = Box::pin(ProcessPool::submit_async(&pool, Pow(2, 4)));
+    assert!(block_on(poll_once(&mut submit)).is_none());
+    gate.open();
+    running.result().unwrap();
+    assert_eq!(block_on(submit).unwrap().result().unwrap(), 16);
+    promise.set_result(5).unwrap();
+    assert_eq!(promised.result().unwrap(), 5);
 }
 
 /// `test_map_buffersize_on_infinite_iterable`.
@@ -2211,6 +2332,70 @@ fn failing_initializer() {
     }
 }
 
+/// The argument of the typed initializer.
+#[derive(Serialize, Deserialize, Schema)]
+struct Greeting {
+    word: String,
+    times: u8,
+}
+
+fn greeting() -> Greeting {
+    Greeting {
+        word: String::from("hello"),
+        times: 2,
+    }
+}
+
+/// Each child is initialised with the parent's argument. `initargs` of `test_initializer`.
+fn initializer_argument() {
+    let gate = FileGate::new();
+    let builder = ProcessPoolBuilder::initializer_argument(builder(), &greeting());
+    let pool = builder.env("TYPED", "").build().unwrap();
+    let future = pool.submit(Initialized(gate.path())).unwrap();
+    gate.open();
+    assert_eq!(future.result().unwrap().as_deref(), Some("hellohello"));
+}
+
+/// A child that was given no argument, one of another type, or one that it has no use for, breaks the pool.
+fn initializer_argument_that_does_not_fit() {
+    let builders = [
+        (builder().env("TYPED", ""), "has given no argument"),
+        (
+            builder().env("TYPED", "").initializer_argument(&7_u32),
+            "is of another type",
+        ),
+        (
+            builder().initializer_argument(&greeting()),
+            "call run_worker_with_argument",
+        ),
+    ];
+    for (builder, text) in builders {
+        let pool = builder.build().unwrap();
+        let reason = loss(pool.submit(ProcessId).unwrap().result().unwrap_err());
+        assert_mentions(reason, "the initializer failed: its parent");
+        assert_mentions(reason, text);
+        assert_broken(&pool);
+    }
+}
+
+/// An argument that cannot be sent fails the build of the pool.
+fn initializer_argument_that_cannot_be_sent() {
+    let large = vec![0_u8; 48 << 10];
+    let refused = builder().initializer_argument(&large).build().unwrap_err();
+    assert!(matches!(
+        refused,
+        ProcessPoolBuildError::ArgumentTooLarge(49_155)
+    ));
+    assert_mentions(&refused.to_string(), "49155 bytes, and 49152 are possible");
+    let trouble = Troublesome(IN_ENCODE | ERROR);
+    let refused = builder().initializer_argument(&trouble).build();
+    let refused = refused.unwrap_err();
+    assert!(matches!(
+        refused,
+        ProcessPoolBuildError::ArgumentEncoding(_)
+    ));
+}
+
 // ExecutorDeadlockTest.
 
 /// `test_error_during_func_exec_on_worker`: the panic's text comes back, and the child lives.
@@ -2606,6 +2791,11 @@ fn main() -> ExitCode {
     if std::env::var_os("LIAR").is_some() {
         run_worker_with(&FIVES, initialize);
     }
+    if std::env::var_os("TYPED").is_some() {
+        run_worker_with_argument(&JOBS, |greeting: Greeting| {
+            INITIALIZED.set(greeting.word.repeat(greeting.times.into()))
+        });
+    }
     run_worker_with(&JOBS, initialize);
     let generation = generation();
     if generation < 2 && do_as_told().is_some() {
@@ -2617,6 +2807,13 @@ fn main() -> ExitCode {
         map,
         map_exception,
         map_chunksize,
+        map_buffersize,
+        map_buffersize_value_validation,
+        map_timeout,
+        map_timeout_in_a_full_pool,
+        run_in_executor_takes_jobs,
+        broken_reason,
+        waits_for_room,
         map_buffersize_on_infinite_iterable,
         map_buffersize_on_empty_iterable,
         map_buffersize_when_buffer_is_full,
@@ -2709,6 +2906,9 @@ fn main() -> ExitCode {
         each_job_of_a_lost_chunk_has_its_error,
         initializer,
         failing_initializer,
+        initializer_argument,
+        initializer_argument_that_does_not_fit,
+        initializer_argument_that_cannot_be_sent,
         error_during_func_exec_on_worker,
         a_childs_panic_comes_with_its_location_and_whole_text,
         a_panic_in_a_chunk_comes_with_its_location,

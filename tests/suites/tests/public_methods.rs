@@ -343,8 +343,13 @@ fn a_static_pool_has_the_methods_of_its_view() {
 #[test]
 fn a_thread_pool_has_the_methods_of_its_view_but_those_by_which_workers_and_ports_come() {
     let by_the_pool_itself = ["install", "run", "run_pending", "worker_lost"];
-    // For jobs that may go elsewhere, which a pool of threads does not offer.
-    let remote = ["submit_remote", "submit_remote_blocking"];
+    // For jobs that may go elsewhere, which a pool of threads offers as any `RemoteExecutor`.
+    let remote = [
+        "submit_remote",
+        "submit_remote_async",
+        "submit_remote_blocking",
+        "submit_remote_timeout",
+    ];
     let left_out = [&OF_THE_VIEW[..], &by_the_pool_itself, &remote].concat();
     let expected = like_the_view(
         &left_out,

@@ -59,6 +59,7 @@ const CALLS: &[(&str, &str)] = &[
     ("= catch_panic(&mut", "catch_panic"),
     ("postcard::from_bytes", "deserialize"),
     ("postcard::serialize_with", "serialize"),
+    ("postcard::to_slice", "serialize"),
     ("initializer()", "initializer"),
     ("(self.on_start)(", "on_start"),
 ];

@@ -168,6 +168,46 @@ impl<
         self.pool_ref().submit_remote_blocking(job)
     }
 
+    /// [`submit_remote_blocking`](Self::submit_remote_blocking), for no longer than `timeout`.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_timeout`](Self::submit_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_timeout`](Self::submit_timeout).
+    #[cfg(feature = "remote")]
+    pub fn submit_remote_timeout<J>(
+        &self,
+        job: J,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.pool_ref().submit_remote_timeout(job, timeout)
+    }
+
+    /// A future that submits a remote job as soon as there is room.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): nothing is submitted before the first poll.
+    /// * **Cancel safety**: if it is dropped before it is ready, it drops the job.
+    ///
+    /// # Errors
+    ///
+    /// The future has those of [`submit_async`](Self::submit_async).
+    #[cfg(feature = "remote")]
+    pub fn submit_remote_async<J>(
+        &self,
+        job: J,
+    ) -> crate::api::submit_remote::SubmitRemoteAsync<'_, J, BYTES>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.pool_ref().submit_remote_async(job)
+    }
+
     /// Queues a closure that gets a [`CancelToken`], which it reads to stop early. See
     /// [`CancelToken`] for an example.
     ///

@@ -13,9 +13,12 @@ use corepool::{
     Panic,
     remote::{Buffers, JobTable, serve_catching},
 };
+use postcard_schema::Schema;
+use serde::de::DeserializeOwned;
 
 use super::{
     super::{
+        argument,
         panic_place::{catch, note_places},
         question::{self, Asked, Parent},
         worker_exit::{INITIALIZER_FAILED, REFUSED, say},
@@ -54,6 +57,57 @@ pub fn run_worker_if_asked(jobs: &'static JobTable) {
 /// });
 /// ```
 pub fn run_worker_with(jobs: &'static JobTable, initializer: impl FnOnce() -> Result<(), String>) {
+    run_worker(jobs, |argument| match argument {
+        None => initializer(),
+        Some(_) => Err(String::from(
+            "its parent has given an argument: call run_worker_with_argument",
+        )),
+    });
+}
+
+/// [`run_worker_with`] an initializer that has an argument: the one that the parent has given by
+/// [`initializer_argument`](crate::process::ProcessPoolBuilder::initializer_argument). Python's `initargs`.
+///
+/// The pool is broken if the parent has given none, or one of another type.
+///
+/// * **Context**: as for [`run_worker_if_asked`].
+/// * **Cost**: as for [`run_worker_if_asked`].
+///
+/// ```no_run
+/// # use corepool::remote::JobTable;
+/// # static JOBS: JobTable = JobTable::new(&[]);
+/// use corepool_std::process::{ProcessPool, run_worker_with_argument};
+/// use postcard_schema::Schema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Schema)]
+/// struct Model {
+///     file: String,
+/// }
+///
+/// fn main() {
+///     run_worker_with_argument(&JOBS, |model: Model| match std::fs::read(model.file) {
+///         Ok(_weights) => Ok(()),
+///         Err(error) => Err(error.to_string()),
+///     });
+///     let model = Model { file: String::from("weights.bin") };
+///     let pool = ProcessPool::builder(&JOBS).initializer_argument(&model).build();
+///     # drop(pool.unwrap());
+/// }
+/// ```
+pub fn run_worker_with_argument<A: DeserializeOwned + Schema>(
+    jobs: &'static JobTable,
+    initializer: impl FnOnce(A) -> Result<(), String>,
+) {
+    run_worker(jobs, |argument| initializer(argument::decode(argument)?));
+}
+
+/// Makes this process a worker if it was started to be one. The initializer gets the argument that the parent has
+/// encoded.
+fn run_worker(
+    jobs: &'static JobTable,
+    initializer: impl FnOnce(Option<&str>) -> Result<(), String>,
+) {
     let served = match question::look() {
         Asked::No => return,
         Asked::Yes(parent) => serve(jobs, parent, initializer),
@@ -92,13 +146,14 @@ impl From<io::Error> for Failed {
 fn serve(
     jobs: &'static JobTable,
     parent: Parent,
-    initializer: impl FnOnce() -> Result<(), String>,
+    initializer: impl FnOnce(Option<&str>) -> Result<(), String>,
 ) -> Result<(), Failed> {
     // A job that reads standard input must not read the jobs that come.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
     take_own_name();
     end_with_the_parent(&parent.socket, parent.process)?;
-    catch_unwind(AssertUnwindSafe(initializer))
+    let argument = parent.argument.as_deref();
+    catch_unwind(AssertUnwindSafe(|| initializer(argument)))
         .unwrap_or_else(|payload| Err(format!("it panicked: {}", message(&payload))))
         .map_err(Failed::Initializer)?;
     // After the initializer, which may set a hook of its own.

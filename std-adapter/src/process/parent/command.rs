@@ -11,13 +11,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::process::{descriptors::close_in_child, question::Question};
+use crate::process::{argument, descriptors::close_in_child, question::Question};
 
 /// The program that a pool's children run, and its environment.
 pub(in crate::process) struct WorkerCommand {
     pub(in crate::process) program: Program,
     pub(in crate::process) arguments: Vec<OsString>,
     pub(in crate::process) environment: Vec<(OsString, OsString)>,
+    /// The argument of the children's initializer, as it is encoded.
+    pub(in crate::process) argument: Option<String>,
     pub(in crate::process) own_process_group: bool,
     pub(in crate::process) frame_bytes: usize,
 }
@@ -66,6 +68,11 @@ impl WorkerCommand {
         if self.own_process_group {
             command.process_group(0);
         }
+        match &self.argument {
+            Some(argument) => command.env(argument::VARIABLE, argument),
+            // That of this process, if it is a worker, is not its children's.
+            None => command.env_remove(argument::VARIABLE),
+        };
         close_in_child(&mut command);
         command
             .args(&self.arguments)

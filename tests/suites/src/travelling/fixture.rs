@@ -8,11 +8,11 @@ use std::{
 
 use corepool::{
     JobFuture, PoolRef, ShutdownError, Spill, StaticPool, SubmitError,
-    remote::{Buffers, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker, serve_catching},
+    remote::{
+        Buffers, RemoteConfig, RemoteEnd, RemoteExecutor, RemoteJob, RemoteWorker, serve_catching,
+    },
 };
-use corepool_std::{
-    Boxed, ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool, remote_panic,
-};
+use corepool_std::{ThreadParker, ThreadPool, ThreadWorker, process::ProcessPool, remote_panic};
 
 use super::jobs::JOBS;
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// A pool under test. It lives for ever, so that callbacks can hold it, and has two priorities.
 pub trait Pool: Copy + Send + Sync + 'static {
+    /// The pool as what all executors of such jobs are.
+    fn executor(&self) -> &impl RemoteExecutor;
+
     /// Queues a job, at a priority.
     fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J>;
 
@@ -42,6 +45,10 @@ pub trait Pool: Copy + Send + Sync + 'static {
 pub type Submitted<J> = Result<JobFuture<'static, <J as RemoteJob>::Output>, SubmitError<J>>;
 
 impl<S: Spill + 'static> Pool for PoolRef<'static, BYTES, S> {
+    fn executor(&self) -> &impl RemoteExecutor {
+        self
+    }
+
     fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J> {
         self.at(priority).submit_remote(job)
     }
@@ -55,7 +62,29 @@ impl<S: Spill + 'static> Pool for PoolRef<'static, BYTES, S> {
     }
 }
 
+impl Pool for &'static ThreadPool {
+    fn executor(&self) -> &impl RemoteExecutor {
+        *self
+    }
+
+    fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J> {
+        self.at(priority).submit_remote(job)
+    }
+
+    fn submit_blocking<J: RemoteJob>(self, job: J) -> Submitted<J> {
+        RemoteExecutor::submit_remote_blocking(self, job)
+    }
+
+    fn shutdown(self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
+        ThreadPool::shutdown(self, wait, cancel_futures)
+    }
+}
+
 impl Pool for &'static ProcessPool {
+    fn executor(&self) -> &impl RemoteExecutor {
+        *self
+    }
+
     fn submit_at<J: RemoteJob>(self, priority: usize, job: J) -> Submitted<J> {
         ProcessPool::submit_at(self, priority, job)
     }
@@ -134,7 +163,7 @@ impl Drop for Processes {
 pub struct LocalThreads(&'static ThreadPool);
 
 impl Fixture for LocalThreads {
-    type Pool = PoolRef<'static, BYTES, Boxed>;
+    type Pool = &'static ThreadPool;
 
     fn start_with(workers: usize, slots: usize) -> Self {
         let builder = ThreadPool::builder().max_workers(workers);
@@ -145,13 +174,13 @@ impl Fixture for LocalThreads {
     }
 
     fn pool(&self) -> Self::Pool {
-        self.0.pool_ref()
+        self.0
     }
 }
 
 impl Drop for LocalThreads {
     fn drop(&mut self) {
-        finish(self.0.pool_ref());
+        finish(self.0);
     }
 }
 
