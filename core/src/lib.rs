@@ -43,6 +43,7 @@
 //! | wait on many | [`wait()`], [`as_completed`] |
 //! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done) |
 //! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
+//! | carry a tracing span, a locale, a request's id | [`carrying`](StaticPool::carrying) with an [`Ambient`] |
 //! | take a pool of any type | [`Executor`], [`DynExecutor`] |
 //! | end | [`shutdown`](StaticPool::shutdown), [`shutdown_async`](StaticPool::shutdown_async), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
 //! | fit it to a machine | [`Port`], [`Parker`], [`Worker`] |
@@ -62,6 +63,7 @@
 //! | slot | a place in the pool for one job: a word of state, and bytes for the closure and then for the result |
 //! | job | a closure or an async task in a slot |
 //! | handle | the [`JobFuture`] of a job, and the party that holds it |
+//! | ambient value | a value that code finds without an argument, such as the current tracing span; a view by [`carrying`](StaticPool::carrying) has its jobs carry it |
 //! | submitter | the context that submits a job |
 //! | worker | a context that runs jobs: in [`run`](StaticPool::run), or as a guest |
 //! | seat | the place of a worker in the pool; there are WORKERS |
@@ -264,7 +266,10 @@ pub use crate::{
         BrokenReason, CallbackError, InitError, JobError, LossReason, NoWorker, NotInTask, Panic,
         PanicLocation, PanicPayload, PromiseError, RunError, ShutdownError, SubmitError,
     },
-    jobs::token::CancelToken,
+    jobs::{
+        ambient::{Ambient, Carrying, Policy},
+        token::CancelToken,
+    },
     machine::{
         port::{ContextId, Parker, Port},
         spin::spin_loop,

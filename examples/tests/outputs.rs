@@ -82,6 +82,11 @@ fn periodic() {
 }
 
 #[test]
+fn carried_span() {
+    assert_prints_what_its_header_says("carried_span", &[]);
+}
+
+#[test]
 fn primes() {
     assert_prints_what_its_header_says("primes", &[]);
 }

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 #[cfg(all(unix, feature = "process"))]
 use corepool::remote::RemoteJob;
-use corepool::{CancelOnDrop, Executor, JobError, JobFuture, PoolRef, Spill, SubmitError};
+use corepool::{CancelOnDrop, Executor, JobError, JobFuture, Policy, PoolRef, SubmitError};
 
 #[cfg(all(unix, feature = "process"))]
 use crate::process::ProcessPool;
@@ -163,7 +163,8 @@ where
     to_thread_in(default_executor(), job).await
 }
 
-/// [`to_thread`] in a pool of the caller's choice, which need not live for ever.
+/// [`to_thread`] in a pool of the caller's choice, which need not live for ever. A view by
+/// [`carrying`](ThreadPool::carrying) takes an ambient value along, such as the current tracing span.
 ///
 /// The first poll submits the work. If the pool is full, the await waits for room.
 ///
@@ -192,7 +193,7 @@ pub async fn to_thread_in<const BYTES: usize, S, F, T>(
     job: F,
 ) -> Result<T, JobError>
 where
-    S: Spill,
+    S: Policy,
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {

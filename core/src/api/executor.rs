@@ -4,7 +4,7 @@ use crate::{
     api::future::JobFuture,
     api::pool_ref::PoolRef,
     error::{ShutdownError, SubmitError},
-    memory::payload::Spill,
+    jobs::ambient::Policy,
 };
 
 /// An executor: it takes closures, and returns futures. It is Python's
@@ -74,7 +74,7 @@ pub trait Executor {
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
 }
 
-impl<const BYTES: usize, S: Spill> Executor for PoolRef<'_, BYTES, S> {
+impl<const BYTES: usize, S: Policy> Executor for PoolRef<'_, BYTES, S> {
     fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -7,11 +7,11 @@ use crate::{
     api::pool_ref::PoolRef,
     engine::{block, room},
     error::{JobError, SubmitError},
+    jobs::ambient::Policy,
     jobs::job::{Job, JobPlace},
     jobs::submit,
     lockfree::defer::Defer,
     lockfree::sync::call,
-    memory::payload::Spill,
     memory::pool::Pool,
     memory::slot::SlotRef,
 };
@@ -91,9 +91,9 @@ pub(crate) mod sealed {
     }
 }
 
-impl<'p, const BYTES: usize, S: Spill> Submitter<'p> for PoolRef<'p, BYTES, S> {}
+impl<'p, const BYTES: usize, S: Policy> Submitter<'p> for PoolRef<'p, BYTES, S> {}
 
-impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> sealed::Submitter<'p> for PoolRef<'p, BYTES, S> {
     #[allow(private_interfaces)]
     fn pool(&self) -> Pool<'p> {
         self.erased
@@ -105,11 +105,14 @@ impl<'p, const BYTES: usize, S: Spill> sealed::Submitter<'p> for PoolRef<'p, BYT
 
     #[allow(private_interfaces, private_bounds)]
     unsafe fn put<J: Job>(&self, job: J) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
-        // SAFETY: the caller's promise. HANDLE stands for the future.
-        unsafe {
-            let slot = submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_| (), job)?;
-            Ok(JobFuture::new(self.erased, slot))
-        }
+        let carried = S::carry(job);
+        // SAFETY: the caller's promise.
+        let put = unsafe {
+            submit::put::<_, S::Spill, BYTES, 0>(self.erased, self.priority, |_| (), carried)
+        };
+        let slot = put.map_err(|refused| refused.map(S::uncarry))?;
+        // SAFETY: `put` set HANDLE for this future.
+        Ok(unsafe { JobFuture::new(self.erased, slot) })
     }
 }
 
@@ -166,7 +169,7 @@ pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     ended: bool,
 }
 
-impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::map`](crate::StaticPool::map).
     pub fn map<I, F, T>(self, items: I, function: F) -> Map<'p, I::IntoIter, F, T, Self>
     where

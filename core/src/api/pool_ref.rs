@@ -8,6 +8,7 @@ use crate::{
     engine::life::OnLoss,
     engine::{block, life, room},
     error::{Blocked, BrokenReason, RunError, ShutdownError, SubmitError},
+    jobs::ambient::{Ambient, Carrying, Policy},
     jobs::job::Job,
     jobs::kinds::{Cancellable, Closure, Promised, Task},
     jobs::submit,
@@ -33,7 +34,7 @@ pub struct PoolRef<'p, const BYTES: usize, S = NoSpill> {
     pub(crate) priority: usize,
     /// The table for the wakers of this pool's tasks, which find the pool from a slot's address.
     task_wakers: &'static RawWakerVTable,
-    spill: PhantomData<fn() -> S>,
+    policy: PhantomData<fn() -> S>,
 }
 
 impl<const BYTES: usize, S> Clone for PoolRef<'_, BYTES, S> {
@@ -67,25 +68,22 @@ impl<const BYTES: usize, S> defmt::Format for PoolRef<'_, BYTES, S> {
 }
 
 impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
-    pub(crate) fn new(erased: Pool<'p>, task_wakers: &'static RawWakerVTable) -> Self {
-        Self {
-            erased,
-            priority: 0,
-            task_wakers,
-            spill: PhantomData,
-        }
-    }
-
     /// The same pool, which stores a job or result that does not fit a slot by `Other`.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1). Each job or result that does not fit costs a [`Spill::store`].
     pub fn spill_to<Other: Spill>(self) -> PoolRef<'p, BYTES, Other> {
-        PoolRef {
-            erased: self.erased,
-            priority: self.priority,
-            task_wakers: self.task_wakers,
-            spill: PhantomData,
+        self.with_policy()
+    }
+}
+
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
+    pub(crate) fn new(erased: Pool<'p>, task_wakers: &'static RawWakerVTable) -> Self {
+        Self {
+            erased,
+            priority: 0,
+            task_wakers,
+            policy: PhantomData,
         }
     }
 
@@ -108,7 +106,29 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
             erased: self.erased,
             priority: self.priority,
             task_wakers: self.task_wakers,
-            spill: PhantomData,
+            policy: PhantomData,
+        }
+    }
+
+    /// See [`StaticPool::carrying`](crate::StaticPool::carrying). The view carries `A` instead of
+    /// what this one carries.
+    pub fn carrying<A: Ambient>(self) -> PoolRef<'p, BYTES, Carrying<A, S::Spill>> {
+        self.with_policy()
+    }
+
+    /// The same pool, whose jobs carry nothing. A job that may leave the address space cannot take an
+    /// ambient value along.
+    #[cfg(feature = "remote")]
+    pub(crate) fn plain(self) -> PoolRef<'p, BYTES, S::Spill> {
+        self.with_policy()
+    }
+
+    fn with_policy<Other>(self) -> PoolRef<'p, BYTES, Other> {
+        PoolRef {
+            erased: self.erased,
+            priority: self.priority,
+            task_wakers: self.task_wakers,
+            policy: PhantomData,
         }
     }
 
@@ -171,10 +191,25 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J: Job + Send + 'static,
         J::Output: Send + 'static,
     {
+        self.submit_carried::<J>(S::carry(job))
+            .map_err(|error| error.map(S::uncarry))
+    }
+
+    #[cfg_attr(target_os = "none", inline)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn submit_carried<J>(
+        self,
+        carried: S::Carried<J>,
+    ) -> Result<JobFuture<'p, J::Output>, SubmitError<S::Carried<J>>>
+    where
+        J: Job + Send + 'static,
+        J::Output: Send + 'static,
+    {
         call("submit");
-        // SAFETY: the job and its result are `Send` and `'static`.
-        let slot =
-            unsafe { submit::put::<J, S, BYTES, 0>(self.erased, self.priority, |_| (), job)? };
+        // SAFETY: the job, the value that it carries, and its result are `Send` and `'static`.
+        let slot = unsafe {
+            submit::put::<_, S::Spill, BYTES, 0>(self.erased, self.priority, |_| (), carried)?
+        };
         // SAFETY: `put` set HANDLE for this future.
         Ok(unsafe { JobFuture::new(self.erased, slot) })
     }
@@ -185,7 +220,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         J: crate::jobs::remote_job::RemoteJob,
     {
-        self.submit_job(crate::jobs::remote_job::Travelling(job))
+        self.plain()
+            .submit_job(crate::jobs::remote_job::Travelling(job))
             .map_err(|error| error.map(|job| job.0))
     }
 
@@ -198,7 +234,8 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     where
         J: crate::jobs::remote_job::RemoteJob,
     {
-        self.submit_waiting(crate::jobs::remote_job::Travelling(job), None)
+        self.plain()
+            .submit_waiting(crate::jobs::remote_job::Travelling(job), None)
             .map_err(|error| error.map(|job| job.0))
     }
 
@@ -236,7 +273,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
     pub(crate) fn submit_waiting<J>(
         self,
-        mut job: J,
+        job: J,
         timeout: Option<Duration>,
     ) -> Result<JobFuture<'p, J::Output>, SubmitError<J>>
     where
@@ -244,22 +281,25 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         J::Output: Send + 'static,
     {
         let deadline = block::deadline_in(self.erased, timeout);
-        loop {
-            job = match self.submit_job(job) {
+        let mut job = S::carry(job);
+        let refused = loop {
+            job = match self.submit_carried::<J>(job) {
+                Ok(future) => return Ok(future),
                 Err(SubmitError::Full(job)) => job,
-                outcome => return outcome,
+                Err(refused) => break refused,
             };
             call("submit_blocking");
             let room =
                 deadline.and_then(|deadline| room::wait(self.erased, self.priority, deadline));
             match room {
                 Ok(()) => {}
-                Err(Blocked::NoClock) => return Err(SubmitError::NoClock(job)),
-                Err(Blocked::WouldDeadlock) => return Err(SubmitError::WouldDeadlock(job)),
-                Err(Blocked::TooManyWaiters) => return Err(SubmitError::TooManyWaiters(job)),
-                Err(Blocked::TimedOut) => return Err(SubmitError::Full(job)),
+                Err(Blocked::NoClock) => break SubmitError::NoClock(job),
+                Err(Blocked::WouldDeadlock) => break SubmitError::WouldDeadlock(job),
+                Err(Blocked::TooManyWaiters) => break SubmitError::TooManyWaiters(job),
+                Err(Blocked::TimedOut) => break SubmitError::Full(job),
             }
-        }
+        };
+        Err(refused.map(S::uncarry))
     }
 
     /// See [`StaticPool::promise`](crate::StaticPool::promise).
@@ -268,7 +308,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         call("promise");
-        const { VTableOf::<Promised<T>, S, BYTES, 0>::FITS };
+        const { VTableOf::<Promised<T>, S::Spill, BYTES, 0>::FITS };
         // A promise is in no queue, and so it takes over no slot there.
         let admitted = submit::admits(self.erased, self.priority);
         let Some(index) = admitted.then(|| self.erased.slots().claim()).flatten() else {
@@ -276,19 +316,19 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
         };
         let slot = self.erased.slot(index);
         // SAFETY: the slot was claimed just now, and `FITS` was checked.
-        unsafe { submit::fill::<Promised<T>, S, BYTES, 0>(slot, Promised(PhantomData)) };
+        unsafe { submit::fill::<Promised<T>, S::Spill, BYTES, 0>(slot, Promised(PhantomData)) };
         slot.state.occupy(self.priority, QUEUED | PROMISED | HANDLE);
         // SAFETY: QUEUED and HANDLE stand for the promise and the future.
         Ok(unsafe {
             (
-                Promise::new::<S, BYTES>(self.erased, slot),
+                Promise::new::<S::Spill, BYTES>(self.erased, slot),
                 JobFuture::new(self.erased, slot),
             )
         })
     }
 }
 
-impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
+impl<const BYTES: usize, S: Policy> PoolRef<'static, BYTES, S> {
     /// See [`StaticPool::spawn`](crate::StaticPool::spawn).
     pub fn spawn<Fut>(self, task: Fut) -> Result<JobFuture<'static, Fut::Output>, SubmitError<Fut>>
     where
@@ -301,7 +341,7 @@ impl<const BYTES: usize, S: Spill> PoolRef<'static, BYTES, S> {
     }
 }
 
-impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::run`](crate::StaticPool::run).
     pub fn run<W: Worker>(self, worker: &W) -> Result<(), RunError> {
         call("run");

@@ -19,13 +19,14 @@ use crate::{
     engine::block::Awaited,
     engine::{block, run, settle},
     error::SubmitError,
+    jobs::ambient::Policy,
     jobs::job::Job,
     jobs::kinds::Closure,
     jobs::submit,
     lockfree::defer::Defer,
     lockfree::state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
     lockfree::sync::{AtomicUsize, Ordering, call, spin_loop},
-    memory::payload::{LEAST, NoSpill, PAYLOAD_ALIGN, Spill, capacity},
+    memory::payload::{LEAST, NoSpill, PAYLOAD_ALIGN, capacity},
     memory::pool::Pool,
     memory::scoped::ScopeState,
     memory::seat::{DependsOn, SeatRef},
@@ -44,7 +45,7 @@ pub struct Scope<'scope, 'env: 'scope, const BYTES: usize, S = NoSpill> {
     env: PhantomData<&'env mut &'env ()>,
 }
 
-impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
+impl<'scope, 'env, const BYTES: usize, S: Policy> Scope<'scope, 'env, BYTES, S> {
     /// Submits a job that may borrow values which live longer than the scope.
     ///
     /// * **Context**: any, if the scope was opened in one that may block.
@@ -152,25 +153,25 @@ impl<'scope, 'env, const BYTES: usize, S: Spill> Scope<'scope, 'env, BYTES, S> {
         };
         // SAFETY: the scope ends only when each job that was counted in has been counted out.
         let put = unsafe {
-            submit::put::<J, S, BYTES, PAYLOAD_ALIGN>(
+            submit::put::<_, S::Spill, BYTES, PAYLOAD_ALIGN>(
                 self.pool.erased,
                 self.pool.priority,
                 keep,
-                job,
+                S::carry(job),
             )
         };
-        let slot = put?;
+        let slot = put.map_err(|refused| refused.map(S::uncarry))?;
         // SAFETY: `put` set HANDLE for this future.
         Ok(unsafe { JobFuture::new(self.pool.erased, slot) })
     }
 }
 
-impl<'scope, 'env, const BYTES: usize, S: Spill> Submitter<'scope>
+impl<'scope, 'env, const BYTES: usize, S: Policy> Submitter<'scope>
     for &'scope Scope<'scope, 'env, BYTES, S>
 {
 }
 
-impl<'scope, 'env, const BYTES: usize, S: Spill> sealed::Submitter<'scope>
+impl<'scope, 'env, const BYTES: usize, S: Policy> sealed::Submitter<'scope>
     for &'scope Scope<'scope, 'env, BYTES, S>
 {
     #[allow(private_interfaces)]
@@ -280,7 +281,7 @@ impl<const BYTES: usize, S> defmt::Format for Scope<'_, '_, BYTES, S> {
     }
 }
 
-impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::scope`](crate::StaticPool::scope).
     pub fn scope<'env, F, R>(self, f: F) -> R
     where

@@ -11,7 +11,7 @@ use crate::{
     api::pool_ref::PoolRef,
     engine::life::{self, AwaitedEnd},
     error::ShutdownError,
-    memory::payload::Spill,
+    jobs::ambient::Policy,
 };
 
 /// The future that [`shutdown_async`](crate::StaticPool::shutdown_async) returns. It is ready when
@@ -37,7 +37,7 @@ pub struct Shutdown<'p> {
     end: AwaitedEnd<'p>,
 }
 
-impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::shutdown_async`](crate::StaticPool::shutdown_async).
     pub fn shutdown_async(self, cancel_futures: bool) -> Shutdown<'p> {
         life::begin_shutdown(self.erased, cancel_futures);

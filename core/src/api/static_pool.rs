@@ -10,6 +10,7 @@ use crate::{
     engine::life,
     engine::wakers::{PoolLayout, TaskWakers},
     error::BrokenReason,
+    jobs::ambient::{Ambient, Carrying},
     lockfree::free_list::FreeWords,
     lockfree::queue::{Lane, Queue, QueueCell},
     lockfree::state::MAX_PRIORITIES,
@@ -188,6 +189,21 @@ impl<
     /// ```
     pub fn at(&self, priority: usize) -> PoolRef<'_, BYTES> {
         self.pool_ref().at(priority)
+    }
+
+    /// A view whose jobs carry an ambient value, such as the current tracing span. See [`Ambient`].
+    ///
+    /// Each submit captures the submitter's value, and each job runs with it. That goes for closures,
+    /// for each poll of a task, for `map` and for scopes. The value takes room in the job's slot. A
+    /// job that may leave the address space carries none, and callbacks run without one.
+    ///
+    /// A `map` captures the value anew for each job that it submits. A submit that waits for room
+    /// captures it once, and [`submit_async`](Self::submit_async) with each attempt.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1). The submits of the view capture the value, and its jobs enter it.
+    pub fn carrying<A: Ambient>(&self) -> PoolRef<'_, BYTES, Carrying<A>> {
+        self.pool_ref().carrying()
     }
 
     /// The number of slots: SLOTS.

@@ -9,12 +9,8 @@ use core::{
 };
 
 use crate::{
-    api::future::JobFuture,
-    api::pool_ref::PoolRef,
-    engine::room::RoomWaiter,
-    error::SubmitError,
-    memory::payload::{NoSpill, Spill},
-    memory::pool::Pool,
+    api::future::JobFuture, api::pool_ref::PoolRef, engine::room::RoomWaiter, error::SubmitError,
+    jobs::ambient::Policy, memory::payload::NoSpill, memory::pool::Pool,
 };
 
 /// A submit that waits for room without blocking: the future that
@@ -38,7 +34,7 @@ pub struct SubmitAsync<'p, F, T, const BYTES: usize, S = NoSpill> {
     result: PhantomData<fn() -> T>,
 }
 
-impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::submit_async`](crate::StaticPool::submit_async).
     pub fn submit_async<F, T>(self, job: F) -> SubmitAsync<'p, F, T, BYTES, S>
     where
@@ -56,7 +52,7 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
 impl<F, T, const BYTES: usize, S> Unpin for SubmitAsync<'_, F, T, BYTES, S> {}
 
-impl<'p, F, T, const BYTES: usize, S: Spill> Future for SubmitAsync<'p, F, T, BYTES, S>
+impl<'p, F, T, const BYTES: usize, S: Policy> Future for SubmitAsync<'p, F, T, BYTES, S>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,

@@ -14,8 +14,9 @@ use crate::{
     api::submit_async::poll_submit,
     engine::room::RoomWaiter,
     error::SubmitError,
+    jobs::ambient::Policy,
     jobs::remote_job::{RemoteJob, Travelling},
-    memory::payload::{NoSpill, Spill},
+    memory::payload::NoSpill,
 };
 
 /// A submit of a remote job that waits for room without blocking: the future that
@@ -34,14 +35,15 @@ pub struct SubmitRemoteAsync<'p, J, const BYTES: usize, S = NoSpill> {
     room: RoomWaiter<'p>,
 }
 
-impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
+impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     /// See [`StaticPool::submit_remote_timeout`](crate::StaticPool::submit_remote_timeout).
     pub fn submit_remote_timeout<J: RemoteJob>(
         self,
         job: J,
         timeout: Duration,
     ) -> Result<JobFuture<'p, J::Output>, SubmitError<J>> {
-        self.submit_waiting(Travelling(job), Some(timeout))
+        self.plain()
+            .submit_waiting(Travelling(job), Some(timeout))
             .map_err(|error| error.map(|job| job.0))
     }
 
@@ -57,7 +59,9 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
 
 impl<J, const BYTES: usize, S> Unpin for SubmitRemoteAsync<'_, J, BYTES, S> {}
 
-impl<'p, J: RemoteJob, const BYTES: usize, S: Spill> Future for SubmitRemoteAsync<'p, J, BYTES, S> {
+impl<'p, J: RemoteJob, const BYTES: usize, S: Policy> Future
+    for SubmitRemoteAsync<'p, J, BYTES, S>
+{
     type Output = Result<JobFuture<'p, J::Output>, SubmitError<J>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -8,7 +8,9 @@ use crate::{
 };
 
 /// A type whose values run in a slot.
-pub(crate) trait Job: Sized {
+// `pub`, since an associated type of the sealed half of `Policy` names it. No user can.
+#[allow(private_interfaces)]
+pub trait Job: Sized {
     /// The result.
     type Output;
     /// See [`JobVTable::suspend`](crate::memory::slot::JobVTable::suspend).

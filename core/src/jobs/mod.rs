@@ -1,5 +1,6 @@
 //! The kinds of job, and their way into a slot.
 
+pub(crate) mod ambient;
 pub(crate) mod job;
 pub(crate) mod kinds;
 #[cfg(feature = "remote")]

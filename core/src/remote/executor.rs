@@ -11,9 +11,9 @@ use crate::{
         static_pool::StaticPool,
     },
     error::{BrokenReason, JobError, ShutdownError, SubmitError},
+    jobs::ambient::Policy,
     jobs::remote_job::RemoteJob,
     machine::port::Port,
-    memory::payload::Spill,
 };
 
 /// An executor that takes jobs with a name: a pool of this crate, or a thread pool or process pool
@@ -180,7 +180,7 @@ pub trait RemoteExecutor {
     }
 }
 
-impl<const BYTES: usize, S: Spill> RemoteExecutor for PoolRef<'_, BYTES, S> {
+impl<const BYTES: usize, S: Policy> RemoteExecutor for PoolRef<'_, BYTES, S> {
     fn submit_remote<J: RemoteJob>(
         &self,
         job: J,

@@ -5,9 +5,9 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 #[cfg(feature = "remote")]
 use corepool::remote::{RemoteExecutor, RemoteJob};
 use corepool::{
-    BrokenReason, CancelCurrentTask, CancelToken, DynExecutor, Executor, JobError, JobFuture, Map,
-    MapError, MapOptions, NoSpill, PoolRef, Promise, Scope, Shutdown, ShutdownError, SubmitAsync,
-    SubmitError,
+    Ambient, BrokenReason, CancelCurrentTask, CancelToken, Carrying, DynExecutor, Executor,
+    JobError, JobFuture, Map, MapError, MapOptions, NoSpill, PoolRef, Promise, Scope, Shutdown,
+    ShutdownError, SubmitAsync, SubmitError,
 };
 
 use super::{
@@ -62,6 +62,11 @@ impl ThreadPool {
     /// See [`StaticPool::at`](corepool::StaticPool::at).
     pub fn at(&self, priority: usize) -> PoolRef<'_, SLOT_BYTES, Boxed> {
         self.pool_ref().at(priority)
+    }
+
+    /// See [`StaticPool::carrying`](corepool::StaticPool::carrying).
+    pub fn carrying<A: Ambient>(&self) -> PoolRef<'_, SLOT_BYTES, Carrying<A, Boxed>> {
+        self.pool_ref().carrying()
     }
 
     /// The number of threads that have started. They stay until the pool is shut down.

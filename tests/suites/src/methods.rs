@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use corepool::{
-    BrokenReason, CancelCurrentTask, CancelToken, DynExecutor, Executor, JobFuture, Map, MapError,
-    MapOptions, PoolRef, Promise, Scope, Shutdown, ShutdownError, Spill, StaticPool, SubmitAsync,
-    SubmitError,
+    Ambient, BrokenReason, CancelCurrentTask, CancelToken, Carrying, DynExecutor, Executor,
+    JobFuture, Map, MapError, MapOptions, PoolRef, Promise, Scope, Shutdown, ShutdownError, Spill,
+    StaticPool, SubmitAsync, SubmitError,
 };
 use corepool_std::{Boxed, ThreadPool};
 
@@ -33,6 +33,9 @@ pub trait Methods: Copy + Send + Sync + 'static {
 
     /// As of [`StaticPool`].
     fn at(self, priority: usize) -> View<Self::Spill>;
+
+    /// As of [`StaticPool`].
+    fn carrying<A: Ambient>(self) -> View<Carrying<A, Self::Spill>>;
 
     /// As of [`StaticPool`].
     fn submit<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>
@@ -162,6 +165,10 @@ macro_rules! own {
     ($own:ident) => {
         fn at(self, priority: usize) -> View<Self::Spill> {
             $own::at(self, priority)
+        }
+
+        fn carrying<A: Ambient>(self) -> View<Carrying<A, Self::Spill>> {
+            $own::carrying(self)
         }
 
         fn submit<F, T>(self, job: F) -> Result<JobFuture<'static, T>, SubmitError<F>>

@@ -62,6 +62,8 @@ const CALLS: &[(&str, &str)] = &[
     ("postcard::to_slice", "serialize"),
     ("initializer()", "initializer"),
     ("(self.on_start)(", "on_start"),
+    ("A::capture()", "capture"),
+    ("A::enter(", "enter"),
 ];
 
 /// Files that pass calls on for others, or in which the words mean something else.

@@ -52,6 +52,7 @@ const CALLS: &[Call] = &[
     Call::not("PoolRef::at", BEFORE),
     Call::not("PoolRef::spill_to", BEFORE),
     Call::not("PoolRef::limit_to", BEFORE),
+    Call::not("PoolRef::carrying", BEFORE),
     Call::not("PoolRef::bytes_per_slot", BEFORE),
     Call::not("PoolRef::install", SETUP),
     Call::not("PoolConfig::words", BEFORE),

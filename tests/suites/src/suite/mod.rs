@@ -1,5 +1,6 @@
 //! The generic tests, grouped as CPython groups them.
 
+pub mod ambient_tests;
 pub mod as_completed_tests;
 pub mod bridge_tests;
 pub mod context_tests;

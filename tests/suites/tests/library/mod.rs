@@ -16,6 +16,7 @@ use syn::{
 
 /// Traits that are there to be implemented: the library calls their methods.
 const CALLED_BY_THE_LIBRARY: &[&str] = &[
+    "Ambient",
     "Link",
     "Parker",
     "Port",
