@@ -10,18 +10,19 @@
 mod controls;
 
 use core::{
-    future::Future,
+    future::{Future, poll_fn},
     num::NonZeroUsize,
     panic::PanicInfo,
     pin::{Pin, pin},
+    sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use corepool::{
-    CancelOnDrop, ContextId, Executor, FutureSet, JobError, JobFuture, JobId, MapOptions, OnLoss,
-    Parker, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker, WorkerId, as_completed,
-    wait,
+    Ambient, CancelOnDrop, ContextId, DynExecutor, Executor, FutureSet, JobError, JobFuture, JobId,
+    MapOptions, OnLoss, Parker, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker,
+    WorkerId, as_completed, wait,
 };
 
 static POOL: StaticPool<16, 64, 2> = StaticPool::new();
@@ -211,6 +212,38 @@ pub extern "C" fn map_and_executor() -> u32 {
         .map(|result| result.unwrap_or_else(code))
         .sum();
     mapped.wrapping_add(executed)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn executor_of_any_type(executor: &'static &'static dyn DynExecutor) -> u32 {
+    let executed = executor.submit(|| 3_u32);
+    executed.map_or(0, |future| future.result().unwrap_or_else(code))
+}
+
+/// The id of a request, which jobs carry.
+struct Request;
+
+static REQUEST: AtomicU32 = AtomicU32::new(0);
+
+impl Ambient for Request {
+    type Captured = u32;
+
+    fn capture() -> u32 {
+        REQUEST.load(Ordering::Relaxed)
+    }
+
+    fn enter<R>(captured: &mut u32, work: impl FnOnce() -> R) -> R {
+        REQUEST.store(*captured, Ordering::Relaxed);
+        work()
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn carrying() -> bool {
+    let pool = POOL.carrying::<Request>();
+    let closure = pool.submit_detached(|| REQUEST.store(0, Ordering::Relaxed));
+    let task = pool.spawn(poll_fn(|_| Poll::Ready(5)));
+    closure.is_ok() && task.is_ok()
 }
 
 #[unsafe(no_mangle)]
