@@ -92,8 +92,8 @@ impl<A: Ambient, B: Ambient> Ambient for (A, B) {
     }
 }
 
-/// What a [`PoolRef`](crate::PoolRef) does with its jobs: where it stores those that do not fit a
-/// slot, and which ambient value they carry. Each [`Spill`] is a policy that carries nothing.
+/// The policy of a [`PoolRef`](crate::PoolRef) for its jobs: the store of those that do not fit a
+/// slot, and the ambient value that each carries. Each [`Spill`] is a policy that carries nothing.
 pub trait Policy: sealed::Policy {}
 
 /// The policy of a view that carries the ambient value `A`, and stores jobs as `S` does.

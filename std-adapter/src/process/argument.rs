@@ -1,4 +1,4 @@
-//! How the argument of the children's initializer gets from the parent to a child.
+//! The way of the initializer's argument from the parent to a child.
 //!
 //! It is an environment variable beside the question: in hexadecimal digits, a key that stands for the argument's type,
 //! and the argument as `postcard` encodes it. A child that was built from other sources finds another key.
@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The variable in the environment of a child whose initializer has an argument.
 pub(super) const VARIABLE: &str = "COREPOOL_INITIALIZER";
 
-/// How many bytes an encoded argument may have. A variable has twice as many, and systems have room for 128 KiB.
+/// The most bytes that an encoded argument may have. A variable has twice as many, and systems have room for 128 KiB.
 pub(super) const MOST: usize = 48 << 10;
 
 /// The key of a type, down to its last field.

@@ -14,9 +14,9 @@ use crate::{clock::now, panic::from_payload};
 /// timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkOptions {
-    /// How many jobs travel together: at least 1.
+    /// The number of jobs that travel together: at least 1.
     pub chunk_size: usize,
-    /// How many chunks are submitted ahead of the next result: at least 1. If `None`, four for each worker.
+    /// The number of chunks that the map submits ahead of the next result: at least 1. If `None`, four for each worker.
     pub buffer_size: Option<usize>,
     /// The time for the whole iteration, counted from the call of `map_with`.
     pub timeout: Option<Duration>,

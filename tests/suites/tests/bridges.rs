@@ -328,7 +328,7 @@ on_each_loop! {
     run_in_executor_cancels_queued_work: executor_cancels_queued_work,
 }
 
-/// Of a thread pool, the threads have the pool's name.
+/// The name of the thread that calls it.
 fn thread_name() -> Option<String> {
     thread::current().name().map(String::from)
 }

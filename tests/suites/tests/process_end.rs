@@ -27,10 +27,10 @@ const SCENE: &str = "COREPOOL_TEST_SCENE";
 /// A global pool, with one thread unless the scene says otherwise.
 static POOL: LazyLock<ThreadPool> = LazyLock::new(|| builder().max_workers(1).build().unwrap());
 
-/// What the jobs wait at until the process ends.
+/// The gate of the jobs, which opens when the process ends.
 static AT_EXIT: LazyLock<Gate> = LazyLock::new(Gate::new);
 
-/// What a child's job waits at until then.
+/// The gate of the children's jobs, which opens then, too.
 static GATE_OF_CHILDREN: Mutex<Option<FileGate>> = Mutex::new(None);
 
 fn builder() -> ThreadPoolBuilder {
@@ -80,7 +80,7 @@ fn run_scene_with(name: &str, argument: &str) -> Output {
         .unwrap()
 }
 
-/// What a scene has said, and its exit status.
+/// The words of a scene, and its exit status.
 fn said(name: &str) -> (Vec<String>, Option<i32>) {
     let output = run_scene(name);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -189,7 +189,7 @@ fn exit_in_a_job() {
     }
 }
 
-/// Neither can a thread that is lent to a static pool: a job of another pool may wait for it.
+/// A thread that is lent to a static pool cannot wait either: a job of another pool may wait for that thread.
 fn exit_by_a_lent_thread_waits_for_no_work() {
     assert_eq!(said("exit in lent thread"), (vec![], Some(3)));
 }

@@ -1,5 +1,5 @@
-//! What jobs carry from their submitter. CPython: `test_asyncio/test_threads.py` and `test_tasks.py`, of context
-//! variables.
+//! Ambient values that jobs carry from their submitter. CPython: the tests of context variables in
+//! `test_asyncio/test_threads.py` and `test_tasks.py`.
 
 use std::{
     cell::Cell,
@@ -93,7 +93,7 @@ pub fn a_job_has_the_value_of_its_submitter<F: Fixture>() {
     assert_eq!(fx.pool().submit(request).unwrap().result().unwrap(), 0);
 }
 
-/// However it is handed in.
+/// Each way to hand a job in carries the value.
 pub fn every_way_to_hand_work_in_carries<F: Fixture>() {
     let fx = F::start(1);
     let view = at_request(&fx, 7);
