@@ -691,16 +691,15 @@ fn map_timeout_in_a_full_pool() {
 
 /// An event loop awaits a job of the pool, and gives it up. asyncio: `test_run_in_executor`.
 fn run_in_executor_takes_jobs() {
-    let gate = FileGate::new();
+    let (gate, notes) = (FileGate::new(), Notes::new());
     let pool = one_worker();
-    let square = run_in_executor(&pool, Pow(12, 2)).unwrap();
-    assert_eq!(block_on(square).unwrap(), 144);
     let running = pool.submit(gate.job()).unwrap();
     gate.wait_until_begun();
-    let notes = Notes::new();
     drop(run_in_executor(&pool, notes.job(1)).unwrap());
     gate.open();
     running.result().unwrap();
+    let square = run_in_executor(&pool, Pow(12, 2)).unwrap();
+    assert_eq!(block_on(square).unwrap(), 144);
     pool.shutdown(true, false).unwrap();
     assert_eq!(notes.read(), []);
     let refused = run_in_executor(&pool, Pow(1, 1)).map(drop);
