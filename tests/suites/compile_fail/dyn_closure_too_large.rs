@@ -1,6 +1,6 @@
 //! A closure larger than the slots of an executor of no known type, whatever the pool has.
 //!
-//! The build fails with: `the job does not fit a slot of the pool: raise the pool's BYTES, or capture a reference`
+//! The build fails with: `the job takes 65 bytes, and a slot of the pool has 64: raise the pool's BYTES to 72, or capture a reference`
 use corepool::{DynExecutor, Executor, StaticPool};
 
 static POOL: StaticPool<4, 128> = StaticPool::new();
