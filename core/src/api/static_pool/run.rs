@@ -19,7 +19,8 @@ impl<
 > StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>
 {
     /// Runs the pool's jobs in the calling context, as `worker`. It returns when the pool is shut
-    /// down and no job is left for the worker. A worker core spends its whole life in this call.
+    /// down and no job is left for the worker, or when [`Worker::stays`] sends the worker away. A
+    /// worker core spends its whole life in this call.
     ///
     /// Up to WORKERS workers may be in this call at a time. Each may join and leave at any time.
     ///
