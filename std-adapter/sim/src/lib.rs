@@ -66,11 +66,17 @@
 //! * A panic outside of a job: an assertion of the scenario, a handler or a task.
 //! * A wait that nothing can end. The report says for each context where it waits.
 //! * A handler that has to wait, and a critical section that is held at a wait or at an end.
+//! * A run that does not end within 200,000 points.
 //! * A slot that is lost, and a panic that no party observes.
 //!
 //! The report shows the least schedule. Each of its *deviations* differs from the plain order, in
 //! which a context goes on until it waits and nothing happens by itself. Without any one of them the
 //! run passes, or fails in another way.
+//!
+//! Each row of the picture is a point. It shows the rows around each deviation, and the last rows. The
+//! label `foreign` stands for the application's code that a call runs: a job, a destructor, a callback
+//! or a waker. To see more, print in the application's code, and replay the least schedule. The
+//! first run's output comes first.
 //!
 //! | variable | purpose |
 //! |---|---|
@@ -103,6 +109,8 @@
 //!
 //! * Memory is sequentially consistent. The orderings of the core are proved by other means.
 //! * A context is preempted at points only. Code without points runs as a whole.
+//!   An access of the application's own atomics is no point: put a [`point!`] between two of them.
+//! * Runs take about ten times as long at `opt-level = 0`: set 1 in the workspace's `[profile.dev]`.
 //! * Types, stack sizes and speeds are the host's. Drivers are not simulated.
 //! * No `std::thread` and no `thread_local!` in simulated code. No lock of the host is held at a
 //!   point: the next context that wants it would wait for ever.
@@ -111,10 +119,11 @@
 //!
 //! # Where it goes
 //!
-//! Into the `dev-dependencies` of a package of tests. The crate defines the program's critical
-//! section, so nothing else in that program may: not `critical-section/std`. It also turns on the
-//! feature `sim` of `corepool`, which costs every program of the same build a branch at each atomic
-//! access.
+//! Into the `dev-dependencies` of the application, or of a package of tests. An application without
+//! `std` names its points under `cfg(test)`, and its tests then stand in its own crate. The crate
+//! defines the program's critical section, so nothing else in that program may: not
+//! `critical-section/std`. It also turns on the feature `sim` of `corepool`, which costs every program
+//! of the same build a branch at each atomic access.
 
 mod asked;
 mod chip;

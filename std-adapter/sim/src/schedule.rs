@@ -15,7 +15,8 @@ pub enum Granularity {
     Atomics,
 }
 
-/// One decision: at this place of this context, the chip did this.
+/// One decision: at this place of this context, the chip did this. It parses from its text in a
+/// printed schedule: `CONTEXT@LABEL#VISIT:ACTION`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Deviation {
     /// The context: a task or an interrupt.
@@ -28,20 +29,20 @@ pub struct Deviation {
     pub action: Action,
 }
 
-/// A decision of the chip.
+/// A decision of the chip, with its text in a printed schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The core of this number runs next, and the current context waits.
+    /// `core=N`: the core of this number runs next, and the current context waits.
     Switch(usize),
-    /// The interrupt of this number fires.
+    /// `fire=N`: the interrupt of this number fires. The first that the test declares is 0.
     Fire(usize),
-    /// The core of this number stands still for so many nanoseconds.
+    /// `stall=N/T`: the core of this number stands still for so many nanoseconds.
     Stall(usize, u64),
-    /// The current core stops: for ever, or for so many nanoseconds.
+    /// `hang` or `hang=T`: the current core stops, for ever or for so many nanoseconds.
     Hang(Option<u64>),
-    /// The parker of the context with this number returns without a reason.
+    /// `wake=N`: the parker of the context with this number returns without a reason.
     Wake(usize),
-    /// A drawn value is so much more than its least.
+    /// `draw=T`: a drawn value is so much more than its least.
     Draw(u64),
 }
 

@@ -369,6 +369,9 @@ impl<'a> Sim<'a> {
     /// Runs the scenario once, by a schedule: that of a [`FailedRun`](crate::FailedRun), for
     /// instance, which makes a test of a failure that was found.
     ///
+    /// A printed schedule begins with its granularity and `/`. Commas separate its steps, each of which
+    /// parses as a [`Deviation`].
+    ///
     /// # Errors
     ///
     /// The run failed. Or it passed, and some steps of the schedule found no place.
