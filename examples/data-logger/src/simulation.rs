@@ -22,6 +22,7 @@ const FLASH_TIME: RangeInclusive<Duration> =
     Duration::from_micros(100)..=Duration::from_micros(1200);
 /// The runs of each search.
 const RUNS: u64 = 3000;
+/// The time for which the ADC runs.
 const RECORDING: Duration = Duration::from_millis(6);
 
 /// The flash of the test: it looks at each record at once.
@@ -29,7 +30,7 @@ const RECORDING: Duration = Duration::from_millis(6);
 struct Flash {
     records: usize,
     missing: usize,
-    /// The last sample of the records, and one.
+    /// One more than the last sample that is stored.
     end: u16,
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, the pulse monitor, and mutants of the core.
+//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, the pulse monitor, the data logger, and
+//! mutants of the core.
 
 use crate::{Outcome, cargo, run_command, sim_mutants, steps};
 
@@ -41,7 +42,18 @@ fn figures() -> Outcome {
 
 /// The tests with the runs that they state.
 pub(crate) fn quick() -> Outcome {
-    tests(&[], None)
+    tests(&[], None)?;
+    application()
+}
+
+/// The application that has a workspace of its own.
+fn application() -> Outcome {
+    run_command(
+        cargo()
+            .args(["test", "--locked", "--release", "--quiet"])
+            .args(["--manifest-path", "examples/data-logger/Cargo.toml"])
+            .args(["--target-dir", "target/sim"]),
+    )
 }
 
 fn tests(what: &[&str], schedules: Option<&str>) -> Outcome {
