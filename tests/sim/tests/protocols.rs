@@ -78,9 +78,8 @@ fn a_worker_that_is_declared_lost_takes_no_job_of_its_successor_along() {
     });
     sim.task(2, "watchdog", 0, || {
         let worker = loop {
-            match *FIRST.lock().unwrap() {
-                Some(worker) => break worker,
-                None => {}
+            if let Some(worker) = *FIRST.lock().unwrap() {
+                break worker;
             }
             corepool::spin_loop();
         };
