@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use corepool_sim::{
-    Cause, Chip, Failed, FailedBy, FailedRun, Granularity, Sim, busy, now, sleep, sometimes,
-};
+use corepool_sim::{Cause, Chip, Failed, FailedBy, FailedRun, Sim, busy, now, sleep, sometimes};
 
 use crate::{BUFFER, Board, POOL, Record, Recorder, SAMPLES, on_sample};
 
@@ -127,14 +125,11 @@ fn a_flag_that_is_cleared_too_late_is_found() {
 /// The schedule that the simulation printed for the early reuse: core 1 stalls in a job.
 #[test]
 fn a_late_block_is_not_reused_while_its_job_runs() {
-    let schedule = ["core 1@a word is compressed#4:stall=1/3513482"
+    let schedule = "calls/core 1@a word is compressed#5:stall=1/3856914"
         .parse()
-        .unwrap()];
-    let replay = |recorder: fn() -> Recorder| {
-        chip().replay(&schedule, Granularity::Calls, |chip| {
-            record(recorder(), chip)
-        })
-    };
+        .unwrap();
+    let replay =
+        |recorder: fn() -> Recorder| chip().replay(&schedule, |chip| record(recorder(), chip));
     replay(Recorder::new).unwrap();
     // The schedule still leads to the place that it is about.
     replay(Recorder::with_an_early_reuse).unwrap_err();

@@ -1,16 +1,13 @@
 //! The variables of the environment.
 
-use crate::{
-    schedule::{self, Deviation, Granularity},
-    second,
-};
+use crate::{schedule::Schedule, second};
 
 /// What the environment asks for.
 #[derive(Default)]
 pub(crate) struct Asked {
     pub(crate) seed: Option<u64>,
     pub(crate) schedules: Option<u64>,
-    pub(crate) replay: Option<(Granularity, Vec<Deviation>)>,
+    pub(crate) replay: Option<Schedule>,
     /// The process is to print the hash of the first simulation's first runs.
     pub(crate) is_second: bool,
 }
@@ -26,24 +23,7 @@ impl Asked {
         };
         let name = "COREPOOL_SIM_REPLAY";
         let replay = match std::env::var(name) {
-            Ok(text) => {
-                let (granularity, steps) = text
-                    .split_once('/')
-                    .and_then(|(granularity, steps)| {
-                        let granularity = match granularity {
-                            "calls" => Granularity::Calls,
-                            "atomics" => Granularity::Atomics,
-                            _ => return None,
-                        };
-                        Some((granularity, steps))
-                    })
-                    .ok_or_else(|| {
-                        format!("{name}={text}: a schedule begins with `calls/` or `atomics/`")
-                    })?;
-                let steps =
-                    schedule::from_text(steps).map_err(|error| format!("{name}: {error}"))?;
-                Some((granularity, steps))
-            }
+            Ok(text) => Some(text.parse().map_err(|error| format!("{name}: {error}"))?),
             Err(_) => None,
         };
         Ok(Self {

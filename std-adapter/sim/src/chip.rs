@@ -20,7 +20,7 @@ impl Chip {
         now()
     }
 
-    /// Computes for a time of the range. Interrupts of the core and the other cores go on meanwhile.
+    /// Computes for a time of the range: see [`busy`].
     pub fn busy(&self, span: impl Into<Span>) {
         busy(span);
     }
@@ -53,7 +53,8 @@ pub fn now() -> Duration {
     machine().now()
 }
 
-/// Computes for a time of the range. Interrupts of the core and the other cores go on meanwhile.
+/// Computes for a time of the range. Other cores go on meanwhile. The time of an interrupt, or of a more
+/// urgent task, of the same core comes on top.
 pub fn busy(span: impl Into<Span>) {
     let span = span.into();
     machine().busy(span.least, span.most);

@@ -176,6 +176,8 @@ pub(crate) struct Seeded {
     next: u64,
     /// The kinds of events that this seed leaves out.
     without: Without,
+    /// An interrupt fires in one of 2^`seldom` waits.
+    seldom: u32,
     /// Stalls and hangs happen at these points or soon after, in order.
     faults: Vec<u64>,
     draws: Draws,
@@ -246,6 +248,7 @@ impl Seeded {
             hangs: rng.u8(..) < 64,
             wakes: rng.u8(..) < 64,
         };
+        let seldom = rng.u32(0..=8);
         let draws = match rng.u8(0..4) {
             0 => Draws::Any,
             1 => Draws::Least,
@@ -258,6 +261,7 @@ impl Seeded {
             strategy,
             next: 0,
             without,
+            seldom,
             faults,
             draws,
         }
@@ -434,6 +438,29 @@ impl Chooser {
                 let all = options.all();
                 numbered.decide(all.len()).map(|option| all[option])
             }
+        }
+    }
+
+    /// The interrupt that fires while every context waits, if one does.
+    pub(crate) fn fires_while_waiting(
+        &mut self,
+        place: (&str, &str, u32),
+        interrupts: &[usize],
+    ) -> Option<usize> {
+        match self {
+            Self::Plain => None,
+            Self::Seeded(seeded) => {
+                let fires = seeded.rng.u32(0..1 << seeded.seldom) == 0;
+                let interrupt = seeded.rng.choice(interrupts.iter().copied());
+                interrupt.filter(|_| fires && !seeded.without.interrupts)
+            }
+            Self::Named(named) => match lookup(named, place) {
+                Some(Action::Fire(interrupt)) => Some(interrupt),
+                _ => None,
+            },
+            Self::Numbered(numbered) => numbered
+                .decide(interrupts.len())
+                .map(|option| interrupts[option]),
         }
     }
 

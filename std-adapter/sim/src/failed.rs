@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     failure::Cause,
-    schedule::{self, Deviation, Granularity},
+    schedule::{self, Deviation, Schedule},
 };
 
 /// A failed simulation.
@@ -42,13 +42,11 @@ pub struct FailedRun {
     pub context: String,
     /// The seed. None: the plain order, a run of `everywhere`, or a given schedule.
     pub seed: Option<u64>,
-    /// The granularity of the run.
-    pub granularity: Granularity,
     /// The number of runs before this one.
     pub runs: u64,
     /// The least schedule that was found for this failure: without any one of its deviations, the run
     /// passes or fails in another way.
-    pub schedule: Vec<Deviation>,
+    pub schedule: Schedule,
     /// The number of deviations of the first failing run.
     pub deviations: usize,
     /// The number of runs that the reduction took.
@@ -83,11 +81,9 @@ impl fmt::Display for Failed {
                 );
             }
             FailedBy::FitsNoMore(steps) => {
-                return write!(
-                    f,
-                    "the schedule fits no more, since the code has changed: {} found no place. Without them the run passes",
-                    schedule::to_text(steps)
-                );
+                f.write_str("the schedule fits no more, since the code has changed: ")?;
+                schedule::write_steps(f, steps)?;
+                return f.write_str(" found no place. Without them the run passes");
             }
             FailedBy::HostThread(name) => {
                 return write!(
@@ -96,13 +92,17 @@ impl fmt::Display for Failed {
                 );
             }
         };
-        writeln!(f, "the simulation failed in run {}", run.runs)?;
+        write!(f, "the simulation failed in run {}", run.runs)?;
+        match run.seed {
+            Some(seed) => writeln!(f, ", of seed {seed}")?,
+            None => writeln!(f)?,
+        }
         writeln!(f, "  {}: {}", run.context, run.cause)?;
         writeln!(
             f,
             "  {} deviations reduced to {}, in {} runs",
             run.deviations,
-            run.schedule.len(),
+            run.schedule.steps.len(),
             run.reduced_by
         )?;
         writeln!(f, "{}", run.lanes)?;
@@ -114,16 +114,8 @@ impl fmt::Display for Failed {
         }
         write!(
             f,
-            "  the least schedule: COREPOOL_SIM_REPLAY='{}/{}' cargo test {test}",
-            name_of(run.granularity),
-            schedule::to_text(&run.schedule)
+            "  the least schedule: COREPOOL_SIM_REPLAY='{}' cargo test {test}",
+            run.schedule
         )
-    }
-}
-
-fn name_of(granularity: Granularity) -> &'static str {
-    match granularity {
-        Granularity::Calls => "calls",
-        Granularity::Atomics => "atomics",
     }
 }

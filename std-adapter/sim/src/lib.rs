@@ -159,7 +159,7 @@ pub use crate::{
     plan::{Interrupt, Returns, sometimes_late},
     pools::SimPool,
     runs::Report,
-    schedule::{Action, Deviation, Granularity, Span},
+    schedule::{Action, Deviation, Granularity, NotASchedule, Schedule, Span},
     sim::{Hang, Sim},
 };
 

@@ -69,6 +69,8 @@ struct Context {
     state: Cell<State>,
     /// The time that ends `Parked` or `Busy`.
     deadline: Cell<u64>,
+    /// The time that a `Busy` context still computes, while another context has its core.
+    left: Cell<u64>,
     /// The label of its last point.
     label: Cell<&'static str>,
     /// Its waker was woken since its last `park` returned. For an interrupt: it is pending.
@@ -94,6 +96,7 @@ impl Context {
             core,
             state: Cell::new(State::Ready),
             deadline: Cell::new(NEVER),
+            left: Cell::new(0),
             label: Cell::new("start"),
             is_signalled: Cell::new(false),
             jobs: Cell::new(0),
@@ -206,6 +209,8 @@ const LOOKS: u64 = 64;
 const LOOKS_STEP: u64 = 64;
 /// If nothing can happen by itself, contexts that spin for so many points wait for ever.
 const MOST_LOOKS: u64 = 20_000;
+/// If nothing else can happen, an interrupt that fires by itself does so within a second.
+const LONGEST_WAIT: u64 = 1_000_000_000;
 /// So long, in virtual time, after the end of the test the rest has to end.
 const MOST_AFTER: u64 = 3_600_000_000_000;
 
@@ -373,30 +378,32 @@ impl<'r> Machine<'r> {
         if core.is_hung.get() || core.stalled_until.get() > self.time.get() {
             return false;
         }
-        if self.contexts[core.top.get()].state.get() == State::Ready {
-            return true;
-        }
+        let is_ready = |context: usize| self.contexts[context].state.get() == State::Ready;
         if core.is_masked.get() {
-            return false;
+            return is_ready(core.top.get());
         }
-        self.next_interrupt(number).is_some()
-            || core.level.get() == 0 && self.best_task(number).is_some()
+        let runs = match core.level.get() {
+            0 => self.best_task(number).is_some_and(is_ready),
+            _ => is_ready(core.top.get()),
+        };
+        runs || self.next_interrupt(number).is_some()
     }
 
-    /// The ready task of the highest priority on a core. Of several the current one, unless its turn
-    /// is over.
+    /// The task of the highest priority on a core that can go on or computes. Of several the current
+    /// one, unless its turn is over.
     fn best_task(&self, core: usize) -> Option<usize> {
+        let runs = |task: usize| {
+            let state = self.contexts[task].state.get();
+            matches!(state, State::Ready | State::Busy)
+        };
         let current = self.cores[core].task.get();
         if !self.cores[core].is_shared {
-            let is_ready = self.contexts[current].state.get() == State::Ready;
-            return is_ready.then_some(current);
+            return runs(current).then_some(current);
         }
         let turn = self.cores[core].is_turn_over.get();
         let tasks = self.plan.tasks.iter().enumerate();
         tasks
-            .filter(|&(task, plan)| {
-                plan.core == core && self.contexts[task].state.get() == State::Ready
-            })
+            .filter(|&(task, plan)| plan.core == core && runs(task))
             .max_by_key(|&(task, plan)| (plan.priority, (task == current) != turn))
             .map(|(task, _)| task)
     }
@@ -519,6 +526,7 @@ impl<'r> Machine<'r> {
                 core.top.set(task);
             }
             core.is_turn_over.set(false);
+            self.keep_time(self.core.get());
             self.since.set(self.step.get());
             self.switches.set(self.switches.get() + 1);
             resume(task);

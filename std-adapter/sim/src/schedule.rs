@@ -70,15 +70,17 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// A text that is no schedule.
+/// A text is no schedule, or no step of one: the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotASchedule(pub(crate) String);
+
+impl std::error::Error for NotASchedule {}
 
 impl fmt::Display for NotASchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is no step of a schedule; a step is CONTEXT@LABEL#VISIT:ACTION, and steps are separated by commas",
+            "`{}` is no schedule: a schedule is `calls/` or `atomics/` and steps with commas between them, and a step is CONTEXT@LABEL#VISIT:ACTION",
             self.0
         )
     }
@@ -130,19 +132,60 @@ impl FromStr for Deviation {
     }
 }
 
-/// Reads a schedule as [`to_text`] writes it.
-pub(crate) fn from_text(text: &str) -> Result<Vec<Deviation>, NotASchedule> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|step| !step.is_empty())
-        .map(str::parse)
-        .collect()
+/// A schedule: what a run does otherwise than in the plain order.
+///
+/// Its text is that of a report and of `COREPOOL_SIM_REPLAY`: the granularity, `/`, and the steps with
+/// commas between them.
+///
+/// ```
+/// use corepool_sim::Schedule;
+///
+/// let schedule: Schedule = "calls/core 0@submit#1:core=1,core 1@busy#2:stall=1/3000".parse().unwrap();
+/// assert_eq!(schedule.steps.len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The granularity of the run, which tells at which points it counts.
+    pub granularity: Granularity,
+    /// The deviations from the plain order.
+    pub steps: Vec<Deviation>,
 }
 
-/// A schedule as one line.
-pub(crate) fn to_text(schedule: &[Deviation]) -> String {
-    let steps: Vec<_> = schedule.iter().map(Deviation::to_string).collect();
-    steps.join(",")
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.granularity {
+            Granularity::Calls => "calls/",
+            Granularity::Atomics => "atomics/",
+        })?;
+        write_steps(f, &self.steps)
+    }
+}
+
+/// Writes steps with commas between them.
+pub(crate) fn write_steps(f: &mut fmt::Formatter<'_>, steps: &[Deviation]) -> fmt::Result {
+    for (number, step) in steps.iter().enumerate() {
+        let comma = if number > 0 { "," } else { "" };
+        write!(f, "{comma}{step}")?;
+    }
+    Ok(())
+}
+
+impl FromStr for Schedule {
+    type Err = NotASchedule;
+
+    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+        let (granularity, steps) = match text.split_once('/') {
+            Some(("calls", steps)) => (Granularity::Calls, steps),
+            Some(("atomics", steps)) => (Granularity::Atomics, steps),
+            _ => return Err(NotASchedule(text.into())),
+        };
+        let steps = steps.split(',').map(str::trim);
+        let steps = steps.filter(|step| !step.is_empty()).map(str::parse);
+        Ok(Self {
+            granularity,
+            steps: steps.collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 /// A duration in nanoseconds. 585 years and more are the longest.
@@ -190,15 +233,23 @@ mod tests {
 
     #[test]
     fn a_schedule_is_read_as_it_is_written() {
-        let text = "core 0@submit#1:core=1,button@handler#2:fire=0,core 1@job#1:hang,a@b#3:hang=5,a@b#4:stall=1/7,chip@pace#1:draw=9,a@park#1:wake=2";
-        let schedule = from_text(text).unwrap();
-        assert_eq!(schedule.len(), 7);
-        assert_eq!(to_text(&schedule), text);
+        let text = "atomics/core 0@submit#1:core=1,button@handler#2:fire=0,core 1@job#1:hang,a@b#3:hang=5,a@b#4:stall=1/7,chip@pace#1:draw=9,a@park#1:wake=2";
+        let schedule: Schedule = text.parse().unwrap();
+        assert_eq!(schedule.steps.len(), 7);
+        assert_eq!(schedule.to_string(), text);
     }
 
     #[test]
     fn a_step_that_is_none_is_named() {
-        let error = from_text("core 0@submit#1:core=1, nonsense").unwrap_err();
+        let error = "calls/core 0@submit#1:core=1, nonsense"
+            .parse::<Schedule>()
+            .unwrap_err();
         assert_eq!(error, NotASchedule("nonsense".into()));
+    }
+
+    #[test]
+    fn a_schedule_without_its_granularity_is_none() {
+        let text = "core 0@submit#1:core=1";
+        assert_eq!(text.parse::<Schedule>(), Err(NotASchedule(text.into())));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     plan::Plan,
     reduce,
     runs::{self, Report, Runs},
-    schedule::{Deviation, Granularity},
+    schedule::{Deviation, Granularity, Schedule},
     second, sometimes,
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct Goal<'p> {
     /// The first runs are to be the same in a second process.
     pub(crate) twice: bool,
     /// The one run that is wanted.
-    pub(crate) replay: Option<(Granularity, Vec<Deviation>)>,
+    pub(crate) replay: Option<Schedule>,
     /// The path of the scenario's function.
     pub(crate) path: &'p str,
 }
@@ -61,8 +61,8 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
         points: [0; 2],
     };
     let replay = asked.replay.as_ref().or(goal.replay.as_ref());
-    if let Some((granularity, schedule)) = replay {
-        let unfit = search.replay(schedule, *granularity);
+    if let Some(schedule) = replay {
+        let unfit = search.replay(schedule);
         return match unfit {
             Err(run) => Err(failed(FailedBy::Run(run))),
             Ok(steps) if !steps.is_empty() => Err(failed(FailedBy::FitsNoMore(steps))),
@@ -154,15 +154,12 @@ impl Search<'_> {
     }
 
     /// Runs one schedule. Returns its steps that found no place.
-    fn replay(
-        &mut self,
-        schedule: &[Deviation],
-        granularity: Granularity,
-    ) -> Outcome<Vec<Deviation>> {
-        let ended = self.runs.once(Chooser::named(schedule), granularity, true);
+    fn replay(&mut self, schedule: &Schedule) -> Outcome<Vec<Deviation>> {
+        let Schedule { granularity, steps } = schedule;
+        let ended = self.runs.once(Chooser::named(steps), *granularity, true);
         let happened = ended.deviations.clone();
-        self.judge(ended, None, granularity, || Chooser::named(schedule))?;
-        let mut unfit = schedule.to_vec();
+        self.judge(ended, None, *granularity, || Chooser::named(steps))?;
+        let mut unfit = steps.clone();
         unfit.retain(|step| !happened.contains(step));
         Ok(unfit)
     }
@@ -231,9 +228,11 @@ impl Search<'_> {
             cause,
             context,
             seed,
-            granularity,
             runs,
-            schedule,
+            schedule: Schedule {
+                granularity,
+                steps: schedule,
+            },
             deviations,
             reduced_by,
         }))
@@ -267,9 +266,11 @@ impl Search<'_> {
             cause: Cause::Nondeterminism(text),
             context: "chip".into(),
             seed,
-            granularity,
             runs: self.runs.report.runs,
-            schedule: Vec::new(),
+            schedule: Schedule {
+                granularity,
+                steps: Vec::new(),
+            },
             deviations: 0,
             reduced_by: 0,
             lanes: String::new(),

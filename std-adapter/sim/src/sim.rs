@@ -12,7 +12,7 @@ use crate::{
     pools::SimPool,
     port::MAX_TASKS,
     runs::Report,
-    schedule::{Deviation, Granularity, Span, nanos},
+    schedule::{Granularity, Schedule, Span, nanos},
     search::{self, Goal},
     statics::Static,
 };
@@ -369,26 +369,24 @@ impl<'a> Sim<'a> {
     /// Runs the scenario once, by a schedule: that of a [`FailedRun`](crate::FailedRun), for
     /// instance, which makes a test of a failure that was found.
     ///
-    /// A printed schedule begins with its granularity and `/`. Commas separate its steps, each of which
-    /// parses as a [`Deviation`].
+    /// The text of a printed schedule parses as a [`Schedule`].
     ///
     /// # Errors
     ///
     /// The run failed. Or it passed, and some steps of the schedule found no place.
     pub fn replay<F: Fn(&Chip)>(
         &mut self,
-        schedule: &[Deviation],
-        granularity: Granularity,
+        schedule: &Schedule,
         scenario: F,
     ) -> Result<Report, Failed> {
-        self.search(0, false, Some((granularity, schedule.to_vec())), scenario)
+        self.search(0, false, Some(schedule.clone()), scenario)
     }
 
     fn search<F: Fn(&Chip)>(
         &mut self,
         seeds: u64,
         twice: bool,
-        replay: Option<(Granularity, Vec<Deviation>)>,
+        replay: Option<Schedule>,
         scenario: F,
     ) -> Result<Report, Failed> {
         for core in 0..self.plan.cores {

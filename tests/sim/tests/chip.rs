@@ -139,6 +139,34 @@ mod interrupts {
     }
 
     #[test]
+    fn an_interrupt_fires_any_number_of_times_while_a_task_waits() {
+        static FIRED: AtomicU32 = AtomicU32::new(0);
+        let mut sim = Sim::new(1);
+        sim.reset(&FIRED);
+        let button = sim.interrupt("button", 1, || {
+            FIRED.fetch_add(1, SeqCst);
+        });
+        sim.spontaneous(button, 0..=8).run(500, |_| {
+            corepool_sim::sleep(MS);
+            sometimes!(FIRED.load(SeqCst) == 8, "all fire in one sleep");
+        });
+    }
+
+    #[test]
+    fn a_handler_adds_its_time_to_the_computation_that_it_interrupts() {
+        let mut sim = Sim::new(1);
+        let timer = sim.interrupt("timer", 1, || busy(2 * MS));
+        sim.spontaneous(timer, 0..=1).run(200, |chip| {
+            let start = now();
+            chip.busy(MS);
+            let took = now() - start;
+            let most = MS * 11 / 10 + 2 * MS * chip.fired(timer) as u32;
+            assert!((MS..=most).contains(&took), "{took:?}");
+            sometimes!(took > 3 * MS, "it was interrupted");
+        });
+    }
+
+    #[test]
     fn a_handler_of_one_core_does_not_stop_another_core() {
         static GO: AtomicBool = AtomicBool::new(false);
         let mut sim = Sim::new(2);
@@ -263,6 +291,43 @@ mod tasks {
                 BUSY.store(false, SeqCst);
             });
             job.unwrap().result().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_computation_stands_still_while_a_more_urgent_task_has_the_core() {
+        static WOKEN: AtomicBool = AtomicBool::new(false);
+        let mut sim = Sim::new(1);
+        sim.reset(&WOKEN);
+        sim.task(0, "urgent", 3, || {
+            corepool_sim::sleep(MS / 10);
+            WOKEN.store(true, SeqCst);
+            busy(5 * MS);
+        });
+        sim.run(200, |chip| {
+            let start = now();
+            chip.busy(MS);
+            assert!(WOKEN.load(SeqCst));
+            assert!(now() - start >= 6 * MS, "{:?}", now() - start);
+        });
+    }
+
+    #[test]
+    fn a_task_that_computes_lets_no_less_urgent_one_run() {
+        static COMPUTES: AtomicBool = AtomicBool::new(false);
+        let mut sim = Sim::new(1);
+        sim.reset(&COMPUTES);
+        sim.task(0, "urgent", 3, || {
+            corepool_sim::sleep(MS);
+            COMPUTES.store(true, SeqCst);
+            busy(MS);
+            COMPUTES.store(false, SeqCst);
+        });
+        sim.run(200, |chip| {
+            for _ in 0..40 {
+                chip.busy(MS / 10);
+                assert!(!COMPUTES.load(SeqCst));
+            }
         });
     }
 
@@ -403,7 +468,7 @@ mod faults {
         };
         assert!(contexts[0].starts_with("core 0: waits"), "{contexts:?}");
         assert!(contexts[1].starts_with("core 1: hangs"), "{contexts:?}");
-        assert_eq!(run.schedule.len(), 1, "one hang suffices");
+        assert_eq!(run.schedule.steps.len(), 1, "one hang suffices");
     }
 
     #[test]

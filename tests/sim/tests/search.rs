@@ -13,7 +13,8 @@ use std::{
 
 use corepool::StaticPool;
 use corepool_sim::{
-    Action, Cause, Deviation, Failed, FailedBy, FailedRun, Granularity, Sim, busy, point, sometimes,
+    Action, Cause, Deviation, Failed, FailedBy, FailedRun, Granularity, Schedule, Sim, busy, point,
+    sometimes,
 };
 use corepool_sim_tests::GARDEN;
 
@@ -77,13 +78,9 @@ mod replay {
                 continue;
             };
             let run = failed_run(failed);
-            let again = failed_run(
-                sim()
-                    .replay(&run.schedule, run.granularity, scenario)
-                    .unwrap_err(),
-            );
+            let again = failed_run(sim().replay(&run.schedule, scenario).unwrap_err());
             assert_eq!(again.cause, run.cause);
-            assert_eq!(again.schedule.len(), run.schedule.len());
+            assert_eq!(again.schedule.steps.len(), run.schedule.steps.len());
         }
     }
 
@@ -93,7 +90,11 @@ mod replay {
         for seed in 0..400 {
             if let Err(failed) = sim().first_seed(seed).try_run(1, scenario) {
                 let run = failed_run(failed);
-                assert!(run.schedule.len() <= 2, "seed {seed}: {:?}", run.schedule);
+                assert!(
+                    run.schedule.steps.len() <= 2,
+                    "seed {seed}: {:?}",
+                    run.schedule
+                );
             }
         }
     }
@@ -101,10 +102,10 @@ mod replay {
     #[test]
     fn without_any_deviation_of_the_least_schedule_the_run_passes() {
         let run = failed_run(sim().try_run(1_000, scenario).unwrap_err());
-        for left_out in 0..run.schedule.len() {
+        for left_out in 0..run.schedule.steps.len() {
             let mut schedule = run.schedule.clone();
-            schedule.remove(left_out);
-            sim().replay(&schedule, run.granularity, scenario).unwrap();
+            schedule.steps.remove(left_out);
+            sim().replay(&schedule, scenario).unwrap();
         }
     }
 
@@ -116,9 +117,11 @@ mod replay {
             visit: 1,
             action: Action::Switch(1),
         };
-        let failed = sim()
-            .replay(std::slice::from_ref(&step), Granularity::Calls, scenario)
-            .unwrap_err();
+        let schedule = Schedule {
+            granularity: Granularity::Calls,
+            steps: vec![step.clone()],
+        };
+        let failed = sim().replay(&schedule, scenario).unwrap_err();
         assert_eq!(failed.kind, FailedBy::FitsNoMore(vec![step]));
     }
 
@@ -412,11 +415,11 @@ fn each_planted_bug_is_reduced_to_a_few_deviations() {
             "{}: {} to {}, {} runs",
             planted.name,
             run.deviations,
-            run.schedule.len(),
+            run.schedule.steps.len(),
             run.reduced_by
         );
         assert!(
-            run.schedule.len() <= 11,
+            run.schedule.steps.len() <= 11,
             "{}: {:?}",
             planted.name,
             run.schedule

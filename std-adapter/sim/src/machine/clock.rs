@@ -49,6 +49,36 @@ impl Machine<'_> {
         next.min(self.heals_by.get())
     }
 
+    /// Lets the time of the computation pass that has the core, and of no other there.
+    pub(super) fn keep_time(&self, core: usize) {
+        let place = &self.cores[core];
+        let runs = if place.is_hung.get() || place.stalled_until.get() > self.time.get() {
+            None
+        } else if place.level.get() > 0 || place.is_masked.get() {
+            Some(place.top.get())
+        } else {
+            self.best_task(core)
+        };
+        let now = self.now_nanos();
+        let contexts = self.contexts.iter().enumerate();
+        let computing = contexts
+            .filter(|(_, context)| context.core == core && context.state.get() == State::Busy);
+        for (number, context) in computing {
+            match context.deadline.get() {
+                NEVER if runs == Some(number) => {
+                    context.deadline.set(now.saturating_add(context.left.get()));
+                    self.look_soon();
+                }
+                NEVER => {}
+                _ if runs == Some(number) => {}
+                deadline => {
+                    context.left.set(deadline.saturating_sub(now));
+                    context.deadline.set(NEVER);
+                }
+            }
+        }
+    }
+
     /// What the time has brought.
     pub(super) fn due(&self) {
         let time = self.time.get();
@@ -68,9 +98,17 @@ impl Machine<'_> {
         if is_due && let Some(alarm) = self.plan.alarm {
             self.pend(alarm);
         }
-        for core in &self.cores {
-            if core.is_hung.get() && core.hangs_until.get() <= time {
+        for (number, core) in self.cores.iter().enumerate() {
+            let returns = core.is_hung.get() && core.hangs_until.get() <= time;
+            let goes_on = core.stalled_until.get() > 0 && core.stalled_until.get() <= time;
+            if returns {
                 core.is_hung.set(false);
+            }
+            if goes_on {
+                core.stalled_until.set(0);
+            }
+            if returns || goes_on {
+                self.keep_time(number);
             }
         }
     }

@@ -35,15 +35,7 @@ impl Machine<'_> {
             ..Options::default()
         };
         if !self.is_calm.get() {
-            for number in 0..self.plan.interrupts.len() {
-                let context = self.interrupt_context(number);
-                if context.spontaneous_left.get() > 0
-                    && !context.is_active.get()
-                    && !context.is_signalled.get()
-                {
-                    options.interrupts.push(number);
-                }
-            }
+            options.interrupts = self.spontaneous();
             let here = &self.contexts[self.cores[core].task.get()];
             if self.stalls_left.get() > 0 {
                 options.stall = Some(self.plan.stalls.longest);
@@ -67,6 +59,29 @@ impl Machine<'_> {
             }
         }
         options
+    }
+
+    /// The interrupts that may fire by themselves now.
+    pub(super) fn spontaneous(&self) -> Vec<usize> {
+        if self.is_calm.get() {
+            return Vec::new();
+        }
+        let numbers = 0..self.plan.interrupts.len();
+        numbers
+            .filter(|&number| {
+                let context = self.interrupt_context(number);
+                context.spontaneous_left.get() > 0
+                    && !context.is_active.get()
+                    && !context.is_signalled.get()
+            })
+            .collect()
+    }
+
+    /// An interrupt fires by itself.
+    pub(super) fn fire(&self, number: usize) {
+        let left = &self.interrupt_context(number).spontaneous_left;
+        left.set(left.get() - 1);
+        self.pend(number);
     }
 
     /// The number of this visit of a context to a label, from 1. 0 in a run that is not recorded.
@@ -113,11 +128,7 @@ impl Machine<'_> {
         match action {
             Action::Switch(core) => self.leave(core),
             Action::Fire(number) => {
-                let context = self.interrupt_context(number);
-                context
-                    .spontaneous_left
-                    .set(context.spontaneous_left.get() - 1);
-                self.pend(number);
+                self.fire(number);
                 let core = self.plan.interrupts[number].core;
                 if core == self.core.get() {
                     self.serve_interrupts();
@@ -134,6 +145,7 @@ impl Machine<'_> {
                 self.hangs.set(self.hangs.get() + 1);
                 let core = self.this_core();
                 core.is_hung.set(true);
+                self.keep_time(self.core.get());
                 core.hangs_until
                     .set(nanos.map_or(NEVER, |nanos| self.time.get().saturating_add(nanos)));
                 self.look_soon();
@@ -145,15 +157,10 @@ impl Machine<'_> {
     }
 
     /// A core stands still. What it computes takes so much longer.
-    pub(super) fn stall(&self, core: usize, nanos: u64) {
+    fn stall(&self, core: usize, nanos: u64) {
         let until = self.time.get().saturating_add(nanos);
         self.cores[core].stalled_until.set(until);
-        for context in self.contexts.iter().filter(|context| context.core == core) {
-            if context.state.get() == State::Busy {
-                let deadline = &context.deadline;
-                deadline.set(deadline.get().saturating_add(nanos));
-            }
-        }
+        self.keep_time(core);
         self.look_soon();
         if core == self.core.get() {
             self.switch_away();

@@ -55,6 +55,7 @@ impl Machine<'_> {
             active.len()
         };
         self.depth.set(self.depth.get().max(depth));
+        self.keep_time(self.core.get());
         self.point("handler");
         if let Err(payload) = self.catching(|| catch_unwind(AssertUnwindSafe(|| (irq.handler)()))) {
             self.fail_by_panic(&*payload);
@@ -68,6 +69,7 @@ impl Machine<'_> {
         self.restore();
         core.level.set(level);
         context.is_active.set(false);
+        self.keep_time(self.core.get());
     }
 
     /// Whether the section was this core's already.

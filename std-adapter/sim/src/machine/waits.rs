@@ -2,7 +2,7 @@
 
 use std::{ptr, time::Duration};
 
-use super::{CURRENT, MOST_AFTER, Machine, NEVER, State};
+use super::{CURRENT, LONGEST_WAIT, MOST_AFTER, Machine, NEVER, State};
 use crate::{
     choice::Cores,
     failure::Cause,
@@ -42,7 +42,11 @@ impl Machine<'_> {
                 self.contexts[quiet].state.set(State::Ready);
                 continue;
             }
-            match self.next_event() {
+            let event = self.next_event();
+            if self.fires_before(event) {
+                continue;
+            }
+            match event {
                 NEVER => {
                     if self.main_has_ended.get() {
                         // A slot may be lost, which the end of the run looks at.
@@ -60,6 +64,36 @@ impl Machine<'_> {
                 return current;
             }
         }
+    }
+
+    /// While every context waits for `event`, an interrupt may fire by itself, at a drawn time.
+    pub(super) fn fires_before(&self, event: u64) -> bool {
+        let interrupts = self.spontaneous();
+        if interrupts.is_empty() {
+            return false;
+        }
+        let here = self.here();
+        let visit = self.visit_of(here, "waiting");
+        let place = (self.name(here), "waiting", visit);
+        let chosen = self
+            .chooser
+            .borrow_mut()
+            .fires_while_waiting(place, &interrupts);
+        let Some(number) = chosen.filter(|number| interrupts.contains(number)) else {
+            return false;
+        };
+        self.note(place.0, place.1, visit, Action::Fire(number));
+        let ahead = match event {
+            NEVER => LONGEST_WAIT,
+            event => (event - self.time.get()).saturating_sub(1),
+        };
+        let moment = match ahead {
+            0 => 0,
+            ahead => self.draw_for(here, "moment", ahead),
+        };
+        self.set_time(self.time.get().saturating_add(moment));
+        self.fire(number);
+        true
     }
 
     /// The schedule's choice among cores that can run. The first is the plain order's.
@@ -109,10 +143,11 @@ impl Machine<'_> {
     /// Makes the current context wait for another state of its own. Interrupts of its core run
     /// meanwhile.
     pub(super) fn block(&self, state: State, deadline: u64) {
+        self.pass_time();
         let here = &self.contexts[self.here()];
         here.state.set(state);
         here.deadline.set(deadline);
-        self.pass_time();
+        self.keep_time(self.core.get());
         loop {
             if !self.is_unwinding() {
                 self.serve_interrupts();
@@ -138,6 +173,7 @@ impl Machine<'_> {
         let state = &self.contexts[context].state;
         if matches!(state.get(), State::Parked | State::Busy | State::Section) {
             state.set(State::Ready);
+            self.keep_time(self.contexts[context].core);
             self.look_soon();
         }
     }
@@ -232,9 +268,10 @@ impl Machine<'_> {
     pub(crate) fn heal(&self) {
         self.point("heal");
         self.is_calm.set(true);
-        for core in &self.cores {
+        for (number, core) in self.cores.iter().enumerate() {
             core.is_hung.set(false);
             core.stalled_until.set(0);
+            self.keep_time(number);
         }
         let limit = nanos(self.plan.heal_limit);
         self.heals_by.set(self.now_nanos().saturating_add(limit));
