@@ -2,7 +2,7 @@
 
 use crate::{schedule::Schedule, second};
 
-/// What the environment asks for.
+/// The wishes of the environment.
 #[derive(Default)]
 pub(crate) struct Asked {
     pub(crate) seed: Option<u64>,

@@ -215,7 +215,7 @@ impl Seeded {
         };
         let (few, changes, mut faults) = (some(4), some(3), some(4));
         faults.reverse();
-        // Of any magnitude up to a quarter of the run.
+        // The magnitudes are equally likely, up to a quarter of the run.
         let magnitudes = (points / 4).checked_ilog2().unwrap_or(0);
         let mean = 1 << rng.u32(0..=magnitudes);
         let strategy = match rng.u8(0..8) {
@@ -382,7 +382,7 @@ impl Seeded {
             Returns::After(span) | Returns::Sometimes(span) => span,
         };
         let (least, most) = (nanos(span.least), nanos(span.most));
-        // Of any magnitude.
+        // The magnitudes are equally likely.
         let most = least + ((most - least) >> self.rng.u32(0..20));
         Some(self.rng.u64(least..=most))
     }

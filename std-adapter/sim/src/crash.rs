@@ -247,8 +247,8 @@ mod unix {
             .iter()
             .position(|crash| *crash == signal)
             .unwrap_or(0);
-        // SAFETY: the action is the one that `listen` found, and the signal comes again: an abort
-        // raises it again, and the access of a fault is repeated.
+        // SAFETY: the action is the one that `listen` found. The signal comes again: an abort raises it
+        // again, and a faulting access is repeated.
         unsafe {
             let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
             action.sa_sigaction = BEFORE[place].0.load(Relaxed);

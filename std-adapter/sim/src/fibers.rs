@@ -38,9 +38,8 @@ impl Stacks {
     /// Takes the stack back. Whatever lives on it is forgotten, not dropped.
     pub(crate) fn discard(&mut self, mut fiber: Fiber) {
         if let Some(mut coroutine) = fiber.0.take() {
-            // SAFETY: the run has ended, and no code refers to the stack any more: the statics that
-            // may do are reset before they are used again, and the simulation's own wakers are
-            // numbers.
+            // SAFETY: the run has ended, and no code refers to the stack any more. The statics that may
+            // do so are reset before they are used again. The simulation's own wakers are numbers.
             unsafe { coroutine.force_reset() };
             self.0.push(coroutine.into_stack());
         }

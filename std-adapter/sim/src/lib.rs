@@ -53,8 +53,8 @@
 //! run workers or tasks.
 //!
 //! All contexts run on the test's thread, one at a time. At each *point* another context may take
-//! over: before each public call of `corepool`, around each job, poll and callback, at each wait,
-//! wake-up and critical section, and at each [`point!`]. With [`Granularity::Atomics`] also before
+//! over. There is a point before each public call of `corepool`, and around each job, poll and callback.
+//! There is one at each wait, wake-up and critical section, and at each [`point!`]. With [`Granularity::Atomics`] also before
 //! each atomic access of the core. A handler runs on the stack of the context that it interrupts.
 //! That context goes on when the handler has returned. Other cores may go on before.
 //!

@@ -133,7 +133,7 @@ struct Core {
     is_turn_over: Cell<bool>,
 }
 
-/// What a run found.
+/// The outcome of a run.
 pub(crate) struct Ended {
     pub(crate) cause: Option<Cause>,
     /// The context that failed.
@@ -389,8 +389,8 @@ impl<'r> Machine<'r> {
         runs || self.next_interrupt(number).is_some()
     }
 
-    /// The task of the highest priority on a core that can go on or computes. Of several the current
-    /// one, unless its turn is over.
+    /// The task of the highest priority on a core that can go on or computes. The current one
+    /// goes before its equals, unless its turn is over.
     fn best_task(&self, core: usize) -> Option<usize> {
         let runs = |task: usize| {
             let state = self.contexts[task].state.get();

@@ -1,4 +1,4 @@
-//! What a simulation is made of: cores, tasks, interrupts, pools, statics, and the faults that the
+//! The parts of a simulation: cores, tasks, interrupts, pools, statics, and the faults that the
 //! test allows.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::{schedule::Span, statics::Static};
 pub(crate) mod sealed {
     use crate::statics::Static;
 
-    /// What a run needs of a pool.
+    /// The services of a pool that a run needs.
     pub trait Pool: Sync {
         fn at_power_on(&'static self) -> Static;
         /// Installs the port of the pool with this number.

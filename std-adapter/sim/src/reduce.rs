@@ -29,7 +29,7 @@ pub(crate) fn reduce(
 }
 
 /// Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
-/// 2002): leaves out ever smaller parts of the schedule while the run fails in the same way.
+/// 2002). It leaves out ever smaller parts of the schedule while the run fails in the same way.
 fn leave_out(
     runs: &mut Runs<'_>,
     cause: &Cause,

@@ -13,7 +13,7 @@ use crate::{
     schedule::Granularity,
 };
 
-/// What runs without a failure have shown.
+/// The events that runs without a failure have shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The number of runs.
@@ -134,8 +134,8 @@ impl<'s> Runs<'s> {
         let (plan, main) = (self.plan, self.main);
         port::next_run();
         for place in &plan.statics {
-            // SAFETY: the contexts of the last run were discarded at its end, and a simulated static is
-            // used by simulated contexts only (the documentation of `Sim::reset` and `Sim::pool`).
+            // SAFETY: the contexts of the last run were discarded at its end. Only simulated contexts use
+            // a simulated static, as `Sim::reset` and `Sim::pool` demand.
             unsafe { place.reset() };
         }
         for (number, pool) in plan.pools.iter().enumerate() {

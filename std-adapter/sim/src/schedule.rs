@@ -1,7 +1,7 @@
 //! A schedule: the decisions of a run that differ from the plain order.
 //!
-//! Without a deviation the context that runs goes on until it waits, then the next core in order
-//! takes over, no fault happens, no spontaneous interrupt fires, and each drawn value is its least.
+//! In the plain order the context that runs goes on until it waits. Then the next core in order takes
+//! over. No fault happens, no interrupt fires by itself, and each drawn value is its least.
 
 use std::{fmt, str::FromStr, time::Duration};
 

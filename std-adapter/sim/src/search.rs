@@ -16,7 +16,7 @@ use crate::{
     second, sometimes,
 };
 
-/// What to search, and how far.
+/// The goal of a search: the runs that are wanted.
 pub(crate) struct Goal<'p> {
     pub(crate) everywhere: usize,
     pub(crate) granularity: Option<Granularity>,
@@ -277,7 +277,7 @@ impl Search<'_> {
         })
     }
 
-    /// What the runs have not shown, a sentence each.
+    /// The sentences about all that the runs have not shown.
     fn shows_too_little(&self, goal: &Goal<'_>) -> Vec<String> {
         let report = &self.runs.report;
         let mut sentences = sometimes::never_held(goal.path);

@@ -79,7 +79,7 @@ impl Machine<'_> {
         }
     }
 
-    /// What the time has brought.
+    /// Does all that is due by now.
     pub(super) fn due(&self) {
         let time = self.time.get();
         for (number, context) in self.contexts.iter().enumerate() {
