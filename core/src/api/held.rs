@@ -7,7 +7,7 @@ use crate::{
     engine::outcome::{self, Shown},
 };
 
-/// What a future holds.
+/// The content of a future.
 enum Held {
     /// The job has no result or error yet, or it was cancelled.
     Nothing,

@@ -1,5 +1,6 @@
 //! The pool in a `static`.
 
+mod many;
 mod run;
 mod submit;
 

@@ -69,7 +69,7 @@ pub(crate) enum Fault {
     ResultTooLarge,
 }
 
-/// What is known of a panic: the body of its fault.
+/// The known facts of a panic: the body of its fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PanicSaid<'a> {
     pub(crate) text: Option<&'a str>,

@@ -1,58 +1,18 @@
 //! The decisions of a run: by a seed, by a list, or one after the other.
 
+pub(crate) mod cores;
+pub(crate) mod seeded;
+
 use std::collections::HashMap;
 
-use fastrand::Rng;
-
+use self::{
+    cores::Cores,
+    seeded::{Seeded, Strategy},
+};
 use crate::{
     plan::Returns,
     schedule::{Action, Deviation, nanos},
 };
-
-/// A set of cores, of at most 32.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cores(u32);
-
-impl Cores {
-    /// The cores of a chip of `count` for which `is_in` holds.
-    pub(crate) fn that(count: usize, is_in: impl Fn(usize) -> bool) -> Self {
-        let bits = (0..count).filter(|&core| is_in(core));
-        Self(bits.fold(0, |set, core| set | 1 << core))
-    }
-
-    pub(crate) fn count(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    pub(crate) fn has(self, core: usize) -> bool {
-        self.0 & 1 << core != 0
-    }
-
-    fn without(self, core: usize) -> Self {
-        Self(self.0 & !(1 << core))
-    }
-
-    /// The cores in their order.
-    fn iter(self) -> impl Iterator<Item = usize> {
-        let mut rest = self.0;
-        std::iter::from_fn(move || {
-            let core = rest.trailing_zeros() as usize;
-            (rest != 0).then(|| {
-                rest &= rest - 1;
-                core
-            })
-        })
-    }
-
-    /// One of them at random.
-    fn any(self, rng: &mut Rng) -> Option<usize> {
-        match self.count() {
-            0 => None,
-            1 => self.iter().next(),
-            count => self.iter().nth(rng.usize(0..count)),
-        }
-    }
-}
 
 /// The decisions that are open at a point.
 #[derive(Debug, Default)]
@@ -137,254 +97,6 @@ impl Numbered {
             None => {}
         }
         None
-    }
-}
-
-/// How a seed decides.
-#[derive(Debug)]
-enum Strategy {
-    /// A decision at random intervals with this mean.
-    Walk { mean: u64 },
-    /// As a walk, and interrupts alone happen; from a point on, at each point.
-    Storm { mean: u64, from: u64 },
-    /// Decisions at these points, and at no other.
-    Few { steps: Vec<u64> },
-    /// The core of the highest priority runs; at these points the running core's priority becomes the
-    /// lowest (PCT: Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of
-    /// Finding Bugs", ASPLOS 2010). A core that waits in a loop falls behind as well.
-    Priorities {
-        of: Vec<u64>,
-        changes: Vec<u64>,
-        lowest: u64,
-    },
-    /// A walk that leaves one core out for so many points at a time.
-    Starve {
-        mean: u64,
-        victim: usize,
-        scale: u64,
-        until: u64,
-    },
-}
-
-/// Random decisions from a seed.
-#[derive(Debug)]
-pub(crate) struct Seeded {
-    rng: Rng,
-    cores: usize,
-    strategy: Strategy,
-    /// The point of the next decision.
-    next: u64,
-    /// The kinds of events that this seed leaves out.
-    without: Without,
-    /// An interrupt fires in one of 2^`seldom` waits.
-    seldom: u32,
-    /// Stalls and hangs happen at these points or soon after, in order.
-    faults: Vec<u64>,
-    draws: Draws,
-}
-
-/// The values that a seed prefers to draw.
-#[derive(Debug)]
-enum Draws {
-    Any,
-    Least,
-    Most,
-    Ends,
-}
-
-#[derive(Debug)]
-struct Without {
-    interrupts: bool,
-    stalls: bool,
-    hangs: bool,
-    wakes: bool,
-}
-
-impl Seeded {
-    /// `points`: about how many points a run has. `storms`: there are interrupts that fire by
-    /// themselves.
-    pub(crate) fn new(seed: u64, cores: usize, points: u64, storms: bool) -> Self {
-        // Neighbouring seeds must not give similar sequences.
-        let mut rng =
-            Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03);
-        let mut some = |most: u64| {
-            let count = rng.u64(1..=most);
-            let mut steps: Vec<_> = (0..count).map(|_| rng.u64(0..=points)).collect();
-            steps.sort_unstable();
-            steps
-        };
-        let (few, changes, mut faults) = (some(4), some(3), some(4));
-        faults.reverse();
-        // The magnitudes are equally likely, up to a quarter of the run.
-        let magnitudes = (points / 4).checked_ilog2().unwrap_or(0);
-        let mean = 1 << rng.u32(0..=magnitudes);
-        let strategy = match rng.u8(0..8) {
-            0..2 => Strategy::Walk { mean },
-            2..4 if storms => Strategy::Storm {
-                mean,
-                from: rng.u64(0..=points),
-            },
-            2..5 => Strategy::Few { steps: few },
-            5..7 => {
-                let mut of: Vec<_> = (0..cores as u64).map(|core| core + (1 << 32)).collect();
-                rng.shuffle(&mut of);
-                Strategy::Priorities {
-                    of,
-                    changes,
-                    lowest: 1 << 32,
-                }
-            }
-            _ => Strategy::Starve {
-                mean,
-                victim: rng.usize(0..cores),
-                scale: 10_u64.pow(rng.u32(1..4)),
-                until: 0,
-            },
-        };
-        // A quarter of the seeds leaves a kind out.
-        let without = Without {
-            interrupts: rng.u8(..) < 32,
-            stalls: rng.u8(..) < 64,
-            hangs: rng.u8(..) < 64,
-            wakes: rng.u8(..) < 64,
-        };
-        let seldom = rng.u32(0..=8);
-        let draws = match rng.u8(0..4) {
-            0 => Draws::Any,
-            1 => Draws::Least,
-            2 => Draws::Most,
-            _ => Draws::Ends,
-        };
-        Self {
-            rng,
-            cores,
-            strategy,
-            next: 0,
-            without,
-            seldom,
-            faults,
-            draws,
-        }
-    }
-
-    fn plan_next(&mut self, step: u64) {
-        self.next = match &self.strategy {
-            Strategy::Storm { from, .. } if step >= *from => step + 1,
-            Strategy::Walk { mean }
-            | Strategy::Storm { mean, .. }
-            | Strategy::Starve { mean, .. } => step + self.rng.u64(1..=2 * mean),
-            Strategy::Few { steps } => {
-                let later = steps.iter().find(|&&later| later > step);
-                later.copied().unwrap_or(u64::MAX)
-            }
-            Strategy::Priorities { .. } => step + 1,
-        };
-    }
-
-    fn choose(&mut self, step: u64, core: usize, options: &Options) -> Option<Action> {
-        let first = self.next == 0;
-        self.plan_next(step);
-        if first {
-            return None;
-        }
-        let fault = self.fault(step, options);
-        match &mut self.strategy {
-            Strategy::Priorities {
-                of,
-                changes,
-                lowest,
-            } => {
-                let changes_here = changes.contains(&step);
-                if changes_here {
-                    *lowest -= 1;
-                    of[core] = *lowest;
-                    if fault.is_some() && self.rng.bool() {
-                        return fault;
-                    }
-                } else if fault.is_some() && self.rng.u8(..) < 4 {
-                    return fault;
-                }
-                let best = options.cores.iter().max_by_key(|&core| of[core])?;
-                (of[best] > of[core]).then_some(Action::Switch(best))
-            }
-            Strategy::Starve {
-                victim,
-                scale,
-                until,
-                ..
-            } => {
-                if step >= *until {
-                    *until = step + *scale;
-                    *victim = self.rng.usize(0..self.cores);
-                }
-                let others = options.cores.without(*victim);
-                if fault.is_some() && self.rng.u8(..) < 64 {
-                    return fault;
-                }
-                others.any(&mut self.rng).map(Action::Switch)
-            }
-            Strategy::Storm { .. } => fault,
-            Strategy::Walk { .. } | Strategy::Few { .. } => {
-                let next = options.cores.any(&mut self.rng);
-                if fault.is_some() && (next.is_none() || self.rng.bool()) {
-                    return fault;
-                }
-                next.map(Action::Switch)
-            }
-        }
-    }
-
-    /// A value from 0 to `most`. One of eight is any.
-    fn draw(&mut self, most: u64) -> u64 {
-        match self.draws {
-            _ if self.rng.u8(0..8) == 0 => self.rng.u64(0..=most),
-            Draws::Any => self.rng.u64(0..=most),
-            Draws::Least => 0,
-            Draws::Most => most,
-            Draws::Ends => most * self.rng.u64(0..=1),
-        }
-    }
-
-    /// An event that the seed does not leave out.
-    fn fault(&mut self, step: u64, options: &Options) -> Option<Action> {
-        let mut events = Vec::new();
-        if !self.without.interrupts {
-            events.extend(options.interrupts.iter().copied().map(Action::Fire));
-        }
-        let is_time = self.faults.last().is_some_and(|&fault| fault <= step);
-        if let Some(longest) = options.stall.filter(|_| is_time && !self.without.stalls) {
-            // Half of the stalls are of about the longest length; the others are of any magnitude.
-            let longest = if self.rng.bool() {
-                longest
-            } else {
-                longest >> self.rng.u32(0..30)
-            };
-            let core = self.rng.usize(0..self.cores);
-            events.push(Action::Stall(core, 1 + self.rng.u64(longest / 2..=longest)));
-        }
-        if let Some(returns) = options.hang.filter(|_| is_time && !self.without.hangs) {
-            events.push(Action::Hang(self.hang(returns)));
-        }
-        if !self.without.wakes {
-            events.extend(options.parked.iter().copied().map(Action::Wake));
-        }
-        let event = self.rng.choice(events);
-        if matches!(event, Some(Action::Stall(..) | Action::Hang(_))) {
-            self.faults.pop();
-        }
-        event
-    }
-
-    fn hang(&mut self, returns: Returns) -> Option<u64> {
-        let span = match returns {
-            Returns::Never => return None,
-            Returns::Sometimes(_) if self.rng.bool() => return None,
-            Returns::After(span) | Returns::Sometimes(span) => span,
-        };
-        let (least, most) = (nanos(span.least), nanos(span.most));
-        // The magnitudes are equally likely.
-        let most = least + ((most - least) >> self.rng.u32(0..20));
-        Some(self.rng.u64(least..=most))
     }
 }
 
@@ -475,8 +187,8 @@ impl Chooser {
             Self::Plain => None,
             Self::Seeded(seeded) => match &seeded.strategy {
                 Strategy::Priorities { of, .. } => ready.iter().max_by_key(|&core| of[core]),
-                Strategy::Starve { victim, .. } => ready.without(*victim).any(&mut seeded.rng),
-                Strategy::Walk { .. } => ready.any(&mut seeded.rng),
+                Strategy::Starve { victim, .. } => ready.without(*victim).random(&mut seeded.rng),
+                Strategy::Walk { .. } => ready.random(&mut seeded.rng),
                 Strategy::Few { .. } | Strategy::Storm { .. } => None,
             },
             Self::Named(named) => match lookup(named, place) {

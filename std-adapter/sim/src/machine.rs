@@ -8,6 +8,7 @@
 //!
 //! | module | question |
 //! |---|---|
+//! | `contexts` | which contexts are there, and which of them can run? |
 //! | `points` | what does a context do at a point? |
 //! | `decisions` | which event does the schedule choose? |
 //! | `waits` | which core runs next if a context cannot go on? |
@@ -15,6 +16,7 @@
 //! | `clock` | how does time pass? |
 
 mod clock;
+mod contexts;
 mod decisions;
 mod interrupts;
 mod points;
@@ -22,13 +24,10 @@ mod waits;
 
 use std::{
     cell::{Cell, RefCell},
-    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     task::Waker,
 };
-
-use corepool::ContextId;
 
 use crate::{
     choice::Chooser,
@@ -307,170 +306,6 @@ impl<'r> Machine<'r> {
             let label = machine.label.get();
             format!("{}, after the point `{label}`", machine.name(here))
         })
-    }
-
-    fn interrupt_context(&self, number: usize) -> &Context {
-        &self.contexts[self.plan.tasks.len() + number]
-    }
-
-    fn this_core(&self) -> &Core {
-        &self.cores[self.core.get()]
-    }
-
-    /// The number of the context that runs: of a task, or after the tasks, of an interrupt.
-    fn here(&self) -> usize {
-        self.this_core().top.get()
-    }
-
-    fn name(&self, context: usize) -> &str {
-        match context.checked_sub(self.plan.tasks.len()) {
-            None => &self.plan.tasks[context].name,
-            Some(interrupt) => &self.plan.interrupts[interrupt].name,
-        }
-    }
-
-    pub(crate) fn context_id(&self) -> ContextId {
-        NonZeroUsize::MIN.saturating_add(self.here())
-    }
-
-    /// A panic begins in the current context.
-    pub(crate) fn unwinds(&self) {
-        self.contexts[self.here()].is_unwinding.set(true);
-    }
-
-    fn is_unwinding(&self) -> bool {
-        self.contexts[self.here()].is_unwinding.get()
-    }
-
-    /// Calls code of the application that a catch surrounds.
-    pub(crate) fn catching<R>(&self, code: impl FnOnce() -> R) -> R {
-        let context = &self.contexts[self.here()];
-        let before = context.is_unwinding.replace(false);
-        let caught = code();
-        context.is_unwinding.set(before);
-        caught
-    }
-
-    fn in_handler(&self) -> bool {
-        self.this_core().level.get() > 0
-    }
-
-    /// The task that calls. In a handler there is none, and a call that has to wait fails the run.
-    pub(crate) fn task_that_may_block(&self) -> Option<usize> {
-        let here = self.here();
-        if !self.in_handler() {
-            return Some(here);
-        }
-        let call = self.label.get();
-        // These two ask for a parker, and do not wait.
-        if !matches!(call, "run_pending" | "scope") {
-            self.fail(Cause::HandlerBlocks(call));
-        }
-        None
-    }
-
-    pub(crate) fn runs_in_blocked_callers(&self, pool: usize) -> bool {
-        !self.plan.pools[pool].has_workers && self.plan.pools[pool].pends.is_none()
-    }
-
-    fn core_is_ready(&self, number: usize) -> bool {
-        let core = &self.cores[number];
-        if core.is_hung.get() || core.stalled_until.get() > self.time.get() {
-            return false;
-        }
-        let is_ready = |context: usize| self.contexts[context].state.get() == State::Ready;
-        if core.is_masked.get() {
-            return is_ready(core.top.get());
-        }
-        let runs = match core.level.get() {
-            0 => self.best_task(number).is_some_and(is_ready),
-            _ => is_ready(core.top.get()),
-        };
-        runs || self.next_interrupt(number).is_some()
-    }
-
-    /// The task of the highest priority on a core that can go on or computes. The current one
-    /// goes before its equals, unless its turn is over.
-    fn best_task(&self, core: usize) -> Option<usize> {
-        let runs = |task: usize| {
-            let state = self.contexts[task].state.get();
-            matches!(state, State::Ready | State::Busy)
-        };
-        let current = self.cores[core].task.get();
-        if !self.cores[core].is_shared {
-            return runs(current).then_some(current);
-        }
-        let turn = self.cores[core].is_turn_over.get();
-        let tasks = self.plan.tasks.iter().enumerate();
-        tasks
-            .filter(|&(task, plan)| plan.core == core && runs(task))
-            .max_by_key(|&(task, plan)| (plan.priority, (task == current) != turn))
-            .map(|(task, _)| task)
-    }
-
-    /// The task whose fiber is resumed if this core runs.
-    fn next_task(&self, core: usize) -> usize {
-        let place = &self.cores[core];
-        let current = place.task.get();
-        if !place.is_shared || place.level.get() > 0 || place.is_masked.get() {
-            return current;
-        }
-        self.best_task(core).unwrap_or(current)
-    }
-
-    /// The pending interrupt of the highest priority on a core that may begin now.
-    fn next_interrupt(&self, core: usize) -> Option<usize> {
-        if self.plan.interrupts.is_empty() || self.cores[core].is_masked.get() {
-            return None;
-        }
-        let level = self.cores[core].level.get();
-        let interrupts = self.plan.interrupts.iter().enumerate();
-        interrupts
-            .filter(|&(number, irq)| {
-                let context = self.interrupt_context(number);
-                irq.core == core
-                    && irq.priority > level
-                    && context.is_signalled.get()
-                    && !context.is_active.get()
-            })
-            .max_by_key(|(number, irq)| (irq.priority, usize::MAX - number))
-            .map(|(number, _)| number)
-    }
-
-    /// Each context, with the call that it is in: for a report.
-    fn contexts_now(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (number, context) in self.contexts.iter().enumerate() {
-            let is_task = number < self.plan.tasks.len();
-            if !is_task && !context.is_active.get() {
-                continue;
-            }
-            let core = &self.cores[context.core];
-            let doing = match context.state.get() {
-                _ if core.is_hung.get() => "hangs",
-                _ if core.stalled_until.get() > self.time.get() => "stalls",
-                State::Ready => "can go on",
-                State::Parked => "waits",
-                State::Busy => "computes",
-                State::Section => "waits for the critical section",
-                State::Quiet => "waits until all else is done",
-                State::Ended => "has ended",
-            };
-            let holds = match self.section.get() {
-                Some(core) if core == context.core => ", its core holds the critical section",
-                _ => "",
-            };
-            lines.push(format!(
-                "{}: {doing}, last point `{}`{holds}",
-                self.name(number),
-                if number == self.here() {
-                    self.label.get()
-                } else {
-                    context.label.get()
-                }
-            ));
-        }
-        lines
     }
 
     /// Ends the run as failed. On a fiber it does not return.

@@ -2,7 +2,7 @@
 
 use crate::{
     asked::Asked,
-    choice::{Chooser, Seeded},
+    choice::{Chooser, seeded::Seeded},
     crash::{self, Watch},
     failed::{Failed, FailedBy, FailedRun},
     failure::Cause,

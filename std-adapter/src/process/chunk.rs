@@ -69,7 +69,7 @@ impl<J: RemoteJob> RemoteJob for Chunk<J> {
     }
 }
 
-/// What is known of the panic of a chunk's job: its text, and its file, line and column.
+/// The known facts of the panic of a chunk's job: its text, and its file, line and column.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JobPanic(Said);
 

@@ -39,7 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "stack_size",
         ],
     ),
-    ("std-adapter/sim", &["take"]),
+    ("std-adapter/sim", &["iter", "name", "take"]),
 ];
 
 pub fn run(args: &[String]) -> Outcome {

@@ -2,7 +2,7 @@
 
 use super::{Machine, NEVER, State};
 use crate::{
-    choice::{Cores, Options},
+    choice::{Options, cores::Cores},
     schedule::{Action, Deviation},
 };
 

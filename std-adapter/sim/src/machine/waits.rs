@@ -4,7 +4,7 @@ use std::{ptr, time::Duration};
 
 use super::{CURRENT, LONGEST_WAIT, MOST_AFTER, Machine, NEVER, State};
 use crate::{
-    choice::Cores,
+    choice::cores::Cores,
     failure::Cause,
     schedule::{Action, nanos},
 };
