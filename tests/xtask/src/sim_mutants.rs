@@ -19,8 +19,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a worker parks without a look at the queue after it has announced itself",
         file: "core/src/engine/life.rs",
-        from: "if !pool.queues().has_any() && !end::is_over(pool) {\n            worker.park(None);",
-        to: "if !end::is_over(pool) {\n            worker.park(None);",
+        from: "if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {",
+        to: "if !end::is_over(pool) && worker.stays() {",
         test: "a_job_is_not_left_behind_by_a_worker_that_goes_to_sleep",
     },
     Mutant {
