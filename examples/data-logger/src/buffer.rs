@@ -111,7 +111,7 @@ impl DoubleBuffer {
         core::array::from_fn(|at| self.blocks[block][at].load(Relaxed))
     }
 
-    /// What the job has left in a block.
+    /// The words that the job has left in a block.
     pub(crate) fn record(&self, block: usize, checksum: u16) -> Record {
         Record {
             words: self.words(block),

@@ -144,7 +144,7 @@ impl Wire {
     }
 }
 
-/// What the side where jobs run says of a panic: its text, and a place that stands for any.
+/// The words of the side where jobs run about a panic: its text, and a place that stands for any.
 pub fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
     /// The text.
     struct Said(Box<str>);

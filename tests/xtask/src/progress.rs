@@ -21,7 +21,7 @@ pub struct Progress<W> {
 }
 
 impl Progress<io::Stderr> {
-    /// Of a command with so many steps.
+    /// The progress of a command with so many steps.
     pub fn new(count: usize) -> Self {
         let bar = ProgressBar::new(count as u64);
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}, {elapsed}") {

@@ -140,7 +140,7 @@ fn far_net(f: &mut dyn FnMut()) -> Result<(), Panic> {
     }
 }
 
-/// What the far side knows of a panic.
+/// The facts of a panic that the far side knows.
 struct FarPanic;
 
 impl PanicPayload for FarPanic {

@@ -757,7 +757,7 @@ pub fn result_is_taken_once<F: Fixture>() {
 /// Debug output says what the future holds: its state, then the type of the result or the kind of the
 /// error. CPython: `FutureTests.test_repr`.
 pub fn repr<F: Fixture>() {
-    /// What the text says after the slot.
+    /// The part of the text after the slot.
     fn said(future: &impl fmt::Debug) -> String {
         let text = format!("{future:?}");
         let numbered = text.strip_prefix("JobFuture { slot: ");
