@@ -42,18 +42,7 @@ fn figures() -> Outcome {
 
 /// The tests with the runs that they state.
 pub(crate) fn quick() -> Outcome {
-    tests(&[], None)?;
-    application()
-}
-
-/// The application that has a workspace of its own.
-fn application() -> Outcome {
-    run_command(
-        cargo()
-            .args(["test", "--locked", "--release", "--quiet"])
-            .args(["--manifest-path", "examples/data-logger/Cargo.toml"])
-            .args(["--target-dir", "target/sim"]),
-    )
+    tests(&[], None)
 }
 
 fn tests(what: &[&str], schedules: Option<&str>) -> Outcome {
