@@ -23,7 +23,7 @@
 //! | failure | how the future ends |
 //! |---|---|
 //! | the job panics, where [`serve_catching`] catches panics | [`Panicked`](crate::JobError::Panicked), with text and location if [`RemoteConfig::panic`] keeps them |
-//! | the job panics, where a panic ends the program | as if the other side starts anew, or is silent |
+//! | the job panics, where a panic ends the program | `Panicked` with text and location if the panic handler calls [`LastWords::say`]; if not, as if the other side starts anew, or is silent |
 //! | arguments or result cannot be encoded, decoded, or do not fit | [`Codec`](crate::JobError::Codec) |
 //! | the link ends, is silent for too long, or the other side starts anew | [`WorkerLost`](crate::JobError::WorkerLost), with the reason |
 //! | no answer within the job's time | sent again if it is idempotent, then `WorkerLost` |
@@ -46,6 +46,7 @@ mod client;
 mod config;
 mod executor;
 mod flights;
+mod last_words;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod serve;
@@ -58,7 +59,8 @@ pub use self::{
     buffers::Buffers,
     config::{OnTimeout, RemoteConfig, RemoteEnd, RemoteError},
     executor::{RemoteExecutor, RemoteMap},
-    serve::{serve, serve_catching},
+    last_words::LastWords,
+    serve::{serve, serve_catching, serve_with_last_words},
     server::{CatchPanic, MAX_WINDOW},
     table::{JobEntry, JobTable},
     worker::RemoteWorker,

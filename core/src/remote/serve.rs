@@ -6,6 +6,7 @@
 
 use super::{
     buffers::Buffers,
+    last_words::LastWords,
     server::{CatchPanic, Server},
     table::JobTable,
 };
@@ -54,6 +55,28 @@ pub fn serve<L: Link, P: Parker>(
     serve_catching(link, jobs, buffers, parker, just_call)
 }
 
+/// [`serve`] that leaves the number of the running job in `last_words`, where the panic handler finds it:
+/// see [`LastWords`].
+///
+/// * **Context**: as for [`serve`].
+/// * **Cost**: as for [`serve`], and three atomic stores for each job.
+///
+/// # Errors
+///
+/// As for [`serve`].
+pub fn serve_with_last_words<L: Link, P: Parker>(
+    link: &mut L,
+    jobs: &'static JobTable,
+    buffers: Buffers<'_>,
+    parker: &P,
+    last_words: &LastWords,
+) -> Result<(), LossReason> {
+    link.wake_on_data(&parker.waker());
+    let key = jobs.key();
+    let server = Server::new(link, parker, key, just_call, Some(last_words), buffers);
+    run(server, jobs)
+}
+
 /// [`serve`] that catches panics: a job that panics ends with the panic's text and location.
 ///
 /// * **Context**: as for [`serve`].
@@ -70,7 +93,13 @@ pub fn serve_catching<L: Link, P: Parker>(
     catch_panic: CatchPanic,
 ) -> Result<(), LossReason> {
     link.wake_on_data(&parker.waker());
-    let mut server = Server::new(link, parker, jobs.key(), catch_panic, buffers);
+    run(
+        Server::new(link, parker, jobs.key(), catch_panic, None, buffers),
+        jobs,
+    )
+}
+
+fn run(mut server: Server<'_>, jobs: &'static JobTable) -> Result<(), LossReason> {
     server.begin();
     loop {
         let moved = server.pump()?;

@@ -5,7 +5,7 @@ use core::{fmt, mem, ops::Range};
 use heapless::Deque;
 use serde::Serialize;
 
-use super::buffers::Buffers;
+use super::{buffers::Buffers, last_words::LastWords};
 use crate::{
     error::{LossReason, Panic},
     jobs::remote_job::{Asks, JobContext, RemoteJob},
@@ -34,6 +34,8 @@ pub struct Server<'s> {
     /// The key of the job table.
     key: u64,
     catch_panic: CatchPanic,
+    /// For the panic handler, if panics cannot be caught.
+    last_words: Option<&'s LastWords>,
     outbox: Outbox<'s>,
     inbox: Inbox<'s>,
     /// The requests that wait. Their arguments are in the inbox, in this order.
@@ -77,6 +79,7 @@ impl<'s> Server<'s> {
         parker: &'s dyn Parker,
         key: u64,
         catch_panic: CatchPanic,
+        last_words: Option<&'s LastWords>,
         buffers: Buffers<'s>,
     ) -> Self {
         Self {
@@ -84,6 +87,7 @@ impl<'s> Server<'s> {
             parker,
             key,
             catch_panic,
+            last_words,
             outbox: Outbox::new(buffers.outbox),
             inbox: Inbox::new(buffers.inbox),
             waiting: Deque::new(),
@@ -162,6 +166,7 @@ impl<'s> Server<'s> {
     fn welcome(&mut self, hello: Hello) {
         self.waiting.clear();
         self.inbox.release_all();
+        self.forget_last_words();
         if let Some(running) = &mut self.running {
             // The client does not wait for this job any more.
             *running = Running {
@@ -241,6 +246,9 @@ impl<'s> Server<'s> {
             id: Some(request.id),
             cancelled: false,
         });
+        if let Some(last_words) = self.last_words {
+            last_words.begin(request.id, self.session.unwrap_or(usize::MAX));
+        }
         let outcome = match run {
             Some(run) => run(self, request),
             None => {
@@ -248,8 +256,16 @@ impl<'s> Server<'s> {
                 self.end_without_result(Fault::UnknownJob, &())
             }
         };
+        self.forget_last_words();
         self.running = None;
         outcome
+    }
+
+    /// The panic handler has no job to speak for.
+    fn forget_last_words(&self) {
+        if let Some(last_words) = self.last_words {
+            last_words.end();
+        }
     }
 
     /// Sends the outcome of the running job, as soon as there is room.

@@ -81,8 +81,17 @@ impl<'a> PanicSaid<'a> {
     /// The text and the location of a panic, in at most `room` bytes. The text is cut off if it is too
     /// long. The location is left out if it takes more than half of the room.
     pub(crate) fn of(panic: &'a Panic, room: usize) -> Self {
+        Self::of_parts(panic.text(), panic.location(), room)
+    }
+
+    /// [`of`](Self::of) a text and a location.
+    pub(crate) fn of_parts(
+        text: Option<&'a str>,
+        location: Option<PanicLocation<'a>>,
+        room: usize,
+    ) -> Self {
         // An option takes a byte, and a text a number and its bytes.
-        let location = panic.location().map(|at| {
+        let location = location.map(|at| {
             let numbers = number(at.file.len()) + number_of(at.line) + number_of(at.column);
             (at, 1 + numbers + at.file.len())
         });
@@ -91,7 +100,7 @@ impl<'a> PanicSaid<'a> {
         let room = room.saturating_sub(taken);
         let room = room.saturating_sub(number(room));
         Self {
-            text: panic.text().map(|text| cut_off(text, room)),
+            text: text.map(|text| cut_off(text, room)),
             location: location.map(|(at, _)| (at.file, at.line, at.column)),
         }
     }
@@ -112,7 +121,7 @@ fn number_of(line: u32) -> usize {
 }
 
 /// The beginning of a text, of at most `most` bytes.
-fn cut_off(text: &str, most: usize) -> &str {
+pub(crate) fn cut_off(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -1,6 +1,7 @@
 //! Workers behind a link: both sides in one process, with a wire that the test can cut and damage.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
@@ -13,8 +14,8 @@ use std::{
 use corepool::{
     BrokenReason, CodecError, JobError, LossReason, OnLoss, PoolRef, StaticPool, SubmitError,
     remote::{
-        Buffers, JobContext, JobEntry, JobTable, OnTimeout, RemoteConfig, RemoteEnd, RemoteError,
-        RemoteJob, RemoteWorker, serve_catching,
+        Buffers, JobContext, JobEntry, JobTable, LastWords, Link, OnTimeout, RemoteConfig,
+        RemoteEnd, RemoteError, RemoteJob, RemoteWorker, serve_catching, serve_with_last_words,
     },
 };
 use corepool_std::{HostPort, PanicExt, ThreadParker, ThreadWorker, remote_panic};
@@ -254,6 +255,8 @@ struct Setup {
     server_jobs: &'static JobTable,
     /// Otherwise it ends the server, which starts anew.
     server_catches: bool,
+    /// The panic that has ended the server is said by its last words.
+    has_last_words: bool,
 }
 
 impl Default for Setup {
@@ -267,8 +270,23 @@ impl Default for Setup {
             lossless: true,
             server_jobs: &JOBS,
             server_catches: true,
+            has_last_words: false,
         }
     }
+}
+
+/// A panic handler: the panic ends the server, and its words go to the client before that.
+fn say_last_words(last_words: &LastWords, payload: Box<dyn Any + Send>, server: &mut impl Link) {
+    let text = payload.downcast::<String>().unwrap();
+    let said = last_words.say(text, Some(PLACE), |mut bytes| {
+        while !bytes.is_empty() {
+            let sent = server.send(bytes).unwrap();
+            bytes = &bytes[sent..];
+        }
+    });
+    assert!(said, "a job was running");
+    let again = last_words.say("again", None, |_| panic!("there is nothing to say"));
+    assert!(!again);
 }
 
 impl Setup {
@@ -299,7 +317,19 @@ impl Setup {
                         outbox: &mut outbox,
                         inbox: &mut inbox,
                     };
+                    let last_words = LastWords::new();
                     let served = catch_unwind(AssertUnwindSafe(|| {
+                        if self.has_last_words {
+                            let (jobs, parker) = (self.server_jobs, ThreadParker::new());
+                            let server = &mut server;
+                            return serve_with_last_words(
+                                server,
+                                jobs,
+                                buffers,
+                                &parker,
+                                &last_words,
+                            );
+                        }
                         serve_catching(
                             &mut server,
                             self.server_jobs,
@@ -315,8 +345,12 @@ impl Setup {
                             },
                         )
                     }));
-                    if served.is_ok() {
-                        return;
+                    match served {
+                        Ok(_) => return,
+                        Err(payload) if self.has_last_words => {
+                            say_last_words(&last_words, payload, &mut server);
+                        }
+                        Err(_) => {}
                     }
                 }
             });
@@ -675,6 +709,36 @@ fn another_side_that_starts_anew_loses_what_was_in_flight_and_is_used_again() {
             let error = crash.result().unwrap_err();
             assert!(lost(LossReason::RESTARTED)(&error), "{error}");
             assert_eq!(pool.submit_remote(Add(1, 2)).unwrap().result().unwrap(), 3);
+        })
+        .unwrap();
+}
+
+/// On a chip a panic ends the program: its handler says what it knows, and the program starts anew.
+#[test]
+fn a_panic_that_ends_the_other_side_is_told_by_its_last_words() {
+    static POOL: Pool = Pool::new();
+    let setup = Setup {
+        server_catches: false,
+        has_last_words: true,
+        ..Setup::default()
+    };
+    setup
+        .run(&POOL, |pool, _| {
+            for (text, told) in [
+                (String::from("out of paper"), String::from("out of paper")),
+                // A character takes two bytes.
+                ("é".repeat(101), "é".repeat(80)),
+            ] {
+                let crash = pool.submit_remote(PanicWith(text)).unwrap();
+                let Err(JobError::Panicked(panic)) = crash.result() else {
+                    panic!("it panicked");
+                };
+                assert_eq!(panic.text(), Some(&*told));
+                assert_eq!(panic.location(), Some(PLACE));
+                // A job that arrives before the new start is lost with the old session.
+                let sum = || pool.submit_remote(Add(1, 2)).unwrap().result();
+                while sum().is_err() {}
+            }
         })
         .unwrap();
 }
