@@ -20,13 +20,23 @@ impl<'p, T> JobFuture<'p, T> {
     /// a promise's holder, or the caller of `worker_lost`. If the job has ended already, the callback
     /// runs at once, in the caller's context.
     ///
-    /// **The future is done after its callbacks have returned**, and its waiter is woken then.
-    /// Python's order is the other one. Here the waiter moves the result out of the slot, and a
-    /// callback borrows it there. So a slow callback delays the waiter. A callback that blocks until
-    /// the waiter has gone on blocks for ever. A callback with much to do submits a job for it.
+    /// **The future is done after its callbacks have returned**, and its waiter is woken then. The
+    /// waiter moves the result out of the slot, and a callback borrows it there. So the waiter is
+    /// delayed by the time that all its callbacks take. A callback with much to do submits a job for
+    /// it. Python's order is the other one, and so is that of [`share`](Self::share): a
+    /// [`SharedFuture`](crate::SharedFuture) is done before its callbacks run.
     ///
-    /// A callback that has to know its job captures the job's [`id`](Self::id). It sees the outcome,
-    /// and nothing else of the future, which is not done yet.
+    /// A callback that waits for a job waits on top of the job that has ended. If that wait depends
+    /// on the future's own waiter, and both run on workers of the pool, one of the two gets
+    /// [`JobError::WouldDeadlock`](crate::JobError::WouldDeadlock). A callback that blocks by other
+    /// means until the waiter has gone on blocks for ever.
+    ///
+    /// A callback that has to know its job captures the job's [`id`](Self::id). One that has to see
+    /// its future captures a clone of the [`SharedFuture`](crate::SharedFuture).
+    ///
+    /// A callback carries no [`Ambient`](crate::Ambient) value. A closure that needs one calls
+    /// [`capture`](crate::Ambient::capture) where it is made, and [`enter`](crate::Ambient::enter)
+    /// where it runs.
     ///
     /// Each callback that waits takes a slot of the pool, and its closure must fit the slot.
     ///
@@ -53,8 +63,16 @@ impl<'p, T> JobFuture<'p, T> {
     where
         F: FnOnce(Result<&T, &JobError>) + Send + 'static,
     {
+        self.call_at_end(callback)
+    }
+
+    /// [`add_done_callback`](Self::add_done_callback), for one of several holders, too.
+    pub(super) fn call_at_end<F>(&self, callback: F) -> Result<(), CallbackError<F>>
+    where
+        F: FnOnce(Result<&T, &JobError>) + Send + 'static,
+    {
         call("add_done_callback");
-        if self.is_ready() {
+        if self.slot().state.load().is_shown() {
             self.call_now(callback);
             return Ok(());
         }
@@ -79,20 +97,21 @@ impl<'p, T> JobFuture<'p, T> {
         Ok(())
     }
 
-    fn call_now(&mut self, callback: impl FnOnce(Result<&T, &JobError>)) {
+    fn call_now(&self, callback: impl FnOnce(Result<&T, &JobError>)) {
         let outcome = self.slot().state.load().outcome();
         let error = if self.is_taken() {
             Some(JobError::AlreadyTaken)
         } else {
-            // SAFETY: it is the job's outcome, and the payload is this handle's.
+            // SAFETY: it is the job's outcome, and the payload is this handle's, or is only read
+            // while the handle has a holder.
             unsafe { outcome::error(self.pool(), self.slot(), outcome) }
         };
         let mut callback = Some(callback);
         guard::call(self.pool(), &mut || {
             let outcome = match &error {
                 Some(error) => Err(error),
-                // SAFETY: the job is ready and has returned, so the slot has a `T`, which is this
-                // handle's.
+                // SAFETY: the job has returned, so the slot has a `T`, which is this handle's, or is
+                // only read while the handle has a holder.
                 None => Ok(unsafe { &*outcome::result_place(self.slot()).cast::<T>() }),
             };
             if let Some(callback) = callback.take() {

@@ -20,6 +20,11 @@ use crate::{
 /// with smaller slots: `&dyn DynExecutor<32>`. Beyond `submit`, `map` and `shutdown`, the library
 /// has all methods of a pool by [`dyn_ref`](Self::dyn_ref).
 ///
+/// A view by [`carrying`](StaticPool::carrying) is no `DynExecutor`. The slots of its jobs have room
+/// for the carried value, and a library compiled without the value's type cannot make that room. A
+/// library whose jobs are to carry one takes an `&impl Executor`, or calls
+/// [`carrying`](PoolRef::carrying) on the [`dyn_ref`](Self::dyn_ref).
+///
 /// ```
 /// use corepool::{DynExecutor, Executor, JobError, StaticPool};
 ///

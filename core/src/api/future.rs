@@ -37,7 +37,7 @@ pub enum JobState {
 
 impl JobState {
     pub(super) fn of(state: Snapshot) -> Self {
-        if state.is_ready() {
+        if state.is_shown() {
             match state.outcome() {
                 Outcome::Cancelled => Self::Cancelled,
                 _ => Self::Finished,
@@ -155,7 +155,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// * a wait in the circle has a time limit, or is for a [`Promise`](crate::Promise);
     /// * a task in the circle has had its waker cloned, other than by a [`JobFuture`] of this pool;
     /// * a worker in the circle has number 64 or higher, on a chip;
-    /// * a job in the circle runs without a worker's seat;
+    /// * a job in the circle, or its callbacks, runs without a worker's seat;
     /// * the circle goes through several pools.
     ///
     /// * **Context**: any that may block. In an interrupt handler use
@@ -334,13 +334,13 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// Whether the job has ended, with a result, an error, or by cancellation, and its callbacks
     /// have run. Then [`try_result`](Self::try_result) has the outcome, and an await is ready at
-    /// once.
+    /// once. A [`SharedFuture`](crate::SharedFuture) is done before its callbacks run.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
     pub fn done(&self) -> bool {
         looks("done");
-        self.is_ready()
+        self.slot().state.load().is_shown()
     }
 
     /// Whether the job was asked to cancel while it ran.
@@ -354,7 +354,8 @@ impl<'p, T> JobFuture<'p, T> {
 
     /// The job's state.
     ///
-    /// It agrees with [`done`](Self::done): while the callbacks of a job run, it is `Running`.
+    /// It agrees with [`done`](Self::done): while the callbacks of a job run, it is `Running`, unless
+    /// the future is shared.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load, which is right for one moment.

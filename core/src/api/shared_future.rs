@@ -15,7 +15,7 @@ use crate::{
     engine::block,
     engine::outcome,
     engine::shared::{self, SharedWait},
-    error::{Blocked, JobError},
+    error::{Blocked, CallbackError, JobError},
     lockfree::sync::{call, looks},
 };
 
@@ -29,6 +29,9 @@ use crate::{
 /// A clone takes no slot. A clone that waits takes one of the pool's WAITERS places meanwhile.
 /// **The slot is taken until the last clone is dropped.** Then the result is dropped, or the job is
 /// detached.
+///
+/// **The future is done before its callbacks run**, as in Python: both look at the result, and a slow
+/// callback delays no holder. A clone that a callback has captured is done in that callback.
 ///
 /// ```
 /// use corepool::StaticPool;
@@ -57,9 +60,14 @@ impl<'p, T> JobFuture<'p, T> {
     /// Makes the future one that can be cloned, for several waiters. Callbacks that were added
     /// before stay.
     ///
+    /// The result is `Sync`, since a callback may look at it while a holder does.
+    ///
     /// * **Context**: any.
     /// * **Cost**: O(1). The job's completer looks at WAITERS places.
-    pub fn share(self) -> SharedFuture<'p, T> {
+    pub fn share(self) -> SharedFuture<'p, T>
+    where
+        T: Sync,
+    {
         let future = ManuallyDrop::new(self);
         // SAFETY: this is the handle.
         unsafe { shared::share(future.pool(), future.slot()) };
@@ -101,7 +109,7 @@ impl<'p, T> SharedFuture<'p, T> {
     /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
     pub fn result_timeout(&self, timeout: Duration) -> Result<&T, JobError> {
         call("result_timeout");
-        if !self.is_ready() {
+        if !self.done() {
             let deadline = block::deadline_in(self.pool(), Some(timeout))?;
             if timeout.is_zero() {
                 return Err(JobError::TimedOut);
@@ -121,7 +129,7 @@ impl<'p, T> SharedFuture<'p, T> {
     /// How the job ended, if not with a result, as for [`result`](Self::result).
     pub fn try_result(&self) -> Option<Result<&T, JobError>> {
         looks("try_result");
-        self.is_ready().then(|| self.look())
+        self.done().then(|| self.look())
     }
 
     /// [`result`](Self::result), for async callers: the future that it returns awaits the job.
@@ -150,25 +158,56 @@ impl<'p, T> SharedFuture<'p, T> {
         }
     }
 
+    /// The job's completer calls `callback` with the job's result or error, after the holders have
+    /// been woken. If the future is done, the callback runs at once, in the caller's context.
+    ///
+    /// A callback that captures a clone of this future finds it done. It is a holder meanwhile.
+    /// All else is as for [`JobFuture::add_done_callback`].
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1); the callback itself if the future is done, or ends meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Full`] if no slot is free. [`CallbackError::TooLarge`] if the closure does
+    /// not fit. The callback comes back in both.
+    ///
+    /// ```
+    /// use corepool::StaticPool;
+    ///
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    ///
+    /// let job = POOL.submit(|| 5).unwrap().share();
+    /// let seen = job.clone();
+    /// job.add_done_callback(move |_| assert!(seen.done() && seen.result().is_ok())).unwrap();
+    /// POOL.run_pending(1); // a worker does this elsewhere
+    /// # assert_eq!(POOL.free_slots(), 3);
+    /// ```
+    pub fn add_done_callback<F>(&self, callback: F) -> Result<(), CallbackError<F>>
+    where
+        F: FnOnce(Result<&T, &JobError>) + Send + 'static,
+    {
+        self.future.call_at_end(callback)
+    }
+
     fn block_until(&self, deadline: Option<Duration>) -> Result<(), Blocked> {
         SharedWait::new(self.pool(), self.slot()).block(deadline)
     }
 
-    /// The result or the error of a job that is ready.
+    /// The result or the error of a job that has ended.
     fn look(&self) -> Result<&T, JobError> {
         if self.is_taken() {
             return Err(JobError::AlreadyTaken);
         }
         let (pool, slot) = (self.pool(), self.slot());
-        // SAFETY: the job is ready, and this is its outcome. The payload is only read while the
-        // handle has a holder.
+        // SAFETY: the outcome is shown. The payload is only read while the handle has a holder.
         match unsafe { outcome::error(pool, slot, slot.state.load().outcome()) } {
             Some(error) => {
                 shared::note_told(slot);
                 Err(error)
             }
-            // SAFETY: the job is ready and has returned, so the slot has a `T`. It stays there while
-            // this value, which is a holder, is borrowed.
+            // SAFETY: the job has returned, so the slot has a `T`. It stays there while this value,
+            // which is a holder, is borrowed.
             None => Ok(unsafe { &*outcome::result_place(slot).cast::<T>() }),
         }
     }
@@ -195,15 +234,10 @@ impl<T> Clone for SharedFuture<'_, T> {
 impl<T> Drop for SharedFuture<'_, T> {
     fn drop(&mut self) {
         call("drop");
-        let Some(last) = shared::release(self.slot()) else {
-            return;
-        };
-        if last.was_told {
-            // SAFETY: the caller is the handle alone. The job is ready, since a holder has its error.
-            unsafe { outcome::note_told(self.slot()) };
+        if shared::release(self.slot()) {
+            // SAFETY: this was the last holder, so the handle is dropped once, and not used again.
+            unsafe { ManuallyDrop::drop(&mut self.future) };
         }
-        // SAFETY: this was the last holder, so the handle is dropped once, and not used again.
-        unsafe { ManuallyDrop::drop(&mut self.future) };
     }
 }
 

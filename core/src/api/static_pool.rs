@@ -195,8 +195,12 @@ impl<
     /// A view whose jobs carry an ambient value, such as the current tracing span. See [`Ambient`].
     ///
     /// Each submit captures the submitter's value, and each job runs with it. That goes for closures,
-    /// for each poll of a task, for `map` and for scopes. The value takes room in the job's slot. A
-    /// job that may leave the address space carries none, and callbacks run without one.
+    /// for each poll of a task, for `map` and for scopes. The value takes room in the job's slot.
+    ///
+    /// Two things carry none. A job that is a named type may leave the address space, where the value
+    /// means nothing: data such as a request's id is a field of the job. A callback gets its value by
+    /// its closure: [`capture`](Ambient::capture) where it is made, and [`enter`](Ambient::enter)
+    /// where it runs.
     ///
     /// A `map` captures the value anew for each job that it submits. A submit that waits for room
     /// captures it once, and [`submit_async`](Self::submit_async) with each attempt.

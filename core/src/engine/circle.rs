@@ -3,8 +3,9 @@
 //! A worker that blocks without a time limit records what it waits for, in its seat. Before it
 //! sleeps, it looks whether it is *stuck*. It starts with all workers that are blocked without a
 //! limit. It removes each worker whose wait may still end. A wait may end if its job is queued, or
-//! runs outside the set. It may also end if its job is a task that may be woken. The workers that
-//! remain are stuck. The worker that finds itself among them returns `WouldDeadlock`.
+//! runs outside the set. It may also end if its job is a task that may be woken. A job runs until its
+//! callbacks have returned. The workers that remain are stuck. The worker that finds itself among
+//! them returns `WouldDeadlock`.
 //!
 //! The look reads the words of many parties one after another. It counts only if no worker has gone
 //! on meanwhile: the counts in the seats are the same before and after.
@@ -201,7 +202,7 @@ fn may_end(pool: Pool<'_>, slot: u16, stuck: &Workers) -> bool {
         // suspended.
         let awaits = slot.awaits();
         let state = slot.state.load();
-        if state.has(BUSY) && state.lacks(DONE) {
+        if state.is_held_up() {
             let runner = state.runner().checked_sub(1);
             return runner.is_none_or(|runner| !stuck.contains(usize::from(runner)));
         }
@@ -218,7 +219,7 @@ fn may_end(pool: Pool<'_>, slot: u16, stuck: &Workers) -> bool {
 
 /// Whether a worker with this dependence waits for the job in this slot.
 fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn) -> bool {
-    if state.has(DONE) || state.lacks(QUEUED | BUSY | SUSPENDED) {
+    if state.is_ready() || state.lacks(QUEUED | BUSY | SUSPENDED) {
         return false;
     }
     match depends_on {

@@ -14,7 +14,7 @@ use crate::{
     engine::{block, end, guard, run, settle},
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
     lockfree::defer::{Defer, each},
-    lockfree::state::{BUSY, Outcome, SUSPENDED},
+    lockfree::state::{BUSY, Loss, Outcome, SUSPENDED},
     lockfree::sync::{Ordering, fence},
     log::{trace, warning},
     machine::port::Port,
@@ -23,7 +23,7 @@ use crate::{
     memory::phase::{CANCELLING, SHUT_DOWN},
     memory::pool::{Machine, Pool},
     memory::seat::{SLEEPLESS, SeatRef},
-    memory::waiter::LEAVING,
+    memory::waiter::{LEAVING, SHARED},
 };
 
 /// The consequence of a lost worker for the rest of the pool.
@@ -222,15 +222,30 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
     let _told = Defer(|| pool.seats().wake_all_at_the_end());
     // If a callback, the logger, or the port unwinds, the other jobs still end.
     let ended = Defer(|| {
+        let _woken = Defer(|| {
+            // `lose` leaves the jobs to the worker whose outcome was shown to the holders of a
+            // shared future. The worker may have been stopped before it woke them.
+            // Pairs with the fence of `SharedWait::poll` (`engine/shared.rs`): either the place is
+            // seen here, or the waiter sees the outcome that `lose` has seen.
+            fence(Ordering::SeqCst);
+            pool.waiters().tell(SHARED);
+        });
         each(pool.used_slots(), |index| {
             let slot = pool.slot(index);
-            if slot.state.lose(seat.runner()) {
-                let outcome = Outcome::WorkerLost;
-                let _settled = Defer(|| {
-                    // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
-                    unsafe { settle::finish(pool, slot, outcome, Published::Yes) };
-                });
-                trace!("job {} ends: {:?}", slot.index(), outcome);
+            match slot.state.lose(seat.runner()) {
+                Loss::None => {}
+                // SAFETY: the worker is BUSY with the job, and so has not left its scope. If the job
+                // is scoped, the worker never runs again (the promise of the caller of
+                // `worker_lost`).
+                Loss::Shown => unsafe { settle::leave_scope(pool, slot) },
+                Loss::TakenOver => {
+                    let outcome = Outcome::WorkerLost;
+                    let _settled = Defer(|| {
+                        // SAFETY: `lose` made the caller the completer, and keeps the slot occupied.
+                        unsafe { settle::finish(pool, slot, outcome, Published::Yes) };
+                    });
+                    trace!("job {} ends: {:?}", slot.index(), outcome);
+                }
             }
         });
     });

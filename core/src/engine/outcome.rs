@@ -8,7 +8,8 @@ use core::{
 use crate::{
     engine::guard,
     error::{Failure, JobError, LossReason, Panic},
-    lockfree::state::Outcome,
+    lockfree::state::{LOST, Outcome, SHOWN},
+    lockfree::sync::Ordering,
     memory::payload::{LEAST, PANICS, PAYLOAD_ALIGN},
     memory::pool::Pool,
     memory::slot::SlotRef,
@@ -208,17 +209,15 @@ pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>, how: Han
     unsafe { take_error(pool, slot, how) }.unwrap_or(JobError::AlreadyTaken)
 }
 
-/// Notes that the error of an ended job has been handed out.
-///
-/// # Safety
-///
-/// The job is ready, and the caller is the handle.
-pub(crate) unsafe fn note_told(slot: SlotRef<'_>) {
-    if PANICS && slot.state.load().outcome() == Outcome::Panicked {
-        // SAFETY: the job is ready and has panicked, so the payload holds a panic, which is the
-        // handle's.
-        unsafe { &mut *slot.payload().cast::<Panic>() }.set_observed();
-    }
+/// Set in the link of a shared job's slot if a holder has been given the job's error.
+pub(crate) const TOLD: u16 = 1 << 14;
+
+/// Whether the handle is shared, and one of its holders has been given the job's error.
+fn is_told(slot: SlotRef<'_>) -> bool {
+    let state = slot.state.load();
+    // Relaxed: the state word has published the bit, when the last holder detached. The holders of a
+    // job whose worker was lost have another error than its panic.
+    state.has(SHOWN) && state.lacks(LOST) && slot.link.load(Ordering::Relaxed) & TOLD != 0
 }
 
 /// Drops what an ended job left in its payload.
@@ -237,7 +236,7 @@ pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome
         Outcome::Panicked if PANICS => {
             // SAFETY: the caller's promise.
             let panic = unsafe { slot.payload().cast::<Panic>().read() };
-            if panic.is_unobserved() {
+            if panic.is_unobserved() && !is_told(slot) {
                 guard::report(pool, panic);
             } else if panic.has_payload() {
                 let mut panic = Some(panic);

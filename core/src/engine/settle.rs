@@ -28,9 +28,10 @@
 //! of the payload, and a callback borrows it there. So the handle cannot have the result earlier,
 //! whenever the completer publishes the outcome. A copy for the callbacks would need a `Clone` and a
 //! place. Outcomes without a payload could be published first, but then `done` and `result` would
-//! disagree about the others. And a worker that was declared lost during its callbacks drops the
-//! result when it comes back: a handle that had begun to look at the result would keep a dangling
-//! reference.
+//! disagree about the others.
+//!
+//! The holders of a shared handle take the result by reference, too. They have it before the
+//! callbacks run: see [`shared`](crate::engine::shared).
 
 use core::mem;
 
@@ -155,11 +156,7 @@ pub(crate) unsafe fn finish<'p>(
     published: Published,
 ) {
     // SAFETY: the completer keeps the slot occupied.
-    let scope = unsafe { slot.vtable() }.leave_scope.map(|leave| Scoped {
-        leave,
-        // SAFETY: the slot is occupied by a scoped job.
-        scope: unsafe { slot.scope_address(pool.geometry().bytes) },
-    });
+    let scope = unsafe { scope_of(pool, slot) };
     let runner = if published == Published::Yes {
         0
     } else {
@@ -177,6 +174,36 @@ pub(crate) unsafe fn finish<'p>(
     };
     settling.go_on();
     mem::forget(settling);
+}
+
+/// The scope of the job in a slot, if the job is scoped.
+///
+/// # Safety
+///
+/// The slot is occupied.
+unsafe fn scope_of<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Option<Scoped> {
+    // SAFETY: the caller's promise.
+    unsafe { slot.vtable() }.leave_scope.map(|leave| Scoped {
+        leave,
+        // SAFETY: the slot is occupied by a scoped job.
+        scope: unsafe { slot.scope_address(pool.geometry().bytes) },
+    })
+}
+
+/// Counts a job out of its scope, if it has one, in place of a worker that will never run again.
+///
+/// # Safety
+///
+/// The job has ended, and its slot is occupied. The worker that was at work on it has not counted it
+/// out, and never will if the job is scoped.
+pub(crate) unsafe fn leave_scope<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
+    // SAFETY: the caller's promise.
+    if let Some(scope) = unsafe { scope_of(pool, slot) } {
+        guard::call(pool, &mut || {
+            // SAFETY: the scope waits for this call, once for each of its jobs (the caller's promise).
+            unsafe { scope.leave() };
+        });
+    }
 }
 
 /// The rest of a completer's work. If foreign code unwinds, `drop` goes on with it.

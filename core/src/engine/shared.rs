@@ -9,12 +9,20 @@
 //!
 //! ```text
 //!     waiter                              completer
-//!     take a place, open its waker        make the slot ready
+//!     take a place, open its waker        show the outcome: DONE
 //!     fence                               fence
 //!     look at the slot                    look at the places, wake those of shared futures
 //! ```
 //!
-//! Either the waiter finds the slot ready, or the completer finds the place.
+//! Either the waiter finds the outcome, or the completer finds the place.
+//!
+//! # Before the callbacks
+//!
+//! Holders and callbacks look at the outcome by reference. So the holders have it as soon as it is
+//! published, and a callback delays none of them. The completer wakes them before it runs the
+//! callbacks. The last holder may leave meanwhile, and the completer drops the result then. A worker
+//! that is declared lost in a callback keeps the job for this reason: the holders have its outcome,
+//! and may be looking at it.
 
 use core::{
     task::{Poll, Waker},
@@ -24,6 +32,7 @@ use core::{
 use crate::{
     engine::block::{self, Awaited},
     engine::handle,
+    engine::outcome::TOLD,
     engine::waiters::Registration,
     error::Blocked,
     lockfree::state::Snapshot,
@@ -39,9 +48,6 @@ use crate::{
 /// never free again: an application has then forgotten thousands of holders.
 const MOST: u16 = (1 << 14) - 1;
 
-/// Set in the link if a holder has been given the job's error.
-const TOLD: u16 = 1 << 14;
-
 /// Set in the link of each shared job. With it, the link is the number of no waiter's place.
 const MARK: u16 = 1 << 15;
 
@@ -50,7 +56,7 @@ const MEMBERSHIP: Membership = Membership {
     report: |_pool, _member, _slot| (),
     tell: |pool, _member| {
         // Pairs with the fence of `SharedWait::poll`: either the place is seen here, or the waiter
-        // sees that the job is ready.
+        // sees the outcome.
         fence(Ordering::SeqCst);
         pool.waiters().tell(SHARED);
     },
@@ -70,10 +76,12 @@ pub(crate) unsafe fn share<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
             position: 0,
         };
         // SAFETY: `delist` has returned true, so the cell is empty, and this handle's.
-        unsafe { handle::leave_listener(pool, slot, Listener::Set(member, &MEMBERSHIP)) };
+        unsafe { slot.put_listener(Listener::Set(member, &MEMBERSHIP)) };
     }
     // Relaxed: the holder that the caller makes is given away by an ordering of the application's.
     slot.link().store(MARK | 1, Ordering::Relaxed);
+    // If the job is ready, the listener stays unused in the cell. It owns nothing.
+    slot.state.share();
 }
 
 /// Counts another holder in. The caller is a holder.
@@ -89,31 +97,21 @@ pub(crate) fn hold(slot: SlotRef<'_>) {
     }
 }
 
-/// The last holder has left.
-pub(crate) struct Last {
-    /// A holder has been given the job's error.
-    pub(crate) was_told: bool,
-}
-
-/// A holder leaves. `Some` if it was the last: the caller is the handle.
-pub(crate) fn release(slot: SlotRef<'_>) -> Option<Last> {
+/// A holder leaves. True if it was the last: the caller is the handle.
+pub(crate) fn release(slot: SlotRef<'_>) -> bool {
     let link = slot.link();
     // Acquire, here and on failure: pairs with the Release of the holders that left before. The last
     // one drops the result only after their looks at it.
     let mut now = link.load(Ordering::Acquire);
     loop {
         match now & MOST {
-            MOST => return None,
-            1 => {
-                return Some(Last {
-                    was_told: now & TOLD != 0,
-                });
-            }
+            MOST => return false,
+            1 => return true,
             _ => {}
         }
         // Release: pairs with the Acquire of the last holder.
         match link.compare_exchange_weak(now, now - 1, Ordering::Release, Ordering::Acquire) {
-            Ok(_) => return None,
+            Ok(_) => return false,
             Err(other) => now = other,
         }
     }
@@ -173,7 +171,7 @@ impl<'p> SharedWait<'p> {
 impl<'p> Awaited<'p> for SharedWait<'p> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
         self.refused = false;
-        if self.slot.state.load().is_ready() {
+        if self.slot.state.load().is_shown() {
             return true;
         }
         let Some(waker) = waker else {
@@ -183,12 +181,12 @@ impl<'p> Awaited<'p> for SharedWait<'p> {
             self.place = None;
             self.place = self.pool.waiters().register(waker, SHARED);
         }
-        // Pairs with the fence of `MEMBERSHIP`: either this waiter sees that the job is ready, or
-        // its completer sees the place.
+        // Pairs with the fence of `MEMBERSHIP`: either this waiter sees the outcome, or the job's
+        // completer sees the place.
         fence(Ordering::SeqCst);
-        let is_ready = self.slot.state.load().is_ready();
-        self.refused = !is_ready && self.place.is_none();
-        is_ready || self.refused
+        let is_shown = self.slot.state.load().is_shown();
+        self.refused = !is_shown && self.place.is_none();
+        is_shown || self.refused
     }
 
     fn depends_on(&self) -> DependsOn {

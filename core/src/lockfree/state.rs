@@ -47,7 +47,8 @@
 //! queue.
 //!
 //! The completer publishes the outcome and takes the waiter in one swap. So a handle never finds a
-//! job that has ended and is not ready, except while the job's callbacks run.
+//! job that has ended and is not ready, except while the job's callbacks run. The holders of a shared
+//! handle look at the outcome meanwhile.
 //!
 //! Any party may load the word, in any context. The payload belongs to the party that is `BUSY`,
 //! until `DONE`. An interrupt handler that submits or cancels takes the same transitions as a
@@ -62,6 +63,7 @@
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
 //! | the same bit with `BUSY` or `DONE`: `REAPED` | a party is about to pop an index that stands for no job | no submitter takes the slot over |
 //! | `NOTIFIED` | the waker was woken while `BUSY` | the task is queued again after this poll |
+//! | the same bit with `DONE`: `SHOWN` | the outcome is published, or the handle is shared after that | the handle is shared: its holders look at the outcome, even while callbacks run, and no party declares the job lost |
 //! | `CANCEL` | a handle cancelled the job while `BUSY` | the job's `CancelToken` reads it; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
 //! | `LISTENING` | the handle left a waker | the listener cell is full; the party that clears the bit owns its content |
@@ -74,7 +76,8 @@
 //! | `LOST` | the worker that is `BUSY` was declared lost | the payload is that worker's; the slot is kept until the worker comes back, if it does |
 //! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
 //!
-//! The word also has the outcome and the priority. While a worker is `BUSY`, it has the worker's
+//! The word also has the outcome and the priority. Before `DONE`, a bit of the outcome's is set if the
+//! handle is shared (`SHARED`). While a worker is `BUSY`, it has the worker's
 //! number. While a canceller is `BUSY`, it has `CANCELLER`. So the swap that declares a worker lost
 //! (`State::lose`) takes that worker's jobs and no others. It sets `DONE` and `LOST` together, with
 //! the outcome `WorkerLost`.
@@ -92,7 +95,7 @@ mod waker;
 pub(crate) use self::{
     handle::{Detached, TakenBack},
     queue::LeftTo,
-    runner::{Begin, Settle, Suspension, Unbegun},
+    runner::{Begin, Loss, Settle, Suspension, Unbegun},
     snapshot::*,
     submitter::Occupied,
 };

@@ -13,9 +13,9 @@ use std::{
 };
 
 use corepool::{
-    ContextId, Executor, FutureSet, InitError, JobFuture, JobState, LentPool, MapOptions, OnLoss,
-    Parker, PoolConfig, PoolRef, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker,
-    WorkerId, as_completed, wait,
+    ContextId, Executor, FutureSet, InitError, JobError, JobFuture, JobState, LentPool, MapOptions,
+    OnLoss, Parker, PoolConfig, PoolRef, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError,
+    Worker, WorkerId, as_completed, wait,
 };
 use corepool_tests::{CountingAllocator, allocations_of};
 
@@ -103,6 +103,9 @@ fn futures<const B: usize>(pool: PoolRef<'static, B>) {
     let other = shared.clone();
     let mut waits = pin!(other.result_async());
     assert!(poll(waits.as_mut()).is_pending());
+    let seen = shared.clone();
+    let callback = move |_: Result<&u32, &JobError>| assert!(seen.done());
+    assert!(shared.add_done_callback(callback).is_ok());
     promise.set_result(7).unwrap();
     assert!(matches!(poll(waits), Poll::Ready(Ok(7))));
     assert_eq!(shared.result().unwrap(), &7);

@@ -197,7 +197,8 @@ impl<
     /// The jobs that the worker was at work on end with
     /// [`JobError::WorkerLost`](crate::JobError::WorkerLost), even if it was running their
     /// callbacks. Unless the worker comes back, their slots are not used again, and the rest of
-    /// those callbacks is not called. `on_loss` decides whether the other workers run the queued
+    /// those callbacks is not called. A job with a [`SharedFuture`](crate::SharedFuture) keeps its
+    /// outcome while its callbacks run, and so do its holders. `on_loss` decides whether the other workers run the queued
     /// jobs, or these fail.
     ///
     /// If the worker has left, nothing happens, even if another worker has its number by now.

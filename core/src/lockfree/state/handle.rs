@@ -61,6 +61,20 @@ impl State {
         })
     }
 
+    /// Notes that the handle is shared. True if the listener that the handle has written to the
+    /// cell is left there, until the last holder detaches. False if the job is ready.
+    pub(crate) fn share(&self) -> bool {
+        self.rare_transition(|s| {
+            if s.is_ready() {
+                Ok((s.0 | SHOWN, false))
+            } else if s.has(DONE) {
+                Ok((s.0 | LISTENING | SHOWN, true))
+            } else {
+                Ok((s.0 | LISTENING | SHARED, true))
+            }
+        })
+    }
+
     /// Takes the listener back.
     pub(crate) fn unset_listening(&self) -> TakenBack {
         self.rare_transition(|s| {

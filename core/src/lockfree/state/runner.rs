@@ -53,6 +53,18 @@ pub(crate) enum Settle {
     TakenOver,
 }
 
+/// The consequence of a worker's loss for one job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Loss {
+    /// That worker is not at work on the job, or no party waits for the job.
+    None,
+    /// The job has ended as `WorkerLost`, and the caller is the completer.
+    TakenOver,
+    /// The job has ended before, and its outcome was shown to the holders of a shared handle. It stays
+    /// with the worker.
+    Shown,
+}
+
 impl State {
     /// Begins the job: a worker has popped its index, or a promise's holder keeps the promise.
     /// `runner` is the worker's number plus one, or 0.
@@ -140,7 +152,7 @@ impl State {
     pub(crate) fn publish(&self, outcome: Outcome) -> bool {
         self.transition(|s| {
             if s.0 & (HANDLE | LISTENING | CALLBACKS | SCOPED | DONE) == HANDLE {
-                Ok(((s.0 & !BUSY) | outcome.published(), true))
+                Ok(((s.0 & !(BUSY | NOTIFIED)) | outcome.published(), true))
             } else {
                 Err(false)
             }
@@ -152,9 +164,14 @@ impl State {
     /// plus one, if it is a worker.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn settle(&self, unpublished: Option<Outcome>, runner: u16) -> Settle {
-        let publication = unpublished.map_or(0, Outcome::published);
         self.rare_transition(|s| {
-            let done = s.0 | publication;
+            let done = match unpublished {
+                Some(outcome) => {
+                    let shown = if s.has(SHARED) { SHOWN } else { 0 };
+                    (s.0 & !(OUTCOME | NOTIFIED)) | outcome.published() | shown
+                }
+                None => s.0,
+            };
             if runner != 0 && s.has(LOST) {
                 Err(Settle::TakenOver)
             } else if s.has(CALLBACKS) {
@@ -170,19 +187,29 @@ impl State {
     }
 
     /// Declares the worker `runner` lost if it is `BUSY` with this job, and makes the caller the
-    /// completer. False if that worker is not. `LOST` keeps the slot for the worker, in case it
-    /// comes back. The payload stays too, even a result: a callback may be looking at it.
-    pub(crate) fn lose(&self, runner: u16) -> bool {
+    /// completer. `LOST` keeps the slot for the worker, in case it comes back. The payload stays
+    /// too, even a result: a callback may be looking at it.
+    pub(crate) fn lose(&self, runner: u16) -> Loss {
         self.rare_transition(|s| {
             if s.lacks(BUSY) || s.has(LOST) || s.runner() != runner {
-                return Err(false);
+                return Err(Loss::None);
+            }
+            if s.0 & (DONE | SHOWN) == DONE | SHOWN {
+                // The holders of a shared handle have the outcome, and may be looking at the payload.
+                return Err(Loss::Shown);
             }
             if s.has(DONE) && s.lacks(HANDLE) {
                 // No party waits for the job, and its worker may be dropping the payload.
-                return Err(false);
+                return Err(Loss::None);
             }
             let lost = LOST | Outcome::WorkerLost.published();
-            Ok(((s.0 & !OUTCOME) | lost, true))
+            let shown = if s.has(SHARED) && s.lacks(DONE) {
+                SHOWN
+            } else {
+                0
+            };
+            let to = (s.0 & !(OUTCOME | NOTIFIED)) | lost | shown;
+            Ok((to, Loss::TakenOver))
         })
     }
 }

@@ -30,6 +30,12 @@ pub(crate) const CLONED: u32 = 1 << 31;
 /// reaper may set it when the index is not at the queue's head any more. Then the slot is reaped when the
 /// index comes to the head, and not before.
 pub(crate) const REAPED: u32 = SUSPENDED;
+/// The handle is shared, and the job has not ended. The bit is one of the outcome's, which are clear
+/// until `DONE`.
+pub(crate) const SHARED: u32 = 1 << OUTCOME_SHIFT;
+/// With `DONE`: the handle is shared. Its holders look at the outcome from then on, even if callbacks
+/// run. The bit is that of `NOTIFIED`, which only a task has that has not ended.
+pub(crate) const SHOWN: u32 = NOTIFIED;
 /// The bits of the parties that may need a slot.
 pub(crate) const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
 /// The number of priorities that the state word has room for.
@@ -78,6 +84,18 @@ impl Snapshot {
     #[inline(always)]
     pub(crate) fn is_ready(self) -> bool {
         self.0 & (DONE | BUSY) == DONE
+    }
+
+    /// Whether the outcome may be looked at by reference: the job is ready, or it is done and its
+    /// handle is shared.
+    #[inline(always)]
+    pub(crate) fn is_shown(self) -> bool {
+        self.is_ready() || self.0 & (DONE | SHOWN) == DONE | SHOWN
+    }
+
+    /// Whether the job has still a party at work on it: it runs the job or its callbacks.
+    pub(crate) fn is_held_up(self) -> bool {
+        self.has(BUSY) && self.lacks(LOST) && !self.is_shown()
     }
 
     /// Whether the slot has a job that no party has begun, or a task between two polls.

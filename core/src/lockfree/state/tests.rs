@@ -384,12 +384,22 @@ fn a_completer_keeps_what_has_no_handle() {
 fn a_lost_workers_job_ends_and_its_slot_stays_with_the_worker() {
     let lose = |state: &State| state.lose(3);
     let running = BUSY | HANDLE | RUNNER_3;
-    check(running, lose, true, running | DONE | LOST | WORKER_LOST);
+    check(
+        running,
+        lose,
+        Loss::TakenOver,
+        running | DONE | LOST | WORKER_LOST,
+    );
     let in_queue = running | QUEUED;
-    check(in_queue, lose, true, in_queue | DONE | LOST | WORKER_LOST);
+    check(
+        in_queue,
+        lose,
+        Loss::TakenOver,
+        in_queue | DONE | LOST | WORKER_LOST,
+    );
     let in_callbacks = running | DONE | RETURNED | LISTENING;
     let taken_over = running | DONE | WORKER_LOST | LISTENING | LOST;
-    check(in_callbacks, lose, true, taken_over);
+    check(in_callbacks, lose, Loss::TakenOver, taken_over);
 }
 
 #[test]
@@ -412,8 +422,47 @@ fn a_lost_worker_takes_no_other_job_with_it() {
         SUSPENDED | RUNNER_3,
         QUEUED | SUSPENDED | RUNNER_3,
     ] {
-        check(other, lose, false, other);
+        check(other, lose, Loss::None, other);
     }
+}
+
+#[test]
+fn a_shared_outcome_is_shown_before_the_callbacks_and_stays() {
+    let publish = |state: &State| state.settle(Some(Outcome::Panicked), 3);
+    let shared = BUSY | HANDLE | LISTENING | SHARED | RUNNER_3;
+    let shown = BUSY | HANDLE | LISTENING | RUNNER_3 | SHOWN | Outcome::Panicked.published();
+    check(shared | CALLBACKS, publish, Settle::Callbacks, shown);
+    assert!(Snapshot(shown).is_shown() && !Snapshot(shown).is_ready());
+    let lose = |state: &State| state.lose(3);
+    check(shown, lose, Loss::Shown, shown);
+    let lost = BUSY | HANDLE | LISTENING | RUNNER_3 | SHOWN | DONE | LOST | WORKER_LOST;
+    check(shared, lose, Loss::TakenOver, lost);
+}
+
+#[test]
+fn a_wake_up_of_a_task_that_ends_shows_nothing() {
+    let woken = BUSY | HANDLE | TASK | NOTIFIED | RUNNER_3;
+    let ended = (woken & !NOTIFIED) | DONE;
+    let lost = ended | LOST | WORKER_LOST;
+    check(woken, |state| state.lose(3), Loss::TakenOver, lost);
+    let publish = |state: &State| state.publish(Outcome::Returned);
+    check(woken, publish, true, ended & !BUSY);
+    let settle = |state: &State| state.settle(Some(Outcome::Returned), 3);
+    check(woken | CALLBACKS, settle, Settle::Callbacks, ended);
+}
+
+#[test]
+fn a_handle_is_shared_before_or_after_the_end() {
+    let share = |state: &State| state.share();
+    check(
+        BUSY | HANDLE,
+        share,
+        true,
+        BUSY | HANDLE | LISTENING | SHARED,
+    );
+    let in_callbacks = BUSY | DONE | HANDLE;
+    check(in_callbacks, share, true, in_callbacks | LISTENING | SHOWN);
+    check(DONE | HANDLE, share, false, DONE | HANDLE | SHOWN);
 }
 
 #[test]

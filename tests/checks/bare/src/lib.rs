@@ -184,6 +184,7 @@ pub extern "C" fn share(value: u32) -> u32 {
     let other = one.clone();
     let mut waits = pin!(other.result_async());
     let _ = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let _ = one.add_done_callback(|_| ());
     let _ = promise.set_result(value);
     one.result().map_or(0, |result| *result)
 }

@@ -184,6 +184,10 @@ const CALLS: &[Call] = &[
     Call::same("SharedFuture::try_result", "share"),
     Call::same("SharedFuture::result_async", "shared result_async"),
     Call::same("ResultAsync: Future", "shared result_async"),
+    Call::same(
+        "SharedFuture::add_done_callback",
+        "shared add_done_callback",
+    ),
     Call::same("SharedFuture: Drop", "share"),
     Call::same("CancelOnDrop: Future", "cancel_on_drop"),
     Call::same("CancelOnDrop: Drop", "cancel_on_drop"),

@@ -437,6 +437,15 @@ pub const OPERATIONS: &[Operation] = &[
             let _ = poll_once(waits.as_mut(), &Sleeper.waker());
         })
     }),
+    Operation::new("shared add_done_callback", |pool, _| {
+        let (promise, future) = pool.promise::<usize>().expect("there is room");
+        let shared = future.share();
+        Prepared::new(move || {
+            let _ = shared.add_done_callback(|_| ());
+            let _ = promise.set_result(1);
+            let _ = shared.add_done_callback(|_| ());
+        })
+    }),
     Operation::new("set_result for those who share", |pool, _| {
         let (promise, future) = pool.promise::<usize>().expect("there is room");
         let shared = future.share();

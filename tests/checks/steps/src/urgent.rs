@@ -503,6 +503,13 @@ pub const CALLS: &[Call] = &[
             let _ = other.try_result();
         }
     }),
+    Call::at_moment("shared add_done_callback", |caller| {
+        for job in caller.jobs {
+            let job = job.share();
+            let _ = job.add_done_callback(|_| ());
+            let _ = job.try_result();
+        }
+    }),
     Call::at_moment("shared result", |caller| {
         for job in caller.jobs {
             let _ = job.share().result();

@@ -597,6 +597,7 @@ fn shared(stage: &Stage) {
         let _ = job.add_done_callback(callback());
         let one = job.share();
         let other = one.clone();
+        let _ = other.add_done_callback(callback());
         let _ = one.result().is_ok();
         drop(one);
         let _ = other.result().is_ok();

@@ -276,6 +276,52 @@ pub fn jobs_that_wait_for_each_other<F: Fixture>() {
     assert!(said.iter().all(|said| said.is_ok() || told(said)));
 }
 
+/// A callback waits for a job that waits for the callback's own job: one of the two is told. The job
+/// waits by `how`.
+fn callback_waits_for_a_waiter<F: Fixture>(
+    how: fn(JobFuture<'static, ()>) -> Result<(), JobError>,
+) {
+    let fx = F::start(2);
+    let (said, ready) = (Recorder::new(), Gate::new());
+    let held = ready.clone();
+    let mut first = fx.pool().submit(move || held.wait()).unwrap();
+    let waiter: Arc<Mutex<Option<JobFuture<'static, ()>>>> = Arc::default();
+    let (theirs, note) = (Arc::clone(&waiter), said.clone());
+    let added = first.add_done_callback(move |_| {
+        let waiter = theirs.lock().unwrap().take().unwrap();
+        note.note(waiter.result());
+    });
+    assert!(added.is_ok());
+    let note = said.clone();
+    let job = fx.pool().submit(move || note.note(how(first)));
+    *waiter.lock().unwrap() = job.ok();
+    ready.open();
+    drain(&fx);
+    let said = said.take();
+    assert_eq!(said.len(), 2);
+    let told = |said: &_| matches!(said, Err(JobError::WouldDeadlock));
+    assert!(said.iter().any(told));
+    assert!(said.iter().all(|said| said.is_ok() || told(said)));
+}
+
+/// A job's callbacks count as part of the job, in a circle of waits.
+pub fn callback_that_waits_for_its_jobs_waiter<F: Fixture>() {
+    callback_waits_for_a_waiter::<F>(|first| first.result());
+}
+
+/// So they do for a set.
+pub fn callback_that_waits_for_the_waiter_of_a_set<F: Fixture>() {
+    callback_waits_for_a_waiter::<F>(|first| {
+        match wait(&mut [first], None, ReturnWhen::AllCompleted) {
+            Err(WaitError::WouldDeadlock) => Err(JobError::WouldDeadlock),
+            waited => {
+                assert!(waited.is_ok());
+                Ok(())
+            }
+        }
+    });
+}
+
 /// A task that waits for a job of its own pool takes no worker meanwhile.
 pub fn task_awaits_a_job<F: Fixture>() {
     let fx = F::start(1);
@@ -300,5 +346,10 @@ crate::suite!(deadlock_tests:
         job_that_waits_for_a_set_with_itself,
         task_awaits_a_job,
     ]
-    in_parallel [crash_during_func_exec_on_worker, jobs_that_wait_for_each_other]
+    in_parallel [
+        crash_during_func_exec_on_worker,
+        jobs_that_wait_for_each_other,
+        callback_that_waits_for_its_jobs_waiter,
+        callback_that_waits_for_the_waiter_of_a_set,
+    ]
 );

@@ -15,7 +15,7 @@ use futures_lite::future::block_on;
 
 use super::future_tests::assert_reported;
 use crate::{
-    CountingWaker, Drops, Fixture, Gate, Methods, all_slots_come_back, cancelled_future,
+    CountingWaker, Drops, Fixture, Gate, Methods, Recorder, all_slots_come_back, cancelled_future,
     done_future, drain, failed_future, fixture::PLACES, text_of,
 };
 
@@ -254,6 +254,117 @@ pub fn a_callback_from_before_is_called<F: Fixture>() {
     assert_eq!(shared.result().unwrap(), &5);
 }
 
+/// A callback finds its own future done, with the outcome. In CPython a callback gets the future as its
+/// argument. CPython: `FutureTests.test_done_callback_with_result`,
+/// `FutureTests.test_done_callback_with_cancel`.
+pub fn a_callback_finds_its_own_future_done<F: Fixture>() {
+    let fx = F::start(1);
+    for is_set in [true, false] {
+        let said = Recorder::new();
+        let (promise, future) = fx.pool().promise::<u32>().unwrap();
+        let shared = future.share();
+        let (seen, note) = (shared.clone(), said.clone());
+        let added = shared.add_done_callback(move |outcome| {
+            let by_reference = seen.result().ok().copied();
+            note.note((outcome.ok().copied(), by_reference, seen.state()));
+        });
+        assert!(added.is_ok());
+        if is_set {
+            promise.set_result(5).unwrap();
+            let five = (Some(5), Some(5), JobState::Finished);
+            assert_eq!(said.take(), [five]);
+        } else {
+            promise.set_cancelled();
+            assert_eq!(said.take(), [(None, None, JobState::Cancelled)]);
+        }
+    }
+    all_slots_come_back(&fx);
+}
+
+/// Each holder may add callbacks, before the job's end and after it.
+pub fn each_holder_may_add_a_callback<F: Fixture>() {
+    let fx = F::start(1);
+    let said = Recorder::new();
+    let (promise, future) = fx.pool().promise::<u32>().unwrap();
+    let one = future.share();
+    let other = one.clone();
+    let add = |holder: &SharedFuture<'static, u32>, number: u32| {
+        let note = said.clone();
+        let added = holder.add_done_callback(move |outcome| note.note(number + outcome.unwrap()));
+        assert!(added.is_ok());
+    };
+    add(&one, 10);
+    add(&other, 20);
+    promise.set_result(5).unwrap();
+    add(&other, 30);
+    assert_eq!(said.take(), [15, 25, 35]);
+}
+
+/// The last holder may leave in a callback. The others still see the result, which is dropped after
+/// them.
+pub fn the_last_holder_leaves_in_a_callback<F: Fixture>() {
+    let fx = F::start(1);
+    let (drops, said) = (Drops::new(), Recorder::new());
+    let (promise, future) = fx.pool().promise().unwrap();
+    let shared = future.share();
+    let (last, note) = (shared.clone(), said.clone());
+    let added = shared.add_done_callback(move |_| {
+        drop(last);
+        note.note(drops.dropped());
+    });
+    assert!(added.is_ok());
+    let note = said.clone();
+    let added = shared.add_done_callback(move |outcome| {
+        assert!(outcome.is_ok());
+        note.note(drops.dropped());
+    });
+    assert!(added.is_ok());
+    drop(shared);
+    promise.set_result(drops.token()).unwrap();
+    assert_eq!((said.take(), drops.dropped()), (vec![0, 0], 1));
+    all_slots_come_back(&fx);
+}
+
+/// A panic that a holder was given in a callback is not reported, even if it was the last holder.
+pub fn a_panic_that_a_callback_was_given_is_not_reported<F: Fixture>() {
+    let fx = F::start(1);
+    let said = Recorder::new();
+    let hold = fx.hold_workers();
+    let job = fx
+        .pool()
+        .submit(|| -> u32 { std::panic::resume_unwind(Box::new("doh!")) });
+    let shared = job.unwrap().share();
+    let (last, note) = (shared.clone(), said.clone());
+    let added = shared.add_done_callback(move |_| note.note(last.result().is_err()));
+    assert!(added.is_ok());
+    drop(shared);
+    drop(hold);
+    drain(&fx);
+    all_slots_come_back(&fx);
+    assert_eq!(said.take(), [true]);
+    assert_reported(&fx, &[]);
+}
+
+/// A slow callback delays no holder: this one waits for a holder. In CPython `set_result` notifies the
+/// waiters before it calls the callbacks.
+pub fn a_callback_may_wait_for_a_holder<F: Fixture>() {
+    let fx = F::start(1);
+    let (went_on, called) = (Gate::new(), Gate::new());
+    let hold = fx.hold_workers();
+    let shared = fx.pool().submit(|| 5_u32).unwrap().share();
+    let (held, call) = (went_on.clone(), called.clone());
+    let added = shared.add_done_callback(move |_| {
+        held.wait();
+        call.open();
+    });
+    assert!(added.is_ok());
+    drop(hold);
+    assert_eq!((shared.result().unwrap(), shared.done()), (&5, true));
+    assert!(!called.is_open());
+    went_on.open();
+    called.wait();
+}
+
 /// The text is that of the future.
 pub fn a_shared_future_says_what_it_holds<F: Fixture>() {
     let fx = F::start(1);
@@ -314,9 +425,14 @@ crate::suite!(shared_tests:
         a_job_runs_the_shared_job_that_it_waits_for,
         a_job_that_waits_for_itself_would_deadlock,
         a_callback_from_before_is_called,
+        a_callback_finds_its_own_future_done,
+        each_holder_may_add_a_callback,
+        the_last_holder_leaves_in_a_callback,
+        a_panic_that_a_callback_was_given_is_not_reported,
         a_shared_future_says_what_it_holds,
     ]
     in_parallel [
         several_threads_wait,
+        a_callback_may_wait_for_a_holder,
     ]
 );
