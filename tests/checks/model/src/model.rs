@@ -446,6 +446,7 @@ impl Model {
         let more = !record.callbacks.is_empty();
         if let Some(completer) = record.completer.take_if(|it| it.taken.is_empty() && !more) {
             let unclaimed = !record.handle && completer.end == End::Panicked;
+            let unclaimed = unclaimed && !(record.shared && record.payload_taken);
             self.unobserved += usize::from(unclaimed);
             self.release(job);
         } else if let Some(late) = record.late.take_if(|it| it.taken.is_empty()) {
@@ -493,6 +494,43 @@ impl Model {
         self.record(job).ready().is_some()
     }
 
+    /// Whether those who share the future may look at the result.
+    pub fn is_shown(&self, job: Job) -> bool {
+        self.record(job).shown().is_some()
+    }
+
+    /// The future becomes one that several may hold.
+    pub fn share(&mut self, job: Job) {
+        let record = self.record_mut(job);
+        record.shared = true;
+        record.holders = 1;
+    }
+
+    /// Another holds it.
+    pub fn hold(&mut self, job: Job) {
+        self.record_mut(job).holders += 1;
+    }
+
+    /// One who holds it lets it go.
+    pub fn drop_holder(&mut self, job: Job) {
+        let record = self.record_mut(job);
+        record.holders -= 1;
+        if record.holders == 0 {
+            self.drop_handle(job);
+        }
+    }
+
+    /// One who holds it looks at the result; `None` if it may not be looked at yet.
+    pub fn look(&mut self, job: Job) -> Option<Taken> {
+        let record = self.record_mut(job);
+        let end = record.shown()?;
+        if record.taken {
+            return Some(Taken::Before);
+        }
+        record.payload_taken |= end != End::Returned;
+        Some(Taken::End(end))
+    }
+
     /// Takes the result; `None` if it may not be taken yet.
     pub fn take(&mut self, job: Job) -> Option<Taken> {
         let record = self.record_mut(job);
@@ -518,9 +556,9 @@ impl Model {
         self.release(job);
     }
 
-    /// Adds a callback. `Ok(true)`: it waits. `Ok(false)`: the job is ready, and it runs at once.
+    /// Adds a callback. `Ok(true)`: it waits. `Ok(false)`: the job has ended, and it runs at once.
     pub fn add_callback(&mut self, job: Job, callback: Callback) -> Result<bool, Refusal> {
-        if self.is_ready(job) {
+        if self.is_shown(job) {
             return Ok(false);
         }
         if !self.makes_room() {
@@ -584,7 +622,7 @@ impl Model {
     /// The worker is declared lost. False if `job` is nothing to it: another runs it, or none.
     ///
     /// A job that it runs ends as lost. So does one that it has ended and runs a callback of, if
-    /// there is a future: the callbacks that it has taken are its own still, and are told what they
+    /// there is a future that is not shared: the callbacks that it has taken are its own still, and are told what they
     /// would have been, and those that were added since are the caller's. Either way the slot is kept
     /// for the worker until it comes back.
     pub fn lose(&mut self, job: Job, worker: Worker) -> bool {
@@ -594,7 +632,7 @@ impl Model {
         let runs = record.status == Status::Running(Some(worker));
         let completes = |it: &mut Completer| it.worker == Some(worker);
         if !runs {
-            if !record.handle {
+            if !record.handle || record.shared {
                 return false;
             }
             let Some(late) = record.completer.take_if(completes) else {
@@ -855,6 +893,25 @@ mod tests {
             pool.end_callback(job, false);
         }
         assert_eq!(pool.unobserved_failures(), 1);
+    }
+
+    #[test]
+    fn a_job_with_a_shared_future_has_its_end_before_its_callbacks_and_keeps_it() {
+        let (mut pool, job, worker) = in_a_callback(End::Panicked);
+        pool.share(job);
+        pool.hold(job);
+        let shown = (pool.state(job), pool.is_shown(job), pool.is_ready(job));
+        assert_eq!(shown, (JobState::Finished, true, false));
+        assert_eq!(pool.look(job), Some(Taken::End(End::Panicked)));
+        assert!(!pool.lose(job, worker));
+        pool.drop_holder(job);
+        pool.drop_holder(job);
+        for _ in 1..=3 {
+            assert_ne!(pool.free_slots(), 4);
+            pool.begin_callback(job);
+            pool.end_callback(job, false);
+        }
+        assert_eq!((pool.free_slots(), pool.unobserved_failures()), (4, 0));
     }
 
     #[test]

@@ -70,8 +70,12 @@ pub(crate) struct Record {
     pub(crate) notified: bool,
     /// The result was taken.
     pub(crate) taken: bool,
-    /// The payload of its panic has been handed out.
+    /// The payload of its panic has been handed out, or a holder was given its error.
     pub(crate) payload_taken: bool,
+    /// The future is shared, or was until its last holder left.
+    pub(crate) shared: bool,
+    /// How many hold it, if it is shared.
+    pub(crate) holders: usize,
     /// The callbacks that nobody has taken to run them.
     pub(crate) callbacks: VecDeque<Callback>,
     /// It has ended, and who ended it is running its callbacks.
@@ -105,6 +109,8 @@ impl Record {
             notified: false,
             taken: false,
             payload_taken: false,
+            shared: false,
+            holders: 0,
             callbacks: VecDeque::new(),
             completer: None,
             late: None,
@@ -121,6 +127,12 @@ impl Record {
     /// Whether the result may be taken.
     pub(crate) fn ready(&self) -> Option<End> {
         self.end().filter(|_| self.completer.is_none())
+    }
+
+    /// Whether the result may be looked at: those who share the future need not wait for callbacks.
+    pub(crate) fn shown(&self) -> Option<End> {
+        self.end()
+            .filter(|_| self.completer.is_none() || self.shared)
     }
 
     pub(crate) fn is_claimable(&self) -> bool {
@@ -173,7 +185,7 @@ impl Record {
         match self.status {
             Status::Pending | Status::Suspended => JobState::Pending,
             Status::Running(_) => JobState::Running,
-            Status::Ended(_) if self.completer.is_some() => JobState::Running,
+            Status::Ended(_) if self.shown().is_none() => JobState::Running,
             Status::Ended(End::Cancelled) => JobState::Cancelled,
             Status::Ended(_) => JobState::Finished,
         }

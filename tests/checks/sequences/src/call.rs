@@ -63,6 +63,20 @@ pub(crate) enum Blocking {
     ErrorTimeout,
 }
 
+/// What one of several holders does.
+#[derive(Clone, Debug)]
+pub(crate) enum Holding {
+    Clone,
+    Look,
+    /// With a timeout, which is zero if it only looks.
+    Block {
+        looks: bool,
+    },
+    AddCallback(Body),
+    Cancel,
+    Drop,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
     Shutdown { cancel_futures: bool },
@@ -126,6 +140,13 @@ pub(crate) enum Call {
     Drop {
         future: u8,
         cancel: bool,
+    },
+    Share {
+        future: u8,
+    },
+    Hold {
+        holder: u8,
+        what: Holding,
     },
     Wait {
         futures: u8,
@@ -201,8 +222,15 @@ fn poll(u: &mut Unstructured, depth: usize) -> Result<Poll> {
     })
 }
 
+/// The first of the bytes that stand for calls on shared futures. The others stand for calls by turns.
+const SHARED: u8 = 234;
+
 fn call(u: &mut Unstructured, depth: usize) -> Result<Call> {
-    Ok(match byte(u)? % 26 {
+    let chosen = byte(u)?;
+    if chosen >= SHARED {
+        return on_shared(u, chosen - SHARED, depth);
+    }
+    Ok(match chosen % 26 {
         0..=3 => Call::Submit {
             priority: byte(u)?,
             kind: match byte(u)? % 6 {
@@ -306,4 +334,19 @@ fn call(u: &mut Unstructured, depth: usize) -> Result<Call> {
             _ => End::Break,
         }),
     })
+}
+
+fn on_shared(u: &mut Unstructured, chosen: u8, depth: usize) -> Result<Call> {
+    let number = byte(u)?;
+    let what = match chosen {
+        0..=4 => return Ok(Call::Share { future: number }),
+        5..=7 => Holding::Clone,
+        8..=10 => Holding::Look,
+        11..=13 => Holding::Block { looks: flag(u)? },
+        14..=16 => Holding::AddCallback(body(u, depth)?),
+        17 => Holding::Cancel,
+        _ => Holding::Drop,
+    };
+    let holder = number;
+    Ok(Call::Hold { holder, what })
 }

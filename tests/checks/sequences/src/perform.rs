@@ -4,6 +4,7 @@ mod end;
 mod future;
 mod many;
 mod map;
+mod shared;
 mod submit;
 mod worker;
 
@@ -12,6 +13,7 @@ use corepool_model::Job;
 pub(crate) use self::{
     end::end_pool,
     future::drop_future,
+    shared::drop_holder,
     submit::keep_promise,
     worker::{INIT_ERROR, hook_says, nothing_can_happen, run_pending, worker_starts},
 };
@@ -19,19 +21,27 @@ use self::{
     future::{add_callback, block, look, poll_future},
     many::{iterate, scope, wait_on},
     map::map,
+    shared::{hold, share},
     submit::{promise, spawn, submit, wake},
     worker::{lose_worker, run_worker},
 };
 use crate::{
     answers::check_taken,
-    call::Call,
+    call::{Call, Holding},
     world::{Handle, world},
 };
 
 pub(crate) fn perform(call: &Call) {
     let claims = matches!(
         call,
-        Call::Submit { .. } | Call::Spawn { .. } | Call::Promise { .. } | Call::AddCallback { .. }
+        Call::Submit { .. }
+            | Call::Spawn { .. }
+            | Call::Promise { .. }
+            | Call::AddCallback { .. }
+            | Call::Hold {
+                what: Holding::AddCallback(_),
+                ..
+            }
     );
     if claims && !world(|world| world.knows_each_end()) {
         // Whether there is room depends on which jobs have ended.
@@ -95,6 +105,8 @@ pub(crate) fn perform(call: &Call) {
                 drop_future(job, future, *cancel);
             }
         }
+        Call::Share { future } => share(*future),
+        Call::Hold { holder, what } => hold(*holder, what),
         Call::Wait {
             futures,
             when,

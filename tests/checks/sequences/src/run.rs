@@ -7,7 +7,7 @@ use corepool_model::End as Ended;
 use crate::{
     call::{End, Sequence},
     machine::{self, Machine},
-    perform::{drop_future, end_pool, keep_promise, perform, run_pending},
+    perform::{drop_future, drop_holder, end_pool, keep_promise, perform, run_pending},
     pool::with_pool,
     values,
     world::{Frame, Pool, WORLD, World, check_counts, world},
@@ -109,6 +109,8 @@ fn let_go() {
             keep_promise(job, promise, false);
         } else if let Some((job, future)) = world(|world| world.futures.pop()) {
             drop_future(job, future, false);
+        } else if let Some((job, holder)) = world(|world| world.holders.pop()) {
+            drop_holder(job, holder);
         } else {
             return check_quiet();
         }

@@ -19,13 +19,14 @@ use std::{
     time::Duration,
 };
 
-use corepool::{BrokenReason, JobFuture, PoolRef, Promise, WorkerId};
+use corepool::{BrokenReason, JobFuture, PoolRef, Promise, SharedFuture, WorkerId};
 use corepool_model::{Callback, End as Ended, Job, JobState, Model, Next, Worker};
 
 use crate::{call::Shape, pool::BYTES, values::Value};
 
 pub(crate) type Pool = PoolRef<'static, BYTES>;
 pub(crate) type Handle = JobFuture<'static, Value>;
+pub(crate) type Shared = SharedFuture<'static, Value>;
 
 /// How many futures a wait is about at most.
 pub(crate) const SET: usize = 4;
@@ -37,6 +38,8 @@ pub(crate) struct World {
     pub(crate) model: Model,
     /// The futures that are there, oldest first.
     pub(crate) futures: Vec<(Job, Handle)>,
+    /// Those who hold futures that are shared, oldest first.
+    pub(crate) holders: Vec<(Job, Shared)>,
     pub(crate) promises: Vec<(Job, Promise<'static, Value>)>,
     /// Wakers of tasks, with the slot that each is of.
     pub(crate) wakers: Vec<(usize, Waker)>,
@@ -126,6 +129,7 @@ impl World {
             shape,
             model: Model::new(shape.slots, shape.priorities),
             futures: Vec::new(),
+            holders: Vec::new(),
             promises: Vec::new(),
             wakers: Vec::new(),
             slots: BTreeMap::new(),

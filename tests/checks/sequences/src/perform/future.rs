@@ -21,6 +21,13 @@ use crate::{
 };
 
 pub(crate) fn add_callback(job: Job, future: &mut Handle, body: &Body) {
+    check_added(job, |callback| {
+        future.add_done_callback(bodies::callback(job, callback, body))
+    });
+}
+
+/// Adds a callback by `add`, and compares the answer with what the model says.
+pub(super) fn check_added<F>(job: Job, add: impl FnOnce(Callback) -> Result<(), CallbackError<F>>) {
     let (callback, expected) = world(|world| {
         let callback = Callback(world.name());
         let expected = world.model.add_callback(job, callback);
@@ -29,8 +36,7 @@ pub(crate) fn add_callback(job: Job, future: &mut Handle, body: &Body) {
         }
         (callback, expected)
     });
-    let added = future.add_done_callback(bodies::callback(job, callback, body));
-    match (added, expected) {
+    match (add(callback), expected) {
         (Ok(()), Ok(_)) => {}
         (Err(error), Err(Refusal::Full)) => {
             assert!(matches!(error, CallbackError::Full(_)));
@@ -38,7 +44,10 @@ pub(crate) fn add_callback(job: Job, future: &mut Handle, body: &Body) {
             drop(error.into_inner());
             assert_eq!(values::there(), before - 1, "the callback comes back");
         }
-        (added, expected) => panic!("a callback of {job:?}: {added:?}, but {expected:?}"),
+        (added, expected) => {
+            let added = added.map_err(|error| drop(error.into_inner()));
+            panic!("a callback of {job:?}: {added:?}, but {expected:?}");
+        }
     }
 }
 
@@ -52,7 +61,7 @@ pub(crate) fn look(job: Job, future: &Handle) {
             corepool::JobState::Finished => JobState::Finished,
         };
         assert_eq!(state, model.state(job), "the state of {job:?}");
-        assert_eq!(future.done(), model.is_ready(job));
+        assert_eq!(future.done(), model.is_shown(job));
         assert_eq!(future.running(), state == JobState::Running);
         assert_eq!(future.cancelled(), state == JobState::Cancelled);
         assert_eq!(future.cancel_requested(), model.cancel_requested(job));
