@@ -39,7 +39,7 @@
 //! | submit an async task | [`spawn`](StaticPool::spawn); it can [end itself](StaticPool::cancel_current_task) as cancelled |
 //! | set a result by hand | [`promise`](StaticPool::promise) |
 //! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel, [`cancel_on_drop`](JobFuture::cancel_on_drop) |
-//! | let several wait for one | [`share`](JobFuture::share) |
+//! | let several wait for one, before its callbacks run | [`share`](JobFuture::share) |
 //! | wait on many | [`wait()`], [`as_completed`] |
 //! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done) |
 //! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
@@ -47,6 +47,9 @@
 //! | take a pool of any type | [`Executor`], [`DynExecutor`] |
 //! | end | [`shutdown`](StaticPool::shutdown), [`shutdown_async`](StaticPool::shutdown_async), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
 //! | fit it to a machine | [`Port`], [`Parker`], [`Worker`] |
+//!
+//! Users of Python's `concurrent.futures` find each of its public names, and those of asyncio's futures
+//! and tasks, in `PYTHON.md` beside this crate's sources.
 //!
 //! # How a job travels
 //!
