@@ -92,6 +92,46 @@ fn primes() {
 }
 
 #[test]
+fn first_job() {
+    assert_prints_what_its_header_says("first_job", &[]);
+}
+
+#[test]
+fn interrupt_offload() {
+    assert_prints_what_its_header_says("interrupt_offload", &[]);
+}
+
+#[test]
+fn split_buffer() {
+    assert_prints_what_its_header_says("split_buffer", &[]);
+}
+
+#[test]
+fn slow_write() {
+    assert_prints_what_its_header_says("slow_write", &[]);
+}
+
+#[test]
+fn pipeline() {
+    assert_prints_what_its_header_says("pipeline", &[]);
+}
+
+#[test]
+fn priorities() {
+    assert_prints_what_its_header_says("priorities", &[]);
+}
+
+#[test]
+fn cancel() {
+    assert_prints_what_its_header_says("cancel", &[]);
+}
+
+#[test]
+fn lost_worker() {
+    assert_prints_what_its_header_says("lost_worker", &[]);
+}
+
+#[test]
 fn borrowed_scope() {
     assert_prints_what_its_header_says("borrowed_scope", &["examples/data/pulse.csv"]);
 }
