@@ -53,6 +53,8 @@
 //!
 //! # How a job travels
 //!
+#![cfg_attr(doc, doc = include_str!("../images/way-of-a-job.svg"))]
+//!
 //! [`submit`](StaticPool::submit) takes a free slot, moves the closure into it, pushes the slot's
 //! index onto the run queue, and wakes an idle worker. The worker pops the index, runs the closure,
 //! and writes the result into the same bytes. Then it publishes the outcome, runs callbacks and
@@ -61,25 +63,11 @@
 //!
 //! # Glossary
 //!
-//! | word | meaning |
-//! |---|---|
-//! | slot | a place in the pool for one job: a word of state, and bytes for the closure and then for the result |
-//! | job | a closure or an async task in a slot |
-//! | handle | the [`JobFuture`] of a job, and the party that holds it |
-//! | ambient value | a value that code finds without an argument, such as the current tracing span; a view by [`carrying`](StaticPool::carrying) has its jobs carry it |
-//! | submitter | the context that submits a job |
-//! | worker | a context that runs jobs: in [`run`](StaticPool::run), or as a guest |
-//! | seat | the place of a worker in the pool; there are WORKERS |
-//! | guest | a context that runs jobs only while it blocks or is in [`run_pending`](StaticPool::run_pending) |
-//! | completer | the party that ends a job, publishes its outcome and wakes its waiter: a worker, a canceller, or a promise's holder |
-//! | waiter | a context that waits for room, for the pool's end, or on a set of futures, in one of the WAITERS places; for a completer, the context whose waker the handle has left |
-//! | owner | the one party that may touch a payload, a cell or a place at that time |
-//! | lane | the two ends of one run queue; each priority has a lane |
-//! | stale slot | the slot of an ended job that only its index in the queue keeps |
-//! | reap | to pop the index of an ended job, and to free its slot if it was the last |
-//! | spill | to store a job or result that does not fit a slot in another place, by a [`Spill`] policy |
-//! | scope | a call whose jobs may borrow from its caller's stack; it returns after they have ended |
-//! | stuck worker | a worker whose wait can never end, since the jobs that it waits for depend on it |
+#![doc = include_str!("glossary.md")]
+//!
+//! [`carrying`]: StaticPool::carrying
+//! [`run`]: StaticPool::run
+//! [`run_pending`]: StaticPool::run_pending
 //!
 //! # Promises
 //!
