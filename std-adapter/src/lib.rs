@@ -33,6 +33,13 @@
 //! hook: call [`ThreadPool::shutdown`] at the end of `main`. The threads of [`run_workers`] have a guard instead of
 //! the hook: [`Workers`].
 //!
+//! # Speed
+//!
+//! The plot is of one run of the repository's benchmark, on a machine with two cores. The benchmark's page has all
+//! tables, and says what each pool and each reference does.
+//!
+#![cfg_attr(doc, doc = include_str!("../images/bench.svg"))]
+//!
 //! # Contract lines
 //!
 //! The lines *Context*, *Cost*, *Cancel safety* and *Errors* mean what they mean in

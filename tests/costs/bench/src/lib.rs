@@ -15,7 +15,6 @@ pub mod instructions;
 pub mod limits;
 pub mod lists;
 pub mod peers;
-pub mod plot;
 pub mod pool;
 pub mod processes;
 pub mod python;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bench::{
-    bars, inline, instructions, plot, processes, python, report,
+    bars, inline, instructions, processes, python, report,
     statistics::{Results, Slice, slice},
     workloads::{CONTENDERS, Effort, Kind, Workload},
 };
@@ -21,7 +21,8 @@ usage: cargo xtask bench [--rounds N] [--only WORKLOAD,...] [--peers NAME,...] [
   --only NAMES     run only these workloads
   --peers NAMES    run only the peers with one of NAMES in their names
   --quick          short slices and few rounds: rough figures
-  --write          write the tables and the plot into tests/costs/bench";
+  --write          write the tables, and draw some of them
+  --draw           only draw the tables that are there";
 
 struct Options {
     rounds: usize,
@@ -127,7 +128,7 @@ fn run(options: &Options) -> Result<bool, String> {
     println!("{of_bars}");
     if options.write {
         tables.insert(0, of_bars);
-        write(&tables, &plot::svg(&results))?;
+        write(&tables)?;
     }
     Ok(bars
         .iter()
@@ -243,17 +244,11 @@ fn allocations(options: &Options, results: &mut Results) -> Result<(), String> {
     Ok(())
 }
 
-/// Puts the tables behind what the README says of them, and the plot beside it.
-fn write(tables: &[String], plot: &str) -> Result<(), String> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = here.join("README.md");
-    let text = fs::read_to_string(&readme)
-        .map_err(|error| format!("cannot read {}: {error}", readme.display()))?;
+/// Puts the tables behind what the README says of them. `cargo xtask bench` draws the plot from them.
+fn write(tables: &[String]) -> Result<(), String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let problem = |error| format!("{}: {error}", readme.display());
+    let text = fs::read_to_string(&readme).map_err(problem)?;
     let introduction = text.split("\n## ").next().unwrap_or_default().trim_end();
-    let text = format!("{introduction}\n\n{}", tables.join("\n"));
-    for (path, text) in [(readme, text.as_str()), (here.join("bench.svg"), plot)] {
-        fs::write(&path, text)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    }
-    Ok(())
+    fs::write(&readme, format!("{introduction}\n\n{}", tables.join("\n"))).map_err(problem)
 }

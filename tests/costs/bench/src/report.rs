@@ -91,7 +91,7 @@ fn on_the_wire() -> String {
 }
 
 /// The rows of the contenders that were measured.
-pub fn rows_of(results: &Results, workload: Workload) -> impl Iterator<Item = &'static str> {
+fn rows_of(results: &Results, workload: Workload) -> impl Iterator<Item = &'static str> {
     let names = CONTENDERS.iter().map(|one| one.name);
     let inline = inline::CONTENDERS.iter().map(|one| one.name);
     let mut seen = Vec::new();
@@ -107,7 +107,7 @@ pub fn rows_of(results: &Results, workload: Workload) -> impl Iterator<Item = &'
 }
 
 /// The kind of the contender of this name.
-pub fn kind_of(name: &str) -> Option<Kind> {
+fn kind_of(name: &str) -> Option<Kind> {
     let pools = CONTENDERS.iter().map(|one| (one.name, one.kind));
     let inline = inline::CONTENDERS.iter().map(|one| (one.name, one.kind));
     pools
@@ -150,7 +150,7 @@ pub fn bars(bars: &[Bar]) -> String {
 }
 
 /// A figure of a workload, with its unit.
-pub fn figure(workload: Workload, figure: f64) -> String {
+fn figure(workload: Workload, figure: f64) -> String {
     match workload {
         Workload::Allocations | Workload::Instructions => number(figure),
         _ => time(figure),
