@@ -163,10 +163,18 @@ fn an_example_ends_although_its_reader_has_seen_enough() {
     for name in [
         "async_bridge",
         "borrowed_scope",
+        "cancel",
         "downloads",
+        "first_job",
         "hello_pool",
+        "interrupt_offload",
+        "lost_worker",
         "periodic",
+        "pipeline",
         "primes",
+        "priorities",
+        "slow_write",
+        "split_buffer",
     ] {
         let mut child = example(name)
             .stdout(Stdio::piped())
