@@ -28,6 +28,12 @@
 //! # worker.join().unwrap();
 //! ```
 //!
+//! The repository has a book, in `book`: how to start on a host and on a board, five patterns, waiting, porting and
+//! troubleshooting. `cargo xtask book` makes it.
+//!
+//! An async executor is smaller, if each task awaits and none computes for long. Cores that share no
+//! program or no coherent memory need a pool each. No party can stop a running job from outside.
+//!
 //! # Where to find it
 //!
 //! | to do | use |

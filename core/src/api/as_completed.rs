@@ -149,7 +149,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     /// ```
     /// # use corepool::{FutureSet, StaticPool, as_completed};
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let jobs: FutureSet<'_, u32, 2> = (1..3).map(|n| POOL.submit(move || n).unwrap()).collect();
     /// let mut set = as_completed(jobs, None);
     /// # let mut cx = Context::from_waker(Waker::noop());

@@ -51,7 +51,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// ```
     /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// static SEEN: AtomicU32 = AtomicU32::new(0);
     ///
     /// let mut job = POOL.submit(|| 5).unwrap();

@@ -173,7 +173,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// ```
     /// # use corepool::{JobError, StaticPool};
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let job = POOL.submit(|| 6 * 7).unwrap();
     /// assert_eq!(job.result().unwrap(), 42); // there is no worker, so it runs here
     ///
@@ -221,7 +221,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// ```
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let mut job = POOL.submit(|| 3).unwrap();
     /// assert!(job.try_result().is_none());
     /// POOL.run_pending(1);
@@ -248,7 +248,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// ```
     /// # use corepool::{JobError, StaticPool};
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let mut job = POOL.submit(|| 1).unwrap();
     /// assert!(job.error().is_none());
     /// assert_eq!(job.result().unwrap(), 1);
@@ -294,7 +294,7 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// ```
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let job = POOL.submit(|| unreachable!()).unwrap();
     /// assert!(job.cancel() && job.cancelled());
     /// POOL.run_pending(1);

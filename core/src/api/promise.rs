@@ -88,7 +88,7 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// ```
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let (mut promise, sample) = POOL.promise::<u16>().unwrap();
     /// assert!(promise.start());
     /// assert!(!sample.cancel() && sample.running()); // only asked for

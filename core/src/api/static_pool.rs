@@ -1,8 +1,10 @@
 //! The pool in a `static`.
 
-mod many;
-mod run;
 mod submit;
+
+mod many;
+
+mod run;
 
 use core::{mem::offset_of, ptr::NonNull};
 
@@ -95,6 +97,7 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
     }
 }
 
+/// # Set up, and look
 impl<
     const SLOTS: usize,
     const BYTES: usize,

@@ -88,7 +88,7 @@ impl<F> SubmitError<F> {
     /// fn start(pool: &StaticPool<1, 16>) -> Result<(), SubmitError<()>> {
     ///     pool.submit_detached(|| ()).map_err(|error| error.map(drop))
     /// }
-    /// # static POOL: StaticPool<1, 16> = StaticPool::new();
+    /// static POOL: StaticPool<1, 16> = StaticPool::new();
     /// # start(&POOL).unwrap();
     /// ```
     pub fn map<G>(self, f: impl FnOnce(F) -> G) -> SubmitError<G> {

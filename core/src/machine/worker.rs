@@ -80,7 +80,7 @@ impl fmt::Display for JobId {
 ///
 /// impl Worker for Core1 {
 ///     fn on_job_start(&self, _job: JobId) {
-///         // light a lamp
+///         // set a pin, and a logic analyser shows each job
 ///     }
 /// }
 ///

@@ -7,6 +7,7 @@ use crate::{
     api::static_pool::StaticPool,
 };
 
+/// # Submit many
 impl<
     const SLOTS: usize,
     const BYTES: usize,

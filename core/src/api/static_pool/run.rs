@@ -10,6 +10,7 @@ use crate::{
 };
 use core::time::Duration;
 
+/// # Run jobs, and end the pool
 impl<
     const SLOTS: usize,
     const BYTES: usize,
@@ -40,7 +41,7 @@ impl<
     ///
     /// ```
     /// # use corepool::{SpinWorker, StaticPool};
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let queued = POOL.submit(|| 1).unwrap();
     /// POOL.shutdown(false, false).unwrap();
     /// POOL.run(&SpinWorker).unwrap(); // runs what is queued, and returns
@@ -66,7 +67,7 @@ impl<
     ///
     /// ```
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
     /// let jobs = [POOL.submit(|| 1).unwrap(), POOL.submit(|| 2).unwrap()];
     /// assert_eq!(POOL.run_pending(9), 2);
     /// assert!(jobs.iter().all(|job| job.done()));

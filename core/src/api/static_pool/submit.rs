@@ -7,6 +7,7 @@ use crate::{
 };
 use core::{future::Future, time::Duration};
 
+/// # Submit
 impl<
     const SLOTS: usize,
     const BYTES: usize,
@@ -32,7 +33,7 @@ impl<
     ///
     /// ```
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<8, 32> = StaticPool::new();
+    /// static POOL: StaticPool<8, 32> = StaticPool::new();
     /// let text = String::from("moved in");
     /// let length = POOL.submit(move || text.len()).unwrap();
     /// assert_eq!(length.result().unwrap(), 8);
@@ -68,7 +69,7 @@ impl<
     ///
     /// ```
     /// # use corepool::StaticPool;
-    /// # static POOL: StaticPool<8, 32> = StaticPool::new();
+    /// static POOL: StaticPool<8, 32> = StaticPool::new();
     /// POOL.submit_detached(|| println!("somewhere, some time")).unwrap();
     /// assert_eq!(POOL.run_pending(9), 1);
     /// assert_eq!(POOL.free_slots(), POOL.capacity());
