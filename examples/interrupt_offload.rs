@@ -1,7 +1,8 @@
 //! An interrupt handler hands work down, and the main loop collects the results.
 //!
-//! The handler submits a job for each block of samples, and never waits. The main loop runs the jobs between its own
-//! turns, and takes each result when it is there. On a host a thread plays the interrupt.
+//! The handler submits a job for each block of samples, and never waits. The main loop runs the
+//! jobs between its own turns, and takes each result when it is there. On a host a thread plays
+//! the interrupt.
 //!
 //! Run it with `cargo run --example interrupt_offload`. It prints:
 //!

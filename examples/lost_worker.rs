@@ -1,6 +1,7 @@
 //! A worker hangs, a watchdog declares it lost, and the rest of the pool goes on.
 //!
-//! On a chip the watchdog is a timer's handler on another core, or the handler of the fault that stopped the core.
+//! On a chip the watchdog is a timer's handler on another core, or the handler of the fault
+//! that stopped the core.
 //!
 //! Run it with `cargo run --example lost_worker`. It prints:
 //!

@@ -1,7 +1,7 @@
 //! A pipeline over two cores: each stage has a pool and a core of its own.
 //!
-//! While core 1 encodes a block, core 0 filters the next one. A block's own task takes it from stage to stage. While the
-//! task awaits a stage, it holds its slot and no core.
+//! While core 1 encodes a block, core 0 filters the next one. A block's own task takes it from
+//! stage to stage. While the task awaits a stage, it holds its slot and no core.
 //!
 //! Run it with `cargo run --example pipeline`. It prints:
 //!

@@ -1,7 +1,8 @@
 //! A slow flash write leaves an async executor: the executor goes on ticking meanwhile.
 //!
-//! Any executor does: a `JobFuture` is a future. Here it is that of futures-lite. On a chip the two async functions are
-//! tasks of embassy, and the worker is another core or an interrupt of low priority.
+//! Any executor does: a `JobFuture` is a future. Here it is that of futures-lite. On a chip the
+//! two async functions are tasks of embassy, and the worker is another core or an interrupt of
+//! low priority.
 //!
 //! Run it with `cargo run --example slow_write`. It prints:
 //!

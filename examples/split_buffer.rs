@@ -1,7 +1,7 @@
 //! One buffer, split over two cores: each core filters its half in place.
 //!
-//! The scope returns after its jobs have ended, so they may borrow the buffer, and no sample is copied. If the pool has
-//! no room, the calling core does both halves.
+//! The scope returns after its jobs have ended, so they may borrow the buffer, and no sample is
+//! copied. If the pool has no room, the calling core does both halves.
 //!
 //! Run it with `cargo run --example split_buffer`. It prints:
 //!
@@ -18,7 +18,7 @@ use corepool_std::run_workers;
 /// A job holds a borrowed slice and two numbers. The scope keeps 8 bytes of each slot for itself.
 static POOL: StaticPool<4, 40> = StaticPool::new();
 
-/// Each sample becomes the mean of itself and the one before it. `last` is the sample before the first.
+/// Each sample becomes the mean of itself and the one before it. `last` is the one before the first.
 fn smooth(samples: &mut [i16], mut last: i16) {
     for sample in samples {
         let now = *sample;
