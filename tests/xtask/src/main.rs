@@ -2,6 +2,7 @@
 
 mod bare;
 mod bench;
+mod book;
 mod check;
 mod cost;
 mod debian;
@@ -54,6 +55,12 @@ const VERBS: &[Verb] = &[
         options: "[OPTIONS]",
         help: "times the pool beside the host's best pools and the machine's limits; --help lists the options",
         run: bench::run,
+    },
+    Verb {
+        name: "book",
+        options: "",
+        help: "makes the book and the API's documentation, checks their links, and runs the book's programs",
+        run: book::run,
     },
     Verb {
         name: "check",
