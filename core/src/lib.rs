@@ -52,7 +52,7 @@
 //! | carry a tracing span, a locale, a request's id | [`carrying`](StaticPool::carrying) with an [`Ambient`] |
 //! | take a pool of any type | [`Executor`], [`DynExecutor`] |
 //! | end | [`shutdown`](StaticPool::shutdown), [`shutdown_async`](StaticPool::shutdown_async), [`break_pool`](StaticPool::break_pool), [`worker_lost`](StaticPool::worker_lost) |
-//! | fit it to a machine | [`Port`], [`Parker`], [`Worker`] |
+//! | fit it to a machine | the module `ports` for a chip, with a feature for its architecture; or your own [`Port`], [`Parker`], [`Worker`] |
 //!
 //! Users of Python's `concurrent.futures` find each of its public names, and those of asyncio's futures
 //! and tasks, in `PYTHON.md` beside this crate's sources.
@@ -210,6 +210,9 @@
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
 //! | `remote` | the module `remote`: workers that share no memory with the pool |
+//! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip |
+//! | `riscv` | the module `ports` for RISC-V in machine mode |
+//! | `critical-section-several-cores` | with one of these two: `ports::AllCores`, a critical section for a chip with several cores |
 //! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal |
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs)]
@@ -227,6 +230,8 @@ mod machine;
 mod memory;
 #[cfg(all(loom, test))]
 mod models;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
+pub mod ports;
 #[cfg(feature = "remote")]
 pub mod remote;
 #[cfg(all(feature = "sim", not(loom), not(target_os = "none")))]

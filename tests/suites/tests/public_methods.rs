@@ -194,13 +194,14 @@ fn is_called(function: &Function, takes: bool, library: &Library, tests: &[Tests
     })
 }
 
-/// The tests beside the code, and those in folders of their own.
+/// The tests beside the code, and those in folders of their own. The boards of the firmware are tests of the ports.
 fn tests() -> Vec<Tests> {
     let mut tests = Vec::new();
     let mut files = Vec::new();
     sources(&root().join("tests/suites/src"), &mut files);
     sources(&root().join("tests/suites/tests"), &mut files);
     sources(&root().join("core/tests"), &mut files);
+    sources(&root().join("examples/firmware"), &mut files);
     for path in files {
         let mut file = Tests::default();
         file.read(tokens(&fs::read_to_string(path).unwrap()));

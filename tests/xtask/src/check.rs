@@ -24,7 +24,7 @@ const STEPS: &[Step] = &[
         run_command(cargo().args(["test", "--locked", "--quiet"]))
     }),
     ("the core's tests with every feature", || {
-        let features = "--features=defmt,log,remote";
+        let features = "--features=cortex-m,critical-section-several-cores,defmt,log,remote,riscv";
         run_command(cargo().args([
             "test",
             "--locked",

@@ -7,8 +7,7 @@ use core::{
     time::Duration,
 };
 
-use corepool::{ContextId, Parker, Port, Worker};
-use firmware_support::port::context;
+use corepool::{ContextId, Parker, Port, Worker, ports::context};
 use freertos_in_rust::{
     kernel::tasks::{
         TimeOut_t, taskSCHEDULER_RUNNING, ulTaskNotifyTake, vTaskInternalSetTimeOutState,

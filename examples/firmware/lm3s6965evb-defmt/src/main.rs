@@ -12,17 +12,16 @@
 
 use core::{cell::Cell, hint::spin_loop, task::Waker, time::Duration};
 
-use corepool::{InitError, JobId, OnLoss, Parker, StaticPool, Worker, WorkerId};
+use corepool::{
+    InitError, JobId, OnLoss, Parker, StaticPool, Worker, WorkerId,
+    ports::{OneCore, Wfi},
+};
 use cortex_m::Peripherals;
 use cortex_m_rt::{entry, exception};
 use critical_section::Mutex;
 use defmt::{error, info};
 use defmt_semihosting as _;
-use firmware_support::{
-    BYTES, exit,
-    port::{OneCore, Thread},
-    tick,
-};
+use firmware_support::{BYTES, exit, tick};
 use portable_atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The core's clock when it comes out of reset.
@@ -34,7 +33,8 @@ const LIMIT: u32 = 10;
 type Pool = StaticPool<2, BYTES>;
 
 /// Jobs run in the thread.
-static PORT: OneCore = OneCore { pend: None };
+// SAFETY: there is one core.
+static PORT: OneCore = unsafe { OneCore::new() }.with_clock(tick::now);
 
 /// The pool whose worker is watched, and which of its workers that is.
 static WATCHED: Mutex<Cell<Option<(&'static Pool, WorkerId)>>> = Mutex::new(Cell::new(None));
@@ -69,11 +69,11 @@ struct Watched {
 
 impl Parker for Watched {
     fn waker(&self) -> Waker {
-        Thread.waker()
+        Wfi.waker()
     }
 
     fn park(&self, deadline: Option<Duration>) {
-        Thread.park(deadline);
+        Wfi.park(deadline);
     }
 }
 

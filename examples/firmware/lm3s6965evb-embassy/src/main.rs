@@ -20,16 +20,15 @@
 
 mod clock;
 
-use corepool::{JobError, StaticPool};
+use corepool::{
+    JobError, StaticPool,
+    ports::{OneCore, Pended, Wfi, cortex_m::Nvic},
+};
 use cortex_m::peripheral::{Peripherals, SYST, scb::SystemHandler};
 use cortex_m_rt::{entry, exception};
 use embassy_executor::{Executor, InterruptExecutor};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use firmware_support::{
-    BYTES, exit,
-    port::{Nvic, OneCore, Pended, Thread},
-    primes_below, println, ram, tick,
-};
+use firmware_support::{BYTES, exit, primes_below, println, ram, tick};
 use lm3s6965::{Interrupt, NVIC_PRIO_BITS, interrupt};
 use portable_atomic::{AtomicU32, AtomicUsize, Ordering};
 use static_cell::StaticCell;
@@ -51,9 +50,10 @@ type Pool = StaticPool<4, BYTES>;
 /// Its jobs run in the interrupt of GPIO port A, which is not used.
 static IN_INTERRUPT: Pool = Pool::new();
 static WORKER: Pended<Nvic<Interrupt>> = Pended::new(Nvic(Interrupt::GPIOA));
-static PENDING: OneCore = OneCore {
-    pend: Some(|| WORKER.pend()),
-};
+// SAFETY: there is one core.
+static PENDING: OneCore = unsafe { OneCore::new() }
+    .with_clock(tick::now)
+    .with_pended_worker(|| WORKER.pend());
 
 /// Its jobs run in `main`.
 static IN_THREAD: Pool = Pool::new();
@@ -63,7 +63,7 @@ static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
 
 #[interrupt]
 fn GPIOA() {
-    WORKER.on_interrupt();
+    WORKER.run_jobs(IN_INTERRUPT.pool_ref());
 }
 
 #[interrupt]
@@ -290,14 +290,15 @@ fn main() -> ! {
     tick::start(&mut core.SYST, CORE_HZ);
 
     IN_INTERRUPT.install(&PENDING);
-    WORKER.lend(IN_INTERRUPT.pool_ref());
-    IN_THREAD.install(&OneCore { pend: None });
+    WORKER.start();
+    // SAFETY: there is one core.
+    IN_THREAD.install(&const { unsafe { OneCore::new() }.with_clock(tick::now) });
 
     let [above, below] = &TICKS;
     let spawner = EXECUTOR.start(Interrupt::GPIOB);
     spawner.spawn(every_millisecond(above).expect("one of two"));
     spawner.spawn(above_the_workers().expect("the only one"));
-    IN_THREAD.run(&Thread).expect("the pool is not broken");
+    IN_THREAD.run(&Wfi).expect("the pool is not broken");
 
     BELOW.init(Executor::new()).run(|spawner| {
         spawner.spawn(every_millisecond(below).expect("two of two"));

@@ -11,11 +11,11 @@
 #![no_std]
 #![no_main]
 
-use corepool::{JobFuture, StaticPool};
-use firmware_support::{
-    BYTES,
-    port::{Nvic, OneCore, Pended, context},
+use corepool::{
+    JobFuture, StaticPool,
+    ports::{OneCore, Pended, cortex_m::Nvic},
 };
+use firmware_support::{BYTES, tick};
 use lm3s6965::Interrupt;
 
 /// The core's clock when it comes out of reset.
@@ -25,9 +25,10 @@ static POOL: StaticPool<8, BYTES> = StaticPool::new();
 
 /// The interrupt of GPIO port A, which is not used.
 static WORKER: Pended<Nvic<Interrupt>> = Pended::new(Nvic(Interrupt::GPIOA));
-static PENDING: OneCore = OneCore {
-    pend: Some(|| WORKER.pend()),
-};
+// SAFETY: there is one core.
+static PENDING: OneCore = unsafe { OneCore::new() }
+    .with_clock(tick::now)
+    .with_pended_worker(|| WORKER.pend());
 
 /// The answer of `context` in it: the exception's number plus one.
 const WORKER_CONTEXT: usize = 16 + Interrupt::GPIOA as usize + 1;
@@ -59,7 +60,8 @@ fn limit_and_primes(number: u32) -> (u32, u32) {
 
 #[rtic::app(device = lm3s6965, dispatchers = [GPIOB])]
 mod app {
-    use firmware_support::{exit, port::sleep_unless, primes_below, println, ram, report, tick};
+    use corepool::ports::{context, sleep_unless};
+    use firmware_support::{exit, primes_below, println, ram, report};
     use rtic_sync::{
         channel::{Receiver, Sender},
         make_channel,
@@ -85,7 +87,7 @@ mod app {
         tick::start(&mut timer, CORE_HZ);
 
         POOL.install(&PENDING);
-        WORKER.lend(POOL.pool_ref());
+        WORKER.start();
 
         let (sender, receiver) = make_channel!(Job, ON_THE_WAY);
         collect::spawn(receiver).expect("the only one");
@@ -131,7 +133,7 @@ mod app {
 
     #[task(binds = GPIOA, priority = 1)]
     fn work(_: work::Context) {
-        WORKER.on_interrupt();
+        WORKER.run_jobs(POOL.pool_ref());
     }
 
     #[task(priority = 2, shared = [refused])]

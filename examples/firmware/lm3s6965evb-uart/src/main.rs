@@ -16,11 +16,12 @@ use arm_pl011_uart::{
 };
 use corepool::{
     LossReason, SpinWorker,
+    ports::OneCore,
     remote::{Buffers, Link, RemoteEnd, RemoteWorker},
 };
 use cortex_m::Peripherals;
 use cortex_m_rt::{entry, exception};
-use firmware_support::{exit, port::OneCore, println, ram, report, tick};
+use firmware_support::{exit, println, ram, report, tick};
 use remote_suite::{Bench, FRAME, Fault, JOBS, Pool, Tasks, config};
 
 /// The frequency of the oscillator that the chip starts with.
@@ -31,7 +32,8 @@ const UART: *mut PL011Registers = 0x4000_C000 as *mut PL011Registers;
 
 static POOL: Pool = Pool::new();
 static TASKS: Tasks = Tasks::new();
-static PORT: OneCore = OneCore { pend: None };
+// SAFETY: there is one core.
+static PORT: OneCore = unsafe { OneCore::new() }.with_clock(tick::now);
 
 /// The serial port, with the FIFOs of the device.
 struct Port(Uart<'static>);

@@ -9,14 +9,10 @@
 #![no_std]
 #![no_main]
 
+use corepool::ports::{OneCore, cortex_m::Nvic};
 use cortex_m::peripheral::{Peripherals, scb::SystemHandler};
 use cortex_m_rt::{entry, exception};
-use firmware_support::{
-    one_core,
-    port::{Nvic, OneCore, Pended},
-    pulse::InHandler,
-    tick,
-};
+use firmware_support::{LentWorker, one_core, pulse::InHandler, tick};
 use lm3s6965::{Interrupt, NVIC_PRIO_BITS, interrupt};
 use pulse_app::Pool;
 
@@ -27,10 +23,11 @@ const CORE_HZ: u32 = 12_500_000;
 const LOWEST: u8 = u8::MAX << (8 - NVIC_PRIO_BITS);
 
 /// The interrupt of GPIO port A, which is not used.
-static WORKER: Pended<Nvic<Interrupt>> = Pended::new(Nvic(Interrupt::GPIOA));
-static PENDING: OneCore = OneCore {
-    pend: Some(|| WORKER.pend()),
-};
+static WORKER: LentWorker<Nvic<Interrupt>> = LentWorker::new(Nvic(Interrupt::GPIOA));
+// SAFETY: there is one core.
+static PENDING: OneCore = unsafe { OneCore::new() }
+    .with_clock(tick::now)
+    .with_pended_worker(|| WORKER.pend());
 static POOLS: [Pool; 2] = [const { Pool::new() }; 2];
 
 #[interrupt]

@@ -9,13 +9,9 @@
 #![no_std]
 #![no_main]
 
+use corepool::ports::{OneCore, cortex_m::Nvic};
 use cortex_m_rt::entry;
-use firmware_support::{
-    one_core,
-    port::{Nvic, OneCore, Pended},
-    pulse::InHandler,
-    tick,
-};
+use firmware_support::{LentWorker, one_core, pulse::InHandler, tick};
 use nrf51_pac::{CorePeripherals, Interrupt, NVIC_PRIO_BITS, Peripherals, TIMER0, interrupt};
 use portable_atomic as _;
 use pulse_app::Pool;
@@ -24,10 +20,11 @@ use pulse_app::Pool;
 const LOWEST: u8 = u8::MAX << (8 - NVIC_PRIO_BITS);
 
 /// The first of the chip's software interrupts.
-static WORKER: Pended<Nvic<Interrupt>> = Pended::new(Nvic(Interrupt::SWI0));
-static PENDING: OneCore = OneCore {
-    pend: Some(|| WORKER.pend()),
-};
+static WORKER: LentWorker<Nvic<Interrupt>> = LentWorker::new(Nvic(Interrupt::SWI0));
+// SAFETY: there is one core.
+static PENDING: OneCore = unsafe { OneCore::new() }
+    .with_clock(tick::now)
+    .with_pended_worker(|| WORKER.pend());
 static POOLS: [Pool; 2] = [const { Pool::new() }; 2];
 
 #[interrupt]

@@ -14,6 +14,7 @@ use core::{cell::UnsafeCell, future::poll_fn, task::Poll};
 
 use corepool::{
     CodecError, JobError, JobFuture, LossReason, StaticPool,
+    ports::{SeveralCores, ThisCore},
     remote::{
         Buffers, JobContext, JobEntry, JobTable, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker,
         serve,
@@ -24,7 +25,6 @@ use cortex_m_rt::{entry, exception};
 use firmware_support::{
     exit,
     mailbox::{Direction, Mailbox, between},
-    port::{Cores, SeveralCores, ThisCore},
     primes_below, println, ram, report, tick,
 };
 use mps2_an521::{CORE_HZ, Sse200, Vectors, start_core_1};

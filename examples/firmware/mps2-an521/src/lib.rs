@@ -4,11 +4,11 @@
 
 use core::{cell::UnsafeCell, mem::MaybeUninit, time::Duration};
 
-use corepool::OnLoss;
-use firmware_support::{
-    port::{AllCores, Cores, Event},
-    several_cores::Chip,
+use corepool::{
+    OnLoss,
+    ports::{AllCores, Cores, cortex_m::Event},
 };
+use firmware_support::{several_cores::Chip, tick};
 
 /// The clock of both cores.
 pub const CORE_HZ: u32 = 20_000_000;
@@ -34,11 +34,15 @@ unsafe impl Cores for Sse200 {
     }
 
     fn sleep(deadline: Option<Duration>) {
-        EVENTS[Self::current()].wait(deadline);
+        EVENTS[Self::current()].wait(deadline, Self::now);
     }
 
     fn wake(core: usize) {
         EVENTS[core].send();
+    }
+
+    fn now() -> Option<Duration> {
+        Some(tick::now())
     }
 }
 

@@ -11,9 +11,14 @@
 
 use core::{arch::asm, time::Duration};
 
-use corepool::OnLoss;
+use corepool::{
+    OnLoss,
+    ports::{
+        AllCores, Cores,
+        riscv::{Ipi, in_handler},
+    },
+};
 use firmware_support::{
-    port::{AllCores, Cores, Ipi, in_exception_handler, in_timer_handler},
     pulse::InHandler,
     ram,
     several_cores::{self, Chip},
@@ -35,7 +40,7 @@ const TICK: u64 = 10_000 * tick::PERIOD_MS as u64;
 
 struct Virt;
 
-// SAFETY: harts have different numbers.
+// SAFETY: harts have different numbers, and their handlers are `in_handler`.
 unsafe impl Cores for Virt {
     fn current() -> usize {
         mhartid::read()
@@ -48,6 +53,10 @@ unsafe impl Cores for Virt {
 
     fn wake(core: usize) {
         Ipi::<Clint>::send(core);
+    }
+
+    fn now() -> Option<Duration> {
+        Some(tick::now())
     }
 }
 
@@ -69,7 +78,7 @@ static POOL: Pool = Pool::new();
 fn timer() {
     // Locked here alone, so never waited for.
     static REPLAY: SpinMutex<InHandler> = SpinMutex::new(InHandler::new());
-    in_timer_handler(|| {
+    in_handler(|| {
         MTIMER::<Clint>::new()
             .mtimecmp0()
             .modify(|time| *time += TICK);
@@ -81,8 +90,7 @@ fn timer() {
 
 #[exception(Exception::IllegalInstruction)]
 fn illegal_instruction(_frame: &TrapFrame) -> ! {
-    in_exception_handler(|| several_cores::crashed::<Virt>());
-    unreachable!("a crashed hart stays where it is")
+    in_handler(|| several_cores::crashed::<Virt>())
 }
 
 #[entry]

@@ -11,12 +11,11 @@
 #![no_std]
 #![no_main]
 
-use firmware_support::{
-    one_core,
-    port::{OneCore, Pended, SoftwareInterruptOf, in_timer_handler},
-    pulse::InHandler,
-    ram, tick,
+use corepool::ports::{
+    OneCore,
+    riscv::{Msip, in_handler},
 };
+use firmware_support::{LentWorker, one_core, pulse::InHandler, ram, tick};
 use pulse_app::Pool;
 use riscv::interrupt::Interrupt;
 use riscv_peripheral::{aclint::mtimer::MTIMER, clint_codegen};
@@ -28,10 +27,11 @@ clint_codegen!(Clint, base 0x0200_0000, mtime_freq 10_000_000);
 /// The cycles of the timer's clock from one tick to the next.
 const TICK: u64 = 10_000 * tick::PERIOD_MS as u64;
 
-static WORKER: Pended<SoftwareInterruptOf<Clint>> = Pended::new(SoftwareInterruptOf::new());
-static PENDING: OneCore = OneCore {
-    pend: Some(|| WORKER.pend()),
-};
+static WORKER: LentWorker<Msip<Clint>> = LentWorker::new(Msip::new());
+// SAFETY: there is one hart, and its handlers are `in_handler`.
+static PENDING: OneCore = unsafe { OneCore::new() }
+    .with_clock(tick::now)
+    .with_pended_worker(|| WORKER.pend());
 static POOLS: [Pool; 2] = [const { Pool::new() }; 2];
 
 #[core_interrupt(Interrupt::MachineSoft)]
@@ -43,7 +43,7 @@ fn software() {
 fn timer() {
     // Locked here alone, so never waited for.
     static REPLAY: SpinMutex<InHandler> = SpinMutex::new(InHandler::new());
-    in_timer_handler(|| {
+    in_handler(|| {
         MTIMER::<Clint>::new()
             .mtimecmp0()
             .modify(|time| *time += TICK);

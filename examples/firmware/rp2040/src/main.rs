@@ -15,11 +15,9 @@
 
 use core::{fmt::Write, iter, time::Duration};
 
+use corepool::ports::{Cores, SeveralCores, ThisCore, cortex_m::Event};
 use cortex_m_rt::exception;
-use firmware_support::{
-    port::{Cores, Event, SeveralCores, ThisCore},
-    tick,
-};
+use firmware_support::tick;
 use portable_atomic as _;
 use pulse_app::{FRAMES, Monitor, Outcome, POOL, Plan, Platform, WhenBusy, control_loop};
 use rp2040_hal::{
@@ -62,11 +60,15 @@ unsafe impl Cores for Rp2040 {
     }
 
     fn sleep(deadline: Option<Duration>) {
-        EVENTS[Self::current()].wait(deadline);
+        EVENTS[Self::current()].wait(deadline, Self::now);
     }
 
     fn wake(core: usize) {
         EVENTS[core].send();
+    }
+
+    fn now() -> Option<Duration> {
+        Some(tick::now())
     }
 }
 

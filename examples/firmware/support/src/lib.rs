@@ -6,13 +6,12 @@
 //! To add a board, write such a crate with its `memory.x` and `../link.rs` as its build script, and add
 //! it and the file of what it should print to the table in `tests/xtask/src/firmware.rs`.
 //!
-//! - [`port`]: the pool's [`Port`](corepool::Port), parkers and workers for chips;
 //! - [`tick`]: a periodic interrupt as clock, and as a context to submit from;
 //! - [`conformance`]: the promises that can be tested without unwinding, from threads and handlers;
 //! - [`pulse`]: the application of the host's example, on the same recording;
 //! - [`one_core`]: all of that on a chip with one core, in both arrangements;
 //! - `several_cores`: the same on a chip with more, with the feature of that name, and what becomes
-//!   of the jobs of a core that crashes or hangs;
+//!   of the jobs of a core that crashes or hangs, by a [`Watch`] on each;
 //! - `mailbox`: a link between two cores that have no pool in common, with the feature `remote`;
 //! - [`primes_below`]: work for jobs;
 //! - [`ram`]: how much memory a run took.
@@ -23,20 +22,27 @@
 
 mod board;
 pub mod conformance;
+#[cfg(all(target_arch = "riscv32", feature = "several-cores"))]
+mod harts;
+mod lent;
 #[cfg(all(feature = "remote", feature = "several-cores"))]
 pub mod mailbox;
 pub mod one_core;
-pub mod port;
 mod primes;
 pub mod pulse;
 pub mod ram;
 #[cfg(feature = "several-cores")]
 pub mod several_cores;
 pub mod tick;
+#[cfg(feature = "several-cores")]
+mod watch;
 
 pub use board::{BYTES, Board, BoardPool, Context, in_context};
+pub use lent::LentWorker;
 pub use primes::primes_below;
 pub use semihosting::println;
+#[cfg(feature = "several-cores")]
+pub use watch::Watch;
 
 /// Prints the line of a test that is over; 1 if it failed.
 pub fn report(name: &str, passed: bool) -> usize {

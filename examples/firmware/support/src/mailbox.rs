@@ -5,10 +5,8 @@
 
 use core::{fmt, marker::PhantomData, task::Waker};
 
-use corepool::{LossReason, remote::Link};
+use corepool::{LossReason, ports::Cores, remote::Link};
 use heapless::spsc::{Consumer, Producer, Queue};
-
-use crate::port::Cores;
 
 /// How many bytes are under way in one direction, at most, plus one.
 pub const LENGTH: usize = 128;

@@ -6,22 +6,23 @@
 //! | a pended interrupt, below it | | runs jobs |
 //! | the thread | runs jobs, when it waits or has nothing to do | waits |
 
-use corepool::{JobError, StaticPool};
+use corepool::{
+    JobError, StaticPool,
+    ports::{OneCore, SoftwareInterrupt, Wfi, in_thread, sleep_unless},
+};
 use pulse_app::Pool;
 use semihosting::println;
 
 use crate::{
-    BYTES, Board, BoardPool,
+    BYTES, Board, BoardPool, LentWorker,
     conformance::{self, Outcome, accepted, check, failed, run_test},
-    exit,
-    port::{self, OneCore, Pended, SoftwareInterrupt, Thread, sleep_unless},
-    pulse, ram, tick,
+    exit, pulse, ram, tick,
 };
 
 /// One of the arrangements.
 struct Arrangement<S: 'static> {
     port: &'static OneCore,
-    worker: Option<&'static Pended<S>>,
+    worker: Option<&'static LentWorker<S>>,
 }
 
 impl<S: SoftwareInterrupt> Board for Arrangement<S> {
@@ -40,7 +41,7 @@ impl<S: SoftwareInterrupt> Board for Arrangement<S> {
 
     fn hold(&self, _pool: BoardPool, f: &mut dyn FnMut()) {
         match self.worker {
-            Some(worker) => worker.masked(f),
+            Some(worker) => worker.hold(f),
             None => f(),
         }
     }
@@ -57,21 +58,22 @@ impl<S: SoftwareInterrupt> Board for Arrangement<S> {
 /// Runs the pulse monitor and the suite in both arrangements, and ends the run. `pending` is a
 /// port that pends `worker`; `pools` are the application's, one for each. The tick is running.
 pub fn run<S: SoftwareInterrupt>(
-    worker: &'static Pended<S>,
+    worker: &'static LentWorker<S>,
     pending: &'static OneCore,
     pools: &'static [Pool; 2],
 ) -> ! {
-    let [in_thread, in_interrupt] = pools;
+    let [of_thread, of_interrupt] = pools;
 
     println!("== jobs in the thread");
     let thread = Arrangement::<S> {
-        port: &OneCore { pend: None },
+        // SAFETY: `pending`'s promise, which its maker has made for this chip.
+        port: &const { unsafe { OneCore::new() }.with_clock(tick::now) },
         worker: None,
     };
-    thread.lend(in_thread.pool_ref());
-    pulse::request(in_thread, port::in_thread);
+    thread.lend(of_thread.pool_ref());
+    pulse::request(of_thread, in_thread);
     // The first arrangement's worker is this very thread, until the replay shuts the pool down.
-    in_thread.run(&Thread).expect("the pool is not broken");
+    of_thread.run(&Wfi).expect("the pool is not broken");
     let mut failed = conformance::run(&thread);
 
     println!("== jobs in a pended interrupt");
@@ -79,8 +81,8 @@ pub fn run<S: SoftwareInterrupt>(
         port: pending,
         worker: Some(worker),
     };
-    interrupt.lend(in_interrupt.pool_ref());
-    pulse::request(in_interrupt, || !port::in_thread());
+    interrupt.lend(of_interrupt.pool_ref());
+    pulse::request(of_interrupt, || !in_thread());
     while !pulse::is_over() {
         sleep_unless(pulse::is_over);
     }

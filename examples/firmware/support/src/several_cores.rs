@@ -12,6 +12,7 @@ use core::{cell::Cell, hint::spin_loop, marker::PhantomData, time::Duration};
 use corepool::{
     BrokenReason, FutureSet, JobError, JobFuture, LossReason, OnLoss, RunError, StaticPool,
     SubmitError, as_completed,
+    ports::{Cores, SeveralCores, ThisCore, sleep_unless},
 };
 use critical_section::Mutex;
 use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -19,11 +20,9 @@ use pulse_app::Pool;
 use semihosting::{eprintln, println};
 
 use crate::{
-    BYTES, Board, BoardPool,
+    BYTES, Board, BoardPool, Watch,
     conformance::{self, Outcome, accepted, check, failed, run_test},
-    exit,
-    port::{Cores, SeveralCores, ThisCore, Watch, sleep_unless},
-    pulse, ram, tick,
+    exit, pulse, ram, tick,
 };
 
 /// A board's chip and its application.

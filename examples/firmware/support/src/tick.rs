@@ -105,3 +105,38 @@ pub fn call_in_handler(f: &mut (dyn FnMut() + Send)) {
         spin_loop();
     }
 }
+
+/// Calls `f` while there is no tick, with which a sleep could end that nothing else ends.
+#[cfg(feature = "several-cores")]
+pub fn without(f: impl FnOnce()) {
+    mask(true);
+    f();
+    mask(false);
+}
+
+/// Switches the interrupt of the tick off, or on again.
+#[cfg(all(feature = "several-cores", target_arch = "arm"))]
+fn mask(off: bool) {
+    const INTERRUPT: u32 = 1 << 1;
+    // SAFETY: the system timer is the tick's, and only its interrupt's mask changes.
+    unsafe {
+        let timer = &*cortex_m::peripheral::SYST::PTR;
+        timer.csr.modify(|control| match off {
+            true => control & !INTERRUPT,
+            false => control | INTERRUPT,
+        });
+    }
+}
+
+/// Switches the interrupt of the tick off, or on again.
+#[cfg(all(feature = "several-cores", target_arch = "riscv32"))]
+fn mask(off: bool) {
+    use riscv::register::mie;
+    // SAFETY: no critical section is made of this mask.
+    unsafe {
+        match off {
+            true => mie::clear_mtimer(),
+            false => mie::set_mtimer(),
+        }
+    }
+}

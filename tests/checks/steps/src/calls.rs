@@ -230,7 +230,14 @@ fn core_source() -> PathBuf {
 
 /// Whether this line says of what follows that it is not built here.
 fn is_left_out(line: &str) -> bool {
-    let left_out = ["test", "loom", "all(loom, test)", "feature = \"remote\""];
+    let left_out = [
+        "test",
+        "loom",
+        "all(loom, test)",
+        "feature = \"remote\"",
+        // The ports run on chips.
+        "any(feature = \"cortex-m\", feature = \"riscv\")",
+    ];
     left_out
         .iter()
         .any(|condition| line == format!("#[cfg({condition})]"))

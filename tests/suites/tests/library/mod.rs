@@ -17,10 +17,12 @@ use syn::{
 /// Traits that are there to be implemented: the library calls their methods.
 const CALLED_BY_THE_LIBRARY: &[&str] = &[
     "Ambient",
+    "Cores",
     "Link",
     "Parker",
     "Port",
     "RemoteJob",
+    "SoftwareInterrupt",
     "Spill",
     "Submitter",
     "Worker",

@@ -7,7 +7,7 @@ use critical_section::Mutex;
 use portable_atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use super::{BOTH, Bench, NOTES, Outcome, THREAD, Test, failed};
-use crate::{port, several_cores::occupy};
+use crate::{several_cores::occupy, tick};
 
 pub(super) const TESTS: &[Test] = tests![
     BOTH: all_cores_run_jobs_at_the_same_time,
@@ -212,7 +212,7 @@ fn critical_sections_exclude_the_other_cores(bench: &Bench<'_>) -> Outcome {
     }
     // This core's thread takes part, and so does its tick's handler, which interrupts it.
     count_often();
-    crate::tick::call_in_handler(&mut count_often);
+    tick::call_in_handler(&mut count_often);
     for job in as_completed(jobs, None) {
         check!(accepted!(job).result().is_ok());
     }
@@ -231,7 +231,7 @@ fn all_sleep(bench: &Bench<'_>) {
 fn shutdown_ends_workers_that_sleep(bench: &Bench<'_>) -> Outcome {
     all_sleep(bench);
     let mut ended = Ok(());
-    port::without_tick(|| ended = bench.pool.shutdown(true, false));
+    tick::without(|| ended = bench.pool.shutdown(true, false));
     check!(ended.is_ok() && bench.pool.workers() == 0);
     Ok(())
 }
@@ -240,7 +240,7 @@ fn shutdown_ends_workers_that_sleep(bench: &Bench<'_>) -> Outcome {
 fn no_wake_up_is_lost_between_threads(bench: &Bench<'_>) -> Outcome {
     let pool = bench.pool;
     let mut right = 0;
-    port::without_tick(|| {
+    tick::without(|| {
         for number in 0..FROM_THREAD {
             // Sometimes they all sleep, and sometimes they are on their way there.
             if number % 2 == 0 {
@@ -263,7 +263,7 @@ fn no_wake_up_is_lost_from_a_handler(bench: &Bench<'_>) -> Outcome {
     for number in 0..FROM_HANDLER {
         all_sleep(bench);
         let mut job = None;
-        crate::tick::call_in_handler(&mut || job = pool.submit(move || number).ok());
+        tick::call_in_handler(&mut || job = pool.submit(move || number).ok());
         let Some(job) = job else {
             return failed("there is room");
         };

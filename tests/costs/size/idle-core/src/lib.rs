@@ -8,10 +8,8 @@
 
 use core::{hint::black_box, time::Duration};
 
-use firmware_support::{
-    exit,
-    port::{Cores, Ipi},
-};
+use corepool::ports::{Cores, riscv::Ipi};
+use firmware_support::exit;
 use riscv::register::mhartid;
 use riscv_peripheral::clint_codegen;
 
@@ -24,7 +22,7 @@ const ROUNDS: u32 = 20;
 /// The machine's harts.
 pub struct Virt;
 
-// SAFETY: harts have different numbers.
+// SAFETY: harts have different numbers, and no handler uses the pool.
 unsafe impl Cores for Virt {
     fn current() -> usize {
         mhartid::read()

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use firmware_support::port::Cores;
+use corepool::ports::Cores;
 use idle_core::{HandOver, Virt, application, entry, job};
 
 /// A value, and whether it is there.

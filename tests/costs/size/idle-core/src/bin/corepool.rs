@@ -2,8 +2,10 @@
 #![no_std]
 #![no_main]
 
-use corepool::{JobFuture, StaticPool};
-use firmware_support::port::{SeveralCores, ThisCore};
+use corepool::{
+    JobFuture, StaticPool,
+    ports::{SeveralCores, ThisCore},
+};
 use idle_core::{HandOver, Virt, application, entry, job};
 
 static POOL: StaticPool<16, 16, 1, 1, 1> = StaticPool::new();

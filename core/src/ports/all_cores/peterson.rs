@@ -1,31 +1,34 @@
-//! The lock, without compare-and-swap: Peterson's, of loads and stores, for two cores.
+//! The lock without compare-and-swap: Peterson's, of loads and stores, for two cores.
 //!
 //! A core says that it wants in, then that it is the last to say so, and only then looks at the other
-//! one. If that wants in too, the last does not go in, and tries again later. Everything is SeqCst,
-//! since that has each core's stores come before its loads.
+//! core. If that one wants in, too, the last does not go in, and tries again later. All accesses are
+//! SeqCst, so that a core's stores come before its loads.
 //!
 //! * **One at most is in.** A core that goes in has seen that the other does not want in, or that the
-//!   other was the last. Either way the other finds, when it looks, that this one wants in and that
-//!   itself is the last; and so it does at each further try, until this one has left.
+//!   other was the last. Either way the other finds, when it looks, that this one wants in and that it
+//!   was the last itself. It finds the same at each further try, until this one has left.
 //! * **One of two that try at the same time gets in**: both cannot be the last.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-pub struct Lock {
+use super::section::Lock;
+
+pub(super) struct Peterson {
     wants_in: [AtomicBool; 2],
     last: AtomicUsize,
 }
 
-impl Lock {
-    pub const fn new() -> Self {
+impl Peterson {
+    pub(super) const fn new() -> Self {
         Self {
             wants_in: [const { AtomicBool::new(false) }; 2],
             last: AtomicUsize::new(0),
         }
     }
+}
 
-    /// Takes the lock if it is free.
-    pub fn try_lock(&self, core: usize) -> bool {
+impl Lock for Peterson {
+    fn try_lock(&self, core: usize) -> bool {
         self.wants_in[core].store(true, SeqCst);
         self.last.store(core, SeqCst);
         let is_in = !self.wants_in[1 - core].load(SeqCst) || self.last.load(SeqCst) != core;
@@ -35,10 +38,7 @@ impl Lock {
         is_in
     }
 
-    /// # Safety
-    ///
-    /// The core that calls has taken the lock.
-    pub unsafe fn unlock(&self, core: usize) {
+    unsafe fn unlock(&self, core: usize) {
         self.wants_in[core].store(false, SeqCst);
     }
 }

@@ -1,0 +1,90 @@
+//! Cortex-M: events between cores, and the interrupts of the NVIC. Needs the feature `cortex-m`.
+
+use core::time::Duration;
+
+use cortex_m::{interrupt::InterruptNumber, peripheral::NVIC};
+use portable_atomic::{AtomicBool, Ordering};
+
+use super::interrupt::SoftwareInterrupt;
+
+/// The flag on which a core sleeps in `WFE`, to be woken by `SEV`. Each core has its own, in a
+/// [`Cores`](super::Cores).
+///
+/// `SEV` wakes every core, so the flag says which core was meant. No wake-up is lost: the party that
+/// wakes sets the flag, and then sends the event. If the core has looked at the flag before that, the
+/// event comes after the look. The core's event register keeps the event until `WFE` takes it.
+///
+/// The look is a plain load. An exclusive access, as in a swap, may set the event register. Then a
+/// loop of swap and `WFE` never sleeps.
+#[derive(Debug, Default)]
+pub struct Event(AtomicBool);
+
+impl Event {
+    /// Not sent.
+    pub const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Has the core's [`wait`](Self::wait) end: the current one, or the next.
+    ///
+    /// * **Context**: any, of any core.
+    /// * **Cost**: O(1): a store, a barrier and `SEV`. Every core that is in `WFE` looks at its flag.
+    pub fn send(&self) {
+        // Release: pairs with the Acquire in `wait`.
+        self.0.store(true, Ordering::Release);
+        // The store is there for the other core before the event is.
+        cortex_m::asm::dsb();
+        cortex_m::asm::sev();
+    }
+
+    /// Waits for [`send`](Self::send), or until `now` has passed `deadline`.
+    ///
+    /// The core looks at the time when an interrupt or an event ends its `WFE`. So a core that waits
+    /// with a deadline needs an interrupt of its own after it, such as a tick.
+    ///
+    /// * **Context**: the thread of the core whose event it is.
+    /// * **Cost**: it waits.
+    pub fn wait(&self, deadline: Option<Duration>, now: impl Fn() -> Option<Duration>) {
+        // Relaxed: the swap takes what is seen.
+        while !self.0.load(Ordering::Relaxed) {
+            if let Some(deadline) = deadline
+                && now().is_none_or(|now| now >= deadline)
+            {
+                return;
+            }
+            cortex_m::asm::wfe();
+        }
+        // A swap and not a store, so that it reads the last `send`. Acquire: pairs with the Release
+        // there.
+        self.0.swap(false, Ordering::Acquire);
+    }
+}
+
+/// An interrupt of the NVIC that no device of the chip uses.
+#[derive(Clone, Copy, Debug)]
+pub struct Nvic<I>(pub I);
+
+impl<I: InterruptNumber + Sync> SoftwareInterrupt for Nvic<I> {
+    fn pend(&self) {
+        NVIC::pend(self.0);
+    }
+
+    fn unmask(&self) {
+        // SAFETY: no critical section of the ports is made of this mask. An application whose
+        // critical sections mask this interrupt does not use it for a worker.
+        unsafe { NVIC::unmask(self.0) };
+    }
+
+    fn mask(&self) {
+        NVIC::mask(self.0);
+        // The handler is not entered after this.
+        cortex_m::asm::dsb();
+        cortex_m::asm::isb();
+    }
+
+    /// The NVIC clears the pending bit when the handler is entered, and more urgent interrupts
+    /// interrupt the handler.
+    fn serve(&self, f: &mut dyn FnMut()) {
+        f();
+    }
+}

@@ -1,0 +1,75 @@
+//! Ports and workers for chips. The module needs the feature `cortex-m` or `riscv`.
+//!
+//! | worker | sleeps in | is woken by | for |
+//! |---|---|---|---|
+//! | [`SpinWorker`](crate::SpinWorker) | nothing | nothing: it looks all the time | a core that has nothing else to do |
+//! | [`Wfi`] | `WFI` | any interrupt of its core | a chip with one core: its main loop, and callers that block |
+//! | [`Pended`] | nothing: its handler returns | an interrupt that software pends | jobs above the main loop and below the drivers |
+//! | [`ThisCore`], Cortex-M | `WFE`, by an `cortex_m::Event` | `SEV` of any core | several cores that share memory |
+//! | [`ThisCore`], RISC-V | `WFI`, by an `riscv::Ipi` | a software interrupt from any hart | several harts that share memory |
+//!
+//! [`OneCore`] is the [`Port`](crate::Port) for the second and the third, and [`SeveralCores`] that for
+//! the last two. Both name the contexts of the chip, and let no interrupt handler block: a call that
+//! would block there fails, see [`Port::with_parker`](crate::Port::with_parker).
+//!
+//! # One core
+//!
+//! ```no_run
+//! use core::time::Duration;
+//! use corepool::{
+//!     StaticPool,
+//!     ports::{OneCore, Wfi},
+//! };
+//!
+//! static POOL: StaticPool<8, 32> = StaticPool::new();
+//!
+//! // SAFETY: the chip has one core. (On RISC-V, the handlers call `riscv::in_handler`, too.)
+//! static PORT: OneCore = unsafe { OneCore::new() }.with_clock(now);
+//!
+//! fn now() -> Duration {
+//! #   Duration::ZERO
+//!     // the time that a timer of the chip has counted
+//! }
+//!
+//! fn main_loop() {
+//!     POOL.install(&PORT);
+//!     // Runs the jobs that handlers submit, and sleeps in between.
+//!     POOL.run(&Wfi).unwrap();
+//! }
+//! ```
+//!
+//! # Several cores
+//!
+//! An application describes its chip by a [`Cores`]. With that, each worker core runs
+//! `POOL.run(&ThisCore::<Chip>::new())`.
+//!
+//! A chip without compare-and-swap also needs a critical section that excludes the other cores. If
+//! the chip's HAL has none, `AllCores` is one, with the feature `critical-section-several-cores`.
+//!
+//! # On a host
+//!
+//! The module compiles on a host, so that an application's tests build there. Its functions panic: the
+//! host's port and workers are those of `corepool-std`.
+
+#[cfg(feature = "critical-section-several-cores")]
+mod all_cores;
+mod arch;
+mod context;
+#[cfg(feature = "cortex-m")]
+pub mod cortex_m;
+mod interrupt;
+mod one_core;
+mod pended;
+#[cfg(feature = "riscv")]
+pub mod riscv;
+mod several_cores;
+
+#[cfg(feature = "critical-section-several-cores")]
+pub use self::all_cores::AllCores;
+pub use self::{
+    context::{context, in_thread, sleep_unless},
+    interrupt::SoftwareInterrupt,
+    one_core::{OneCore, Wfi},
+    pended::Pended,
+    several_cores::{Cores, SeveralCores, ThisCore},
+};

@@ -1,0 +1,214 @@
+//! A chip with one core: a thread, and handlers that interrupt it.
+
+use core::{
+    ptr,
+    task::{RawWaker, RawWakerVTable, Waker},
+    time::Duration,
+};
+
+use portable_atomic::{AtomicBool, Ordering};
+
+use super::context::{context, in_thread, sleep_unless};
+use crate::{
+    error::NoWorker,
+    machine::port::{ContextId, Parker, Port},
+    machine::worker::Worker,
+};
+
+/// The thread of the only core was woken, and has not returned from its sleep yet.
+static WOKEN: AtomicBool = AtomicBool::new(false);
+
+/// The thread of a chip's only core, as a worker and as a parker. It sleeps in `WFI`, until any
+/// interrupt.
+///
+/// The interrupt whose handler submits a job ends the sleep. A deadline is seen at the first
+/// interrupt after it. So an application that waits with time limits needs a periodic interrupt.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Wfi;
+
+impl Parker for Wfi {
+    fn waker(&self) -> Waker {
+        // There is one thread, so its wakers have nothing to remember. The party that wakes it is a
+        // handler, whose interrupt ends the sleep, or the thread itself, before it sleeps.
+        const VTABLE: &RawWakerVTable = &RawWakerVTable::new(
+            |data| RawWaker::new(data, VTABLE),
+            // Release: pairs with the Acquire in `park`.
+            |_| WOKEN.store(true, Ordering::Release),
+            |_| WOKEN.store(true, Ordering::Release),
+            |_| (),
+        );
+        // SAFETY: the functions use no data.
+        unsafe { Waker::new(ptr::null(), VTABLE) }
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        // Relaxed: the swap takes what is seen.
+        sleep_unless(|| WOKEN.load(Ordering::Relaxed));
+        // Acquire: pairs with the Release in the waker.
+        WOKEN.swap(false, Ordering::Acquire);
+    }
+}
+
+impl Worker for Wfi {}
+
+/// The port of a chip with one core.
+///
+/// By default the jobs run in the thread: in [`run`](crate::StaticPool::run) with [`Wfi`], in
+/// [`run_pending`](crate::StaticPool::run_pending), and in callers that block.
+/// [`with_pended_worker`](Self::with_pended_worker) has them run in an interrupt.
+///
+/// ```no_run
+/// use corepool::{StaticPool, ports::OneCore};
+///
+/// static POOL: StaticPool<8, 32> = StaticPool::new();
+///
+/// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+/// static PORT: OneCore = unsafe { OneCore::new() };
+///
+/// POOL.install(&PORT);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OneCore {
+    clock: Option<fn() -> Duration>,
+    pend: Option<fn()>,
+}
+
+impl OneCore {
+    /// A port without a clock: waits with a time limit fail with `NoClock`.
+    ///
+    /// # Safety
+    ///
+    /// * A pool in which this port is installed is used by one core alone.
+    /// * On RISC-V, each handler of an interrupt or exception that uses such a pool does so in
+    ///   `riscv::in_handler`.
+    pub const unsafe fn new() -> Self {
+        Self {
+            clock: None,
+            pend: None,
+        }
+    }
+
+    /// The same port with a clock: `clock` returns the time since some fixed moment, and never goes
+    /// back.
+    pub const fn with_clock(self, clock: fn() -> Duration) -> Self {
+        Self {
+            clock: Some(clock),
+            ..self
+        }
+    }
+
+    /// The same port for jobs that run in an interrupt: `pend` pends the interrupt of a
+    /// [`Pended`](super::Pended), which does the rest.
+    pub const fn with_pended_worker(self, pend: fn()) -> Self {
+        Self {
+            pend: Some(pend),
+            ..self
+        }
+    }
+}
+
+// SAFETY: on one core, contexts that can be under way at the same time are the thread and the
+// handlers of different interrupts; `context` has a name for each, on RISC-V by the promise that
+// `new` asks for. No other core uses the pool, by the same promise. The default `catch_panic` calls
+// once.
+unsafe impl Port for OneCore {
+    fn context(&self) -> ContextId {
+        context()
+    }
+
+    fn now(&self) -> Option<Duration> {
+        self.clock.map(|clock| clock())
+    }
+
+    /// A handler may not block, not even a worker's: the context that it interrupts, and may wait
+    /// for, would wait with it.
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        if in_thread() {
+            f(&Wfi);
+        }
+    }
+
+    fn blocked_callers_run_jobs(&self) -> bool {
+        self.pend.is_none()
+    }
+
+    fn no_idle_worker(&self) -> Result<(), NoWorker> {
+        if let Some(pend) = self.pend {
+            pend();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::{super::arch::in_handler, *};
+    use crate::{JobError, StaticPool};
+
+    /// The tests that sleep have the core in turn.
+    static CORE: Mutex<()> = Mutex::new(());
+
+    static PORT: OneCore = {
+        // SAFETY: each test has a pool of its own, which one simulated core uses.
+        unsafe { OneCore::new() }
+    };
+
+    #[test]
+    fn a_blocked_thread_runs_the_jobs_itself() {
+        static POOL: StaticPool<2, 32> = StaticPool::new();
+        let _core = CORE.lock().unwrap();
+        POOL.install(&PORT);
+        let (behind, job) = (POOL.submit(|| 1).unwrap(), POOL.submit(|| 2).unwrap());
+        assert_eq!(job.result().unwrap(), 2);
+        assert_eq!(behind.result().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_handler_that_would_block_is_refused() {
+        static POOL: StaticPool<2, 32> = StaticPool::new();
+        POOL.install(&PORT);
+        let (promise, future) = POOL.promise::<u32>().unwrap();
+        let told = in_handler(3, || future.result());
+        assert!(matches!(told, Err(JobError::WouldDeadlock)));
+        drop(promise);
+    }
+
+    #[test]
+    fn handlers_and_the_thread_have_different_names() {
+        let thread = PORT.context();
+        in_handler(1, || {
+            let handler = PORT.context();
+            assert_ne!(thread, handler);
+            in_handler(2, || assert_ne!(PORT.context(), handler));
+            assert_eq!(PORT.context(), handler);
+        });
+        assert_eq!(PORT.context(), thread);
+    }
+
+    #[test]
+    fn a_wake_up_before_the_sleep_is_kept_and_taken_once() {
+        let _core = CORE.lock().unwrap();
+        WOKEN.store(false, Ordering::Relaxed);
+        Wfi.waker().wake();
+        assert!(WOKEN.load(Ordering::Relaxed));
+        Wfi.park(None);
+        assert!(!WOKEN.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn the_clock_is_the_applications() {
+        assert_eq!(PORT.now(), None);
+        let with_clock = PORT.with_clock(|| Duration::from_millis(7));
+        assert_eq!(with_clock.now(), Some(Duration::from_millis(7)));
+    }
+
+    #[test]
+    fn jobs_for_an_interrupt_are_run_by_no_blocked_caller() {
+        assert!(PORT.blocked_callers_run_jobs());
+        assert!(!PORT.with_pended_worker(|| ()).blocked_callers_run_jobs());
+    }
+}
