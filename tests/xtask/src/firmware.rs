@@ -1,4 +1,4 @@
-//! `cargo xtask firmware`: builds each board of `examples/firmware`, runs it in QEMU, and compares
+//! `cargo xtask firmware`: builds each board of `examples/firmware`, runs it in an emulator, and compares
 //! what it prints with what it should.
 //!
 //! * Lines that begin with `#` are measurements, which differ between compilers: shown, not compared.
@@ -6,11 +6,11 @@
 //!   that file, which the same run first compares with what the host computes.
 //! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/checks/defmt`.
 //!
-//! A board's last output is in `target/firmware/BOARD.txt`. Boards that QEMU does not have are
-//! built, and counted apart. Those that work in pairs, by a wire, are in `wire`; the one that works for
-//! an example is in `primes`. With `--clippy`, none is run: clippy looks at each board's crate.
+//! A board's last output is in `target/firmware/BOARD.txt`. Boards that work in pairs, by a wire, are in `wire`; the one
+//! that works for an example is in `primes`; the chip that QEMU does not have is in `rp2040`. With `--clippy`, none is run: clippy looks at each board's crate.
 
 mod primes;
+mod rp2040;
 mod wire;
 
 use std::{
@@ -43,13 +43,6 @@ struct Board {
 enum Output {
     Text,
     Defmt,
-}
-
-/// A board that QEMU does not have.
-struct BuiltOnly {
-    /// Its name, and that of its crate in `examples/firmware`.
-    name: &'static str,
-    target: &'static str,
 }
 
 struct Emulator {
@@ -214,10 +207,33 @@ const BOARDS: &[Board] = &[
     },
 ];
 
-const BUILT_ONLY: &[BuiltOnly] = &[BuiltOnly {
-    name: "rp2040",
-    target: "thumbv6m-none-eabi",
-}];
+/// A check of a board, or of several, that takes the steps that its name stands for.
+struct Check {
+    name: &'static str,
+    /// It gets the host's readings.
+    check: Box<dyn Fn(&str) -> Checked>,
+}
+
+/// The measurements of a board, or what is wrong.
+type Checked = Result<String, String>;
+
+/// The checks that are no [`Board`]'s.
+fn other_checks() -> Vec<Check> {
+    let mut checks = Vec::new();
+    for pair in wire::PAIRS {
+        let check = Box::new(|_: &str| pair.check());
+        checks.push(Check {
+            name: pair.name,
+            check,
+        });
+    }
+    checks.push(Check {
+        name: primes::NAME,
+        check: Box::new(|_| primes::check()),
+    });
+    checks.extend(rp2040::checks());
+    checks
+}
 
 pub fn run(args: &[String]) -> Outcome {
     let (with_clippy, args) = match args {
@@ -230,14 +246,11 @@ pub fn run(args: &[String]) -> Outcome {
         _ => false,
     };
     let boards: Vec<&Board> = BOARDS.iter().filter(|it| is_wanted(it.name)).collect();
-    let pairs = || wire::PAIRS.iter().filter(|it| is_wanted(it.name));
-    let built_only: Vec<&BuiltOnly> = BUILT_ONLY.iter().filter(|it| is_wanted(it.name)).collect();
-    let primes = is_wanted(primes::NAME).then_some(primes::NAME);
-    if boards.is_empty() && built_only.is_empty() && pairs().count() == 0 && primes.is_none() {
-        let names = BOARDS.iter().map(|it| it.name);
-        let names = names.chain(wire::PAIRS.iter().map(|it| it.name));
-        let names = names.chain([primes::NAME]);
-        let names: Vec<&str> = names.chain(BUILT_ONLY.iter().map(|it| it.name)).collect();
+    let mut others = other_checks();
+    let names = BOARDS.iter().map(|it| it.name);
+    let names: Vec<&str> = names.chain(others.iter().map(|it| it.name)).collect();
+    others.retain(|it| is_wanted(it.name));
+    if boards.is_empty() && others.is_empty() {
         return Err(format!(
             "usage: cargo xtask firmware [--clippy] [--board NAME], with NAME one of: {}",
             names.join(", ")
@@ -245,46 +258,35 @@ pub fn run(args: &[String]) -> Outcome {
     }
     let failed = if with_clippy {
         let run = boards.iter().map(|it| (it.name, it.package, it.target));
-        let built = built_only.iter().map(|it| (it.name, it.name, it.target));
-        let crates = run.chain(built).chain(pairs().flat_map(Pair::crates));
-        let crates = crates.chain(primes.map(|_| primes::CRATE));
-        let crates: Vec<_> = crates.collect();
+        let pairs = wire::PAIRS.iter().filter(|it| is_wanted(it.name));
+        let primes = is_wanted(primes::NAME).then_some(primes::CRATE);
+        let rp2040 = rp2040::CRATES.into_iter().filter(|it| is_wanted(it.0));
+        let crates = run.chain(pairs.flat_map(Pair::crates));
+        let crates: Vec<_> = crates.chain(primes).chain(rp2040).collect();
         let progress = Progress::new(crates.len());
         let outcomes = crates.into_iter().map(|(name, package, target)| {
             progress.begin(name);
             (name, clippy(package, target))
         });
-        let (clean, failed) = report("ok", &progress, outcomes);
+        let (clean, failed) = report(&progress, outcomes);
         println!("{clean} without a warning, {failed} failed");
         failed
     } else {
-        let primes = primes.into_iter();
-        let count = boards.len() + pairs().count() + primes.len() + built_only.len();
-        let progress = Progress::new(1 + count);
+        let progress = Progress::new(1 + boards.len() + others.len());
         progress.begin("the host's readings");
         let readings = readings_of_the_host()?;
         let run = boards.iter().map(|it| {
             progress.begin(it.name);
             (it.name, it.check(&readings))
         });
-        let run = run.chain(pairs().map(|it| {
+        let run = run.chain(others.iter().map(|it| {
             progress.begin(it.name);
-            (it.name, it.check())
+            // Some have a progress of their own.
+            (it.name, progress.suspend(|| (it.check)(&readings)))
         }));
-        let run = run.chain(primes.map(|name| {
-            progress.begin(name);
-            // It has a progress of its own.
-            (name, progress.suspend(primes::check))
-        }));
-        let (passed, failed) = report("ok", &progress, run);
-        let built = built_only.iter().map(|it| {
-            progress.begin(it.name);
-            (it.name, it.build())
-        });
-        let (built, not_built) = report("built", &progress, built);
+        let (passed, failed) = report(&progress, run);
         drop(progress);
-        let failed = failed + not_built;
-        println!("{passed} passed, {built} built and not run, {failed} failed");
+        println!("{passed} passed, {failed} failed");
         println!("the output of each board is in target/firmware/BOARD.txt");
         failed
     };
@@ -294,9 +296,8 @@ pub fn run(args: &[String]) -> Outcome {
     }
 }
 
-/// Says what each board came to, after `word` if that is good; counts the good and the others.
+/// Says what each board came to; counts the good and the others.
 fn report<'a>(
-    word: &str,
     progress: &Progress<Stderr>,
     boards: impl Iterator<Item = (&'a str, Result<String, String>)>,
 ) -> (usize, usize) {
@@ -304,7 +305,7 @@ fn report<'a>(
     for (name, outcome) in boards {
         match outcome {
             Ok(text) => {
-                progress.suspend(|| println!("{name:<19} {word:<7} {text}"));
+                progress.suspend(|| println!("{name:<19} ok      {text}"));
                 good += 1;
             }
             Err(why) => {
@@ -338,20 +339,13 @@ impl Emulator {
     }
 }
 
-impl BuiltOnly {
-    fn build(&self) -> Result<String, String> {
-        build(self.name, self.target)?;
-        Ok("not run: QEMU has no such chip".to_owned())
-    }
-}
-
 impl Board {
     /// Runs the board; returns its measurements, or what is wrong.
     fn check(&self, readings: &str) -> Result<String, String> {
         self.emulator.require()?;
         let program = build(self.package, self.target)?;
         let (status, said) = self.emulate(&program)?;
-        let measurements = compare(&said, &self.expected(readings)?)
+        let measurements = compare(&said, &expected(self.expected, readings)?)
             .map_err(|wrong| format!("{wrong}; ended with {status}:\n{said}"))?;
         if !status.success() {
             return Err(format!("ended with {status}:\n{said}"));
@@ -359,67 +353,100 @@ impl Board {
         Ok(measurements)
     }
 
-    fn expected(&self, readings: &str) -> Result<Vec<String>, String> {
-        let text = read(root().join("examples/firmware").join(self.expected))?;
-        let head = readings.lines().next();
-        let lines = text.lines().flat_map(|line| {
-            let all = if Some(line) == head { readings } else { line };
-            all.lines().map(str::to_owned)
-        });
-        Ok(lines.collect())
-    }
-
     /// Runs the program to its end, or to the limit; returns what it printed.
     fn emulate(&self, program: &Path) -> Result<(ExitStatus, String), String> {
-        let qemu = self.emulator.program;
-        let problem = |error| format!("cannot run {qemu}: {error}");
-        let file = |extension| root().join(format!("target/firmware/{}.{extension}", self.name));
-        let create = |extension| File::create(file(extension)).map_err(|error| error.to_string());
-        let output = match self.output {
-            Output::Text => "txt",
-            Output::Defmt => "defmt",
-        };
-        let mut child = Command::new(qemu)
+        let mut command = Command::new(self.emulator.program);
+        command
             .args(["-display", "none", "-monitor", "none", "-serial", "none"])
             .args(["-semihosting-config", "enable=on,target=native"])
             .args(self.args)
             .arg("-kernel")
-            .arg(program)
-            .stdin(Stdio::null())
-            .stdout(create(output)?)
-            .stderr(create("err")?)
-            .spawn()
-            .map_err(problem)?;
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(problem)? {
-                break Some(status);
-            }
-            if start.elapsed() > LIMIT {
-                child.kill().map_err(problem)?;
-                child.wait().map_err(problem)?;
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        if matches!(self.output, Output::Defmt) {
-            decode(program, &file(output), create("txt")?)?;
+            .arg(program);
+        match self.output {
+            Output::Text => run_to_its_end(&mut command, self.name, "txt", || Ok(())),
+            Output::Defmt => run_to_its_end(&mut command, self.name, "defmt", || {
+                let lines = File::create(output_file(self.name, "txt"));
+                let lines = lines.map_err(|error| error.to_string())?;
+                decode(program, &output_file(self.name, "defmt"), lines)
+            }),
         }
-        // A panic's message is with the emulator's own.
-        let (said, errors) = (read(file("txt"))?, read(file("err"))?);
-        match status {
-            Some(status) if status.success() => Ok((status, said)),
-            Some(status) => Ok((status, said + &errors)),
-            None => Err(format!("hangs after\n{said}{errors}")),
+    }
+}
+
+/// The lines that a board should print, by a file of the firmware and the host's readings.
+fn expected(file: &str, readings: &str) -> Result<Vec<String>, String> {
+    let text = read(root().join("examples/firmware").join(file))?;
+    let head = readings.lines().next();
+    let lines = text.lines().flat_map(|line| {
+        let all = if Some(line) == head { readings } else { line };
+        all.lines().map(str::to_owned)
+    });
+    Ok(lines.collect())
+}
+
+/// A file for the output of a board.
+fn output_file(board: &str, extension: &str) -> PathBuf {
+    root().join(format!("target/firmware/{board}.{extension}"))
+}
+
+/// Runs an emulator to its end, or to the limit, with its output to the file with `extension`. Returns what `board` printed,
+/// after `decode` has turned it into text.
+fn run_to_its_end(
+    command: &mut Command,
+    board: &str,
+    extension: &str,
+    decode: impl FnOnce() -> Outcome,
+) -> Result<(ExitStatus, String), String> {
+    let program = command.get_program().display().to_string();
+    let problem = |error| format!("cannot run {program}: {error}");
+    let create = |extension| {
+        let file = File::create(output_file(board, extension));
+        file.map_err(|error| error.to_string())
+    };
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(create(extension)?)
+        .stderr(create("err")?)
+        .spawn()
+        .map_err(problem)?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(problem)? {
+            break Some(status);
         }
+        if start.elapsed() > LIMIT {
+            child.kill().map_err(problem)?;
+            child.wait().map_err(problem)?;
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    decode()?;
+    // A panic's message is with the emulator's own.
+    let said = read(output_file(board, "txt"))?;
+    let errors = read(output_file(board, "err"))?;
+    match status {
+        Some(status) if status.success() => Ok((status, said)),
+        Some(status) => Ok((status, said + &errors)),
+        None => Err(format!("hangs after\n{said}{errors}")),
     }
 }
 
 /// Builds a board's program; returns where it is.
 fn build(package: &str, target: &str) -> Result<PathBuf, String> {
+    build_with(package, target, &[])
+}
+
+/// The same with further arguments for cargo.
+fn build_with(package: &str, target: &str, args: &[&str]) -> Result<PathBuf, String> {
     let needed = [debian::COMPILER, debian::LINKER].concat();
     let mut command = cargo_for(target, debian::cargo(), &needed)?;
-    run_command(command.arg("build").args(options(package, target)))?;
+    run_command(
+        command
+            .arg("build")
+            .args(options(package, target))
+            .args(args),
+    )?;
     let program = format!("target/firmware/{target}/release/{package}");
     Ok(root().join(program))
 }
