@@ -7,10 +7,12 @@
 //! * Where a board logs by `defmt`, what it prints is that log, decoded by `tests/checks/defmt`.
 //!
 //! A board's last output is in `target/firmware/BOARD.txt`. Boards that work in pairs, by a wire, are in `wire`; the one
-//! that works for an example is in `primes`; the chip that QEMU does not have is in `rp2040`. With `--clippy`, none is run: clippy looks at each board's crate.
+//! that works for an example is in `primes`; the chip that QEMU does not have is in `rp2040`; the projects to copy are in
+//! `template`. With `--clippy`, none is run: clippy looks at each board's crate.
 
 mod primes;
 mod rp2040;
+mod template;
 mod wire;
 
 use std::{
@@ -231,6 +233,13 @@ fn other_checks() -> Vec<Check> {
         name: primes::NAME,
         check: Box::new(|_| primes::check()),
     });
+    for template in template::TEMPLATES {
+        let check = Box::new(|_: &str| template.check());
+        checks.push(Check {
+            name: template.name,
+            check,
+        });
+    }
     checks.extend(rp2040::checks());
     checks
 }
