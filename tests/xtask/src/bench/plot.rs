@@ -22,7 +22,9 @@ const WELL_KNOWN: &str = "Python ThreadPoolExecutor";
 
 const WIDTH: f64 = 800.0;
 /// The scale of a panel begins and ends there. Before it are the names, and behind it the times.
-const SCALE: [f64; 2] = [276.0, 620.0];
+const SCALE: [f64; 2] = [276.0, 600.0];
+/// The right ends of the times, with one worker and with two.
+const TIMES: [f64; 2] = [708.0, 782.0];
 const ROW: f64 = 22.0;
 /// Room for the legend, and for a panel's title and scale.
 const LEGEND: f64 = 96.0;
@@ -227,6 +229,12 @@ impl Panel {
                 HEAD - 7.0
             ));
         }
+        for (head, right) in ["1 worker", "2 workers"].into_iter().zip(TIMES) {
+            element(format!(
+                r#"<text class="soft end" x="{right:.1}" y="{:.1}">{head}</text>"#,
+                HEAD - 7.0
+            ));
+        }
         for (number, row) in self.rows.iter().enumerate() {
             let y = HEAD + ROW * (number as f64 + 0.5);
             let (class, text) = (row.kind.class(), y + 5.0);
@@ -249,7 +257,7 @@ impl Panel {
                     ));
                 }
             }
-            for (time, right) in row.times.iter().zip([WIDTH - 88.0, WIDTH - 20.0]) {
+            for (time, right) in row.times.iter().zip(TIMES) {
                 if let Some((time, _)) = time {
                     element(format!(
                         r#"<text class="soft end" x="{right:.1}" y="{text:.1}">{time}</text>"#
