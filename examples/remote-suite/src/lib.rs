@@ -9,10 +9,10 @@
 use core::{fmt, future::poll_fn, task::Poll, time::Duration};
 
 use corepool::{
-    CodecError, JobError, JobFuture, LossReason, StaticPool,
+    CodecError, JobError, JobFuture, LossReason, Panic, PanicLocation, StaticPool,
     remote::{JobContext, JobEntry, JobTable, RemoteConfig, RemoteJob},
 };
-use portable_atomic::{AtomicU32, Ordering};
+use portable_atomic::{AtomicBool, AtomicU32, Ordering};
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,21 @@ pub fn config() -> RemoteConfig {
         probe: Duration::from_millis(20),
         silence: Some(Duration::from_secs(5)),
         retries: u8::MAX,
+        panic: hear_of_panic,
         ..RemoteConfig::default()
     }
+}
+
+/// The words that [`Fail`] panics with.
+const WORDS: &str = "out of paper";
+
+/// The panic of [`Fail`] came with its words, and with file and line.
+static HAS_HEARD: AtomicBool = AtomicBool::new(false);
+
+fn hear_of_panic(text: Option<&str>, place: Option<PanicLocation<'_>>) -> Panic {
+    let is_here = place.is_some_and(|place| place.file.ends_with("lib.rs") && place.line > 0);
+    HAS_HEARD.store(text == Some(WORDS) && is_here, Ordering::Relaxed);
+    Panic::new(())
 }
 
 /// A change of the wire, or of the peer behind it.
@@ -144,12 +157,26 @@ impl RemoteJob for Large {
     fn run(self, _context: &mut JobContext<'_>) {}
 }
 
+/// Panics.
+#[derive(Serialize, Deserialize, Schema)]
+struct Fail;
+
+impl RemoteJob for Fail {
+    type Output = ();
+    const NAME: &'static str = "fail";
+
+    fn run(self, _context: &mut JobContext<'_>) {
+        panic!("{WORDS}");
+    }
+}
+
 /// The table that both sides are built with.
 pub static JOBS: JobTable = JobTable::new(&[
     JobEntry::of::<Identity>(),
     JobEntry::of::<Square>(),
     JobEntry::of::<UntilCancelled>(),
     JobEntry::of::<Large>(),
+    JobEntry::of::<Fail>(),
 ]);
 
 fn submit<J: RemoteJob>(pool: &'static Pool, job: J) -> JobFuture<'static, J::Output> {
@@ -256,6 +283,20 @@ async fn a_side_switched_off_in_the_midst_of_a_job_loses_it_and_is_used_again(
     ) && submit(pool, Square(7)).await.ok() == Some(49)
 }
 
+/// A panic ends the program of a board, which says text, file and line before. It is switched on again.
+async fn a_panic_on_the_other_side_comes_with_its_words(
+    pool: &'static Pool,
+    bench: &dyn Bench,
+) -> bool {
+    let failed = submit(pool, Fail).await;
+    let has_heard =
+        matches!(failed, Err(JobError::Panicked(_))) && HAS_HEARD.load(Ordering::Relaxed);
+    bench.inflict(Fault::Restart);
+    // The job may have been sent to the side that is switched off.
+    while submit(pool, Square(7)).await.ok() != Some(49) {}
+    has_heard
+}
+
 /// The tests, on a pool with a remote worker. `identity` is that of the other side. Ends the
 /// pool, and so the worker; how many failed.
 pub async fn run(pool: &'static Pool, identity: u32, bench: &'static dyn Bench) -> usize {
@@ -274,6 +315,7 @@ pub async fn run(pool: &'static Pool, identity: u32, bench: &'static dyn Bench) 
         a_wire_that_does_damage_loses_no_idempotent_job(pool, bench)
         a_wire_cut_in_the_midst_of_a_job_loses_it_and_is_used_again(pool, bench)
         a_side_switched_off_in_the_midst_of_a_job_loses_it_and_is_used_again(pool, bench)
+        a_panic_on_the_other_side_comes_with_its_words(pool, bench)
         a_job_runs_on_the_other_side(pool, identity)
     }
     let _ = pool.shutdown(false, false);

@@ -109,7 +109,7 @@ fn main() -> ! {
         .expect("there is room");
     let buffers = Buffers {
         outbox: &mut [0; 4 * FRAME],
-        inbox: &mut [0; FRAME],
+        inbox: &mut [0; 4 * FRAME],
     };
     let mut worker = RemoteWorker::<_>::new(Port(uart), &JOBS, buffers, config());
     let ended = worker.run(POOL.pool_ref(), &SpinWorker);

@@ -1,10 +1,10 @@
 //! The serial port, as the link that jobs arrive by.
 
-use core::{num::NonZeroUsize, task::Waker};
+use core::{num::NonZeroUsize, panic::PanicInfo, task::Waker};
 
 use corepool::{
-    LossReason, SpinWorker,
-    remote::{Buffers, JobTable, Link, serve},
+    LossReason, PanicLocation, SpinWorker,
+    remote::{Buffers, JobTable, LastWords, Link, serve_with_last_words},
 };
 use firmware_support::exit;
 use uart_16550::{Config, Uart16550, backend::MmioBackend};
@@ -27,6 +27,19 @@ impl Link for Port {
     fn wake_on_data(&mut self, _waker: &Waker) {}
 }
 
+static LAST_WORDS: LastWords = LastWords::new();
+
+/// Says the panic to the side that waits for the job, and ends.
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    // SAFETY: the device is there. The context that used it has panicked, and does not go on.
+    if let Ok(mut uart) = unsafe { Uart16550::new_mmio_from_address(UART, 1) } {
+        let place = info.location().map(PanicLocation::from);
+        LAST_WORDS.say(info.message(), place, |bytes| uart.send_bytes_exact(bytes));
+    }
+    exit(1)
+}
+
 /// Runs the jobs that arrive, until the other side says goodbye.
 ///
 /// There is nothing else for the hart to do, so it looks at the port all the time.
@@ -37,6 +50,7 @@ pub fn serve_to_the_end(jobs: &'static JobTable, buffers: Buffers<'_>) -> ! {
     if uart.init(Config::default()).is_err() {
         exit(1);
     }
-    let served = serve(&mut Port(uart), jobs, buffers, &SpinWorker);
+    let mut port = Port(uart);
+    let served = serve_with_last_words(&mut port, jobs, buffers, &SpinWorker, &LAST_WORDS);
     exit(usize::from(served.is_err()))
 }

@@ -18,7 +18,10 @@ use std::{
     time::Instant,
 };
 
-use corepool::remote::{Buffers, RemoteEnd, RemoteWorker, serve};
+use corepool::{
+    Port,
+    remote::{Buffers, RemoteEnd, RemoteWorker, serve_catching},
+};
 use corepool_std::{HostPort, StreamLink, ThreadParker, ThreadWorker, run_workers};
 use remote_suite::{Bench, FRAME, Fault, JOBS, Pool, Tasks, config, set_identity};
 
@@ -304,7 +307,10 @@ fn serve_from_here() -> Result<UnixStream, String> {
             inbox: &mut [0; 8 * FRAME],
         };
         // Until the wire's end is closed, or goodbye.
-        let _ = serve(&mut link, &JOBS, buffers, &ThreadParker::new());
+        let parker = ThreadParker::new();
+        let _ = serve_catching(&mut link, &JOBS, buffers, &parker, |f| {
+            HostPort.catch_panic(f)
+        });
     });
     Ok(theirs)
 }
@@ -388,7 +394,7 @@ fn submit_from_here(wire: &Arc<Wire>) -> Result<String, String> {
         let link = StreamLink::new(reader, ours).expect("a thread starts");
         let buffers = Buffers {
             outbox: &mut [0; 4 * FRAME],
-            inbox: &mut [0; FRAME],
+            inbox: &mut [0; 4 * FRAME],
         };
         let mut worker = RemoteWorker::<_>::new(link, &JOBS, buffers, config());
         let ended = worker.run(POOL.pool_ref(), &ThreadWorker::default());
