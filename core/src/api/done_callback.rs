@@ -63,16 +63,22 @@ impl<'p, T> JobFuture<'p, T> {
     where
         F: FnOnce(Result<&T, &JobError>) + Send + 'static,
     {
-        self.call_at_end(callback)
+        call("add_done_callback");
+        let has_ended = self.is_ready();
+        self.call_at_end(has_ended, callback)
     }
 
-    /// [`add_done_callback`](Self::add_done_callback), for one of several holders, too.
-    pub(super) fn call_at_end<F>(&self, callback: F) -> Result<(), CallbackError<F>>
+    /// [`add_done_callback`](Self::add_done_callback), for one of several holders, too. If the job has
+    /// ended, the callback runs at once.
+    pub(super) fn call_at_end<F>(
+        &self,
+        has_ended: bool,
+        callback: F,
+    ) -> Result<(), CallbackError<F>>
     where
         F: FnOnce(Result<&T, &JobError>) + Send + 'static,
     {
-        call("add_done_callback");
-        if self.slot().state.load().is_shown() {
+        if has_ended {
             self.call_now(callback);
             return Ok(());
         }

@@ -207,7 +207,9 @@ impl<'p, T> SharedFuture<'p, T> {
     where
         F: FnOnce(Result<&T, &JobError>) + Send + 'static,
     {
-        self.future.call_at_end(callback)
+        call("add_done_callback");
+        let has_ended = self.slot().state.load().is_shown();
+        self.future.call_at_end(has_ended, callback)
     }
 
     fn block_until(&self, deadline: Option<Duration>) -> Result<(), Blocked> {
