@@ -94,6 +94,7 @@ macro_rules! tests {
     };
 }
 
+mod async_calls;
 mod calls;
 #[cfg(feature = "several-cores")]
 mod several_cores;
@@ -103,13 +104,13 @@ const WORKERS: usize = 4;
 
 /// Runs all tests, prints a line for each and the counts, and returns how many failed.
 pub fn run(board: &dyn Board) -> usize {
-    run_all(board, calls::TESTS)
+    run_all(board, &[calls::TESTS, async_calls::TESTS])
 }
 
 /// The same for the tests that need jobs on other cores than the one that calls.
 #[cfg(feature = "several-cores")]
 pub fn run_several_cores(board: &dyn Board) -> usize {
-    run_all(board, several_cores::TESTS)
+    run_all(board, &[several_cores::TESTS])
 }
 
 /// Runs a test and prints its line; 1 if it failed.
@@ -128,9 +129,9 @@ pub(crate) fn run_test(name: impl fmt::Display, test: impl FnOnce() -> Outcome) 
     }
 }
 
-fn run_all(board: &dyn Board, tests: &[Test]) -> usize {
+fn run_all(board: &dyn Board, tests: &[&[Test]]) -> usize {
     let (mut count, mut failed) = (0, 0);
-    for test in tests {
+    for test in tests.iter().copied().flatten() {
         if test.needs_workers && !board.has_workers() {
             continue;
         }
