@@ -176,6 +176,24 @@ pub fn each_waker_is_woken<F: Fixture>() {
     }
 }
 
+/// The wakers are woken before the callbacks run.
+pub fn a_holder_is_woken_before_the_callbacks<F: Fixture>() {
+    let fx = F::start(1);
+    let said = Recorder::new();
+    let (promise, future) = fx.pool().promise::<u32>().unwrap();
+    let shared = future.share();
+    let waker = Arc::new(CountingWaker::default());
+    let as_waker = Waker::from(Arc::clone(&waker));
+    let mut wait = Box::pin(shared.result_async());
+    let polled = wait.as_mut().poll(&mut Context::from_waker(&as_waker));
+    assert!(polled.is_pending());
+    let (woken, note) = (Arc::clone(&waker), said.clone());
+    let added = shared.add_done_callback(move |_| note.note(woken.count()));
+    assert!(added.is_ok());
+    promise.set_result(5).unwrap();
+    assert_eq!(said.take(), [1]);
+}
+
 /// An await that is given up gives its place back: as often as there are places, and more.
 pub fn an_await_is_given_up<F: Fixture>() {
     let fx = F::start(1);
@@ -420,6 +438,7 @@ crate::suite!(shared_tests:
         a_result_that_was_taken_is_not_shared,
         a_waker_from_before_is_dropped,
         each_waker_is_woken,
+        a_holder_is_woken_before_the_callbacks,
         an_await_is_given_up,
         a_task_and_a_thread_wait,
         a_job_runs_the_shared_job_that_it_waits_for,
