@@ -16,6 +16,7 @@ macro_rules! chapters {
 chapters! {
     Introduction: "src/introduction.md",
     StartHost: "src/start-host.md",
+    StartBoard: "src/start-board.md",
     Patterns: "src/patterns.md",
     PatternInterrupt: "src/pattern-interrupt.md",
     PatternSplit: "src/pattern-split.md",
