@@ -212,6 +212,7 @@
 //! | `remote` | the module `remote`: workers that share no memory with the pool |
 //! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip |
 //! | `riscv` | the module `ports` for RISC-V in machine mode |
+//! | `rtos` | the module `ports::rtos`: tasks of FreeRTOS or Zephyr as workers, by a shim in C |
 //! | `critical-section-several-cores` | with one of these two: `ports::AllCores`, a critical section for a chip with several cores |
 //! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal |
 #![cfg_attr(not(test), no_std)]
@@ -230,7 +231,7 @@ mod machine;
 mod memory;
 #[cfg(all(loom, test))]
 mod models;
-#[cfg(any(feature = "cortex-m", feature = "riscv"))]
+#[cfg(any(feature = "cortex-m", feature = "riscv", feature = "rtos"))]
 pub mod ports;
 #[cfg(feature = "remote")]
 pub mod remote;

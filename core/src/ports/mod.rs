@@ -1,20 +1,23 @@
-//! Ports and workers for chips. The module needs the feature `cortex-m` or `riscv`.
+//! Ports and workers for chips. The module needs the feature `cortex-m` or `riscv`, or `rtos` for tasks of an RTOS.
 //!
 //! | worker | sleeps in | is woken by | for |
 //! |---|---|---|---|
 //! | [`SpinWorker`](crate::SpinWorker) | nothing | nothing: it looks all the time | a core that has nothing else to do |
 //! | [`Wfi`] | `WFI` | any interrupt of its core | a chip with one core: its main loop, and callers that block |
 //! | [`Pended`] | nothing: its handler returns | an interrupt that software pends | jobs above the main loop and below the drivers |
-//! | [`ThisCore`], Cortex-M | `WFE`, by an `cortex_m::Event` | `SEV` of any core | several cores that share memory |
-//! | [`ThisCore`], RISC-V | `WFI`, by an `riscv::Ipi` | a software interrupt from any hart | several harts that share memory |
+//! | [`ThisCore`], Cortex-M | `WFE`, by a `cortex_m::Event` | `SEV` of any core | several cores that share memory |
+//! | [`ThisCore`], RISC-V | `WFI`, by a `riscv::Ipi` | a software interrupt from any hart | several harts that share memory |
+//! | `rtos::Task` | a call of the kernel | a task notification, or a semaphore | tasks of FreeRTOS or Zephyr, with the feature `rtos` |
 //!
-//! [`OneCore`] is the [`Port`](crate::Port) for the second and the third, and [`SeveralCores`] that for
-//! the last two. Both name the contexts of the chip, and let no interrupt handler block: a call that
-//! would block there fails, see [`Port::with_parker`](crate::Port::with_parker).
+//! [`OneCore`] is the [`Port`](crate::Port) for the second and the third, [`SeveralCores`] that for
+//! the next two, and `rtos::Rtos` for the last. They name the contexts of the chip, and let no interrupt
+//! handler block: a call that would block there fails, see [`Port::with_parker`](crate::Port::with_parker).
 //!
 //! # One core
 //!
 //! ```no_run
+//! # #[cfg(any(feature = "cortex-m", feature = "riscv"))]
+//! # mod example {
 //! use core::time::Duration;
 //! use corepool::{
 //!     StaticPool,
@@ -36,6 +39,7 @@
 //!     // Runs the jobs that handlers submit, and sleeps in between.
 //!     POOL.run(&Wfi).unwrap();
 //! }
+//! # }
 //! ```
 //!
 //! # Several cores
@@ -51,21 +55,36 @@
 //! The module compiles on a host, so that an application's tests build there. Its functions panic: the
 //! host's port and workers are those of `corepool-std`.
 
-#[cfg(feature = "critical-section-several-cores")]
+#[cfg(all(
+    any(feature = "cortex-m", feature = "riscv"),
+    feature = "critical-section-several-cores"
+))]
 mod all_cores;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 mod arch;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 mod context;
 #[cfg(feature = "cortex-m")]
 pub mod cortex_m;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 mod interrupt;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 mod one_core;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 mod pended;
 #[cfg(feature = "riscv")]
 pub mod riscv;
+#[cfg(feature = "rtos")]
+pub mod rtos;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 mod several_cores;
 
-#[cfg(feature = "critical-section-several-cores")]
+#[cfg(all(
+    any(feature = "cortex-m", feature = "riscv"),
+    feature = "critical-section-several-cores"
+))]
 pub use self::all_cores::AllCores;
+#[cfg(any(feature = "cortex-m", feature = "riscv"))]
 pub use self::{
     context::{context, in_thread, sleep_unless},
     interrupt::SoftwareInterrupt,

@@ -24,7 +24,8 @@ const STEPS: &[Step] = &[
         run_command(cargo().args(["test", "--locked", "--quiet"]))
     }),
     ("the core's tests with every feature", || {
-        let features = "--features=cortex-m,critical-section-several-cores,defmt,log,remote,riscv";
+        let features =
+            "--features=cortex-m,critical-section-several-cores,defmt,log,remote,riscv,rtos";
         run_command(cargo().args([
             "test",
             "--locked",

@@ -54,6 +54,7 @@ const CALLS: &[(&str, &str)] = &[
     ("C::now()", "clock of a port"),
     ("|clock| clock()", "clock of a port"),
     ("            pend();", "pend"),
+    ("shim::corepool_port_", "shim"),
     (".0.pend()", "pend"),
     (".0.serve(", "serve"),
     ("link.send(", "send"),

@@ -15,11 +15,14 @@
 //! held, or a step that they had begun and others wait for, it would wait for ever.
 #![no_std]
 
-mod port;
+mod shim;
 
 use core::{ffi::c_void, ptr, time::Duration};
 
-use corepool::{JobError, Parker, Port, StaticPool};
+use corepool::{
+    JobError, Parker, Port, StaticPool,
+    ports::rtos::{Rtos, Task, may_be_deleted, shim::corepool_port_notify},
+};
 use firmware_support::{exit, println, ram, report};
 use freertos_in_rust::{
     delay_ms,
@@ -31,8 +34,6 @@ use freertos_in_rust::{
 use portable_atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use static_cell::ConstStaticCell;
 
-use crate::port::{FreeRtos, Task, notify};
-
 /// A timer of the board, whose interrupt may call the kernel.
 pub trait Timer {
     /// Has the interrupt come after so many nanoseconds, rounded to what the timer can count.
@@ -43,6 +44,9 @@ pub trait Timer {
 }
 
 static POOL: StaticPool<16, 32> = StaticPool::new();
+
+// SAFETY: the shim is in this crate, no task is deleted, and each handler here may call the kernel.
+static PORT: Rtos = unsafe { Rtos::new() };
 
 static URGENT: Place = Place::new();
 static PATIENT: Place = Place::new();
@@ -162,7 +166,7 @@ pub fn on_timer<T: Timer>(interrupted_at: Option<usize>) {
         }
     }
     // SAFETY: the timer is started after the task is, which is never deleted.
-    unsafe { notify(CONTROL.handle.load(Ordering::Relaxed)) };
+    unsafe { corepool_port_notify(CONTROL.handle.load(Ordering::Relaxed)) };
     // All remainders in turn, far from each other.
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     T::start(SHORTEST + call * 89 % STEPS * STEP);
@@ -207,8 +211,7 @@ static HOLDS: [Hold; 2] = [const {
 
 impl Hold {
     fn run(&self) {
-        self.worker
-            .store(FreeRtos.context().get(), Ordering::Relaxed);
+        self.worker.store(PORT.context().get(), Ordering::Relaxed);
         while !self.released.load(Ordering::Relaxed) {
             sleep();
         }
@@ -234,9 +237,9 @@ extern "C" fn tests<T: Timer>(_: *mut c_void) {
         POOL.submit(move || HOLDS[number].run())
             .unwrap_or_else(|_| panic!("there is room"))
     });
-    let start = FreeRtos.now();
+    let start = PORT.now();
     let in_time = held.result_timeout(Duration::from_millis(5));
-    let waited = FreeRtos.now().zip(start).map(|(end, start)| end - start);
+    let waited = PORT.now().zip(start).map(|(end, start)| end - start);
     failed += report(
         "a_wait_times_out_by_the_kernels_clock",
         matches!(in_time, Err(JobError::TimedOut)) && waited >= Some(Duration::from_millis(5)),
@@ -281,6 +284,7 @@ extern "C" fn tests<T: Timer>(_: *mut c_void) {
     );
 
     drop((held, other));
+    let kept = !may_be_deleted(PATIENT.handle.load(Ordering::Relaxed));
     let ended = POOL.shutdown(true, false);
     let (accepted, run) = (
         ACCEPTED.load(Ordering::Relaxed),
@@ -298,13 +302,19 @@ extern "C" fn tests<T: Timer>(_: *mut c_void) {
         "shutdown_ends_the_workers",
         ended.is_ok() && POOL.free_slots() == POOL.capacity(),
     );
+    // Their wakers may be gone a moment later than the workers are.
+    let workers = [&URGENT, &PATIENT].map(|place| place.handle.load(Ordering::Relaxed));
+    while !workers.into_iter().all(may_be_deleted) {
+        sleep();
+    }
+    failed += report("a_task_that_has_left_may_be_deleted", kept);
     ram::print();
     exit(failed)
 }
 
 /// Installs the port, and starts the tasks and the scheduler.
 pub fn run<T: Timer>() -> ! {
-    POOL.install(&FreeRtos);
+    POOL.install(&PORT);
     let context = kernel();
     CONTROL.spawn(&context, "control", 4, control::<T>);
     URGENT.spawn(&context, "urgent", 3, worker);

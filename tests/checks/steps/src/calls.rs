@@ -236,7 +236,7 @@ fn is_left_out(line: &str) -> bool {
         "all(loom, test)",
         "feature = \"remote\"",
         // The ports run on chips.
-        "any(feature = \"cortex-m\", feature = \"riscv\")",
+        "any(feature = \"cortex-m\", feature = \"riscv\", feature = \"rtos\")",
     ];
     left_out
         .iter()

@@ -1,0 +1,54 @@
+/* The functions of corepool::ports::rtos for Zephyr, with one core or with several (SMP).
+ *
+ * Compile it in the application, with CONFIG_THREAD_LOCAL_STORAGE=y. Each thread that calls a pool has a semaphore of
+ * its own, which is the task of `may_be_deleted`. A zero-latency interrupt does not use a pool.
+ */
+
+#include <stdint.h>
+
+#include <zephyr/kernel.h>
+#include <zephyr/kernel_structs.h>
+
+static __thread struct k_sem own;
+static __thread bool is_ready;
+
+static struct k_sem *own_semaphore(void)
+{
+    if (!is_ready) {
+        k_sem_init(&own, 0, 1);
+        is_ready = true;
+    }
+    return &own;
+}
+
+uintptr_t corepool_port_context(void **task)
+{
+    *task = NULL;
+    if (k_is_in_isr()) {
+        /* Handlers may interrupt each other: how deep this one is, and on which core. No interrupt moves to another. */
+        return 1 + (uintptr_t)arch_curr_cpu()->nested * CONFIG_MP_MAX_NUM_CPUS + arch_curr_cpu()->id;
+    }
+    if (k_is_pre_kernel()) {
+        return 1;
+    }
+    *task = own_semaphore();
+    return (uintptr_t)k_current_get();
+}
+
+void corepool_port_notify(void *task)
+{
+    k_sem_give(task);
+}
+
+void corepool_port_wait(uint64_t microseconds)
+{
+    /* A greater time is as good as for ever, and a wait may return early. */
+    const uint64_t longest = INT32_MAX;
+    k_timeout_t timeout = microseconds == UINT64_MAX ? K_FOREVER : K_USEC(MIN(microseconds, longest));
+    k_sem_take(own_semaphore(), timeout);
+}
+
+uint64_t corepool_port_now(void)
+{
+    return k_ticks_to_us_floor64((uint64_t)k_uptime_ticks());
+}

@@ -1,0 +1,229 @@
+//! Tasks of an RTOS: the port for a kernel in C, over four functions. Needs the feature `rtos`.
+//!
+//! The application compiles and links one of the sources in the folder `shims` of this crate, which
+//! implement the functions of [`shim`] for a kernel: `freertos.c`, for one core and for SMP, or
+//! `zephyr.c`. Another kernel needs about forty lines.
+//!
+//! A worker is a task that calls `POOL.run(&Task)`, at the priority that the jobs are to have. Any task
+//! submits, and any handler that may call the kernel.
+//!
+//! ```no_run
+//! use corepool::{
+//!     StaticPool,
+//!     ports::rtos::{Rtos, Task},
+//! };
+//!
+//! static POOL: StaticPool<8, 32> = StaticPool::new();
+//!
+//! // SAFETY: the shim is linked, and tasks are deleted as `may_be_deleted` says.
+//! static PORT: Rtos = unsafe { Rtos::new() };
+//!
+//! /// The function of a task.
+//! extern "C" fn worker(_: *mut core::ffi::c_void) {
+//!     POOL.run(&Task).unwrap();
+//! }
+//!
+//! fn start() {
+//!     POOL.install(&PORT);
+//!     // create the tasks, and start the scheduler
+//! }
+//! ```
+
+use core::{
+    ffi::c_void,
+    ptr,
+    task::{RawWaker, RawWakerVTable, Waker},
+    time::Duration,
+};
+
+use portable_atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use crate::machine::{
+    port::{ContextId, Parker, Port},
+    worker::Worker,
+};
+
+/// The functions of the shim, in C.
+pub mod shim {
+    use core::ffi::c_void;
+
+    unsafe extern "C" {
+        /// The name of the calling context, which is never 0: that of a task is the task's address, and that
+        /// of a handler a small number. Sets `task` to the calling task, or to null if the context may
+        /// not block: a handler, or any before the scheduler runs.
+        pub fn corepool_port_context(task: *mut *mut c_void) -> usize;
+
+        /// Ends the current or the next wait of a task. Any context may call it that may call the kernel.
+        pub fn corepool_port_notify(task: *mut c_void);
+
+        /// The calling task waits until it is notified, or was since its last wait, or until the time has
+        /// passed. `u64::MAX` is for ever. It may return early.
+        pub fn corepool_port_wait(microseconds: u64);
+
+        /// The time since the start of the kernel, in microseconds. It never goes back.
+        pub fn corepool_port_now() -> u64;
+    }
+}
+
+/// The calling task, if it may block.
+fn this_task() -> (usize, *mut c_void) {
+    let mut task = ptr::null_mut();
+    // SAFETY: `Rtos::new` promises a shim that may be called in any context of a pool.
+    let name = unsafe { shim::corepool_port_context(&mut task) };
+    (name, task)
+}
+
+/// Tasks whose wakers are counted.
+const TASKS: usize = 32;
+
+/// The wakers of one task.
+struct Counted {
+    /// Null until the first waker of a task. The entry stays that task's.
+    task: AtomicPtr<c_void>,
+    wakers: AtomicUsize,
+}
+
+static COUNTS: [Counted; TASKS] = [const {
+    Counted {
+        task: AtomicPtr::new(ptr::null_mut()),
+        wakers: AtomicUsize::new(0),
+    }
+}; TASKS];
+
+/// The count of a task's wakers. `None` if it has none and no place is left.
+fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
+    let own = |entry: &&Counted| {
+        // Relaxed: a task's first waker is made in the task itself, which finds its own entry.
+        let found = entry.task.load(Ordering::Relaxed);
+        found == task
+            || found.is_null()
+                && entry
+                    .task
+                    .compare_exchange(ptr::null_mut(), task, Ordering::Relaxed, Ordering::Relaxed)
+                    .map_or_else(|other| other == task, |_| true)
+    };
+    COUNTS.iter().find(own).map(|entry| &entry.wakers)
+}
+
+/// Whether the wakers of a task are gone, so that the task may be deleted.
+///
+/// A pool and its callers keep wakers of the tasks that are workers, block, or open a scope. A party that wakes a task may
+/// be delayed for any time while it holds the waker. So a task may be deleted if it has returned
+/// from its last call of a pool, and this function returns true. It may return false for some time
+/// after that call.
+///
+/// For the tasks beyond the first 32 that have used a pool it returns false: such a task is never
+/// deleted. A handle that the kernel gives to a new task counts as the old one.
+///
+/// * **Context**: any.
+/// * **Cost**: O(1): up to 32 loads.
+pub fn may_be_deleted(task: *mut c_void) -> bool {
+    // Acquire: pairs with the Release in `drop_waker`.
+    let count = |entry: &Counted| entry.wakers.load(Ordering::Acquire);
+    COUNTS
+        .iter()
+        // Relaxed: see `count_of`.
+        .find(|entry| entry.task.load(Ordering::Relaxed) == task)
+        .is_some_and(|entry| count(entry) == 0)
+}
+
+/// A task's wakers have the task's handle as their data, and are counted.
+const VTABLE: &RawWakerVTable = &RawWakerVTable::new(clone_waker, wake, wake_by_ref, drop_waker);
+
+fn clone_waker(task: *const ()) -> RawWaker {
+    if let Some(count) = count_of(task.cast_mut().cast()) {
+        // Relaxed: the caller has a waker already, or is the task itself.
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+    RawWaker::new(task, VTABLE)
+}
+
+fn wake(task: *const ()) {
+    wake_by_ref(task);
+    drop_waker(task);
+}
+
+fn wake_by_ref(task: *const ()) {
+    // SAFETY: the task is not deleted while it has a waker, as `Rtos::new` promises.
+    unsafe { shim::corepool_port_notify(task.cast_mut().cast()) };
+}
+
+fn drop_waker(task: *const ()) {
+    if let Some(count) = count_of(task.cast_mut().cast()) {
+        // Release: pairs with the Acquire in `may_be_deleted`. The last use of the handle comes before.
+        count.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// The calling task, as a worker and as a parker. It sleeps in the kernel.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Task;
+
+impl Parker for Task {
+    fn waker(&self) -> Waker {
+        let (_, task) = this_task();
+        // SAFETY: the functions of the table use the handle as the shim allows, in any context, and only
+        // while it is counted.
+        unsafe { Waker::from_raw(clone_waker(task.cast_const().cast())) }
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        let microseconds = deadline.map_or(u64::MAX, |deadline| {
+            let left = deadline.saturating_sub(now());
+            u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
+        });
+        // SAFETY: a task calls, with the scheduler running: `with_parker` and the workers see to it.
+        unsafe { shim::corepool_port_wait(microseconds) };
+    }
+}
+
+impl Worker for Task {}
+
+fn now() -> Duration {
+    // SAFETY: as for `this_task`.
+    Duration::from_micros(unsafe { shim::corepool_port_now() })
+}
+
+/// The port of a pool whose workers are tasks of an RTOS.
+#[derive(Clone, Copy, Debug)]
+pub struct Rtos(());
+
+impl Rtos {
+    /// The port. It has no state.
+    ///
+    /// # Safety
+    ///
+    /// * The functions of [`shim`] are linked, and do what they say.
+    /// * A task that has called a pool with this port is not deleted before [`may_be_deleted`] says so.
+    /// * No handler that may not call the kernel uses the pool, nor wakes its tasks.
+    pub const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+// SAFETY: contexts that can be under way at the same time are tasks and handlers, and the shim has a name
+// for each, as `new` promises. The default `catch_panic` calls once.
+unsafe impl Port for Rtos {
+    fn context(&self) -> ContextId {
+        let (name, _) = this_task();
+        ContextId::new(name).unwrap_or(ContextId::MIN)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(now())
+    }
+
+    /// Tasks block, while the scheduler runs. Handlers may not, nor may `main`.
+    fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
+        let (_, task) = this_task();
+        if !task.is_null() {
+            f(&Task);
+        }
+    }
+
+    /// Tasks are sure to come as workers.
+    fn blocked_callers_run_jobs(&self) -> bool {
+        false
+    }
+}

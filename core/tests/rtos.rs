@@ -1,0 +1,142 @@
+//! The port for an RTOS: this file is the shim, and threads are the tasks.
+
+use std::{
+    cell::Cell,
+    ffi::c_void,
+    ptr,
+    sync::{Condvar, Mutex, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use corepool::{
+    JobError, Port, StaticPool,
+    ports::rtos::{Rtos, Task, may_be_deleted},
+};
+
+/// A task's notification.
+#[derive(Default)]
+struct Notification {
+    is_given: Mutex<bool>,
+    given: Condvar,
+}
+
+thread_local! {
+    /// Never freed, as the memory of a task that is not deleted.
+    static OWN: &'static Notification = Box::leak(Box::default());
+    static IN_HANDLER: Cell<bool> = const { Cell::new(false) };
+}
+
+fn this_task() -> *mut c_void {
+    OWN.with(|own| ptr::from_ref::<Notification>(own).cast_mut().cast())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn corepool_port_context(task: *mut *mut c_void) -> usize {
+    let in_handler = IN_HANDLER.get();
+    let own = if in_handler {
+        ptr::null_mut()
+    } else {
+        this_task()
+    };
+    // SAFETY: the port gives a place for it.
+    unsafe { *task = own };
+    if in_handler { 1 } else { own.addr() }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn corepool_port_notify(task: *mut c_void) {
+    // SAFETY: a task's handle is the address of its notification, which is never freed.
+    let task = unsafe { &*task.cast::<Notification>() };
+    *task.is_given.lock().unwrap() = true;
+    task.given.notify_one();
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn corepool_port_wait(microseconds: u64) {
+    OWN.with(|own| {
+        let limit = Duration::from_micros(microseconds.min(60_000_000));
+        let is_given = own.is_given.lock().unwrap();
+        let waited = own
+            .given
+            .wait_timeout_while(is_given, limit, |given| !*given);
+        *waited.unwrap().0 = false;
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn corepool_port_now() -> u64 {
+    static START: Mutex<Option<Instant>> = Mutex::new(None);
+    let start = *START.lock().unwrap().get_or_insert_with(Instant::now);
+    start.elapsed().as_micros() as u64
+}
+
+/// Calls `f` as a handler.
+fn in_handler<R>(f: impl FnOnce() -> R) -> R {
+    IN_HANDLER.set(true);
+    let returned = f();
+    IN_HANDLER.set(false);
+    returned
+}
+
+// SAFETY: the shim is above, and no task is deleted.
+static PORT: Rtos = unsafe { Rtos::new() };
+
+#[test]
+fn a_task_runs_jobs_and_sleeps_in_between() {
+    static POOL: StaticPool<2, 32> = StaticPool::new();
+    POOL.install(&PORT);
+    thread::scope(|scope| {
+        scope.spawn(|| POOL.run(&Task).unwrap());
+        for number in 0..100 {
+            // In half of the rounds the worker sleeps before.
+            while number % 2 == 0 && POOL.idle_workers() == 0 {
+                thread::yield_now();
+            }
+            let job = POOL.submit(move || number).unwrap();
+            assert_eq!(job.result().unwrap(), number);
+        }
+        POOL.shutdown(true, false).unwrap();
+    });
+}
+
+#[test]
+fn a_handler_submits_and_is_refused_a_wait() {
+    static POOL: StaticPool<2, 32> = StaticPool::new();
+    POOL.install(&PORT);
+    let (_promise, future) = POOL.promise::<u32>().unwrap();
+    let told = in_handler(|| future.result());
+    assert!(matches!(told, Err(JobError::WouldDeadlock)));
+    assert_ne!(PORT.context(), in_handler(|| PORT.context()));
+}
+
+#[test]
+fn a_wait_ends_by_the_kernels_clock() {
+    static POOL: StaticPool<2, 32> = StaticPool::new();
+    POOL.install(&PORT);
+    let (_promise, mut future) = POOL.promise::<u32>().unwrap();
+    let limit = Duration::from_millis(5);
+    let start = PORT.now().unwrap();
+    let told = future.result_timeout(limit);
+    assert!(matches!(told, Err(JobError::TimedOut)));
+    assert!(PORT.now().unwrap() - start >= limit);
+}
+
+#[test]
+fn a_task_may_be_deleted_when_it_has_left_and_its_wakers_are_gone() {
+    static POOL: StaticPool<2, 32> = StaticPool::new();
+    POOL.install(&PORT);
+    let (tell, told) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        tell.send(this_task().addr()).unwrap();
+        POOL.run(&Task).unwrap();
+    });
+    let worker_task = ptr::with_exposed_provenance_mut(told.recv().unwrap());
+    while POOL.workers() == 0 {
+        thread::yield_now();
+    }
+    assert!(!may_be_deleted(worker_task));
+    POOL.shutdown(true, false).unwrap();
+    worker.join().unwrap();
+    assert!(may_be_deleted(worker_task));
+}
