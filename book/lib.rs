@@ -34,6 +34,7 @@ chapters! {
     Sizing: "src/sizing.md",
     Porting: "src/porting.md",
     Remote: "src/remote.md",
+    FromPython: "src/from-python.md",
     ComingFrom: "src/coming-from.md",
     Troubleshooting: "src/troubleshooting.md",
     Safety: "src/safety.md",

@@ -76,7 +76,7 @@ fn a_block_that_is_no_doctest_is_a_whole_file() {
             read(&chapter.with_file_name(file));
             count += 1;
         } else {
-            let languages = ["rust", "rust,no_run", "sh", "text", "toml"];
+            let languages = ["python", "rust", "rust,no_run", "sh", "text", "toml"];
             assert!(languages.contains(&language.as_str()), "{at}: {language}");
         }
     }
