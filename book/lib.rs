@@ -1,4 +1,4 @@
-//! The chapters of the book in `src`. `cargo test` compiles and runs each of their code blocks, as a doctest.
+//! The chapters of the book in `src`, and the README. `cargo test` compiles and runs each of their code blocks, as a doctest.
 //!
 //! A block that is `ignore`d is a whole file: an example that `cargo test` runs as well, or a board's program. A
 //! test sees to that (`tests/chapters.rs`).
@@ -14,6 +14,7 @@ macro_rules! chapters {
 }
 
 chapters! {
+    Readme: "../README.md",
     Introduction: "src/introduction.md",
     StartHost: "src/start-host.md",
     StartBoard: "src/start-board.md",

@@ -1,32 +1,4 @@
-//! `concurrent.futures` for firmware. Declare a pool in a `static`, and lend it cores, RTOS tasks,
-//! interrupts or OS threads as workers. Submit closures and async tasks to it from any context, and
-//! get a typed future for each result. It needs no heap and takes no locks on the hot path.
-//!
-//! ```
-//! use corepool::{SpinWorker, StaticPool};
-//!
-//! // 16 jobs in flight, each with a closure and a result of up to 64 bytes.
-//! static POOL: StaticPool<16, 64> = StaticPool::new();
-//!
-//! fn core_1() {
-//!     POOL.run(&SpinWorker).unwrap();
-//! }
-//!
-//! fn core_0() {
-//!     let mut sum = POOL.submit(|| (1..=100).sum::<u32>()).unwrap();
-//!     let mut done = false;
-//!     while !done {
-//!         // the control loop goes on here
-//!         done = sum.done();
-//!     }
-//!     assert_eq!(sum.try_result().unwrap().unwrap(), 5050);
-//!     POOL.shutdown(true, false).unwrap();
-//! }
-//!
-//! # let worker = std::thread::spawn(core_1);
-//! # core_0();
-//! # worker.join().unwrap();
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! The repository has a book, in `book`: how to start on a host and on a board, five patterns, waiting, porting and
 //! troubleshooting. `cargo xtask book` makes it.
@@ -216,6 +188,7 @@
 //! | `critical-section-several-cores` | with one of these two: `ports::AllCores`, a critical section for a chip with several cores |
 //! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal |
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 
 // On a host the hot path is inlined. For a chip the compiler decides: hints would make a program
@@ -239,6 +212,9 @@ pub mod remote;
 pub mod sim;
 #[cfg(feature = "remote")]
 mod wire;
+
+#[doc(no_inline)]
+pub use heapless;
 
 #[cfg(feature = "remote")]
 pub use crate::error::CodecError;

@@ -1,4 +1,6 @@
-//! [`corepool`] on the host: the application of the chip, with OS threads as workers.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to find it
 //!
 //! * [`run_workers`] lends threads to a [`StaticPool`](corepool::StaticPool), as the firmware lends its cores.
 //! * [`ThreadPool`] is an executor for host programs, Python's `ThreadPoolExecutor`. Its threads start on
@@ -47,6 +49,7 @@
 //! task of an event loop, a job, a callback; but no signal handler. *Cost* names the heap and the locks
 //! that a call takes. It leaves out one lock: a call that wakes a sleeping thread takes that thread's own
 //! lock for a moment.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 
 // From the ground up; README.md beside this file has the layers.
@@ -81,8 +84,3 @@ pub use crate::{
 };
 #[cfg(feature = "remote")]
 pub use crate::{panic::remote_panic, remote::stream_link::StreamLink};
-
-/// The examples of the README compile and run.
-#[cfg(all(doctest, unix, feature = "process"))]
-#[doc = include_str!("../../README.md")]
-struct ReadmeExamples;

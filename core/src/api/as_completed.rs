@@ -24,6 +24,9 @@ use crate::{
 };
 
 /// A set of futures for [`as_completed`]: a fixed-capacity vector.
+///
+/// Its methods are those of [`heapless::Vec`]. The crate [`heapless`](crate::heapless) is part of this interface, so an
+/// application needs no dependency of its own for them.
 pub type FutureSet<'p, T, const N: usize> = heapless::Vec<JobFuture<'p, T>, N>;
 
 /// Why [`AsCompleted`] returns no next future, although some are left.

@@ -1,5 +1,5 @@
-//! Deterministic simulation of `corepool` applications. It runs the application's own code on a
-//! simulated chip, in a `#[test]`, under thousands of schedules.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
 //!
 //! Threads on a host show what happened. A simulation shows what can happen: an interrupt between
 //! any two steps, a core that stalls or hangs, a worker that comes back too late. A seed decides all

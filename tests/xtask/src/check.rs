@@ -78,7 +78,7 @@ fn format() -> Outcome {
 }
 
 /// The manifests of all workspaces: each has a lock file beside it.
-fn manifests() -> Result<Vec<String>, String> {
+pub(crate) fn manifests() -> Result<Vec<String>, String> {
     let output = Command::new("git")
         .current_dir(root())
         .args(["ls-files", "*Cargo.lock"])

@@ -1,11 +1,13 @@
 //! `cargo xtask <verb>`: the repository's own commands, beyond cargo's.
 
+mod api;
 mod bare;
 mod bench;
 mod book;
 mod check;
 mod cost;
 mod debian;
+mod deny;
 mod firmware;
 #[cfg(test)]
 mod foreign;
@@ -15,7 +17,9 @@ mod loom;
 mod memcheck;
 mod mutants;
 mod orderings;
+mod package;
 mod progress;
+mod published;
 mod sanitizers;
 mod sim;
 mod sim_mutants;
@@ -45,6 +49,12 @@ struct Verb {
 
 const VERBS: &[Verb] = &[
     Verb {
+        name: "api",
+        options: "[--write | --semver]",
+        help: "compares the public items with the lists in tests/api; --write writes the lists, and --semver asks whether the version follows from the changes",
+        run: api::run,
+    },
+    Verb {
         name: "bare",
         options: "",
         help: "builds the core for a chip, and looks in its machine code for a panic, a heap or recursion",
@@ -73,6 +83,12 @@ const VERBS: &[Verb] = &[
         options: "",
         help: "counts the instructions of each call with 4 and with 4,096 slots, which must be equal",
         run: cost::run,
+    },
+    Verb {
+        name: "deny",
+        options: "[--advisories]",
+        help: "looks at the licences, origins and duplicates of the dependencies, and with --advisories at known faults",
+        run: deny::run,
     },
     Verb {
         name: "firmware",
@@ -121,6 +137,12 @@ const VERBS: &[Verb] = &[
         options: "[OPTIONS]",
         help: "weakens each memory ordering in the core, and a model must fail; --help lists the options",
         run: orderings::run,
+    },
+    Verb {
+        name: "package",
+        options: "",
+        help: "makes the packages and their documentation as a registry and docs.rs have them",
+        run: package::run,
     },
     Verb {
         name: "sim",
