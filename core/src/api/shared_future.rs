@@ -57,8 +57,7 @@ use crate::{
 /// let shared = [1, 2].map(|n| POOL.submit(move || n).unwrap().share());
 /// let mut told = shared.each_ref().map(|shared| {
 ///     let (promise, told) = POOL.promise().unwrap();
-///     let set = |_: Result<&u32, _>| drop(promise.set_result(()));
-///     shared.add_done_callback(set).unwrap();
+///     shared.add_done_callback(|_| drop(promise.set_result(()))).unwrap();
 ///     told
 /// });
 /// let waited = wait(&mut told, None, ReturnWhen::AllCompleted).unwrap(); // it runs the jobs here
