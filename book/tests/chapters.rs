@@ -83,6 +83,26 @@ fn a_block_that_is_no_doctest_is_a_whole_file() {
     assert!(count > 8, "the programs were not found");
 }
 
+/// The documentation and the anchors of headings are left to `cargo xtask book`.
+#[test]
+fn links_to_files_lead_to_one() {
+    let mut count = 0;
+    for name in chapters() {
+        let chapter = book().join("src").join(&name);
+        let text = read(&chapter);
+        let prose: String = text.split(FENCE).step_by(2).collect();
+        let links = prose.split("](").skip(1);
+        for link in links.filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if !file.contains("://") && !file.starts_with("../doc/") {
+                assert!(chapter.with_file_name(file).exists(), "{name}: {link}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 50, "the links were not found");
+}
+
 #[test]
 fn commands_exist() {
     let root = book().parent().expect("the book is in the repository");

@@ -146,7 +146,7 @@ fn write(folder: &Path, mistake: &Mistake) -> std::io::Result<()> {
     let core: PathBuf = root().join("core");
     let manifest = format!(
         "[workspace]\n[package]\nname = \"book-errors\"\nedition = \"2024\"\n[dependencies]\n\
-         corepool.path = {core:?}\n\
+         corepool = {{ path = {core:?}, features = [\"cortex-m\"] }}\n\
          cortex-m = {{ version = \"0.7\", features = [{}] }}\n\
          cortex-m-rt = \"0.7\"\n\
          semihosting = {{ version = \"0.1\", features = [\"panic-handler\"] }}\n\
