@@ -125,7 +125,7 @@ fn a_flag_that_is_cleared_too_late_is_found() {
 /// The schedule that the simulation printed for the early reuse: core 1 stalls in a job.
 #[test]
 fn a_late_block_is_not_reused_while_its_job_runs() {
-    let schedule = "calls/core 1@a word is compressed#5:stall=1/3856914"
+    let schedule = "calls/core 1@a word is compressed#27:stall=1/4931020"
         .parse()
         .unwrap();
     let replay =

@@ -2,7 +2,7 @@
 
 use std::{task::Waker, time::Duration};
 
-use crate::{machine::Machine, plan::Interrupt, schedule::Span};
+use crate::{machine::Machine, plan::Interrupt, port::TaskParker, schedule::Span};
 
 fn machine() -> &'static Machine<'static> {
     Machine::current().unwrap_or_else(|| {
@@ -71,6 +71,26 @@ pub fn raise(interrupt: Interrupt) {
     machine().raise(interrupt.0);
 }
 
+/// The number of the core that calls.
+pub fn core() -> usize {
+    machine().core()
+}
+
+/// The parker of the task that calls. It sleeps until its waker is woken, or until the deadline, and
+/// other cores go on meanwhile. It is a [`Worker`](corepool::Worker), too: for the worker of a link,
+/// or for one with hooks of its own.
+///
+/// # Panics
+///
+/// A handler calls: it may not sleep.
+pub fn parker() -> TaskParker {
+    machine().looks("parker");
+    match machine().task_that_may_block() {
+        Some(task) => TaskParker { task },
+        None => panic!("an interrupt handler may not sleep, so it has no parker"),
+    }
+}
+
 /// Wakes a waker at a virtual time, from an interrupt of core 0 that is more urgent than all others:
 /// for a driver of timers. The feature `embassy-time` has one.
 ///
@@ -84,7 +104,7 @@ pub fn wake_at(at: Duration, waker: &Waker) {
 /// [`point!`](crate::point) gives it a name.
 pub fn at(label: &'static str) {
     if let Some(machine) = Machine::current() {
-        machine.looks(label);
+        machine.at(label);
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) stall: Option<u64>,
     /// The core that comes to the point.
     pub(crate) core: usize,
+    /// The other cores whose next access is to the same address.
+    pub(crate) rivals: Cores,
     pub(crate) hang: Option<Returns>,
     /// The tasks whose park may return without a reason.
     pub(crate) parked: Vec<usize>,
@@ -186,7 +188,9 @@ impl Chooser {
         let chosen = match self {
             Self::Plain => None,
             Self::Seeded(seeded) => match &seeded.strategy {
-                Strategy::Priorities { of, .. } => ready.iter().max_by_key(|&core| of[core]),
+                Strategy::Priorities { of, .. } | Strategy::PartialOrder { of } => {
+                    ready.iter().max_by_key(|&core| of[core])
+                }
                 Strategy::Starve { victim, .. } => ready.without(*victim).random(&mut seeded.rng),
                 Strategy::Walk { .. } => ready.random(&mut seeded.rng),
                 Strategy::Few { .. } | Strategy::Storm { .. } => None,
@@ -217,11 +221,16 @@ impl Chooser {
 
     /// The core looks again in a loop that waits.
     pub(crate) fn spins(&mut self, core: usize) {
-        if let Self::Seeded(seeded) = self
-            && let Strategy::Priorities { of, lowest, .. } = &mut seeded.strategy
-        {
-            *lowest -= 1;
-            of[core] = *lowest;
+        let Self::Seeded(seeded) = self else {
+            return;
+        };
+        match &mut seeded.strategy {
+            Strategy::Priorities { of, lowest, .. } => {
+                *lowest -= 1;
+                of[core] = *lowest;
+            }
+            Strategy::PartialOrder { of } => of[core] = 0,
+            _ => {}
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The report of a failed simulation.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use crate::{
     failure::Cause,
+    picture::Picture,
     schedule::{self, Deviation, Schedule},
 };
 
@@ -27,8 +28,9 @@ pub enum FailedBy {
     Environment(String),
     /// The scenario of a simulation began another simulation.
     Nested,
-    /// These steps of the given schedule found no place: the code has changed since.
-    FitsNoMore(Vec<Deviation>),
+    /// These steps of a schedule found no place, since the code has changed: of the given one, or of
+    /// one in this file of regressions.
+    FitsNoMore(Vec<Deviation>, Option<PathBuf>),
     /// A thread of the host, of this name, used a simulated static.
     HostThread(String),
 }
@@ -53,6 +55,10 @@ pub struct FailedRun {
     pub reduced_by: u64,
     /// The least schedule as text, a column for each context.
     pub lanes: String,
+    /// The course of the least schedule, for other pictures.
+    pub picture: Picture,
+    /// The files that the environment asked for: `COREPOOL_SIM_PICTURES`.
+    pub files: Vec<PathBuf>,
 }
 
 impl fmt::Debug for Failed {
@@ -80,10 +86,18 @@ impl fmt::Display for Failed {
                     "a scenario began another simulation. Declare one `Sim` for each test, outside of the scenario",
                 );
             }
-            FailedBy::FitsNoMore(steps) => {
+            FailedBy::FitsNoMore(steps, file) => {
                 f.write_str("the schedule fits no more, since the code has changed: ")?;
                 schedule::write_steps(f, steps)?;
-                return f.write_str(" found no place. Without them the run passes");
+                f.write_str(" found no place. Without them the run passes")?;
+                return match file {
+                    Some(file) => write!(
+                        f,
+                        ". Take the line out of {}, and search anew",
+                        file.display()
+                    ),
+                    None => Ok(()),
+                };
             }
             FailedBy::HostThread(name) => {
                 return write!(
@@ -116,6 +130,8 @@ impl fmt::Display for Failed {
             f,
             "  the least schedule: COREPOOL_SIM_REPLAY='{}' cargo test {test}",
             run.schedule
-        )
+        )?;
+        let mut files = run.files.iter();
+        files.try_for_each(|file| write!(f, "\n  a picture:          {}", file.display()))
     }
 }

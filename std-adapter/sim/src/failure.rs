@@ -38,6 +38,10 @@ pub enum Cause {
 }
 
 impl Cause {
+    pub(crate) fn is_nondeterminism(&self) -> bool {
+        matches!(self, Self::Nondeterminism(_))
+    }
+
     /// Whether another run failed in the same way. Numbers in texts may differ.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -68,7 +72,7 @@ impl fmt::Display for Cause {
             Self::Panic { text, place } => write!(f, "panicked at {place}: {text}"),
             Self::Unobserved(text) => write!(
                 f,
-                "a job without a handle, or a callback, panicked: {text}. Keep the job's future and look at its result"
+                "a job without a handle, or a callback, panicked: {text}. Keep the job's future and look at its result, or call `allow_unobserved_panics`"
             ),
             Self::Deadlock(lines) => {
                 f.write_str("the test waits, and nothing can end the wait:")?;

@@ -73,16 +73,26 @@
 //! which a context goes on until it waits and nothing happens by itself. Without any one of them the
 //! run passes, or fails in another way.
 //!
-//! Each row of the picture is a point. It shows the rows around each deviation, and the last rows. The
-//! label `foreign` stands for the application's code that a call runs: a job, a destructor, a callback
-//! or a waker. To see more, print in the application's code, and replay the least schedule. The
-//! first run's output comes first.
+//! Each row of the picture is a point. It shows the rows around each deviation, and the last rows. `✗`
+//! marks the step at which the run fails. The label `foreign` stands for the application's code that a
+//! call runs: a job, a destructor, a callback or a waker. To see more, ask for all rows, or print in
+//! the application's code and replay the least schedule. The first run's output comes first.
 //!
 //! | variable | purpose |
 //! |---|---|
 //! | `COREPOOL_SIM_SEED` | runs this seed only |
 //! | `COREPOOL_SIM_REPLAY` | runs this schedule only; it survives small changes of the code |
 //! | `COREPOOL_SIM_SCHEDULES` | runs so many seeds instead of the test's number |
+//! | `COREPOOL_SIM_MINUTES` | goes on with further seeds until each simulation has taken so many minutes |
+//! | `COREPOOL_SIM_ROWS=all` | the report shows all rows of the picture |
+//! | `COREPOOL_SIM_PICTURES` | writes a failing run into this folder: as SVG, and as a trace that `ui.perfetto.dev` opens |
+//! | `COREPOOL_SIM_REGRESSIONS` | the file of [`Sim::regressions`], for tests that name none |
+//!
+//! # Regressions
+//!
+//! With [`Sim::regressions`], a failure that is found goes to a file, as a line with the test's name and
+//! the least schedule. The test runs the schedules of its lines before all others. A schedule that
+//! fits the code no more fails the test, and the report names the file.
 //!
 //! # Runs that show too little
 //!
@@ -134,14 +144,16 @@ mod embassy_time;
 mod failed;
 mod failure;
 mod fibers;
-mod lanes;
+mod full;
 mod machine;
 mod one_at_a_time;
 mod panics;
+mod picture;
 mod plan;
 mod pools;
 mod port;
 mod reduce;
+mod regressions;
 mod runs;
 mod schedule;
 mod search;
@@ -149,15 +161,18 @@ mod second;
 mod section;
 mod sim;
 mod sometimes;
+mod speed;
 mod statics;
 mod trace;
 
 pub use crate::{
-    chip::{Chip, at, busy, now, raise, sleep, wake_at},
+    chip::{Chip, at, busy, core, now, parker, raise, sleep, wake_at},
     failed::{Failed, FailedBy, FailedRun},
     failure::Cause,
+    picture::{Picture, Rows},
     plan::{Interrupt, Returns, sometimes_late},
     pools::SimPool,
+    port::TaskParker,
     runs::Report,
     schedule::{Action, Deviation, Granularity, NotASchedule, Schedule, Span},
     sim::{Hang, Sim},

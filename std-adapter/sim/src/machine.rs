@@ -14,10 +14,12 @@
 //! | `waits` | which core runs next if a context cannot go on? |
 //! | `interrupts` | when does a handler run? |
 //! | `clock` | how does time pass? |
+//! | `footprint` | which runs differ only in the order of steps that commute? |
 
 mod clock;
 mod contexts;
 mod decisions;
+mod footprint;
 mod interrupts;
 mod points;
 mod waits;
@@ -29,6 +31,7 @@ use std::{
     task::Waker,
 };
 
+use self::footprint::Footprint;
 use crate::{
     choice::Chooser,
     failure::Cause,
@@ -128,6 +131,9 @@ struct Core {
     hangs_until: Cell<u64>,
     /// The last point was one of a loop that waits.
     is_spinning: Cell<bool>,
+    /// The address that its context accesses next. At a point that is no access: the one that it
+    /// accessed last.
+    address: Cell<*const ()>,
     /// Another task of the same priority has its turn.
     is_turn_over: Cell<bool>,
 }
@@ -148,6 +154,7 @@ pub(crate) struct Ended {
     pub(crate) hangs: u32,
     pub(crate) jobs: u64,
     pub(crate) depth: usize,
+    pub(crate) footprint: Option<u64>,
 }
 
 /// The chip in one run.
@@ -196,6 +203,9 @@ pub(crate) struct Machine<'r> {
     jobs: Cell<u64>,
     depth: Cell<usize>,
     hash: Cell<u64>,
+    footprint: Option<RefCell<Footprint>>,
+    /// The same of the current core. `Core::address` has those of the others.
+    address: Cell<*const ()>,
 }
 
 /// A run ends as failed after so many points.
@@ -237,6 +247,7 @@ impl<'r> Machine<'r> {
                     is_hung: Cell::new(false),
                     hangs_until: Cell::new(NEVER),
                     is_spinning: Cell::new(false),
+                    address: Cell::new(ptr::null()),
                     is_turn_over: Cell::new(false),
                 }
             })
@@ -277,6 +288,8 @@ impl<'r> Machine<'r> {
             jobs: Cell::new(0),
             depth: Cell::new(0),
             hash: Cell::new(0xcbf2_9ce4_8422_2325),
+            footprint: plan.counts_distinct.then(RefCell::default),
+            address: Cell::new(ptr::null()),
         };
         if pace != 100 {
             machine.note("chip", "pace", 1, Action::Draw(pace - 100));
@@ -316,6 +329,13 @@ impl<'r> Machine<'r> {
         }
     }
 
+    /// A panic with this text was observed by no party.
+    pub(crate) fn fail_unobserved(&self, text: &str) {
+        if self.plan.fails_unobserved {
+            self.fail(Cause::Unobserved(text.into()));
+        }
+    }
+
     fn end_as_failed(&self, cause: Cause) {
         let name = self.name(self.here()).to_string();
         self.cause.borrow_mut().get_or_insert((cause, name));
@@ -342,6 +362,7 @@ impl<'r> Machine<'r> {
         let core = self.this_core();
         self.contexts[core.top.get()].label.set(self.label.get());
         core.is_spinning.set(self.is_spinning.get());
+        core.address.set(self.address.get());
     }
 
     /// The current context goes on.
@@ -349,6 +370,7 @@ impl<'r> Machine<'r> {
         let core = self.this_core();
         self.label.set(self.contexts[core.top.get()].label.get());
         self.is_spinning.set(core.is_spinning.get());
+        self.address.set(core.address.get());
     }
 
     /// The loop that resumes fibers, on the host's stack. `resume` runs the fiber of a task until
@@ -357,11 +379,11 @@ impl<'r> Machine<'r> {
         while !self.has_ended.get() {
             let core = self.this_core();
             let task = self.next_task(self.core.get());
+            core.is_turn_over.set(false);
             if task != core.task.replace(task) {
                 core.top.set(task);
+                self.keep_time(self.core.get());
             }
-            core.is_turn_over.set(false);
-            self.keep_time(self.core.get());
             self.since.set(self.step.get());
             self.switches.set(self.switches.get() + 1);
             resume(task);
@@ -412,6 +434,9 @@ impl<'r> Machine<'r> {
             hangs: self.hangs.get(),
             jobs: self.jobs.get(),
             depth: self.depth.get(),
+            footprint: self
+                .footprint
+                .map(|footprint| footprint.into_inner().number()),
         };
         (ended, self.chooser.into_inner())
     }

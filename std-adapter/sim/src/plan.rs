@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::{schedule::Span, statics::Static};
 
 pub(crate) mod sealed {
+    use std::any::Any;
+
     use crate::statics::Static;
 
     /// The services of a pool that a run needs.
@@ -19,12 +21,14 @@ pub(crate) mod sealed {
         fn free_slots(&self) -> usize;
         fn unfinished(&self) -> usize;
         fn address(&self) -> *const ();
+        /// Takes all slots that are free, until the value is dropped.
+        fn take_free_slots(&'static self) -> Box<dyn Any + Send>;
     }
 }
 
 pub(crate) struct PoolPlan {
     pub(crate) pool: &'static dyn sealed::Pool,
-    /// A task of the simulation is a worker of the pool.
+    /// Tasks of the simulation are workers of the pool.
     pub(crate) has_workers: bool,
     /// The interrupt that the port pends when no idle worker is left.
     pub(crate) pends: Option<usize>,
@@ -103,6 +107,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) hangs: Vec<Option<HangPlan>>,
     pub(crate) spurious: bool,
     pub(crate) heal_limit: Duration,
+    /// A panic that no party observes fails the run.
+    pub(crate) fails_unobserved: bool,
+    /// Each run has a footprint.
+    pub(crate) counts_distinct: bool,
 }
 
 impl Plan<'_> {

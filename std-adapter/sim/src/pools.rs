@@ -1,6 +1,6 @@
 //! The pools that a simulation can take.
 
-use std::sync::Mutex;
+use std::{any::Any, iter, sync::Mutex};
 
 use corepool::StaticPool;
 
@@ -46,6 +46,11 @@ impl<const S: usize, const B: usize, const P: usize, const W: usize, const V: us
 
     fn unfinished(&self) -> usize {
         self.pool_ref().unfinished()
+    }
+
+    fn take_free_slots(&'static self) -> Box<dyn Any + Send> {
+        let promises = iter::from_fn(|| self.promise::<()>().ok());
+        Box::new(promises.collect::<Vec<_>>())
     }
 
     fn address(&self) -> *const () {

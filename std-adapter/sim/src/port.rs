@@ -9,7 +9,7 @@ use std::{
 use corepool::{ContextId, NoWorker, Panic, Parker, Port, Worker};
 use corepool_std::HostPort;
 
-use crate::{failure::Cause, machine::Machine};
+use crate::machine::Machine;
 
 /// The services of the simulated chip to one pool.
 #[derive(Debug)]
@@ -63,11 +63,11 @@ unsafe impl Port for SimPort {
 
     fn unobserved_failure(&self, panic: Panic) {
         let text = panic.text().unwrap_or("a payload without a text");
-        machine().fail(Cause::Unobserved(text.to_string()));
+        machine().fail_unobserved(text);
     }
 }
 
-/// A task of the chip as a parker, and as a worker.
+/// A task of the chip as a parker, and as a worker: see [`parker`](crate::parker).
 #[derive(Clone, Copy, Debug)]
 pub struct TaskParker {
     pub(crate) task: usize,
@@ -93,6 +93,11 @@ thread_local! {
 /// Begins the next run.
 pub(crate) fn next_run() {
     RUN.set(RUN.get().wrapping_add(1));
+}
+
+/// The number of this run.
+pub(crate) fn this_run() -> usize {
+    RUN.get()
 }
 
 const TASK_BITS: u32 = 8;

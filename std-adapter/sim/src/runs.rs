@@ -1,6 +1,6 @@
 //! Runs of a scenario: power-on, boot, the test, the end.
 
-use std::{panic, sync::Once};
+use std::{collections::HashSet, panic, sync::Once};
 
 use crate::{
     choice::Chooser,
@@ -30,6 +30,10 @@ pub struct Report {
     pub hangs: u64,
     /// The number of jobs that ran, and of polls of tasks.
     pub jobs: u64,
+    /// The number of runs that differ by more than the order of steps that commute, if
+    /// [`Sim::count_distinct`](crate::Sim::count_distinct) asks for it. Steps are accesses of the core's
+    /// memory, and points of the application.
+    pub distinct: u64,
     /// The deepest nesting of handlers.
     pub depth: usize,
     /// A number that is the same if all recorded runs were the same.
@@ -44,6 +48,8 @@ pub(crate) struct Runs<'s> {
     plan: &'s Plan<'s>,
     main: &'s dyn Fn(),
     stacks: Stacks,
+    /// The footprints of the runs.
+    footprints: HashSet<u64>,
     pub(crate) report: Report,
 }
 
@@ -53,6 +59,7 @@ impl<'s> Runs<'s> {
             plan,
             main,
             stacks: Stacks::default(),
+            footprints: HashSet::new(),
             report: Report {
                 // The alarm is not the test's.
                 fired: vec![0; plan.interrupts.len() - usize::from(plan.alarm.is_some())],
@@ -84,6 +91,9 @@ impl<'s> Runs<'s> {
         report.stalls += u64::from(ended.stalls);
         report.hangs += u64::from(ended.hangs);
         report.jobs += ended.jobs;
+        if let Some(footprint) = ended.footprint {
+            report.distinct += u64::from(self.footprints.insert(footprint));
+        }
         report.depth = report.depth.max(ended.depth);
         report.hash = report.hash.rotate_left(5) ^ ended.hash;
         for (sum, fired) in report.fired.iter_mut().zip(&ended.fired) {
@@ -193,6 +203,9 @@ pub(crate) fn listen() {
             let Some(machine) = Machine::current() else {
                 return before(info);
             };
+            if machine.is_unwinding() {
+                panics::tell_of_second(info);
+            }
             machine.unwinds();
             panics::note(info);
         }));

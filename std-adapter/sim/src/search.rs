@@ -1,24 +1,33 @@
 //! The search for a failing run.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
 use crate::{
     asked::Asked,
     choice::{Chooser, seeded::Seeded},
     crash::{self, Watch},
     failed::{Failed, FailedBy, FailedRun},
     failure::Cause,
-    lanes,
     machine::{Ended, Machine},
     one_at_a_time::{self, UnderWay},
+    picture::Picture,
     plan::Plan,
     reduce,
+    regressions::Regressions,
     runs::{self, Report, Runs},
     schedule::{Deviation, Granularity, Schedule},
-    second, sometimes,
+    second, sometimes, speed,
 };
 
 /// The goal of a search: the runs that are wanted.
 pub(crate) struct Goal<'p> {
     pub(crate) everywhere: usize,
+    /// All schedules, of at most so many.
+    pub(crate) exhaustive: Option<u64>,
     pub(crate) granularity: Option<Granularity>,
     pub(crate) first_seed: u64,
     pub(crate) seeds: u64,
@@ -26,6 +35,8 @@ pub(crate) struct Goal<'p> {
     pub(crate) twice: bool,
     /// The one run that is wanted.
     pub(crate) replay: Option<Schedule>,
+    /// The file of the regressions.
+    pub(crate) regressions: Option<PathBuf>,
     /// The path of the scenario's function.
     pub(crate) path: &'p str,
 }
@@ -36,6 +47,10 @@ struct Search<'s> {
     runs: Runs<'s>,
     /// About how many points a run has, at each granularity.
     points: [u64; 2],
+    asked: &'s Asked,
+    test: Option<&'s str>,
+    /// There are more schedules than this bound of `exhaustive`.
+    has_more: Option<u64>,
 }
 
 pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<Report, Failed> {
@@ -55,25 +70,47 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
     let _watch = Watch::begin(test.as_deref(), Machine::place);
     runs::listen();
     sometimes::begin();
+    speed::hint();
     let mut search = Search {
         plan,
         runs: Runs::new(plan, main),
         points: [0; 2],
+        asked: &asked,
+        test: test.as_deref(),
+        has_more: None,
     };
     let replay = asked.replay.as_ref().or(goal.replay.as_ref());
     if let Some(schedule) = replay {
         let unfit = search.replay(schedule);
         return match unfit {
             Err(run) => Err(failed(FailedBy::Run(run))),
-            Ok(steps) if !steps.is_empty() => Err(failed(FailedBy::FitsNoMore(steps))),
+            Ok(steps) if !steps.is_empty() => Err(failed(FailedBy::FitsNoMore(steps, None))),
             Ok(_) => Ok(search.runs.report),
         };
     }
-    let outcome = search.go(goal, &asked, test.as_deref());
+    let file = asked.regressions.as_ref().or(goal.regressions.as_ref());
+    let regressions = file.map(|file| Regressions::read(file, test.as_deref()));
+    let regressions = regressions
+        .transpose()
+        .map_err(|text| failed(FailedBy::Environment(text)))?;
+    for schedule in regressions.iter().flat_map(|known| &known.schedules) {
+        match search.replay(schedule) {
+            Err(run) => return Err(failed(FailedBy::Run(run))),
+            Ok(steps) if !steps.is_empty() => {
+                let file = regressions.as_ref().map(|known| known.file().to_path_buf());
+                return Err(failed(FailedBy::FitsNoMore(steps, file)));
+            }
+            Ok(_) => {}
+        }
+    }
+    let outcome = search.go(goal);
     if let Some(name) = one_at_a_time::touched_by() {
         return Err(failed(FailedBy::HostThread(name)));
     }
     if let Err(run) = outcome {
+        if let Some(regressions) = regressions.filter(|_| !run.cause.is_nondeterminism()) {
+            regressions.append(&run.schedule);
+        }
         return Err(failed(FailedBy::Run(run)));
     }
     let too_little = search.shows_too_little(goal);
@@ -90,7 +127,8 @@ const CHECKED: u64 = 64;
 const CHECKED_ONE_OF: u64 = 100;
 
 impl Search<'_> {
-    fn go(&mut self, goal: &Goal<'_>, asked: &Asked, test: Option<&str>) -> Outcome {
+    fn go(&mut self, goal: &Goal<'_>) -> Outcome {
+        let asked = self.asked;
         for granularity in [Granularity::Calls, Granularity::Atomics] {
             if goal.granularity.is_some_and(|only| only != granularity) {
                 continue;
@@ -103,33 +141,21 @@ impl Search<'_> {
             return self.seed(seed, goal, false);
         }
         if goal.everywhere > 0 {
-            let granularity = goal.granularity.unwrap_or(Granularity::Calls);
-            let mut failing = None;
-            let all = &mut Vec::new();
-            self.runs.each_with(
-                all,
-                goal.everywhere,
-                granularity,
-                &mut |_, ended, chosen| {
-                    if ended.cause.is_some() {
-                        failing = Some(chosen.to_vec());
-                    }
-                    failing.is_none()
-                },
-            );
-            if let Some(chosen) = failing {
-                let ended = self
-                    .runs
-                    .once(Chooser::numbered(&chosen), granularity, false);
-                self.judge(ended, None, granularity, || Chooser::numbered(&chosen))?;
-            }
+            self.all_with(goal.everywhere, u64::MAX, goal)?;
+        }
+        if let Some(most) = goal.exhaustive
+            && !self.all_with(usize::MAX, most, goal)?
+        {
+            self.has_more = Some(most);
         }
         let seeds = asked.schedules.unwrap_or(goal.seeds);
-        for number in 0..seeds {
+        let end = asked.time.map(|time| Instant::now() + time);
+        let goes_on = |number| number < seeds || end.is_some_and(|end| Instant::now() < end);
+        for number in (0..).take_while(|&number| goes_on(number)) {
             let is_checked = number < CHECKED || number.is_multiple_of(CHECKED_ONE_OF);
             self.seed(goal.first_seed + number, goal, is_checked)?;
             if number + 1 == CHECKED && goal.twice {
-                self.compare_with_second(asked, test)?;
+                self.compare_with_second()?;
             }
             if one_at_a_time::is_touched() {
                 break;
@@ -138,13 +164,39 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Runs all schedules with up to so many deviations, of at most `most`. False if there are more.
+    fn all_with(&mut self, deviations: usize, most: u64, goal: &Goal<'_>) -> Outcome<bool> {
+        let granularity = goal.granularity.unwrap_or(Granularity::Calls);
+        let mut failing = None;
+        let mut count = 0;
+        let are_all = self.runs.each_with(
+            &mut Vec::new(),
+            deviations,
+            granularity,
+            &mut |_, ended, chosen| {
+                count += 1;
+                if ended.cause.is_some() {
+                    failing = Some(chosen.to_vec());
+                }
+                failing.is_none() && count <= most
+            },
+        );
+        if let Some(chosen) = failing {
+            let ended = self
+                .runs
+                .once(Chooser::numbered(&chosen), granularity, false);
+            self.judge(ended, None, granularity, || Chooser::numbered(&chosen))?;
+        }
+        Ok(are_all)
+    }
+
     /// Compares the runs until now with those of a second process. That process ends here.
-    fn compare_with_second(&mut self, asked: &Asked, test: Option<&str>) -> Outcome {
+    fn compare_with_second(&mut self) -> Outcome {
         let hash = self.runs.report.hash;
-        if asked.is_second {
+        if self.asked.is_second {
             second::tell(hash);
         }
-        match second::hash_of(test) {
+        match second::hash_of(self.test) {
             Some(second) if second != hash => {
                 let text = format!("the first {CHECKED} seeds differ in a second process");
                 Err(self.nondeterminism(text, None, Granularity::Calls))
@@ -223,8 +275,14 @@ impl Search<'_> {
             Some(cause) => (cause, least.context, least.trace),
             None => (cause, recorded.context, recorded.trace),
         };
+        let picture = Picture::new(self.plan, &trace, &schedule, &context);
         Err(Box::new(FailedRun {
-            lanes: lanes::draw(self.plan, &trace, &schedule),
+            lanes: picture.lanes(self.asked.rows),
+            files: match &self.asked.pictures {
+                Some(folder) => write(&picture, folder, self.test),
+                None => Vec::new(),
+            },
+            picture,
             cause,
             context,
             seed,
@@ -274,6 +332,8 @@ impl Search<'_> {
             deviations: 0,
             reduced_by: 0,
             lanes: String::new(),
+            picture: Picture::none(),
+            files: Vec::new(),
         })
     }
 
@@ -283,6 +343,11 @@ impl Search<'_> {
         let mut sentences = sometimes::never_held(goal.path);
         if !self.plan.pools.is_empty() && report.jobs == 0 {
             sentences.push("no job ran in any run".into());
+        }
+        if let Some(most) = self.has_more {
+            sentences.push(format!(
+                "there are more than {most} schedules: make the scenario smaller, or the bound of `exhaustive` larger"
+            ));
         }
         // Each core's start is a switch and no point.
         if report.points == 0 {
@@ -301,4 +366,20 @@ impl Search<'_> {
         }
         sentences
     }
+}
+
+/// Writes the picture into a folder, and returns the files. An error is printed: the report of the
+/// failure counts more.
+fn write(picture: &Picture, folder: &Path, test: Option<&str>) -> Vec<PathBuf> {
+    let name = test.unwrap_or("NAME").replace("::", "-");
+    let files = [("svg", picture.svg()), ("json", picture.perfetto())];
+    let written = files.into_iter().filter_map(|(kind, text)| {
+        let file = folder.join(format!("{name}.{kind}"));
+        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text));
+        if let Err(error) = &written {
+            eprintln!("corepool-sim: cannot write {}: {error}", file.display());
+        }
+        written.is_ok().then_some(file)
+    });
+    written.collect()
 }

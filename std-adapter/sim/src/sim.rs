@@ -1,10 +1,11 @@
 //! The simulation as a test declares it.
 
-use std::{fmt, ops::RangeBounds, time::Duration};
+use std::{fmt, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use crate::{
     chip::Chip,
     failed::Failed,
+    full,
     machine::Machine,
     plan::{
         HangPlan, Interrupt, InterruptPlan, Plan, PoolPlan, Returns, TaskPlan, Ticks, sealed::Pool,
@@ -21,8 +22,10 @@ use crate::{
 pub struct Sim<'a> {
     plan: Plan<'a>,
     everywhere: usize,
+    exhaustive: Option<u64>,
     granularity: Option<Granularity>,
     first_seed: u64,
+    regressions: Option<PathBuf>,
 }
 
 impl fmt::Debug for Sim<'_> {
@@ -65,10 +68,14 @@ impl<'a> Sim<'a> {
                 hangs: vec![None; cores],
                 spurious: false,
                 heal_limit: Duration::from_secs(60),
+                fails_unobserved: true,
+                counts_distinct: false,
             },
             everywhere: 0,
+            exhaustive: None,
             granularity: None,
             first_seed: 0,
+            regressions: None,
         }
     }
 
@@ -161,14 +168,22 @@ impl<'a> Sim<'a> {
         priority: u8,
         pool: &'static impl SimPool,
     ) -> &mut Self {
-        let number = self.number(pool);
-        self.plan.pools[number].has_workers = true;
+        self.blocked_callers_wait(pool);
         let mut name = format!("core {core}");
         if self.plan.tasks.iter().any(|task| task.name == name) {
             name = format!("worker {}", self.plan.tasks.len());
         }
         let body = move |task| Pool::run(pool, task);
         self.task_with(core, priority, name, Box::new(body));
+        self
+    }
+
+    /// Callers that block wait until another context has run the job, as with
+    /// [`workers`](Self::workers): for a pool whose workers are [`task`](Self::task)s of the test's own.
+    /// Without workers, callers run the jobs themselves.
+    pub fn blocked_callers_wait(&mut self, pool: &'static impl SimPool) -> &mut Self {
+        let number = self.number(pool);
+        self.plan.pools[number].has_workers = true;
         self
     }
 
@@ -255,8 +270,8 @@ impl<'a> Sim<'a> {
         interrupt
     }
 
-    /// The interrupt fires at any moment, so often in a run as the range allows. If the range begins
-    /// above 0, it fires at least that often in some run.
+    /// The interrupt fires at any moment, so often in a run as the range allows. In some seeds it comes
+    /// as a storm: from some point on, at each point until it has fired as often as it may.
     ///
     /// # Panics
     ///
@@ -306,6 +321,34 @@ impl<'a> Sim<'a> {
         self
     }
 
+    /// Panics that no party observes fail no run: those of callbacks, and of jobs without a handle.
+    pub fn allow_unobserved_panics(&mut self) -> &mut Self {
+        self.plan.fails_unobserved = false;
+        self
+    }
+
+    /// The pool is full at any moment, so often in a run: all slots that are free then are taken, for a
+    /// drawn time of at most `longest`. The fault is an interrupt of core 0, and the result is its name.
+    ///
+    /// # Panics
+    ///
+    /// The range has no upper end.
+    pub fn kept_full(
+        &mut self,
+        pool: &'static impl SimPool,
+        times: impl RangeBounds<u32>,
+        longest: Duration,
+    ) -> Interrupt {
+        let number = self.number(pool);
+        let name = format!("pool {number} is full");
+        // The alarm gives the slots back, so it is more urgent.
+        let full = self.interrupt(&name, u8::MAX - 1, move || {
+            full::take(pool, number, longest)
+        });
+        self.spontaneous(full, times);
+        full
+    }
+
     /// The virtual time in which the scenario has to end after [`Chip::heal`]. One minute if this is
     /// not called.
     pub fn heal_within(&mut self, limit: Duration) -> &mut Self {
@@ -321,6 +364,25 @@ impl<'a> Sim<'a> {
         self
     }
 
+    /// Before the random runs, all schedules: each event that may happen, at each point, in any number.
+    /// For a small scenario: the number of runs grows exponentially with its points. The simulation
+    /// shows too little if there are more than `most` runs.
+    ///
+    /// A value that a run draws is its least or its most. Without
+    /// [`granularity`](Self::granularity) these runs have [`Granularity::Calls`].
+    pub fn exhaustive(&mut self, most: u64) -> &mut Self {
+        self.exhaustive = Some(most);
+        self
+    }
+
+    /// Counts the runs that differ by more than the order of steps that commute:
+    /// [`Report::distinct`]. If the number grows no more, further seeds show nothing new. The count
+    /// makes runs about twice as long.
+    pub fn count_distinct(&mut self) -> &mut Self {
+        self.plan.counts_distinct = true;
+        self
+    }
+
     /// All runs have this granularity. Without this call, three of four seeds have
     /// [`Granularity::Calls`], the others [`Granularity::Atomics`].
     pub fn granularity(&mut self, granularity: Granularity) -> &mut Self {
@@ -331,6 +393,17 @@ impl<'a> Sim<'a> {
     /// The random runs take their seeds from this number on. The default is 0.
     pub fn first_seed(&mut self, seed: u64) -> &mut Self {
         self.first_seed = seed;
+        self
+    }
+
+    /// The file of the regressions: a failing run's least schedule is appended to it, and the search
+    /// runs the schedules of its lines first. A line is the test's name, a space, and a schedule; lines
+    /// that begin with `#` are skipped. Several tests may share the file, which need not be there.
+    ///
+    /// A relative path counts from the package's folder, in which `cargo test` runs. The variable
+    /// `COREPOOL_SIM_REGRESSIONS` names another file.
+    pub fn regressions(&mut self, file: impl Into<PathBuf>) -> &mut Self {
+        self.regressions = Some(file.into());
         self
     }
 
@@ -408,11 +481,13 @@ impl<'a> Sim<'a> {
             &self.plan,
             &Goal {
                 everywhere: self.everywhere,
+                exhaustive: self.exhaustive,
                 granularity: self.granularity,
                 first_seed: self.first_seed,
                 seeds,
                 twice,
                 replay,
+                regressions: self.regressions.clone(),
                 path,
             },
             &|| scenario(&Chip(())),

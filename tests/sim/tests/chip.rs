@@ -580,6 +580,20 @@ mod faults {
     }
 
     #[test]
+    fn a_pool_that_is_kept_full_refuses_jobs_for_a_while() {
+        let mut sim = Sim::new(2);
+        sim.pool(&POOL).workers(1..=1, &POOL);
+        sim.kept_full(&POOL, 0..=2, 10 * MS);
+        sim.run(1_000, |_| {
+            let job = POOL.submit(|| 42);
+            sometimes!(job.is_err(), "the pool was full");
+            sometimes!(job.is_ok(), "the pool had room");
+            let job = job.or_else(|full| POOL.submit_blocking(full.into_inner()));
+            assert_eq!(job.unwrap().result().unwrap(), 42);
+        });
+    }
+
+    #[test]
     fn spurious_wakes_do_no_harm() {
         Sim::new(2)
             .pool(&POOL)
@@ -595,6 +609,22 @@ mod panics {
     use super::*;
 
     static POOL: StaticPool<8, 64> = StaticPool::new();
+
+    #[test]
+    fn interrupts_fire_after_the_application_has_caught_a_panic() {
+        static FIRED: AtomicU32 = AtomicU32::new(0);
+        let mut sim = Sim::new(1);
+        sim.reset(&FIRED);
+        let button = sim.interrupt("button", 1, || {
+            FIRED.fetch_add(1, SeqCst);
+        });
+        sim.spontaneous(button, 0..=1).run(300, |_| {
+            std::panic::catch_unwind(|| panic!("caught")).unwrap_err();
+            let before = FIRED.load(SeqCst);
+            point!();
+            sometimes!(FIRED.load(SeqCst) > before, "it fires after the panic");
+        });
+    }
 
     /// Uses the pool when it is dropped, be it while a panic unwinds.
     struct Uses;

@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     sync::{
         Mutex,
         atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst},
@@ -122,7 +122,7 @@ mod replay {
             steps: vec![step.clone()],
         };
         let failed = sim().replay(&schedule, scenario).unwrap_err();
-        assert_eq!(failed.kind, FailedBy::FitsNoMore(vec![step]));
+        assert_eq!(failed.kind, FailedBy::FitsNoMore(vec![step], None));
     }
 
     #[test]
@@ -267,6 +267,97 @@ mod determinism {
         let first = runs(7, 1);
         runs(100, 2_000);
         assert_eq!(runs(7, 1), first);
+    }
+}
+
+mod space {
+    use super::*;
+
+    static FLAG: AtomicU32 = AtomicU32::new(0);
+
+    /// Core 1 sets a flag for a moment, and core 0 looks at it twice.
+    fn sim() -> Sim<'static> {
+        let mut sim = Sim::new(2);
+        sim.reset(&FLAG).granularity(Granularity::Calls);
+        sim.task(1, "sets", 0, || {
+            FLAG.store(1, SeqCst);
+            point!("the flag is set");
+            FLAG.store(0, SeqCst);
+        });
+        sim
+    }
+
+    fn look() -> (u32, u32) {
+        let first = FLAG.load(SeqCst);
+        point!("between two looks");
+        (first, FLAG.load(SeqCst))
+    }
+
+    #[test]
+    fn all_schedules_of_a_small_scenario_are_run() {
+        let seen = Mutex::new(BTreeSet::new());
+        sim()
+            .exhaustive(1_000)
+            .try_run(0, |_| {
+                let looks = look();
+                seen.lock().unwrap().insert(looks);
+            })
+            .unwrap();
+        let all = [(0, 0), (0, 1), (1, 0), (1, 1)];
+        assert_eq!(seen.into_inner().unwrap(), all.into());
+    }
+
+    #[test]
+    fn a_failure_that_takes_several_deviations_is_found_by_all_schedules() {
+        let scenario = |_: &corepool_sim::Chip| assert_ne!(look(), (0, 1));
+        sim().everywhere(1).try_run(0, scenario).unwrap();
+        let run = failed_run(sim().exhaustive(1_000).try_run(0, scenario).unwrap_err());
+        assert_eq!(run.schedule.steps.len(), 2, "{:?}", run.schedule);
+    }
+
+    #[test]
+    fn a_scenario_with_more_schedules_than_the_bound_shows_too_little() {
+        let sentences = too_little(
+            sim()
+                .exhaustive(5)
+                .try_run(0, |_| assert_ne!(look(), (2, 2)))
+                .unwrap_err(),
+        );
+        assert!(
+            sentences[0].starts_with("there are more than 5 schedules"),
+            "{sentences:?}"
+        );
+    }
+
+    #[test]
+    fn runs_that_differ_in_commuting_steps_only_count_once() {
+        static ONE: StaticPool<2, 32> = StaticPool::new();
+        static OTHER: StaticPool<2, 32> = StaticPool::new();
+        let mut sim = Sim::new(2);
+        sim.pool(&ONE).pool(&OTHER).count_distinct();
+        sim.task(1, "other", 0, || {
+            OTHER.submit_detached(|| ()).unwrap();
+            OTHER.run_pending(1);
+        });
+        let report = sim
+            .try_run(300, |_| {
+                ONE.submit_detached(|| ()).unwrap();
+                ONE.run_pending(1);
+            })
+            .unwrap();
+        assert_eq!(report.distinct, 1);
+    }
+
+    #[test]
+    fn runs_that_differ_in_the_order_of_two_accesses_count_as_two() {
+        let mut sim = Sim::new(2);
+        sim.count_distinct();
+        sim.task(1, "other", 0, || point!());
+        let report = sim.try_run(300, |chip| {
+            point!();
+            chip.quiet();
+        });
+        assert_eq!(report.unwrap().distinct, 2);
     }
 }
 
@@ -523,5 +614,6 @@ mod crashes {
             return;
         };
         assert!(text.contains("COREPOOL_SIM_SEED=72"), "{text}");
+        assert!(text.contains("a second one begins: panicked at "), "{text}");
     }
 }

@@ -25,6 +25,10 @@ pub(super) enum Strategy {
         changes: Vec<u64>,
         lowest: u64,
     },
+    /// The core of the highest priority runs. After each step the core's priority is drawn anew, and so
+    /// are those of the cores whose next access is to the same address (POS: Yuan, Yang and Gu,
+    /// "Partial Order Aware Concurrency Sampling", CAV 2018).
+    PartialOrder { of: Vec<u64> },
     /// A walk that leaves one core out for so many points at a time.
     Starve {
         mean: u64,
@@ -86,7 +90,7 @@ impl Seeded {
         // The magnitudes are equally likely, up to a quarter of the run.
         let magnitudes = (points / 4).checked_ilog2().unwrap_or(0);
         let mean = 1 << rng.u32(0..=magnitudes);
-        let strategy = match rng.u8(0..8) {
+        let strategy = match rng.u8(0..9) {
             0..2 => Strategy::Walk { mean },
             2..4 if storms => Strategy::Storm {
                 mean,
@@ -102,6 +106,9 @@ impl Seeded {
                     lowest: 1 << 32,
                 }
             }
+            7 => Strategy::PartialOrder {
+                of: (0..cores).map(|_| rng.u64(1..)).collect(),
+            },
             _ => Strategy::Starve {
                 mean,
                 victim: rng.usize(0..cores),
@@ -145,7 +152,7 @@ impl Seeded {
                 let later = steps.iter().find(|&&later| later > step);
                 later.copied().unwrap_or(u64::MAX)
             }
-            Strategy::Priorities { .. } => step + 1,
+            Strategy::Priorities { .. } | Strategy::PartialOrder { .. } => step + 1,
         };
     }
 
@@ -170,6 +177,17 @@ impl Seeded {
                         return fault;
                     }
                 } else if fault.is_some() && self.rng.u8(..) < 4 {
+                    return fault;
+                }
+                let best = options.cores.iter().max_by_key(|&core| of[core])?;
+                (of[best] > of[core]).then_some(Action::Switch(best))
+            }
+            Strategy::PartialOrder { of } => {
+                of[core] = self.rng.u64(1..);
+                for rival in options.rivals.iter() {
+                    of[rival] = self.rng.u64(1..);
+                }
+                if fault.is_some() && self.rng.u8(..) < 4 {
                     return fault;
                 }
                 let best = options.cores.iter().max_by_key(|&core| of[core])?;

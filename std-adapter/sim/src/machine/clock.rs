@@ -127,6 +127,12 @@ impl Machine<'_> {
         self.look_soon();
     }
 
+    /// Wakes a waker after a drawn time of at most `longest`.
+    pub(crate) fn wake_after(&self, longest: Duration, waker: &Waker) {
+        let at = self.drawn_end(Duration::ZERO, longest);
+        self.wake_at(Duration::from_nanos(at), waker);
+    }
+
     /// The handler of the alarm: wakes the wakers whose time has come.
     pub(crate) fn ring(&self) {
         loop {

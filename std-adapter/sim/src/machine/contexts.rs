@@ -28,6 +28,11 @@ impl Machine<'_> {
         }
     }
 
+    /// The core that runs.
+    pub(crate) fn core(&self) -> usize {
+        self.core.get()
+    }
+
     pub(crate) fn context_id(&self) -> ContextId {
         NonZeroUsize::MIN.saturating_add(self.here())
     }
@@ -37,8 +42,14 @@ impl Machine<'_> {
         self.contexts[self.here()].is_unwinding.set(true);
     }
 
-    pub(super) fn is_unwinding(&self) -> bool {
-        self.contexts[self.here()].is_unwinding.get()
+    /// Whether a panic unwinds in the current context.
+    pub(crate) fn is_unwinding(&self) -> bool {
+        let is_unwinding = &self.contexts[self.here()].is_unwinding;
+        if is_unwinding.get() && !std::thread::panicking() {
+            // The application has caught the panic by itself.
+            is_unwinding.set(false);
+        }
+        is_unwinding.get()
     }
 
     /// Calls code of the application that a catch surrounds.

@@ -27,8 +27,12 @@ impl Machine<'_> {
 
     pub(super) fn options(&self) -> Options {
         let core = self.core.get();
+        let address = self.address.get();
         let mut options = Options {
             core,
+            rivals: Cores::that(self.cores.len(), |other| {
+                other != core && self.cores[other].address.get() == address
+            }),
             cores: Cores::that(self.cores.len(), |other| {
                 other != core && self.core_is_ready(other)
             }),
@@ -110,6 +114,8 @@ impl Machine<'_> {
             Action::Switch(core) => {
                 core < self.cores.len() && core != self.core.get() && self.core_is_ready(core)
             }
+            // A given schedule may ask for more than a seed does.
+            _ if self.is_calm.get() => false,
             Action::Fire(number) => {
                 number < self.plan.interrupts.len()
                     && self.interrupt_context(number).spontaneous_left.get() > 0

@@ -1,5 +1,7 @@
 //! Points: the places at which another context may go on.
 
+use std::ptr;
+
 use corepool::sim::Point;
 
 use super::{FAIR, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER, State};
@@ -18,6 +20,7 @@ impl Machine<'_> {
             Point::JobEnds => machine.job_ends(),
             Point::Spin => machine.spin(),
             Point::Atomic | Point::Cell | Point::Fence => {
+                machine.address.set(address);
                 if machine.granularity == Granularity::Atomics {
                     machine.visit(match point {
                         Point::Atomic => "atomic",
@@ -25,8 +28,25 @@ impl Machine<'_> {
                         _ => "fence",
                     });
                 }
+                if point != Point::Fence {
+                    machine.note_access(address);
+                }
             }
         }
+    }
+
+    /// The current context accesses this address now, or, at null, memory of the application's own.
+    #[inline]
+    fn note_access(&self, address: *const ()) {
+        if let Some(footprint) = &self.footprint {
+            footprint.borrow_mut().access(self.here(), address.addr());
+        }
+    }
+
+    /// A point of the application.
+    pub(crate) fn at(&self, label: &'static str) {
+        self.looks(label);
+        self.note_access(ptr::null());
     }
 
     /// A point before a call that may change something.

@@ -1,0 +1,50 @@
+//! The picture as text.
+
+use std::fmt::Write;
+
+use super::{Picture, Rows};
+
+const WIDTH: usize = 22;
+
+impl Picture {
+    /// The picture as text. `◀` marks each deviation, and `✗` the step at which the run fails.
+    pub fn lanes(&self, rows: Rows) -> String {
+        let shown = self.shown(rows);
+        let columns = self.columns(&shown);
+        let mut text = format!("\n  {:>6} {:>12}  ", "point", "time");
+        for &column in &columns {
+            let _ = write!(text, "{:<WIDTH$}", clip(&self.contexts[column].name));
+        }
+        let mut has_gap = false;
+        for (at, row) in self.rows.iter().enumerate() {
+            if !shown[at] {
+                has_gap = true;
+                continue;
+            }
+            if std::mem::take(&mut has_gap) {
+                text.push_str("\n       ⋮");
+            }
+            let time = format!("{:.1?}", row.time);
+            let _ = write!(text, "\n  {:>6} {:>12}  ", row.step, time);
+            for &column in &columns {
+                let cell = if column == row.context {
+                    row.label
+                } else {
+                    "·"
+                };
+                let _ = write!(text, "{:<WIDTH$}", clip(cell));
+            }
+            for action in &row.actions {
+                let _ = write!(text, " ◀ {action}: without this one it passes");
+            }
+            if at + 1 == self.rows.len() {
+                let _ = write!(text, " {}", self.end());
+            }
+        }
+        text
+    }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(WIDTH - 1).collect()
+}
