@@ -15,6 +15,8 @@ use corepool::{JobError, StaticPool};
 use corepool_sim::{Failed, Report, Sim, at, busy, now, point, sometimes_late};
 use critical_section::Mutex;
 
+use crate::link;
+
 /// One planted bug and its twin.
 #[derive(Clone, Copy, Debug)]
 pub struct Planted {
@@ -77,6 +79,11 @@ pub const GARDEN: &[Planted] = &[
         name: "a millisecond counter is compared with `>` at its wrap",
         within: 100,
         search: wrap::search,
+    },
+    Planted {
+        name: "a remote job that must not run twice says that it may",
+        within: 2_000,
+        search: link::search,
     },
 ];
 

@@ -20,12 +20,12 @@ use corepool::{
     PoolConfig, PoolRef, Port, ShutdownError, SpinWorker, StaticPool, SubmitError, Worker,
     WorkerId,
 };
-use corepool_std::{SLOT_BYTES, ThreadPool, Workers, run_workers_with};
+use corepool_std::{HostPort, SLOT_BYTES, ThreadPool, Workers, run_workers_with};
 
 use crate::{
     methods::Methods,
     port::{Clock, TestPort},
-    tools::{Gate, undefine_next_slot},
+    tools::{Gate, PATIENCE, undefine_next_slot, yield_now},
 };
 
 /// How large a job can be, in all pools under test.
@@ -57,12 +57,13 @@ pub trait Fixture: Sized + 'static {
     /// The same executor with only [`SMALL`] slots.
     type Small: Fixture;
 
-    /// On how many different schedules a test is to run.
-    const SCHEDULES: u64 = 1;
+    /// When a test that hangs fails.
+    const PATIENCE: Duration = PATIENCE;
 
-    /// Has the fixtures that this thread starts from now on run on that schedule.
-    fn choose_schedule(seed: u64) {
-        let _ = seed;
+    /// Runs a test of this name: on each of the schedules that the fixture has.
+    fn run(name: &str, test: fn()) {
+        let _ = name;
+        test();
     }
 
     /// An executor with so many workers, each of which calls `init` first.
@@ -83,13 +84,21 @@ pub trait Fixture: Sized + 'static {
     /// The clock that the pool's time limits go by, if it is the fixture's own, and not the host's.
     fn clock(&self) -> Option<&Clock>;
 
+    /// The time of the clock that the pool's time limits go by.
+    fn now(&self) -> Duration {
+        match self.clock() {
+            Some(clock) => clock.now(),
+            None => Port::now(&HostPort).unwrap_or_default(),
+        }
+    }
+
     /// The pool's port, if it is the fixture's own: then it can be asked what it was told.
     fn port(&self) -> Option<&TestPort>;
 
     /// Waits until so many workers have nothing to do, and sleep or are about to.
     fn until_idle(&self, workers: usize) {
         while self.pool().idle_workers() < workers {
-            thread::yield_now();
+            yield_now();
         }
     }
 }
@@ -117,6 +126,16 @@ impl std::fmt::Debug for Hold {
     }
 }
 
+impl Hold {
+    /// Holds until it is dropped, which opens `release`. It keeps the ballast as long.
+    pub fn new(release: Gate, ballast: impl Any) -> Self {
+        Self {
+            release,
+            _ballast: Box::new(ballast),
+        }
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.release.open();
@@ -124,7 +143,7 @@ impl Drop for Hold {
 }
 
 /// Gives each worker a job that waits.
-fn hold_threads(pool: impl Methods, workers: usize) -> Hold {
+pub fn hold_threads(pool: impl Methods, workers: usize) -> Hold {
     let (release, started) = (Gate::new(), Gate::new());
     for _ in 0..workers {
         let (release, started) = (release.clone(), started.clone());
@@ -135,21 +154,19 @@ fn hold_threads(pool: impl Methods, workers: usize) -> Hold {
         .unwrap();
     }
     started.wait_for(workers);
-    Hold {
-        release,
-        _ballast: Box::new(()),
-    }
+    Hold::new(release, ())
 }
 
-/// Waits for a pool's end, unless a test has failed and its jobs may wait for ever.
-fn finish(pool: impl Methods) -> bool {
+/// Waits for a pool's end, unless a test has failed and its jobs may wait for ever. True if it has
+/// waited.
+pub fn finish(pool: impl Methods) -> bool {
     let failing = thread::panicking();
     let _ = pool.shutdown(!failing, failing);
     !failing
 }
 
 /// Keeps a value for ever. Leak checkers see that it is not lost.
-pub(crate) fn keep<T: Send + Sync + 'static>(value: T) -> &'static T {
+pub fn keep<T: Send + Sync + 'static>(value: T) -> &'static T {
     static KEPT: Mutex<Vec<&(dyn Any + Send + Sync)>> = Mutex::new(Vec::new());
     let value: &T = Box::leak(Box::new(value));
     KEPT.lock()
@@ -159,7 +176,7 @@ pub(crate) fn keep<T: Send + Sync + 'static>(value: T) -> &'static T {
 }
 
 /// The static pool under test.
-type Static<const N: usize> = StaticPool<N, BYTES, 2, PLACES, PLACES>;
+pub type Static<const N: usize> = StaticPool<N, BYTES, 2, PLACES, PLACES>;
 
 /// Where a pool of so many slots has its memory.
 pub trait Memory: 'static {
@@ -483,10 +500,11 @@ impl<const N: usize> Fixture for Simulated<N> {
     type Pool = &'static Static<N>;
     type Small = Simulated<SMALL>;
 
-    const SCHEDULES: u64 = 25;
-
-    fn choose_schedule(seed: u64) {
-        SCHEDULE.set(seed);
+    fn run(_name: &str, test: fn()) {
+        for seed in 0..25 {
+            SCHEDULE.set(seed);
+            test();
+        }
     }
 
     fn start_with(workers: usize, _init: Init) -> Self {
@@ -520,10 +538,7 @@ impl<const N: usize> Fixture for Simulated<N> {
         let ballast: Vec<_> = (0..self.workers)
             .map(|_| self.pool.promise::<()>().unwrap())
             .collect();
-        Hold {
-            release,
-            _ballast: Box::new(ballast),
-        }
+        Hold::new(release, ballast)
     }
 
     fn clock(&self) -> Option<&Clock> {

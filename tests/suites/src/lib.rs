@@ -26,14 +26,14 @@ pub use crate::{
     child::{generation, is_child, must_pass_in_child, run_in_child},
     fixture::{
         BYTES, EndsWhenDropped, Fixture, Hold, HostThreads, Init, Lent, LentThreads, Memory,
-        OfItsOwn, OwnedThreads, ParkingThreads, Pool, SLOTS, SMALL, Simulated, StaticSpin,
-        StaticThreads,
+        OfItsOwn, OwnedThreads, ParkingThreads, Pool, SLOTS, SMALL, Simulated, Static, StaticSpin,
+        StaticThreads, finish, hold_threads, keep,
     },
     methods::{Methods, View},
     port::{Clock, TellsOfParking, TestPort},
     tools::{
-        CountingWaker, Drops, Gate, LONG, PATIENCE, Recorder, Token, all_slots_come_back,
-        cancelled_future, done_future, drain, failed_future, passed_future, run, run_for, text_of,
-        undefine_next_slot, while_running,
+        CountingWaker, Drops, Gate, LONG, PATIENCE, Recorder, Token, Waits, all_slots_come_back,
+        block_on, cancelled_future, done_future, drain, failed_future, gates_wait_by,
+        passed_future, run, run_for, text_of, undefine_next_slot, while_running, yield_now,
     },
 };

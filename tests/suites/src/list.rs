@@ -18,21 +18,30 @@ macro_rules! suite {
             (everywhere $d fixture:ty) => {
                 $(#[test]
                 fn $everywhere() {
-                    $crate::run::<$d fixture>($crate::suite::$module::$everywhere::<$d fixture>);
+                    $crate::run::<$d fixture>(
+                        concat!(stringify!($module), "::", stringify!($everywhere)),
+                        $crate::suite::$module::$everywhere::<$d fixture>,
+                    );
                 })*
             };
             (in_parallel $d fixture:ty) => {
                 $crate::$module!(everywhere $d fixture);
                 $(#[test]
                 fn $in_parallel() {
-                    $crate::run::<$d fixture>($crate::suite::$module::$in_parallel::<$d fixture>);
+                    $crate::run::<$d fixture>(
+                        concat!(stringify!($module), "::", stringify!($in_parallel)),
+                        $crate::suite::$module::$in_parallel::<$d fixture>,
+                    );
                 })*
             };
             (dropped $d fixture:ty) => {
                 $crate::$module!(in_parallel $d fixture);
                 $(#[test]
                 fn $dropped() {
-                    $crate::run::<$d fixture>($crate::suite::$module::$dropped::<$d fixture>);
+                    $crate::run::<$d fixture>(
+                        concat!(stringify!($module), "::", stringify!($dropped)),
+                        $crate::suite::$module::$dropped::<$d fixture>,
+                    );
                 })*
             };
         }

@@ -4,12 +4,13 @@ use std::{
     hint::black_box,
     mem::MaybeUninit,
     panic::resume_unwind,
+    pin::pin,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
         mpsc::{RecvTimeoutError, channel},
     },
-    task::Wake,
+    task::{Context, Poll, Wake},
     thread,
     time::Duration,
 };
@@ -27,18 +28,46 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A time that is never over. A wait that long which no wake-up ends makes the test hang, and so fail.
 pub const LONG: Duration = Duration::from_secs(60 * PATIENCE.as_secs());
 
+/// Lets the other parties go on: the host's threads, or the contexts of a simulated chip.
+pub fn yield_now() {
+    corepool::spin_loop();
+    thread::yield_now();
+}
+
+/// Waits until a condition holds.
+pub type Waits = fn(&dyn Fn() -> bool);
+
+static GATES_WAIT: OnceLock<Waits> = OnceLock::new();
+
+/// Makes all gates of the process wait by `waits`, instead of on a thread of the host.
+pub fn gates_wait_by(waits: Waits) {
+    let _ = GATES_WAIT.set(waits);
+}
+
+/// Waits for a future's output. The future is polled again only when its waker was woken.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let Some(waits) = GATES_WAIT.get() else {
+        return futures_lite::future::block_on(future);
+    };
+    let woken = Arc::new(CountingWaker::default());
+    let waker = Arc::clone(&woken).into();
+    let mut future = pin!(future);
+    loop {
+        let seen = woken.count();
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        waits(&|| woken.count() > seen);
+    }
+}
+
 /// Runs a test of the generic suite: on each of the fixture's schedules, and not for ever.
 ///
 /// # Panics
 ///
 /// If the test does, or if it hangs.
-pub fn run<F: Fixture>(test: fn()) {
-    run_for(PATIENCE, move || {
-        for seed in 0..F::SCHEDULES {
-            F::choose_schedule(seed);
-            test();
-        }
-    });
+pub fn run<F: Fixture>(name: &'static str, test: fn()) {
+    run_for(F::PATIENCE, move || F::run(name, test));
 }
 
 /// Runs `test` in a thread of its own, to fail instead of hanging.
@@ -107,6 +136,9 @@ impl Gate {
     ///
     /// If they do not for a very long time.
     pub fn wait_for(&self, times: usize) {
+        if let Some(waits) = GATES_WAIT.get() {
+            return waits(&|| self.times() >= times);
+        }
         let (opened, timed_out) = self
             .0
             .1
@@ -220,7 +252,7 @@ pub fn undefine_next_slot<const BYTES: usize, S: Spill>(pool: PoolRef<'_, BYTES,
 /// Waits until nothing is queued or running in the pool.
 pub fn drain<F: Fixture>(fixture: &F) {
     while fixture.pool().unfinished() > 0 {
-        thread::yield_now();
+        yield_now();
     }
 }
 
@@ -228,7 +260,7 @@ pub fn drain<F: Fixture>(fixture: &F) {
 /// has ended; a slot that is lost is waited for without end.
 pub fn all_slots_come_back<F: Fixture>(fixture: &F) {
     while fixture.pool().free_slots() != fixture.pool().capacity() {
-        thread::yield_now();
+        yield_now();
     }
 }
 
@@ -307,9 +339,9 @@ where
     let hold = fixture.hold_workers();
     let inside = Arc::clone(&shared);
     let future = fixture.pool().submit(move || {
-        let mut shared = lock(&inside);
-        let seen = shared.0.as_ref().map(look);
-        shared.1 = seen;
+        let future = lock(&inside).0.take();
+        let seen = future.as_ref().map(look);
+        *lock(&inside) = (future, seen);
         42
     });
     lock(&shared).0 = Some(future.unwrap());
@@ -321,6 +353,6 @@ where
             return (seen, shared.0.take().unwrap());
         }
         drop(shared);
-        thread::yield_now();
+        yield_now();
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use corepool::{Ambient, Carrying, Executor, JobError, MapOptions, SubmitError};
-use futures_lite::future::{block_on, yield_now};
+use futures_lite::future::yield_now;
 
 use crate::{Drops, Fixture, LONG, Methods, Recorder, Token, View, all_slots_come_back, text_of};
 
@@ -133,7 +133,7 @@ pub fn every_way_to_hand_work_in_carries<F: Fixture>() {
 pub fn an_awaited_submit_carries<F: Fixture>() {
     let fx = F::start(1);
     let view = at_request(&fx, 7);
-    let job = block_on(view.submit_async(request)).unwrap();
+    let job = crate::block_on(view.submit_async(request)).unwrap();
     assert_eq!(job.result().unwrap(), 7);
 }
 
@@ -209,7 +209,7 @@ pub fn the_value_is_dropped_with_its_job<F: Fixture>() {
     drop(hold);
     let task = view.spawn(std::future::pending::<()>()).unwrap();
     while !task.cancel() {
-        std::thread::yield_now();
+        crate::yield_now();
     }
     assert!(matches!(task.result(), Err(JobError::Cancelled)));
     assert_eq!((drops.made(), drops.dropped()), (3, 3));

@@ -233,7 +233,7 @@ pub fn next_done_is_awaited<F: Fixture>() {
         .map(|n| fx.pool().submit(move || n).unwrap())
         .collect();
     let mut completed = as_completed(futures, None);
-    futures_lite::future::block_on(async move {
+    crate::block_on(async move {
         let mut sum = 0;
         while let Some(future) = completed.next_done().await {
             sum += future.unwrap().await.unwrap();

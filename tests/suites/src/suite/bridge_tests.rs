@@ -10,7 +10,7 @@ use std::{
 };
 
 use corepool::{JobError, JobFuture, NotInTask};
-use futures_lite::future::{block_on, or, yield_now};
+use futures_lite::future::{or, yield_now};
 
 use crate::{Drops, Fixture, LONG, Methods, Pool, Recorder, cancelled_future, text_of};
 
@@ -116,7 +116,7 @@ pub fn task_that_cancels_itself_and_returns_has_a_result<F: Fixture>() {
 pub fn only_a_task_cancels_itself<F: Fixture>() {
     let (fx, other) = (F::start(1), F::start(1));
     let (pool, others) = (fx.pool(), other.pool());
-    let here = block_on(pool.cancel_current_task());
+    let here = crate::block_on(pool.cancel_current_task());
     assert_eq!(here, NotInTask);
     let task = others.spawn(async move { pool.cancel_current_task().await });
     assert_eq!(task.unwrap().result().unwrap(), NotInTask);
@@ -150,7 +150,7 @@ pub fn run_coroutine_threadsafe_and_cancel<F: Fixture>() {
     });
     let future = future.unwrap();
     while !future.cancel() {
-        std::thread::yield_now();
+        crate::yield_now();
     }
     assert!(matches!(future.result(), Err(JobError::Cancelled)));
     assert_eq!(drops.dropped(), 1);

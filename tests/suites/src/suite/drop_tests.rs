@@ -16,7 +16,7 @@ use crate::{CountingWaker, Drops, Fixture, Gate, Methods, SMALL, all_slots_come_
 fn all_dropped<F: Fixture>(fx: F, drops: Drops, made: usize) {
     all_slots_come_back(&fx);
     while drops.dropped() < made {
-        thread::yield_now();
+        crate::yield_now();
     }
     fx.pool().shutdown(true, false).unwrap();
     drop(fx);

@@ -121,7 +121,7 @@ pub fn every_way_to_hand_work_in_keeps_the_priority<F: Fixture>() {
     drop(urgent.submit_cancellable(move |_| job()).unwrap());
     drop(urgent.submit_blocking(note("blocking")).unwrap());
     drop(urgent.submit_timeout(note("timeout"), TINY).unwrap());
-    let submitted = futures_lite::future::block_on(urgent.submit_async(note("async")));
+    let submitted = crate::block_on(urgent.submit_async(note("async")));
     drop(submitted.unwrap());
     let task = note("task");
     drop(urgent.spawn(async move { task() }).unwrap());

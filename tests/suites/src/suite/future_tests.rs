@@ -863,7 +863,7 @@ pub fn suspended_task_is_dropped_by_cancel<F: Fixture>() {
     let task = task.unwrap();
     // Polled or not yet: it can be cancelled either way, but not while it is polled.
     while !task.cancel() {
-        thread::yield_now();
+        crate::yield_now();
     }
     assert!(task.cancelled());
     assert_eq!(drops.dropped(), 1);

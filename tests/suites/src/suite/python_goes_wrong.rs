@@ -9,7 +9,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
-    thread,
     time::Duration,
 };
 
@@ -240,7 +239,7 @@ pub fn running_job_is_cancelled_by_its_token<F: Fixture>() {
         .submit_cancellable(move |token| {
             start.open();
             while !token.is_cancelled() {
-                thread::yield_now();
+                crate::yield_now();
             }
             "stopped"
         })

@@ -11,7 +11,6 @@ use std::{
 };
 
 use corepool::{JobError, JobState, SharedFuture};
-use futures_lite::future::block_on;
 
 use super::future_tests::assert_reported;
 use crate::{
@@ -34,7 +33,7 @@ pub fn each_holder_gets_the_result<F: Fixture>() {
         other.result().unwrap(),
         other.result_timeout(NOW).unwrap(),
         other.try_result().unwrap().unwrap(),
-        block_on(other.result_async()).unwrap(),
+        crate::block_on(other.result_async()).unwrap(),
     ] {
         assert!(ptr::eq(again, result));
     }
@@ -209,7 +208,10 @@ pub fn an_await_is_given_up<F: Fixture>() {
     assert_eq!(Arc::strong_count(&waker), 1);
     promise.set_result(5).unwrap();
     assert_eq!(
-        (block_on(shared.result_async()).unwrap(), waker.count()),
+        (
+            crate::block_on(shared.result_async()).unwrap(),
+            waker.count()
+        ),
         (&5, 0)
     );
 }

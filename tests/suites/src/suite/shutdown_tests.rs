@@ -71,7 +71,7 @@ pub fn nothing_is_taken_after_shutdown<F: Fixture>() {
         Err(SubmitError::ShutDown(()))
     ));
     assert!(matches!(
-        futures_lite::future::block_on(pool.submit_async(|| ())),
+        crate::block_on(pool.submit_async(|| ())),
         Err(SubmitError::ShutDown(_))
     ));
 }
@@ -228,7 +228,7 @@ pub fn shutdown_no_wait<F: Fixture>() {
     let map = fx.pool().map(-5..5, |n: i32| n.abs());
     fx.pool().shutdown(false, false).unwrap();
     while fx.pool().workers() > 0 {
-        thread::yield_now();
+        crate::yield_now();
     }
     let results: Result<Vec<_>, _> = map.collect();
     assert_eq!(results.unwrap(), [5, 4, 3, 2, 1, 0, 1, 2, 3, 4]);
@@ -242,7 +242,7 @@ pub fn shutdown_no_wait_sends_idle_workers_away<F: Fixture>() {
     fx.until_idle(3);
     fx.pool().shutdown(false, false).unwrap();
     while fx.pool().workers() > 0 {
-        thread::yield_now();
+        crate::yield_now();
     }
 }
 
@@ -288,7 +288,7 @@ impl Traces {
             OF_THREAD.with_borrow_mut(|token| {
                 token.get_or_insert_with(|| threads.token());
             });
-            (0..100).for_each(|_| thread::yield_now());
+            (0..100).for_each(|_| crate::yield_now());
             ran.note(n.abs());
             n.abs()
         }
@@ -506,7 +506,7 @@ pub fn shutdown_is_awaited<F: Fixture>() {
     );
     assert!(fx.pool().is_shut_down() && !job.done());
     gate.open();
-    futures_lite::future::block_on(end).unwrap();
+    crate::block_on(end).unwrap();
     assert!(job.try_result().unwrap().is_ok());
 }
 
@@ -527,7 +527,7 @@ pub fn awaited_shutdown_can_be_given_up<F: Fixture>() {
     assert_eq!(Arc::strong_count(&waker), 1);
     assert!(fx.pool().is_shut_down() && !job.done());
     gate.open();
-    futures_lite::future::block_on(fx.pool().shutdown_async(false)).unwrap();
+    crate::block_on(fx.pool().shutdown_async(false)).unwrap();
     assert!(job.try_result().unwrap().is_ok());
     assert_eq!(waker.count(), 0);
 }
@@ -540,7 +540,7 @@ pub fn awaited_shutdown_cancels_futures<F: Fixture>() {
     let end = fx.pool().shutdown_async(true);
     assert!(queued.cancelled());
     drop(hold);
-    futures_lite::future::block_on(end).unwrap();
+    crate::block_on(end).unwrap();
 }
 
 /// A task of the pool does not wait for its own end.

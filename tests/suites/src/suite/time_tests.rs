@@ -6,23 +6,18 @@
 
 use std::time::Duration;
 
+use crate::{Fixture, Methods, SMALL, drain, while_running};
 use corepool::{
     AsCompletedError, FutureSet, JobError, MapOptions, ReturnWhen, ShutdownError, SubmitError,
     as_completed, wait,
 };
-use corepool_std::HostPort;
-
-use crate::{Fixture, Methods, SMALL, drain, while_running};
 
 /// How long the calls may take. No power of anything, so that no other time looks like it.
 const TIME: Duration = Duration::from_micros(3_457);
 
 /// The clock of a pool's time limits.
 fn now<F: Fixture>(fx: &F) -> Duration {
-    match fx.clock() {
-        Some(clock) => clock.now(),
-        None => corepool::Port::now(&HostPort).unwrap(),
-    }
+    fx.now()
 }
 
 /// Has so much time pass.

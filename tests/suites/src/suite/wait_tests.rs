@@ -316,13 +316,13 @@ pub fn wait_is_awaited<F: Fixture>() {
     let (promise, never) = other.pool().promise().unwrap();
     let mut jobs = [never, fx.pool().submit(|| 1).unwrap()];
     let first = wait_async(&mut jobs, ReturnWhen::FirstCompleted);
-    let waited = futures_lite::future::block_on(first);
+    let waited = crate::block_on(first);
     assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
     // Given up, it leaves the futures as they are.
     drop(wait_async(&mut jobs, ReturnWhen::AllCompleted));
     promise.set_result(2).unwrap();
     let all = wait_async(&mut jobs, ReturnWhen::AllCompleted);
-    assert_eq!(futures_lite::future::block_on(all).done.len(), 2);
+    assert_eq!(crate::block_on(all).done.len(), 2);
 }
 
 /// `gather` gives each job's end in the set's order. CPython: `asyncio.gather`, with `return_exceptions`.
@@ -334,12 +334,12 @@ pub fn gather_gives_each_end_in_order<F: Fixture>() {
         fx.pool().submit(job).unwrap(),
         fx.pool().submit(|| 3).unwrap(),
     ]);
-    let results = futures_lite::future::block_on(gather(set));
+    let results = crate::block_on(gather(set));
     let results: Vec<_> = results.into_iter().collect();
     assert_eq!(*results[0].as_ref().unwrap(), 1);
     assert!(matches!(results[1], Err(JobError::Panicked(_))));
     assert_eq!(*results[2].as_ref().unwrap(), 3);
-    assert!(futures_lite::future::block_on(gather(FutureSet::<'_, u32, 1>::new())).is_empty());
+    assert!(crate::block_on(gather(FutureSet::<'_, u32, 1>::new())).is_empty());
 }
 
 crate::suite!(wait_tests:
