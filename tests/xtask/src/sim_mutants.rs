@@ -1,5 +1,5 @@
 //! The controls of `cargo xtask sim`: weakens protocols of the core, one at a time. The test of that protocol in
-//! `tests/sim/tests/protocols.rs` must fail then.
+//! `tests/sim/tests/protocols.rs` must fail then, and so must its row of `cargo xtask stopped`.
 
 use std::{fs, path::Path, process::Command};
 
@@ -11,8 +11,10 @@ struct Mutant {
     file: &'static str,
     from: &'static str,
     to: &'static str,
-    /// The test that fails.
+    /// The test of the simulator that fails.
     test: &'static str,
+    /// The row of `cargo xtask stopped` that fails.
+    row: &'static str,
 }
 
 const MUTANTS: &[Mutant] = &[
@@ -22,6 +24,7 @@ const MUTANTS: &[Mutant] = &[
         from: "if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {",
         to: "if !end::is_over(pool) && worker.stays() {",
         test: "a_job_is_not_left_behind_by_a_worker_that_goes_to_sleep",
+        row: "nobody, and there is one worker",
     },
     Mutant {
         name: "a worker is declared lost without a hold of its seat",
@@ -29,6 +32,7 @@ const MUTANTS: &[Mutant] = &[
         from: "let Some(_hold) = seat.lose(worker) else {\n        return;\n    };",
         to: "let Some(hold) = seat.lose(worker) else {\n        return;\n    };\n    drop(hold);",
         test: "a_worker_that_is_declared_lost_takes_no_job_of_its_successor_along",
+        row: "worker_lost, and the seat has a successor",
     },
 ];
 
@@ -51,26 +55,54 @@ pub(crate) fn check() -> Outcome {
     for mutant in MUTANTS {
         copy_sources(&copy)?;
         plant(mutant, &copy)?;
-        let output = cargo()
-            .args(["test", "--locked", "--release", "--quiet"])
-            .arg("--manifest-path")
-            .arg(copy.join("std-adapter/sim/Cargo.toml"))
-            .args(["--target-dir", "target/sim-mutated"])
-            .args(["--package", "corepool-sim-tests", "--test", "protocols"])
-            .args(["--", "--exact", mutant.test])
-            .output()
-            .map_err(|error| format!("cannot run cargo: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        let report = text
-            .lines()
-            .find(|line| line.contains("the simulation failed in run"));
-        match report {
-            Some(report) => println!("control: {}: {}", mutant.name, report.trim()),
-            None => return Err(format!("no run noticed that {}:\n{text}", mutant.name)),
+        let simulated = output(
+            cargo()
+                .args(["test", "--locked", "--release", "--quiet"])
+                .arg("--manifest-path")
+                .arg(copy.join("std-adapter/sim/Cargo.toml"))
+                .args(["--target-dir", "target/sim-mutated"])
+                .args(["--package", "corepool-sim-tests", "--test", "protocols"])
+                .args(["--", "--exact", mutant.test]),
+        )?;
+        let stopped = output(
+            cargo()
+                .args(["run", "--quiet", "--locked", "--release"])
+                .arg("--manifest-path")
+                .arg(copy.join("tests/checks/steps/Cargo.toml"))
+                .args(["--target-dir", "target/steps-mutated"])
+                .args(["--", "stopped", mutant.row]),
+        )?;
+        let verdict = format!("{}: ", mutant.row);
+        let reports = [
+            (
+                "runs of the simulator",
+                simulated,
+                "the simulation failed in run",
+            ),
+            ("stopped threads", stopped, &verdict),
+        ];
+        for (tool, text, mark) in reports {
+            match text.lines().find(|line| line.contains(mark)) {
+                Some(report) => println!("control: {}: {}", mutant.name, report.trim()),
+                None => {
+                    return Err(format!(
+                        "{tool} do not notice that {}:\n{text}",
+                        mutant.name
+                    ));
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// All that a command prints. It may fail.
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot run {:?}: {error}", command.get_program()))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text + &String::from_utf8_lossy(&output.stderr))
 }
 
 /// Copies what git knows of, as it is in the working tree.

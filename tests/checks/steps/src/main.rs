@@ -2,6 +2,7 @@
 
 mod calls;
 mod core_source;
+mod few;
 mod history;
 mod linear;
 mod machine;

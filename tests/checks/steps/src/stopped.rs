@@ -21,6 +21,7 @@ use shuttle::thread;
 
 use crate::{
     calls::{self, Check},
+    few,
     machine::{Machine, Sleeper},
     one_by_one::one_by_one,
     operations::{Act, Around, BYTES, OPERATIONS, SOON, TWO_PLACES, poll_once},
@@ -36,6 +37,8 @@ const WINDOW: usize = 4;
 const LASTS: usize = 150;
 /// The slots of the pools.
 pub const SLOTS: usize = 8;
+/// The orders of a row in which no thread is stopped.
+const ORDERS: u64 = 200;
 /// A worker's steps go on for ever; by then it has slept and worked several times.
 const WORKER_STEPS: usize = 300;
 
@@ -461,6 +464,30 @@ fn sweep(
     swept
 }
 
+/// Stops no thread, in orders that come from so many seeds.
+fn in_any_order(seeds: u64, body: impl Fn(&Arc<Control>) + Copy + Send + Sync + 'static) -> Swept {
+    let mut swept = Swept {
+        steps: 0,
+        runs: 0,
+        delayed: 0,
+        failed: 0,
+        first: None,
+    };
+    for seed in 0..seeds {
+        let where_it_is = Case { step: 0, seed };
+        let control = stop::run(usize::MAX, Company::Mixed, seed, body);
+        drop(where_it_is);
+        swept.runs += 1;
+        if let Some(why) = control.stuck() {
+            swept.failed += 1;
+            swept
+                .first
+                .get_or_insert_with(|| format!("seed {seed}: {why}"));
+        }
+    }
+    swept
+}
+
 /// Runs the whole check, or the rows that have `only` in their name, with so many random orders for
 /// each step.
 pub fn check(seeds: u64, only: &str) -> Result<(), String> {
@@ -493,6 +520,12 @@ pub fn check(seeds: u64, only: &str) -> Result<(), String> {
             _ => {}
         }
     };
+    row("nobody, and there is one worker", true, &|| {
+        in_any_order(ORDERS, few::one_worker)
+    });
+    row("worker_lost, and the seat has a successor", true, &|| {
+        sweep(WORKER_STEPS, seeds, few::successor)
+    });
     for operation in OPERATIONS {
         row(operation.name, true, &|| {
             sweep(WORKER_STEPS, seeds, move |control| {
