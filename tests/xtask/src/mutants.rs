@@ -55,7 +55,12 @@ const PARTS: &[Part] = &[
         stages: &[
             Stage {
                 packages: &["corepool"],
-                tests: &["--features=remote", "--lib", "--test=unwinding"],
+                tests: &[
+                    "--features=remote,cortex-m,riscv,rtos,critical-section-several-cores",
+                    "--lib",
+                    "--test=rtos",
+                    "--test=unwinding",
+                ],
             },
             Stage {
                 packages: &["corepool", "corepool-tests"],
