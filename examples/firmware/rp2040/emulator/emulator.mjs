@@ -28,7 +28,7 @@ chip.logger = { debug() {}, info() {}, warn() {}, error: (from, text) => console
 // Each jump into the boot ROM is a fault.
 chip.loadBootrom(new Uint32Array(4096).fill(0xdeaddead));
 
-/// What was counted, for each core.
+// Counts for each core.
 const count = { instructions: [0, 0], wfe: [0, 0], slept: [0, 0], sev: [0, 0], claims: [0, 0], contended: [0, 0] };
 
 // Two cores.
@@ -37,7 +37,7 @@ const cores = [chip.core, new chip.core.constructor(chip)];
 const sios = [chip.sio, new chip.sio.constructor(chip)];
 const ppbs = [chip.ppb, new chip.ppb.constructor(chip, 'PPB1')];
 
-/// What `rp2040js` calls the core from now on.
+// Makes this core the one that `rp2040js` runs.
 function select(core) {
   chip.core = cores[core];
   chip.sio = sios[core];
@@ -51,7 +51,7 @@ for (const name of ['spinLock', 'gpioValue', 'gpioOutputEnable', 'qspiGpioValue'
   });
 }
 
-/// Whether a core is out of reset; its time, in nanoseconds; and whether it sleeps in `WFE`, and not in `WFI`.
+// Whether a core is out of reset; its time, in nanoseconds; and whether it sleeps in `WFE`, and not in `WFI`.
 const isOn = [true, false];
 const time = [0, 0];
 const inWfe = [false, false];
@@ -71,11 +71,11 @@ function sendEvent(now) {
 // The FIFO between the cores, and core 1's wait for its program, which is the boot ROM's.
 
 const FIFO_DEPTH = 8;
-/// The words that each core is to read.
+// The words that each core is to read.
 const fifo = [[], []];
-/// The sticky bits of the status: a read of an empty FIFO, a write to a full one.
+// The sticky bits of the status: a read of an empty FIFO, a write to a full one.
 const sticky = [0, 0];
-/// The words that core 0 has sent to core 1's boot ROM; nothing when core 1 runs its program.
+// The words that core 0 has sent to core 1's boot ROM; nothing when core 1 runs its program.
 let launch = [];
 
 function sendToBootRom(word) {
@@ -172,7 +172,7 @@ if (option('--recording')) {
 
 // Breakpoints: semihosting, and the instruction `udf`.
 
-/// The exit status, and why, when the program is over.
+// The exit status, and why, when the program is over.
 let over;
 
 function text(address) {
@@ -235,7 +235,7 @@ for (let index = 0; index < headerCount; index++) {
 const [WFE, WFI, SEV] = [0xbf20, 0xbf30, 0xbf40];
 const NANOSECONDS_A_CYCLE = 8;
 
-/// Moves the clock of the peripherals to `now`. Their interrupts are core 0's, and end its sleep.
+// Moves the clock of the peripherals to `now`. Their interrupts are core 0's, and end its sleep.
 function passTime(now) {
   select(0);
   chip.clock.tick(now - chip.clock.nanos);

@@ -183,7 +183,7 @@ mod tests {
             .collect()
     }
 
-    /// Of a host that measures 61 bpm everywhere.
+    /// Compares with a host that measures 61 bpm everywhere.
     fn compared(said: &str) -> Result<String, &'static str> {
         let readings = (0..60).map(|window| format!("{window},61500,800\n"));
         let readings: String = readings.collect();
