@@ -14,7 +14,7 @@ use core::{cell::UnsafeCell, future::poll_fn, task::Poll};
 
 use corepool::{
     CodecError, JobError, JobFuture, LossReason, StaticPool,
-    ports::{SeveralCores, ThisCore},
+    ports::{Cores, SeveralCores, ThisCore},
     remote::{
         Buffers, JobContext, JobEntry, JobTable, RemoteConfig, RemoteEnd, RemoteJob, RemoteWorker,
         serve,
