@@ -164,14 +164,9 @@ impl State {
     /// plus one, if it is a worker.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn settle(&self, unpublished: Option<Outcome>, runner: u16) -> Settle {
+        let publication = unpublished.map_or(0, Outcome::published);
         self.rare_transition(|s| {
-            let done = match unpublished {
-                Some(outcome) => {
-                    let shown = if s.has(SHARED) { SHOWN } else { 0 };
-                    (s.0 & !(OUTCOME | NOTIFIED)) | outcome.published() | shown
-                }
-                None => s.0,
-            };
+            let done = s.shown_if_shared() | publication;
             if runner != 0 && s.has(LOST) {
                 Err(Settle::TakenOver)
             } else if s.has(CALLBACKS) {
@@ -203,13 +198,7 @@ impl State {
                 return Err(Loss::None);
             }
             let lost = LOST | Outcome::WorkerLost.published();
-            let shown = if s.has(SHARED) && s.lacks(DONE) {
-                SHOWN
-            } else {
-                0
-            };
-            let to = (s.0 & !(OUTCOME | NOTIFIED)) | lost | shown;
-            Ok((to, Loss::TakenOver))
+            Ok(((s.shown_if_shared() & !OUTCOME) | lost, Loss::TakenOver))
         })
     }
 }

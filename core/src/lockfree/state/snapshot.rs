@@ -36,6 +36,9 @@ pub(crate) const SHARED: u32 = 1 << OUTCOME_SHIFT;
 /// With `DONE`: the handle is shared. Its holders look at the outcome from then on, even if callbacks
 /// run. The bit is that of `NOTIFIED`, which only a task has that has not ended.
 pub(crate) const SHOWN: u32 = NOTIFIED;
+/// The distance between the two.
+pub(super) const SHARED_TO_SHOWN: u32 = OUTCOME_SHIFT - 3;
+const _: () = assert!(SHARED >> SHARED_TO_SHOWN == SHOWN);
 /// The bits of the parties that may need a slot.
 pub(crate) const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
 /// The number of priorities that the state word has room for.
@@ -91,6 +94,16 @@ impl Snapshot {
     #[inline(always)]
     pub(crate) fn is_shown(self) -> bool {
         self.is_ready() || self.0 & (DONE | SHOWN) == DONE | SHOWN
+    }
+
+    /// The word as it is to be published. If the job has not ended, its bits of the outcome are clear, and
+    /// `SHOWN` says whether the handle is shared.
+    #[inline(always)]
+    pub(super) fn shown_if_shared(self) -> u32 {
+        if self.has(DONE) {
+            return self.0;
+        }
+        (self.0 & !(OUTCOME | SHOWN)) | ((self.0 & SHARED) >> SHARED_TO_SHOWN)
     }
 
     /// Whether the job has still a party at work on it: it runs the job or its callbacks.
