@@ -234,7 +234,16 @@ impl<'p, T> JobFuture<'p, T> {
         if !state.is_ready() {
             return None;
         }
-        Some(self.take_from(slot, state, HandOut::Again))
+        // `take_from` would do the same, but its result would be copied into the `Some` here.
+        if !self.has_result(state) {
+            // SAFETY: the job is ready, and this is the handle.
+            let error = unsafe { outcome::why_nothing(self.pool(), slot, HandOut::Again) };
+            return Some(Err(error));
+        }
+        self.slot.set_taken();
+        // SAFETY: the slot has a `T`, by `has_result`. It is read once, since the slot is marked as
+        // taken.
+        Some(Ok(unsafe { outcome::take_result(slot) }))
     }
 
     /// Waits for the job to end, and returns its error. `None` if the job has a result, which can
@@ -441,6 +450,12 @@ impl<'p, T> JobFuture<'p, T> {
         self.take_from(slot, slot.state.load(), HandOut::Again)
     }
 
+    /// Whether the job, which is ready, has returned a `T` that is still in the slot.
+    #[inline(always)]
+    fn has_result(&self, ready: Snapshot) -> bool {
+        !self.slot.is_taken() && ready.outcome() == Outcome::Returned
+    }
+
     /// [`take`](Self::take), if the caller knows the slot and the state word.
     #[cfg_attr(not(target_os = "none"), inline)]
     fn take_from(
@@ -449,13 +464,13 @@ impl<'p, T> JobFuture<'p, T> {
         ready: Snapshot,
         how: HandOut,
     ) -> Result<T, JobError> {
-        if self.slot.is_taken() || ready.outcome() != Outcome::Returned {
+        if !self.has_result(ready) {
             // SAFETY: the job is ready, and this is the handle.
             return Err(unsafe { outcome::why_nothing(self.pool(), slot, how) });
         }
         self.slot.set_taken();
-        // SAFETY: the job is ready and has returned, so the slot has a `T`, which is this handle's.
-        // It is read once, since the slot is marked as taken.
+        // SAFETY: the slot has a `T`, by `has_result`. It is read once, since the slot is marked as
+        // taken.
         Ok(unsafe { outcome::take_result(slot) })
     }
 
