@@ -54,9 +54,8 @@
 //!   most its own slot is lost, and the place of the worker or waiter that it was waking. A worker
 //!   that stops after it was woken delays one job, until the next submit or until it is declared
 //!   lost. A party that is stopped and goes on later relies on [tags](#tags), which are of a finite
-//!   size. No interrupt is masked on targets with compare-and-swap. On targets without, each atomic
-//!   access is a critical section of a few instructions. A core that is stopped inside one makes
-//!   the other cores wait.
+//!   size. No interrupt is masked. On targets without compare-and-swap, [critical
+//!   sections](#critical-sections) take its place.
 //! * **Strict FIFO** within a priority, as long as a slot is free. A job that finds no free slot
 //!   takes over the slot of a job that was cancelled in the queue, or that its waiter ran. It takes
 //!   that job's place in the queue, too, and so overtakes the jobs behind it.
@@ -95,9 +94,9 @@
 //! A `const fn` has none of these lines, since the compiler can call it too. Nor has a method that
 //! sets an option of a builder.
 //!
-//! No function of this crate allocates or takes a lock. None masks an interrupt on targets with
-//! compare-and-swap. A compare-and-swap is repeated for as long as other parties change the word
-//! first. Four things come on top of each line:
+//! No function of this crate allocates. None takes a lock or masks an interrupt, except in [critical
+//! sections](#critical-sections). A compare-and-swap is repeated for as long as other parties change
+//! the word first. Four things come on top of each line:
 //!
 //! * foreign code that the call runs: the job, a destructor, a callback, a waker, a spill policy,
 //!   the port;
@@ -106,6 +105,26 @@
 //! * a freed slot, or a job that ended in the queue, while a caller waits for room: a look at
 //!   WAITERS places;
 //! * the end of the pool during the call: the call helps, at O(SLOTS + WORKERS + WAITERS).
+//!
+//! # Critical sections
+//!
+//! Parties share words: the free list, the run queues, each slot's state, and the words of workers and
+//! waiters. The words change by compare-and-swap, or in critical sections. A target with
+//! compare-and-swap has the first variant. A target without has the second, and so has a program with
+//! the feature `critical-section`. The calls are the same. The promises differ:
+//!
+//! | promise | compare-and-swap | critical sections |
+//! |---|---|---|
+//! | a party that stops for ever makes no other party wait | holds | holds for a party that stops outside of sections. One that stops inside makes each party wait that comes to a section |
+//! | interrupts | are never masked | are masked in each section, by the application's critical section |
+//! | length of a section | | bounded: no section waits, or has a loop that grows with the pool |
+//! | foreign code in a section | | none |
+//! | a step is repeated | while other parties change the word first | never, for the free list, the queues and a job's transitions. The words of workers and waiters are as in the first variant |
+//! | a party that is stopped and goes on later | relies on [tags](#tags) | relies on no tag, except in the word of a waiter for room, and in the note of a submit that finds no slot free |
+//! | each other promise | holds | holds |
+//!
+//! A submit, its run and its result take eight sections together. On a Cortex-M0 the longest of them
+//! takes 25 instructions, with the section of one core.
 //!
 //! # Tags
 //!
@@ -165,28 +184,31 @@
 //!
 //! # Targets and Cargo features
 //!
-//! The crate builds for any target with aligned pointers and with 16-bit and pointer-sized atomics,
-//! native or by `portable-atomic`. On a target **without compare-and-swap** (Cortex-M0, RISC-V
-//! without the A extension) the application chooses a replacement, by a feature of
-//! `portable-atomic` in its own `Cargo.toml`:
+//! The crate builds for any target with aligned pointers, on which loads and stores of 16 bits and of
+//! a pointer are atomic. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
+//! extension) the pool uses the [critical section](#critical-sections) that the application provides
+//! for the crate `critical-section`:
 //!
-//! * `critical-section`, with a critical section that is right for the chip: on several cores, one
-//!   that masks interrupts and takes a spin lock. It is sound if the critical section is.
-//! * `unsafe-assume-single-core`: smaller, and unsound as soon as a second core runs (never on an
-//!   RP2040).
+//! * with one core, a section that masks interrupts. `cortex-m` and `riscv` have one, each by a
+//!   feature;
+//! * with several cores, a section that masks interrupts and takes a lock, such as that of
+//!   `rp2040-hal`.
 //!
-//! This crate enables neither. All of its own features are off by default, and all are additive:
+//! The pool is sound if the critical section is. Without a critical section the program does not link.
+//!
+//! All features are off by default, and all are additive:
 //!
 //! | feature | purpose |
 //! |---|---|
+//! | `critical-section` | [critical sections](#critical-sections) on every target: for fewer instructions on one core, and for chips whose compare-and-swap does not work between the cores, or not in the pool's memory |
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
 //! | `remote` | the module `remote`: workers that share no memory with the pool |
-//! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip |
+//! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip. Without compare-and-swap, it needs the feature `critical-section` of `portable-atomic` |
 //! | `riscv` | the module `ports` for RISC-V in machine mode |
 //! | `rtos` | the module `ports::rtos`: tasks of FreeRTOS or Zephyr as workers, by a shim in C |
 //! | `critical-section-several-cores` | with one of these two: `ports::AllCores`, a critical section for a chip with several cores |
-//! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal |
+//! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal. With `critical-section`, the sections are those of the simulated chip |
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
@@ -317,7 +339,10 @@ mod documentation {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn ram_of_the_rest_is_as_documented() {
-        assert_eq!(row("PRIORITIES")[1], size_of::<Lane>());
+        // A lane that changes in critical sections needs no padding.
+        if cfg!(not(feature = "critical-section")) {
+            assert_eq!(row("PRIORITIES")[1], size_of::<Lane>());
+        }
         assert_eq!(row("WORKERS")[1], size_of::<Seat>());
         assert_eq!(row("WAITERS")[1], size_of::<Waiter>());
     }

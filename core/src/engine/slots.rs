@@ -25,7 +25,7 @@
 use core::{cell::Cell, ptr};
 
 use crate::{
-    lockfree::free_list::ANY_PRIORITY,
+    lockfree::stale::ANY_PRIORITY,
     lockfree::state::{BUSY, DONE, LeftTo, PROMISED},
     lockfree::sync::{Ordering, fence},
     log::trace,
@@ -65,7 +65,7 @@ impl<'p> Slots<'p> {
         if let Some(index) = self.claim_free() {
             return Some(index);
         }
-        if self.0.shared().free.may_have_stale(ANY_PRIORITY)
+        if self.0.shared().stale.may_be_at(ANY_PRIORITY)
             && let Some(slot) = self.reap_one(A_FEW)
         {
             return Some(slot.index());
@@ -115,7 +115,7 @@ impl<'p> Slots<'p> {
     /// Takes the slot of an ended job. Mostly there is none: the pool is full.
     #[cold]
     fn claim_other(self, priority: usize) -> Option<Claim> {
-        if self.0.shared().free.may_have_stale(ANY_PRIORITY)
+        if self.0.shared().stale.may_be_at(ANY_PRIORITY)
             && let Some(claim) = self.claim_stale(priority)
         {
             return Some(claim);
@@ -140,7 +140,7 @@ impl<'p> Slots<'p> {
 
     /// Takes over the oldest stale slot that is queued at `priority`. O(slots).
     fn take_over_stale(self, priority: usize) -> Option<u16> {
-        let free = &self.0.shared().free;
+        let stale = &self.0.shared().stale;
         let queued = 1 << priority;
         let is_any_left = Cell::new(false);
         let take_over = |index| {
@@ -151,17 +151,17 @@ impl<'p> Slots<'p> {
             state.take_over(priority)
         };
         let mut doubt = None;
-        while free.may_have_stale(queued) {
+        while stale.may_be_at(queued) {
             is_any_left.set(false);
             let taken = self.0.queue(priority).find(take_over);
             if taken.is_some() || is_any_left.get() {
                 return taken;
             }
             if let Some(doubt) = doubt {
-                free.end_doubt(doubt, queued);
+                stale.end_doubt(doubt, queued);
                 return None;
             }
-            doubt = Some(free.doubt_stale());
+            doubt = Some(stale.doubt());
             // Pairs with the fence of `Slots::leave_stale`: either the next look sees the stale
             // slot, or `leave_stale` sees the doubt, and ends it.
             fence(Ordering::SeqCst);
@@ -212,9 +212,9 @@ impl<'p> Slots<'p> {
         let is_stale = |index| self.0.slot(index).state.load().is_stale_at(priority);
         let has_stale = self.0.queue(priority).find(is_stale).is_some();
         if has_stale {
-            // The party that left the slot may have been stopped before it called `add_stale`, and
+            // The party that left the slot may have been stopped before it called `Stale::add`, and
             // the submit that follows reads that word.
-            free.add_stale(1 << priority);
+            self.0.shared().stale.add(1 << priority);
         }
         has_stale || is_any_free()
     }
@@ -292,7 +292,7 @@ impl<'p> Slots<'p> {
         // mark is seen here, or that waiter sees the stale slot. Pairs with the fence of
         // `Slots::take_over_stale`, too.
         fence(Ordering::SeqCst);
-        free.add_stale(1 << priority);
+        self.0.shared().stale.add(1 << priority);
         if free.is_waited_for(&self.0.geometry().free_words) {
             self.tell_of_room();
         }

@@ -10,7 +10,8 @@
 //! needed.
 
 use super::{
-    sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, back_off, const_unless_loom},
+    contention::back_off,
+    sync::{AtomicU16, AtomicUsize, Ordering, const_unless_loom},
     tagged::Tagged,
 };
 
@@ -21,21 +22,7 @@ pub(crate) struct FreeList {
     /// the index is the mark of a waiting submitter.
     head: AtomicUsize,
     fresh: AtomicU16,
-    /// One bit for each priority whose queue may have stale slots, then `DOUBT`, then a version
-    /// that wraps.
-    stale: AtomicU32,
 }
-
-/// The bits of all priorities in `stale`.
-pub(crate) const ANY_PRIORITY: u32 = DOUBT - 1;
-
-/// A submitter has found no stale slot. It looks once more before it clears the priority's bit.
-const DOUBT: u32 = 1 << 16;
-/// One step of the version in `stale`.
-const ONE_CHANGE: u32 = DOUBT << 1;
-
-/// The value of `stale` when a submitter set `DOUBT`.
-pub(crate) struct Doubt(u32);
 
 /// The word of a free list at one moment.
 pub(crate) struct Marked(usize);
@@ -71,7 +58,6 @@ impl FreeList {
             Self {
                 head: AtomicUsize::new(0),
                 fresh: AtomicU16::new(0),
-                stale: AtomicU32::new(0),
             }
         }
     }
@@ -214,50 +200,6 @@ impl FreeList {
         usize::from(self.fresh.load(Ordering::Relaxed)).min(words.slots)
     }
 
-    /// Records that the queue of a priority may have stale slots. `priority` is the priority's bit.
-    pub(crate) fn add_stale(&self, priority: u32) {
-        // Relaxed, as in all accesses of `stale`: the word is a hint, and the slot's state word
-        // decides who owns the slot.
-        let mut now = self.stale.load(Ordering::Relaxed);
-        // Mostly the bit is set already. Then the word is only read, which keeps its cache line
-        // shared.
-        while now & (priority | DOUBT) != priority {
-            let new = ((now | priority) & !DOUBT).wrapping_add(ONE_CHANGE);
-            match self.swap_stale(now, new) {
-                Ok(_) => return,
-                Err(other) => now = other,
-            }
-        }
-    }
-
-    /// Begins a doubt: the caller has found no stale slot. Until `end_doubt` the priority's bit
-    /// stays set.
-    pub(crate) fn doubt_stale(&self) -> Doubt {
-        let mut now = self.stale.load(Ordering::Relaxed);
-        loop {
-            let new = (now | DOUBT).wrapping_add(ONE_CHANGE);
-            match self.swap_stale(now, new) {
-                Ok(_) => return Doubt(new),
-                Err(other) => now = other,
-            }
-        }
-    }
-
-    /// Clears the priority's bit, if the word has not changed since the doubt began.
-    pub(crate) fn end_doubt(&self, Doubt(doubt): Doubt, priority: u32) {
-        let _ = self.swap_stale(doubt, doubt & !(priority | DOUBT));
-    }
-
-    fn swap_stale(&self, from: u32, to: u32) -> Result<u32, u32> {
-        self.stale
-            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
-    }
-
-    /// Whether the queue of one of these priorities may have a stale slot.
-    pub(crate) fn may_have_stale(&self, priorities: u32) -> bool {
-        self.stale.load(Ordering::Relaxed) & priorities != 0
-    }
-
     /// The number of free slots. While other parties take or give slots, it is approximate. It
     /// walks the list: O(slots).
     pub(crate) fn len<'p>(&self, words: &FreeWords, link: impl Fn(u16) -> &'p AtomicU16) -> usize {
@@ -284,205 +226,7 @@ impl FreeList {
 
 #[cfg(test)]
 #[cfg(not(loom))]
-mod tests {
-    use super::*;
-
-    const SLOTS: usize = 4;
-
-    /// A list of four slots.
-    struct Slots {
-        free: FreeList,
-        words: FreeWords,
-        links: [AtomicU16; SLOTS],
-    }
-
-    impl Slots {
-        fn new() -> Self {
-            Self {
-                free: FreeList::new(),
-                words: FreeWords::for_slots(SLOTS),
-                links: [const { AtomicU16::new(0) }; SLOTS],
-            }
-        }
-
-        /// A list from which all slots were taken, and to which the slots in `back` were given
-        /// back, in this order.
-        fn with(back: &[u16]) -> Self {
-            let slots = Self::new();
-            while slots.pop().is_some() {}
-            for &slot in back {
-                assert!(!slots.push(slot));
-            }
-            slots
-        }
-
-        fn pop(&self) -> Option<u16> {
-            self.free
-                .pop(&self.words, |slot| &self.links[usize::from(slot)])
-                .or_else(|| self.free.pop_fresh(&self.words))
-        }
-
-        fn push(&self, slot: u16) -> bool {
-            self.free
-                .push(&self.words, slot, &self.links[usize::from(slot)])
-        }
-
-        fn len(&self) -> usize {
-            self.free
-                .len(&self.words, |slot| &self.links[usize::from(slot)])
-        }
-
-        fn is_empty(&self) -> bool {
-            self.free.is_empty(&self.words)
-        }
-
-        fn mark(&self) -> bool {
-            self.free.mark_waiting(&self.words)
-        }
-
-        fn unmark(&self, nobody_waits: bool) {
-            let marked = self.free.marked();
-            if nobody_waits {
-                self.free.unmark_waiting(&self.words, marked);
-            }
-        }
-
-        fn used(&self) -> usize {
-            self.free.used(&self.words)
-        }
-    }
-
-    #[test]
-    fn slots_that_were_never_used_come_in_their_order() {
-        let slots = Slots::new();
-        for slot in 0..4 {
-            assert!(!slots.is_empty());
-            assert_eq!(slots.used(), usize::from(slot));
-            assert_eq!(slots.pop(), Some(slot));
-        }
-        assert!(slots.is_empty());
-        assert_eq!(slots.pop(), None);
-        assert_eq!(slots.used(), 4);
-    }
-
-    #[test]
-    fn the_slot_that_came_back_last_goes_out_first() {
-        let slots = Slots::with(&[2, 0, 3, 1]);
-        for slot in [1, 3, 0, 2] {
-            assert!(!slots.is_empty());
-            assert_eq!(slots.pop(), Some(slot));
-        }
-        assert!(slots.is_empty());
-        assert_eq!(slots.pop(), None);
-    }
-
-    #[test]
-    fn a_slot_that_came_back_goes_out_before_one_that_was_never_used() {
-        let slots = Slots::new();
-        assert_eq!([slots.pop(), slots.pop()], [Some(0), Some(1)]);
-        assert!(!slots.push(0));
-        assert_eq!(
-            [slots.pop(), slots.pop(), slots.pop()],
-            [Some(0), Some(2), Some(3)]
-        );
-    }
-
-    #[test]
-    fn len_counts_both_kinds() {
-        let slots = Slots::new();
-        assert_eq!(slots.len(), 4);
-        slots.pop();
-        slots.pop();
-        assert_eq!(slots.len(), 2);
-        slots.push(1);
-        assert_eq!(slots.len(), 3);
-        slots.push(0);
-        assert_eq!(slots.len(), 4);
-        let slots = Slots::with(&[]);
-        assert_eq!(slots.len(), 0);
-        for (count, slot) in [3, 0, 2, 1].into_iter().enumerate() {
-            assert_eq!(slots.len(), count);
-            slots.push(slot);
-        }
-        assert_eq!(slots.len(), 4);
-    }
-
-    #[test]
-    fn only_an_empty_list_is_waited_for() {
-        assert!(!Slots::new().mark());
-        assert!(!Slots::with(&[2]).mark());
-        let slots = Slots::with(&[]);
-        assert!(slots.mark());
-        assert!(slots.mark(), "and by more than one");
-        assert!(slots.is_empty());
-        assert_eq!(slots.len(), 0);
-        assert_eq!(slots.pop(), None);
-    }
-
-    #[test]
-    fn a_waiter_is_told_of_every_slot_until_it_takes_the_mark_away() {
-        let slots = Slots::with(&[]);
-        assert!(slots.mark());
-        assert!(slots.push(3));
-        assert!(slots.push(0));
-        assert_eq!(slots.len(), 2);
-        assert!(!slots.is_empty());
-        assert!(!slots.mark(), "slots are free");
-        assert_eq!(slots.pop(), Some(0));
-        assert!(slots.push(1));
-        assert_eq!(
-            [slots.pop(), slots.pop(), slots.pop()],
-            [Some(1), Some(3), None]
-        );
-        assert!(slots.push(2));
-        slots.unmark(true);
-        assert!(!slots.push(0));
-        assert_eq!(
-            [slots.pop(), slots.pop(), slots.pop()],
-            [Some(0), Some(2), None]
-        );
-    }
-
-    #[test]
-    fn the_mark_stays_while_somebody_waits() {
-        let slots = Slots::with(&[]);
-        assert!(slots.mark());
-        slots.unmark(false);
-        assert!(slots.push(0));
-    }
-
-    #[test]
-    fn without_a_mark_there_is_nothing_to_take_away() {
-        let slots = Slots::with(&[3]);
-        let before = slots.free.head.load(Ordering::Relaxed);
-        slots.unmark(true);
-        assert_eq!(slots.free.head.load(Ordering::Relaxed), before);
-    }
-
-    /// The numbers of bits that the crate's documentation promises.
-    #[test]
-    fn tags_are_as_large_as_the_documentation_says() {
-        let (_, section) = include_str!("../lib.rs").split_once("//! # Tags").unwrap();
-        let (section, _) = section.split_once("//! # RAM").unwrap();
-        let mut rows = 0;
-        for line in section.lines().filter(|line| line.starts_with("//! | ")) {
-            let cells: Vec<&str> = line.split('|').skip(1).map(str::trim).collect();
-            let Ok(slots) = cells[0].replace(',', "").parse() else {
-                continue;
-            };
-            let index_bits = |words: Tagged| words.index(usize::MAX).count_ones();
-            let of_list = index_bits(FreeWords::for_slots(slots).tagged);
-            let of_queue = index_bits(super::super::queue::Queue::words(slots));
-            for (width, cells) in [16_u32, 32, 64].into_iter().zip(cells[1..7].chunks(2)) {
-                let tag = |bits| width.checked_sub(bits).filter(|&tag| tag > 0);
-                let said = |tag: Option<u32>| tag.map_or("-".into(), |tag| tag.to_string());
-                let fits = tag(of_list).is_some();
-                assert_eq!(cells[0], said(tag(of_list)), "{slots} slots, {width} bits");
-                let of_queue = if fits { tag(of_queue) } else { None };
-                assert_eq!(cells[1], said(of_queue), "{slots} slots, {width} bits");
-            }
-            rows += 1;
-        }
-        assert_eq!(rows, 7);
-    }
-}
+mod tags;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

@@ -35,9 +35,13 @@
 use core::ptr;
 
 use super::{
-    sync::{AtomicUsize, Ordering, back_off, const_unless_loom, fetch_for_writing},
+    contention::{back_off, fetch_for_writing},
+    sync::{AtomicUsize, Ordering, const_unless_loom},
     tagged::Tagged,
 };
+
+/// The layout of the words of a queue.
+pub(crate) type Words = Tagged;
 
 /// A place in the ring. It has the item that was pushed there last. Its tag is the next lap, in
 /// which the cell may be written again.
@@ -93,19 +97,19 @@ impl Lane {
 pub(crate) struct Queue<'p> {
     lane: &'p Lane,
     cells: &'p [QueueCell],
-    tagged: Tagged,
+    tagged: Words,
 }
 
 impl<'p> Queue<'p> {
     /// The layout of the words of a queue of `cells` cells.
-    pub(crate) const fn words(cells: usize) -> Tagged {
+    pub(crate) const fn words(cells: usize) -> Words {
         Tagged::for_indices_to(cells - 1)
     }
 
     /// A view of one queue. `tagged` is the layout that [`words`](Self::words) returns for these
     /// cells.
     #[inline(always)]
-    pub(crate) fn new(lane: &'p Lane, cells: &'p [QueueCell], tagged: Tagged) -> Self {
+    pub(crate) fn new(lane: &'p Lane, cells: &'p [QueueCell], tagged: Words) -> Self {
         Self {
             lane,
             cells,
@@ -292,226 +296,7 @@ impl<'p> Queue<'p> {
 
 #[cfg(test)]
 #[cfg(not(loom))]
-mod tests {
-    use super::*;
-
-    const CELLS: usize = 3;
-
-    /// A queue of `CELLS` cells.
-    struct Fixture {
-        lane: Lane,
-        cells: [QueueCell; CELLS],
-    }
-
-    impl Fixture {
-        fn new() -> Self {
-            Self {
-                lane: Lane::new(),
-                cells: [const { QueueCell::new() }; CELLS],
-            }
-        }
-
-        /// A queue in its last lap but one: the tags wrap after two laps.
-        fn before_the_last_lap() -> Self {
-            let fixture = Self::new();
-            let words = Queue::words(CELLS);
-            let last_index = words.index(usize::MAX);
-            let lap = usize::MAX - 2 * last_index - 1;
-            assert_eq!(words.successor(words.successor(lap, 0), 0), 0);
-            for word in fixture.cells.iter().map(|cell| &cell.0) {
-                word.store(lap, Ordering::Relaxed);
-            }
-            fixture.lane.head.store(lap, Ordering::Relaxed);
-            fixture.lane.tail.store(lap, Ordering::Relaxed);
-            fixture
-        }
-
-        fn queue(&self) -> Queue<'_> {
-            Queue::new(&self.lane, &self.cells, Queue::words(CELLS))
-        }
-    }
-
-    fn pop(queue: Queue<'_>) -> Option<u16> {
-        queue.pop_if(|_| true)
-    }
-
-    fn pop_all(queue: Queue<'_>) -> Vec<u16> {
-        std::iter::from_fn(|| pop(queue)).collect()
-    }
-
-    #[test]
-    fn what_was_queued_first_comes_first() {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        assert_eq!(pop(queue), None);
-        for item in [2, 0, 1] {
-            queue.push(item);
-        }
-        assert_eq!(pop_all(queue), [2, 0, 1]);
-    }
-
-    #[test]
-    fn lap_after_lap_is_in_order() {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        queue.push(0);
-        for round in 0..10 * CELLS {
-            queue.push(((round + 1) % CELLS) as u16);
-            assert_eq!(pop(queue), Some((round % CELLS) as u16));
-        }
-    }
-
-    #[test]
-    fn after_the_last_lap_comes_the_first() {
-        let fixture = Fixture::before_the_last_lap();
-        let queue = fixture.queue();
-        for _ in 0..3 * CELLS {
-            queue.push(2);
-            queue.push(1);
-            assert_eq!(pop_all(queue), [2, 1]);
-        }
-    }
-
-    #[test]
-    fn a_queue_of_one_cell_works() {
-        let (lane, cells) = (Lane::new(), [QueueCell::new()]);
-        let queue = Queue::new(&lane, &cells, Queue::words(1));
-        for _ in 0..3 {
-            assert!(queue.is_empty());
-            queue.push(0);
-            assert!(!queue.is_empty());
-            assert_eq!(pop_all(queue), [0]);
-        }
-    }
-
-    #[test]
-    fn an_unwanted_item_stays_first() {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        queue.push(0);
-        queue.push(1);
-        assert_eq!(queue.pop_if(|item| item == 1), None);
-        assert_eq!(queue.pop_if(|item| item == 0), Some(0));
-        assert_eq!(queue.pop_if(|item| item == 1), Some(1));
-    }
-
-    #[test]
-    fn find_asks_about_each_item_in_order_across_the_laps_end() {
-        for fixture in [Fixture::new(), Fixture::before_the_last_lap()] {
-            let queue = fixture.queue();
-            for _ in 0..3 * CELLS {
-                queue.push(2);
-                queue.push(0);
-                let asked = std::cell::RefCell::new(Vec::new());
-                let never = |item| {
-                    asked.borrow_mut().push(item);
-                    false
-                };
-                assert_eq!(queue.find(never), None);
-                assert_eq!(asked.into_inner(), [2, 0]);
-                assert_eq!(queue.find(|item| item == 0), Some(0));
-                assert_eq!(pop_all(queue), [2, 0]);
-            }
-        }
-    }
-
-    #[test]
-    fn find_sees_an_item_behind_a_tail_that_lags() {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        queue.push(0);
-        let tail = fixture.lane.tail.load(Ordering::Relaxed);
-        queue.push(1);
-        fixture.lane.tail.store(tail, Ordering::Relaxed);
-        assert_eq!(queue.find(|item| item == 1), Some(1));
-    }
-
-    #[test]
-    fn find_sees_all_that_stays_while_the_head_moves() {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        for item in [0, 1, 2] {
-            queue.push(item);
-        }
-        let popping = |item| item == 2 || pop(queue).is_none();
-        assert_eq!(queue.find(popping), Some(2));
-    }
-
-    #[test]
-    fn len_counts_what_is_queued_across_the_laps_end() {
-        for fixture in [Fixture::new(), Fixture::before_the_last_lap()] {
-            let queue = fixture.queue();
-            for _ in 0..3 {
-                assert_eq!(queue.len(), 0);
-                for item in 0..3 {
-                    queue.push(item);
-                }
-                assert_eq!(queue.len(), 3);
-                for left in [2, 1] {
-                    queue.pop_if(|_| true);
-                    assert_eq!(queue.len(), left);
-                }
-                queue.push(0);
-                assert_eq!(queue.len(), 2);
-                for _ in 0..2 {
-                    queue.pop_if(|_| true);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_queue_is_empty_when_all_items_left() {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        assert!(queue.is_empty());
-        queue.push(0);
-        queue.push(1);
-        assert!(!queue.is_empty());
-        pop(queue);
-        assert!(!queue.is_empty());
-        pop(queue);
-        assert!(queue.is_empty());
-    }
-
-    /// A queue with these items, whose last pusher has stopped before it moved the tail.
-    fn stopped_after(items: &[u16]) -> Fixture {
-        let fixture = Fixture::new();
-        let queue = fixture.queue();
-        for &item in items {
-            let before = fixture.lane.tail.load(Ordering::Relaxed);
-            queue.push(item);
-            if Some(&item) == items.last() {
-                fixture.lane.tail.store(before, Ordering::Relaxed);
-            }
-        }
-        fixture
-    }
-
-    #[test]
-    fn a_popper_goes_past_a_pusher_that_stopped_before_it_moved_the_tail() {
-        let fixture = stopped_after(&[0]);
-        let queue = fixture.queue();
-        assert!(!queue.is_empty());
-        assert_eq!(pop_all(queue), [0]);
-        queue.push(1);
-        assert_eq!(pop_all(queue), [1]);
-    }
-
-    #[test]
-    fn a_pusher_goes_past_a_pusher_that_stopped_before_it_moved_the_tail() {
-        let fixture = stopped_after(&[2, 0]);
-        let queue = fixture.queue();
-        queue.push(1);
-        assert_eq!(pop_all(queue), [2, 0, 1]);
-    }
-
-    #[test]
-    fn a_pusher_goes_past_one_that_stopped_at_the_end_of_a_lap() {
-        let fixture = stopped_after(&[2, 0, 1]);
-        let queue = fixture.queue();
-        assert_eq!(pop(queue), Some(2));
-        queue.push(2);
-        assert_eq!(pop_all(queue), [0, 1, 2]);
-    }
-}
+mod laps;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

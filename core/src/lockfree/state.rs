@@ -90,6 +90,11 @@ mod submitter;
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests;
+#[cfg_attr(
+    any(feature = "critical-section", not(target_has_atomic = "ptr")),
+    path = "../locked/transition.rs"
+)]
+mod transition;
 mod waker;
 
 pub(crate) use self::{
@@ -116,60 +121,5 @@ impl State {
     #[inline(always)]
     pub(crate) fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Ordering::Acquire))
-    }
-
-    /// Swaps `from` for `to`. AcqRel: each transition publishes what its own bits stand for
-    /// (payload, listener cell, chain). It acquires what the bits of other parties stand for.
-    ///
-    /// Relaxed on failure: a caller that then finds nothing to swap touches only what it owned
-    /// before, unless it has loaded the word again.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn swap(&self, from: Snapshot, to: u32) -> Result<(), Snapshot> {
-        match self
-            .0
-            .compare_exchange_weak(from.0, to, Ordering::AcqRel, Ordering::Relaxed)
-        {
-            Ok(_) => Ok(()),
-            Err(now) => Err(Snapshot(now)),
-        }
-    }
-
-    /// [`swap`](Self::swap) as one piece of code, for all transitions that are rare.
-    #[cfg_attr(target_os = "none", inline(never))]
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn swap_rarely(&self, from: Snapshot, to: u32) -> Result<(), Snapshot> {
-        self.swap(from, to)
-    }
-
-    /// Repeats `step` until its swap succeeds. `step` returns the new word and a report, or a
-    /// report alone if there is nothing to swap.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
-        self.transition_by(Self::swap, step)
-    }
-
-    /// [`transition`](Self::transition) for steps that not every job takes. On a chip it takes less
-    /// code.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    fn rare_transition<R>(&self, step: impl Fn(Snapshot) -> Result<(u32, R), R>) -> R {
-        self.transition_by(Self::swap_rarely, step)
-    }
-
-    #[inline(always)]
-    fn transition_by<R>(
-        &self,
-        swap: impl Fn(&Self, Snapshot, u32) -> Result<(), Snapshot>,
-        step: impl Fn(Snapshot) -> Result<(u32, R), R>,
-    ) -> R {
-        let mut now = self.load();
-        loop {
-            match step(now) {
-                Err(report) => return report,
-                Ok((to, report)) => match swap(self, now, to) {
-                    Ok(()) => return report,
-                    Err(other) => now = other,
-                },
-            }
-        }
     }
 }

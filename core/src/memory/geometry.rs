@@ -1,6 +1,6 @@
 //! The geometry of a pool: where each of its arrays begins.
 
-use crate::{lockfree::free_list::FreeWords, lockfree::tagged::Tagged};
+use crate::{lockfree::free_list::FreeWords, lockfree::queue::Words};
 
 /// The most slots of a pool.
 pub(crate) const MAX_SLOTS: usize = 65_000;
@@ -21,7 +21,7 @@ pub(crate) struct Geometry {
     pub(crate) cells_at: usize,
     pub(crate) seats_at: usize,
     pub(crate) waiters_at: usize,
-    pub(crate) cell_words: Tagged,
+    pub(crate) cell_words: Words,
     pub(crate) free_words: FreeWords,
 }
 

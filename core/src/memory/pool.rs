@@ -18,6 +18,7 @@ use core::{
 
 use crate::{
     lockfree::free_list::FreeList,
+    lockfree::stale::Stale,
     lockfree::sync::{AtomicPtr, Ordering, UnsafeCell, const_unless_loom},
     machine::port::Port,
     memory::geometry::Geometry,
@@ -29,6 +30,7 @@ use crate::{
 #[repr(C)]
 pub(crate) struct Shared {
     pub(crate) free: FreeList,
+    pub(crate) stale: Stale,
     /// Avoids false sharing: submitters write the free list for each job, and workers read the
     /// following fields for each job. 128 bytes, since some processors fetch two lines at a time. A
     /// chip that runs bare has no RAM to spare, and mostly no such cache.
@@ -51,6 +53,7 @@ impl Shared {
         pub(crate) fn new() -> Self {
             Self {
                 free: FreeList::new(),
+                stale: Stale::new(),
                 #[cfg(not(target_os = "none"))]
                 apart: [0; 128],
                 phase: Phase::new(),

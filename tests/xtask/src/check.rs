@@ -34,6 +34,15 @@ const STEPS: &[Step] = &[
             features,
         ]))
     }),
+    ("the core's tests with critical sections", || {
+        run_command(cargo().args([
+            "test",
+            "--locked",
+            "--quiet",
+            "--package=corepool",
+            "--features=critical-section",
+        ]))
+    }),
     ("the tests of xtask", || {
         run_command(cargo().args(["test", "--locked", "--quiet", "--package=xtask"]))
     }),

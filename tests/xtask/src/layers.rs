@@ -9,6 +9,9 @@
 //!   calls one uses the upper module without an import. A method that several modules define counts for the first
 //!   of them. A name that types of other crates have, too, is not looked at.
 //!
+//! A module may have a second file, for another variant of the program: its attribute `path` names that file, which
+//! counts as the module.
+//!
 //! A use of a later module fails the command, and so does a module that the README does not list, or lists twice.
 
 use std::{
@@ -132,8 +135,9 @@ struct Source {
 /// The modules below `folder`, but for those that are for tests and those that only declare others.
 fn sources(folder: &Path, layers: &BTreeMap<&str, usize>) -> Result<Vec<Source>, String> {
     let mut sources = Vec::new();
-    let mut files = vec![folder.join("lib.rs")];
-    while let Some(file) = files.pop() {
+    // Each file with the one that its name comes from, which is another one for a second variant.
+    let mut files = vec![(folder.join("lib.rs"), folder.join("lib.rs"))];
+    while let Some((file, named)) = files.pop() {
         let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let text = fs::read_to_string(&file).map_err(|error| failed(&error))?;
         let parsed = syn::parse_file(&text).map_err(|error| failed(&error))?;
@@ -142,15 +146,19 @@ fn sources(folder: &Path, layers: &BTreeMap<&str, usize>) -> Result<Vec<Source>,
             .into_iter()
             .filter(|item| !is_for_tests(attributes(item)))
             .collect();
-        files.extend(items.iter().filter_map(|item| match item {
-            Item::Mod(module) if module.content.is_none() => {
-                file_of(&file, &module.ident.to_string())
+        for item in &items {
+            if let Item::Mod(module) = item
+                && module.content.is_none()
+            {
+                let name = module.ident.to_string();
+                files.extend(file_of(&named, &name).map(|file| (file.clone(), file)));
+                let path = path_in(&module.attrs);
+                files.extend(path.map(|path| (beside(&file, &path), place_of(&named, &name))));
             }
-            _ => None,
-        }));
-        let name = file
+        }
+        let name = named
             .strip_prefix(folder)
-            .unwrap_or(&file)
+            .unwrap_or(&named)
             .with_extension("");
         let name = name.to_string_lossy().replace('\\', "/");
         if let Some(module) = module_of(&name, layers) {
@@ -181,17 +189,38 @@ fn module_of(file: &str, layers: &BTreeMap<&str, usize>) -> Option<String> {
     }
 }
 
+/// The place of a module that is declared in another file, without the folder's or the file's ending.
+fn place_of(parent: &Path, module: &str) -> PathBuf {
+    match parent.file_stem().and_then(|stem| stem.to_str()) {
+        Some("lib" | "mod") => parent.with_file_name(module),
+        _ => parent.with_extension("").join(module),
+    }
+}
+
 /// The file of a module that is declared in another file.
 fn file_of(parent: &Path, module: &str) -> Option<PathBuf> {
-    let folder = match parent.file_stem()?.to_str()? {
-        "lib" | "mod" => parent.parent()?.to_owned(),
-        _ => parent.with_extension(""),
-    };
-    let candidates = [
-        folder.join(module).with_extension("rs"),
-        folder.join(module).join("mod.rs"),
-    ];
+    let place = place_of(parent, module);
+    let candidates = [place.with_extension("rs"), place.join("mod.rs")];
     candidates.into_iter().find(|file| file.exists())
+}
+
+/// The file of a module's other variant: the path in its attribute `path`, or in one that a `cfg_attr` has.
+fn path_in(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| {
+        let text = attribute.meta.to_token_stream().to_string();
+        let (_, path) = text.split_once("path = \"")?;
+        Some(path.split_once('"')?.0.to_owned())
+    })
+}
+
+/// The file at `path`, as an attribute in `file` names it.
+fn beside(file: &Path, path: &str) -> PathBuf {
+    let folder = file.parent().unwrap_or(file);
+    path.split('/')
+        .fold(folder.to_owned(), |folder, step| match step {
+            ".." => folder.parent().unwrap_or(&folder).to_owned(),
+            step => folder.join(step),
+        })
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
@@ -498,6 +527,28 @@ mod tests {
     fn tests_may_use_any_module() {
         let low = "#[cfg(test)] mod tests { use crate::high::High; }";
         assert_eq!(faults(low, "pub struct High;"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_file_of_a_second_variant_counts_as_its_module() {
+        let folder = tempfile::tempdir().expect("a folder for the sources");
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("the folder takes folders");
+            fs::write(file, text).expect("the folder takes files");
+        };
+        write("lib.rs", "mod low; mod high;");
+        let variant = "#[cfg_attr(any(), path = \"../other/word.rs\")] mod word;";
+        write("low/mod.rs", variant);
+        write("low/word.rs", "pub struct Word;");
+        write("other/word.rs", "use crate::high::High;");
+        write("high.rs", "pub struct High;");
+        let layers = Layers::of_text("| `low/` | `word` | low |\n| ground | `high` | high |");
+        let found = faults_of(folder.path(), &layers, &[]).expect("the sources are read");
+        assert_eq!(
+            found,
+            ["low/word uses high, which comes after it: high/High"]
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `cargo xtask loom`: the models of `core/src/models`, one at a time, as a table.
+//! `cargo xtask loom`: the models of `core/src/models`, one at a time, as a table for each variant of the shared words.
 
 use std::{
     fs::File,
@@ -17,9 +17,26 @@ const LIMIT: u32 = 120;
 const SIGXCPU: i32 = 24;
 const SIGKILL: i32 = 9;
 
+/// The core's features with each variant of the shared words.
+const LOCK_FREE: &str = "remote";
+const LOCKED: &str = "remote,critical-section";
+
 pub fn run(args: &[String]) -> Outcome {
     let filter = args.first().map_or("", String::as_str);
-    let models = Models::build()?;
+    for (variant, features) in [
+        ("compare-and-swap", LOCK_FREE),
+        ("critical sections", LOCKED),
+    ] {
+        println!("{variant}:\n");
+        explore(&Models::build_with(features)?, filter)
+            .map_err(|error| format!("with {variant}: {error}"))?;
+        println!();
+    }
+    Ok(())
+}
+
+/// Runs the models that have `filter` in their names.
+fn explore(models: &Models, filter: &str) -> Outcome {
     println!(
         "{:<48} {:>13} {:>13} {:>7}",
         "model", "bound", "interleavings", "seconds"
@@ -90,13 +107,18 @@ impl Run {
 }
 
 impl Models {
-    /// Builds it optimised, and with `debug_assert`s, which say more.
+    /// Builds it with the lock-free words.
     pub fn build() -> Result<Self, String> {
+        Self::build_with(LOCK_FREE)
+    }
+
+    /// Builds it optimised, and with `debug_assert`s, which say more.
+    fn build_with(features: &str) -> Result<Self, String> {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
         let output = cargo()
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
             .args(["test", "--package", "corepool", "--lib", "--release"])
-            .args(["--features", "remote"])
+            .args(["--features", features])
             .args(["--config", "profile.release.debug-assertions=true"])
             .args(["--target-dir", "target/loom", "--no-run"])
             .output()

@@ -116,8 +116,8 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "loom",
-        options: "[FILTER]",
-        help: "runs the model checker on the core's models, or on those with FILTER in their names",
+        options: "[--critical-sections] [FILTER]",
+        help: "runs the model checker on the core's models, or on those with FILTER in their names; for both variants of the shared words, or for critical sections alone",
         run: loom::run,
     },
     Verb {

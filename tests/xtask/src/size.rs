@@ -49,6 +49,29 @@ const WAYS: &[&str] = &[
 /// The one of them that masks interrupts on every chip: a control, since that must be seen.
 const MASKS: &str = "embassy-channel";
 
+/// The pool once more, built in another way.
+struct Variant {
+    /// The name of its row.
+    row: &'static str,
+    /// The features of `tests/costs/size`.
+    args: &'static [&'static str],
+}
+
+/// The program that the variants are of.
+const POOL: &str = "corepool";
+
+/// The pool's words change in critical sections, although the chip has compare-and-swap.
+const LOCKED: &[Variant] = &[Variant {
+    row: "corepool/critical-section",
+    args: &["--features", "critical-section"],
+}];
+
+/// The critical section of a chip with two cores.
+const TWO_CORES: &[Variant] = &[Variant {
+    row: "corepool, two cores",
+    args: &["--no-default-features", "--features", "two-cores"],
+}];
+
 /// As `tests/costs/size` has it without its features.
 const SLOTS: i64 = 16;
 
@@ -67,6 +90,7 @@ struct Chip {
     package: &'static str,
     machine: &'static [&'static str],
     registers: &'static Registers,
+    variants: &'static [Variant],
 }
 
 /// How the emulator's log calls them.
@@ -99,6 +123,7 @@ const CHIPS: &[Chip] = &[
         package: "qemu-system-arm",
         machine: &["-machine", "lm3s6965evb"],
         registers: ARM,
+        variants: LOCKED,
     },
     Chip {
         target: "thumbv6m-none-eabi",
@@ -106,6 +131,7 @@ const CHIPS: &[Chip] = &[
         package: "qemu-system-arm",
         machine: &["-machine", "microbit"],
         registers: ARM,
+        variants: TWO_CORES,
     },
     Chip {
         target: "riscv32imac-unknown-none-elf",
@@ -113,6 +139,7 @@ const CHIPS: &[Chip] = &[
         package: RISCV_PACKAGE,
         machine: &["-machine", "virt", "-bios", "none"],
         registers: RISCV,
+        variants: LOCKED,
     },
 ];
 
@@ -139,6 +166,36 @@ struct Row {
     way: &'static str,
     /// In the order of [`Table::figures`]. A difference may be negative.
     figures: Vec<i64>,
+}
+
+impl Row {
+    /// The figures of a program with the slots of all, with twice as many, and with two kinds of work.
+    fn of(
+        way: &'static str,
+        once: Sections,
+        twice: Sections,
+        two_kinds: Sections,
+        calls: [Call; CALLS.len()],
+    ) -> Self {
+        Self {
+            way,
+            figures: vec![
+                once.flash,
+                once.ram,
+                // Rounded up.
+                (twice.ram - once.ram + SLOTS - 1) / SLOTS,
+                two_kinds.flash - once.flash,
+                two_kinds.ram - once.ram,
+                calls[0].instructions,
+                calls[1].instructions,
+                calls[2].instructions,
+                calls[0].stack,
+                calls[1].stack,
+                calls.iter().map(|call| call.critical_sections).sum(),
+                calls.iter().map(|call| call.longest).max().unwrap_or(0),
+            ],
+        }
+    }
 }
 
 /// The figures of one chip and optimization.
@@ -287,11 +344,11 @@ impl Chip {
     fn tables(&self) -> Result<Vec<Table>, String> {
         // Memory is the same however much is optimized.
         let programs = build(PACKAGE, self.target, "s", TWICE_THE_SLOTS)?;
-        let twice = Sections::beyond_nothing(&programs)?;
+        let twice = Sections::beyond_nothing(&programs, WAYS)?;
         let mut tables = Vec::new();
         for opt_level in OPT_LEVELS {
             let programs = build(PACKAGE, self.target, opt_level, TWO_KINDS)?;
-            let two_kinds = Sections::beyond_nothing(&programs)?;
+            let two_kinds = Sections::beyond_nothing(&programs, WAYS)?;
             for way in WAYS {
                 // That it hands over both kinds is seen by its results.
                 emulate(
@@ -302,36 +359,20 @@ impl Chip {
                 )?;
             }
             let programs = build(PACKAGE, self.target, opt_level, &[])?;
-            let once = Sections::beyond_nothing(&programs)?;
+            let once = Sections::beyond_nothing(&programs, WAYS)?;
             let mut rows = Vec::new();
             for &way in WAYS {
-                let program = programs.join(way);
-                let Sections { flash, ram } = once[way];
-                let calls = self.trace(&program)?;
+                let calls = self.trace(&programs.join(way))?;
                 if way == MASKS && calls.iter().all(|call| call.critical_sections == 0) {
                     return Err(format!(
                         "{}: {way}'s critical sections are not seen",
                         self.target
                     ));
                 }
-                rows.push(Row {
-                    way,
-                    figures: vec![
-                        flash,
-                        ram,
-                        // Rounded up.
-                        (twice[way].ram - ram + SLOTS - 1) / SLOTS,
-                        two_kinds[way].flash - flash,
-                        two_kinds[way].ram - ram,
-                        calls[0].instructions,
-                        calls[1].instructions,
-                        calls[2].instructions,
-                        calls[0].stack,
-                        calls[1].stack,
-                        calls.iter().map(|call| call.critical_sections).sum(),
-                        calls.iter().map(|call| call.longest).max().unwrap_or(0),
-                    ],
-                });
+                rows.push(Row::of(way, once[way], twice[way], two_kinds[way], calls));
+            }
+            for variant in self.variants {
+                rows.push(self.row_of(variant, opt_level)?);
             }
             tables.push(Table {
                 title: self.title(opt_level),
@@ -340,6 +381,23 @@ impl Chip {
             });
         }
         Ok(tables)
+    }
+
+    /// The row of the pool built in another way.
+    fn row_of(&self, variant: &Variant, opt_level: &str) -> Result<Row, String> {
+        let built = |features: &[&str], opt_level| {
+            let programs = ["--bin", POOL, "--bin", NOTHING];
+            let args = [variant.args, features, &programs].concat();
+            build(PACKAGE, self.target, opt_level, &args)
+        };
+        let measured = |features, opt_level| -> Result<Sections, String> {
+            Ok(Sections::beyond_nothing(&built(features, opt_level)?, &[POOL])?[POOL])
+        };
+        let twice = measured(TWICE_THE_SLOTS, "s")?;
+        let two_kinds = measured(TWO_KINDS, opt_level)?;
+        let once = measured(&[], opt_level)?;
+        let calls = self.trace(&built(&[], opt_level)?.join(POOL))?;
+        Ok(Row::of(variant.row, once, twice, two_kinds, calls))
     }
 
     /// Runs a program to its end; returns the most that each of [`CALLS`] took.
@@ -571,6 +629,7 @@ impl Call {
 }
 
 /// The memory of a chip that a program takes, in bytes.
+#[derive(Clone, Copy)]
 struct Sections {
     flash: i64,
     ram: i64,
@@ -602,8 +661,11 @@ impl Sections {
         Ok(sections)
     }
 
-    /// The memory that each of [`WAYS`] takes beyond the program that does the work in place.
-    fn beyond_nothing(programs: &Path) -> Result<HashMap<&'static str, Self>, String> {
+    /// The memory that each way takes beyond the program that does the work in place.
+    fn beyond_nothing(
+        programs: &Path,
+        ways: &[&'static str],
+    ) -> Result<HashMap<&'static str, Self>, String> {
         let base = Self::of(&programs.join(NOTHING))?;
         let beyond = |way| {
             let sections = Self::of(&programs.join(way))?;
@@ -611,7 +673,7 @@ impl Sections {
             let ram = sections.ram - base.ram;
             Ok((way, Self { flash, ram }))
         };
-        WAYS.iter().copied().map(beyond).collect()
+        ways.iter().copied().map(beyond).collect()
     }
 }
 

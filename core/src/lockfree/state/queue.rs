@@ -15,23 +15,6 @@ pub(crate) enum LeftTo {
 }
 
 impl State {
-    /// Whether the index, which is in the queue, stands for no job. If so, no submitter takes the
-    /// slot over before the index has left the queue.
-    pub(crate) fn reap(&self) -> bool {
-        loop {
-            // The word is loaded again after a swap that failed, since a failed swap acquires
-            // nothing. A caller that finds the index gone from the queue then also finds the head
-            // moved.
-            let now = self.load();
-            if !now.is_queued_in_vain() {
-                return false;
-            }
-            if now.has(REAPED) || self.swap_rarely(now, now.0 | REAPED).is_ok() {
-                return true;
-            }
-        }
-    }
-
     /// The index, which the caller has [`reap`](Self::reap)ed, has left the queue. True if no other
     /// party keeps the slot: the caller frees it.
     pub(crate) fn leave_queue(&self) -> bool {

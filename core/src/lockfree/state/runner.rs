@@ -65,41 +65,29 @@ pub(crate) enum Loss {
     Shown,
 }
 
-impl State {
-    /// Begins the job: a worker has popped its index, or a promise's holder keeps the promise.
-    /// `runner` is the worker's number plus one, or 0.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn begin(&self, runner: u16) -> Begin {
-        let now = self.load();
-        if now.lacks(BUSY | DONE) {
-            let to = now.begun_by(runner) & !QUEUED;
-            if self.swap(now, to).is_ok() {
-                return Begin::Begun(Snapshot(to));
-            }
-        }
-        self.begin_anew(runner)
-    }
-
-    /// [`begin`](Self::begin), if another party has changed the word.
-    #[cold]
-    fn begin_anew(&self, runner: u16) -> Begin {
-        self.rare_transition(|s| {
-            if s.lacks(BUSY | DONE) {
-                let to = s.begun_by(runner) & !QUEUED;
-                Ok((to, Begin::Begun(Snapshot(to))))
+impl Snapshot {
+    /// The word after a worker has popped the index, and what the worker has to do.
+    #[inline(always)]
+    pub(super) fn begin(self, runner: u16) -> (u32, Begin) {
+        if self.lacks(BUSY | DONE) {
+            let to = self.begun_by(runner) & !QUEUED;
+            (to, Begin::Begun(Snapshot(to)))
+        } else {
+            // One change clears the bit and reads the others. So a worker that suspends the task
+            // meanwhile sees whether the index is in the queue. So does a submitter that takes the
+            // slot over.
+            let is_last = self.lacks(PARTIES & !QUEUED);
+            let begin = if is_last {
+                Begin::LeftLast
             } else {
-                // One swap clears the bit and reads the others. So a worker that suspends the task
-                // meanwhile sees whether the index is in the queue. So does a submitter that takes
-                // the slot over.
-                let last = s.lacks(PARTIES & !QUEUED);
-                Ok((
-                    s.0 & !QUEUED,
-                    if last { Begin::LeftLast } else { Begin::Left },
-                ))
-            }
-        })
+                Begin::Left
+            };
+            (self.0 & !QUEUED, begin)
+        }
     }
+}
 
+impl State {
     /// Begins a job that the caller waits for, while its index stays in the queue. `runner` is as
     /// in [`begin`](Self::begin). `None` if a party has begun the job. A task that was polled can
     /// only be begun from the queue.

@@ -20,9 +20,9 @@ impl State {
     /// Notes that a party has cloned the task's waker.
     pub(crate) fn set_cloned(&self) {
         if self.load().lacks(CLONED) {
-            // Relaxed: the bit is a hint, and hands nothing over. A waker of a task that has ended
-            // marks the slot's next tenant. Then the pool knows less of that tenant than it could.
-            self.0.fetch_or(CLONED, Ordering::Relaxed);
+            // The bit is a hint, and hands nothing over. A waker of a task that has ended marks the
+            // slot's next tenant. Then the pool knows less of that tenant than it could.
+            self.rare_transition(|s| Ok((s.0 | CLONED, ())));
         }
     }
 }

@@ -12,8 +12,8 @@ use core::{fmt, marker::PhantomData};
 /// A critical section that excludes all cores of a chip and their handlers: for two cores at most if the
 /// target has no compare-and-swap. It needs the feature `critical-section-several-cores`.
 ///
-/// A pool needs a critical section only on a target without compare-and-swap, by the feature
-/// `critical-section` of `portable-atomic`. A program has one critical section. An application makes
+/// A pool needs a critical section only on a target without compare-and-swap, and with the feature
+/// `critical-section`. A program has one critical section. An application makes
 /// this one the program's, unless its HAL has one with a lock in hardware:
 ///
 /// ```ignore

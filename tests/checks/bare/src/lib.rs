@@ -19,6 +19,10 @@ use core::{
     time::Duration,
 };
 
+// For its critical section.
+#[cfg(feature = "critical-section")]
+use cortex_m as _;
+
 use corepool::{
     Ambient, CancelOnDrop, ContextId, DynExecutor, Executor, FutureSet, JobError, JobFuture, JobId,
     MapOptions, OnLoss, Parker, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker,

@@ -17,17 +17,16 @@ use std::{hint::black_box, marker::PhantomData, mem::MaybeUninit};
 use crate::limits::{Payload, run};
 use lockfree::{
     free_list::{FreeList, FreeWords},
-    queue::{Lane, Queue, QueueCell},
+    queue::{Lane, Queue, QueueCell, Words},
     state::{Begin, HANDLE, Outcome, QUEUED, State},
     sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, fence},
-    tagged::Tagged,
 };
 
 /// As many as the pools have that it is compared with.
 const SLOTS: usize = 16;
 
 const FREE_WORDS: FreeWords = FreeWords::for_slots(SLOTS);
-const CELL_WORDS: Tagged = Queue::words(SLOTS);
+const CELL_WORDS: Words = Queue::words(SLOTS);
 
 /// A slot's knowledge of its job's type.
 trait Kind: Copy {

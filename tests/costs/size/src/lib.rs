@@ -5,6 +5,9 @@
 //! place, and counts the instructions of [`submit`], [`run`] and [`result`].
 #![no_std]
 
+#[cfg(feature = "two-cores")]
+mod two_cores;
+
 use core::{hint::black_box, panic::PanicInfo};
 
 use semihosting::process::ExitCode;

@@ -14,10 +14,9 @@ use size::{HandOver, SLOTS, application, entry, other_work, work};
 
 use lockfree::{
     free_list::{FreeList, FreeWords},
-    queue::{Lane, Queue, QueueCell},
+    queue::{Lane, Queue, QueueCell, Words},
     state::{Begin, HANDLE, Outcome, QUEUED, State},
     sync::{AtomicU16, UnsafeCell},
-    tagged::Tagged,
 };
 
 #[derive(Clone, Copy)]
@@ -68,7 +67,7 @@ static MEMORY: Memory = Memory {
 };
 
 const FREE_WORDS: FreeWords = FreeWords::for_slots(SLOTS);
-const CELL_WORDS: Tagged = Queue::words(SLOTS);
+const CELL_WORDS: Words = Queue::words(SLOTS);
 
 /// Slot `index`, which comes from the lists.
 fn slot(index: u16) -> &'static Slot {
