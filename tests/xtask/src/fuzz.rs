@@ -25,7 +25,7 @@ const TARGETS: [Target; 3] = [
     ("remote_client", 600),
 ];
 /// For each of the targets.
-const SECONDS: &str = "120";
+const SECONDS: &str = "60";
 const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--keep | --seconds N] [--sanitizer address]
        cargo xtask fuzz TARGET --replay FILE [--sanitizer address]
 TARGET is sequences, remote_server or remote_client; without one, each in turn";
