@@ -5,12 +5,14 @@
 //! decides which bytes are damaged. The suite is `examples/remote-suite`.
 
 use std::{
+    cell::RefCell,
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
+    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Once,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -19,10 +21,10 @@ use std::{
 };
 
 use corepool::{
-    Port,
+    Panic, PanicLocation,
     remote::{Buffers, RemoteEnd, RemoteWorker, serve_catching},
 };
-use corepool_std::{HostPort, StreamLink, ThreadParker, ThreadWorker, run_workers};
+use corepool_std::{HostPort, StreamLink, ThreadParker, ThreadWorker, remote_panic, run_workers};
 use remote_suite::{Bench, FRAME, Fault, JOBS, Pool, Tasks, config, set_identity};
 
 use super::{ARM, Emulator, LIMIT, RISCV, build, compare, read};
@@ -295,6 +297,35 @@ impl End {
     }
 }
 
+thread_local! {
+    /// The file, the line and the column of this thread's last panic.
+    static PLACE: RefCell<Option<(String, u32, u32)>> = const { RefCell::new(None) };
+}
+
+/// Calls `f`. A panic of it comes with its text and its place, as that of a board. Only the panic hook sees the place.
+fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            let place = info
+                .location()
+                .map(|at| (at.file().to_owned(), at.line(), at.column()));
+            PLACE.set(place);
+            before(info);
+        }));
+    });
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let place = PLACE.take();
+        let place = place
+            .as_ref()
+            .map(|&(ref file, line, column)| PanicLocation { file, line, column });
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        remote_panic(text, place)
+    })
+}
+
 /// Serves from this host; returns the other end of its stream.
 fn serve_from_here() -> Result<UnixStream, String> {
     let (ours, theirs) = UnixStream::pair().map_err(problem)?;
@@ -308,9 +339,7 @@ fn serve_from_here() -> Result<UnixStream, String> {
         };
         // Until the wire's end is closed, or goodbye.
         let parker = ThreadParker::new();
-        let _ = serve_catching(&mut link, &JOBS, buffers, &parker, |f| {
-            HostPort.catch_panic(f)
-        });
+        let _ = serve_catching(&mut link, &JOBS, buffers, &parker, catch_panic);
     });
     Ok(theirs)
 }
