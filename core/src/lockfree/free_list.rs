@@ -209,11 +209,13 @@ impl FreeList {
             let mut count = words.slots - self.used(words);
             let mut next = words.tagged.index(head) & !words.waiting;
             while let Some(slot) = next.checked_sub(1) {
-                count += 1;
-                next = usize::from(link(slot as u16).load(Ordering::Relaxed));
-                if count > words.slots {
+                // A party that takes a slot meanwhile has its link name another slot, or none. The
+                // head is another one then.
+                if slot >= words.slots || count > words.slots {
                     break;
                 }
+                count += 1;
+                next = usize::from(link(slot as u16).load(Ordering::Relaxed));
             }
             // The chain was the same during the whole walk. The count of used slots was right at
             // one moment of the walk.

@@ -68,6 +68,22 @@ impl Slots {
 }
 
 #[test]
+fn a_slot_that_is_taken_and_shared_during_the_count_leads_it_to_no_other_slot() {
+    let slots = Slots::with(&[0, 1, 2]);
+    let taken = core::cell::Cell::new(0);
+    let count = slots.free.len(&slots.words, |slot| {
+        if taken.get() == 0 {
+            assert_eq!(slots.pop(), Some(slot));
+            // As a shared future has it.
+            slots.links[usize::from(slot)].store(1 << 15 | 1, Ordering::Relaxed);
+            taken.set(1);
+        }
+        &slots.links[usize::from(slot)]
+    });
+    assert_eq!(count + taken.get(), 3);
+}
+
+#[test]
 fn slots_that_were_never_used_come_in_their_order() {
     let slots = Slots::new();
     for slot in 0..4 {
