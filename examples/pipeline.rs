@@ -52,10 +52,13 @@ fn main() -> Result<(), Fault> {
         [70, 71, 72, 73, 74, 75, 76, 77],
         [0, 16, 17, 18, 0, 1, 2, 99],
     ];
-    let tasks = blocks.map(|block| FILTER.spawn(through(block)));
+    let mut tasks = Vec::new();
+    for block in blocks {
+        tasks.push(FILTER.spawn(through(block))?);
+    }
     let mut apart = true;
     for (number, task) in tasks.into_iter().enumerate() {
-        let (runs, on_two_cores) = task?.result()??;
+        let (runs, on_two_cores) = task.result()??;
         println!("block {number}: {runs} runs");
         apart &= on_two_cores;
     }

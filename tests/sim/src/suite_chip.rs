@@ -27,14 +27,6 @@ const POOLS: usize = 4;
 
 /// Tests that a simulated chip cannot run, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "deadlock_tests::callback_that_waits_for_its_jobs_waiter",
-        CALLBACKS,
-    ),
-    (
-        "deadlock_tests::callback_that_waits_for_the_waiter_of_a_set",
-        CALLBACKS,
-    ),
     ("drop_tests::cancel_races", THREADS),
     ("drop_tests::shutdown_races", THREADS),
     ("executor_tests::many_threads_submit", THREADS),
@@ -52,7 +44,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 const THREADS: &str = "it has threads of the host";
-const CALLBACKS: &str = "it takes the end of its jobs for the end of a callback";
 const LONG: &str = "it has more points than a run may have";
 
 /// A worker that a test starts.
