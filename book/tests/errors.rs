@@ -58,7 +58,7 @@ fn texts_of_errors() -> BTreeSet<String> {
     ];
     let jobs = [
         JobError::Cancelled,
-        // What is unknown of the panic is not in the text.
+        // A part of the panic that is unknown is not in the text.
         JobError::Panicked(Panic::new(())),
         JobError::WorkerLost(LossReason::DECLARED),
         JobError::PromiseDropped,

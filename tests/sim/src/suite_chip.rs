@@ -52,7 +52,7 @@ struct Joins {
     init: Init,
 }
 
-/// What a task for workers is at.
+/// The step that a task for workers is at.
 struct Task {
     joins: Option<Joins>,
     /// It is a worker, or will be one.

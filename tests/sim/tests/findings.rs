@@ -1,4 +1,4 @@
-//! What a failing run leaves behind: pictures, and regressions.
+//! The pictures and regressions that a failing run leaves behind.
 
 use std::{
     collections::HashMap,

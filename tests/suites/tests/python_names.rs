@@ -47,7 +47,7 @@ fn listed(list: &str) -> impl Iterator<Item = Vec<&str>> {
     lines.map(|line| line.split(' ').collect())
 }
 
-/// What the page lacks, and what it has beyond the list.
+/// The names that the page lacks, and those that it has beyond the list.
 fn differences(page: &str, list: &str) -> Vec<String> {
     let mut rows = rows(page);
     let mut found = Vec::new();

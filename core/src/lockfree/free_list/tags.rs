@@ -25,7 +25,7 @@ fn tags_are_as_large_as_the_documentation_says() {
         };
         let index_bits = |words: Tagged| words.index(usize::MAX).count_ones();
         let of_list = index_bits(FreeWords::for_slots(slots).tagged);
-        let of_queue = index_bits(crate::lockfree::queue::Queue::words(slots));
+        let of_queue = index_bits(super::super::queue::Queue::words(slots));
         for (width, cells) in [16_u32, 32, 64].into_iter().zip(cells[1..7].chunks(2)) {
             let tag = |bits| width.checked_sub(bits).filter(|&tag| tag > 0);
             let said = |tag: Option<u32>| tag.map_or("-".into(), |tag| tag.to_string());

@@ -63,7 +63,7 @@ pub(crate) enum Blocking {
     ErrorTimeout,
 }
 
-/// What one of several holders does.
+/// The deed of one of several holders.
 #[derive(Clone, Debug)]
 pub(crate) enum Holding {
     Clone,
