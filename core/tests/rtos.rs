@@ -10,7 +10,7 @@ use std::{
 };
 
 use corepool::{
-    JobError, Port, StaticPool,
+    JobError, Parker, Port, StaticPool,
     ports::rtos::{Rtos, Task, may_be_deleted},
 };
 
@@ -139,4 +139,14 @@ fn a_task_may_be_deleted_when_it_has_left_and_its_wakers_are_gone() {
     POOL.shutdown(true, false).unwrap();
     worker.join().unwrap();
     assert!(may_be_deleted(worker_task));
+}
+
+#[test]
+fn a_waker_of_a_handler_wakes_nobody_and_its_park_returns() {
+    IN_HANDLER.set(true);
+    let waker = Task.waker();
+    Task.park(None);
+    waker.wake_by_ref();
+    waker.wake();
+    IN_HANDLER.set(false);
 }

@@ -90,8 +90,11 @@ static COUNTS: [Counted; TASKS] = [const {
     }
 }; TASKS];
 
-/// The count of a task's wakers. `None` if it has none and no place is left.
+/// The count of a task's wakers. `None` if it has none and no place is left, and for no task.
 fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
+    if task.is_null() {
+        return None;
+    }
     let own = |entry: &&Counted| {
         // Relaxed: a task's first waker is made in the task itself, which finds its own entry.
         let found = entry.task.load(Ordering::Relaxed);
@@ -144,6 +147,9 @@ fn wake(task: *const ()) {
 }
 
 fn wake_by_ref(task: *const ()) {
+    if task.is_null() {
+        return;
+    }
     // SAFETY: the task is not deleted while it has a waker, as `Rtos::new` promises.
     unsafe { shim::corepool_port_notify(task.cast_mut().cast()) };
 }
@@ -156,6 +162,8 @@ fn drop_waker(task: *const ()) {
 }
 
 /// The calling task, as a worker and as a parker. It sleeps in the kernel.
+///
+/// In a handler there is no such task: the waker wakes nobody then, and the park returns at once.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Task;
@@ -163,7 +171,7 @@ pub struct Task;
 impl Parker for Task {
     fn waker(&self) -> Waker {
         let (_, task) = this_task();
-        // SAFETY: the functions of the table use the handle as the shim allows, in any context, and only
+        // SAFETY: the functions of the table do nothing without a task. Else they use the handle as the shim allows, in any context, and only
         // while it is counted.
         unsafe { Waker::from_raw(clone_waker(task.cast_const().cast())) }
     }
@@ -173,8 +181,10 @@ impl Parker for Task {
             let left = deadline.saturating_sub(now());
             u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
         });
-        // SAFETY: a task calls, with the scheduler running: `with_parker` and the workers see to it.
-        unsafe { shim::corepool_port_wait(microseconds) };
+        if !this_task().1.is_null() {
+            // SAFETY: a task calls, with the scheduler running.
+            unsafe { shim::corepool_port_wait(microseconds) };
+        }
     }
 }
 
