@@ -9,46 +9,18 @@ use core::{
 };
 
 use crate::{
+    api::job_state::JobState,
     api::result_slot::ResultSlot,
     engine::outcome::HandOut,
     engine::{block, handle, outcome, settle},
     error::{Blocked, JobError},
-    lockfree::state::{BUSY, CANCEL, DONE, HANDLE, Outcome, Snapshot},
+    lockfree::state::{CANCEL, DONE, HANDLE, Outcome, Snapshot},
     lockfree::sync::{call, looks},
     machine::worker::JobId,
     memory::listener::{Listener, Member, Membership},
     memory::pool::{Pool, PoolInUse},
     memory::slot::SlotRef,
 };
-
-/// The state of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum JobState {
-    /// The job is queued, or a task between two polls.
-    Pending,
-    /// A worker runs the job, another party drops it to end it, or its callbacks run.
-    Running,
-    /// The job was cancelled.
-    Cancelled,
-    /// The job has ended, with a result or an error.
-    Finished,
-}
-
-impl JobState {
-    pub(super) fn of(state: Snapshot) -> Self {
-        if state.is_shown() {
-            match state.outcome() {
-                Outcome::Cancelled => Self::Cancelled,
-                _ => Self::Finished,
-            }
-        } else if state.has(BUSY) {
-            Self::Running
-        } else {
-            Self::Pending
-        }
-    }
-}
 
 /// The future of a job: wait for its result, await it, poll it, cancel it, or add a callback.
 ///

@@ -3,7 +3,8 @@
 use core::{any::type_name, fmt};
 
 use crate::{
-    api::future::{JobFuture, JobState},
+    api::future::JobFuture,
+    api::job_state::JobState,
     engine::outcome::{self, Shown},
 };
 

@@ -9,6 +9,7 @@ pub(crate) mod executor;
 pub(crate) mod future;
 pub(crate) mod gather;
 mod held;
+pub(crate) mod job_state;
 pub(crate) mod lent_pool;
 pub(crate) mod map;
 pub(crate) mod pool_ref;
