@@ -133,18 +133,20 @@ pub(crate) const TOO_MANY_WAITERS: &str = "too many waits are under way: raise t
 pub(crate) const MAY_NOT_BLOCK: &str = "waiting here could never end: the caller's context may not block, or what it \
                              waits for depends on the caller";
 
+/// The name of the error, and its text: `unwrap` and `expect` show no other.
 impl<F> fmt::Debug for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(_) => f.write_str("Full(..)"),
-            Self::ShutDown(_) => f.write_str("ShutDown(..)"),
-            Self::Broken(_, reason) => write!(f, "Broken(.., {reason:?})"),
-            Self::NoWorker(_, reason) => write!(f, "NoWorker(.., {reason:?})"),
-            Self::NoSuchPriority(_) => f.write_str("NoSuchPriority(..)"),
-            Self::NoClock(_) => f.write_str("NoClock(..)"),
-            Self::TooManyWaiters(_) => f.write_str("TooManyWaiters(..)"),
-            Self::WouldDeadlock(_) => f.write_str("WouldDeadlock(..)"),
-        }
+        let name = match self {
+            Self::Full(_) => "Full",
+            Self::ShutDown(_) => "ShutDown",
+            Self::Broken(..) => "Broken",
+            Self::NoWorker(..) => "NoWorker",
+            Self::NoSuchPriority(_) => "NoSuchPriority",
+            Self::NoClock(_) => "NoClock",
+            Self::TooManyWaiters(_) => "TooManyWaiters",
+            Self::WouldDeadlock(_) => "WouldDeadlock",
+        };
+        write!(f, "{name}(..): {self}")
     }
 }
 
@@ -204,12 +206,14 @@ impl<F> CallbackError<F> {
     }
 }
 
+/// The name of the error, and its text: `unwrap` and `expect` show no other.
 impl<F> fmt::Debug for CallbackError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::TooLarge(_) => "TooLarge(..)",
-        })
+        let name = match self {
+            Self::Full(_) => "Full",
+            Self::TooLarge(_) => "TooLarge",
+        };
+        write!(f, "{name}(..): {self}")
     }
 }
 
@@ -225,5 +229,27 @@ impl<F> core::error::Error for CallbackError<F> {}
 impl<F> defmt::Format for CallbackError<F> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "{=str}", self.text());
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn an_unwrap_of_a_refused_submit_says_what_to_do() {
+        let full = format!("{:?}", SubmitError::Full(()));
+        assert_eq!(full, format!("Full(..): {}", SubmitError::Full(())));
+        let broken = SubmitError::Broken((), BrokenReason::Application("no paper"));
+        assert!(format!("{broken:?}").ends_with("work: no paper"));
+    }
+
+    #[test]
+    fn an_unwrap_of_a_refused_callback_says_what_to_do() {
+        let full = format!("{:?}", CallbackError::Full(()));
+        assert_eq!(full, format!("Full(..): {}", CallbackError::Full(())));
     }
 }
