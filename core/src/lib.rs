@@ -72,7 +72,7 @@
 //!   needs a [`Port`], which names the calling context. Without a port a blocked caller spins.
 //!   [`JobFuture::result`] lists the circles of waits that the pool does not detect.
 //! * **Constant cost**: submit, run, cancel and result take the same time with 4 slots and with
-//!   4,000. There are two exceptions. A submit that finds no slot free while slots of ended jobs
+//!   4,096. There are two exceptions. A submit that finds no slot free while slots of ended jobs
 //!   are in the queue searches the queue, at O(SLOTS). A wait that may be part of a circle of waits
 //!   looks at the slots.
 //!
