@@ -9,6 +9,10 @@
 #include <zephyr/kernel.h>
 #include <zephyr/kernel_structs.h>
 
+#ifdef CONFIG_CPU_CORTEX_M
+#include <cmsis_core.h>
+#endif
+
 static __thread struct k_sem own;
 static __thread bool is_ready;
 
@@ -21,12 +25,23 @@ static struct k_sem *own_semaphore(void)
     return &own;
 }
 
+/* The number of the exception on a Cortex-M, whose kernel counts no depth. Elsewhere the depth, which the kernel counts. */
+static inline uint32_t handler(void)
+{
+#ifdef CONFIG_CPU_CORTEX_M
+    return __get_IPSR();
+#else
+    return arch_curr_cpu()->nested;
+#endif
+}
+
 uintptr_t corepool_port_context(void **task)
 {
     *task = NULL;
     if (k_is_in_isr()) {
-        /* Handlers may interrupt each other: how deep this one is, and on which core. No interrupt moves to another. */
-        return 1 + (uintptr_t)arch_curr_cpu()->nested * CONFIG_MP_MAX_NUM_CPUS + arch_curr_cpu()->id;
+        /* Handlers may interrupt each other: which this one is, and on which core. No interrupt moves to another. 1 is
+         * the name of the time before the kernel. */
+        return 2 + (uintptr_t)handler() * CONFIG_MP_MAX_NUM_CPUS + arch_curr_cpu()->id;
     }
     if (k_is_pre_kernel()) {
         return 1;

@@ -234,9 +234,9 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
             let slot = pool.slot(index);
             match slot.state.lose(seat.runner()) {
                 Loss::None => {}
-                // SAFETY: the worker is BUSY with the job, and so has not left its scope. If the job
-                // is scoped, the worker never runs again (the promise of the caller of
-                // `worker_lost`).
+                // SAFETY: the job is scoped, so the worker never runs again (the promise of the caller
+                // of `worker_lost`). The worker is BUSY with the job for ever, and has not left its
+                // scope.
                 Loss::Shown => unsafe { settle::leave_scope(pool, slot) },
                 Loss::TakenOver => {
                     let outcome = Outcome::WorkerLost;

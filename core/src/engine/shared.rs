@@ -78,8 +78,10 @@ pub(crate) unsafe fn share<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
         // SAFETY: `delist` has returned true, so the cell is empty, and this handle's.
         unsafe { slot.put_listener(Listener::Set(member, &MEMBERSHIP)) };
     }
+    // A swap, and no store: the completer of a job that is ready may be about to add the slot to the
+    // list of a set that is gone. It does so only if it finds the link as it knows it.
     // Relaxed: the holder that the caller makes is given away by an ordering of the application's.
-    slot.link().store(MARK | 1, Ordering::Relaxed);
+    slot.link().swap(MARK | 1, Ordering::Relaxed);
     // If the job is ready, the listener stays unused in the cell. It owns nothing.
     slot.state.share();
 }

@@ -148,11 +148,18 @@ fn push_completed(pool: Pool<'_>, member: Member, slot: u16) {
         return;
     };
     let link = pool.slot(slot).link();
+    // The handle left the number of the place there, with the listener.
+    let mut known = member.waiter + 1;
     let mut last = place.completed.load(Ordering::Relaxed);
     loop {
         // Release: pairs with the Acquire of `SlotRef::reports_to` (`memory/slot.rs`). It publishes
         // that the job has ended.
-        link.store(last, Ordering::Release);
+        let chained = link.compare_exchange(known, last, Ordering::Release, Ordering::Relaxed);
+        if chained.is_err() {
+            // The set is gone, and the handle is shared: the link counts its holders.
+            return;
+        }
+        known = last;
         // Release: pairs with the Acquire of `take_completed`. It publishes the link.
         match place.completed.compare_exchange_weak(
             last,

@@ -62,6 +62,28 @@ fn wait_for_all() {
     });
 }
 
+/// A set is given up while the completer of its member reports to it. The member is shared then, and
+/// the link of its slot counts the holders.
+#[test]
+fn share_after_the_set() {
+    explore("sets: give up, share, clone, leave, leave; run", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static Pool| {
+            let jobs: FutureSet<'_, u32, 1> = [pool.submit(|| 1).unwrap()].into_iter().collect();
+            let mut set = as_completed(jobs, None);
+            MACHINE.with_parker(&mut |parker| assert!(!poll_once(&mut set, &parker.waker())));
+            let worker = run_in_thread(pool, 1);
+            for job in set.into_unfinished() {
+                let one = job.share();
+                let other = one.clone();
+                drop(other);
+                assert!(one.try_result().is_none_or(|result| *result.unwrap() == 1));
+            }
+            worker.join().unwrap();
+            assert_eq!(pool.free_slots(), 2);
+        });
+    });
+}
+
 /// The wait ends with the first completion. The second is late, and its future is dropped.
 #[test]
 fn wait_for_the_first() {

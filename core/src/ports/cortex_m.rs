@@ -75,11 +75,13 @@ impl<I: InterruptNumber + Sync> SoftwareInterrupt for Nvic<I> {
         unsafe { NVIC::unmask(self.0) };
     }
 
-    fn mask(&self) {
+    fn mask(&self) -> bool {
+        let was_unmasked = NVIC::is_enabled(self.0);
         NVIC::mask(self.0);
         // The handler is not entered after this.
         cortex_m::asm::dsb();
         cortex_m::asm::isb();
+        was_unmasked
     }
 
     /// The NVIC clears the pending bit when the handler is entered, and more urgent interrupts

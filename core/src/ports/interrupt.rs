@@ -19,11 +19,11 @@ pub trait SoftwareInterrupt: Sync {
     fn unmask(&self);
 
     /// Keeps the handler from being called, until [`unmask`](Self::unmask). The interrupt stays
-    /// pended meanwhile, and can be pended.
+    /// pended meanwhile, and can be pended. Returns whether the handler could be called before.
     ///
     /// * **Context**: called as [`unmask`](Self::unmask) is.
     /// * **Cost**: a few instructions.
-    fn mask(&self);
+    fn mask(&self) -> bool;
 
     /// Calls `f` as the body of the handler. The interrupt can be pended again from then on, and more
     /// urgent interrupts are served meanwhile.

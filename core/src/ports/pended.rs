@@ -19,7 +19,7 @@ use crate::{api::pool_ref::PoolRef, memory::payload::Spill};
 /// # impl SoftwareInterrupt for Spare {
 /// #     fn pend(&self) {}
 /// #     fn unmask(&self) {}
-/// #     fn mask(&self) {}
+/// #     fn mask(&self) -> bool { true }
 /// #     fn serve(&self, f: &mut dyn FnMut()) { f() }
 /// # }
 ///
@@ -82,14 +82,16 @@ impl<I: SoftwareInterrupt> Pended<I> {
     }
 
     /// Calls `f`, and keeps the handler from being called meanwhile. It is called after that if it
-    /// was pended.
+    /// was pended. Holds nest, also those of a handler that interrupts another hold.
     ///
     /// * **Context**: any but the interrupt's handler.
     /// * **Cost**: that of `f`.
     pub fn hold<R>(&self, f: impl FnOnce() -> R) -> R {
-        self.0.mask();
+        let was_unmasked = self.0.mask();
         let returned = f();
-        self.0.unmask();
+        if was_unmasked {
+            self.0.unmask();
+        }
         returned
     }
 }
@@ -126,8 +128,8 @@ mod tests {
             self.unmasked.store(true, SeqCst);
         }
 
-        fn mask(&self) {
-            self.unmasked.store(false, SeqCst);
+        fn mask(&self) -> bool {
+            self.unmasked.swap(false, SeqCst)
         }
 
         fn serve(&self, f: &mut dyn FnMut()) {
@@ -166,5 +168,23 @@ mod tests {
         worker.start();
         assert!(!worker.hold(|| worker.0.unmasked.load(SeqCst)));
         assert!(worker.0.unmasked.load(SeqCst));
+    }
+
+    #[test]
+    fn a_hold_in_a_hold_ends_with_the_outer_one() {
+        let worker = Pended::new(Spare::new());
+        worker.start();
+        worker.hold(|| {
+            worker.hold(|| ());
+            assert!(!worker.0.unmasked.load(SeqCst));
+        });
+        assert!(worker.0.unmasked.load(SeqCst));
+    }
+
+    #[test]
+    fn a_hold_before_the_start_starts_nothing() {
+        let worker = Pended::new(Spare::new());
+        worker.hold(|| ());
+        assert!(!worker.0.unmasked.load(SeqCst));
     }
 }

@@ -135,9 +135,11 @@ impl<C: Clint> SoftwareInterrupt for Msip<C> {
         unsafe { mie::set_msoft() };
     }
 
-    fn mask(&self) {
+    fn mask(&self) -> bool {
+        let was_unmasked = mie::read().msoft();
         // SAFETY: as above.
         unsafe { mie::clear_msoft() };
+        was_unmasked
     }
 
     /// It calls [`in_handler`].

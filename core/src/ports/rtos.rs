@@ -118,6 +118,9 @@ fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
 /// For the tasks beyond the first 32 that have used a pool it returns false: such a task is never
 /// deleted. A handle that the kernel gives to a new task counts as the old one.
 ///
+/// The counts change by the processor's own compare-and-swap. On a chip on which it does not work between
+/// the cores, the answer is not to be relied on: delete no such task.
+///
 /// * **Context**: any.
 /// * **Cost**: O(1): up to 32 loads.
 pub fn may_be_deleted(task: *mut c_void) -> bool {

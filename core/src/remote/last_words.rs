@@ -100,7 +100,8 @@ impl LastWords {
     ///
     /// The text is cut off after 160 bytes, and both are shorter if the client's buffer is small. A frame
     /// that the server has begun is damaged by this one. On a [lossless](Link::is_lossless) link the
-    /// client ends the session for that, without the words. That concerns only servers whose job asks
+    /// client ends the session for that, without the words. A server has begun a frame if the link took a
+    /// part of it before the job began, or while the job asked
     /// [`is_cancelled`](super::JobContext::is_cancelled).
     ///
     /// * **Context**: the panic handler, on the server's core.

@@ -56,12 +56,12 @@ pub(crate) enum Settle {
 /// The consequence of a worker's loss for one job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Loss {
-    /// That worker is not at work on the job, or no party waits for the job.
+    /// That worker is not at work on the job, or no party waits for its end.
     None,
     /// The job has ended as `WorkerLost`, and the caller is the completer.
     TakenOver,
-    /// The job has ended before, and its outcome was shown to the holders of a shared handle. It stays
-    /// with the worker.
+    /// The scoped job has ended before, and its outcome was shown to the holders of a shared handle. It
+    /// stays with the worker, and in its scope.
     Shown,
 }
 
@@ -160,7 +160,10 @@ impl State {
             } else if s.has(CALLBACKS) {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
-                Ok((done, Settle::Unclaimed))
+                // The word stays when the slot is free. `lose` looks for the worker of a shown outcome,
+                // and is to find none in it then.
+                let runner = if done & SHOWN != 0 { RUNNER } else { 0 };
+                Ok((done & !runner, Settle::Unclaimed))
             } else if s.has(LISTENING) {
                 Ok(((done & !(LISTENING | BUSY)) | TELLING, Settle::Waiter))
             } else {
@@ -179,7 +182,11 @@ impl State {
             }
             if s.0 & (DONE | SHOWN) == DONE | SHOWN {
                 // The holders of a shared handle have the outcome, and may be looking at the payload.
-                return Err(Loss::Shown);
+                return Err(if s.has(SCOPED) {
+                    Loss::Shown
+                } else {
+                    Loss::None
+                });
             }
             if s.has(DONE) && s.lacks(HANDLE) {
                 // No party waits for the job, and its worker may be dropping the payload.

@@ -170,6 +170,8 @@ fn a_task_whose_waker_was_cloned_says_so() {
         SUSPENDED | TASK | CLONED,
     );
     check(TASK | CLONED, State::set_cloned, (), TASK | CLONED);
+    // Its slot may be free, or have the next tenant.
+    check(TASK | DONE, State::set_cloned, (), TASK | DONE);
 }
 
 #[test]
@@ -434,9 +436,20 @@ fn a_shared_outcome_is_shown_before_the_callbacks_and_stays() {
     check(shared | CALLBACKS, publish, Settle::Callbacks, shown);
     assert!(Snapshot(shown).is_shown() && !Snapshot(shown).is_ready());
     let lose = |state: &State| state.lose(3);
-    check(shown, lose, Loss::Shown, shown);
+    check(shown, lose, Loss::None, shown);
+    check(shown | SCOPED, lose, Loss::Shown, shown | SCOPED);
     let lost = BUSY | HANDLE | LISTENING | RUNNER_3 | SHOWN | DONE | LOST | WORKER_LOST;
     check(shared, lose, Loss::TakenOver, lost);
+}
+
+#[test]
+fn no_worker_is_found_in_the_word_of_a_slot_that_the_worker_has_freed() {
+    let unshared = BUSY | RUNNER_3 | SCOPED | SHARED;
+    let settled = State(AtomicU32::new(unshared));
+    let settle = settled.settle(Some(Outcome::Returned), 3);
+    assert_eq!(settle, Settle::Unclaimed);
+    assert_eq!(settled.leave(BUSY), LeftTo::Nobody);
+    assert_eq!(settled.lose(3), Loss::None);
 }
 
 #[test]

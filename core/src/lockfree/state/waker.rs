@@ -20,9 +20,16 @@ impl State {
     /// Notes that a party has cloned the task's waker.
     pub(crate) fn set_cloned(&self) {
         if self.load().lacks(CLONED) {
-            // The bit is a hint, and hands nothing over. A waker of a task that has ended marks the
-            // slot's next tenant. Then the pool knows less of that tenant than it could.
-            self.rare_transition(|s| Ok((s.0 | CLONED, ())));
+            self.rare_transition(|s| {
+                // The task has ended, and its slot may be free. Its next tenant's word comes by a
+                // store, which is no section.
+                if s.has(DONE) {
+                    return Err(());
+                }
+                // The bit is a hint, and hands nothing over. A waker of a task that has ended may
+                // mark the slot's next tenant. Then the pool knows less of it than it could.
+                Ok((s.0 | CLONED, ()))
+            });
         }
     }
 }

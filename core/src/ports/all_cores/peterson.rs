@@ -7,7 +7,8 @@
 //! * **One at most is in.** A core that goes in has seen that the other does not want in, or that the
 //!   other was the last. Either way the other finds, when it looks, that this one wants in and that it
 //!   was the last itself. It finds the same at each further try, until this one has left.
-//! * **One of two that try at the same time gets in**: both cannot be the last.
+//! * **Two that try at the same time may both fail**, and try again: one of them sees the other's try, and
+//!   the other its second one.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, iter,
     path::{Path, PathBuf},
 };
 
@@ -366,7 +366,10 @@ fn read(file: &Path, folder: &Path, texts: &mut Vec<String>) -> Result<(), Strin
     let text = fs::read_to_string(file)
         .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let text = what_is_built(&text);
-    for module in text.lines().filter_map(module) {
+    // A module with a path of its own belongs to the other variant of the shared words.
+    let lines = iter::once("").chain(text.lines()).zip(text.lines());
+    let own = lines.filter(|(before, _)| !before.starts_with("#[path"));
+    for module in own.filter_map(|(_, line)| module(line)) {
         let folder = folder.join(module);
         let file = folder.with_extension("rs");
         let file = if file.exists() {
