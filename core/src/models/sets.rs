@@ -66,7 +66,7 @@ fn wait_for_all() {
 /// the link of its slot counts the holders.
 #[test]
 fn share_after_the_set() {
-    explore("sets: give up, share, clone, leave, leave; run", Some(3), || {
+    explore("sets: give up, share, clone, leave; run", Some(3), || {
         with_pool(&MACHINE, |pool: &'static Pool| {
             let jobs: FutureSet<'_, u32, 1> = [pool.submit(|| 1).unwrap()].into_iter().collect();
             let mut set = as_completed(jobs, None);
