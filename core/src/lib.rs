@@ -185,9 +185,7 @@
 //! # Targets and Cargo features
 //!
 //! The crate builds for any target with aligned pointers, on which loads and stores of 16 bits and of
-//! a pointer are atomic. A target without atomic loads, such as `thumbv4t-none-eabi` and
-//! `armv5te-none-eabi`, also needs the feature `portable-atomic-critical-section` of `heapless`, in
-//! the application. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
+//! a pointer are atomic. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
 //! extension) the pool uses the [critical section](#critical-sections) that the application provides
 //! for the crate `critical-section`:
 //!

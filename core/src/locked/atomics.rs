@@ -7,9 +7,7 @@
 //! * **A store is of a word that no other party changes at that time**, or it would be lost between
 //!   the load and the store of such a change. Each store of this crate is its owner's alone.
 
-pub(crate) use core::sync::atomic::{Ordering, fence};
-
-pub(crate) use portable_atomic::AtomicPtr;
+pub(crate) use core::sync::atomic::{AtomicPtr, Ordering, fence};
 
 use super::super::section::locked;
 
@@ -24,13 +22,13 @@ const fn load_of(order: Ordering) -> Ordering {
 macro_rules! atomics {
     ($($name:ident of $int:ty),*) => {$(
         #[repr(transparent)]
-        pub(crate) struct $name(portable_atomic::$name);
+        pub(crate) struct $name(core::sync::atomic::$name);
 
         // Not every type needs every method.
         #[allow(dead_code)]
         impl $name {
             pub(crate) const fn new(value: $int) -> Self {
-                Self(portable_atomic::$name::new(value))
+                Self(core::sync::atomic::$name::new(value))
             }
 
             #[inline(always)]
