@@ -161,8 +161,11 @@ impl State {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
                 // The word stays when the slot is free. `lose` looks for the worker of a shown outcome,
-                // and is to find none in it then.
-                let runner = if done & SHOWN != 0 { RUNNER } else { 0 };
+                // and is to find none in it then. A lost worker finds by its number that it is late.
+                let runner = match done & (SHOWN | LOST) {
+                    SHOWN => RUNNER,
+                    _ => 0,
+                };
                 Ok((done & !runner, Settle::Unclaimed))
             } else if s.has(LISTENING) {
                 Ok(((done & !(LISTENING | BUSY)) | TELLING, Settle::Waiter))
