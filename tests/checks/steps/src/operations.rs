@@ -445,7 +445,8 @@ pub const OPERATIONS: &[Operation] = &[
             let _ = promise.set_result(1);
             let _ = shared.add_done_callback(|_| ());
         })
-    }),
+    })
+    .with_slots(2),
     Operation::new("set_result for those who share", |pool, _| {
         let (promise, future) = pool.promise::<usize>().expect("there is room");
         let shared = future.share();
