@@ -34,7 +34,13 @@ usage: cargo xtask orderings [--all] [--jobs N] [FILTER]
 
 /// Where orderings are not looked at: the models, what atomics are made of, the variant with critical sections, and the
 /// ports. A port's atomics belong to the machine that it is for. No model has that machine, and boards run the ports.
-const EXCEPT: &[&str] = &["models", "lockfree/sync", "lockfree/sync.rs", "locked", "ports"];
+const EXCEPT: &[&str] = &[
+    "models",
+    "lockfree/sync",
+    "lockfree/sync.rs",
+    "locked",
+    "ports",
+];
 
 /// How a comment begins that says why no model fails.
 const UNSEEN: &str = "// Unseen by loom, ";
