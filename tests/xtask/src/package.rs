@@ -19,7 +19,7 @@ use crate::{
 /// The files that each package has, beside its sources.
 const FILES: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 /// The chip whose documentation docs.rs has, too: in the core's `Cargo.toml`.
-const CHIP: &str = "thumbv7em-none-eabihf";
+const CHIP: &str = "riscv32imac-unknown-none-elf";
 const TARGET: &str = "target/package-check";
 
 pub fn run(args: &[String]) -> Outcome {
