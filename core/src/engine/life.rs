@@ -227,6 +227,8 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
             // shared future. The worker may have been stopped before it woke them.
             // Pairs with the fence of `SharedWait::poll` (`engine/shared.rs`): either the place is
             // seen here, or the waiter sees the outcome that `lose` has seen.
+            // Unseen by loom, SeqCst: a worker there runs its job to the end and wakes the holders itself. The
+            // fence counts if it has stopped for ever between the outcome and the wake-up.
             fence(Ordering::SeqCst);
             pool.waiters().tell(SHARED);
         });
