@@ -1,4 +1,6 @@
-//! A host: the ports compile here, and do not work.
+//! A host: the ports compile here, for their documentation and for programs that are built for chips, too. A call
+//! panics. It has no name for the calling thread, and a wrong name would break the contract of
+//! [`Port`](crate::Port).
 
 pub(in crate::ports) const CONTEXTS: usize = 1;
 
@@ -11,5 +13,5 @@ pub(in crate::ports) fn sleep_unless(_woken: impl FnOnce() -> bool) {
 }
 
 fn no_chip() -> ! {
-    unimplemented!("the ports of `corepool` are for chips: on a host, use `corepool-std`")
+    panic!("the ports of `corepool` are for chips: on a host, use `corepool-std`")
 }

@@ -12,8 +12,8 @@ const HEIGHT: usize = 16;
 const REMARKS: usize = 320;
 
 impl Picture {
-    /// The picture as an SVG document. Of a run with more than 2,000 points, the rows around each
-    /// deviation and the last rows are drawn.
+    /// The picture as an SVG document. If a run has more than 2,000 points, the picture has the rows
+    /// around each deviation and the last rows.
     pub fn svg(&self) -> String {
         let rows = match self.rows.len() {
             0..=MOST_ROWS => Rows::All,
