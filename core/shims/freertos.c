@@ -30,8 +30,9 @@
 #define COREPOOL_IN_HANDLER() (xPortIsInsideInterrupt() != pdFALSE)
 #endif
 
-/* The number of the handler that is under way, for handlers that interrupt each other. On a Cortex-M it is that of the
- * exception. One number for all is right where no handler interrupts another. It is less than any task's address. */
+/* The number of the handler that is under way: two handlers of which one interrupts the other have different numbers.
+ * On a Cortex-M it is the exception's number. Elsewhere it is 1, which is right where no handler interrupts another.
+ * The number is less than any task's address. */
 #ifndef COREPOOL_HANDLER
 #if defined(__arm__) && defined(__ARM_ARCH_PROFILE) && (__ARM_ARCH_PROFILE == 'M')
 static inline uintptr_t corepool_handler(void)
@@ -80,7 +81,7 @@ void corepool_port_notify(void *task)
 void corepool_port_wait(uint64_t microseconds)
 {
     TickType_t ticks = portMAX_DELAY;
-    /* Up to the first tick that is not before the end. */
+    /* Until the first tick after the end. */
     uint64_t whole = microseconds / 1000000 * configTICK_RATE_HZ
         + microseconds % 1000000 * configTICK_RATE_HZ / 1000000 + 1;
     if (whole < portMAX_DELAY) {
@@ -89,7 +90,8 @@ void corepool_port_wait(uint64_t microseconds)
     ulTaskNotifyTakeIndexed(COREPOOL_NOTIFICATION_INDEX, pdTRUE, ticks);
 }
 
-/* The kernel counts ticks and their wraps. Both are read together, with the kernel's interrupts masked. */
+/* The kernel counts ticks, and how often that count has wrapped. This function reads both together, with the kernel's
+ * interrupts masked. */
 uint64_t corepool_port_now(void)
 {
     TimeOut_t time;

@@ -25,7 +25,8 @@ static struct k_sem *own_semaphore(void)
     return &own;
 }
 
-/* The number of the exception on a Cortex-M, whose kernel counts no depth. Elsewhere the depth, which the kernel counts. */
+/* The number of the exception on a Cortex-M, where the kernel does not count nested handlers. Elsewhere the kernel's
+ * count of them. */
 static inline uint32_t handler(void)
 {
 #ifdef CONFIG_CPU_CORTEX_M
@@ -39,8 +40,8 @@ uintptr_t corepool_port_context(void **task)
 {
     *task = NULL;
     if (k_is_in_isr()) {
-        /* Handlers may interrupt each other: which this one is, and on which core. No interrupt moves to another. 1 is
-         * the name of the time before the kernel. */
+        /* Handlers may interrupt each other, so the name has the handler and its core. A handler stays on its core. The
+         * name 1 is that of the code before the kernel's start. */
         return 2 + (uintptr_t)handler() * CONFIG_MP_MAX_NUM_CPUS + arch_curr_cpu()->id;
     }
     if (k_is_pre_kernel()) {
@@ -57,7 +58,7 @@ void corepool_port_notify(void *task)
 
 void corepool_port_wait(uint64_t microseconds)
 {
-    /* A greater time is as good as for ever, and a wait may return early. */
+    /* A longer wait returns early, which the shim may do. */
     const uint64_t longest = INT32_MAX;
     k_timeout_t timeout = microseconds == UINT64_MAX ? K_FOREVER : K_USEC(MIN(microseconds, longest));
     k_sem_take(own_semaphore(), timeout);

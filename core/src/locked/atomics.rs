@@ -1,11 +1,12 @@
-//! Atomics for a processor that has no compare-and-swap, or none that works here. A load or a store
-//! is the processor's own. A change of a word is a critical section.
+//! Atomics for a program without compare-and-swap: the processor has none, it does not work between
+//! the cores, or the application has chosen critical sections. A load or a store is the processor's
+//! own. Any other change of a word is a critical section, which loads the word and stores it.
 //!
-//! * **Each change releases**, whatever ordering its caller asks for, and sees what the sections
-//!   before it have done. So a party that loads the word afterwards with Acquire sees what each earlier
-//!   change had seen, as if the changes were one release sequence.
-//! * **A store is of a word that no other party changes at that time**, or it would be lost between
-//!   the load and the store of such a change. Each store of this crate is its owner's alone.
+//! * **Each such change releases**, whatever ordering its caller asks for, and sees what the sections
+//!   before it have done. A party that loads the word with Acquire then sees what came before each of
+//!   these changes.
+//! * **A plain store is its owner's**, at a time when no other party changes the word. Otherwise the
+//!   store could come between the load and the store of such a change, which would overwrite it.
 
 pub(crate) use core::sync::atomic::{AtomicPtr, Ordering, fence};
 
@@ -41,7 +42,7 @@ macro_rules! atomics {
                 self.0.store(value, order);
             }
 
-            /// The word before the change.
+            /// Changes the word in a critical section. Returns the word before that.
             #[inline(always)]
             fn change(&self, order: Ordering, to: impl FnOnce($int) -> $int) -> $int {
                 locked(|| {

@@ -63,8 +63,8 @@ impl FreeList {
         }
     }
 
-    /// Takes a slot that was given back. It belongs to the caller from then on. `None` if the stack
-    /// is empty.
+    /// Takes a slot that was given back. The slot belongs to the caller from then on. `None` if the
+    /// stack is empty.
     pub(crate) fn pop<'p>(
         &self,
         _: &FreeWords,
@@ -119,15 +119,15 @@ impl FreeList {
     /// Marks the list as waited for if it is empty. False if it is not empty.
     ///
     /// The mark stays until [`unmark_waiting`](Self::unmark_waiting), and every push meanwhile
-    /// returns true. So a pusher that is stopped after its push withholds only the wake-up that is
-    /// its own to give.
+    /// returns true. So a pusher that stops after its push withholds one wake-up: that for its own
+    /// slot.
     pub(crate) fn mark_waiting(&self, words: &FreeWords) -> bool {
         locked(|| {
             let is_empty = self.is_empty(words);
             if is_empty {
                 let now = self.marks.load(Ordering::Relaxed);
-                // Release: pairs with the Acquire of `marked`. The submitter has put its waker in
-                // place before.
+                // Release: pairs with the Acquire of `marked`. It publishes the submitter's waker,
+                // which is in its place by now.
                 self.marks
                     .store((now | WAITING).wrapping_add(ONE_MARK), Ordering::Release);
             }
@@ -153,7 +153,7 @@ impl FreeList {
     pub(crate) fn unmark_waiting(&self, _: &FreeWords, Marked(marks): Marked) {
         locked(|| {
             if self.marks.load(Ordering::Relaxed) == marks {
-                // Release: as for `mark_waiting`, whose version stays.
+                // Release: as in `mark_waiting`. The version stays.
                 self.marks.store(marks & !WAITING, Ordering::Release);
             }
         });

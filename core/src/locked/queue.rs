@@ -81,7 +81,7 @@ impl<'p> Queue<'p> {
     /// Appends `item`.
     ///
     /// `item` is below the number of cells. If it was in the queue before, its pop happened before
-    /// this call. That is why the ring has a cell for it.
+    /// this call. So no item is in the queue twice, and the ring has a cell for this one.
     pub(crate) fn push(self, item: u16) {
         locked(|| {
             let count = self.lane.count.load(Ordering::Relaxed);
@@ -122,8 +122,8 @@ impl<'p> Queue<'p> {
             (head, self.lane.count.load(Ordering::Relaxed))
         });
         for _ in 0..count {
-            // An item that is read here is a guess, which `wanted` checks against the item itself.
-            // If the head moves meanwhile, the items behind it are still in their cells.
+            // The cell may have another item by now. `wanted` checks the item by its slot's state.
+            // Poppers move the head and no items: an item that is still queued is in its cell.
             let item = self.cell(place).load(Ordering::Relaxed) as u16;
             if wanted(item) {
                 return Some(item);

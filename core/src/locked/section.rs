@@ -1,8 +1,8 @@
-//! The critical section in which the words of this variant change.
+//! The critical section in which the words of this folder change.
 
 /// Runs `step` in a critical section.
 ///
-/// The sections of a program follow one another. Each sees what the sections before it have done.
+/// The sections of a program run one at a time. Each sees what the sections before it have done.
 /// `step` is the pool's own code. It begins no other section, takes a bounded number of
 /// instructions, and calls no foreign code.
 #[cfg(not(loom))]

@@ -41,7 +41,7 @@ impl State {
         locked(|| match step(Snapshot(self.0.load(order))) {
             Err(report) => report,
             Ok((to, report)) => {
-                // Release: pairs with the Acquire of [`load`](Self::load), outside of sections.
+                // Release: pairs with the Acquire of `load`, outside of sections.
                 self.0.store(to, Ordering::Release);
                 report
             }
@@ -56,7 +56,8 @@ impl State {
     }
 
     /// Whether the index, which is in the queue, stands for no job. If so, no submitter takes the
-    /// slot over before the index has left the queue. The caller is in the queue's critical section.
+    /// slot over before the index has left the queue. The queue calls this in its critical section,
+    /// so the call begins none.
     pub(crate) fn reap(&self) -> bool {
         // Acquire: as in `rare_transition`.
         let now = self.load();

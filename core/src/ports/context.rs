@@ -6,8 +6,8 @@ use crate::machine::port::ContextId;
 /// The name of the calling context, for a [`Port`](crate::Port) of one core. Contexts that can be
 /// under way at the same time on a core have different names.
 ///
-/// On a Cortex-M, this is the exception's number plus one. On RISC-V it counts the handlers that are
-/// under way, see `riscv::in_handler`.
+/// On a Cortex-M, this is the exception's number plus one. On RISC-V it is the number of handlers that
+/// are under way, plus one: see `riscv::in_handler`.
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1), a few instructions.
@@ -25,7 +25,7 @@ pub fn in_thread() -> bool {
 
 /// Waits for an interrupt of this core, unless `woken` returns true.
 ///
-/// All interrupts of the core are masked from before `woken` looks until after the sleep. So no
+/// All interrupts of the core are masked from before the call of `woken` until after the sleep. So no
 /// handler runs between the two. A pending interrupt ends the sleep all the same, and is served
 /// when the interrupts are unmasked.
 ///

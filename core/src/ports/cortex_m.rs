@@ -11,16 +11,16 @@ use super::interrupt::SoftwareInterrupt;
 /// [`Cores`](super::Cores).
 ///
 /// `SEV` wakes every core, so the flag says which core was meant. No wake-up is lost: the party that
-/// wakes sets the flag, and then sends the event. If the core has looked at the flag before that, the
-/// event comes after the look. The core's event register keeps the event until `WFE` takes it.
+/// wakes sets the flag, and then sends the event. If the core looks at the flag before that party sets
+/// it, the event comes after the look. The core's event register keeps the event until `WFE` takes it.
 ///
-/// The look is a plain load. An exclusive access, as in a swap, may set the event register. Then a
-/// loop of swap and `WFE` never sleeps.
+/// The core looks by a plain load. A swap's exclusive access may set the event register, so a loop of
+/// swap and `WFE` might never sleep.
 #[derive(Debug, Default)]
 pub struct Event(AtomicBool);
 
 impl Event {
-    /// Not sent.
+    /// An event that was not sent.
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
@@ -32,7 +32,7 @@ impl Event {
     pub fn send(&self) {
         // Release: pairs with the Acquire in `wait`.
         self.0.store(true, Ordering::Release);
-        // The store is there for the other core before the event is.
+        // The other core can see the store before the event.
         cortex_m::asm::dsb();
         cortex_m::asm::sev();
     }
@@ -45,7 +45,7 @@ impl Event {
     /// * **Context**: the thread of the core whose event it is.
     /// * **Cost**: it waits.
     pub fn wait(&self, deadline: Option<Duration>, now: impl Fn() -> Option<Duration>) {
-        // Relaxed: the swap takes what is seen.
+        // Relaxed: the swap below acquires.
         while !self.0.load(Ordering::Relaxed) {
             if let Some(deadline) = deadline
                 && now().is_none_or(|now| now >= deadline)
@@ -54,8 +54,8 @@ impl Event {
             }
             cortex_m::asm::wfe();
         }
-        // A swap and not a store, so that it reads the last `send`. Acquire: pairs with the Release
-        // there.
+        // A swap and not a store, so that it reads the latest `send`. Acquire: pairs with the Release
+        // in `send`.
         self.0.swap(false, Ordering::Acquire);
     }
 }

@@ -2,13 +2,13 @@
 
 /// An interrupt that software pends, at a priority below those of the handlers that submit.
 ///
-/// `cortex_m::Nvic` and `riscv::Msip` are such interrupts. Another
-/// interrupt controller needs an implementation of its own.
+/// `cortex_m::Nvic` and `riscv::Msip` are such interrupts. Another interrupt controller needs an
+/// implementation of its own.
 pub trait SoftwareInterrupt: Sync {
     /// Has the handler called as soon as no more urgent context runs.
     ///
     /// * **Context**: called from any that submits a job, wakes a task, or passes a wake-up on.
-    /// * **Cost**: on top of each such call.
+    /// * **Cost**: on top of each such call that finds no idle worker.
     fn pend(&self);
 
     /// Lets the handler be called.

@@ -15,22 +15,22 @@ use crate::{
     machine::worker::Worker,
 };
 
-/// The thread of the only core was woken, and has not returned from its sleep yet.
+/// Whether a waker has woken the core's thread since the thread last returned from its sleep.
 static WOKEN: AtomicBool = AtomicBool::new(false);
 
 /// The thread of a chip's only core, as a worker and as a parker. It sleeps in `WFI`, until any
 /// interrupt.
 ///
-/// The interrupt whose handler submits a job ends the sleep. A deadline is seen at the first
-/// interrupt after it. So an application that waits with time limits needs a periodic interrupt.
+/// The interrupt whose handler submits a job ends the sleep. The thread looks at a deadline after each
+/// interrupt. So an application that waits with time limits needs a periodic interrupt.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Wfi;
 
 impl Parker for Wfi {
     fn waker(&self) -> Waker {
-        // There is one thread, so its wakers have nothing to remember. The party that wakes it is a
-        // handler, whose interrupt ends the sleep, or the thread itself, before it sleeps.
+        // There is one thread, so a waker needs no data. A handler wakes the thread, and its interrupt
+        // ends the sleep. Or the thread wakes itself, before it sleeps.
         const VTABLE: &RawWakerVTable = &RawWakerVTable::new(
             |data| RawWaker::new(data, VTABLE),
             // Release: pairs with the Acquire in `park`.
@@ -38,12 +38,12 @@ impl Parker for Wfi {
             |_| WOKEN.store(true, Ordering::Release),
             |_| (),
         );
-        // SAFETY: the functions use no data.
+        // SAFETY: the functions use no data, and any context may call them.
         unsafe { Waker::new(ptr::null(), VTABLE) }
     }
 
     fn park(&self, _deadline: Option<Duration>) {
-        // Relaxed: the swap takes what is seen.
+        // Relaxed: the swap below acquires.
         sleep_unless(|| WOKEN.load(Ordering::Relaxed));
         // Acquire: pairs with the Release in the waker.
         WOKEN.swap(false, Ordering::Acquire);
@@ -108,10 +108,10 @@ impl OneCore {
     }
 }
 
-// SAFETY: on one core, contexts that can be under way at the same time are the thread and the
-// handlers of different interrupts; `context` has a name for each, on RISC-V by the promise that
-// `new` asks for. No other core uses the pool, by the same promise. The default `catch_panic` calls
-// once.
+// SAFETY: the contexts of one core that can be under way at the same time are its thread and the
+// handlers of different interrupts. `context` has a name for each; on RISC-V the caller of `new`
+// promises that. The same caller promises that no other core uses the pool. The default `catch_panic`
+// calls `f` once.
 unsafe impl Port for OneCore {
     fn context(&self) -> ContextId {
         context()
@@ -121,8 +121,8 @@ unsafe impl Port for OneCore {
         self.clock.map(|clock| clock())
     }
 
-    /// A handler may not block, not even a worker's: the context that it interrupts, and may wait
-    /// for, would wait with it.
+    /// A handler may not block, not even that of a [`Pended`](super::Pended). It may wait for the context
+    /// that it interrupts, and that context cannot go on before the handler returns.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
         if in_thread() {
             f(&Wfi);

@@ -81,8 +81,9 @@ impl<I: SoftwareInterrupt> Pended<I> {
         });
     }
 
-    /// Calls `f`, and keeps the handler from being called meanwhile. It is called after that if it
-    /// was pended. Holds nest, also those of a handler that interrupts another hold.
+    /// Calls `f`, and keeps the handler from being called meanwhile. If the interrupt is pended by then,
+    /// the handler is called after the hold. Holds nest, also those of a handler that interrupts another
+    /// hold.
     ///
     /// * **Context**: any but the interrupt's handler.
     /// * **Cost**: that of `f`.

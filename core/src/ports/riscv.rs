@@ -9,23 +9,23 @@ use riscv_peripheral::aclint::{Clint, mswi::MSIP};
 
 use super::interrupt::SoftwareInterrupt;
 
-/// Harts that the ports have room for, numbered from 0 by `mhartid`. With a greater number, a use of
-/// the port panics.
+/// The number of harts that the ports have room for. `mhartid` numbers them from 0. A hart of a greater
+/// number panics when it uses a port.
 pub const MAX_HARTS: usize = 16;
 
-/// How many handlers are under way on each hart.
+/// The number of handlers that are under way on each hart.
 static DEPTHS: [AtomicU8; MAX_HARTS] = [const { AtomicU8::new(0) }; MAX_HARTS];
 
-/// That of the calling hart, which alone changes it.
+/// The number of the calling hart's handlers. That hart alone changes it.
 pub(super) fn depth() -> &'static AtomicU8 {
     &DEPTHS[mhartid::read()]
 }
 
 /// Calls `f` as the body of a handler, so that the ports know that a handler calls them.
 ///
-/// No register of RISC-V tells whether a handler is under way. So each handler of an interrupt or an
-/// exception that uses a pool does so in here. A handler that does not would count as the context
-/// that it interrupts. Handlers may interrupt each other.
+/// No register of RISC-V tells whether a handler is under way. So the handler of an interrupt or an
+/// exception uses a pool only in such an `f`. Outside of it, the handler would count as the context that
+/// it interrupts. Handlers may interrupt each other.
 ///
 /// * **Context**: an interrupt handler, or the handler of an exception.
 /// * **Cost**: a few instructions on top of `f`.
@@ -45,7 +45,7 @@ pub(super) fn depth() -> &'static AtomicU8 {
 /// ```
 pub fn in_handler<R>(f: impl FnOnce() -> R) -> R {
     let depth = depth();
-    // Relaxed: one hart reads and writes it. A handler that comes in between restores what it found.
+    // Relaxed: one hart reads and writes the word. A handler that interrupts this one restores it.
     let interrupted = depth.load(Ordering::Relaxed);
     depth.store(interrupted.wrapping_add(1), Ordering::Relaxed);
     let returned = f();
@@ -59,13 +59,13 @@ fn msip_of<C: Clint>(hart: usize) -> MSIP {
     unsafe { MSIP::new(C::BASE + hart * size_of::<u32>()) }
 }
 
-/// The interrupt on which a hart sleeps in `WFI`, to be woken by any hart: its software interrupt at
-/// the CLINT `C`, which then is for nothing else.
+/// The interrupt by which any hart ends the `WFI` of a hart that sleeps: the sleeping hart's software
+/// interrupt at the CLINT `C`. The application uses it for nothing else.
 ///
-/// The interrupt has no handler. It is enabled only during the sleep, while all interrupts of the hart
-/// are masked; it ends the `WFI` all the same. No wake-up is lost: the interrupt stays pended from
-/// [`send`](Self::send) until [`wait`](Self::wait) clears it. The woken context looks at its queue only
-/// after that.
+/// The interrupt has no handler. The hart enables it for the sleep alone, and masks all interrupts
+/// meanwhile; a pended interrupt ends the `WFI` all the same. No wake-up is lost: the interrupt stays
+/// pended from [`send`](Self::send) until [`wait`](Self::wait) clears it. The woken context looks at
+/// its queue only after that.
 pub struct Ipi<C>(PhantomData<fn() -> C>);
 
 impl<C> fmt::Debug for Ipi<C> {
@@ -80,7 +80,7 @@ impl<C: Clint> Ipi<C> {
     /// * **Context**: any, of any hart.
     /// * **Cost**: O(1): a fence, and a store to the CLINT.
     pub fn send(hart: usize) {
-        // The writes to memory are there before the interrupt is.
+        // The other hart can see this hart's writes before the interrupt.
         riscv::asm::fence();
         msip_of::<C>(hart).pend();
     }
@@ -88,7 +88,7 @@ impl<C: Clint> Ipi<C> {
     /// Waits for [`send`](Self::send), or for any other interrupt of this hart that is enabled.
     ///
     /// * **Context**: the thread of a hart.
-    /// * **Cost**: it waits. All interrupts of the hart are masked meanwhile, and served after it.
+    /// * **Cost**: it waits. All interrupts of the hart are masked meanwhile, and served after the wait.
     pub fn wait() {
         riscv::interrupt::free(|| {
             // SAFETY: no critical section is made of this mask.
@@ -98,7 +98,7 @@ impl<C: Clint> Ipi<C> {
             unsafe { mie::clear_msoft() };
         });
         msip_of::<C>(mhartid::read()).unpend();
-        // It is cleared before memory is looked at.
+        // The interrupt is cleared before the hart looks at memory.
         riscv::asm::fence();
     }
 }
@@ -107,7 +107,7 @@ impl<C: Clint> Ipi<C> {
 pub struct Msip<C>(PhantomData<fn() -> C>);
 
 impl<C> Msip<C> {
-    /// There is one for each hart.
+    /// The software interrupt of whichever hart uses the value.
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -142,14 +142,15 @@ impl<C: Clint> SoftwareInterrupt for Msip<C> {
         was_unmasked
     }
 
-    /// It calls [`in_handler`].
+    /// It calls `f` by [`in_handler`].
     fn serve(&self, f: &mut dyn FnMut()) {
         in_handler(|| {
-            // Before the queue is looked at: a job that is queued later pends it again.
+            // The interrupt is cleared before the worker looks at the queue: a job that is queued later
+            // pends it again.
             msip_of::<C>(mhartid::read()).unpend();
             self.mask();
-            // SAFETY: the handler calls this, outside of critical sections. Its own interrupt is
-            // masked, so that only others come in.
+            // SAFETY: the interrupt's handler calls this, so no critical section is under way on the
+            // hart. The interrupt is masked, so it does not re-enter.
             unsafe { riscv::interrupt::nested(f) };
             self.unmask();
         });

@@ -1,8 +1,8 @@
 //! Tasks of an RTOS: the port for a kernel in C, over four functions. Needs the feature `rtos`.
 //!
-//! The application compiles and links one of the sources in the folder `shims` of this crate, which
-//! implement the functions of [`shim`] for a kernel: `freertos.c`, for one core and for SMP, or
-//! `zephyr.c`. Another kernel needs about forty lines.
+//! The application compiles and links one of the sources in the folder `shims` of this crate:
+//! `freertos.c` or `zephyr.c`, each for one core and for SMP. It implements the functions of [`shim`]
+//! for the kernel. Another kernel needs about forty lines.
 //!
 //! A worker is a task that calls `POOL.run(&Task)`, at the priority that the jobs are to have. Any task
 //! submits, and any handler that may call the kernel.
@@ -48,16 +48,17 @@ pub mod shim {
     use core::ffi::c_void;
 
     unsafe extern "C" {
-        /// The name of the calling context, which is never 0: that of a task is the task's address, and that
-        /// of a handler a small number. Sets `task` to the calling task, or to null if the context may
-        /// not block: a handler, or any before the scheduler runs.
+        /// The name of the calling context, which is never 0. The name of a task is the task's address,
+        /// and that of a handler a small number. Sets `task` to the calling task, or to null if the
+        /// context may not block: a handler, or any context before the scheduler runs.
         pub fn corepool_port_context(task: *mut *mut c_void) -> usize;
 
-        /// Ends the current or the next wait of a task. Any context may call it that may call the kernel.
+        /// Ends the current or the next wait of a task. Any context that may call the kernel may call
+        /// this.
         pub fn corepool_port_notify(task: *mut c_void);
 
-        /// The calling task waits until it is notified, or was since its last wait, or until the time has
-        /// passed. `u64::MAX` is for ever. It may return early.
+        /// Waits until the calling task has been notified since its last wait, or until the time has
+        /// passed. `u64::MAX` is for ever. The call may return early.
         pub fn corepool_port_wait(microseconds: u64);
 
         /// The time since the start of the kernel, in microseconds. It never goes back.
@@ -65,7 +66,7 @@ pub mod shim {
     }
 }
 
-/// The calling task, if it may block.
+/// The name of the calling context, and the calling task if it may block.
 fn this_task() -> (usize, *mut c_void) {
     let mut task = ptr::null_mut();
     // SAFETY: `Rtos::new` promises a shim that may be called in any context of a pool.
@@ -73,7 +74,7 @@ fn this_task() -> (usize, *mut c_void) {
     (name, task)
 }
 
-/// Tasks whose wakers are counted.
+/// The most tasks whose wakers are counted.
 const TASKS: usize = 32;
 
 /// The wakers of one task.
@@ -90,13 +91,14 @@ static COUNTS: [Counted; TASKS] = [const {
     }
 }; TASKS];
 
-/// The count of a task's wakers. `None` if it has none and no place is left, and for no task.
+/// The count of a task's wakers. `None` for a null task, and if the task has no count and none is free.
 fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
     if task.is_null() {
         return None;
     }
     let own = |entry: &&Counted| {
-        // Relaxed: a task's first waker is made in the task itself, which finds its own entry.
+        // Relaxed: an entry goes from null to one task, and stays that task's. The compare-and-swap
+        // sees the task even if this load does not.
         let found = entry.task.load(Ordering::Relaxed);
         found == task
             || found.is_null()
@@ -110,16 +112,18 @@ fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
 
 /// Whether the wakers of a task are gone, so that the task may be deleted.
 ///
-/// A pool and its callers keep wakers of the tasks that are workers, block, or open a scope. A party that wakes a task may
-/// be delayed for any time while it holds the waker. So a task may be deleted if it has returned
-/// from its last call of a pool, and this function returns true. It may return false for some time
-/// after that call.
+/// A pool and its callers keep wakers of the tasks that are workers, block, or open a scope. A party
+/// that wakes a task may be delayed for any time while it holds the waker. So a task may be deleted if
+/// it has returned from its last call of a pool, and this function returns true. The function may
+/// return false for some time after that call.
 ///
-/// For the tasks beyond the first 32 that have used a pool it returns false: such a task is never
-/// deleted. A handle that the kernel gives to a new task counts as the old one.
+/// The first 32 tasks that use a pool are counted. For each further task the function returns false:
+/// such a task is never deleted. If the kernel gives a deleted task's handle to a new task, the new
+/// one has the old one's count.
 ///
-/// The counts change by the processor's own compare-and-swap. On a chip on which it does not work between
-/// the cores, the answer is not to be relied on: delete no such task.
+/// The counts change by `portable-atomic`, which mostly is the processor's own compare-and-swap. On a
+/// chip on which that does not work between the cores, the answer may be wrong: delete no task there
+/// that has used a pool.
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1): up to 32 loads.
@@ -133,12 +137,12 @@ pub fn may_be_deleted(task: *mut c_void) -> bool {
         .is_some_and(|entry| count(entry) == 0)
 }
 
-/// A task's wakers have the task's handle as their data, and are counted.
+/// The functions of a task's wakers, whose data is the task's handle. The wakers are counted.
 const VTABLE: &RawWakerVTable = &RawWakerVTable::new(clone_waker, wake, wake_by_ref, drop_waker);
 
 fn clone_waker(task: *const ()) -> RawWaker {
     if let Some(count) = count_of(task.cast_mut().cast()) {
-        // Relaxed: the caller has a waker already, or is the task itself.
+        // Relaxed: the caller has a waker already, or is the task itself, so the task is not deleted.
         count.fetch_add(1, Ordering::Relaxed);
     }
     RawWaker::new(task, VTABLE)
@@ -159,14 +163,15 @@ fn wake_by_ref(task: *const ()) {
 
 fn drop_waker(task: *const ()) {
     if let Some(count) = count_of(task.cast_mut().cast()) {
-        // Release: pairs with the Acquire in `may_be_deleted`. The last use of the handle comes before.
+        // Release: pairs with the Acquire in `may_be_deleted`. The party has used the handle for the
+        // last time.
         count.fetch_sub(1, Ordering::Release);
     }
 }
 
 /// The calling task, as a worker and as a parker. It sleeps in the kernel.
 ///
-/// In a handler there is no such task: the waker wakes nobody then, and the park returns at once.
+/// In a handler there is no such task: the waker wakes no task then, and the park returns at once.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Task;
@@ -174,8 +179,8 @@ pub struct Task;
 impl Parker for Task {
     fn waker(&self) -> Waker {
         let (_, task) = this_task();
-        // SAFETY: the functions of the table do nothing without a task. Else they use the handle as the shim allows, in any context, and only
-        // while it is counted.
+        // SAFETY: for a null task the functions of the table do nothing. They use any other handle as
+        // the shim allows, in any context, and while the handle is counted.
         unsafe { Waker::from_raw(clone_waker(task.cast_const().cast())) }
     }
 
@@ -185,7 +190,7 @@ impl Parker for Task {
             u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
         });
         if !this_task().1.is_null() {
-            // SAFETY: a task calls, with the scheduler running.
+            // SAFETY: the caller is a task that may block, by `this_task`.
             unsafe { shim::corepool_port_wait(microseconds) };
         }
     }
@@ -207,7 +212,7 @@ impl Rtos {
     ///
     /// # Safety
     ///
-    /// * The functions of [`shim`] are linked, and do what they say.
+    /// * The functions of [`shim`] are linked, and keep to their documentation.
     /// * A task that has called a pool with this port is not deleted before [`may_be_deleted`] says so.
     /// * No handler that may not call the kernel uses the pool, nor wakes its tasks.
     pub const unsafe fn new() -> Self {
@@ -215,8 +220,8 @@ impl Rtos {
     }
 }
 
-// SAFETY: contexts that can be under way at the same time are tasks and handlers, and the shim has a name
-// for each, as `new` promises. The default `catch_panic` calls once.
+// SAFETY: the contexts that can be under way at the same time are tasks and handlers. The shim has a
+// name for each, as the caller of `new` promises. The default `catch_panic` calls `f` once.
 unsafe impl Port for Rtos {
     fn context(&self) -> ContextId {
         let (name, _) = this_task();

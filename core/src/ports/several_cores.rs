@@ -19,7 +19,7 @@ use crate::machine::{
 
 /// The cores of a chip that share its memory. An application implements it for its chip.
 ///
-/// [`SeveralCores`] and [`ThisCore`] are the port and the worker that come of it.
+/// [`SeveralCores`] is the port for such a chip, and [`ThisCore`] the worker.
 ///
 /// # Safety
 ///
@@ -58,14 +58,14 @@ use crate::machine::{
 /// # }
 /// ```
 pub unsafe trait Cores: 'static {
-    /// The number of the core that calls, from 0. A handler has that of its core.
+    /// The number of the core that calls, from 0. In a handler it is the same as in the core's thread.
     ///
     /// * **Context**: called from any that uses the pool.
     /// * **Cost**: on top of each call that runs jobs, blocks, or opens a scope.
     fn current() -> usize;
 
-    /// The thread of this core sleeps until [`wake`](Self::wake) is called for the core, or was since
-    /// the last return from here. It returns when `deadline` has passed, and may return early.
+    /// Sleeps until [`wake`](Self::wake) has been called for this core since the last return from here,
+    /// or until `deadline` has passed. It may return early.
     ///
     /// * **Context**: called in the thread of a core.
     /// * **Cost**: it waits.
@@ -81,7 +81,7 @@ pub unsafe trait Cores: 'static {
     /// is no clock: then calls with a timeout fail with `NoClock`.
     ///
     /// * **Context**: called from any that blocks with a timeout.
-    /// * **Cost**: once for each look at the queue or at the job, while such a call goes on.
+    /// * **Cost**: once for each look at the queue or at the job, while such a call waits.
     fn now() -> Option<Duration> {
         None
     }
@@ -91,7 +91,7 @@ pub unsafe trait Cores: 'static {
 pub struct ThisCore<C>(PhantomData<fn() -> C>);
 
 impl<C> ThisCore<C> {
-    /// The core that uses it.
+    /// The thread of whichever core uses the value.
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -126,7 +126,7 @@ impl<C: Cores> ThisCore<C> {
 impl<C: Cores> Parker for ThisCore<C> {
     fn waker(&self) -> Waker {
         let core = ptr::without_provenance(C::current());
-        // SAFETY: the functions use the data as a number, and may be called from any context.
+        // SAFETY: the functions use the data as a number, and any context may call them.
         unsafe { Waker::new(core, Self::VTABLE) }
     }
 
@@ -177,10 +177,10 @@ impl<C> fmt::Debug for SeveralCores<C> {
     }
 }
 
-// SAFETY: contexts that can be under way at the same time are on different cores, which have
-// different numbers by the promise of `Cores`; or they are the thread and the handlers of one core.
-// For those `context` has different names, no greater than `CONTEXTS`, on RISC-V by the same promise.
-// The default `catch_panic` calls once.
+// SAFETY: two contexts that can be under way at the same time are on different cores, or are the thread
+// and handlers of one core. Two cores have different numbers, as the implementor of `Cores` promises.
+// For the contexts of one core `context` has different names, up to `CONTEXTS`; on RISC-V the same
+// promise covers that. The default `catch_panic` calls `f` once.
 unsafe impl<C: Cores> Port for SeveralCores<C> {
     fn context(&self) -> ContextId {
         context().saturating_add(C::current() * arch::CONTEXTS)
@@ -190,14 +190,15 @@ unsafe impl<C: Cores> Port for SeveralCores<C> {
         C::now()
     }
 
-    /// A handler may not block: the thread that it interrupts, and may wait for, would wait with it.
+    /// A handler may not block. It may wait for the thread that it interrupts, and that thread cannot go
+    /// on before the handler returns.
     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) {
         if in_thread() {
             f(&ThisCore::<C>::new());
         }
     }
 
-    /// The other cores are sure to come.
+    /// The other cores are sure to come as workers.
     fn blocked_callers_run_jobs(&self) -> bool {
         false
     }

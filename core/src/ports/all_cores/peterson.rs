@@ -1,14 +1,14 @@
 //! The lock without compare-and-swap: Peterson's, of loads and stores, for two cores.
 //!
-//! A core says that it wants in, then that it is the last to say so, and only then looks at the other
-//! core. If that one wants in, too, the last does not go in, and tries again later. All accesses are
-//! SeqCst, so that a core's stores come before its loads.
+//! A core notes that it wants in, then that it was the last to want in, and only then looks at the
+//! other core. If the other wants in as well, the last one does not go in: it takes its wish back, and
+//! tries again. All accesses are SeqCst, so a core's stores come before its loads.
 //!
-//! * **One at most is in.** A core that goes in has seen that the other does not want in, or that the
-//!   other was the last. Either way the other finds, when it looks, that this one wants in and that it
-//!   was the last itself. It finds the same at each further try, until this one has left.
-//! * **Two that try at the same time may both fail**, and try again: one of them sees the other's try, and
-//!   the other its second one.
+//! * **One core at most is in.** A core goes in if it sees that the other does not want in, or that the
+//!   other was the last. Either way, the other looks after that. It sees that this core wants in, and that
+//!   it was the last itself. So it sees at each further try, until this core has left.
+//! * **Both cores may fail in one try.** The first sees the other's wish, and takes its own back. The
+//!   other then sees the wish of the first one's next try. Each tries again.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 

@@ -1,21 +1,22 @@
-//! How a core enters and leaves.
+//! How a core enters the critical section, and leaves it.
 //!
-//! Masked interrupts keep out the handlers of this core. A lock inside of that keeps out the other
-//! cores. In the opposite order, a handler could find the lock taken by the thread that it interrupts,
-//! and wait for ever. While a core waits for the lock, its interrupts are served between two tries.
+//! Masked interrupts keep out the handlers of this core. The lock, which a core takes after that, keeps
+//! out the other cores. In the opposite order, a handler could find the lock taken by the thread that
+//! it interrupts, and wait for ever. A core that waits for the lock serves its interrupts between two
+//! tries.
 //!
-//! Nothing in here may be an operation of `portable-atomic`: without compare-and-swap, that would come
-//! here again.
+//! This file uses no operation of `portable-atomic`: without compare-and-swap, that operation would
+//! enter this critical section itself.
 //!
 //! No other party is inside between `enter` and the `leave` that belongs to it:
 //!
-//! * Another core does not get the lock. On this core only the caller runs, since interrupts are masked
-//!   from before the lock is taken until after it is released.
-//! * Re-entry: the owner is this core's number only while this core is inside. This core alone writes
+//! * Another core does not get the lock. On this core only the caller runs: the core masks its
+//!   interrupts before it takes the lock, and unmasks them after it has released the lock.
+//! * Re-entry: `owner` has this core's number only while this core is inside. This core alone writes
 //!   its number, after it took the lock, and removes it before it releases the lock. So a core that
-//!   finds its number is inside already. A core that does not find it is not inside. A fault's handler
-//!   may find the number, too; the code that the fault has stopped does not go on then.
-//! * Taking the lock acquires what releasing it has released.
+//!   finds its number is inside already. The handler of a fault may find its core's number, too. The
+//!   code that the fault has stopped does not go on then.
+//! * A core that takes the lock acquires what the core before it has released with the lock.
 
 use core::{
     hint::spin_loop,
@@ -29,7 +30,7 @@ pub(super) trait Lock {
     /// Takes the lock if it is free.
     fn try_lock(&self, core: usize) -> bool;
 
-    /// Gives it back.
+    /// Gives the lock back.
     ///
     /// # Safety
     ///
@@ -59,7 +60,8 @@ impl<L: Lock> Section<L> {
         }
     }
 
-    /// Enters, when no other core is inside. `core` calls.
+    /// Waits until no other core is inside, and enters. `core` is the number of the core that calls.
+    /// Returns the value for `leave`.
     pub(super) fn enter(&self, core: usize) -> u8 {
         let own = core + 1;
         loop {
@@ -85,7 +87,8 @@ impl<L: Lock> Section<L> {
     ///
     /// # Safety
     ///
-    /// `core` calls, and `enter` returned `entered` there, once for each `leave`, the innermost first.
+    /// `core` is the number of the core that calls. `entered` is the value of its innermost `enter` that
+    /// has had no `leave` yet.
     pub(super) unsafe fn leave(&self, core: usize, entered: u8) {
         if entered == NESTED {
             return;

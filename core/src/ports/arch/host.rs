@@ -1,6 +1,8 @@
-//! A host: the ports compile here, for their documentation and for programs that are built for chips, too. A call
-//! panics. It has no name for the calling thread, and a wrong name would break the contract of
-//! [`Port`](crate::Port).
+//! A host, for which the ports compile and do not work: so their documentation builds, and so do the
+//! host's tests of firmware.
+//!
+//! Each call panics. The ports have no name for the calling thread, and a wrong one would break the
+//! contract of [`Port`](crate::Port).
 
 pub(in crate::ports) const CONTEXTS: usize = 1;
 

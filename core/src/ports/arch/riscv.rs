@@ -7,7 +7,7 @@ use crate::ports::riscv::depth;
 /// More than there are contexts on a hart.
 pub(in crate::ports) const CONTEXTS: usize = 256;
 
-/// How many handlers are under way on this hart.
+/// The number of handlers that are under way on this hart; 0 in its thread.
 pub(in crate::ports) fn context() -> usize {
     // Relaxed: only this hart writes it.
     depth().load(Ordering::Relaxed).into()
