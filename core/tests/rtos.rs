@@ -142,6 +142,18 @@ fn a_task_may_be_deleted_when_it_has_left_and_its_wakers_are_gone() {
 }
 
 #[test]
+fn a_task_that_only_submits_may_be_deleted() {
+    static POOL: StaticPool<2, 32> = StaticPool::new();
+    POOL.install(&PORT);
+    let submitter = thread::spawn(|| {
+        POOL.submit_detached(|| ()).unwrap();
+        this_task().addr()
+    });
+    let task = ptr::with_exposed_provenance_mut(submitter.join().unwrap());
+    assert!(may_be_deleted(task));
+}
+
+#[test]
 fn a_waker_of_a_handler_wakes_nobody_and_its_park_returns() {
     IN_HANDLER.set(true);
     let waker = Task.waker();

@@ -1,8 +1,8 @@
 //! Tasks of an RTOS: the port for a kernel in C, over four functions. Needs the feature `rtos`.
 //!
-//! The application compiles and links one of the sources in the folder `shims` of this crate:
-//! `freertos.c` or `zephyr.c`, each for one core and for SMP. It implements the functions of [`shim`]
-//! for the kernel. Another kernel needs about forty lines.
+//! The application compiles and links a source of this crate's folder `shims`: `freertos.c` or
+//! `zephyr.c`, each for one core and for SMP. It implements the functions of [`shim`] for the kernel.
+//! Another kernel needs about forty lines.
 //!
 //! A worker is a task that calls `POOL.run(&Task)`, at the priority that the jobs are to have. Any task
 //! submits, and any handler that may call the kernel.
@@ -117,24 +117,30 @@ fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
 /// it has returned from its last call of a pool, and this function returns true. The function may
 /// return false for some time after that call.
 ///
-/// The first 32 tasks that use a pool are counted. For each further task the function returns false:
-/// such a task is never deleted. If the kernel gives a deleted task's handle to a new task, the new
-/// one has the old one's count.
+/// A task that only submits has no waker, so it may be deleted. The port counts the wakers of the first
+/// 32 tasks that have any. From then on, the function returns false for each other task: such a task
+/// is never deleted. If the kernel gives a deleted task's handle to a new task, the new one has the old
+/// one's count.
 ///
-/// The counts change by `portable-atomic`, which mostly is the processor's own compare-and-swap. On a
-/// chip on which that does not work between the cores, the answer may be wrong: delete no task there
-/// that has used a pool.
+/// The counts change by `portable-atomic`, which mostly is the processor's own compare-and-swap. It may
+/// not work between the cores of a chip. The answer may be wrong there: delete no task that has used a
+/// pool.
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1): up to 32 loads.
 pub fn may_be_deleted(task: *mut c_void) -> bool {
-    // Acquire: pairs with the Release in `drop_waker`.
-    let count = |entry: &Counted| entry.wakers.load(Ordering::Acquire);
-    COUNTS
-        .iter()
-        // Relaxed: see `count_of`.
-        .find(|entry| entry.task.load(Ordering::Relaxed) == task)
-        .is_some_and(|entry| count(entry) == 0)
+    let is_free = |entry: &Counted| {
+        // Relaxed: the application has seen the task return, and so sees the entries that the task saw.
+        let found = entry.task.load(Ordering::Relaxed);
+        if found == task {
+            // Acquire: pairs with the Release in `drop_waker`.
+            Some(entry.wakers.load(Ordering::Acquire) == 0)
+        } else {
+            // The entries are taken in order. So a task that has one has it before a free one.
+            found.is_null().then_some(true)
+        }
+    };
+    COUNTS.iter().find_map(is_free).unwrap_or(false)
 }
 
 /// The functions of a task's wakers, whose data is the task's handle. The wakers are counted.
