@@ -15,6 +15,7 @@ use crate::{
 /// runs here.
 pub(crate) fn add<'p>(pool: Pool<'p>, job: SlotRef<'p>, place: u16) {
     let link = pool.slot(place).link();
+    // Relaxed, here and for the link: the swap below publishes both.
     let mut newest = job.callbacks.load(Ordering::Relaxed);
     loop {
         link.store(newest, Ordering::Relaxed);
@@ -35,7 +36,7 @@ pub(crate) fn add<'p>(pool: Pool<'p>, job: SlotRef<'p>, place: u16) {
     }
 }
 
-/// Runs the callbacks in a slot's chain. The outcome is published, and the payload stays as it is
+/// Runs the callbacks in a slot's chain. The outcome has been published, and the payload stays as it is
 /// meanwhile.
 pub(crate) fn run<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     // Acquire: pairs with the Release of `add`.
@@ -62,6 +63,7 @@ pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p
     let run = || {
         while let Some(callback) = next.get().checked_sub(1) {
             let place = pool.slot(callback);
+            // Relaxed: the party that took the chain has acquired its links.
             next.set(place.link.load(Ordering::Relaxed));
             let _free = Defer(|| pool.slots().free(place));
             guard::call(pool, &mut || {
@@ -84,8 +86,8 @@ pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p
 /// callbacks.
 fn tell_holders<'p>(pool: Pool<'p>, slot: SlotRef<'p>, state: Snapshot) {
     if state.has(SHOWN) {
-        // SAFETY: the handle has left a listener before it set the bit. No party writes the cell
-        // after that. A member owns nothing.
+        // SAFETY: with BUSY, the job was not ready when its handle was shared. So the handle has left a
+        // listener, before it set SHOWN. No party writes the cell after that. A member owns nothing.
         let listener = unsafe { slot.listener().assume_init() };
         if let Some((member, membership)) = listener.member() {
             (membership.tell)(pool, member);

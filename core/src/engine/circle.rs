@@ -2,10 +2,11 @@
 //!
 //! A worker that blocks without a time limit records what it waits for, in its seat. Before it
 //! sleeps, it looks whether it is *stuck*. It starts with all workers that are blocked without a
-//! limit. It removes each worker whose wait may still end. A wait may end if its job is queued, or
-//! runs outside the set. It may also end if its job is a task that may be woken. A job runs until its
-//! callbacks have returned. The workers that remain are stuck. The worker that finds itself among
-//! them returns `WouldDeadlock`.
+//! limit. It removes each worker whose wait may still end, until no further one can be removed. The
+//! workers that remain are stuck. The worker that finds itself among them returns `WouldDeadlock`.
+//!
+//! A wait for a job may end if the job is queued, or if a worker outside of the set runs it. It may also
+//! end if the job is a task that may be woken. A job runs until its callbacks have returned.
 //!
 //! The look reads the words of many parties one after another. It counts only if no worker has gone
 //! on meanwhile: the counts in the seats are the same before and after.
@@ -53,8 +54,8 @@ impl Workers {
     }
 }
 
-/// Whether the blocked worker in `seat` waits in a circle and its wait can return `WouldDeadlock`.
-/// If it waits for a scope, that wait cannot fail: the other stuck workers are woken instead.
+/// Whether the blocked worker in `seat` is stuck, and its wait can return `WouldDeadlock`. The wait for
+/// a scope cannot fail: then the worker wakes the other stuck workers instead.
 pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn) -> bool {
     let suspect = match depends_on {
         DependsOn::Others => false,
@@ -78,8 +79,8 @@ pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn
     false
 }
 
-/// The worker of a task that was just suspended wakes the stuck workers, so that they look again.
-/// The task awaits a job.
+/// Wakes the stuck workers, so that they look again. The caller has just suspended the task, which
+/// awaits a job.
 #[cold]
 pub(crate) fn look<'p>(pool: Pool<'p>, task: SlotRef<'p>) {
     // Pairs with the fence of `block::wait_as_worker` (`engine/block.rs`): either that worker sees
@@ -130,8 +131,8 @@ fn stuck(pool: Pool<'_>) -> Workers {
         }
         stuck = left;
     }
-    // Everything between the two calls of `blocked_for_ever` was read with Acquire. If a worker
-    // wrote some of it after it went on, the second call sees that it went on.
+    // The words on which the waits depend were read with Acquire. If a worker wrote one of them after
+    // it went on, this second call sees that it went on.
     let after = blocked_for_ever(pool);
     // The sums differ if a worker went on, or blocked, in between.
     if before == after {
@@ -167,8 +168,8 @@ fn may_go_on(pool: Pool<'_>, seat: &Seat, stuck: &Workers) -> bool {
         let slot = pool.slot(index);
         is_member(slot, slot.state.load(), depends_on)
     });
-    // `is_told` comes after the look at the members. A job that had ended at that look is no
-    // member, and is in the list of completions.
+    // `is_told` comes after the look at the members. A job that had ended by then counts as no member,
+    // but its completer reports it, and `is_told` sees that.
     match depends_on {
         DependsOn::AnyOf(place) => {
             members.any(|slot| may_end(pool, slot, stuck)) || is_told(pool, place)
@@ -198,8 +199,8 @@ fn may_end(pool: Pool<'_>, slot: u16, stuck: &Workers) -> bool {
     // The loop ends at tasks that await each other: none of them may end.
     for _ in pool.used_slots() {
         let slot = pool.slot(next);
-        // Read before and after the state. If both are equal, the task awaited that job when it was
-        // suspended.
+        // `awaits` is read before and after the state. If both values are equal, the task awaited that
+        // job when it was suspended.
         let awaits = slot.awaits();
         let state = slot.state.load();
         if state.is_held_up() {

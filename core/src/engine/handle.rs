@@ -29,7 +29,7 @@ pub(crate) fn delist<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> bool {
     true
 }
 
-/// Drops a listener that the completer will not see.
+/// Drops a listener that no completer will take.
 pub(crate) fn forget_listener(pool: Pool<'_>, listener: Listener) {
     if let Listener::Set(member, membership) = listener {
         (membership.forget)(pool, member);
@@ -73,7 +73,7 @@ pub(crate) unsafe fn leave_listener<'p>(
     if slot.state.set_listening() {
         return true;
     }
-    // SAFETY: the completer has left without it, so the cell is this handle's.
+    // SAFETY: the completer has left without the listener, so the cell is this handle's.
     forget_listener(pool, unsafe { slot.take_listener() });
     false
 }

@@ -130,7 +130,8 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
             continue;
         }
         seat.announce();
-        // `spin` may have slept, and may have used up the wake-up of the party that sends the worker away.
+        // `stays` is asked again: `spin` may have slept, and used up the wake-up of the party that sends
+        // the worker away.
         if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {
             worker.park(None);
         }
@@ -223,12 +224,12 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
     // If a callback, the logger, or the port unwinds, the other jobs still end.
     let ended = Defer(|| {
         let _woken = Defer(|| {
-            // `lose` leaves the jobs to the worker whose outcome was shown to the holders of a
-            // shared future. The worker may have been stopped before it woke them.
+            // A job whose outcome was shown to the holders of a shared future stays the worker's. The
+            // worker may have stopped before it woke the holders.
             // Pairs with the fence of `SharedWait::poll` (`engine/shared.rs`): either the place is
             // seen here, or the waiter sees the outcome that `lose` has seen.
-            // Unseen by loom, SeqCst: a worker there runs its job to the end and wakes the holders itself. The
-            // fence counts if it has stopped for ever between the outcome and the wake-up.
+            // Unseen by loom, SeqCst: in a model, each worker comes to the point where it wakes the
+            // holders itself. The fence counts if a worker has stopped for ever before that point.
             fence(Ordering::SeqCst);
             pool.waiters().tell(SHARED);
         });
@@ -236,9 +237,8 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
             let slot = pool.slot(index);
             match slot.state.lose(seat.runner()) {
                 Loss::None => {}
-                // SAFETY: the job is scoped, so the worker never runs again (the promise of the caller
-                // of `worker_lost`). The worker is BUSY with the job for ever, and has not left its
-                // scope.
+                // SAFETY: `Shown` is a scoped job, so the worker never runs again (the promise of the
+                // caller of `worker_lost`). It stays BUSY with the job, and never counts it out.
                 Loss::Shown => unsafe { settle::leave_scope(pool, slot) },
                 Loss::TakenOver => {
                     let outcome = Outcome::WorkerLost;
@@ -258,7 +258,7 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
     if on_loss == OnLoss::Break {
         break_with(pool, BrokenReason::WorkerLost(LossReason::DECLARED));
     } else if pool.queues().has_any() {
-        // The lost worker may have been claimed for work that it will not do.
+        // The lost worker may have been claimed for work that it does not do any more.
         pool.seats().wake_one();
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     memory::slot::SlotRef,
 };
 
-/// Follows the payload's pointer, if the result was spilled.
+/// The address of a job's result: in the payload, or in the place that it was spilled to.
 ///
 /// # Safety
 ///
@@ -88,13 +88,13 @@ pub(crate) unsafe fn error<'p>(
     })
 }
 
-/// An error, for a text that calls no foreign code.
+/// An error as a text shows it that calls no foreign code.
 pub(crate) enum Shown {
-    /// The port's code has the panic's text.
+    /// A panic. Its own text would call the port's code.
     Panicked,
-    /// The application's code has the error's text.
+    /// An error of a promise. Its own text would call the application's code.
     Failed,
-    /// Neither of these.
+    /// Any other error.
     Error(JobError),
 }
 
@@ -140,12 +140,12 @@ pub(crate) unsafe fn shown_error<'p>(
     })
 }
 
-/// How a panic is handed out.
+/// Whether a panic is handed out for the last time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandOut {
-    /// The handle may ask again, and gets the same text then.
+    /// The handle may ask again. It gets the same text then.
     Again,
-    /// The handle gives its future up.
+    /// The handle is about to go away.
     Last,
 }
 
@@ -215,8 +215,9 @@ pub(crate) const TOLD: u16 = 1 << 14;
 /// Whether the handle is shared, and one of its holders has been given the job's error.
 fn is_told(slot: SlotRef<'_>) -> bool {
     let state = slot.state.load();
-    // Relaxed: the state word has published the bit, when the last holder detached. The holders of a
-    // job whose worker was lost have another error than its panic.
+    // Relaxed: `release` has published the bit to the last holder. If that holder detached, the state
+    // word has published it to the completer. The holders of a job whose worker was lost have got
+    // another error than this panic.
     state.has(SHOWN) && state.lacks(LOST) && slot.link.load(Ordering::Relaxed) & TOLD != 0
 }
 

@@ -25,10 +25,10 @@
 //! # Callbacks before the waiter
 //!
 //! The job is ready for its handle after its callbacks have returned. The handle moves the result out
-//! of the payload, and a callback borrows it there. So the handle cannot have the result earlier,
-//! whenever the completer publishes the outcome. A copy for the callbacks would need a `Clone` and a
-//! place. Outcomes without a payload could be published first, but then `done` and `result` would
-//! disagree about the others.
+//! of the payload, and a callback borrows it there. So the handle must wait for the callbacks, even if
+//! the completer publishes the outcome before them. A copy of the result for the callbacks would need
+//! a `Clone` and a place. An outcome without a payload could come first. But then a handle would find
+//! some jobs ready before their callbacks, and others after.
 //!
 //! The holders of a shared handle take the result by reference, too. They have it before the
 //! callbacks run: see [`shared`](crate::engine::shared).
@@ -69,7 +69,7 @@ pub(crate) fn publish<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) {
     trace!("job {} ends: {:?}", slot.index(), outcome);
 }
 
-/// Ends a job that has panicked.
+/// Ends a job that the caller is `BUSY` with, and that has panicked.
 ///
 /// # Safety
 ///
@@ -80,7 +80,7 @@ pub(crate) unsafe fn panicked<'p>(pool: Pool<'p>, slot: SlotRef<'p>, panic: Pani
     publish(pool, slot, Outcome::Panicked);
 }
 
-/// Ends a job that the caller is `BUSY` with, and whose payload is empty.
+/// Ends a job that the caller is `BUSY` with as failed. The payload is empty before.
 ///
 /// # Safety
 ///
@@ -97,7 +97,7 @@ pub(crate) fn cancel<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome: Outcome) ->
         return false;
     }
     let _told = Defer(|| {
-        // Workers may have stayed for this job.
+        // At the pool's end, workers may have stayed for this job.
         pool.seats().wake_all_at_the_end();
         // A waiter for room may take the job's index out of the queue. The look at the mark comes
         // after the fence of `wake_all_at_the_end`, which pairs with that of `RoomWaiter::poll`
@@ -139,8 +139,8 @@ pub(crate) unsafe fn drop_job<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     });
 }
 
-/// The end of a job that has more parties than a handle. It deals with the outcome, callbacks, the
-/// waiter, a result without a handle, and at last the scope.
+/// Ends a job that has other parties than a handle alone: callbacks, a waiter, a scope, or no handle.
+/// The completer publishes the outcome first, and leaves the scope last.
 ///
 /// # Safety
 ///
@@ -194,13 +194,13 @@ unsafe fn scope_of<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Option<Scoped> {
 ///
 /// # Safety
 ///
-/// The job has ended, and its slot is occupied. The worker that was at work on it has not counted it
-/// out, and never will if the job is scoped.
+/// The job has ended, and its slot is occupied. If the job is scoped, its worker has not counted it out,
+/// and never will.
 pub(crate) unsafe fn leave_scope<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
     // SAFETY: the caller's promise.
     if let Some(scope) = unsafe { scope_of(pool, slot) } {
         guard::call(pool, &mut || {
-            // SAFETY: the scope waits for this call, once for each of its jobs (the caller's promise).
+            // SAFETY: no other party counts the job out (the caller's promise), so its scope still waits.
             unsafe { scope.leave() };
         });
     }
@@ -212,7 +212,7 @@ struct Settling<'p> {
     slot: SlotRef<'p>,
     outcome: Outcome,
     published: Published,
-    /// The number plus one of the worker that completes the job; 0 if it is none.
+    /// The completer's number in the state word. 0 if the completer has taken the place of a lost worker.
     runner: u16,
     /// The completer has left the slot.
     over: bool,
@@ -236,7 +236,7 @@ impl Settling<'_> {
                     // SAFETY: this completer has just set TELLING, so the cell is full, and no
                     // party writes it.
                     let waiter = unsafe { slot.listener().assume_init() };
-                    // TELLING keeps the slot, whose link the set's list needs.
+                    // TELLING keeps the slot while its link goes into the set's list.
                     waiter.report(pool, slot.index());
                     self.waiter = Some(waiter);
                     pool.slots().leave(slot, TELLING);
@@ -272,7 +272,7 @@ impl Settling<'_> {
         }
         if let Some(scope) = self.scope.take() {
             guard::call(pool, &mut || {
-                // SAFETY: the scope waits for this call, once for each of its jobs.
+                // SAFETY: the completer counts the job out here alone, so its scope still waits.
                 unsafe { scope.leave() };
             });
         }

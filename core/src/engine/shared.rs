@@ -1,11 +1,12 @@
 //! A handle that several parties share.
 //!
-//! Each party is a holder. The holders together are the job's one handle. The slot's link counts them,
-//! since a job whose handle is shared is in no list. The holder that leaves last is the handle alone.
+//! Each party is a holder. The holders together are the job's one handle. The slot's link counts them:
+//! no list needs the link of a job whose handle is shared. The holder that leaves last is the handle
+//! alone.
 //!
-//! A holder that waits takes one of the pool's WAITERS places. The job's listener is a member of no
-//! set: its completer wakes all places that wait for shared futures, and each waiter looks at its own
-//! job. So a job that is not shared has no cost.
+//! A holder that waits takes one of the pool's WAITERS places. The job's listener has the form of a
+//! set's member, and belongs to no set. By its functions the completer wakes all places that wait for
+//! shared futures. Each waiter looks at its own job then. So a job that is not shared has no cost.
 //!
 //! ```text
 //!     waiter                              completer
@@ -20,9 +21,10 @@
 //!
 //! Holders and callbacks look at the outcome by reference. So the holders have it as soon as it is
 //! published, and a callback delays none of them. The completer wakes them before it runs the
-//! callbacks. The last holder may leave meanwhile, and the completer drops the result then. A worker
-//! that is declared lost in a callback keeps the job for this reason: the holders have its outcome,
-//! and may be looking at it.
+//! callbacks. The last holder may leave meanwhile, and the completer drops the result then.
+//!
+//! A worker may be declared lost in such a callback. Its job keeps the outcome, since the holders may
+//! be looking at it.
 
 use core::{
     task::{Poll, Waker},
@@ -44,8 +46,8 @@ use crate::{
     memory::waiter::SHARED,
 };
 
-/// The part of the link that counts the holders. At `MOST` the count stays as it is, and the slot is
-/// never free again: an application has then forgotten thousands of holders.
+/// The part of the link that counts the holders. A count that reaches `MOST` stays there, and the slot
+/// is never free again. Only an application that leaks holders by the thousand gets there.
 const MOST: u16 = (1 << 14) - 1;
 
 /// Set in the link of each shared job. With it, the link is the number of no waiter's place.
@@ -78,9 +80,10 @@ pub(crate) unsafe fn share<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
         // SAFETY: `delist` has returned true, so the cell is empty, and this handle's.
         unsafe { slot.put_listener(Listener::Set(member, &MEMBERSHIP)) };
     }
-    // A swap, and no store: the completer of a job that is ready may be about to add the slot to the
-    // list of a set that is gone. It does so only if it finds the link as it knows it.
-    // Relaxed: the holder that the caller makes is given away by an ordering of the application's.
+    // A swap and no store, since another party may change the link meanwhile. The completer of a job
+    // that is ready may be about to add the slot to the list of a set that is gone. It gives up if it
+    // finds another value than the one that it knows.
+    // Relaxed: the application hands the holder on to another context with an ordering of its own.
     slot.link().swap(MARK | 1, Ordering::Relaxed);
     // If the job is ready, the listener stays unused in the cell. It owns nothing.
     slot.state.share();
@@ -91,7 +94,8 @@ pub(crate) fn hold(slot: SlotRef<'_>) {
     let link = slot.link();
     let mut now = link.load(Ordering::Relaxed);
     while now & MOST != MOST {
-        // Relaxed: the caller is a holder, and gives the new one away by an ordering of its own.
+        // Relaxed: the caller is a holder. The application hands the new holder on with an ordering of
+        // its own.
         match link.compare_exchange_weak(now, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => return,
             Err(other) => now = other,
@@ -102,8 +106,8 @@ pub(crate) fn hold(slot: SlotRef<'_>) {
 /// A holder leaves. True if it was the last: the caller is the handle.
 pub(crate) fn release(slot: SlotRef<'_>) -> bool {
     let link = slot.link();
-    // Acquire, here and on failure: pairs with the Release of the holders that left before. The last
-    // one drops the result only after their looks at it.
+    // Acquire, here and on failure: pairs with the Release of the holders that left before. They have
+    // looked at the result by then, and the last holder may drop it.
     let mut now = link.load(Ordering::Acquire);
     loop {
         match now & MOST {

@@ -13,9 +13,9 @@
 //!
 //! * the handle, in most cases: it has taken the result, or is dropped after the job's end;
 //! * the completer, if the job has no handle;
-//! * for a slot that is stale, since its job has ended in the queue: the worker that pops the index
-//!   ([`run`](crate::engine::run)), or a party that reaps it ([`Slots::reap`]): a submitter that
-//!   finds no free slot, a caller that waits for room, or any party at the pool's end;
+//! * for a stale slot, whose job has ended in the queue: the worker that pops the index
+//!   ([`run`](crate::engine::run)), or a party that reaps it ([`Slots::reap`]). A submitter that finds
+//!   no free slot reaps, and so do a caller that waits for room and any party at the pool's end;
 //! * a worker that was declared lost, if it comes back;
 //! * for the slot of a callback: the party that runs the callback.
 //!

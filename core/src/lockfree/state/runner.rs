@@ -148,8 +148,8 @@ impl State {
     }
 
     /// Publishes the outcome, if the completer has not done so, and finds the completer's next
-    /// step. If there is none, the completer has left the slot. `runner` is the completer's number
-    /// plus one, if it is a worker.
+    /// step. If there is none, the completer has left the slot. `runner` is the completer's number in
+    /// the state word. It is 0 if the completer has taken the place of a lost worker.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn settle(&self, unpublished: Option<Outcome>, runner: u16) -> Settle {
         let publication = unpublished.map_or(0, Outcome::published);
@@ -160,8 +160,9 @@ impl State {
             } else if s.has(CALLBACKS) {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
-                // The word stays when the slot is free. `lose` looks for the worker of a shown outcome,
-                // and is to find none in it then. A lost worker finds by its number that it is late.
+                // A free slot keeps its last word. With BUSY, SHOWN and a worker's number, `lose` would
+                // take it for a job of that worker, so the number goes. With LOST the number stays: the
+                // lost worker finds by it that it is late.
                 let runner = match done & (SHOWN | LOST) {
                     SHOWN => RUNNER,
                     _ => 0,
