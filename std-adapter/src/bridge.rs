@@ -176,8 +176,8 @@ where
 ///
 /// # Errors
 ///
-/// The error says how the job ended, if it has no result. [`JobError::ShutDown`], [`JobError::Broken`] or
-/// [`JobError::NoWorker`]: the pool did not take it.
+/// The error says how the job ended, if it has no result. With [`JobError::ShutDown`], [`JobError::Broken`],
+/// [`JobError::NoWorker`], [`JobError::NoSuchPriority`] or [`JobError::TooManyWaiters`], the pool did not take the job.
 ///
 /// ```
 /// use corepool_std::{ThreadPool, to_thread_in};
@@ -201,6 +201,8 @@ where
         Ok(future) => future.cancel_on_drop().await,
         Err(SubmitError::Broken(_, reason)) => Err(JobError::Broken(reason)),
         Err(SubmitError::NoWorker(_, reason)) => Err(JobError::NoWorker(reason)),
+        Err(SubmitError::NoSuchPriority(_)) => Err(JobError::NoSuchPriority),
+        Err(SubmitError::TooManyWaiters(_)) => Err(JobError::TooManyWaiters),
         Err(_) => Err(JobError::ShutDown),
     }
 }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use corepool::{DynExecutor, JobError, Shutdown, SubmitError};
+use corepool::{DynExecutor, JobError, Shutdown, StaticPool, SubmitError};
 use corepool_std::{
     Runs, ThreadPool, default_executor, run_in_executor, set_default_executor, to_thread,
     to_thread_in,
@@ -350,6 +350,21 @@ fn to_thread_goes_to_the_default_executor() {
     assert_eq!(default_executor().capacity(), 7);
     let there = futures_lite::future::block_on(to_thread(thread_name));
     assert_eq!(there.unwrap().as_deref(), Some("chosen-0"));
+}
+
+#[test]
+fn to_thread_says_why_the_pool_did_not_take_the_work() {
+    static POOL: StaticPool<1, 64, 1, 1, 1> = StaticPool::new();
+    let _the_only_slot = POOL.promise::<()>().unwrap();
+    let mut first = pin!(POOL.submit_async(|| ()));
+    futures_lite::future::block_on(async {
+        // It waits for room, in the only place.
+        assert!(poll_once(&mut first).await.is_none());
+        let refused = to_thread_in(POOL.pool_ref(), || 7).await;
+        assert!(matches!(refused, Err(JobError::TooManyWaiters)));
+        let refused = to_thread_in(POOL.at(1), || 7).await;
+        assert!(matches!(refused, Err(JobError::NoSuchPriority)));
+    });
 }
 
 /// The default executor is asked for by the first poll, not by the call.
