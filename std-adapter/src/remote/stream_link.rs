@@ -12,7 +12,7 @@ use std::{
 
 use corepool::{LossReason, remote::Link};
 
-use crate::panic;
+use crate::panic::{caught, discard};
 
 /// How many bytes a link holds by default: several of the longest frames that boards send.
 const HOLDS: NonZeroUsize = NonZeroUsize::new(64 << 10).unwrap();
@@ -153,8 +153,9 @@ impl Shared {
         let waker = arrived.waker.clone();
         drop(arrived);
         if let Some(waker) = waker {
-            // The thread reads on even if the waker panics.
-            let _ = panic::catch_panic(&mut || waker.wake_by_ref());
+            // The thread reads on even if the waker, its destructor, or that of its panic's payload panics.
+            discard(caught(|| waker.wake_by_ref()));
+            discard(waker);
         }
     }
 }
@@ -232,6 +233,7 @@ impl<W> fmt::Debug for StreamLink<W> {
 mod tests {
     use std::{
         io::{self, sink},
+        panic::resume_unwind,
         sync::{
             atomic::{AtomicBool, AtomicUsize, Ordering},
             mpsc,
@@ -367,6 +369,36 @@ mod tests {
         link.wake_on_data(&waker.into());
         bytes.send(1).unwrap();
         assert_eq!(told.recv(), Ok(1));
+    }
+
+    /// A payload of a panic that panics when it is dropped.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("the payload panics"));
+        }
+    }
+
+    struct PanickingWaker;
+
+    impl std::task::Wake for PanickingWaker {
+        fn wake(self: Arc<Self>) {
+            resume_unwind(Box::new(Bomb));
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_does_not_end_the_link() {
+        let (bytes, reader) = mpsc::channel();
+        let mut link = StreamLink::new(Channel(reader), sink()).unwrap();
+        link.wake_on_data(&Arc::new(PanickingWaker).into());
+        for byte in [1, 2] {
+            bytes.send(byte).unwrap();
+            let mut heard = [0];
+            await_true(|| link.receive(&mut heard).unwrap() == 1);
+            assert_eq!(heard, [byte]);
+        }
     }
 
     /// A stream that fails with each of these errors, the last one first, and then takes or gives everything.
