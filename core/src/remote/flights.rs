@@ -260,7 +260,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             flight.cancel_sent = true;
             let (id, slot) = (flight.id, flight.slot.take());
             self.say(ToServer::Cancel { id });
-            self.fail(slot, Failure::Lost(LossReason::TIMED_OUT));
+            self.lose(slot, LossReason::TIMED_OUT);
         }
         Ok(())
     }
@@ -296,6 +296,15 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         }
     }
 
+    /// Ends a job in flight as lost, unless it has ended before.
+    fn lose(&self, slot: Option<u16>, reason: LossReason) {
+        self.fail(slot, Failure::Lost(reason));
+        if let Some(index) = slot {
+            // In a catch: the other jobs end even if the hook unwinds.
+            guard::call(self.pool, &mut || self.worker.on_job_end(JobId(index)));
+        }
+    }
+
     /// Ends all jobs in flight as lost.
     pub(super) fn lose_all(&mut self, reason: LossReason) {
         let flights = mem::take(&mut self.flights);
@@ -304,7 +313,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             while let Some(at) = left.get().checked_sub(1) {
                 left.set(at);
                 let slot = flights.get(at).and_then(|flight| flight.slot);
-                self.fail(slot, Failure::Lost(reason));
+                self.lose(slot, reason);
             }
         };
         // If a callback or a waker unwinds, this ends the others.

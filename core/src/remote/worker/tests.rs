@@ -20,7 +20,10 @@ use crate::{
     JobError, JobId, OnLoss, Parker, Port, StaticPool, WorkerId,
     lockfree::shared_waker::tests::Wakeups,
     memory::joined::Stay,
-    remote::scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
+    remote::{
+        OnTimeout,
+        scripted::{Double, DoubleSoon, JOBS, Says, Scripted, frame},
+    },
     wire::message::{Fault, Hello, PROTOCOL, PanicSaid, ToClient, ToServer},
 };
 
@@ -48,6 +51,8 @@ struct Sleeper {
     sleeps: AtomicU32,
     /// Panics when a job starts.
     faulty: bool,
+    /// The jobs of whose start the hooks were told, and of whose end they were not.
+    under_way: AtomicU32,
 }
 
 impl Parker for Sleeper {
@@ -67,6 +72,11 @@ impl Parker for Sleeper {
 impl Worker for Sleeper {
     fn on_job_start(&self, _job: JobId) {
         assert!(!self.faulty, "the hook fails");
+        self.under_way.fetch_add(1, Relaxed);
+    }
+
+    fn on_job_end(&self, _job: JobId) {
+        self.under_way.fetch_sub(1, Relaxed);
     }
 }
 
@@ -93,12 +103,15 @@ fn run<const SLOTS: usize>(
         machine,
         sleeps: AtomicU32::new(0),
         faulty,
+        under_way: AtomicU32::new(0),
     };
     let buffers = Buffers {
         outbox: &mut [0; 64],
         inbox: &mut [0; 64],
     };
-    RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.pool_ref(), &sleeper)
+    let end = RemoteWorker::<_>::new(link, &JOBS, buffers, config).run(pool.pool_ref(), &sleeper);
+    assert_eq!(sleeper.under_way.load(Relaxed), 0);
+    end
 }
 
 #[test]
@@ -118,6 +131,7 @@ fn it_says_whether_the_other_side_has_ever_answered() {
             machine,
             sleeps: AtomicU32::new(0),
             faulty: false,
+            under_way: AtomicU32::new(0),
         };
         let buffers = Buffers {
             outbox: &mut [0; 64],
@@ -569,6 +583,30 @@ fn who_leaves_before_there_is_a_session_says_goodbye_all_the_same() {
     });
     assert_eq!(end, Ok(RemoteEnd::ShutDown));
     assert!(said_goodbye);
+}
+
+/// `run` counts the calls.
+#[test]
+fn the_hook_is_told_of_the_end_of_a_job_that_is_lost() {
+    for on_timeout in [OnTimeout::LoseJob, OnTimeout::LoseLink] {
+        let pool: &'static Pool = Box::leak(Box::new(Pool::new()));
+        let jobs = [4, 5].map(|number| pool.submit_remote(DoubleSoon(number)).unwrap());
+        pool.shutdown(false, false).unwrap();
+        let config = RemoteConfig {
+            retries: 0,
+            on_timeout,
+            ..config()
+        };
+        let _end = run(pool, true, config, false, |message, says| match message {
+            ToServer::Hello(hello) => says.say(ToClient::Welcome(hello)),
+            ToServer::Cancel { id } => says.say(ToClient::Cancelled { id }),
+            _ => {}
+        });
+        for job in jobs {
+            let error = job.result().unwrap_err();
+            assert!(matches!(error, JobError::WorkerLost(LossReason::TIMED_OUT)));
+        }
+    }
 }
 
 #[test]
