@@ -25,8 +25,8 @@ use crate::{
 
 /// A set of futures for [`as_completed`]: a fixed-capacity vector.
 ///
-/// Its methods are those of [`heapless::Vec`]. The crate [`heapless`](crate::heapless) is part of this interface, so an
-/// application needs no dependency of its own for them.
+/// Its methods are those of [`heapless::Vec`]. The crate [`heapless`](crate::heapless) is part of this
+/// interface, so an application needs no dependency of its own for them.
 pub type FutureSet<'p, T, const N: usize> = heapless::Vec<JobFuture<'p, T>, N>;
 
 /// Why [`AsCompleted`] returns no next future, although some are left.
@@ -81,11 +81,11 @@ pub struct AsCompleted<'p, T, const N: usize> {
 
 /// Iterates over futures in the order in which they complete.
 ///
-/// `timeout` counts from this call. The set may hold any number of futures, up to its capacity. Each future
-/// is in it once, since a `JobFuture` is the only handle of its job.
+/// `timeout` counts from this call. The set may hold any number of futures, up to its capacity. Each
+/// future is in it once, since a `JobFuture` is the only handle of its job.
 ///
-/// The futures may belong to several pools, as in [`wait`](crate::wait()). Then futures that have completed
-/// since the last look come in the set's order.
+/// The futures may belong to several pools, as in [`wait`](crate::wait()). Then futures that have
+/// completed since the last look come in the set's order.
 ///
 /// * **Context**: any for the call; any that may block for `next`.
 /// * **Cost**: O(futures + WAITERS) in all: one registration and one notification for each future.

@@ -19,7 +19,7 @@ use crate::{
 /// Polled again after it was ready, it returns an empty vector.
 ///
 /// * **Context**: any may poll it.
-/// * **Cost**: O(futures that have not ended) a poll, and one wake for each job that ends.
+/// * **Cost**: O(futures) a poll, and one wake for each job that ends.
 /// * **Cancel safety**: dropped before it is ready, it drops the results that it has, and detaches the
 ///   jobs that have not ended.
 #[must_use = "nothing is waited for until it is awaited"]
@@ -35,8 +35,8 @@ enum Member<'p, T> {
 
 impl<T, const N: usize> Unpin for Gather<'_, T, N> {}
 
-/// Awaits all futures of a set, of any pools, and gives their results in the set's order. Python's
-/// `asyncio.gather` with `return_exceptions`: a job that fails leaves the others alone.
+/// Awaits all futures of a set, of any pools. Its output has their results in the set's order. It is
+/// Python's `asyncio.gather` with `return_exceptions`: a job that fails leaves the others alone.
 ///
 /// To stop at the first failure, await [`AsCompleted::next_done`](crate::AsCompleted::next_done) in a
 /// loop.

@@ -51,7 +51,7 @@ pub enum MapError {
     ZeroBuffer,
     /// The buffer is larger than WINDOW.
     BufferTooLarge,
-    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    /// The caller has set a timeout, and the pool has no clock. Install a `Port` that has one.
     NoClock,
 }
 
@@ -288,7 +288,7 @@ where
         }
     }
 
-    /// Waits for room for the item in hand: no job of this iterator is in flight that would make
+    /// Waits for room for the job in hand, if no job of this iterator is in flight whose end would make
     /// room.
     fn fill_waiting(&mut self) -> Result<(), JobError> {
         while self.in_flight.is_empty() && self.in_hand.is_some() {

@@ -1,4 +1,4 @@
-//! The copyable view of a pool, which all methods of a pool are made of.
+//! The copyable view of a pool. The other pools' methods call its methods.
 
 use core::{fmt, future::Future, marker::PhantomData, task::RawWakerVTable, time::Duration};
 
@@ -23,8 +23,8 @@ use crate::{
     memory::pool::Pool,
 };
 
-/// A view of a pool of any size, with a priority for submits. The methods of all pools are made of
-/// its methods.
+/// A view of a pool of any size, with a priority for submits. The methods of the pools call its
+/// methods.
 ///
 /// Copy it, pass it by value, store it. Its type has the pool's `BYTES`, so that a job that does
 /// not fit is a build error, and no other parameter of the pool. [`StaticPool`](crate::StaticPool)
@@ -309,7 +309,7 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     {
         call("promise");
         const { VTableOf::<Promised<T>, S::Spill, BYTES, 0>::FITS };
-        // A promise is in no queue, and so it takes over no slot there.
+        // A promise has no place in a queue, so it takes over no stale slot.
         let admitted = submit::admits(self.erased, self.priority);
         let Some(index) = admitted.then(|| self.erased.slots().claim()).flatten() else {
             return Err(submit::refusal(self.erased, self.priority));

@@ -177,7 +177,8 @@ impl<'p, T> Promise<'p, T> {
         self.stage == Stage::TooLate || self.slot.state.load().has(DONE)
     }
 
-    /// Whether the future was asked to cancel, before or after [`start`](Self::start).
+    /// Whether the future was asked to cancel after [`start`](Self::start), or has ended without this
+    /// promise.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.

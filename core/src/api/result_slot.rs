@@ -6,9 +6,9 @@ use crate::memory::slot::{Header, SlotRef};
 
 /// A job's slot, and whether its result was moved out, in one word.
 ///
-/// With it a future is two words, which move between functions in registers. A submitter mostly
-/// moves its future at once. A third field would be written apart and then read together with the
-/// others: a store-forwarding stall.
+/// So a future is two words, which move between functions in registers. A submitter mostly moves its
+/// future at once. A flag of its own would be written apart, and then read together with the others:
+/// a store-forwarding stall.
 pub(super) struct ResultSlot<'p> {
     /// The slot's address. Its lowest bit is the flag `TAKEN`.
     marked: *const (),

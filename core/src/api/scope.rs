@@ -212,7 +212,7 @@ impl<'p> AwaitedScope<'_, 'p> {
 }
 
 impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
-    /// The scope's state already has a waker of this context.
+    /// Leaves no waker: the scope's state has one of this context already.
     fn poll(&mut self, _waker: Option<&Waker>) -> bool {
         // Relaxed: `AwaitedScope::wait` loads it again, with Acquire.
         self.state.pending.load(Ordering::Relaxed) == 0
@@ -297,9 +297,10 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
             waker: ManuallyDrop::new(waker.unwrap_or(Waker::noop().clone())),
             tag: tag.unwrap_or(0),
         };
-        // Runs however the closure ends.
+        // The caller waits even if the closure unwinds.
         let wait = Defer(|| {
-            // If all jobs have ended, `wait` below still acquires what they did.
+            // The returned waker is not needed: this caller is its owner. `wait` below acquires what the
+            // jobs did.
             // SAFETY: this is the scope's frame. The closure is counted out once.
             let _unused = unsafe { ScopeState::count_out(&raw const state) };
             // A job that is run here may unwind, if no port catches it. The frame must stay until

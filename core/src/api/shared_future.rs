@@ -79,7 +79,7 @@ impl<'p, T> JobFuture<'p, T> {
     /// Makes the future one that can be cloned, for several waiters. Callbacks that were added
     /// before stay.
     ///
-    /// The result is `Sync`, since a callback may look at it while a holder does.
+    /// The result must be `Sync`, since a callback may look at it while a holder does.
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1). The job's completer looks at WAITERS places.
@@ -97,8 +97,8 @@ impl<'p, T> JobFuture<'p, T> {
 impl<'p, T> SharedFuture<'p, T> {
     /// Waits for the job to end and returns a reference to its result.
     ///
-    /// A job of the same pool that calls this runs the awaited job, if no party has begun it. All
-    /// else is as for [`JobFuture::result`], too.
+    /// A job of the same pool that calls this runs the awaited job, if no party has begun it. All else
+    /// is as for [`JobFuture::result`].
     ///
     /// * **Context**: any that may block.
     /// * **Cost**: O(1) if the job has ended. Otherwise the caller waits for the job, in one of the
@@ -180,7 +180,8 @@ impl<'p, T> SharedFuture<'p, T> {
     /// The job's completer calls `callback` with the job's result or error, after the holders have
     /// been woken. If the future is done, the callback runs at once, in the caller's context.
     ///
-    /// A callback that captures a clone of this future finds it done. It is a holder meanwhile.
+    /// A callback that captures a clone of this future finds it done. The clone is a holder until the
+    /// callback has run.
     /// All else is as for [`JobFuture::add_done_callback`].
     ///
     /// * **Context**: any.

@@ -39,10 +39,10 @@ use crate::{
 /// * `WORKERS`: the number of workers that can be in their run loop at a time. 1 to 1,000. A guest
 ///   takes a worker's seat, too: a caller that runs jobs while it blocks or in `run_pending`.
 /// * `WAITERS`: the number of callers that wait at a time. 1 to 1,000. A place is taken by a `wait`,
-///   an `as_completed`, or a submit that waits for room. It is also taken by a `shutdown` with
-///   `wait`, a `shutdown_async`, or a caller that waits for a seat. A wait for futures of several
-///   pools takes none, and neither does `wait_async` or `gather`. A completer may hold a place a
-///   little longer than the wait. So add one place for each worker.
+///   an `as_completed`, a wait for a shared future, or a submit that waits for room. It is also taken
+///   by a `shutdown` with `wait`, a `shutdown_async`, or a caller that waits for a seat. A wait for
+///   futures of several pools takes none, and neither does `wait_async` or `gather`. A completer may
+///   hold a place a little longer than the wait. So add one place for each worker.
 ///
 /// Parameters out of these bounds are build errors.
 ///
@@ -200,10 +200,9 @@ impl<
     /// Each submit captures the submitter's value, and each job runs with it. That goes for closures,
     /// for each poll of a task, for `map` and for scopes. The value takes room in the job's slot.
     ///
-    /// Two things carry none. A job that is a named type may leave the address space, where the value
-    /// means nothing: data such as a request's id is a field of the job. A callback gets its value by
-    /// its closure: [`capture`](Ambient::capture) where it is made, and [`enter`](Ambient::enter)
-    /// where it runs.
+    /// A remote job carries none: it may leave the address space, and the value means nothing there. Data
+    /// such as a request's id is a field of the job. A callback carries none either. Its closure calls
+    /// [`capture`](Ambient::capture) where it is made, and [`enter`](Ambient::enter) where it runs.
     ///
     /// A `map` captures the value anew for each job that it submits. A submit that waits for room
     /// captures it once, and [`submit_async`](Self::submit_async) with each attempt.

@@ -48,7 +48,7 @@ pub enum JobError {
     /// [`Port`](crate::Port) has no parker for an interrupt handler. Or the caller is a job of the
     /// same pool, and the job that it waits for cannot go on before the caller does.
     WouldDeadlock,
-    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    /// The caller has set a timeout, and the pool has no clock. Install a `Port` that has one.
     NoClock,
     /// The result was taken before.
     AlreadyTaken,

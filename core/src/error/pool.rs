@@ -102,7 +102,7 @@ pub enum ShutdownError {
     /// The call was to wait, and came from a job or callback of the pool itself, or from a context
     /// that may not block.
     WouldDeadlock,
-    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    /// The caller has set a timeout, and the pool has no clock. Install a `Port` that has one.
     NoClock,
 }
 

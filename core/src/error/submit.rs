@@ -40,7 +40,7 @@ pub enum SubmitError<F> {
     NoWorker(F, NoWorker),
     /// The pool has fewer priorities.
     NoSuchPriority(F),
-    /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
+    /// The caller has set a timeout, and the pool has no clock. Install a `Port` that has one.
     NoClock(F),
     /// All WAITERS places are taken. Try again later, or raise WAITERS.
     TooManyWaiters(F),

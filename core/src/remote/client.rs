@@ -30,11 +30,11 @@ pub(super) struct Flight {
     pub(super) id: u16,
     /// The job's slot. `None` if the job has ended early.
     pub(super) slot: Option<u16>,
-    /// Whether it has been sent since it last had to be.
+    /// Whether the request is in the outbox or sent. Cleared if the worker has to send it again.
     pub(super) sent: bool,
     /// The deadline for the answer.
     pub(super) deadline: Option<Duration>,
-    /// How often it can be sent again.
+    /// How often the worker may still send it again.
     pub(super) retries: u8,
     /// Whether the cancel of the job has been sent.
     pub(super) cancel_sent: bool,
@@ -59,7 +59,7 @@ pub(super) struct Client<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
     pub(super) next_id: u16,
     /// The number of jobs that were taken.
     pub(super) taken: u32,
-    /// The mean time between answers, lately.
+    /// The mean time between the latest answers.
     pub(super) pace: Option<Duration>,
     /// When the last answer came, or the first of the flights began.
     pub(super) answered: Duration,
@@ -67,7 +67,7 @@ pub(super) struct Client<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
     pub(super) heard: Duration,
     /// When the worker asks, or greets, next.
     pub(super) ask_at: Duration,
-    /// When the first greeting was sent that is not answered yet.
+    /// When the worker began to greet, if it has had no welcome since.
     pub(super) greeted_since: Duration,
     /// The worker was claimed for some work, and has not taken any since.
     pub(super) owes_work: bool,

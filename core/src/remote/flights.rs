@@ -112,7 +112,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 }),
                 Err(panic) => self.end(flight.id, |run, index| {
                     let slot = run.pool.slot(index);
-                    let unwound = unless_forgotten(run.pool, slot);
+                    let unwound = panicked_if_unwound(run.pool, slot);
                     // SAFETY: the job is in flight: the worker is BUSY with the slot, which holds
                     // the job. It is empty after `drop_job`.
                     unsafe { settle::drop_job(run.pool, slot) };
@@ -121,7 +121,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                     unsafe { settle::panicked(run.pool, slot, panic) };
                 }),
             }
-            // Another flight has taken its place.
+            // The flight is gone, and another may have its place.
             at -= 1;
             moved = true;
         }
@@ -172,7 +172,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         let Some(travel) = travel else {
             return;
         };
-        let unwound = unless_forgotten(self.pool, slot);
+        let unwound = panicked_if_unwound(self.pool, slot);
         let arrived = guard::catch(self.pool, || {
             // SAFETY: the payload holds the job, and is the worker's.
             unsafe { (travel.arrive)(value, bytes) }
@@ -198,7 +198,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
             Fault::ResultTooLarge => CodecError::ResultTooLarge,
             Fault::Panicked => {
                 let slot = self.pool.slot(index);
-                let unwound = unless_forgotten(self.pool, slot);
+                let unwound = panicked_if_unwound(self.pool, slot);
                 // SAFETY: the job is in flight: the worker is BUSY with the slot, which holds the
                 // job.
                 unsafe { settle::drop_job(self.pool, slot) };
@@ -228,7 +228,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
                 settle::end_unrun(run.pool, run.pool.slot(index), Outcome::Cancelled);
             }),
             Some(flight) => {
-                // More answers of the same kind may be on their way, to earlier questions.
+                // The answers to earlier questions may be on their way, and say the same. They name the
+                // old number.
                 flight.id = fresh;
                 flight.retries -= 1;
                 flight.sent = false;
@@ -331,9 +332,9 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
     }
 }
 
-/// Ends the job as panicked if foreign code unwinds and no port catches it. The slot is empty by
-/// then in each place that uses this guard.
-fn unless_forgotten<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
+/// A guard that ends the job as panicked if foreign code unwinds and no port catches it. By then the
+/// slot is empty, in each place that uses this guard.
+fn panicked_if_unwound<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Defer<impl FnMut()> {
     // SAFETY: the worker is BUSY with the slot, which is empty when the guard runs.
     Defer(move || unsafe { settle::panicked(pool, slot, Panic::unknown()) })
 }

@@ -1,4 +1,5 @@
-//! The last words of a program that a panic ends: the text and the place of the panic, for the job that runs.
+//! The last words of a program that a panic ends: the panic's text and place, for the client of the job
+//! that runs.
 
 use core::{
     fmt::{self, Write},
@@ -21,15 +22,15 @@ use crate::{
 /// The most bytes of a text.
 const TEXT: usize = 160;
 
-/// The most bytes of the frame. A delimiter comes before it.
+/// The most bytes of the frame, without the delimiter before it.
 const FRAME: usize = 255;
 
 /// The number of the job that a server runs, for a panic handler.
 ///
-/// Where a panic does not unwind, no server can catch it. The panic handler says the panic's text and
-/// place to the client, and ends the program then. The job ends as
-/// [`Panicked`](crate::JobError::Panicked). The other jobs of the session end when the program starts
-/// anew, or when the client hears nothing for too long.
+/// Where a panic does not unwind, no server can catch it. Instead the panic handler sends the panic's
+/// text and place to the client, and then ends the program. The job ends as
+/// [`Panicked`](crate::JobError::Panicked). The other jobs of the session end as lost, when the program
+/// starts anew or when the client hears nothing for too long.
 ///
 /// ```no_run
 /// # use corepool::{LossReason, PanicLocation, SpinWorker};
@@ -83,8 +84,8 @@ impl LastWords {
     /// A job begins.
     pub(super) fn begin(&self, id: u16, limit: usize) {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        // Relaxed, here and below: the panic handler runs on the same core, in the context that has
-        // panicked or on top of it.
+        // Relaxed, here and below: the panic handler runs on this core. It interrupts the server, or the
+        // server itself has panicked.
         self.limit.store(limit, Ordering::Relaxed);
         self.running.store(u32::from(id) + 1, Ordering::Relaxed);
     }
@@ -95,13 +96,15 @@ impl LastWords {
     }
 
     /// Ends the running job as panicked: sends one frame by `send`, which writes all bytes and waits for
-    /// the wire. False if no job runs: nothing is sent then. A second call sends nothing, so a panic
-    /// handler that panics itself ends.
+    /// the wire. If no job runs, the call sends nothing and returns false. Nor does a second call send
+    /// anything, so a panic handler that panics itself comes to its end.
     ///
-    /// The text is cut off after 160 bytes, and both are shorter if the client's buffer is small. A frame
-    /// that the server has begun is damaged by this one. On a [lossless](Link::is_lossless) link the
-    /// client ends the session for that, without the words. A server has begun a frame if the link took a
-    /// part of it before the job began, or while the job asked
+    /// The text is cut off after 160 bytes. If the client's buffer is small, the text and the place's file
+    /// are cut off sooner.
+    ///
+    /// If the server has begun another frame, this one damages it. On a [lossless](Link::is_lossless)
+    /// link the client ends the session then, without the words. The server has begun a frame if the link
+    /// took only a part of it, before the job began or while the job asked
     /// [`is_cancelled`](super::JobContext::is_cancelled).
     ///
     /// * **Context**: the panic handler, on the server's core.
@@ -134,7 +137,7 @@ impl LastWords {
             // The client's buffer has no room for a body at all.
             let _ = outbox.push(FRAME, ToClient::Fault { id, fault }, &());
         }
-        // The link of a closure has no end.
+        // `Sent` never fails.
         let _ = outbox.flush(&mut Sent(send));
         true
     }
@@ -146,7 +149,7 @@ impl Default for LastWords {
     }
 }
 
-/// The beginning of a text.
+/// The beginning of a text, as much of it as there is room for.
 struct Text(String<TEXT>);
 
 impl Write for Text {
@@ -160,7 +163,7 @@ impl Write for Text {
     }
 }
 
-/// The way out for bytes that are sent at once.
+/// The link for [`LastWords::say`]: the function sends all bytes at once.
 struct Sent<F>(F);
 
 impl<F: FnMut(&[u8])> Link for Sent<F> {

@@ -12,8 +12,8 @@
 //! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them in
 //! flight. On the other side [`serve()`] runs them. A [`Link`] of four methods connects the two.
 //!
-//! [`RemoteExecutor`] is the trait of the executors that take such jobs: the pools of this crate, and
-//! the thread pools and process pools of a host.
+//! [`RemoteExecutor`] is the trait of the executors that take such jobs. The pools of this crate are
+//! such executors, and so are the thread pools and process pools of a host.
 //!
 //! The pool may have other workers, too. A remote job that one of them takes runs right there,
 //! without any encoding.

@@ -21,8 +21,8 @@ use crate::{
 /// The most jobs that can wait for their turn at one server.
 pub const MAX_WINDOW: usize = 64;
 
-/// A function that calls its argument once. If it catches a panic, it returns that panic. The panic's
-/// text and location travel to the client, as far as a frame has room for them: see
+/// A function that calls its argument once. If it catches a panic, it returns that panic. The server
+/// sends the panic's text and location to the client, as far as a frame has room for them: see
 /// [`PanicPayload`](crate::PanicPayload).
 pub type CatchPanic = fn(&mut dyn FnMut()) -> Result<(), Panic>;
 
@@ -119,7 +119,7 @@ impl<'s> Server<'s> {
         self.parker.park(None);
     }
 
-    /// Sends and receives as much as it can without waiting. True if there was anything.
+    /// Sends and receives as much as it can without waiting. True if any byte or frame moved.
     pub(super) fn pump(&mut self) -> Result<bool, LossReason> {
         let mut moved = self.outbox.flush(self.link)?;
         moved |= self.inbox.fill(self.link)?;
@@ -212,7 +212,7 @@ impl<'s> Server<'s> {
             return self.say(ToClient::Unknown { id });
         };
         self.inbox.release(arguments);
-        // Goes round all requests once, without this one.
+        // Each request goes from the front to the back once, except this one.
         for _ in 0..self.waiting.len() {
             if let Some(waiting) = self.waiting.pop_front()
                 && waiting.id != id
@@ -261,7 +261,7 @@ impl<'s> Server<'s> {
         outcome
     }
 
-    /// The panic handler has no job to speak for.
+    /// From now on, the panic handler has no job whose end it could tell.
     fn forget_last_words(&self) {
         if let Some(last_words) = self.last_words {
             last_words.end();
@@ -275,7 +275,7 @@ impl<'s> Server<'s> {
         body: &B,
     ) -> Result<Result<(), PushError>, LossReason> {
         loop {
-            // If there is a new session meanwhile, the client does not wait for the job.
+            // After a new session has begun, the client does not wait for the job.
             let Some(id) = self.running.and_then(|running| running.id) else {
                 return Ok(Ok(()));
             };
@@ -316,7 +316,7 @@ impl<'s> Server<'s> {
                 said = Some(self.end_without_result(Fault::Panicked, &body));
             }
         });
-        // A panic of a panic is forgotten: its own destructor may be the next to panic.
+        // A panic of the panic's own code is forgotten: its destructor may panic in turn.
         mem::forget(caught);
         match said {
             Some(said) => said,
@@ -325,7 +325,7 @@ impl<'s> Server<'s> {
     }
 }
 
-/// Drops a panic, in whose destructor another may begin.
+/// Drops a panic. Its destructor may panic.
 fn discard(panic: Panic, catch_panic: CatchPanic) {
     let mut panic = Some(panic);
     let caught = catch_panic(&mut || drop(panic.take()));

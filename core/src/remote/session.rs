@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
-    /// Sends a hello, or repeats it. A repeated hello names the same session, so that a late answer
+    /// Sends a hello, or repeats it. A repeated hello names the same session, so that a late welcome
     /// counts.
     pub(super) fn greet(&mut self) {
         let hello = Hello {
@@ -29,7 +29,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
     }
 
     pub(super) fn be_welcome(&mut self, theirs: Hello) -> Result<(), RemoteError> {
-        // The welcome is of an earlier session, or a repeated one.
+        // A welcome to an earlier session, or a second one to this, counts for nothing.
         if theirs.session != self.side.session || self.session.is_some() {
             return Ok(());
         }
@@ -52,8 +52,8 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
     /// Sends a goodbye, also to a side that was greeted and has not answered yet.
     pub(super) fn say_goodbye(&mut self) {
         if self.say(ToServer::Bye) {
-            // The link takes as much of it as it can. A side that does not receive it notices the
-            // end of the link.
+            // The link takes as much of it as it can. If the other side does not receive it all, that
+            // side notices the end of the link.
             let _ = self.side.outbox.flush(&mut self.side.link);
         }
     }

@@ -28,8 +28,8 @@ impl JobEntry {
         Self {
             name: J::NAME,
             job: TypeId::of::<J>,
-            // The result's places differ from those of the arguments, so that a job with the two
-            // exchanged has another key.
+            // `mix` treats the two differently. So a job whose arguments and result are exchanged has
+            // another key.
             key: mix(u64::from_le_bytes(arguments), u64::from_le_bytes(result)),
             frame: match (J::MAX_ARGUMENTS, J::MAX_RESULT) {
                 (Some(arguments), Some(result)) => {

@@ -138,13 +138,13 @@ impl<
         self.pool_ref().shutdown_timeout(timeout, cancel_futures)
     }
 
-    /// [`shutdown`](Self::shutdown) with `wait`, for async callers: the call shuts the pool down, and the
+    /// [`shutdown`](Self::shutdown) with `wait`, for async callers. The call shuts the pool down, and the
     /// future that it returns awaits the end.
     ///
     /// For a time limit, give it to a timer of the async runtime: `timeout` of tokio, `with_timeout` of
     /// embassy-time. See [`Shutdown`].
     ///
-    /// An async caller runs no jobs meanwhile. So the pool needs a worker, or nothing that is queued.
+    /// An async caller runs no jobs meanwhile. So a pool with queued jobs needs a worker.
     ///
     /// * **Context**: any. No job, task or callback of the pool may poll the future.
     /// * **Cost**: O(WORKERS + WAITERS); with `cancel_futures` also O(SLOTS), the destructors of the jobs
@@ -198,9 +198,9 @@ impl<
     /// The jobs that the worker was at work on end with
     /// [`JobError::WorkerLost`](crate::JobError::WorkerLost), even if it was running their
     /// callbacks. Unless the worker comes back, their slots are not used again, and the rest of
-    /// those callbacks is not called. A job with a [`SharedFuture`](crate::SharedFuture) keeps its
-    /// outcome while its callbacks run, and so do its holders. `on_loss` decides whether the other workers run the queued
-    /// jobs, or these fail.
+    /// those callbacks is not called. The holders of a [`SharedFuture`](crate::SharedFuture) keep the
+    /// outcome of a job that was lost in its callbacks. `on_loss` decides whether the other workers run
+    /// the queued jobs, or these fail.
     ///
     /// If the worker has left, nothing happens, even if another worker has its number by now.
     /// [`WorkerId`] has the limit of that distinction.
@@ -208,9 +208,11 @@ impl<
     /// The worker may have stopped between popping a job and marking it as its own, which is a few
     /// instructions. That job stays queued for ever. [`cancel`](crate::JobFuture::cancel) ends it.
     ///
-    /// The worker may have stopped while it was waking a caller, or in a callback of a job that had
-    /// ended already. Then that caller is not woken. It finds the result if it looks, as a caller
-    /// with a timeout does.
+    /// The worker may have stopped while it was waking a caller. Then that caller is not woken. It finds
+    /// the result if it looks, as a caller with a timeout does.
+    ///
+    /// A job of the worker may have been ending another job: it had cancelled that job, or set its
+    /// promise. That other job stays [`Running`](crate::JobState::Running), unless the worker comes back.
     ///
     /// If the worker comes back, the result of its job is dropped, and it leaves its run loop with
     /// [`RunError::DeclaredLost`].

@@ -342,11 +342,11 @@ impl<
     /// Python's `raise CancelledError`.
     ///
     /// The task must be one of this pool. If it polls the future beside others, as a `select` does,
-    /// it ends at its next suspension. A closure that has to end like this is written as a task
-    /// without other awaits.
+    /// it ends at its next suspension. A closure cannot end like this: write it as a task without other
+    /// awaits.
     ///
-    /// Anywhere else the await returns [`NotInTask`](crate::NotInTask), and the code after it runs:
-    /// in the task of another pool or runtime, or under a combinator that polls with a waker of its
+    /// Anywhere else the await returns [`NotInTask`](crate::NotInTask), and the code after it runs. That
+    /// goes for a task of another pool or runtime, and for a combinator that polls with a waker of its
     /// own.
     ///
     /// * **Context**: any.
