@@ -8,9 +8,45 @@
 //! * **A plain store is its owner's**, at a time when no other party changes the word. Otherwise the
 //!   store could come between the load and the store of such a change, which would overwrite it.
 
-pub(crate) use core::sync::atomic::{AtomicPtr, Ordering, fence};
+pub(crate) use core::sync::atomic::{Ordering, fence};
 
+pub(crate) use self::native::Ptr as AtomicPtr;
 use super::super::section::locked;
+
+/// The words of the processor, if it has atomic loads. An Armv4T has none: there they are those of
+/// `portable-atomic`, as the program has chosen. No stable condition tells such a processor.
+mod native {
+    // Unused where the processor has the words.
+    #[allow(unused_imports)]
+    use portable_atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize};
+
+    /// Has the words as its types.
+    pub(crate) trait Words {
+        type Ptr<T>;
+        type U16;
+        type U32;
+        type Usize;
+    }
+
+    pub(crate) struct Native;
+
+    const _: () = {
+        // In this block, a name that this import does not have is that of `portable-atomic`.
+        use core::sync::atomic::*;
+
+        impl Words for Native {
+            type Ptr<T> = AtomicPtr<T>;
+            type U16 = AtomicU16;
+            type U32 = AtomicU32;
+            type Usize = AtomicUsize;
+        }
+    };
+
+    pub(crate) type Ptr<T> = <Native as Words>::Ptr<T>;
+    pub(crate) type U16 = <Native as Words>::U16;
+    pub(crate) type U32 = <Native as Words>::U32;
+    pub(crate) type Usize = <Native as Words>::Usize;
+}
 
 /// The ordering of a change's load.
 const fn load_of(order: Ordering) -> Ordering {
@@ -21,15 +57,15 @@ const fn load_of(order: Ordering) -> Ordering {
 }
 
 macro_rules! atomics {
-    ($($name:ident of $int:ty),*) => {$(
+    ($($name:ident of $int:ty, by $native:ident);*) => {$(
         #[repr(transparent)]
-        pub(crate) struct $name(core::sync::atomic::$name);
+        pub(crate) struct $name(native::$native);
 
         // Not every type needs every method.
         #[allow(dead_code)]
         impl $name {
             pub(crate) const fn new(value: $int) -> Self {
-                Self(core::sync::atomic::$name::new(value))
+                Self(native::$native::new(value))
             }
 
             #[inline(always)]
@@ -113,4 +149,4 @@ macro_rules! atomics {
     )*};
 }
 
-atomics!(AtomicU16 of u16, AtomicU32 of u32, AtomicUsize of usize);
+atomics!(AtomicU16 of u16, by U16; AtomicU32 of u32, by U32; AtomicUsize of usize, by Usize);
