@@ -157,7 +157,7 @@
 //! All of a pool is zero at first: in a `static` it takes RAM (`.bss`) and no flash. One more slot
 //! takes so many bytes ([`StaticPool::bytes_per_slot`]), at one priority:
 //!
-//! | BYTES | 32-bit chip | 64-bit host |
+//! | BYTES | 32-bit chip without caches | 64-bit host or chip |
 //! |---:|---:|---:|
 //! | 8 | 36 | 72 |
 //! | 16 | 44 | 72 |
@@ -171,14 +171,15 @@
 //!
 //! One more of the other parameters takes so many bytes:
 //!
-//! | one more of | 32-bit chip | 64-bit host |
+//! | one more of | 32-bit chip without caches | 64-bit host or chip |
 //! |---|---:|---:|
 //! | PRIORITIES | 8 | 256 |
 //! | WORKERS | 36 | 64 |
 //! | WAITERS | 16 | 32 |
 //!
 //! Each further priority also takes a word (4 or 8 bytes) of each slot. A host has padding against
-//! false sharing between submitters and workers. A chip (`target_os = "none"`) has none.
+//! false sharing between submitters and workers. So has a chip whose cores have caches: each 64-bit chip, and Arm's A- and
+//! R-profile. Any other chip (`target_os = "none"`) has none.
 //!
 //! `StaticPool<16, 64>` with its defaults takes 1,880 bytes on a 32-bit chip.
 //!
@@ -206,8 +207,9 @@
 //! | `remote` | the module `remote`: workers that share no memory with the pool |
 //! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip. Without compare-and-swap, it needs the feature `critical-section` of `portable-atomic` |
 //! | `riscv` | the module `ports` for RISC-V in machine mode |
+//! | `aarch64`, `aarch32` | the module `ports` for Arm's A- and R-profile: AArch64, and AArch32 from Armv7 on |
 //! | `rtos` | the module `ports::rtos`: tasks of FreeRTOS or Zephyr as workers, by a shim in C |
-//! | `critical-section-several-cores` | with one of these two: `ports::AllCores`, a critical section for a chip with several cores |
+//! | `critical-section-several-cores` | with one of the features of a chip: `ports::AllCores`, a critical section for a chip with several cores |
 //! | `sim` | places at which the simulator `corepool-sim` lets other contexts go on; it enables the feature itself. Nothing on bare metal. With `critical-section`, the sections are those of the simulated chip |
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -226,7 +228,13 @@ mod machine;
 mod memory;
 #[cfg(all(loom, test))]
 mod models;
-#[cfg(any(feature = "cortex-m", feature = "riscv", feature = "rtos"))]
+#[cfg(any(
+    feature = "aarch32",
+    feature = "aarch64",
+    feature = "cortex-m",
+    feature = "riscv",
+    feature = "rtos"
+))]
 pub mod ports;
 #[cfg(feature = "remote")]
 pub mod remote;

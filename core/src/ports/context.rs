@@ -6,8 +6,8 @@ use crate::machine::port::ContextId;
 /// The name of the calling context, for a [`Port`](crate::Port) of one core. Contexts that can be
 /// under way at the same time on a core have different names.
 ///
-/// On a Cortex-M, this is the exception's number plus one. On RISC-V it is the number of handlers that
-/// are under way, plus one: see `riscv::in_handler`.
+/// On a Cortex-M, this is the exception's number plus one. On other chips it is the number of handlers
+/// that are under way, plus one: see `in_handler` of `riscv`, `aarch64` or `aarch32`.
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1), a few instructions.

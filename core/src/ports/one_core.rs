@@ -63,7 +63,7 @@ impl Worker for Wfi {}
 ///
 /// static POOL: StaticPool<8, 32> = StaticPool::new();
 ///
-/// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+/// // SAFETY: the chip has one core, and its handlers call `in_handler` (except on a Cortex-M).
 /// static PORT: OneCore = unsafe { OneCore::new() };
 ///
 /// POOL.install(&PORT);
@@ -80,8 +80,8 @@ impl OneCore {
     /// # Safety
     ///
     /// * A pool in which this port is installed is used by one core alone.
-    /// * On RISC-V, each handler of an interrupt or exception that uses such a pool does so in
-    ///   `riscv::in_handler`.
+    /// * Except on a Cortex-M, each handler of an interrupt or exception that uses such a pool does so in
+    ///   `in_handler`, of `riscv`, `aarch64` or `aarch32`.
     pub const unsafe fn new() -> Self {
         Self {
             clock: None,
@@ -109,8 +109,8 @@ impl OneCore {
 }
 
 // SAFETY: the contexts of one core that can be under way at the same time are its thread and the
-// handlers of different interrupts. `context` has a name for each; on RISC-V the caller of `new`
-// promises that. The same caller promises that no other core uses the pool. The default `catch_panic`
+// handlers of different interrupts. `context` has a name for each; except on a Cortex-M, the caller
+// of `new` promises that. The same caller promises that no other core uses the pool. The default `catch_panic`
 // calls `f` once.
 unsafe impl Port for OneCore {
     fn context(&self) -> ContextId {

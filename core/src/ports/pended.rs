@@ -28,7 +28,7 @@ use crate::{api::pool_ref::PoolRef, memory::payload::Spill};
 /// // On a Cortex-M, instead of `Spare`: `Nvic(Interrupt::GPIOA)`.
 /// static WORKER: Pended<Spare> = Pended::new(Spare);
 ///
-/// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+/// // SAFETY: the chip has one core, and its handlers call `in_handler` (except on a Cortex-M).
 /// static PORT: OneCore = unsafe { OneCore::new() }.with_pended_worker(|| WORKER.pend());
 ///
 /// /// The interrupt's handler.

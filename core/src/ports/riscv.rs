@@ -3,55 +3,11 @@
 
 use core::{fmt, marker::PhantomData};
 
-use portable_atomic::{AtomicU8, Ordering};
 use riscv::register::{mhartid, mie};
 use riscv_peripheral::aclint::{Clint, mswi::MSIP};
 
+pub use super::arch::depth::{MAX_HARTS, in_handler};
 use super::interrupt::SoftwareInterrupt;
-
-/// The number of harts that the ports have room for. `mhartid` numbers them from 0. A hart of a greater
-/// number panics when it uses a port.
-pub const MAX_HARTS: usize = 16;
-
-/// The number of handlers that are under way on each hart.
-static DEPTHS: [AtomicU8; MAX_HARTS] = [const { AtomicU8::new(0) }; MAX_HARTS];
-
-/// The number of the calling hart's handlers. That hart alone changes it.
-pub(super) fn depth() -> &'static AtomicU8 {
-    &DEPTHS[mhartid::read()]
-}
-
-/// Calls `f` as the body of a handler, so that the ports know that a handler calls them.
-///
-/// No register of RISC-V tells whether a handler is under way. So the handler of an interrupt or an
-/// exception uses a pool only in such an `f`. Outside of it, the handler would count as the context that
-/// it interrupts. Handlers may interrupt each other.
-///
-/// * **Context**: an interrupt handler, or the handler of an exception.
-/// * **Cost**: a few instructions on top of `f`.
-///
-/// ```no_run
-/// use corepool::{StaticPool, ports::riscv::in_handler};
-///
-/// static POOL: StaticPool<8, 32> = StaticPool::new();
-///
-/// /// The handler of the timer's interrupt.
-/// fn machine_timer() {
-///     in_handler(|| {
-///         let _ = POOL.submit_detached(|| { /* … */ });
-///     });
-/// }
-/// # machine_timer();
-/// ```
-pub fn in_handler<R>(f: impl FnOnce() -> R) -> R {
-    let depth = depth();
-    // Relaxed: one hart reads and writes the word. A handler that interrupts this one restores it.
-    let interrupted = depth.load(Ordering::Relaxed);
-    depth.store(interrupted.wrapping_add(1), Ordering::Relaxed);
-    let returned = f();
-    depth.store(interrupted, Ordering::Relaxed);
-    returned
-}
 
 /// The software interrupt of a hart at the CLINT `C`.
 fn msip_of<C: Clint>(hart: usize) -> MSIP {

@@ -25,8 +25,8 @@ use crate::machine::{
 ///
 /// * [`current`](Self::current) returns the number of the core that calls it. No two cores have the
 ///   same number.
-/// * On RISC-V, each handler of an interrupt or exception that uses a pool with the port does so in
-///   `riscv::in_handler`.
+/// * Except on a Cortex-M, each handler of an interrupt or exception that uses a pool with the port does
+///   so in `in_handler`, of `riscv`, `aarch64` or `aarch32`.
 ///
 /// An RP2040, whose two Cortex-M0+ wake each other by events:
 ///
@@ -179,8 +179,8 @@ impl<C> fmt::Debug for SeveralCores<C> {
 
 // SAFETY: two contexts that can be under way at the same time are on different cores, or are the thread
 // and handlers of one core. Two cores have different numbers, as the implementor of `Cores` promises.
-// For the contexts of one core `context` has different names, up to `CONTEXTS`; on RISC-V the same
-// promise covers that. The default `catch_panic` calls `f` once.
+// For the contexts of one core `context` has different names, up to `CONTEXTS`; except on a Cortex-M,
+// the same promise covers that. The default `catch_panic` calls `f` once.
 unsafe impl<C: Cores> Port for SeveralCores<C> {
     fn context(&self) -> ContextId {
         context().saturating_add(C::current() * arch::CONTEXTS)

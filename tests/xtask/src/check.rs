@@ -24,8 +24,7 @@ const STEPS: &[Step] = &[
         run_command(cargo().args(["test", "--locked", "--quiet"]))
     }),
     ("the core's tests with every feature", || {
-        let features =
-            "--features=cortex-m,critical-section-several-cores,defmt,log,remote,riscv,rtos";
+        let features = "--features=aarch32,aarch64,cortex-m,critical-section-several-cores,defmt,log,remote,riscv,rtos";
         run_command(cargo().args([
             "test",
             "--locked",

@@ -56,7 +56,7 @@ const PARTS: &[Part] = &[
             Stage {
                 packages: &["corepool"],
                 tests: &[
-                    "--features=remote,cortex-m,riscv,rtos,critical-section-several-cores",
+                    "--features=remote,aarch32,aarch64,cortex-m,riscv,rtos,critical-section-several-cores",
                     "--lib",
                     "--test=rtos",
                     "--test=unwinding",

@@ -40,10 +40,11 @@ pub(super) trait Lock {
 
 /// Entered from inside: leaving it changes nothing.
 pub(super) const NESTED: u8 = 0;
-/// Entered with interrupts masked.
+/// Entered with interrupts masked. A greater number has the set of those that were enabled on top.
 pub(super) const MASKED: u8 = 1;
-/// Entered with interrupts enabled.
-pub(super) const ENABLED: u8 = 2;
+/// Entered with interrupts enabled, on the simulated chip.
+#[cfg(test)]
+pub(super) const ENABLED: u8 = MASKED + 1;
 
 pub(super) struct Section<L> {
     /// Held by the core that is inside.
@@ -73,11 +74,11 @@ impl<L: Lock> Section<L> {
             if self.lock.try_lock(core) {
                 // Relaxed: only this core looks for its number.
                 self.owner.store(own, Ordering::Relaxed);
-                return if enabled { ENABLED } else { MASKED };
+                return MASKED + enabled;
             }
-            if enabled {
-                // SAFETY: they were enabled when this function was called.
-                unsafe { arch::unmask_interrupts() };
+            if enabled != 0 {
+                // SAFETY: this core is in no section.
+                unsafe { arch::unmask_interrupts(enabled) };
             }
             spin_loop();
         }
@@ -97,9 +98,9 @@ impl<L: Lock> Section<L> {
         self.owner.store(0, Ordering::Relaxed);
         // SAFETY: `enter` took the lock on this core, since it returned another value than `NESTED`.
         unsafe { self.lock.unlock(core) };
-        if entered == ENABLED {
+        if entered != MASKED {
             // SAFETY: `enter` masked them, in the outermost section, which ends here.
-            unsafe { arch::unmask_interrupts() };
+            unsafe { arch::unmask_interrupts(entered - MASKED) };
         }
     }
 }
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn interrupts_that_were_masked_stay_masked() {
         let section = Section::new(Spinning::new());
-        assert!(arch::mask_interrupts());
+        assert_eq!(arch::mask_interrupts(), 1);
         let entered = section.enter(0);
         assert_eq!(entered, MASKED);
         // SAFETY: this core has entered.

@@ -5,6 +5,16 @@ use core::arch::asm;
 /// More than there are contexts on a core.
 pub(in crate::ports) const CONTEXTS: usize = 512;
 
+/// For the ports of other chips, if their features are enabled, too.
+#[cfg(any(feature = "aarch32", feature = "aarch64", feature = "riscv"))]
+pub(super) const CORES: usize = 1;
+
+/// As above.
+#[cfg(any(feature = "aarch32", feature = "aarch64", feature = "riscv"))]
+pub(super) fn core_number() -> usize {
+    0
+}
+
 /// The number of the exception that is being served; 0 in the thread.
 pub(in crate::ports) fn context() -> usize {
     let number: usize;
@@ -22,21 +32,21 @@ pub(in crate::ports) fn sleep_unless(woken: impl FnOnce() -> bool) {
     });
 }
 
-/// Masks all interrupts of this core. Returns whether they were enabled.
+/// Masks all interrupts of this core. Returns 1 if they were enabled, and else 0.
 #[cfg(feature = "critical-section-several-cores")]
-pub(in crate::ports) fn mask_interrupts() -> bool {
+pub(in crate::ports) fn mask_interrupts() -> u8 {
     let enabled = cortex_m::register::primask::read().is_active();
     cortex_m::interrupt::disable();
-    enabled
+    enabled.into()
 }
 
-/// Ends the effect of [`mask_interrupts`].
+/// Enables them again, where [`mask_interrupts`] returned `enabled`, which is 1.
 ///
 /// # Safety
 ///
-/// They were enabled before, and no critical section is under way on this core.
+/// No critical section is under way on this core.
 #[cfg(feature = "critical-section-several-cores")]
-pub(in crate::ports) unsafe fn unmask_interrupts() {
+pub(in crate::ports) unsafe fn unmask_interrupts(_enabled: u8) {
     // SAFETY: the caller's promise.
     unsafe { cortex_m::interrupt::enable() };
 }

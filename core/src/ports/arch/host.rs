@@ -10,6 +10,14 @@ pub(in crate::ports) fn context() -> usize {
     no_chip()
 }
 
+#[cfg(any(feature = "aarch32", feature = "aarch64", feature = "riscv"))]
+pub(super) const CORES: usize = 1;
+
+#[cfg(any(feature = "aarch32", feature = "aarch64", feature = "riscv"))]
+pub(super) fn core_number() -> usize {
+    no_chip()
+}
+
 pub(in crate::ports) fn sleep_unless(_woken: impl FnOnce() -> bool) {
     no_chip()
 }
