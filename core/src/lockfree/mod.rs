@@ -21,6 +21,7 @@ pub(crate) mod defer;
     path = "../locked/free_list.rs"
 )]
 pub(crate) mod free_list;
+pub(crate) mod padding;
 #[cfg_attr(
     any(feature = "critical-section", not(target_has_atomic = "ptr")),
     path = "../locked/queue.rs"

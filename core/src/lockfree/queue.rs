@@ -36,6 +36,7 @@ use core::ptr;
 
 use super::{
     contention::{back_off, fetch_for_writing},
+    padding::APART,
     sync::{AtomicUsize, Ordering, const_unless_loom},
     tagged::Tagged,
 };
@@ -62,19 +63,18 @@ impl QueueCell {
 /// The number of cells in a cache line of 64 bytes, which is the size that most processors have.
 const CELLS_OF_A_LINE: usize = 64 / size_of::<QueueCell>();
 
+/// The number of bytes between a word and the next one that is to be on another line.
+const BESIDE_A_WORD: usize = APART.saturating_sub(size_of::<AtomicUsize>());
+
 /// The two ends of one queue. Each is the index of a cell, with the lap as its tag.
 #[repr(C)]
 pub(crate) struct Lane {
     head: AtomicUsize,
-    /// Avoids false sharing: workers write the head and submitters the tail. 128 bytes, since some
-    /// processors fetch two lines at a time. A chip that runs bare has no RAM to spare, and mostly
-    /// no such cache.
-    #[cfg(not(target_os = "none"))]
-    apart: [u8; 128 - size_of::<AtomicUsize>()],
+    /// Avoids false sharing: workers write the head and submitters the tail.
+    apart: [u8; BESIDE_A_WORD],
     tail: AtomicUsize,
     /// Keeps the next lane's head, or the first cells, off the tail's line.
-    #[cfg(not(target_os = "none"))]
-    behind: [u8; 128 - size_of::<AtomicUsize>()],
+    behind: [u8; BESIDE_A_WORD],
 }
 
 impl Lane {
@@ -82,11 +82,9 @@ impl Lane {
         pub(crate) fn new() -> Self {
             Self {
                 head: AtomicUsize::new(0),
-                #[cfg(not(target_os = "none"))]
-                apart: [0; 128 - size_of::<AtomicUsize>()],
+                apart: [0; BESIDE_A_WORD],
                 tail: AtomicUsize::new(0),
-                #[cfg(not(target_os = "none"))]
-                behind: [0; 128 - size_of::<AtomicUsize>()],
+                behind: [0; BESIDE_A_WORD],
             }
         }
     }

@@ -18,6 +18,7 @@ use core::{
 
 use crate::{
     lockfree::free_list::FreeList,
+    lockfree::padding::APART,
     lockfree::stale::Stale,
     lockfree::sync::{AtomicPtr, Ordering, UnsafeCell, const_unless_loom},
     machine::port::Port,
@@ -32,10 +33,8 @@ pub(crate) struct Shared {
     pub(crate) free: FreeList,
     pub(crate) stale: Stale,
     /// Avoids false sharing: submitters write the free list for each job, and workers read the
-    /// following fields for each job. 128 bytes, since some processors fetch two lines at a time. A
-    /// chip that runs bare has no RAM to spare, and mostly no such cache.
-    #[cfg(not(target_os = "none"))]
-    apart: [u8; 128],
+    /// following fields for each job.
+    apart: [u8; APART],
     phase: Phase,
     joined: Joined,
     /// Null until the first slot is claimed.
@@ -54,8 +53,7 @@ impl Shared {
             Self {
                 free: FreeList::new(),
                 stale: Stale::new(),
-                #[cfg(not(target_os = "none"))]
-                apart: [0; 128],
+                apart: [0; APART],
                 phase: Phase::new(),
                 joined: Joined::new(),
                 geometry: AtomicPtr::new(ptr::null_mut()),

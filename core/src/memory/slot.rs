@@ -34,6 +34,7 @@
 use core::{mem::MaybeUninit, ptr};
 
 use crate::{
+    lockfree::padding::LineStart,
     lockfree::state::{Snapshot, State},
     lockfree::sync::{AtomicU16, Ordering, UnsafeCell, const_unless_loom},
     memory::listener::{Listener, ListenerCell, Member},
@@ -119,11 +120,10 @@ pub(crate) union Payload<const BYTES: usize> {
 
 /// A slot of a pool with `BYTES` bytes for each job.
 ///
-/// On a host it begins a cache line, which avoids false sharing between the workers of neighbouring
-/// slots.
-#[cfg_attr(target_os = "none", repr(C))]
-#[cfg_attr(not(target_os = "none"), repr(C, align(64)))]
+/// It begins a cache line, which avoids false sharing between the workers of neighbouring slots.
+#[repr(C)]
 pub(crate) struct Slot<const BYTES: usize> {
+    line: [LineStart; 0],
     header: Header,
     payload: core::cell::UnsafeCell<MaybeUninit<Payload<BYTES>>>,
 }
@@ -136,6 +136,7 @@ impl<const BYTES: usize> Slot<BYTES> {
         pub(crate) fn new() -> Self {
             assert!(core::mem::offset_of!(Self, payload) == PAYLOAD_OFFSET);
             Self {
+                line: [],
                 header: Header {
                     state: State::new(),
                     link: AtomicU16::new(0),
