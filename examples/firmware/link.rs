@@ -13,9 +13,13 @@ pub fn main() {
     let here = env::var("CARGO_MANIFEST_DIR").expect("set by cargo");
     println!("cargo::rustc-link-search={here}/{folder}");
     println!("cargo::rerun-if-changed={folder}/memory.x");
-    // `riscv-rt`'s script needs it before its own, `cortex-m-rt`'s includes it.
-    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "riscv32") {
-        println!("cargo::rustc-link-arg-bins=-Tmemory.x");
+    // The scripts of `riscv-rt` and `aarch64-rt` need it before their own, those for other chips include it.
+    let scripts: &[&str] = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("riscv32" | "riscv64") => &["memory.x", "link.x"],
+        Ok("aarch64") => &["memory.x", "image.ld"],
+        _ => &["link.x"],
+    };
+    for script in scripts {
+        println!("cargo::rustc-link-arg-bins=-T{script}");
     }
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
 }

@@ -57,8 +57,8 @@ pub const FRAME_COUNT: usize = 4;
 /// application submits other jobs too.
 pub const POOL_SLOTS: usize = 4;
 
-/// Bytes the pool has for each job and its result.
-pub const POOL_BYTES: usize = 32;
+/// Bytes the pool has for each job and its result: as many as eight addresses take.
+pub const POOL_BYTES: usize = 8 * size_of::<usize>();
 
 /// Workers the pool has room for.
 pub const POOL_WORKERS: usize = 8;

@@ -57,8 +57,18 @@ const ARM: &Emulator = &Emulator {
     package: "qemu-system-arm",
 };
 
+const AARCH64: &Emulator = &Emulator {
+    program: "qemu-system-aarch64",
+    package: "qemu-system-arm",
+};
+
 const RISCV: &Emulator = &Emulator {
     program: "qemu-system-riscv32",
+    package: "qemu-system-misc",
+};
+
+const RISCV64: &Emulator = &Emulator {
+    program: "qemu-system-riscv64",
     package: "qemu-system-misc",
 };
 
@@ -76,6 +86,9 @@ const FREERTOS: &str = "freertos/expected.txt";
 const COUNTED: &str = "-icount";
 const A_NANOSECOND_EACH: &str = "shift=0,sleep=off";
 
+/// RISC-V's `virt` with four harts, each in a thread of the host.
+const VIRT_WITH_FOUR_HARTS: &[&str] = &["-machine", "virt", "-bios", "none", "-smp", "4"];
+
 /// RISC-V's `virt`, so that each run takes the same steps; its clock goes by that time too.
 const VIRT_WITH_ONE_HART: &[&str] = &[
     "-machine",
@@ -89,6 +102,43 @@ const VIRT_WITH_ONE_HART: &[&str] = &[
 ];
 
 const BOARDS: &[Board] = &[
+    // By the convention for calls without floating point, since `aarch64-rt` keeps no such register in an interrupt.
+    Board {
+        name: "aarch64-virt-smp",
+        package: "arm-virt-smp",
+        target: "aarch64-unknown-none-softfloat",
+        output: Output::Text,
+        expected: SEVERAL_CORES,
+        emulator: AARCH64,
+        args: &[
+            "-machine",
+            "virt",
+            "-cpu",
+            "cortex-a57",
+            "-smp",
+            "4",
+            "-nic",
+            "none",
+        ],
+    },
+    Board {
+        name: "armv7a-virt-smp",
+        package: "arm-virt-smp",
+        target: "armv7a-none-eabi",
+        output: Output::Text,
+        expected: SEVERAL_CORES,
+        emulator: ARM,
+        args: &[
+            "-machine",
+            "virt",
+            "-cpu",
+            "cortex-a15",
+            "-smp",
+            "4",
+            "-nic",
+            "none",
+        ],
+    },
     Board {
         name: "lm3s6965evb",
         package: "lm3s6965evb",
@@ -205,7 +255,16 @@ const BOARDS: &[Board] = &[
         output: Output::Text,
         expected: SEVERAL_CORES,
         emulator: RISCV,
-        args: &["-machine", "virt", "-bios", "none", "-smp", "4"],
+        args: VIRT_WITH_FOUR_HARTS,
+    },
+    Board {
+        name: "riscv64-virt-smp",
+        package: "riscv-virt-smp",
+        target: "riscv64imac-unknown-none-elf",
+        output: Output::Text,
+        expected: SEVERAL_CORES,
+        emulator: RISCV64,
+        args: VIRT_WITH_FOUR_HARTS,
     },
 ];
 

@@ -6,6 +6,8 @@
 //! | 0 | `main` | submits and waits |
 //! | others | `main` | run jobs, sleep in `WFI`; no interrupt has a handler |
 //! | others | handler of the illegal instruction | declares its hart lost; the others go on |
+//!
+//! Built for RV32IMAC, and for RV64IMAC.
 #![no_std]
 #![no_main]
 

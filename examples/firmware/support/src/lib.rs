@@ -22,7 +22,7 @@
 
 mod board;
 pub mod conformance;
-#[cfg(all(target_arch = "riscv32", feature = "several-cores"))]
+#[cfg(all(riscv, feature = "several-cores"))]
 mod harts;
 mod lent;
 #[cfg(all(feature = "remote", feature = "several-cores"))]
@@ -56,7 +56,7 @@ pub fn exit(failed: usize) -> ! {
 }
 
 /// A fault that nothing else handles is a failed run, not a silent loop.
-#[cfg(target_arch = "arm")]
+#[cfg(cortex_m)]
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
     semihosting::eprintln!("hard fault: {frame:?}");
@@ -64,7 +64,7 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
 }
 
 /// An exception that nothing else handles is a failed run, not a silent loop.
-#[cfg(all(target_arch = "riscv32", feature = "riscv-rt"))]
+#[cfg(all(riscv, feature = "riscv-rt"))]
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(frame: &riscv_rt::TrapFrame) -> ! {
     semihosting::eprintln!(

@@ -3,14 +3,17 @@
 use semihosting::println;
 
 /// The value that is painted on the stack before it is used.
-#[cfg(target_arch = "arm")]
+#[cfg(cortex_m)]
 use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
-#[cfg(target_arch = "riscv32")]
+#[cfg(not(cortex_m))]
 const PAINT: u32 = 0xCCCC_CCCC;
 
+// In the linker scripts of `cortex-m-rt`, `riscv-rt` and `aarch32-rt`, and in the boards' `memory.x`.
+#[cfg(not(target_arch = "aarch64"))]
 unsafe extern "C" {
-    #[cfg_attr(target_arch = "arm", link_name = "__vector_table")]
-    #[cfg_attr(target_arch = "riscv32", link_name = "_stext")]
+    #[cfg_attr(cortex_m, link_name = "__vector_table")]
+    #[cfg_attr(riscv, link_name = "_stext")]
+    #[cfg_attr(a_profile, link_name = "__svector")]
     static FLASH_START: u8;
     #[link_name = "__sidata"]
     static DATA_IN_FLASH: u8;
@@ -18,11 +21,10 @@ unsafe extern "C" {
     static DATA_START: u8;
     #[link_name = "__edata"]
     static DATA_END: u8;
-    /// In `cortex-m-rt`'s linker script, and in the `memory.x` of the other boards.
     #[link_name = "_ram_start"]
     static RAM_START: u8;
-    #[cfg_attr(target_arch = "arm", link_name = "_stack_end")]
-    #[cfg_attr(target_arch = "riscv32", link_name = "__ebss")]
+    #[cfg_attr(cortex_m, link_name = "_stack_end")]
+    #[cfg_attr(not(cortex_m), link_name = "__ebss")]
     static STATICS_END: u8;
     #[link_name = "_stack_end"]
     static STACK_END: u32;
@@ -30,8 +32,29 @@ unsafe extern "C" {
     static STACK_START: u32;
 }
 
+// In that of `aarch64-rt`, whose data is in its place from the start.
+#[cfg(target_arch = "aarch64")]
+unsafe extern "C" {
+    #[link_name = "text_begin"]
+    static FLASH_START: u8;
+    #[link_name = "data_begin"]
+    static DATA_IN_FLASH: u8;
+    #[link_name = "data_begin"]
+    static DATA_START: u8;
+    #[link_name = "data_end"]
+    static DATA_END: u8;
+    #[link_name = "data_begin"]
+    static RAM_START: u8;
+    #[link_name = "bss_end"]
+    static STATICS_END: u8;
+    #[link_name = "boot_stack_begin"]
+    static STACK_END: u32;
+    #[link_name = "boot_stack_end"]
+    static STACK_START: u32;
+}
+
 /// Paints the part of the stack that is not in use. `cortex-m-rt` does so itself.
-#[cfg(target_arch = "riscv32")]
+#[cfg(not(cortex_m))]
 pub fn paint_stack() {
     let mut word = (&raw const STACK_END).cast_mut();
     let here = (&raw mut word).cast::<u32>();

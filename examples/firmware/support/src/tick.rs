@@ -1,5 +1,7 @@
 //! A periodic interrupt: the clock of the port, and a context to make calls from.
 
+#[cfg(a_profile)]
+use core::arch::asm;
 use core::{hint::spin_loop, ptr, time::Duration};
 
 use portable_atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -47,13 +49,53 @@ pub fn on_tick() {
 
 /// Starts the system timer of a Cortex-M core that runs at `core_hz`, so that its interrupt comes every
 /// [`PERIOD_MS`].
-#[cfg(target_arch = "arm")]
+#[cfg(cortex_m)]
 pub fn start(timer: &mut cortex_m::peripheral::SYST, core_hz: u32) {
     timer.set_clock_source(cortex_m::peripheral::syst::SystClkSource::Core);
     timer.set_reload(core_hz / 1000 * PERIOD_MS - 1);
     timer.clear_current();
     timer.enable_interrupt();
     timer.enable_counter();
+}
+
+/// Starts the virtual generic timer of the core that calls, so that its interrupt comes [`PERIOD_MS`] from now. Its
+/// handler calls this again.
+#[cfg(a_profile)]
+pub fn start_again() {
+    let hz: usize;
+    // SAFETY: the timer is the tick's.
+    unsafe {
+        #[cfg(target_arch = "aarch64")]
+        asm!("mrs {}, CNTFRQ_EL0", out(reg) hz, options(nomem, nostack, preserves_flags));
+        #[cfg(target_arch = "arm")]
+        asm!("mrc p15, 0, {}, c14, c0, 0", out(reg) hz, options(nomem, nostack, preserves_flags));
+        let cycles = hz / 1000 * PERIOD_MS as usize;
+        #[cfg(target_arch = "aarch64")]
+        asm!("msr CNTV_TVAL_EL0, {}", in(reg) cycles, options(nomem, nostack, preserves_flags));
+        #[cfg(target_arch = "arm")]
+        asm!("mcr p15, 0, {}, c14, c3, 0", in(reg) cycles, options(nomem, nostack, preserves_flags));
+    }
+    control(ENABLE);
+}
+
+/// A bit of the generic timer's control register: it counts.
+#[cfg(a_profile)]
+const ENABLE: usize = 1;
+
+/// A bit of the generic timer's control register: its interrupt is masked.
+#[cfg(all(feature = "several-cores", a_profile))]
+const MASKED: usize = 1 << 1;
+
+/// Writes the control register of the virtual generic timer.
+#[cfg(a_profile)]
+fn control(bits: usize) {
+    // SAFETY: the timer is the tick's.
+    unsafe {
+        #[cfg(target_arch = "aarch64")]
+        asm!("msr CNTV_CTL_EL0, {}", "isb", in(reg) bits, options(nostack, preserves_flags));
+        #[cfg(target_arch = "arm")]
+        asm!("mcr p15, 0, {}, c14, c3, 1", "isb", in(reg) bits, options(nostack, preserves_flags));
+    }
 }
 
 /// The time since the first tick. It never goes back.
@@ -115,7 +157,7 @@ pub fn without(f: impl FnOnce()) {
 }
 
 /// Switches the interrupt of the tick off, or on again.
-#[cfg(all(feature = "several-cores", target_arch = "arm"))]
+#[cfg(all(feature = "several-cores", cortex_m))]
 fn mask(off: bool) {
     const INTERRUPT: u32 = 1 << 1;
     // SAFETY: the system timer is the tick's, and only its interrupt's mask changes.
@@ -129,7 +171,7 @@ fn mask(off: bool) {
 }
 
 /// Switches the interrupt of the tick off, or on again.
-#[cfg(all(feature = "several-cores", target_arch = "riscv32"))]
+#[cfg(all(feature = "several-cores", riscv))]
 fn mask(off: bool) {
     use riscv::register::mie;
     // SAFETY: no critical section is made of this mask.
@@ -139,4 +181,10 @@ fn mask(off: bool) {
             false => mie::set_mtimer(),
         }
     }
+}
+
+/// Switches the interrupt of the tick off, or on again.
+#[cfg(all(feature = "several-cores", a_profile))]
+fn mask(off: bool) {
+    control(if off { ENABLE | MASKED } else { ENABLE });
 }
