@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// From this many bytes of texts on, no text has details.
+/// The bytes of kept texts from which on a new text has no details.
 const MOST: usize = 1 << 20;
 
 /// The texts that are kept, each once.
@@ -29,8 +29,8 @@ impl Texts {
     }
 }
 
-/// Keeps a text for ever, with details if they are not empty. Equal texts are kept once. From [`MOST`] bytes on, no
-/// text has details. Without them, few texts differ, so the memory stays bounded.
+/// Keeps a text for ever, with details if they are not empty. Equal texts are kept once. When [`MOST`] bytes are
+/// kept, a new text gets no details. Without details, few texts differ, so the memory stays bounded.
 pub(crate) fn intern(text: &str, details: &str) -> &'static str {
     static KEPT: Mutex<Option<Texts>> = Mutex::new(None);
     // Formatted before the lock is taken: under it, the text is only looked up and added.

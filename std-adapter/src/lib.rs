@@ -7,8 +7,8 @@
 //!   demand, its jobs may be of any size, and dropping it waits for all work.
 //! * With the feature `process`, on Unix, `process::ProcessPool` has child processes as workers:
 //!   Python's `ProcessPoolExecutor`.
-//! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket, and
-//!   `remote_panic` keeps the text and the location of a panic there.
+//! * With the feature `remote`, `StreamLink` is a link to a board at a serial port or socket.
+//!   `remote_panic` keeps the text and the location of a panic on the board.
 //! * [`run_in_executor`] and [`to_thread`] let an async event loop await blocking work. An application chooses
 //!   the pool of [`to_thread`] by [`set_default_executor`].
 //! * [`HostPort`] gives a pool the host's clock, thread parking and panic catching;

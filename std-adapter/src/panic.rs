@@ -141,8 +141,8 @@ pub(crate) fn catch_panic(f: &mut dyn FnMut()) -> Result<(), Panic> {
     caught(f).map_err(from_payload)
 }
 
-/// Reports the panic of a job or callback whose outcome nobody looks at. The payload and the logger are foreign code:
-/// their panics end here.
+/// Reports the panic of a job or callback whose outcome no party looks at. The payload and the logger are foreign
+/// code: their panics end here.
 pub(crate) fn report(panic: Panic) {
     let said = match panic.into_payload::<Payload>() {
         Ok(payload) => {
@@ -167,7 +167,7 @@ fn say(message: &str) {
     #[cfg(not(feature = "log"))]
     {
         use std::io::Write as _;
-        // Not `eprintln!`, which panics where standard error is full or closed. Nobody else could be told then.
+        // Not `eprintln!`, which panics where standard error is full or closed. Then the report is lost.
         let _ = writeln!(
             std::io::stderr(),
             "corepool: a job or callback panicked, and nobody asked: {message}"

@@ -10,7 +10,7 @@ pub(crate) struct Asked {
     pub(crate) seed: Option<u64>,
     pub(crate) schedules: Option<u64>,
     pub(crate) replay: Option<Schedule>,
-    /// The search goes on with further seeds until it has taken so long.
+    /// The search goes on with further seeds until it has taken this time.
     pub(crate) time: Option<Duration>,
     /// The file of the regressions.
     pub(crate) regressions: Option<PathBuf>,

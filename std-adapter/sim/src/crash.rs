@@ -38,7 +38,7 @@ mod unix {
         time::Duration,
     };
 
-    /// A loop without a point is reported after so much processor time.
+    /// The processor time after which a loop without a point is reported.
     const PATIENCE: Duration = Duration::from_secs(1);
     const LOOK_EVERY: Duration = Duration::from_millis(200);
     /// No seed: the plain order, a run of `everywhere`, or a given schedule.

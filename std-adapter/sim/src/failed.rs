@@ -28,8 +28,8 @@ pub enum FailedBy {
     Environment(String),
     /// The scenario of a simulation began another simulation.
     Nested,
-    /// These steps of a schedule found no place, since the code has changed: of the given one, or of
-    /// one in this file of regressions.
+    /// These steps of a schedule found no place, since the code has changed. The schedule was given, or is
+    /// in this file of regressions.
     FitsNoMore(Vec<Deviation>, Option<PathBuf>),
     /// A thread of the host, of this name, used a simulated static.
     HostThread(String),

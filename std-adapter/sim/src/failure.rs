@@ -16,7 +16,7 @@ pub enum Cause {
     Unobserved(String),
     /// The test waits, and nothing can end the wait: what each context does.
     Deadlock(Vec<String>),
-    /// The run took so many points and did not end: what each context does.
+    /// The run took this many points and did not end: what each context does.
     NoEnd(u64, Vec<String>),
     /// The run went on for longer than the limit after `heal`: what each context does.
     NotHealed(Duration, Vec<String>),
@@ -24,7 +24,7 @@ pub enum Cause {
     HandlerBlocks(&'static str),
     /// A context waited, or ended, inside a critical section: the call.
     SectionHeld(&'static str),
-    /// At the end, a pool has so many slots free of so many.
+    /// At the end, a pool has fewer free slots than it should.
     SlotsLost {
         /// The pool's number, in the order of the calls of `pool`.
         pool: usize,

@@ -7,7 +7,7 @@ pub(crate) type Yielder = corosensei::Yielder<(), ()>;
 /// A task's stack, with the code that runs on it.
 pub(crate) struct Fiber(Option<Coroutine<(), (), (), DefaultStack>>);
 
-/// A stack takes so many bytes of address space, and memory for the part that is used.
+/// The bytes of address space that a stack takes. Memory it takes only for the part that is used.
 const STACK: usize = 512 * 1024;
 
 /// Stacks that are used again.

@@ -54,9 +54,10 @@
 //!
 //! All contexts run on the test's thread, one at a time. At each *point* another context may take
 //! over. There is a point before each public call of `corepool`, and around each job, poll and callback.
-//! There is one at each wait, wake-up and critical section, and at each [`point!`]. With [`Granularity::Atomics`] also before
-//! each atomic access of the core. A handler runs on the stack of the context that it interrupts.
-//! That context goes on when the handler has returned. Other cores may go on before.
+//! There is one at each wait, wake-up and critical section, and at each [`point!`]. With
+//! [`Granularity::Atomics`], there is also one before each atomic access of the core. A handler runs on
+//! the stack of the context that it interrupts. That context goes on when the handler has returned.
+//! Other cores may go on before.
 //!
 //! When the main program has ended, the run goes on until the other contexts have come to rest.
 //! Then all slots of the pools have to be free.
@@ -82,8 +83,8 @@
 //! |---|---|
 //! | `COREPOOL_SIM_SEED` | runs this seed only |
 //! | `COREPOOL_SIM_REPLAY` | runs this schedule only; it survives small changes of the code |
-//! | `COREPOOL_SIM_SCHEDULES` | runs so many seeds instead of the test's number |
-//! | `COREPOOL_SIM_MINUTES` | goes on with further seeds until each simulation has taken so many minutes |
+//! | `COREPOOL_SIM_SCHEDULES` | the number of seeds to run, instead of the test's |
+//! | `COREPOOL_SIM_MINUTES` | goes on with further seeds until each simulation has taken this many minutes |
 //! | `COREPOOL_SIM_ROWS=all` | the report shows all rows of the picture |
 //! | `COREPOOL_SIM_PICTURES` | writes a failing run into this folder: as SVG, and as a trace that `ui.perfetto.dev` opens |
 //! | `COREPOOL_SIM_REGRESSIONS` | the file of [`Sim::regressions`], for tests that name none |

@@ -204,23 +204,23 @@ pub(crate) struct Machine<'r> {
     depth: Cell<usize>,
     hash: Cell<u64>,
     footprint: Option<RefCell<Footprint>>,
-    /// The same of the current core. `Core::address` has those of the others.
+    /// The address of the current core's access. `Core::address` has those of the others.
     address: Cell<*const ()>,
 }
 
-/// A run ends as failed after so many points.
+/// A run that has more points ends as failed.
 const MOST_POINTS: u64 = 200_000;
-/// A core that runs for so many points lets the others run.
+/// A core that has run for more points lets the others run.
 const FAIR: u64 = 4_096;
-/// Contexts that only look for so many points in a row let time pass faster.
+/// Contexts that only look, for this many points in a row, let time pass faster.
 const LOOKS: u64 = 64;
-/// They do so again after as many.
+/// They let it pass faster again after this many further points.
 const LOOKS_STEP: u64 = 64;
-/// If nothing can happen by itself, contexts that spin for so many points wait for ever.
+/// If nothing can happen by itself, contexts that spin for more points wait for ever.
 const MOST_LOOKS: u64 = 20_000;
 /// If nothing else can happen, an interrupt that fires by itself does so within a second.
 const LONGEST_WAIT: u64 = 1_000_000_000;
-/// So long, in virtual time, after the end of the test the rest has to end.
+/// The virtual time, in nanoseconds, in which all else has to end after the test.
 const MOST_AFTER: u64 = 3_600_000_000_000;
 
 impl<'r> Machine<'r> {

@@ -46,7 +46,7 @@ pub(crate) struct TaskPlan<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Ticks {
     pub(crate) period: u64,
-    /// A period is at most so much longer.
+    /// The most by which a period is longer.
     pub(crate) jitter: u64,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct InterruptPlan<'a> {
     pub(crate) core: usize,
     pub(crate) priority: u8,
     pub(crate) handler: Box<dyn Fn() + 'a>,
-    /// It fires by itself at most so often in a run.
+    /// How often, at most, it fires by itself in a run.
     pub(crate) spontaneous: u32,
     pub(crate) ticks: Option<Ticks>,
 }

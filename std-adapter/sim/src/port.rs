@@ -101,7 +101,7 @@ pub(crate) fn this_run() -> usize {
 }
 
 const TASK_BITS: u32 = 8;
-/// A chip has at most so many tasks.
+/// The most tasks of a chip.
 pub(crate) const MAX_TASKS: usize = 1 << TASK_BITS;
 
 const VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, |_| ());

@@ -7,8 +7,9 @@ use crate::{
     schedule::{Deviation, Granularity},
 };
 
-/// A reduction takes at most so many runs, and then so many points.
+/// The most runs in which a reduction leaves deviations out.
 const MOST_RUNS: u64 = 4_000;
+/// The most points of the runs in which it then searches for a shorter schedule.
 const MOST_POINTS: u64 = 3_000_000;
 
 /// The least schedule that was found for this failure, from one that fails so.
@@ -65,7 +66,7 @@ fn leave_out(
 }
 
 /// A schedule of one deviation, or of two if `count` is more, that fails in the same way. The
-/// search goes on for so many points at most.
+/// search takes `MOST_POINTS` points at most.
 fn shorter(
     runs: &mut Runs<'_>,
     cause: &Cause,

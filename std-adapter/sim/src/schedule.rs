@@ -36,13 +36,13 @@ pub enum Action {
     Switch(usize),
     /// `fire=N`: the interrupt of this number fires. The first that the test declares is 0.
     Fire(usize),
-    /// `stall=N/T`: the core of this number stands still for so many nanoseconds.
+    /// `stall=N/T`: the core of this number stands still for T nanoseconds.
     Stall(usize, u64),
-    /// `hang` or `hang=T`: the current core stops, for ever or for so many nanoseconds.
+    /// `hang` or `hang=T`: the current core stops, for ever or for T nanoseconds.
     Hang(Option<u64>),
     /// `wake=N`: the parker of the context with this number returns without a reason.
     Wake(usize),
-    /// `draw=T`: a drawn value is so much more than its least.
+    /// `draw=T`: a drawn value is its least plus T.
     Draw(u64),
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// A text is no schedule, or no step of one: the text.
+/// The text that is no schedule, or no step of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotASchedule(pub(crate) String);
 

@@ -26,7 +26,7 @@ use crate::{
 /// The goal of a search: the runs that are wanted.
 pub(crate) struct Goal<'p> {
     pub(crate) everywhere: usize,
-    /// All schedules, of at most so many.
+    /// All schedules are wanted, and there are to be no more than this number.
     pub(crate) exhaustive: Option<u64>,
     pub(crate) granularity: Option<Granularity>,
     pub(crate) first_seed: u64,
@@ -122,8 +122,9 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
 
 type Outcome<T = ()> = Result<T, Box<FailedRun>>;
 
-/// So many runs of the first ones, and one of so many later, are run twice.
+/// The number of seeds, from the first on, that run twice.
 const CHECKED: u64 = 64;
+/// One of this number of later seeds runs twice.
 const CHECKED_ONE_OF: u64 = 100;
 
 impl Search<'_> {
@@ -164,7 +165,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Runs all schedules with up to so many deviations, of at most `most`. False if there are more.
+    /// Runs all schedules with up to this many deviations. False if there are more than `most`.
     fn all_with(&mut self, deviations: usize, most: u64, goal: &Goal<'_>) -> Outcome<bool> {
         let granularity = goal.granularity.unwrap_or(Granularity::Calls);
         let mut failing = None;

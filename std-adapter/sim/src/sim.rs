@@ -40,7 +40,7 @@ impl fmt::Debug for Sim<'_> {
 }
 
 impl<'a> Sim<'a> {
-    /// A chip with so many cores, 1 to 32. Core 0 runs the scenario.
+    /// A chip with this many cores, 1 to 32. Core 0 runs the scenario.
     ///
     /// # Panics
     ///
@@ -84,8 +84,8 @@ impl<'a> Sim<'a> {
         assert!(core < cores, "core {core} of a chip with {cores} cores");
     }
 
-    /// Takes a pool into the simulation. It is as after power-on at the begin of each run, and has
-    /// the chip's port. At the end of each run, all of its slots have to be free.
+    /// Takes a pool into the simulation. At the beginning of each run the pool is as after power-on, and
+    /// has the chip's port. At the end of each run, all of its slots have to be free.
     ///
     /// Only simulated code may use the pool.
     pub fn pool(&mut self, pool: &'static impl SimPool) -> &mut Self {
@@ -110,7 +110,7 @@ impl<'a> Sim<'a> {
         self.number_of(pool).unwrap_or_default()
     }
 
-    /// Restores a static at the begin of each run, byte for byte, to the state in which the first
+    /// Restores a static at the beginning of each run, byte for byte, to the state in which the first
     /// simulation of the process found it.
     ///
     /// Only simulated code may use the static. It holds nothing on the heap at first, and the heap
@@ -179,8 +179,8 @@ impl<'a> Sim<'a> {
     }
 
     /// Callers that block wait until another context has run the job, as with
-    /// [`workers`](Self::workers): for a pool whose workers are [`task`](Self::task)s of the test's own.
-    /// Without workers, callers run the jobs themselves.
+    /// [`workers`](Self::workers). A pool whose workers are [`task`](Self::task)s of the test's own needs
+    /// this call. In a pool without workers, callers run the jobs themselves.
     pub fn blocked_callers_wait(&mut self, pool: &'static impl SimPool) -> &mut Self {
         let number = self.number(pool);
         self.plan.pools[number].has_workers = true;
@@ -270,8 +270,9 @@ impl<'a> Sim<'a> {
         interrupt
     }
 
-    /// The interrupt fires at any moment, so often in a run as the range allows. In some seeds it comes
-    /// as a storm: from some point on, at each point until it has fired as often as it may.
+    /// The interrupt fires at any moment. The upper end of the range bounds how often it does in a run. In
+    /// some seeds it comes as a storm: from some point on, at each point until it has fired as often as it
+    /// may.
     ///
     /// # Panics
     ///
@@ -289,8 +290,8 @@ impl<'a> Sim<'a> {
         self
     }
 
-    /// A core stalls at any moment, so often in a run, for at most `longest`. Only a stall lets a
-    /// timeout pass while a context could go on.
+    /// A core stalls at any moment, for at most `longest`. The upper end of the range bounds how often
+    /// that happens in a run. Only a stall lets a timeout pass while a context could go on.
     ///
     /// # Panics
     ///
@@ -327,8 +328,9 @@ impl<'a> Sim<'a> {
         self
     }
 
-    /// The pool is full at any moment, so often in a run: all slots that are free then are taken, for a
-    /// drawn time of at most `longest`. The fault is an interrupt of core 0, and the result is its name.
+    /// The pool becomes full at any moment. An interrupt of core 0 takes all slots that are free then, for
+    /// a drawn time of at most `longest`. The upper end of the range bounds how often that happens in a
+    /// run. Returns that interrupt.
     ///
     /// # Panics
     ///
@@ -356,17 +358,17 @@ impl<'a> Sim<'a> {
         self
     }
 
-    /// Before the random runs, all runs with up to so many deviations from the plain order: each
-    /// event that may happen, at each point. The number of runs is that of the points to this
-    /// power, times the events.
+    /// Before the random runs, runs all schedules with up to this many deviations from the plain order:
+    /// each event that may happen, at each point. The number of runs is that of the points to this power,
+    /// times the events.
     pub fn everywhere(&mut self, deviations: usize) -> &mut Self {
         self.everywhere = deviations;
         self
     }
 
-    /// Before the random runs, all schedules: each event that may happen, at each point, in any number.
-    /// For a small scenario: the number of runs grows exponentially with its points. The simulation
-    /// shows too little if there are more than `most` runs.
+    /// Before the random runs, runs all schedules: each event that may happen, at each point, in any
+    /// number. It suits a small scenario, since the number of runs grows exponentially with its points.
+    /// The simulation fails, as one that shows too little, if there are more than `most` schedules.
     ///
     /// A value that a run draws is its least or its most. Without
     /// [`granularity`](Self::granularity) these runs have [`Granularity::Calls`].
@@ -407,7 +409,7 @@ impl<'a> Sim<'a> {
         self
     }
 
-    /// Runs the scenario on the chip, once for each of so many seeds. Fails the test with a report
+    /// Runs the scenario on the chip, once for each of this many seeds. Fails the test with a report
     /// if a run fails, or if the runs show too little.
     ///
     /// If it is the test's first simulation, the first 64 seeds also run in a second process, which is

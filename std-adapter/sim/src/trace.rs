@@ -10,7 +10,7 @@ pub(crate) struct Event {
     pub(crate) time: u64,
     pub(crate) context: usize,
     pub(crate) label: &'static str,
-    /// So many deviations had happened when the point was left.
+    /// The number of deviations that had happened when the context left the point.
     pub(crate) deviations: usize,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Trace {
     deviations: usize,
 }
 
-/// A trace has at most so many events: the latest are of no interest before the run ends.
+/// The most events of a trace. A run ends as failed before it has more points than these.
 const MOST_EVENTS: usize = 200_000;
 
 impl Trace {

@@ -1,7 +1,8 @@
 //! The way of the initializer's argument from the parent to a child.
 //!
-//! It is an environment variable beside the question: in hexadecimal digits, a key that stands for the argument's type,
-//! and the argument as `postcard` encodes it. A child that was built from other sources finds another key.
+//! It is an environment variable beside the question. In hexadecimal digits, the variable has a key that stands for the
+//! argument's type, and then the argument as `postcard` encodes it. A child that was built from other sources finds
+//! another key.
 
 use postcard_schema::{Schema, key::Key};
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,7 +23,7 @@ fn key_of<A: Schema>() -> [u8; 8] {
 pub(super) enum NoVariable {
     /// It cannot be encoded, for this reason.
     Encoding(String),
-    /// It has so many bytes.
+    /// It is too large: it has this many bytes.
     TooLarge(usize),
 }
 

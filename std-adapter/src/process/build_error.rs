@@ -19,7 +19,8 @@ pub enum ProcessPoolBuildError {
     FrameBytes(usize),
     /// The initializer's argument cannot be encoded, for this reason.
     ArgumentEncoding(String),
-    /// The initializer's argument takes so many bytes: 48 KiB are possible. Leave data in a file, and give its name.
+    /// The initializer's argument takes this many bytes, and 48 KiB are possible. Leave data in a file, and give its
+    /// name.
     ArgumentTooLarge(usize),
     /// The system does not tell which program this process runs. The children are to run the same.
     NoProgram(io::Error),

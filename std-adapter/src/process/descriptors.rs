@@ -42,8 +42,8 @@ fn mark_one_by_one(end: libc::c_int) {
 /// False if the kernel is older than the call.
 #[cfg(target_os = "linux")]
 fn mark_at_once() -> bool {
-    // SAFETY: as in `mark_one_by_one`, for all descriptors. Not every C library has a name for the call, so it is called
-    // by its number.
+    // By number, since not every C library has a name for the call.
+    // SAFETY: as in `mark_one_by_one`, for all descriptors.
     let result = unsafe {
         libc::syscall(
             libc::SYS_close_range,

@@ -66,9 +66,9 @@ impl ProcessPool {
     /// * **Context**: any thread.
     /// * **Cost**: O(1), without heap and locks. Heap for a job or result of more than
     ///   [`SLOT_BYTES`](crate::SLOT_BYTES). O(capacity) if no slot is free and jobs have ended in
-    ///   the queue. While there are fewer children than `max_workers`, a submit that finds no
-    ///   idle child takes a lock and counts at O(capacity) how many are wanted. It may start the
-    ///   thread that starts one.
+    ///   the queue. A submit that finds no idle child may start the thread that starts one, while
+    ///   there are fewer than `max_workers`. Then it takes a lock, and counts at O(capacity) how
+    ///   many are wanted.
     ///
     /// # Errors
     ///

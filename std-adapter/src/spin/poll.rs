@@ -25,8 +25,8 @@ impl PollSpin {
         }
     }
 
-    /// The thread has found nothing for the `round`-th time in a row, counted from 0. Pauses, and is true if it is
-    /// to look again; false if it is to park.
+    /// The thread has found nothing for the `round`-th time in a row, counted from 0. True, after a pause, if it is to
+    /// look again. False if it is to park.
     pub(crate) fn looks_again(&self, round: u32) -> bool {
         let now = now();
         if round == 0 {

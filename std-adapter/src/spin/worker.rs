@@ -41,8 +41,8 @@ impl WorkerSpin {
         }
     }
 
-    /// The worker found the queue empty for the `round`-th time in a row, counted from 0. Pauses, and is true if
-    /// the worker is to look again; false if it is to park by `parker`.
+    /// The worker found the queue empty for the `round`-th time in a row, counted from 0. True, after a pause, if the
+    /// worker is to look again. False if it is to park by `parker`.
     #[inline]
     pub(crate) fn looks_again(&self, round: u32, parker: &ThreadParker) -> bool {
         if self.gathering.is_due(round) && self.spins > 0 {

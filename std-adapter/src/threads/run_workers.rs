@@ -82,8 +82,8 @@ impl std::error::Error for StartError {
 /// next [`run_workers`] lends it workers again. To end the pool and all its tasks as well, call
 /// [`shutdown`](StaticPool::shutdown) before the drop.
 ///
-/// The drop does not wait where a job may wait for the caller: in a job of the pool, on one of the threads,
-/// and in a thread that panics. The threads end when the work is done.
+/// The drop does not wait where a job may wait for the caller. That is so in a job of the pool, on one of the
+/// threads, and in a thread that panics. The threads end when the work is done.
 #[must_use = "dropping it sends the workers away"]
 pub struct Workers {
     crew: Crew,
@@ -185,9 +185,9 @@ impl Drop for EndOtherwise {
 ///
 /// # Errors
 ///
-/// [`StartError::NoWorkers`] for a `count` of 0; [`StartError::TooManyWorkers`] if the pool has
-/// fewer places left; [`StartError::ShutDown`] and [`StartError::Broken`] if the pool is over;
-/// [`StartError::Spawn`] if the system refuses a thread. Then the call waits until the threads that have
+/// [`StartError::NoWorkers`] for a `count` of 0. [`StartError::TooManyWorkers`] if the pool has fewer
+/// places left. [`StartError::ShutDown`] and [`StartError::Broken`] if the pool is over.
+/// [`StartError::Spawn`] if the system refuses a thread: then the call waits until the threads that have
 /// started have ended.
 ///
 /// ```

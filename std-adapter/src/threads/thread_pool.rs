@@ -132,9 +132,9 @@ impl ThreadPool {
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1), without heap and locks. Heap for a closure or result that does not fit [`SLOT_BYTES`].
-    ///   O(capacity) if no slot is free and jobs have ended in the queue. While fewer than `max_workers` threads
-    ///   have started, a submit that finds no idle thread takes a lock, and counts at O(capacity) how many are
-    ///   wanted. It may start one.
+    ///   O(capacity) if no slot is free and jobs have ended in the queue. A submit that finds no idle thread may
+    ///   start one, while fewer than `max_workers` have started. Then it takes a lock, and counts at O(capacity)
+    ///   how many are wanted.
     ///
     /// # Errors
     ///

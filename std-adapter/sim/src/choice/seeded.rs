@@ -13,23 +13,24 @@ use crate::{
 pub(super) enum Strategy {
     /// A decision at random intervals with this mean.
     Walk { mean: u64 },
-    /// As a walk, and interrupts alone happen; from a point on, at each point.
+    /// A walk in which nothing but interrupts happens. From the point `from` on, they happen at each point.
     Storm { mean: u64, from: u64 },
     /// Decisions at these points, and at no other.
     Few { steps: Vec<u64> },
-    /// The core of the highest priority runs; at these points the running core's priority becomes the
-    /// lowest (PCT: Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of
-    /// Finding Bugs", ASPLOS 2010). A core that waits in a loop falls behind as well.
+    /// The core of the highest priority runs. At the points of `changes`, the running core's priority
+    /// becomes the lowest. A core that waits in a loop gets the lowest as well. The strategy is PCT
+    /// (Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
+    /// ASPLOS 2010).
     Priorities {
         of: Vec<u64>,
         changes: Vec<u64>,
         lowest: u64,
     },
     /// The core of the highest priority runs. After each step the core's priority is drawn anew, and so
-    /// are those of the cores whose next access is to the same address (POS: Yuan, Yang and Gu,
-    /// "Partial Order Aware Concurrency Sampling", CAV 2018).
+    /// are those of the cores whose next access is to the same address. The strategy is POS (Yuan, Yang
+    /// and Gu, "Partial Order Aware Concurrency Sampling", CAV 2018).
     PartialOrder { of: Vec<u64> },
-    /// A walk that leaves one core out for so many points at a time.
+    /// A walk that leaves one core out for `scale` points at a time.
     Starve {
         mean: u64,
         victim: usize,

@@ -162,7 +162,7 @@ impl Machine<'_> {
         }
     }
 
-    /// A core stands still, and its computation takes so much longer.
+    /// A core stands still for this time, and its computation takes longer by it.
     fn stall(&self, core: usize, nanos: u64) {
         let until = self.time.get().saturating_add(nanos);
         self.cores[core].stalled_until.set(until);

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 /// The accesses of a run, as a number that does not depend on the order of accesses to different
 /// places by different contexts.
 ///
-/// Each access has a number that its causes determine: the access before it of the same context, and
-/// the one before it to the same place. The run's number is the sum (a normal form of the run's trace in
-/// the sense of Mazurkiewicz, "Concurrent Program Schemes and their Interpretations", 1977). Reads count
-/// as writes, so runs that differ in the order of two reads differ.
+/// The number of an access depends on two others: the last one of the same context, and the last one to
+/// the same place. The run's number is the sum of all. So two runs with one trace, in
+/// the sense of Mazurkiewicz ("Concurrent Program Schemes and their Interpretations", 1977), have one
+/// number. Reads count as writes, so runs that differ in the order of two reads differ.
 #[derive(Debug, Default)]
 pub(crate) struct Footprint {
     contexts: HashMap<usize, u64>,
