@@ -88,7 +88,7 @@ pub fn sometimes_late() -> Returns {
     Returns::Sometimes((Duration::from_millis(1)..Duration::from_secs(10)).into())
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct HangPlan {
     pub(crate) in_a_job: bool,
     pub(crate) returns: Returns,

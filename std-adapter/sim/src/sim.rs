@@ -1,20 +1,17 @@
 //! The simulation as a test declares it.
 
+mod run;
+
 use std::{fmt, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use crate::{
-    chip::Chip,
-    failed::Failed,
     full,
-    machine::Machine,
     plan::{
         HangPlan, Interrupt, InterruptPlan, Plan, PoolPlan, Returns, TaskPlan, Ticks, sealed::Pool,
     },
     pools::SimPool,
     port::MAX_TASKS,
-    runs::Report,
-    schedule::{Granularity, Schedule, Span, nanos},
-    search::{self, Goal},
+    schedule::{Granularity, Span, nanos},
     statics::Static,
 };
 
@@ -204,7 +201,7 @@ impl<'a> Sim<'a> {
     }
 
     /// An interrupt of core 0. A higher priority is more urgent, and 1 is the least: it interrupts
-    /// what runs at a lower one. It fires when it is pended, by [`Chip::raise`] or by a pool, and
+    /// what runs at a lower one. It fires when it is pended, by [`Chip::raise`](crate::Chip::raise) or by a pool, and
     /// when it is [`spontaneous`](Self::spontaneous). It never interrupts itself.
     ///
     /// # Panics
@@ -351,7 +348,7 @@ impl<'a> Sim<'a> {
         full
     }
 
-    /// The virtual time in which the scenario has to end after [`Chip::heal`]. One minute if this is
+    /// The virtual time in which the scenario has to end after [`Chip::heal`](crate::Chip::heal). One minute if this is
     /// not called.
     pub fn heal_within(&mut self, limit: Duration) -> &mut Self {
         self.plan.heal_limit = limit;
@@ -378,7 +375,7 @@ impl<'a> Sim<'a> {
     }
 
     /// Counts the runs that differ by more than the order of steps that commute:
-    /// [`Report::distinct`]. If the number grows no more, further seeds show nothing new. The count
+    /// [`Report::distinct`](crate::Report::distinct). If the number grows no more, further seeds show nothing new. The count
     /// makes runs about twice as long.
     pub fn count_distinct(&mut self) -> &mut Self {
         self.plan.counts_distinct = true;
@@ -408,109 +405,11 @@ impl<'a> Sim<'a> {
         self.regressions = Some(file.into());
         self
     }
-
-    /// Runs the scenario on the chip, once for each of this many seeds. Fails the test with a report
-    /// if a run fails, or if the runs show too little.
-    ///
-    /// If it is the test's first simulation, the first 64 seeds also run in a second process, which is
-    /// the test's program again. A difference fails the test.
-    ///
-    /// The scenario is the main program of core 0. When it ends, the run goes on until the other
-    /// contexts have come to rest.
-    ///
-    /// # Panics
-    ///
-    /// A run failed: an assertion, a wait that nothing can end, a lost slot, a handler that waits, a
-    /// critical section that is held. Or the runs do not show that the test tests something: no job
-    /// ran, an allowed event never happened, a [`sometimes!`](crate::sometimes) never held. The
-    /// message says so, with the seed and the schedule.
-    #[track_caller]
-    pub fn run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) {
-        if let Err(failed) = self.search(seeds, true, None, scenario) {
-            panic!("{failed}");
-        }
-    }
-
-    /// As [`run`](Self::run), and returns the failure. The runs are not compared with those of a
-    /// second process.
-    ///
-    /// # Errors
-    ///
-    /// As the panics of [`run`](Self::run).
-    pub fn try_run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) -> Result<Report, Failed> {
-        self.search(seeds, false, None, scenario)
-    }
-
-    /// Runs the scenario once, by a schedule: that of a [`FailedRun`](crate::FailedRun), for
-    /// instance, which makes a test of a failure that was found.
-    ///
-    /// The text of a printed schedule parses as a [`Schedule`].
-    ///
-    /// # Errors
-    ///
-    /// The run failed. Or it passed, and some steps of the schedule found no place.
-    pub fn replay<F: Fn(&Chip)>(
-        &mut self,
-        schedule: &Schedule,
-        scenario: F,
-    ) -> Result<Report, Failed> {
-        self.search(0, false, Some(schedule.clone()), scenario)
-    }
-
-    fn search<F: Fn(&Chip)>(
-        &mut self,
-        seeds: u64,
-        twice: bool,
-        replay: Option<Schedule>,
-        scenario: F,
-    ) -> Result<Report, Failed> {
-        for core in 0..self.plan.cores {
-            if !self.plan.tasks.iter().any(|task| task.core == core) {
-                let name = format!("core {core}");
-                self.task_with(core, 0, name, Box::new(|_| ()));
-            }
-        }
-        // It comes last, since a test declares interrupts between two searches, too.
-        let declared = self.plan.interrupts.len();
-        self.interrupt("timers", u8::MAX, || {
-            if let Some(machine) = Machine::current() {
-                machine.ring();
-            }
-        });
-        self.plan.alarm = Some(declared);
-        let path = std::any::type_name::<F>();
-        let found = search::run(
-            &self.plan,
-            &Goal {
-                everywhere: self.everywhere,
-                exhaustive: self.exhaustive,
-                granularity: self.granularity,
-                first_seed: self.first_seed,
-                seeds,
-                twice,
-                replay,
-                regressions: self.regressions.clone(),
-                path,
-            },
-            &|| scenario(&Chip(())),
-        );
-        self.plan.interrupts.pop();
-        found
-    }
 }
 
 /// How a core hangs: see [`Sim::hang`].
 #[derive(Debug)]
 pub struct Hang<'s>(&'s mut HangPlan);
-
-impl fmt::Debug for HangPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HangPlan")
-            .field("in_a_job", &self.in_a_job)
-            .field("returns", &self.returns)
-            .finish()
-    }
-}
 
 impl Hang<'_> {
     /// The core hangs only while it runs a job.
