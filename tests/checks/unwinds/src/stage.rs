@@ -301,11 +301,20 @@ impl Stage {
         };
         let mut places = Vec::new();
         for number in 0..waiters.min(SLOTS) {
-            let Ok((promise, future)) = self.pool.promise::<u32>() else {
-                if !self.has_broken_late() {
-                    report::broken("no slot for a promise");
+            let (promise, future) = loop {
+                if let Ok(both) = self.pool.promise::<u32>() {
+                    break both;
                 }
-                return;
+                if self.has_broken_late() {
+                    return;
+                }
+                if self.arrangement.takes_turns() {
+                    report::broken("no slot for a promise");
+                    return;
+                }
+                // The callbacks of a shared job keep its slot, and nobody waits for them. The parent
+                // process sees if a slot is lost.
+                thread::yield_now();
             };
             let mut set = FutureSet::<'_, _, 1>::new();
             let _ = set.push(future);
