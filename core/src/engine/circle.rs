@@ -13,7 +13,7 @@
 
 use crate::{
     lockfree::state::{
-        BUSY, CLONED, DONE, LISTENING, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING,
+        BUSY, CLONED, DONE, LISTENING, LOST, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING,
     },
     lockfree::sync::{Ordering, fence},
     memory::pool::Pool,
@@ -177,8 +177,23 @@ fn may_go_on(pool: Pool<'_>, seat: &Seat, stuck: &Workers) -> bool {
         DependsOn::AllOf(place) => {
             members.all(|slot| may_end(pool, slot, stuck)) || is_told(pool, place)
         }
-        _ => members.all(|slot| may_end(pool, slot, stuck)),
+        // A scope ends with the callbacks of its jobs, even if the holders of a shared handle
+        // have looked at the outcome before.
+        _ => members.all(|slot| {
+            let state = pool.slot(slot).state.load();
+            if state.has(BUSY) && state.lacks(LOST) {
+                may_return(state, stuck)
+            } else {
+                may_end(pool, slot, stuck)
+            }
+        }),
     }
+}
+
+/// Whether the worker that is `BUSY` with a job may go on while the workers in `stuck` are blocked.
+fn may_return(state: Snapshot, stuck: &Workers) -> bool {
+    let runner = state.runner().checked_sub(1);
+    runner.is_none_or(|runner| !stuck.contains(usize::from(runner)))
 }
 
 /// Whether a member of the set that reports to this place has ended, and the worker has not looked
@@ -204,8 +219,7 @@ fn may_end(pool: Pool<'_>, slot: u16, stuck: &Workers) -> bool {
         let awaits = slot.awaits();
         let state = slot.state.load();
         if state.is_held_up() {
-            let runner = state.runner().checked_sub(1);
-            return runner.is_none_or(|runner| !stuck.contains(usize::from(runner)));
+            return may_return(state, stuck);
         }
         if state.has(DONE | QUEUED) || state.lacks(TASK) || state.has(CLONED) {
             return true;

@@ -327,6 +327,33 @@ pub fn callback_that_waits_for_the_waiter_of_a_set<F: Fixture>() {
     });
 }
 
+/// A scope waits for the callbacks of its jobs. The callback of a job in a scope waits for the job
+/// that waits for the scope. The callback is told, even if the other holders of its job's shared
+/// handle have its result already.
+pub fn callback_that_waits_for_its_scope<F: Fixture>() {
+    let fx = F::start(2);
+    let pool = fx.pool();
+    let (said, ready) = (Recorder::new(), Gate::new());
+    let outer: Arc<Mutex<Option<JobFuture<'static, ()>>>> = Arc::default();
+    let (theirs, note, held) = (Arc::clone(&outer), said.clone(), ready.clone());
+    let job = pool.submit(move || {
+        pool.scope(|scope| {
+            let inner = scope.submit(move || held.wait()).unwrap().share();
+            let added = inner.add_done_callback(move |_| {
+                let outer = theirs.lock().unwrap().take().unwrap();
+                note.note(outer.result());
+            });
+            assert!(added.is_ok());
+            assert!(inner.result().is_ok());
+        });
+    });
+    *outer.lock().unwrap() = job.ok();
+    ready.open();
+    drain(&fx);
+    let said = said.take();
+    assert!(matches!(said[..], [Err(JobError::WouldDeadlock)]));
+}
+
 /// A task that waits for a job of its own pool takes no worker meanwhile.
 pub fn task_awaits_a_job<F: Fixture>() {
     let fx = F::start(1);
@@ -356,5 +383,6 @@ crate::suite!(deadlock_tests:
         jobs_that_wait_for_each_other,
         callback_that_waits_for_its_jobs_waiter,
         callback_that_waits_for_the_waiter_of_a_set,
+        callback_that_waits_for_its_scope,
     ]
 );
