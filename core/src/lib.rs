@@ -18,8 +18,8 @@
 //! | set a result by hand | [`promise`](StaticPool::promise) |
 //! | get a result | [`JobFuture`]: wait, poll, await, callback, cancel, [`cancel_on_drop`](JobFuture::cancel_on_drop) |
 //! | let several wait for one, before its callbacks run | [`share`](JobFuture::share) |
-//! | wait on many | [`wait()`], [`as_completed`] |
-//! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done) |
+//! | wait on many | [`wait()`], [`as_completed`]; of shared ones, [`wait_shared`] |
+//! | await many | [`wait_async`], [`gather`], [`next_done`](AsCompleted::next_done); of shared ones, [`wait_shared_async`] |
 //! | run jobs | [`run`](StaticPool::run) with a [`Worker`], or [`run_pending`](StaticPool::run_pending) from a main loop |
 //! | carry a tracing span, a locale, a request's id | [`carrying`](StaticPool::carrying) with an [`Ambient`] |
 //! | take a pool of any type | [`Executor`], [`DynExecutor`] |
@@ -270,6 +270,7 @@ pub use crate::{
         submit_async::SubmitAsync,
         wait::{WaitError, wait},
         wait_async::{WaitAsync, wait_async},
+        wait_shared::{WaitSharedAsync, wait_shared, wait_shared_async},
     },
     engine::life::OnLoss,
     error::{

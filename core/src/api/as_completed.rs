@@ -253,7 +253,7 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
             return;
         }
         let _done = members.find(|future| {
-            run_without_workers(pool, future);
+            run_without_workers(pool, *future);
             future.is_ready()
         });
     }

@@ -25,3 +25,4 @@ pub(crate) mod submit_async;
 pub(crate) mod submit_remote;
 pub(crate) mod wait;
 pub(crate) mod wait_async;
+pub(crate) mod wait_shared;

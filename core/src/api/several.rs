@@ -6,9 +6,49 @@
 use core::task::Waker;
 
 use crate::{
-    api::future::JobFuture, engine::block::Awaited, engine::life, lockfree::state::Snapshot,
-    memory::pool::Pool, memory::slot::SlotRef,
+    api::future::JobFuture, api::shared_future::SharedFuture, engine::block::Awaited, engine::life,
+    lockfree::state::Snapshot, memory::pool::Pool, memory::slot::SlotRef,
 };
+
+/// A future that a wait for several is for.
+pub(super) trait Member<'p> {
+    fn pool(&self) -> Pool<'p>;
+    fn slot(&self) -> SlotRef<'p>;
+    fn has_ended(&self) -> bool;
+
+    /// Whether the job has ended with an error other than cancellation.
+    fn has_failed(&self) -> bool {
+        self.has_ended() && self.slot().state.load().failed()
+    }
+}
+
+impl<'p, T> Member<'p> for JobFuture<'p, T> {
+    fn pool(&self) -> Pool<'p> {
+        self.pool()
+    }
+
+    fn slot(&self) -> SlotRef<'p> {
+        self.slot()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_ready()
+    }
+}
+
+impl<'p, T> Member<'p> for SharedFuture<'p, T> {
+    fn pool(&self) -> Pool<'p> {
+        (**self).pool()
+    }
+
+    fn slot(&self) -> SlotRef<'p> {
+        (**self).slot()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.slot().state.load().is_shown()
+    }
+}
 
 /// The condition for [`wait`](crate::wait()) to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,15 +64,15 @@ pub enum ReturnWhen {
 
 /// The two parts of a slice after a wait. The order within each part is unspecified.
 #[derive(Debug)]
-pub struct Waited<'a, 'p, T> {
+pub struct Waited<'a, F> {
     /// The futures that are done.
-    pub done: &'a mut [JobFuture<'p, T>],
+    pub done: &'a mut [F],
     /// The futures that are not done.
-    pub not_done: &'a mut [JobFuture<'p, T>],
+    pub not_done: &'a mut [F],
 }
 
 #[cfg(feature = "defmt")]
-impl<T> defmt::Format for Waited<'_, '_, T> {
+impl<F> defmt::Format for Waited<'_, F> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(
             f,
@@ -45,10 +85,10 @@ impl<T> defmt::Format for Waited<'_, '_, T> {
 
 /// The pool in which a caller blocks: the one whose worker it is, else the first with a port, else
 /// the first. `None` if there are no futures.
-pub(super) fn pool_to_block_in<'a, 'p: 'a, T: 'a>(
-    futures: impl Iterator<Item = &'a JobFuture<'p, T>> + Clone,
+pub(super) fn pool_to_block_in<'a, 'p: 'a, F: Member<'p> + 'a>(
+    futures: impl Iterator<Item = &'a F> + Clone,
 ) -> Option<Pool<'p>> {
-    let mut pools = futures.clone().map(JobFuture::pool);
+    let mut pools = futures.clone().map(F::pool);
     let first = pools.clone().next()?;
     if pools.clone().all(|pool| pool.is(first)) {
         return Some(first);
@@ -61,14 +101,13 @@ pub(super) fn pool_to_block_in<'a, 'p: 'a, T: 'a>(
 }
 
 /// Whether a wait for these futures is over.
-pub(super) fn is_over<T>(futures: &[JobFuture<'_, T>], when: ReturnWhen) -> bool {
+pub(super) fn is_over<'p, F: Member<'p>>(futures: &[F], when: ReturnWhen) -> bool {
     match when {
-        ReturnWhen::FirstCompleted => futures.iter().any(JobFuture::is_ready),
+        ReturnWhen::FirstCompleted => futures.iter().any(F::has_ended),
         ReturnWhen::FirstException => {
-            let has_failed = |future: &JobFuture<'_, T>| future.is_ready() && future.failed();
-            futures.iter().any(has_failed) || futures.iter().all(JobFuture::is_ready)
+            futures.iter().any(F::has_failed) || futures.iter().all(F::has_ended)
         }
-        ReturnWhen::AllCompleted => futures.iter().all(JobFuture::is_ready),
+        ReturnWhen::AllCompleted => futures.iter().all(F::has_ended),
     }
 }
 
@@ -88,29 +127,46 @@ pub(super) struct AwaitedAcross<'a, 'p, T> {
 }
 
 /// Runs the queued jobs of this future's pool, if that pool has no worker, until the job has ended.
-/// For the pool in which the caller blocks, `engine::block` does so.
-pub(super) fn run_without_workers<T>(blocks_in: Pool<'_>, future: &JobFuture<'_, T>) {
+/// For the pool in which the caller blocks, `engine::block` does so. False if it has run none.
+pub(super) fn run_without_workers<'p>(blocks_in: Pool<'p>, future: &impl Member<'p>) -> bool {
     let pool = future.pool();
     let runs_here = || {
         let port = pool.port();
         pool.joined().has_no_worker() && port.is_none_or(|port| port.blocked_callers_run_jobs())
     };
-    while !pool.is(blocks_in) && !future.is_ready() && runs_here() && life::run_pending(pool, 1) > 0
+    let mut ran = false;
+    while !pool.is(blocks_in)
+        && !future.has_ended()
+        && runs_here()
+        && life::run_pending(pool, 1) > 0
     {
+        ran = true;
     }
+    ran
+}
+
+/// Runs the queued jobs of the other pools that have no worker, until the wait is over. False if it
+/// is not over.
+pub(super) fn is_over_by_runs<'p, F: Member<'p>>(
+    blocks_in: Pool<'p>,
+    futures: &[F],
+    when: ReturnWhen,
+) -> bool {
+    is_over(futures, when)
+        || futures
+            .iter()
+            .any(|future| run_without_workers(blocks_in, future) && is_over(futures, when))
 }
 
 impl<'p, T> Awaited<'p> for AwaitedAcross<'_, 'p, T> {
     fn poll(&mut self, waker: Option<&Waker>) -> bool {
-        for future in self.futures.iter() {
-            if is_over(self.futures, self.when) {
-                return true;
-            }
-            run_without_workers(self.pool, future);
+        if is_over_by_runs(self.pool, self.futures, self.when) {
+            return true;
         }
-        if let Some(waker) = waker {
-            leave_waker(self.futures, waker);
-        }
+        let Some(waker) = waker else {
+            return false;
+        };
+        leave_waker(self.futures, waker);
         is_over(self.futures, self.when)
     }
 
@@ -124,8 +180,8 @@ impl<'p, T> Awaited<'p> for AwaitedAcross<'_, 'p, T> {
 }
 
 /// Begins a job of these futures that no party has begun.
-pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
-    mut futures: impl Iterator<Item = &'a JobFuture<'p, T>>,
+pub(super) fn begin_one_of<'a, 'p: 'a, F: Member<'p> + 'a>(
+    mut futures: impl Iterator<Item = &'a F>,
     runner: u16,
 ) -> Option<(SlotRef<'p>, Snapshot)> {
     futures.find_map(|future| {
@@ -135,10 +191,10 @@ pub(crate) fn begin_one_of<'a, 'p: 'a, T: 'a>(
 }
 
 /// Moves the futures that are done to the front.
-pub(super) fn partition<'a, 'p, T>(futures: &'a mut [JobFuture<'p, T>]) -> Waited<'a, 'p, T> {
+pub(super) fn partition<'a, 'p, F: Member<'p>>(futures: &'a mut [F]) -> Waited<'a, F> {
     let mut count = 0;
     for position in 0..futures.len() {
-        if futures.get(position).is_some_and(JobFuture::is_ready) {
+        if futures.get(position).is_some_and(F::has_ended) {
             // An error means that both positions are the same: there is nothing to swap.
             if let Ok([first, second]) = futures.get_disjoint_mut([count, position]) {
                 core::mem::swap(first, second);

@@ -45,24 +45,7 @@ use crate::{
 /// assert_eq!(for_display.result().cloned().unwrap(), [3, 4]);
 /// ```
 ///
-/// [`wait`](crate::wait()), [`as_completed`](crate::as_completed) and [`gather`](crate::gather) take
-/// a [`JobFuture`], in which the set leaves its listener. A shared future has one for all holders. To
-/// wait for several shared futures, a callback of each sets a promise:
-///
-/// ```
-/// use corepool::{ReturnWhen, StaticPool, wait};
-///
-/// static POOL: StaticPool<8, 32> = StaticPool::new();
-///
-/// let shared = [1, 2].map(|n| POOL.submit(move || n).unwrap().share());
-/// let mut told = shared.each_ref().map(|shared| {
-///     let (promise, told) = POOL.promise().unwrap();
-///     shared.add_done_callback(|_| drop(promise.set_result(()))).unwrap();
-///     told
-/// });
-/// let waited = wait(&mut told, None, ReturnWhen::AllCompleted).unwrap(); // it runs the jobs here
-/// assert!(waited.not_done.is_empty() && shared.iter().all(|shared| shared.done()));
-/// ```
+/// [`wait_shared`](crate::wait_shared) waits for several of them.
 #[must_use = "dropping the last SharedFuture detaches its job: use submit_detached to say so"]
 pub struct SharedFuture<'p, T> {
     /// The handle, which all holders share. Invariant: this value is a holder, which the slot's link

@@ -39,10 +39,11 @@ use crate::{
 /// * `WORKERS`: the number of workers that can be in their run loop at a time. 1 to 1,000. A guest
 ///   takes a worker's seat, too: a caller that runs jobs while it blocks or in `run_pending`.
 /// * `WAITERS`: the number of callers that wait at a time. 1 to 1,000. A place is taken by a `wait`,
-///   an `as_completed`, a wait for a shared future, or a submit that waits for room. It is also taken
-///   by a `shutdown` with `wait`, a `shutdown_async`, or a caller that waits for a seat. A wait for
-///   futures of several pools takes none, and neither does `wait_async` or `gather`. A completer may
-///   hold a place a little longer than the wait. So add one place for each worker.
+///   an `as_completed`, or a submit that waits for room. It is also taken by a `shutdown` with `wait`,
+///   a `shutdown_async`, or a caller that waits for a seat. A wait for shared futures takes one in
+///   each of their pools. A wait for futures of several pools takes none, and neither does
+///   `wait_async` or `gather`. A completer may hold a place a little longer than the wait. So add one
+///   place for each worker.
 ///
 /// Parameters out of these bounds are build errors.
 ///

@@ -51,7 +51,12 @@ pub enum WaitError {
     WouldDeadlock,
     /// A timeout was given, but the pool has no port and so no clock. Install a `Port`.
     NoClock,
+    /// The shared futures belong to more than four pools. Wait for those of four pools at a time.
+    TooManyPools,
 }
+
+/// The pools whose shared futures a waiter can wait for at the same time.
+pub(super) const MOST_POOLS: usize = 4;
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,6 +67,9 @@ impl fmt::Display for WaitError {
                  depends on the caller"
             }
             Self::NoClock => "the pool has no clock for a timeout: install a port",
+            Self::TooManyPools => {
+                "the shared futures belong to more than 4 pools: wait for those of 4 pools at a time"
+            }
         })
     }
 }
@@ -117,7 +125,7 @@ pub fn wait<'a, 'p, T>(
     futures: &'a mut [JobFuture<'p, T>],
     timeout: Option<Duration>,
     when: ReturnWhen,
-) -> Result<Waited<'a, 'p, T>, WaitError> {
+) -> Result<Waited<'a, JobFuture<'p, T>>, WaitError> {
     call("wait");
     let Some(pool) = pool_to_block_in(futures.iter()) else {
         return Ok(partition(futures));

@@ -61,7 +61,7 @@ pub fn wait_async<'a, 'p, T>(
 }
 
 impl<'a, 'p, T> Future for WaitAsync<'a, 'p, T> {
-    type Output = Waited<'a, 'p, T>;
+    type Output = Waited<'a, JobFuture<'p, T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let when = self.when;

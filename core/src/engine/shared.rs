@@ -27,6 +27,7 @@
 //! be looking at it.
 
 use core::{
+    iter,
     task::{Poll, Waker},
     time::Duration,
 };
@@ -57,7 +58,7 @@ const MARK: u16 = 1 << 15;
 const MEMBERSHIP: Membership = Membership {
     report: |_pool, _member, _slot| (),
     tell: |pool, _member| {
-        // Pairs with the fence of `SharedWait::poll`: either the place is seen here, or the waiter
+        // Pairs with the fence of `Places::leave`: either the place is seen here, or the waiter
         // sees the outcome.
         fence(Ordering::SeqCst);
         pool.waiters().tell(SHARED);
@@ -129,12 +130,47 @@ pub(crate) fn note_told(slot: SlotRef<'_>) {
     slot.link().fetch_or(TOLD, Ordering::Relaxed);
 }
 
+/// The places of a waiter: one in each pool that has jobs it waits for.
+pub(crate) struct Places<'p, const POOLS: usize>([Option<Registration<'p>>; POOLS]);
+
+impl<'p, const POOLS: usize> Places<'p, POOLS> {
+    pub(crate) const NONE: Self = Self([const { None }; POOLS]);
+
+    /// Leaves the waker in each of these pools, which are at most `POOLS`. False if one of them has no
+    /// place left. The caller looks at its jobs after this.
+    pub(crate) fn leave(
+        &mut self,
+        waker: &Waker,
+        mut pools: impl Iterator<Item = Pool<'p>>,
+    ) -> bool {
+        let is_other = |place: &mut Registration<'p>| !place.is_for(waker);
+        for place in &mut self.0 {
+            drop(place.take_if(is_other));
+        }
+        let has_all = pools.all(|pool| {
+            let is_here = |place: &Registration<'p>| place.is_in(pool);
+            if self.0.iter().flatten().any(is_here) {
+                return true;
+            }
+            let Some(place) = self.0.iter_mut().find(|place| place.is_none()) else {
+                return false;
+            };
+            *place = pool.waiters().register(waker, SHARED);
+            place.is_some()
+        });
+        // Pairs with the fence of `MEMBERSHIP`: either this waiter sees the outcome, or the job's
+        // completer sees the place.
+        fence(Ordering::SeqCst);
+        has_all
+    }
+}
+
 /// A holder's wait for the job.
 pub(crate) struct SharedWait<'p> {
     pool: Pool<'p>,
     /// The caller is one of its holders.
     slot: SlotRef<'p>,
-    place: Option<Registration<'p>>,
+    places: Places<'p, 1>,
     /// No place for a waiter was left.
     refused: bool,
 }
@@ -144,7 +180,7 @@ impl<'p> SharedWait<'p> {
         Self {
             pool,
             slot,
-            place: None,
+            places: Places::NONE,
             refused: false,
         }
     }
@@ -158,7 +194,7 @@ impl<'p> SharedWait<'p> {
     /// Leaves the waker until the job is ready.
     pub(crate) fn poll_ready(&mut self, waker: &Waker) -> Poll<Result<(), Blocked>> {
         if self.poll(Some(waker)) {
-            self.place = None;
+            self.places = Places::NONE;
             Poll::Ready(self.outcome())
         } else {
             Poll::Pending
@@ -183,15 +219,9 @@ impl<'p> Awaited<'p> for SharedWait<'p> {
         let Some(waker) = waker else {
             return false;
         };
-        if self.place.as_ref().is_none_or(|place| !place.is_for(waker)) {
-            self.place = None;
-            self.place = self.pool.waiters().register(waker, SHARED);
-        }
-        // Pairs with the fence of `MEMBERSHIP`: either this waiter sees the outcome, or the job's
-        // completer sees the place.
-        fence(Ordering::SeqCst);
+        let has_place = self.places.leave(waker, iter::once(self.pool));
         let is_shown = self.slot.state.load().is_shown();
-        self.refused = !is_shown && self.place.is_none();
+        self.refused = !is_shown && !has_place;
         is_shown || self.refused
     }
 

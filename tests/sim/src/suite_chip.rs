@@ -37,6 +37,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
     ("shared_tests::several_threads_wait", THREADS),
     (
+        "wait_shared_tests::each_holder_may_wait_for_the_same_jobs",
+        THREADS,
+    ),
+    (
         "shutdown_tests::blocked_submit_is_told_of_the_shutdown",
         THREADS,
     ),

@@ -55,7 +55,7 @@ macro_rules! suites {
     ($which:ident $fixture:ty) => {
         $crate::suites!(@ $which $fixture:
             ambient_tests as_completed_tests bridge_tests context_tests deadlock_tests drop_tests executor_tests
-            future_tests initializer_tests python_goes_wrong shared_tests shutdown_tests time_tests wait_tests);
+            future_tests initializer_tests python_goes_wrong shared_tests shutdown_tests time_tests wait_shared_tests wait_tests);
     };
     (@ $which:ident $fixture:ty: $($module:ident)*) => {
         $(mod $module {

@@ -14,7 +14,8 @@ use std::{
 
 use corepool::{
     AsCompleted, FutureSet, JobFuture, JobId, MapOptions, OnLoss, Parker, PoolRef, PromiseError,
-    ReturnWhen, Worker, WorkerId, as_completed, gather, wait, wait_async,
+    ReturnWhen, SharedFuture, Worker, WorkerId, as_completed, gather, wait, wait_async,
+    wait_shared, wait_shared_async,
 };
 
 use crate::machine::{Gate, Sleeper};
@@ -186,6 +187,10 @@ fn several(pool: Pool) -> [Job; 2] {
 
 fn set(jobs: [Job; 2]) -> FutureSet<'static, usize, 2> {
     jobs.into_iter().collect()
+}
+
+fn shared(jobs: [Job; 2]) -> [SharedFuture<'static, usize>; 2] {
+    jobs.map(JobFuture::share)
 }
 
 /// Takes all room there is.
@@ -509,6 +514,25 @@ pub const OPERATIONS: &[Operation] = &[
             let first = wait_async(&mut jobs, ReturnWhen::FirstCompleted);
             let _ = poll_once(pin!(first), Waker::noop());
             let all = wait_async(&mut jobs, ReturnWhen::AllCompleted);
+            let _ = poll_once(pin!(all), &Sleeper.waker());
+        })
+    })
+    .with_slots(2),
+    Operation::new("wait_shared", |pool, _| {
+        let mut jobs = shared(several(pool));
+        Prepared::new(move || {
+            let _ = wait_shared(&mut jobs, Some(SOON), ReturnWhen::FirstCompleted);
+            let _ = wait_shared(&mut jobs, None, ReturnWhen::AllCompleted);
+        })
+    })
+    .with_slots(2)
+    .in_a_crowd(),
+    Operation::new("wait_shared_async", |pool, _| {
+        let mut jobs = shared(several(pool));
+        Prepared::new(move || {
+            let first = wait_shared_async(&mut jobs, ReturnWhen::FirstCompleted);
+            let _ = poll_once(pin!(first), Waker::noop());
+            let all = wait_shared_async(&mut jobs, ReturnWhen::AllCompleted);
             let _ = poll_once(pin!(all), &Sleeper.waker());
         })
     })

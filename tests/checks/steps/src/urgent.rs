@@ -20,7 +20,8 @@ use std::{
 
 use corepool::{
     FutureSet, InitError, JobFuture, MapOptions, OnLoss, Parker, PoolRef, PromiseError, ReturnWhen,
-    StaticPool, SubmitError, Worker, WorkerId, as_completed, gather, wait, wait_async,
+    SharedFuture, StaticPool, SubmitError, Worker, WorkerId, as_completed, gather, wait,
+    wait_async, wait_shared, wait_shared_async,
 };
 
 use crate::{
@@ -389,6 +390,10 @@ fn set<const N: usize>(jobs: Vec<Job>) -> FutureSet<'static, usize, N> {
     jobs.into_iter().collect()
 }
 
+fn shared(jobs: Vec<Job>) -> Vec<SharedFuture<'static, usize>> {
+    jobs.into_iter().map(JobFuture::share).collect()
+}
+
 /// All calls.
 pub const CALLS: &[Call] = &[
     Call::at_moment("submit", |caller| drop(caller.pool.submit(|| 1))),
@@ -616,6 +621,26 @@ pub const CALLS: &[Call] = &[
         block_on(pin!(all));
     })
     .awaits(),
+    Call::new("wait_shared for the first", |caller| {
+        let mut jobs = shared(caller.jobs);
+        let _ = wait_shared(&mut jobs, Some(MOMENT), ReturnWhen::FirstCompleted);
+        let _ = wait_shared(&mut jobs, None, ReturnWhen::FirstCompleted);
+    }),
+    Call::new("wait_shared for all", |caller| {
+        let mut jobs = shared(caller.jobs);
+        let _ = wait_shared(&mut jobs, Some(MOMENT), ReturnWhen::AllCompleted);
+        let _ = wait_shared(&mut jobs, None, ReturnWhen::AllCompleted);
+    }),
+    Call::new("wait_shared_async", |caller| {
+        let mut jobs = shared(caller.jobs);
+        drop(block_on_another(wait_shared_async(
+            &mut jobs,
+            ReturnWhen::FirstCompleted,
+        )));
+        let all = wait_shared_async(&mut jobs, ReturnWhen::AllCompleted);
+        drop(block_on(pin!(all)));
+    })
+    .awaits(),
     Call::new("gather", |caller| {
         drop(block_on_another(gather(set::<CALLERS>(caller.jobs))));
     })
@@ -752,7 +777,7 @@ const CONTROLS: &[Call] = &[
     Call::at_moment("a wait that looks again at once", |mut caller| {
         // As who finds a completer that has not let go yet.
         let waker = Sleeper.waker();
-        let over = |waited: Result<corepool::Waited<'_, '_, usize>, _>| {
+        let over = |waited: Result<corepool::Waited<'_, corepool::JobFuture<'_, usize>>, _>| {
             waited.is_ok_and(|waited| waited.not_done.is_empty())
         };
         while !over(wait(

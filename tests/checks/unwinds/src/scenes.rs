@@ -17,7 +17,7 @@ use std::{
 
 use corepool::{
     FutureSet, JobFuture, LentPool, MapOptions, OnLoss, PoolConfig, ReturnWhen, SubmitError,
-    WorkerId, as_completed, wait,
+    WorkerId, as_completed, wait, wait_shared, wait_shared_async,
 };
 
 use crate::{
@@ -104,6 +104,11 @@ pub(crate) const SCENES: &[Scene] = &[
     only(TURNS, scene("await", awaited)),
     scene("a shared future", shared),
     only(TURNS, scene("a shared future, async", shared_async)),
+    scene("several shared futures", shared_set),
+    only(
+        TURNS,
+        scene("several shared futures, async", shared_set_async),
+    ),
     only(TURNS, scene("tasks", tasks)),
     only(TURNS, scene("tasks that are cancelled", tasks_cancelled)),
     scene("promises", promises),
@@ -606,6 +611,27 @@ fn shared(stage: &Stage) {
         let one = job.share();
         one.clone().cancel();
     }
+}
+
+fn shared_set(stage: &Stage) {
+    let jobs = [submit(stage.pool), submit(stage.pool)];
+    let mut shared: Vec<_> = jobs.into_iter().flatten().map(JobFuture::share).collect();
+    for when in [ReturnWhen::FirstCompleted, ReturnWhen::AllCompleted] {
+        let _ = wait_shared(&mut shared, None, when).is_ok();
+    }
+}
+
+fn shared_set_async(stage: &Stage) {
+    let jobs = [submit(stage.pool), submit(stage.pool)];
+    let mut shared: Vec<_> = jobs.into_iter().flatten().map(JobFuture::share).collect();
+    let mut given_up = Box::pin(wait_shared_async(&mut shared, ReturnWhen::AllCompleted));
+    let _ = poll_once(&mut given_up, &waker()).is_ready();
+    drop(given_up);
+    let mut wait = Box::pin(wait_shared_async(&mut shared, ReturnWhen::AllCompleted));
+    let _ = poll_once(&mut wait, &waker()).is_ready();
+    let _ = poll_once(&mut wait, &waker()).is_ready();
+    stage.work();
+    let _ = poll_once(&mut wait, &waker()).is_ready();
 }
 
 fn shared_async(stage: &Stage) {

@@ -13,4 +13,5 @@ pub mod python_goes_wrong;
 pub mod shared_tests;
 pub mod shutdown_tests;
 pub mod time_tests;
+pub mod wait_shared_tests;
 pub mod wait_tests;

@@ -5,10 +5,12 @@ use core::{
     hint::spin_loop,
     pin::pin,
     task::{Context as TaskContext, Poll, Waker},
+    time::Duration,
 };
 
 use corepool::{
     Ambient, DynExecutor, Executor, FutureSet, JobError, NotInTask, ReturnWhen, gather, wait_async,
+    wait_shared, wait_shared_async,
 };
 use portable_atomic::{AtomicU8, Ordering::SeqCst};
 
@@ -24,6 +26,7 @@ pub(super) const TESTS: &[Test] = tests![
     BOTH: a_context_that_is_no_task_is_told,
     BOTH: gather_has_all_results_in_order,
     BOTH: wait_async_is_ready_at_the_first,
+    BOTH: a_wait_for_shared_futures_has_both_parts,
     BOTH: a_job_carries_the_value_of_its_submitter,
     BOTH: a_library_takes_any_executor,
     THREAD: the_pools_end_is_awaited,
@@ -140,6 +143,27 @@ fn wait_async_is_ready_at_the_first(bench: &Bench<'_>) -> Outcome {
     let waited = awaited(bench, wait_async(&mut both, ReturnWhen::FirstCompleted));
     check!(waited.done.len() == 1 && waited.not_done.len() == 1);
     check!(promise.set_result(2).is_ok());
+    Ok(())
+}
+
+fn a_wait_for_shared_futures_has_both_parts(bench: &Bench<'_>) -> Outcome {
+    let pool = bench.pool;
+    let (promise, never) = accepted!(pool.promise());
+    let job = accepted!(bench.call(|| pool.submit(|| 1)));
+    let mut both = [never.share(), job.share()];
+    let first = awaited(
+        bench,
+        wait_shared_async(&mut both, ReturnWhen::FirstCompleted),
+    );
+    check!(first.is_ok_and(|waited| waited.done.len() == 1 && waited.not_done.len() == 1));
+    let now = Some(Duration::ZERO);
+    let waited = bench.call(|| {
+        wait_shared(&mut both, now, ReturnWhen::AllCompleted).map(|waited| waited.not_done.len())
+    });
+    check!(waited == Ok(1));
+    check!(promise.set_result(2).is_ok());
+    let waited = wait_shared(&mut both, None, ReturnWhen::AllCompleted);
+    check!(waited.is_ok_and(|waited| waited.done.len() == 2));
     Ok(())
 }
 
