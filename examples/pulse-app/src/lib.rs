@@ -58,7 +58,7 @@ pub const FRAME_COUNT: usize = 4;
 pub const POOL_SLOTS: usize = 4;
 
 /// Bytes the pool has for each job and its result: as many as eight addresses take.
-pub const POOL_BYTES: usize = 8 * size_of::<usize>();
+pub const POOL_BYTES: usize = size_of::<[usize; 8]>();
 
 /// Workers the pool has room for.
 pub const POOL_WORKERS: usize = 8;
