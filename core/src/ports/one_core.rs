@@ -80,8 +80,8 @@ impl OneCore {
     /// # Safety
     ///
     /// * A pool in which this port is installed is used by one core alone.
-    /// * Except on a Cortex-M, each handler of an interrupt or exception that uses such a pool does so in
-    ///   `in_handler`, of `riscv`, `aarch64` or `aarch32`.
+    /// * Each handler that uses such a pool does so in `in_handler`, of `riscv`, `aarch64` or `aarch32`. It is
+    ///   the handler of an interrupt or of an exception. A Cortex-M needs no such call.
     pub const unsafe fn new() -> Self {
         Self {
             clock: None,

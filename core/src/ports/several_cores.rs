@@ -25,8 +25,8 @@ use crate::machine::{
 ///
 /// * [`current`](Self::current) returns the number of the core that calls it. No two cores have the
 ///   same number.
-/// * Except on a Cortex-M, each handler of an interrupt or exception that uses a pool with the port does
-///   so in `in_handler`, of `riscv`, `aarch64` or `aarch32`.
+/// * Each handler that uses a pool with the port does so in `in_handler`, of `riscv`, `aarch64` or
+///   `aarch32`. It is the handler of an interrupt or of an exception. A Cortex-M needs no such call.
 ///
 /// An RP2040, whose two Cortex-M0+ wake each other by events:
 ///

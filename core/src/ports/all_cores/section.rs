@@ -40,7 +40,7 @@ pub(super) trait Lock {
 
 /// Entered from inside: leaving it changes nothing.
 pub(super) const NESTED: u8 = 0;
-/// Entered with interrupts masked. A greater number has the set of those that were enabled on top.
+/// Entered from outside, with all interrupts masked. If some were enabled, their set is added to it.
 pub(super) const MASKED: u8 = 1;
 /// Entered with interrupts enabled, on the simulated chip.
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Arm's A- and R-profile, AArch64 in any exception level and AArch32 from Armv7 on: the depth of its handlers tells
-//! the contexts of a core apart.
+//! Arm's A- and R-profile: AArch64 in any exception level, and AArch32 from Armv7 on. The depth of its handlers tells the
+//! contexts of a core apart.
 
 use core::arch::asm;
 

@@ -1,7 +1,7 @@
 //! The instructions of the chip that the program is built for.
 
-// Of the processors that Rust calls `arm`, those of the A- and the R-profile have atomics of 64 bits from Armv7
-// on. A Cortex-M has none.
+// Rust calls processors of all three profiles `arm`. From Armv7 on, those of the A- and the R-profile have atomics of 64
+// bits, and a Cortex-M has none.
 #[cfg(all(
     target_os = "none",
     any(
