@@ -205,7 +205,7 @@
 //! | `defmt` | `defmt::Format` on every public type, log points through `defmt` |
 //! | `log` | log points through the `log` facade |
 //! | `remote` | the module `remote`: workers that share no memory with the pool |
-//! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip. Without compare-and-swap, it needs the feature `critical-section` of `portable-atomic` |
+//! | `cortex-m` | the module `ports` for a Cortex-M: workers that sleep, and the ports of a chip |
 //! | `riscv` | the module `ports` for RISC-V in machine mode |
 //! | `aarch64`, `aarch32` | the module `ports` for Arm's A- and R-profile: AArch64, and AArch32 from Armv7 on |
 //! | `rtos` | the module `ports::rtos`: tasks of FreeRTOS or Zephyr as workers, by a shim in C |
@@ -228,12 +228,15 @@ mod machine;
 mod memory;
 #[cfg(all(loom, test))]
 mod models;
-#[cfg(any(
-    feature = "aarch32",
-    feature = "aarch64",
-    feature = "cortex-m",
-    feature = "riscv",
-    feature = "rtos"
+#[cfg(all(
+    not(loom),
+    any(
+        feature = "aarch32",
+        feature = "aarch64",
+        feature = "cortex-m",
+        feature = "riscv",
+        feature = "rtos"
+    )
 ))]
 pub mod ports;
 #[cfg(feature = "remote")]

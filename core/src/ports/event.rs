@@ -1,10 +1,9 @@
 //! Arm: events between cores.
 
-use core::time::Duration;
-
-use portable_atomic::{AtomicBool, Ordering};
+use core::{fmt, time::Duration};
 
 use super::arch;
+use crate::lockfree::sync::{AtomicUsize, Ordering};
 
 /// The flag on which a core sleeps in `WFE`, to be woken by `SEV`. Each core has its own, in a
 /// [`Cores`](super::Cores).
@@ -15,23 +14,39 @@ use super::arch;
 ///
 /// The core looks by a plain load. A swap's exclusive access may set the event register, so a loop of
 /// swap and `WFE` might never sleep.
-#[derive(Debug, Default)]
-pub struct Event(AtomicBool);
+///
+/// On a core without compare-and-swap, each change of the flag is a critical section, as each step of
+/// a pool is.
+pub struct Event(AtomicUsize);
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Event")
+    }
+}
 
 impl Event {
     /// An event that was not sent.
     pub const fn new() -> Self {
-        Self(AtomicBool::new(false))
+        Self(AtomicUsize::new(0))
     }
 
     /// Has the core's [`wait`](Self::wait) end: the current one, or the next.
     ///
     /// * **Context**: any, of any core.
-    /// * **Cost**: O(1): a store, a barrier and `SEV`. Every core that is in `WFE` looks at its flag.
+    /// * **Cost**: O(1): a swap, a barrier and `SEV`. Every core that is in `WFE` looks at its flag.
     pub fn send(&self) {
+        // A swap and not a store: the swap of `wait` may be a critical section, which would overwrite a
+        // store.
         // Release: pairs with the Acquire in `wait`.
-        self.0.store(true, Ordering::Release);
-        // The other core can see the store before the event.
+        self.0.swap(1, Ordering::Release);
+        // The other core can see the flag before the event.
         arch::event::send();
     }
 
@@ -44,7 +59,7 @@ impl Event {
     /// * **Cost**: it waits.
     pub fn wait(&self, deadline: Option<Duration>, now: impl Fn() -> Option<Duration>) {
         // Relaxed: the swap below acquires.
-        while !self.0.load(Ordering::Relaxed) {
+        while self.0.load(Ordering::Relaxed) == 0 {
             if let Some(deadline) = deadline
                 && now().is_none_or(|now| now >= deadline)
             {
@@ -54,6 +69,6 @@ impl Event {
         }
         // A swap and not a store, so that it reads the latest `send`. Acquire: pairs with the Release
         // in `send`.
-        self.0.swap(false, Ordering::Acquire);
+        self.0.swap(0, Ordering::Acquire);
     }
 }

@@ -98,7 +98,6 @@ impl<I: SoftwareInterrupt> Pended<I> {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
 mod tests {
     use portable_atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 

@@ -36,11 +36,12 @@ use core::{
     time::Duration,
 };
 
-use portable_atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-use crate::machine::{
-    port::{ContextId, Parker, Port},
-    worker::Worker,
+use crate::{
+    lockfree::sync::{AtomicUsize, Ordering},
+    machine::{
+        port::{ContextId, Parker, Port},
+        worker::Worker,
+    },
 };
 
 /// The functions of the shim, in C.
@@ -79,14 +80,14 @@ const TASKS: usize = 32;
 
 /// The wakers of one task.
 struct Counted {
-    /// Null until the first waker of a task. The entry stays that task's.
-    task: AtomicPtr<c_void>,
+    /// The address of the task. 0 until its first waker. The entry stays that task's.
+    task: AtomicUsize,
     wakers: AtomicUsize,
 }
 
 static COUNTS: [Counted; TASKS] = [const {
     Counted {
-        task: AtomicPtr::new(ptr::null_mut()),
+        task: AtomicUsize::new(0),
         wakers: AtomicUsize::new(0),
     }
 }; TASKS];
@@ -97,15 +98,15 @@ fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
         return None;
     }
     let own = |entry: &&Counted| {
-        // Relaxed: an entry goes from null to one task, and stays that task's. The compare-and-swap
+        // Relaxed: an entry goes from 0 to one task, and stays that task's. The compare-and-swap
         // sees the task even if this load does not.
         let found = entry.task.load(Ordering::Relaxed);
-        found == task
-            || found.is_null()
+        found == task.addr()
+            || found == 0
                 && entry
                     .task
-                    .compare_exchange(ptr::null_mut(), task, Ordering::Relaxed, Ordering::Relaxed)
-                    .map_or_else(|other| other == task, |_| true)
+                    .compare_exchange(0, task.addr(), Ordering::Relaxed, Ordering::Relaxed)
+                    .map_or_else(|other| other == task.addr(), |_| true)
     };
     COUNTS.iter().find(own).map(|entry| &entry.wakers)
 }
@@ -122,22 +123,18 @@ fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
 /// is never deleted. If the kernel gives a deleted task's handle to a new task, the new one has the old
 /// one's count.
 ///
-/// The counts change by `portable-atomic`, which mostly is the processor's own compare-and-swap. It may
-/// not work between the cores of a chip. The answer may be wrong there: delete no task that has used a
-/// pool.
-///
 /// * **Context**: any.
 /// * **Cost**: O(1): up to 32 loads.
 pub fn may_be_deleted(task: *mut c_void) -> bool {
     let is_free = |entry: &Counted| {
         // Relaxed: the application has seen the task return, and so sees the entries that the task saw.
         let found = entry.task.load(Ordering::Relaxed);
-        if found == task {
+        if found == task.addr() {
             // Acquire: pairs with the Release in `drop_waker`.
             Some(entry.wakers.load(Ordering::Acquire) == 0)
         } else {
             // The entries are taken in order. So a task that has one has it before a free one.
-            found.is_null().then_some(true)
+            (found == 0).then_some(true)
         }
     };
     COUNTS.iter().find_map(is_free).unwrap_or(false)

@@ -205,7 +205,6 @@ unsafe impl<C: Cores> Port for SeveralCores<C> {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
 mod tests {
     use std::{cell::Cell, collections::BTreeSet, thread, thread_local};
 

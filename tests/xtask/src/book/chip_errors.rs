@@ -26,14 +26,15 @@ struct Mistake {
 const MISTAKES: [Mistake; 4] = [
     Mistake {
         name: "no replacement for compare-and-swap",
-        replacement: "",
+        // As a crate has it that needs one.
+        replacement: r#""require-cas""#,
         critical_section: "",
         slots: 4,
         text: 0,
     },
     Mistake {
         name: "no critical section",
-        replacement: r#""critical-section""#,
+        replacement: "",
         critical_section: "",
         slots: 4,
         text: 1,
@@ -47,7 +48,7 @@ const MISTAKES: [Mistake; 4] = [
     },
     Mistake {
         name: "a pool that is too large",
-        replacement: r#""critical-section""#,
+        replacement: "",
         critical_section: r#""critical-section-single-core""#,
         slots: 256,
         text: 3,

@@ -7,7 +7,6 @@ use core::{fmt::Write, time::Duration};
 use corepool::ports::{Cores, SeveralCores, ThisCore, cortex_m::Event};
 use my_firmware::{Meter, POOL};
 use panic_halt as _;
-use portable_atomic as _;
 use rp2040_hal::{
     Clock, Sio, Watchdog,
     clocks::init_clocks_and_plls,
