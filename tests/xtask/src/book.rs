@@ -3,7 +3,7 @@
 //! 1. mdbook makes `target/book`, and rustdoc `target/doc`. The book's chapters link to `../doc`, and to files of the
 //!    repository by `../..`, which is right in the chapters' folder and in `target/book`.
 //! 2. Each link of the book leads to a file, and to a place in it: see `links`.
-//! 3. The code blocks, the tables of errors and contexts, and the programs are tested.
+//! 3. The code blocks, the tables of errors and contexts (that of contexts by a suite), and the programs are tested.
 //! 4. The errors that a build for a chip gives are those of the chapter on troubleshooting: see `chip_errors`.
 
 mod chip_errors;
@@ -24,6 +24,7 @@ pub fn run(args: &[String]) -> Outcome {
     println!("{checked} links lead somewhere");
     for tests in [
         &["--package", "corepool-book"][..],
+        &["--package", "corepool-tests", "--test", "contexts"],
         &["--package", "corepool-examples", "--test", "outputs"],
         &[
             "--package",

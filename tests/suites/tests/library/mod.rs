@@ -64,9 +64,52 @@ pub fn files() -> Vec<PathBuf> {
     files
 }
 
+/// A public module exports its public items, as if its parent did by `pub use`.
 pub fn parsed(path: &Path) -> syn::File {
+    let mut file = parsed_alone(path);
+    if is_public_module(path) {
+        let names = file.items.iter().filter_map(name_of_public);
+        let names: Vec<_> = names.cloned().collect();
+        file.items
+            .push(syn::parse_quote!(pub use self::{#(#names),*};));
+    }
+    file
+}
+
+fn parsed_alone(path: &Path) -> syn::File {
     let text = fs::read_to_string(path).unwrap();
     syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Whether the parent of a file's module declares it by `pub mod`.
+fn is_public_module(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
+        return false;
+    };
+    let parents = [
+        folder.join("mod.rs"),
+        folder.join("lib.rs"),
+        folder.with_extension("rs"),
+    ];
+    let mut parents = parents
+        .iter()
+        .filter(|parent| parent.exists() && *parent != path);
+    parents.any(|parent| {
+        parsed_alone(parent).items.iter().any(|item| {
+            matches!(item, Item::Mod(module)
+                if is_public(&module.vis) && module.ident == name.to_string_lossy())
+        })
+    })
+}
+
+fn name_of_public(item: &Item) -> Option<&syn::Ident> {
+    let (visibility, name) = match item {
+        Item::Fn(function) => (&function.vis, &function.sig.ident),
+        Item::Struct(structure) => (&structure.vis, &structure.ident),
+        Item::Trait(owner) => (&owner.vis, &owner.ident),
+        _ => return None,
+    };
+    is_public(visibility).then_some(name)
 }
 
 /// The names that a `pub use` gives to the world.
