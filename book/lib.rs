@@ -18,6 +18,7 @@ chapters! {
     Introduction: "src/introduction.md",
     StartHost: "src/start-host.md",
     StartBoard: "src/start-board.md",
+    OneApplication: "src/one-application.md",
     Patterns: "src/patterns.md",
     PatternInterrupt: "src/pattern-interrupt.md",
     PatternSplit: "src/pattern-split.md",
