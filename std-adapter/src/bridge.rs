@@ -63,6 +63,19 @@ pub trait Runs<J> {
     /// # Errors
     ///
     /// As for the executor's own `submit`. The job is in the error.
+    ///
+    /// ```
+    /// use corepool::JobFuture;
+    /// use corepool_std::{Runs, ThreadPool};
+    ///
+    /// /// Runs a closure in a thread pool, or a named job in a process pool.
+    /// fn start<'e, E: Runs<J>, J>(executor: &'e E, job: J) -> JobFuture<'e, E::Output> {
+    ///     executor.submit_job(job).expect("there is room")
+    /// }
+    ///
+    /// let pool = ThreadPool::new();
+    /// assert_eq!(start(&pool, || 6 * 7).result().unwrap(), 42);
+    /// ```
     fn submit_job(&self, job: J) -> Result<JobFuture<'_, Self::Output>, SubmitError<J>>;
 }
 
@@ -129,6 +142,13 @@ pub fn set_default_executor(pool: PoolRef<'static, SLOT_BYTES, Boxed>) {
 ///
 /// * **Context**: any thread.
 /// * **Cost**: O(1), under a lock. The first call may build a pool: as for [`ThreadPool::new`].
+///
+/// ```
+/// use corepool_std::default_executor;
+///
+/// let job = default_executor().submit(|| 6 * 7).unwrap(); // beside the work of `to_thread`
+/// assert_eq!(job.result().unwrap(), 42);
+/// ```
 pub fn default_executor() -> PoolRef<'static, SLOT_BYTES, Boxed> {
     static POOL: LazyLock<ThreadPool> = LazyLock::new(ThreadPool::new);
     let chosen = *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);

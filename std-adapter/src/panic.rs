@@ -123,6 +123,15 @@ pub(crate) fn from_payload_at(payload: Payload, place: Option<Place>) -> Panic {
 ///
 /// * **Context**: any thread.
 /// * **Cost**: heap for the text and the file's path.
+///
+/// ```
+/// use corepool::remote::RemoteConfig;
+/// use corepool_std::remote_panic;
+///
+/// let config = RemoteConfig { panic: remote_panic, ..RemoteConfig::default() };
+/// let panic = (config.panic)(Some("out of paper"), None);
+/// assert_eq!(panic.text(), Some("out of paper"));
+/// ```
 #[cfg(feature = "remote")]
 pub fn remote_panic(text: Option<&str>, location: Option<PanicLocation<'_>>) -> Panic {
     let payload: Payload = match text {
@@ -204,6 +213,17 @@ pub trait PanicExt {
     /// # Panics
     ///
     /// Always: that is its purpose. The payload is the job's, or a text that says that a job panicked.
+    ///
+    /// ```should_panic
+    /// use corepool::JobError;
+    /// use corepool_std::{PanicExt, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new();
+    /// let job = pool.submit(|| panic!("out of paper")).unwrap();
+    /// if let Err(JobError::Panicked(panic)) = job.result() {
+    ///     panic.resume(); // as if the caller had panicked itself
+    /// }
+    /// ```
     fn resume(self) -> !;
 }
 

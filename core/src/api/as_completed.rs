@@ -178,6 +178,18 @@ impl<'p, T, const N: usize> AsCompleted<'p, T, N> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(futures).
+    ///
+    /// ```
+    /// # use corepool::{FutureSet, StaticPool, as_completed};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let jobs: FutureSet<'_, u32, 2> = (1..3).map(|n| POOL.submit(move || n).unwrap()).collect();
+    /// let mut set = as_completed(jobs, None);
+    /// let first = set.next().unwrap().unwrap();
+    /// for job in set.into_unfinished() {
+    ///     job.cancel(); // one is enough
+    /// }
+    /// # first.result().unwrap();
+    /// ```
     pub fn into_unfinished(mut self) -> FutureSet<'p, T, N> {
         for member in self.members.iter_mut().flatten() {
             member.delist();

@@ -36,6 +36,19 @@ impl<'p, T> JobFuture<'p, T> {
     /// * **Context**: any.
     /// * **Cost**: O(1).
     /// * **Cancel safety**: as for [`CancelOnDrop`]: a drop cancels the job.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # fn poll<T>(f: impl Future<Output = T>) -> Option<T> {
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     match std::pin::pin!(f).poll(&mut cx) { std::task::Poll::Ready(t) => Some(t), _ => None }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 6 * 7).unwrap();
+    /// POOL.run_pending(1);
+    /// let answer = async { job.cancel_on_drop().await.unwrap() };
+    /// # assert_eq!(poll(answer), Some(42));
+    /// ```
     pub fn cancel_on_drop(self) -> CancelOnDrop<'p, T> {
         CancelOnDrop(self)
     }

@@ -47,6 +47,18 @@ pub trait DynExecutor<const BYTES: usize = 64>: Send + Sync {
     ///
     /// * **Context**: any on a pool of this crate; any thread on a pool of the host.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// use corepool::{DynExecutor, StaticPool};
+    ///
+    /// fn count(executor: &dyn DynExecutor) -> u32 {
+    ///     let job = executor.dyn_ref().submit_blocking(|| 3).expect("the pool is in order");
+    ///     job.result().expect("the job does not panic")
+    /// }
+    ///
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    /// assert_eq!(count(&POOL), 3);
+    /// ```
     fn dyn_ref(&self) -> PoolRef<'_, BYTES>;
 }
 

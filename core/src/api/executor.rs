@@ -33,6 +33,18 @@ pub trait Executor {
     /// # Errors
     ///
     /// As for [`SubmitError`]. The closure is in the error.
+    ///
+    /// ```
+    /// use corepool::{Executor, StaticPool};
+    ///
+    /// fn answer(executor: &impl Executor) -> u32 {
+    ///     let job = executor.submit(|| 6 * 7).expect("there is room");
+    ///     job.result().expect("the job does not panic")
+    /// }
+    ///
+    /// static POOL: StaticPool<8, 64> = StaticPool::new();
+    /// assert_eq!(answer(&POOL), 42);
+    /// ```
     fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -71,6 +83,18 @@ pub trait Executor {
     ///
     /// [`ShutdownError::WouldDeadlock`] if a job of the executor calls it with `wait`. See
     /// [`ShutdownError`] for the others.
+    ///
+    /// ```
+    /// use corepool::{Executor, StaticPool};
+    ///
+    /// fn finish(executor: &impl Executor) {
+    ///     executor.shutdown(true, false).expect("no job calls this");
+    /// }
+    ///
+    /// static POOL: StaticPool<8, 64> = StaticPool::new();
+    /// finish(&POOL);
+    /// assert!(POOL.is_shut_down());
+    /// ```
     fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError>;
 }
 

@@ -175,6 +175,25 @@ impl<'p, T> JobFuture<'p, T> {
     /// As for [`result`](Self::result), and [`JobError::TimedOut`]. [`JobError::NoClock`] if the
     /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
     /// [`JobError::AlreadyTaken`] if an earlier call has returned the result.
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let (promise, mut sample) = POOL.promise::<u16>().unwrap();
+    /// assert!(matches!(sample.result_timeout(Duration::from_millis(1)), Err(JobError::TimedOut)));
+    /// promise.set_result(1023).unwrap(); // late, and not lost
+    /// assert_eq!(sample.result_timeout(Duration::from_millis(1)).unwrap(), 1023);
+    /// ```
     pub fn result_timeout(&mut self, timeout: Duration) -> Result<T, JobError> {
         call("result_timeout");
         self.wait_ready(Some(timeout))?;
@@ -252,6 +271,25 @@ impl<'p, T> JobFuture<'p, T> {
     /// [`JobError::TimedOut`]; [`JobError::NoClock`], [`JobError::WouldDeadlock`] and
     /// [`JobError::TooManyWaiters`] as for [`result_timeout`](Self::result_timeout). The job has
     /// not ended then.
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let (promise, mut sample) = POOL.promise::<u16>().unwrap();
+    /// drop(promise);
+    /// let error = sample.error_timeout(Duration::from_millis(1)).unwrap();
+    /// assert!(matches!(error, Some(JobError::PromiseDropped)));
+    /// ```
     pub fn error_timeout(&mut self, timeout: Duration) -> Result<Option<JobError>, JobError> {
         call("error_timeout");
         self.wait_ready(Some(timeout))?;
@@ -301,6 +339,14 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// POOL.shutdown(false, true).unwrap(); // cancels the queued jobs
+    /// assert!(job.cancelled() && job.done());
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.state() == JobState::Cancelled
     }
@@ -309,6 +355,15 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (mut promise, sample) = POOL.promise::<u16>().unwrap();
+    /// assert!(!sample.running());
+    /// promise.start();
+    /// assert!(sample.running());
+    /// ```
     pub fn running(&self) -> bool {
         self.state() == JobState::Running
     }
@@ -319,6 +374,15 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// assert!(!job.done());
+    /// POOL.run_pending(1);
+    /// assert!(job.done());
+    /// ```
     pub fn done(&self) -> bool {
         looks("done");
         self.slot().state.load().is_shown()
@@ -328,6 +392,15 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (mut promise, sample) = POOL.promise::<u16>().unwrap();
+    /// promise.start();
+    /// assert!(!sample.cancel()); // it is under way, so it is only asked
+    /// assert!(sample.cancel_requested());
+    /// ```
     pub fn cancel_requested(&self) -> bool {
         looks("cancel_requested");
         self.slot().state.load().has(CANCEL)
@@ -340,6 +413,15 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load, which is right for one moment.
+    ///
+    /// ```
+    /// # use corepool::{JobState, StaticPool};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// assert_eq!(job.state(), JobState::Pending);
+    /// POOL.run_pending(1);
+    /// assert_eq!(job.state(), JobState::Finished);
+    /// ```
     pub fn state(&self) -> JobState {
         looks("state");
         JobState::of(self.slot().state.load())

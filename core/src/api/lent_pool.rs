@@ -47,6 +47,15 @@ impl PoolConfig {
     /// The number of 8-byte words of memory that a pool of this size takes, with `BYTES` bytes per
     /// slot, at any address. If the pool is larger than the address space, the number is larger
     /// than any memory.
+    ///
+    /// ```
+    /// use corepool::PoolConfig;
+    ///
+    /// const CONFIG: PoolConfig = PoolConfig { slots: 8, priorities: 1, workers: 2, waiters: 2 };
+    /// const WORDS: usize = CONFIG.words::<32>();
+    /// static MEMORY: [u64; WORDS] = [0; WORDS];
+    /// # assert!(size_of_val(&MEMORY) > 8 * 32);
+    /// ```
     pub const fn words<const BYTES: usize>(self) -> usize {
         self.geometry::<BYTES>().1.div_ceil(size_of::<Word>()) + SPARE
     }
@@ -191,6 +200,14 @@ impl<'m, const BYTES: usize> LentPool<'m, BYTES> {
     /// # Errors
     ///
     /// [`MemoryTooSmall`] has the number of words that are needed.
+    ///
+    /// ```
+    /// # use core::mem::MaybeUninit;
+    /// # use corepool::{LentPool, PoolConfig};
+    /// let mut memory = [MaybeUninit::uninit(); 2];
+    /// let error = LentPool::<32>::new(&mut memory, PoolConfig::default()).unwrap_err();
+    /// assert_eq!(error.lent, 2); // and `needed` says how many words it takes
+    /// ```
     pub fn new(
         memory: &'m mut [MaybeUninit<Word>],
         config: PoolConfig,

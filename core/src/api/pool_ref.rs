@@ -72,6 +72,26 @@ impl<'p, const BYTES: usize, S: Spill> PoolRef<'p, BYTES, S> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1). Each job or result that does not fit costs a [`Spill::store`].
+    ///
+    /// ```
+    /// # use core::{mem::MaybeUninit, ptr::NonNull};
+    /// # use corepool::{Spill, StaticPool};
+    /// # struct Heap;
+    /// # // SAFETY: a box stays where it is until `release`, which frees it and drops no value.
+    /// # unsafe impl Spill for Heap {
+    /// #     const CAN_SPILL: bool = true;
+    /// #     fn store<V>(value: V) -> NonNull<V> { NonNull::from(Box::leak(Box::new(value))) }
+    /// #     unsafe fn release<V>(place: NonNull<V>) {
+    /// #         // SAFETY: the place is that of a box, whose value is gone.
+    /// #         drop(unsafe { Box::<MaybeUninit<V>>::from_raw(place.as_ptr().cast()) });
+    /// #     }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let large = [1_u8; 100];
+    /// let pool = POOL.pool_ref().spill_to::<Heap>(); // `Heap` is the example of `Spill`
+    /// let length = pool.submit(move || large.len()).unwrap();
+    /// assert_eq!(length.result().unwrap(), 100);
+    /// ```
     pub fn spill_to<Other: Spill>(self) -> PoolRef<'p, BYTES, Other> {
         self.with_policy()
     }
@@ -95,6 +115,18 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// use corepool::{PoolRef, StaticPool};
+    ///
+    /// fn start(pool: PoolRef<'static, 32>) {
+    ///     pool.submit_detached(|| println!("started")).unwrap();
+    /// }
+    ///
+    /// static LARGE: StaticPool<4, 128> = StaticPool::new();
+    /// start(LARGE.pool_ref().limit_to());
+    /// # LARGE.run_pending(1);
+    /// ```
     pub fn limit_to<const LESS: usize>(self) -> PoolRef<'p, LESS, S> {
         const {
             assert!(
@@ -132,7 +164,7 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
         }
     }
 
-    /// The same pool, submitting at `priority`. See [`StaticPool::at`](crate::StaticPool::at).
+    /// See [`StaticPool::at`](crate::StaticPool::at).
     pub fn at(self, priority: usize) -> Self {
         Self { priority, ..self }
     }
@@ -147,6 +179,17 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let jobs = [POOL.submit(|| 1).unwrap(), POOL.submit(|| 2).unwrap()];
+    /// if POOL.pool_ref().workers_wanted() > POOL.workers() {
+    ///     // a port starts a thread here
+    /// }
+    /// # assert_eq!(POOL.pool_ref().workers_wanted(), 2);
+    /// # drop(jobs);
+    /// ```
     pub fn workers_wanted(self) -> usize {
         looks("workers_wanted");
         self.erased.seats().wanted()
@@ -158,6 +201,18 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(WORKERS).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    ///
+    /// /// Waits for the end, except in a job, where the wait would fail.
+    /// fn end() {
+    ///     let waits = !POOL.pool_ref().runs_caller();
+    ///     POOL.shutdown(waits, false).unwrap();
+    /// }
+    /// # end();
+    /// ```
     pub fn runs_caller(self) -> bool {
         self.erased.seats().current().is_some()
     }

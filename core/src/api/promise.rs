@@ -116,6 +116,14 @@ impl<'p, T> Promise<'p, T> {
     /// # Errors
     ///
     /// The result comes back if the future was cancelled before, or was broken with its pool.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (promise, sample) = POOL.promise::<u16>().unwrap();
+    /// sample.cancel();
+    /// assert_eq!(promise.set_result(1023), Err(1023)); // no party waits for it
+    /// ```
     pub fn set_result(self, result: T) -> Result<(), T> {
         call("set_result");
         let mut this = mem::ManuallyDrop::new(self);
@@ -144,6 +152,15 @@ impl<'p, T> Promise<'p, T> {
     /// # Errors
     ///
     /// The error comes back if the future was cancelled before, or was broken with its pool.
+    ///
+    /// ```
+    /// # use corepool::{PromiseError, StaticPool};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (promise, sample) = POOL.promise::<u16>().unwrap();
+    /// promise.set_error(PromiseError(&core::fmt::Error)).unwrap(); // any error in a `static`
+    /// let error = sample.result().unwrap_err();
+    /// assert_eq!(error.to_string(), core::fmt::Error.to_string());
+    /// ```
     pub fn set_error(self, error: PromiseError) -> Result<(), PromiseError> {
         call("set_error");
         if self.fail(Failure::Set(error)) {
@@ -157,6 +174,18 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// * **Context**: any, interrupt handlers included.
     /// * **Cost**: O(1), and the callbacks.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (mut promise, sample) = POOL.promise::<u16>().unwrap();
+    /// promise.start();
+    /// sample.cancel(); // asks
+    /// if promise.cancel_requested() {
+    ///     assert!(promise.set_cancelled()); // and is granted
+    /// }
+    /// assert!(sample.cancelled());
+    /// ```
     pub fn set_cancelled(self) -> bool {
         call("set_cancelled");
         let mut this = mem::ManuallyDrop::new(self);
@@ -172,6 +201,15 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (promise, sample) = POOL.promise::<u16>().unwrap();
+    /// assert!(!promise.is_cancelled());
+    /// sample.cancel();
+    /// assert!(promise.is_cancelled()); // so the transfer need not begin
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         looks("is_cancelled");
         self.stage == Stage::TooLate || self.slot.state.load().has(DONE)
@@ -182,6 +220,15 @@ impl<'p, T> Promise<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (mut promise, sample) = POOL.promise::<u16>().unwrap();
+    /// promise.start();
+    /// sample.cancel();
+    /// assert!(promise.cancel_requested() && !promise.is_cancelled());
+    /// ```
     pub fn cancel_requested(&self) -> bool {
         looks("cancel_requested");
         self.is_cancelled() || self.slot.state.load().has(CANCEL)

@@ -55,6 +55,19 @@ impl<'scope, 'env, const BYTES: usize, S: Policy> Scope<'scope, 'env, BYTES, S> 
     ///
     /// As for [`StaticPool::submit`](crate::StaticPool::submit). [`SubmitError::WouldDeadlock`] if
     /// the scope was opened in a context that may not block, and so could not wait for the job.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    /// let mut samples = [1, 2, 3, 4];
+    /// let (low, high) = samples.split_at_mut(2);
+    /// POOL.scope(|scope| {
+    ///     let half = scope.submit(|| high.iter_mut().for_each(|sample| *sample *= 10)).unwrap();
+    ///     low.iter_mut().for_each(|sample| *sample *= 10); // the other half meanwhile
+    ///     half.result().unwrap();
+    /// });
+    /// assert_eq!(samples, [10, 20, 30, 40]);
+    /// ```
     pub fn submit<F, T>(&'scope self, job: F) -> Result<JobFuture<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -108,6 +121,18 @@ impl<'scope, 'env, const BYTES: usize, S: Policy> Scope<'scope, 'env, BYTES, S> 
     /// # Errors
     ///
     /// As for [`StaticPool::map_with`](crate::StaticPool::map_with).
+    ///
+    /// ```
+    /// # use corepool::{MapOptions, StaticPool};
+    /// static POOL: StaticPool<4, 64> = StaticPool::new();
+    /// let samples = [1, 2, 3, 4];
+    /// let options = MapOptions::<2> { buffer_size: 2, timeout: None }; // two jobs ahead at most
+    /// let sum: u32 = POOL.scope(|scope| {
+    ///     let sums = scope.map_with(options, samples.chunks(2), |part| part.iter().sum::<u32>());
+    ///     sums.unwrap().map(Result::unwrap).sum()
+    /// });
+    /// assert_eq!(sum, 10);
+    /// ```
     pub fn map_with<I, F, T, const WINDOW: usize>(
         &'scope self,
         options: MapOptions<WINDOW>,

@@ -66,6 +66,14 @@ impl<'p, T> JobFuture<'p, T> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1). The job's completer looks at WAITERS places.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let first = POOL.submit(|| String::from("one text")).unwrap().share();
+    /// let second = first.clone();
+    /// assert_eq!(first.result().unwrap(), second.result().unwrap());
+    /// ```
     pub fn share(self) -> SharedFuture<'p, T>
     where
         T: Sync,
@@ -94,6 +102,15 @@ impl<'p, T> SharedFuture<'p, T> {
     /// [`JobError::TooManyWaiters`] if the caller has to wait and all WAITERS places are taken.
     /// [`JobError::WouldDeadlock`] as for [`JobFuture::result`]. [`JobError::AlreadyTaken`] if the
     /// result was taken before the future was shared.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| vec![1, 2, 3]).unwrap().share();
+    /// let values: &Vec<u32> = job.result().unwrap();
+    /// assert_eq!(values.len(), 3);
+    /// assert_eq!(job.result().unwrap()[0], 1); // as often as it is asked
+    /// ```
     pub fn result(&self) -> Result<&T, JobError> {
         call("result");
         self.block_until(None)?;
@@ -109,6 +126,25 @@ impl<'p, T> SharedFuture<'p, T> {
     ///
     /// As for [`result`](Self::result), and [`JobError::TimedOut`]. [`JobError::NoClock`] if the
     /// job has not ended and the pool has no [`Port`](crate::Port) with a clock.
+    ///
+    /// ```
+    /// # use corepool::{JobError, StaticPool};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let (promise, sample) = POOL.promise::<u16>().unwrap();
+    /// let sample = sample.share();
+    /// assert!(matches!(sample.result_timeout(Duration::from_millis(1)), Err(JobError::TimedOut)));
+    /// # promise.set_result(1).unwrap();
+    /// ```
     pub fn result_timeout(&self, timeout: Duration) -> Result<&T, JobError> {
         call("result_timeout");
         if !self.done() {
@@ -129,6 +165,15 @@ impl<'p, T> SharedFuture<'p, T> {
     /// # Errors
     ///
     /// How the job ended, if not with a result, as for [`result`](Self::result).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 3).unwrap().share();
+    /// assert!(job.try_result().is_none());
+    /// POOL.run_pending(1);
+    /// assert_eq!(job.try_result().unwrap().unwrap(), &3);
+    /// ```
     pub fn try_result(&self) -> Option<Result<&T, JobError>> {
         looks("try_result");
         self.done().then(|| self.look())

@@ -143,6 +143,14 @@ impl<
 
     const_unless_loom! {
         /// An empty pool. All of it is zero, so in a `static` it takes RAM and no flash.
+        ///
+        /// ```
+        /// use corepool::StaticPool;
+        ///
+        /// static SMALL: StaticPool<4, 32> = StaticPool::new(); // the other numbers have defaults
+        /// static LARGE: StaticPool<64, 128, 2, 4, 8> = StaticPool::new();
+        /// # assert_eq!((SMALL.capacity(), LARGE.capacity()), (4, 64));
+        /// ```
         pub fn new() -> Self {
             #[allow(clippy::let_unit_value)]
             let _ = Self::CHECKED;
@@ -169,6 +177,19 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// use corepool::{PoolRef, StaticPool};
+    ///
+    /// /// Takes pools of any size with slots of 32 bytes.
+    /// fn start(pool: PoolRef<'static, 32>) {
+    ///     pool.submit_detached(|| println!("started")).unwrap();
+    /// }
+    ///
+    /// static POOL: StaticPool<8, 32> = StaticPool::new();
+    /// start(POOL.pool_ref());
+    /// # POOL.run_pending(1);
+    /// ```
     #[inline(always)]
     pub fn pool_ref(&self) -> PoolRef<'_, BYTES> {
         PoolRef::new(self.erased(), &TaskWakers::<Self>::TABLE)
@@ -210,6 +231,39 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1). The submits of the view capture the value, and its jobs enter it.
+    ///
+    /// ```
+    /// use corepool::{Ambient, StaticPool};
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! {
+    ///     static REQUEST: Cell<u32> = const { Cell::new(0) };
+    /// }
+    ///
+    /// /// The number of the request that a context works for.
+    /// struct Request;
+    ///
+    /// impl Ambient for Request {
+    ///     type Captured = u32;
+    ///
+    ///     fn capture() -> u32 {
+    ///         REQUEST.get()
+    ///     }
+    ///
+    ///     fn enter<R>(request: &mut u32, work: impl FnOnce() -> R) -> R {
+    ///         let before = REQUEST.replace(*request);
+    ///         let returned = work();
+    ///         REQUEST.set(before);
+    ///         returned
+    ///     }
+    /// }
+    ///
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// REQUEST.set(7);
+    /// let job = POOL.carrying::<Request>().submit(|| REQUEST.get()).unwrap();
+    /// REQUEST.set(8);
+    /// assert_eq!(job.result().unwrap(), 7);
+    /// ```
     pub fn carrying<A: Ambient>(&self) -> PoolRef<'_, BYTES, Carrying<A>> {
         self.pool_ref().carrying()
     }
@@ -226,6 +280,16 @@ impl<
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS), and once more for each time that another party takes or frees a slot
     ///   meanwhile.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// POOL.run_pending(1);
+    /// assert_eq!(POOL.free_slots(), 3); // the future keeps the slot
+    /// drop(job);
+    /// assert_eq!(POOL.free_slots(), 4);
+    /// ```
     pub fn free_slots(&self) -> usize {
         self.pool_ref().free_slots()
     }
@@ -240,6 +304,16 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(SLOTS).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let job = POOL.submit(|| 1).unwrap();
+    /// assert_eq!(POOL.unfinished(), 1);
+    /// POOL.run_pending(1);
+    /// assert_eq!(POOL.unfinished(), 0);
+    /// # drop(job);
+    /// ```
     pub fn unfinished(&self) -> usize {
         self.pool_ref().unfinished()
     }
@@ -249,6 +323,15 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// # use corepool::{SpinWorker, StaticPool};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// assert_eq!(POOL.workers(), 0);
+    /// std::thread::spawn(|| POOL.run(&SpinWorker)); // the second core
+    /// while POOL.workers() == 0 {} // until it has joined
+    /// # POOL.shutdown(true, false).unwrap();
+    /// ```
     pub fn workers(&self) -> usize {
         self.pool_ref().workers()
     }
@@ -257,6 +340,13 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(WORKERS).
+    ///
+    /// ```
+    /// # use corepool::{SpinWorker, StaticPool};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let busy = POOL.workers() - POOL.idle_workers();
+    /// assert_eq!(busy, 0);
+    /// ```
     pub fn idle_workers(&self) -> usize {
         self.pool_ref().idle_workers()
     }
@@ -265,6 +355,14 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// # use corepool::{BrokenReason, StaticPool};
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// assert!(POOL.broken_reason().is_none());
+    /// POOL.break_pool("no supply voltage");
+    /// assert_eq!(POOL.broken_reason(), Some(BrokenReason::Application("no supply voltage")));
+    /// ```
     pub fn broken_reason(&self) -> Option<BrokenReason> {
         self.pool_ref().broken_reason()
     }
@@ -273,11 +371,27 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// POOL.shutdown(false, false).unwrap();
+    /// assert!(POOL.is_shut_down());
+    /// ```
     pub fn is_shut_down(&self) -> bool {
         self.pool_ref().is_shut_down()
     }
 
     /// The number of bytes of RAM that one more slot takes. The crate's documentation has a table.
+    ///
+    /// ```
+    /// use corepool::StaticPool;
+    ///
+    /// type Pool = StaticPool<16, 64>;
+    /// type Larger = StaticPool<17, 64>;
+    /// # #[cfg(not(feature = "sim"))]
+    /// assert!(size_of::<Larger>() >= size_of::<Pool>() + Pool::bytes_per_slot());
+    /// ```
     pub const fn bytes_per_slot() -> usize {
         size_of::<Slot<BYTES>>() + PRIORITIES * size_of::<QueueCell>()
     }

@@ -10,6 +10,22 @@ type PanicBytes = [usize; 2];
 /// The core cannot catch a panic. Where panics unwind, the pool's [`Port`](crate::Port) catches
 /// them, and puts the payload in here. Where they do not (on a chip, with `panic = "abort"`), this
 /// value exists only for a job that panicked in another address space.
+///
+/// ```
+/// use corepool::{JobError, JobFuture};
+///
+/// fn report(job: JobFuture<'_, u32>) {
+///     match job.result() {
+///         Err(JobError::Panicked(panic)) => match (panic.text(), panic.location()) {
+///             (Some(text), Some(place)) => println!("{place}: {text}"),
+///             _ => println!("a panic"),
+///         },
+///         ended => println!("{ended:?}"),
+///     }
+/// }
+/// # static POOL: corepool::StaticPool<4, 32> = corepool::StaticPool::new();
+/// # report(POOL.submit(|| 1).unwrap());
+/// ```
 pub struct Panic {
     payload: Option<Payload>,
 }
@@ -41,6 +57,30 @@ struct SharedVTable {
 ///
 /// A [`Port`](crate::Port) that catches panics puts one into a [`Panic`]. Then each callback and
 /// each error of the job has the text, even if the handle asks several times.
+///
+/// ```
+/// use std::sync::Arc;
+/// use corepool::{Panic, PanicLocation, PanicPayload};
+///
+/// /// The text and the line of a panic.
+/// struct Caught(Arc<(String, u32)>);
+///
+/// impl PanicPayload for Caught {
+///     fn text(&self) -> Option<&str> {
+///         Some(&self.0.0)
+///     }
+///     fn location(&self) -> Option<PanicLocation<'_>> {
+///         Some(PanicLocation { file: "src/printer.rs", line: self.0.1, column: 1 })
+///     }
+///     fn share(&self) -> Self {
+///         Self(Arc::clone(&self.0))
+///     }
+/// }
+///
+/// let panic = Panic::shared(Caught(Arc::new(("out of paper".into(), 9))));
+/// assert_eq!(panic.text(), Some("out of paper"));
+/// assert_eq!(panic.location().unwrap().line, 9);
+/// ```
 pub trait PanicPayload: Send + Sync + 'static {
     /// The text that the job panicked with, if there is one.
     ///
@@ -135,6 +175,14 @@ impl Panic {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// use corepool::Panic;
+    ///
+    /// let payload = std::panic::catch_unwind(|| panic!("out of paper")).unwrap_err();
+    /// let panic = Panic::new(payload); // a port's `catch_panic` returns it
+    /// assert_eq!(panic.text(), None); // a box cannot be cloned, so it has no text
+    /// ```
     pub fn new<P: Send + 'static>(payload: P) -> Self {
         const { assert_small::<P>() };
         struct VTableOf<P>(P);

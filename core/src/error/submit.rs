@@ -190,6 +190,16 @@ impl<F> CallbackError<F> {
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// use corepool::StaticPool;
+    ///
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// let mut job = POOL.submit(|| 1).unwrap(); // it has the only slot
+    /// let refused = job.add_done_callback(|_| println!("done")).unwrap_err();
+    /// let callback = refused.into_inner();
+    /// # let _ = callback;
+    /// ```
     pub fn into_inner(self) -> F {
         match self {
             Self::Full(callback) | Self::TooLarge(callback) => callback,

@@ -103,6 +103,32 @@ impl<'a> JobContext<'a> {
     /// * **Context**: in the job.
     /// * **Cost**: one atomic load in the pool's address space. On the other side it sends and
     ///   receives, at O(bytes) and without a wait.
+    ///
+    /// ```
+    /// use corepool::remote::{JobContext, RemoteJob};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Schema)]
+    /// struct CountPrimes(u32);
+    ///
+    /// impl RemoteJob for CountPrimes {
+    ///     type Output = Option<u32>;
+    ///     const NAME: &'static str = "count primes";
+    ///     fn run(self, context: &mut JobContext<'_>) -> Option<u32> {
+    ///         let mut count = 0;
+    ///         for n in 2..self.0 {
+    ///             if context.is_cancelled() {
+    ///                 return None;
+    ///             }
+    ///             count += u32::from((2..n).all(|divisor| n % divisor != 0));
+    ///         }
+    ///         Some(count)
+    ///     }
+    /// }
+    /// # static POOL: corepool::StaticPool<4, 32> = corepool::StaticPool::new();
+    /// # assert_eq!(POOL.submit_remote(CountPrimes(10)).unwrap().result().unwrap(), Some(4));
+    /// ```
     pub fn is_cancelled(&mut self) -> bool {
         match &mut self.0 {
             Place::Here(token) => token.is_cancelled(),

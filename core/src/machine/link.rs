@@ -49,6 +49,10 @@ use crate::error::LossReason;
 ///     fn wake_on_data(&mut self, waker: &Waker) {
 ///         self.waker = Some(waker.clone()); // where the interrupt handler finds it
 ///     }
+///
+///     fn is_lossless(&self) -> bool {
+///         false // the default: a wire can damage bytes
+///     }
 /// }
 /// # let mut uart = Uart { fifo: Default::default(), waker: None };
 /// # assert_eq!(uart.send(b"ab"), Ok(2));

@@ -80,6 +80,49 @@ pub type ContextId = core::num::NonZeroUsize;
 ///     }
 /// }
 /// ```
+///
+/// The other methods have defaults. A port of a host may have its own:
+/// ```
+/// use std::{panic::{AssertUnwindSafe, catch_unwind}, time::Duration};
+/// use corepool::{ContextId, NoWorker, Panic, Parker, Port};
+///
+/// struct Host;
+///
+/// fn start_a_thread() -> Result<(), NoWorker> {
+///     Ok(()) // if the pool has fewer than `workers_wanted`
+/// }
+///
+/// // SAFETY: one thread alone uses the pool.
+/// unsafe impl Port for Host {
+/// #     fn context(&self) -> ContextId { ContextId::MIN }
+/// #     fn now(&self) -> Option<Duration> { None }
+/// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&corepool::SpinWorker) }
+///     // …
+///     fn spin(&self, round: u32, _queued: &dyn Fn() -> usize) -> bool {
+///         std::hint::spin_loop();
+///         round < 100 // then it parks
+///     }
+///     fn blocked_callers_run_jobs(&self) -> bool {
+///         false // threads are sure to come
+///     }
+///     fn catch_panic(&self, f: &mut dyn FnMut()) -> Result<(), Panic> {
+///         catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+///     }
+///     fn no_idle_worker(&self) -> Result<(), NoWorker> {
+///         start_a_thread()
+///     }
+///     fn worker_is_coming(&self) -> bool {
+///         false // or whether a thread has started and not joined
+///     }
+///     fn unobserved_failure(&self, panic: Panic) {
+///         eprintln!("nobody asked: {panic}");
+///     }
+/// }
+/// # static POOL: corepool::StaticPool<4, 32> = corepool::StaticPool::new();
+/// # POOL.install(&Host);
+/// # POOL.submit_detached(|| panic!("out of paper")).unwrap();
+/// # POOL.run_pending(1);
+/// ```
 pub unsafe trait Port: Sync {
     /// The name of the context that calls. Two contexts that can be under way at the same time have
     /// different names, even if one of them interrupts the other.

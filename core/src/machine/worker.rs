@@ -65,7 +65,7 @@ impl fmt::Display for JobId {
 ///
 /// ```
 /// use core::{task::Waker, time::Duration};
-/// use corepool::{JobId, Parker, StaticPool, Worker};
+/// use corepool::{InitError, JobId, Parker, StaticPool, Worker, WorkerId};
 ///
 /// struct Core1;
 ///
@@ -79,8 +79,20 @@ impl fmt::Display for JobId {
 /// }
 ///
 /// impl Worker for Core1 {
+///     fn on_start(&self, _worker: WorkerId) -> Result<(), InitError> {
+///         Ok(()) // an error breaks the pool
+///     }
 ///     fn on_job_start(&self, _job: JobId) {
 ///         // set a pin, and a logic analyser shows each job
+///     }
+///     fn on_job_end(&self, _job: JobId) {
+///         // clear the pin
+///     }
+///     fn spin(&self, round: u32) -> bool {
+///         round < 10 // looks ten times again, and then sleeps
+///     }
+///     fn stays(&self) -> bool {
+///         true // or false, to leave when no job is queued
 ///     }
 /// }
 ///

@@ -39,6 +39,33 @@ pub(crate) const fn capacity(bytes: usize) -> usize {
 ///
 /// `store` moves `value` to a place, and returns a pointer to it. The value stays there until
 /// `release` is called with that pointer. `release` frees the place without dropping the value.
+///
+/// ```
+/// use core::{mem::MaybeUninit, ptr::NonNull};
+/// use corepool::{Spill, StaticPool};
+///
+/// /// The heap, for jobs that do not fit a slot.
+/// struct Heap;
+///
+/// // SAFETY: a box stays where it is until `release`, which frees it and drops no value.
+/// unsafe impl Spill for Heap {
+///     const CAN_SPILL: bool = true;
+///
+///     fn store<V>(value: V) -> NonNull<V> {
+///         NonNull::from(Box::leak(Box::new(value)))
+///     }
+///
+///     unsafe fn release<V>(place: NonNull<V>) {
+///         // SAFETY: the place is that of a box, whose value is gone.
+///         drop(unsafe { Box::<MaybeUninit<V>>::from_raw(place.as_ptr().cast()) });
+///     }
+/// }
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+/// let large = [1_u8; 100];
+/// let length = POOL.pool_ref().spill_to::<Heap>().submit(move || large.len()).unwrap();
+/// assert_eq!(length.result().unwrap(), 100);
+/// ```
 pub unsafe trait Spill {
     /// Whether `store` has a place for values. If not, a job or result that does not fit is a build
     /// error.

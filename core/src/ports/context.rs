@@ -11,6 +11,15 @@ use crate::machine::port::ContextId;
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1), a few instructions.
+///
+/// ```no_run
+/// use corepool::{ContextId, ports::context};
+///
+/// /// For a `Port` of one core: the name of its context.
+/// fn name() -> ContextId {
+///     context()
+/// }
+/// ```
 pub fn context() -> ContextId {
     ContextId::MIN.saturating_add(arch::context())
 }
@@ -19,6 +28,17 @@ pub fn context() -> ContextId {
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1), a few instructions.
+///
+/// ```no_run
+/// use corepool::{StaticPool, ports::in_thread};
+///
+/// static POOL: StaticPool<8, 32> = StaticPool::new();
+///
+/// /// Waits, except in a handler.
+/// fn end() {
+///     POOL.shutdown(in_thread(), false).expect("no job calls this");
+/// }
+/// ```
 pub fn in_thread() -> bool {
     arch::context() == 0
 }

@@ -17,6 +17,24 @@ use crate::lockfree::sync::{AtomicUsize, Ordering};
 ///
 /// On a core without compare-and-swap, each change of the flag is a critical section, as each step of
 /// a pool is.
+///
+/// ```no_run
+/// # #[cfg(feature = "cortex-m")]
+/// # mod chip {
+/// use corepool::ports::cortex_m::Event; // or of `aarch32`, or of `aarch64`
+///
+/// /// Core 1's.
+/// static EVENT: Event = Event::new();
+///
+/// fn core_0() {
+///     EVENT.send();
+/// }
+///
+/// fn core_1() {
+///     EVENT.wait(None, || None); // for ever: no deadline, and so no clock
+/// }
+/// # }
+/// ```
 pub struct Event(AtomicUsize);
 
 impl Default for Event {

@@ -4,6 +4,35 @@
 ///
 /// `cortex_m::Nvic` and `riscv::Msip` are such interrupts. Another interrupt controller needs an
 /// implementation of its own.
+///
+/// ```
+/// use core::sync::atomic::{AtomicBool, Ordering};
+/// use corepool::ports::SoftwareInterrupt;
+///
+/// /// A line of the chip's controller, which software sets.
+/// struct Line;
+///
+/// static IS_UNMASKED: AtomicBool = AtomicBool::new(false);
+///
+/// impl SoftwareInterrupt for Line {
+///     fn pend(&self) {
+///         // write the line's pending bit
+///     }
+///     fn unmask(&self) {
+///         // write the line's enable bit
+///         IS_UNMASKED.store(true, Ordering::Relaxed);
+///     }
+///     fn mask(&self) -> bool {
+///         // clear it
+///         IS_UNMASKED.swap(false, Ordering::Relaxed)
+///     }
+///     fn serve(&self, f: &mut dyn FnMut()) {
+///         // clear the pending bit first
+///         f();
+///     }
+/// }
+/// # assert!(!Line.mask());
+/// ```
 pub trait SoftwareInterrupt: Sync {
     /// Has the handler called as soon as no more urgent context runs.
     ///

@@ -93,6 +93,27 @@ impl OneCore {
 
     /// The same port with a clock: `clock` returns the time since some fixed moment, and never goes
     /// back.
+    ///
+    /// ```no_run
+    /// use core::{sync::atomic::{AtomicU32, Ordering}, time::Duration};
+    /// use corepool::{StaticPool, ports::OneCore};
+    ///
+    /// /// Milliseconds: the timer's handler counts them, and no other context changes the count.
+    /// static TICKS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// fn now() -> Duration {
+    ///     Duration::from_millis(TICKS.load(Ordering::Relaxed).into())
+    /// }
+    ///
+    /// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+    /// static PORT: OneCore = unsafe { OneCore::new() }.with_clock(now);
+    /// static POOL: StaticPool<8, 32> = StaticPool::new();
+    ///
+    /// POOL.install(&PORT);
+    /// let mut job = POOL.submit(|| 6 * 7).unwrap();
+    /// let answer = job.result_timeout(Duration::from_millis(20)); // without a clock: `NoClock`
+    /// # answer.unwrap();
+    /// ```
     pub const fn with_clock(self, clock: fn() -> Duration) -> Self {
         Self {
             clock: Some(clock),
@@ -102,6 +123,16 @@ impl OneCore {
 
     /// The same port for jobs that run in an interrupt: `pend` pends the interrupt of a
     /// [`Pended`](super::Pended), which does the rest.
+    ///
+    /// ```no_run
+    /// use corepool::ports::OneCore;
+    ///
+    /// /// Pends an interrupt of the chip, whose handler runs the jobs.
+    /// fn pend() {}
+    ///
+    /// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+    /// static PORT: OneCore = unsafe { OneCore::new() }.with_pended_worker(pend);
+    /// ```
     pub const fn with_pended_worker(self, pend: fn()) -> Self {
         Self {
             pend: Some(pend),

@@ -40,6 +40,11 @@ use crate::{api::pool_ref::PoolRef, memory::payload::Spill};
 ///     POOL.install(&PORT);
 ///     WORKER.start();
 /// }
+///
+/// /// Writes a setting that the jobs read, while no job runs.
+/// fn set(write: impl FnOnce()) {
+///     WORKER.hold(write);
+/// }
 /// # start();
 /// # handler();
 /// ```

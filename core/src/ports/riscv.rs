@@ -22,6 +22,21 @@ fn msip_of<C: Clint>(hart: usize) -> MSIP {
 /// meanwhile; a pended interrupt ends the `WFI` all the same. No wake-up is lost: the interrupt stays
 /// pended from [`send`](Self::send) until [`wait`](Self::wait) clears it. The woken context looks at
 /// its queue only after that.
+///
+/// ```no_run
+/// use corepool::ports::riscv::Ipi;
+/// use riscv_peripheral::clint_codegen;
+///
+/// clint_codegen!(Clint, base 0x0200_0000, mtime_freq 10_000_000);
+///
+/// fn hart_0() {
+///     Ipi::<Clint>::send(1);
+/// }
+///
+/// fn hart_1() {
+///     Ipi::<Clint>::wait();
+/// }
+/// ```
 pub struct Ipi<C>(PhantomData<fn() -> C>);
 
 impl<C> fmt::Debug for Ipi<C> {
@@ -60,6 +75,15 @@ impl<C: Clint> Ipi<C> {
 }
 
 /// The software interrupt of the calling hart, at the CLINT `C`.
+///
+/// ```no_run
+/// use corepool::ports::{Pended, riscv::Msip};
+/// use riscv_peripheral::clint_codegen;
+///
+/// clint_codegen!(Clint, base 0x0200_0000, mtime_freq 10_000_000);
+///
+/// static WORKER: Pended<Msip<Clint>> = Pended::new(Msip::new());
+/// ```
 pub struct Msip<C>(PhantomData<fn() -> C>);
 
 impl<C> Msip<C> {

@@ -125,6 +125,19 @@ fn count_of(task: *mut c_void) -> Option<&'static AtomicUsize> {
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1): up to 32 loads.
+///
+/// ```no_run
+/// use core::ffi::c_void;
+/// use corepool::ports::rtos::may_be_deleted;
+///
+/// /// Deletes a task that has returned from the pool, as soon as no waker of it is left.
+/// fn delete(task: *mut c_void, delay: impl Fn(), delete: impl Fn(*mut c_void)) {
+///     while !may_be_deleted(task) {
+///         delay();
+///     }
+///     delete(task);
+/// }
+/// ```
 pub fn may_be_deleted(task: *mut c_void) -> bool {
     let is_free = |entry: &Counted| {
         // Relaxed: the application has seen the task return, and so sees the entries that the task saw.
@@ -207,6 +220,18 @@ fn now() -> Duration {
 }
 
 /// The port of a pool whose workers are tasks of an RTOS.
+///
+/// ```no_run
+/// use corepool::{StaticPool, ports::rtos::Rtos};
+///
+/// static POOL: StaticPool<8, 32> = StaticPool::new();
+/// // SAFETY: the shim is linked, tasks are deleted as `may_be_deleted` says, and handlers may call the kernel.
+/// static PORT: Rtos = unsafe { Rtos::new() };
+///
+/// fn before_the_scheduler_starts() {
+///     POOL.install(&PORT);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rtos(());
 

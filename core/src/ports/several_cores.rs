@@ -54,6 +54,10 @@ use crate::machine::{
 ///     fn wake(core: usize) {
 ///         EVENTS[core].send();
 ///     }
+///
+///     fn now() -> Option<Duration> {
+///         None // or the time of the chip's timer
+///     }
 /// }
 /// # }
 /// ```
@@ -88,6 +92,17 @@ pub unsafe trait Cores: 'static {
 }
 
 /// The thread of the calling core, as a worker and as a parker.
+///
+/// ```no_run
+/// use corepool::{StaticPool, ports::{Cores, ThisCore}};
+///
+/// static POOL: StaticPool<8, 32> = StaticPool::new();
+///
+/// /// The program of core 1.
+/// fn core_1<Chip: Cores>() {
+///     POOL.run(&ThisCore::<Chip>::new()).expect("the pool is in order");
+/// }
+/// ```
 pub struct ThisCore<C>(PhantomData<fn() -> C>);
 
 impl<C> ThisCore<C> {

@@ -45,6 +45,54 @@ use crate::{
 /// static POOL: StaticPool<4, 32> = StaticPool::new();
 /// assert_eq!(sum_of_squares(&POOL).unwrap(), 14);
 /// ```
+///
+/// A submit waits for room in one of three ways, or not at all:
+/// ```
+/// # use corepool::{JobError, MapOptions, StaticPool, remote::{JobContext, RemoteExecutor, RemoteJob}};
+/// # use postcard_schema::Schema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Schema)]
+/// # struct Square(u32);
+/// # impl RemoteJob for Square {
+/// #     type Output = u32;
+/// #     const NAME: &'static str = "square";
+/// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+/// #         self.0 * self.0
+/// #     }
+/// # }
+/// #
+/// use core::time::Duration;
+///
+/// async fn submit(executor: &impl RemoteExecutor) -> Result<u32, JobError> {
+///     let mut squares = Vec::new();
+///     squares.extend(executor.submit_remote(Square(1)).ok()); // an error if the executor is full
+///     squares.extend(executor.submit_remote_blocking(Square(2)).ok());
+///     if executor.now().is_some() {
+///         let limit = Duration::from_millis(10);
+///         squares.extend(executor.submit_remote_timeout(Square(3), limit).ok());
+///     }
+///     squares.extend(executor.submit_remote_async(Square(4)).await.ok());
+///     squares.into_iter().map(|square| square.result()).sum()
+/// }
+///
+/// /// At most two jobs ahead; then the executor ends.
+/// fn last_squares(executor: &impl RemoteExecutor) -> u32 {
+///     let options = MapOptions::<2> { buffer_size: 2, timeout: None };
+///     let squares = executor.map_remote_with(options, (1..4).map(Square)).unwrap();
+///     let sum = squares.map(Result::unwrap).sum();
+///     let (promise, checked) = executor.promise().expect("there is room");
+///     promise.set_result(sum).expect("the future waits for it");
+///     executor.shutdown(false, false).expect("the call does not wait");
+///     assert!(executor.broken_reason().is_none());
+///     checked.result().expect("the promise was kept")
+/// }
+///
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+/// # let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
+/// # let sum = core::pin::pin!(submit(&POOL)).poll(&mut cx);
+/// # assert!(matches!(sum, core::task::Poll::Ready(Ok(21))), "{sum:?}");
+/// assert_eq!(last_squares(&POOL), 14);
+/// ```
 pub trait RemoteExecutor {
     /// Queues a job and returns the future of its result.
     ///

@@ -64,6 +64,17 @@ pub fn serve<L: Link, P: Parker>(
 /// # Errors
 ///
 /// As for [`serve`].
+///
+/// ```no_run
+/// # use corepool::{LossReason, SpinWorker};
+/// # use corepool::remote::{Buffers, JobTable, LastWords, Link, serve_with_last_words};
+/// static LAST_WORDS: LastWords = LastWords::new(); // the panic handler calls `LAST_WORDS.say(..)`
+///
+/// # fn core_1(mut uart: impl Link, jobs: &'static JobTable) -> Result<(), LossReason> {
+/// let buffers = Buffers { outbox: &mut [0; 64], inbox: &mut [0; 256] };
+/// serve_with_last_words(&mut uart, jobs, buffers, &SpinWorker, &LAST_WORDS)
+/// # }
+/// ```
 pub fn serve_with_last_words<L: Link, P: Parker>(
     link: &mut L,
     jobs: &'static JobTable,
@@ -85,6 +96,21 @@ pub fn serve_with_last_words<L: Link, P: Parker>(
 /// # Errors
 ///
 /// As for [`serve`].
+///
+/// ```no_run
+/// # use corepool::{LossReason, Panic, SpinWorker};
+/// # use corepool::remote::{Buffers, JobTable, Link, serve_catching};
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+///
+/// fn catch_panic(job: &mut dyn FnMut()) -> Result<(), Panic> {
+///     catch_unwind(AssertUnwindSafe(job)).map_err(Panic::new)
+/// }
+///
+/// # fn other_side(mut socket: impl Link, jobs: &'static JobTable) -> Result<(), LossReason> {
+/// let buffers = Buffers { outbox: &mut [0; 64], inbox: &mut [0; 256] };
+/// serve_catching(&mut socket, jobs, buffers, &SpinWorker, catch_panic)
+/// # }
+/// ```
 pub fn serve_catching<L: Link, P: Parker>(
     link: &mut L,
     jobs: &'static JobTable,

@@ -22,6 +22,25 @@ pub struct JobEntry {
 
 impl JobEntry {
     /// The entry of a `J`.
+    ///
+    /// ```
+    /// # use corepool::remote::{JobContext, RemoteJob};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// use corepool::remote::{JobEntry, JobTable};
+    ///
+    /// static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Square>()]);
+    /// assert_eq!(format!("{JOBS:?}").matches("square").count(), 1);
+    /// ```
     pub const fn of<J: RemoteJob>() -> Self {
         let arguments = Key::for_path::<J>(J::NAME).to_bytes();
         let result = Key::for_path::<J::Output>(J::NAME).to_bytes();

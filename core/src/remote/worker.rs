@@ -49,7 +49,12 @@ use crate::{
 /// let (mut outbox, mut inbox) = ([0; 256], [0; 256]);
 /// let buffers = Buffers { outbox: &mut outbox, inbox: &mut inbox };
 /// let mut worker = RemoteWorker::<_>::new(uart, jobs, buffers, RemoteConfig::default());
-/// worker.run(POOL.pool_ref(), &SpinWorker)?;
+/// if let Err(error) = worker.run(POOL.pool_ref(), &SpinWorker) {
+///     // `link_mut` has the link, to set it up anew
+///     let _uart = worker.link_mut();
+///     println!("{error}; has ever answered: {}", worker.has_met());
+///     worker.run(POOL.pool_ref(), &SpinWorker)?; // a new session
+/// }
 /// # Ok(())
 /// # }
 /// ```

@@ -40,6 +40,32 @@ use crate::{
 const DEFAULT_FRAME_BYTES: usize = 1 << 20;
 
 /// Options of a [`ProcessPool`].
+///
+/// ```no_run
+/// # use corepool::remote::JobTable;
+/// # static JOBS: JobTable = JobTable::new(&[]);
+/// use std::time::Duration;
+/// use corepool::OnLoss;
+/// use corepool_std::process::ProcessPool;
+///
+/// let pool = ProcessPool::builder(&JOBS)
+///     .max_workers(4)
+///     .max_tasks_per_child(1_000) // then another child takes its place
+///     .worker_program("/usr/libexec/worker") // in place of this program
+///     .arg("--quiet")
+///     .env("OMP_NUM_THREADS", "1")
+///     .initializer_argument(&String::from("model.bin"))
+///     .capacity(64)
+///     .priorities(2)
+///     .frame_bytes(64 << 10)
+///     .start_timeout(Duration::from_secs(10))
+///     .on_loss(OnLoss::Continue) // another child for a lost one
+///     .own_process_group(true) // Ctrl-C reaches this process only
+///     .finish_at_exit(false)
+///     .build()?;
+/// # drop(pool);
+/// # Ok::<(), corepool_std::process::ProcessPoolBuildError>(())
+/// ```
 #[derive(Clone)]
 pub struct ProcessPoolBuilder {
     jobs: &'static JobTable,
@@ -284,6 +310,18 @@ impl ProcessPool {
     /// If the program of this process is not known, or has not called
     /// [`run_worker_if_asked`](super::run_worker_if_asked): see [`ProcessPoolBuildError::NoProgram`],
     /// [`ProcessPoolBuildError::NoWorkerEntry`] and [`ProcessPoolBuildError::IsToBeWorker`].
+    ///
+    /// ```no_run
+    /// # use corepool::remote::JobTable;
+    /// # static JOBS: JobTable = JobTable::new(&[]);
+    /// use corepool_std::process::{ProcessPool, run_worker_if_asked};
+    ///
+    /// fn main() {
+    ///     run_worker_if_asked(&JOBS);
+    ///     let pool = ProcessPool::new(&JOBS);
+    /// #   drop(pool);
+    /// }
+    /// ```
     pub fn new(jobs: &'static JobTable) -> Self {
         Self::builder(jobs)
             .build()

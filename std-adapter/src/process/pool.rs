@@ -26,6 +26,87 @@ use crate::{
 ///
 /// At most `capacity` jobs are in flight. Dropping the pool waits for all work, like
 /// `shutdown(true, false)`.
+///
+/// # Submit
+///
+/// ```no_run
+/// # use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
+/// # use postcard_schema::Schema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Serialize, Deserialize, Schema)]
+/// # struct Square(u64);
+/// # impl RemoteJob for Square {
+/// #     type Output = u64;
+/// #     const NAME: &'static str = "square";
+/// #     fn run(self, _context: &mut JobContext<'_>) -> u64 {
+/// #         self.0 * self.0
+/// #     }
+/// # }
+/// use std::time::Duration;
+/// use corepool_std::process::{Chunk, ChunkOptions, ProcessPool, run_worker_if_asked};
+///
+/// static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Square>(), JobEntry::of::<Chunk<Square>>()]);
+///
+/// # futures_lite::future::block_on(async {
+/// run_worker_if_asked(&JOBS); // a child stays in here
+/// let pool = ProcessPool::builder(&JOBS).max_workers(2).priorities(2).build().unwrap();
+///
+/// let squares = [
+///     pool.submit(Square(2)).unwrap(), // an error if the pool is full
+///     pool.submit_at(1, Square(3)).unwrap(), // before the others that are queued
+///     pool.submit_blocking(Square(4)).unwrap(), // waits for room
+///     pool.submit_timeout(Square(5), Duration::from_secs(1)).unwrap(), // for a second at most
+///     pool.submit_async(Square(6)).await.unwrap(), // awaits room
+/// ];
+/// for square in squares {
+///     println!("{}", square.result().unwrap());
+/// }
+///
+/// // Many short jobs travel together.
+/// let sum: u64 = pool.map((1..1_000).map(Square), 100).unwrap().map(Result::unwrap).sum();
+/// let options = ChunkOptions { chunk_size: 100, timeout: Some(Duration::from_secs(9)), ..Default::default() };
+/// for square in pool.map_with(options, (1..1_000).map(Square)).unwrap() {
+///     println!("{square:?} of {sum}");
+/// }
+/// # });
+/// ```
+///
+/// # Look, and end
+///
+/// ```no_run
+/// # use corepool::remote::{JobContext, JobEntry, JobTable, RemoteJob};
+/// # use postcard_schema::Schema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Serialize, Deserialize, Schema)]
+/// # struct Square(u64);
+/// # impl RemoteJob for Square {
+/// #     type Output = u64;
+/// #     const NAME: &'static str = "square";
+/// #     fn run(self, _context: &mut JobContext<'_>) -> u64 {
+/// #         self.0 * self.0
+/// #     }
+/// # }
+/// # static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Square>()]);
+/// use std::time::Duration;
+/// use corepool_std::process::ProcessPool;
+///
+/// let pool = ProcessPool::new(&JOBS);
+/// let (promise, confirmed) = pool.promise::<bool>().unwrap(); // this process keeps it
+/// promise.set_result(true).unwrap();
+/// println!("children {:?}, confirmed: {}", pool.worker_ids(), confirmed.result().unwrap());
+/// if let Some(reason) = pool.broken_reason() {
+///     println!("a child was lost: {reason}");
+/// }
+///
+/// if let Err(error) = pool.shutdown_timeout(Duration::from_secs(5), false) {
+///     println!("{error}"); // how many jobs still run
+///     pool.terminate_workers(); // SIGTERM
+///     if pool.shutdown_timeout(Duration::from_secs(1), true).is_err() {
+///         pool.kill_workers(); // SIGKILL
+///     }
+/// }
+/// pool.shutdown(true, true).unwrap(); // waits for the end of the children
+/// ```
 pub struct ProcessPool {
     inner: Arc<HostPool<Children>>,
     /// Whether `terminate_workers` or `kill_workers` has ended the children.

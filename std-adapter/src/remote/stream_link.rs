@@ -89,6 +89,15 @@ impl<W: Write> StreamLink<W> {
     /// # Errors
     ///
     /// As for [`new`](Self::new).
+    ///
+    /// ```
+    /// # use std::{num::NonZeroUsize, os::unix::net::UnixStream};
+    /// # use corepool_std::StreamLink;
+    /// let (ours, _theirs) = UnixStream::pair().unwrap();
+    /// let bytes = NonZeroUsize::new(4_096).unwrap();
+    /// let link = StreamLink::holding(bytes, ours.try_clone().unwrap(), ours).unwrap();
+    /// # drop(link);
+    /// ```
     pub fn holding(
         bytes: NonZeroUsize,
         reader: impl Read + Send + 'static,

@@ -82,6 +82,16 @@ impl ThreadParker {
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1), with heap.
+    ///
+    /// ```
+    /// use corepool::Parker;
+    /// use corepool_std::ThreadParker;
+    ///
+    /// let parker = ThreadParker::new();
+    /// let waker = parker.waker();
+    /// std::thread::spawn(move || waker.wake());
+    /// parker.park(None); // until the other thread wakes it
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }

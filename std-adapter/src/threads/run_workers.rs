@@ -228,6 +228,24 @@ pub fn run_workers<
 /// # Errors
 ///
 /// As for [`run_workers`]; [`StartError::ThreadName`] for a prefix with a NUL in it.
+///
+/// ```
+/// use std::cell::Cell;
+/// use corepool::StaticPool;
+/// use corepool_std::run_workers_with;
+///
+/// thread_local! {
+///     static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
+/// }
+///
+/// static POOL: StaticPool<16, 64> = StaticPool::new();
+/// let workers = run_workers_with(POOL.pool_ref(), "core", 1, |worker| {
+///     NUMBER.set(worker.index());
+///     Ok(())
+/// }).unwrap();
+/// assert_eq!(POOL.submit(|| NUMBER.get()).unwrap().result().unwrap(), 0);
+/// # drop(workers);
+/// ```
 pub fn run_workers_with<const BYTES: usize, H>(
     pool: PoolRef<'static, BYTES>,
     name_prefix: &str,

@@ -73,6 +73,15 @@ impl ThreadPool {
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1): one atomic load.
+    ///
+    /// ```
+    /// use corepool_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// assert_eq!(pool.threads_started(), 0);
+    /// pool.submit(|| ()).unwrap().result().unwrap();
+    /// assert_eq!(pool.threads_started(), 1);
+    /// ```
     pub fn threads_started(&self) -> usize {
         self.inner.threads_started()
     }
@@ -140,6 +149,15 @@ impl ThreadPool {
     ///
     /// As for [`StaticPool::submit`](corepool::StaticPool::submit). [`SubmitError::NoWorker`] has the system's
     /// reason, if there is no thread and the system refuses one.
+    ///
+    /// ```
+    /// use corepool_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// let text = String::from("moved in");
+    /// let length = pool.submit(move || text.len()).unwrap();
+    /// assert_eq!(length.result().unwrap(), 8);
+    /// ```
     #[inline(always)]
     pub fn submit<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
@@ -292,6 +310,15 @@ impl ThreadPool {
     ///
     /// [`ShutdownError::WouldDeadlock`] if a job of the pool, or any other code in one of its threads, calls it with
     /// `wait`. [`ShutdownError::TooManyWaiters`] if 32 callers wait already. The pool is shut down all the same.
+    ///
+    /// ```
+    /// use corepool_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// let job = pool.submit(|| 6 * 7).unwrap();
+    /// pool.shutdown(true, false).unwrap(); // when the job has run and the threads have ended
+    /// assert!(job.done() && pool.submit(|| 1).is_err());
+    /// ```
     pub fn shutdown(&self, wait: bool, cancel_futures: bool) -> Result<(), ShutdownError> {
         self.inner.shutdown(wait, cancel_futures)
     }

@@ -58,7 +58,12 @@ impl std::error::Error for ThreadPoolBuildError {}
 /// let pool = ThreadPool::builder()
 ///     .max_workers(2)
 ///     .thread_name_prefix("reader")
+///     .stack_size(256 << 10)
+///     .initializer(|| Ok(())) // an error breaks the pool
 ///     .capacity(100)
+///     .priorities(2)
+///     .spins(0) // a thread without work parks at once
+///     .finish_at_exit(false)
 ///     .build()
 ///     .unwrap();
 /// let name = pool.submit(|| std::thread::current().name().map(String::from)).unwrap();
@@ -213,6 +218,13 @@ impl ThreadPool {
     ///
     /// * **Context**: any thread.
     /// * **Cost**: O(1), and a system call for the number of cores.
+    ///
+    /// ```
+    /// use corepool_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder().max_workers(2).build().unwrap();
+    /// assert_eq!(pool.max_workers(), 2);
+    /// ```
     pub fn builder() -> ThreadPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         ThreadPoolBuilder {

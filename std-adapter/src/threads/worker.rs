@@ -31,6 +31,17 @@ impl ThreadWorker {
     ///
     /// * **Context**: the thread that is to be the worker.
     /// * **Cost**: O(1). Heap once for each thread, for its parker.
+    ///
+    /// ```
+    /// use corepool::StaticPool;
+    /// use corepool_std::ThreadWorker;
+    ///
+    /// static POOL: StaticPool<16, 64> = StaticPool::new();
+    /// let thread = std::thread::spawn(|| POOL.run(&ThreadWorker::new(0))); // parks at once
+    /// assert_eq!(POOL.submit(|| 6 * 7).unwrap().result().unwrap(), 42);
+    /// POOL.shutdown(true, false).unwrap();
+    /// # thread.join().unwrap().unwrap();
+    /// ```
     pub fn new(spins: u32) -> Self {
         Self {
             parker: own_parker(),

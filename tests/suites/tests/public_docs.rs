@@ -16,8 +16,13 @@
 //! * a `const fn`, which the compiler can call as well: it waits for nobody and shares nothing;
 //! * an option of a builder, from `self` to `Self`, which only moves a value;
 //! * a method whose documentation begins with `` See [`Type::method`] ``, where that one has them.
+//!
+//! Each function has an example, too, which is compiled as a doctest. It is in the function's own documentation, or:
+//!
+//! * in that of its type or trait, on the same page, whose example calls the method, or implements it;
+//! * in that of the method to which it refers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syn::{FnArg, Item, ReturnType, Type};
 
@@ -54,6 +59,22 @@ fn names(syntax: &impl quote::ToTokens) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     collect(syntax.to_token_stream(), &mut names);
     names
+}
+
+/// The lines of the examples in a documentation that are compiled.
+fn example(docs: &[String]) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut is_inside = false;
+    let mut is_compiled = false;
+    for line in docs {
+        if let Some(language) = line.strip_prefix("```") {
+            is_inside = !is_inside;
+            is_compiled = is_inside && !["ignore", "text"].iter().any(|of| language.contains(of));
+        } else if is_compiled {
+            lines.push(&**line);
+        }
+    }
+    lines
 }
 
 /// How a function is called in the documentation of another.
@@ -160,6 +181,79 @@ fn omissions(files: &[syn::File]) -> Vec<String> {
         }
     }
     omissions
+}
+
+/// Functions of which an example would say no more than their names.
+const SPEAK_FOR_THEMSELVES: &[&str] = &[
+    // Numbers that the caller has chosen: SLOTS and WORKERS, `capacity` and `max_workers`, the count of `run_workers`.
+    "StaticPool::capacity",
+    "StaticPool::max_workers",
+    "ProcessPool::max_workers",
+    "Workers::count",
+    // Numbers that identify, and mean nothing else.
+    "JobFuture::id",
+    "JobId::index",
+    "WorkerId::index",
+    // As of any collection.
+    "JobTable::is_empty",
+];
+
+/// The public types and traits with their documentation.
+fn types(files: &[syn::File]) -> BTreeMap<String, Vec<String>> {
+    let items = files.iter().flat_map(|file| &file.items);
+    let documented = items.filter_map(|item| {
+        let (name, attributes) = match item {
+            Item::Struct(structure) => (&structure.ident, &structure.attrs),
+            Item::Trait(owner) => (&owner.ident, &owner.attrs),
+            _ => return None,
+        };
+        Some((name.to_string(), library::doc_lines(attributes)))
+    });
+    documented.collect()
+}
+
+/// The functions without an example.
+fn without_example(files: &[syn::File]) -> Vec<String> {
+    let (functions, types) = (functions_of(files), types(files));
+    let with_own: BTreeSet<String> = functions
+        .iter()
+        .filter(|function| !example(&library::doc_lines(&function.attributes)).is_empty())
+        .map(name_of)
+        .collect();
+    let has_one = |function: &Function| {
+        let (name, docs) = (name_of(function), library::doc_lines(&function.attributes));
+        if let Some(other) = referred(&docs) {
+            return with_own.contains(other) || SPEAK_FOR_THEMSELVES.contains(&other);
+        }
+        let of_type = function.owner.as_ref().and_then(|owner| types.get(owner));
+        let method = &function.signature.ident;
+        let is_used = |line: &str| {
+            let after = |before: &str| {
+                let rest = line.split_once(&format!("{before}{method}"));
+                rest.is_some_and(|(_, rest)| rest.starts_with(['(', '<', ':']))
+            };
+            let is_of_type = || {
+                let owner = function.owner.as_deref();
+                owner.is_some_and(|owner| line.contains(&format!("{owner}::")))
+            };
+            after(".") || after("fn ") || after("::") && is_of_type()
+        };
+        let is_in_that_of_type = of_type.is_some_and(|docs| example(docs).into_iter().any(is_used));
+        with_own.contains(&name) || is_in_that_of_type || SPEAK_FOR_THEMSELVES.contains(&&*name)
+    };
+    let without = functions.iter().filter(|function| !has_one(function));
+    without.map(name_of).collect()
+}
+
+#[test]
+fn each_public_function_has_an_example() {
+    let files: Vec<_> = files().iter().map(|path| parsed(path)).collect();
+    let without = without_example(&files);
+    assert!(
+        without.is_empty(),
+        "{} have no example: {without:#?}",
+        without.len()
+    );
 }
 
 #[test]

@@ -130,6 +130,27 @@ impl<
     /// that still run. [`ShutdownError::NoClock`] if the pool has no clock; then nothing was done.
     /// [`ShutdownError::WouldDeadlock`] and [`ShutdownError::TooManyWaiters`] as for
     /// [`shutdown`](Self::shutdown).
+    ///
+    /// ```
+    /// # use corepool::{ShutdownError, StaticPool};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let queued = POOL.submit(|| 1).unwrap();
+    /// match POOL.shutdown_timeout(Duration::from_millis(100), true) {
+    ///     Ok(()) => assert!(queued.cancelled()),
+    ///     Err(ShutdownError::StillRunning { .. }) => {} // switch off all the same
+    ///     Err(error) => panic!("{error}"),
+    /// }
+    /// ```
     pub fn shutdown_timeout(
         &self,
         timeout: Duration,
@@ -225,6 +246,38 @@ impl<
     ///
     /// The worker does not run a job of a [`scope`](Self::scope), or will never run again. The
     /// scope ends without that job, and the values that the job borrows end with it.
+    ///
+    /// ```
+    /// # use corepool::{InitError, OnLoss, Parker, SpinWorker, StaticPool, Worker, WorkerId};
+    /// # use core::{task::Waker, time::Duration};
+    /// # use std::sync::OnceLock;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// static CORE_1: OnceLock<WorkerId> = OnceLock::new();
+    ///
+    /// struct Core1;
+    ///
+    /// impl Worker for Core1 {
+    ///     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+    ///         let _ = CORE_1.set(worker);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # impl Parker for Core1 {
+    /// #     fn waker(&self) -> Waker { SpinWorker.waker() }
+    /// #     fn park(&self, deadline: Option<Duration>) { SpinWorker.park(deadline) }
+    /// # }
+    ///
+    /// /// The fault handler of core 1, which never goes on.
+    /// fn core_1_fault() {
+    ///     if let Some(&worker) = CORE_1.get() {
+    ///         // SAFETY: the core never runs again.
+    ///         unsafe { POOL.worker_lost(worker, OnLoss::Continue) };
+    ///     }
+    /// }
+    /// # POOL.shutdown(false, false).unwrap();
+    /// # POOL.run(&Core1).unwrap();
+    /// # core_1_fault();
+    /// ```
     pub unsafe fn worker_lost(&self, worker: WorkerId, on_loss: OnLoss) {
         // SAFETY: the caller's promise.
         unsafe { self.pool_ref().worker_lost(worker, on_loss) };
@@ -238,6 +291,22 @@ impl<
     ///
     /// * **Context**: any.
     /// * **Cost**: O(1).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// assert!(POOL.install(&Chip));
+    /// assert!(!POOL.install(&Chip)); // the first one stays
+    /// ```
     pub fn install<P: Port>(&self, port: &'static P) -> bool {
         self.pool_ref().install(port)
     }

@@ -170,6 +170,36 @@ impl<
     /// # Errors
     ///
     /// As for [`submit_timeout`](Self::submit_timeout).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError, remote::{JobContext, RemoteJob}};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let (promise, sample) = POOL.promise::<u32>().unwrap(); // it has the slot
+    /// let told = POOL.submit_remote_timeout(Square(12), Duration::from_millis(1));
+    /// assert!(matches!(told, Err(SubmitError::Full(Square(12)))));
+    /// # drop((promise, sample));
+    /// ```
     #[cfg(feature = "remote")]
     pub fn submit_remote_timeout<J>(
         &self,
@@ -191,6 +221,29 @@ impl<
     /// # Errors
     ///
     /// The future has those of [`submit_async`](Self::submit_async).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// # fn poll<T>(f: impl Future<Output = T>) -> Option<T> {
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     match std::pin::pin!(f).poll(&mut cx) { std::task::Poll::Ready(t) => Some(t), _ => None }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let square = async { POOL.submit_remote_async(Square(12)).await.unwrap() };
+    /// # let square = poll(square).unwrap();
+    /// # assert_eq!(square.result().unwrap(), 144);
+    /// ```
     #[cfg(feature = "remote")]
     pub fn submit_remote_async<J>(
         &self,
@@ -211,6 +264,15 @@ impl<
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let count = POOL.submit_cancellable(|token| {
+    ///     (0..1_000).take_while(|_| !token.is_cancelled()).count()
+    /// }).unwrap();
+    /// assert_eq!(count.result().unwrap(), 1_000); // no party has cancelled it
+    /// ```
     pub fn submit_cancellable<F, T>(&self, job: F) -> Result<JobFuture<'_, T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken<'_>) -> T + Send + 'static,
@@ -263,6 +325,27 @@ impl<
     ///
     /// As for [`submit_blocking`](Self::submit_blocking). [`SubmitError::Full`] if the time was
     /// over. [`SubmitError::NoClock`] if the caller has to wait and the pool has no clock.
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let (promise, sample) = POOL.promise::<u32>().unwrap(); // it has the slot
+    /// match POOL.submit_timeout(|| 2, Duration::from_millis(1)) {
+    ///     Err(SubmitError::Full(job)) => assert_eq!(job(), 2), // no room in time: do it here
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # drop((promise, sample));
+    /// ```
     pub fn submit_timeout<F, T>(
         &self,
         job: F,
@@ -384,6 +467,15 @@ impl<
     /// [`SubmitError::Full`], [`SubmitError::ShutDown`], [`SubmitError::Broken`] and
     /// [`SubmitError::NoSuchPriority`], as for [`submit`](Self::submit). A promise needs a free
     /// slot. It is in no queue, so it cannot take over a slot there.
+    ///
+    /// ```
+    /// # use corepool::StaticPool;
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let (promise, sample) = POOL.promise::<u16>().unwrap();
+    /// // the handler at the end of a transfer has the promise
+    /// promise.set_result(1023).unwrap();
+    /// assert_eq!(sample.result().unwrap(), 1023);
+    /// ```
     pub fn promise<T>(&self) -> Result<(Promise<'_, T>, JobFuture<'_, T>), SubmitError<()>>
     where
         T: Send + 'static,

@@ -46,6 +46,18 @@ static HOOK: Plain<()> = Plain::new(null_mut());
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1). Each point costs a call of the hook from then on.
+///
+/// ```
+/// use corepool::sim::{Point, install};
+///
+/// fn hook(point: Point, _address: *const ()) {
+///     if matches!(point, Point::Spin) {
+///         std::thread::yield_now(); // a simulator lets another context go on at each point
+///     }
+/// }
+///
+/// install(hook);
+/// ```
 pub fn install(hook: Hook) {
     // Nothing is published with the hook: a function's code is there from the start.
     HOOK.store(hook as *mut (), Relaxed);

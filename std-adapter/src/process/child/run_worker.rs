@@ -38,6 +38,15 @@ use crate::panic::{from_payload_at, message};
 /// * **Context**: first in `main`, before another thread starts.
 /// * **Cost**: a look at the environment, and some system calls. In a worker, the call runs the
 ///   parent's jobs and never returns.
+///
+/// ```no_run
+/// # use corepool::remote::JobTable;
+/// # static JOBS: JobTable = JobTable::new(&[]);
+/// fn main() {
+///     corepool_std::process::run_worker_if_asked(&JOBS); // a child stays in here
+///     println!("the parent goes on");
+/// }
+/// ```
 pub fn run_worker_if_asked(jobs: &'static JobTable) {
     run_worker_with(jobs, || Ok(()));
 }
