@@ -105,7 +105,7 @@ impl OneCore {
     ///     Duration::from_millis(TICKS.load(Ordering::Relaxed).into())
     /// }
     ///
-    /// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+    /// // SAFETY: the chip has one core, and its handlers call `in_handler` (except on a Cortex-M).
     /// static PORT: OneCore = unsafe { OneCore::new() }.with_clock(now);
     /// static POOL: StaticPool<8, 32> = StaticPool::new();
     ///
@@ -130,7 +130,7 @@ impl OneCore {
     /// /// Pends an interrupt of the chip, whose handler runs the jobs.
     /// fn pend() {}
     ///
-    /// // SAFETY: the chip has one core, and (on RISC-V) the handlers call `in_handler`.
+    /// // SAFETY: the chip has one core, and its handlers call `in_handler` (except on a Cortex-M).
     /// static PORT: OneCore = unsafe { OneCore::new() }.with_pended_worker(pend);
     /// ```
     pub const fn with_pended_worker(self, pend: fn()) -> Self {

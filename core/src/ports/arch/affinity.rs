@@ -15,6 +15,31 @@ const CORES_OF_A_CLUSTER: usize = 8;
 ///
 /// * **Context**: any.
 /// * **Cost**: O(1), a few instructions.
+///
+/// ```no_run
+/// # #[cfg(feature = "aarch64")]
+/// # mod chip {
+/// use core::time::Duration;
+/// use corepool::ports::{Cores, aarch64::{Event, MAX_CORES, core_number}};
+///
+/// struct Chip;
+///
+/// static EVENTS: [Event; MAX_CORES] = [const { Event::new() }; MAX_CORES];
+///
+/// // SAFETY: no two cores have the same number, and the handlers call `in_handler`.
+/// unsafe impl Cores for Chip {
+///     fn current() -> usize {
+///         core_number()
+///     }
+///     fn sleep(deadline: Option<Duration>) {
+///         EVENTS[core_number()].wait(deadline, Self::now);
+///     }
+///     fn wake(core: usize) {
+///         EVENTS[core].send();
+///     }
+/// }
+/// # }
+/// ```
 pub fn core_number() -> usize {
     number(mpidr())
 }
