@@ -96,15 +96,6 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot.slot()
     }
 
-    /// The job's number, which the hooks of [`Worker`](crate::Worker) get as well. No other job of
-    /// this pool has it while this future exists. Futures of two pools may have the same number.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(1).
-    pub fn id(&self) -> JobId {
-        JobId(self.slot().index())
-    }
-
     /// Waits for the job to end and returns its result.
     ///
     /// **A job of the same pool** that calls this runs the awaited job on top of its own stack, if
@@ -425,6 +416,15 @@ impl<'p, T> JobFuture<'p, T> {
     pub fn state(&self) -> JobState {
         looks("state");
         JobState::of(self.slot().state.load())
+    }
+
+    /// The job's number, which the hooks of [`Worker`](crate::Worker) get as well. No other job of
+    /// this pool has it while this future exists. Futures of two pools may have the same number.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1).
+    pub fn id(&self) -> JobId {
+        JobId(self.slot().index())
     }
 
     /// Whether the result was moved out.

@@ -5,12 +5,11 @@ use crate::{
     api::static_pool::StaticPool,
     engine::life::OnLoss,
     error::{RunError, ShutdownError},
-    machine::port::Port,
     machine::worker::{Worker, WorkerId},
 };
 use core::time::Duration;
 
-/// # Run jobs, and end the pool
+/// # Run jobs
 impl<
     const SLOTS: usize,
     const BYTES: usize,
@@ -76,7 +75,17 @@ impl<
     pub fn run_pending(&self, max: usize) -> usize {
         self.pool_ref().run_pending(max)
     }
+}
 
+/// # End the pool
+impl<
+    const SLOTS: usize,
+    const BYTES: usize,
+    const PRIORITIES: usize,
+    const WORKERS: usize,
+    const WAITERS: usize,
+> StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>
+{
     /// Ends the pool: it takes no new work. The call may be repeated, to wait or to cancel if an
     /// earlier call did not.
     ///
@@ -100,7 +109,7 @@ impl<
     /// context that may not block. [`ShutdownError::TooManyWaiters`] if all WAITERS places are
     /// taken. The pool is shut down all the same.
     ///
-    /// The pool cannot detect such a job without a [`Port`], or if
+    /// The pool cannot detect such a job without a [`Port`](crate::Port), or if
     /// [`run_pending`](Self::run_pending) runs it without a seat. The job then waits for itself for
     /// ever.
     ///
@@ -176,7 +185,7 @@ impl<
     ///
     /// The future has them. [`ShutdownError::TooManyWaiters`] if all WAITERS places are taken.
     /// [`ShutdownError::WouldDeadlock`] if a job, task or callback of the pool polls it. Without a
-    /// [`Port`] the pool does not detect that, and the task waits for itself for ever.
+    /// [`Port`](crate::Port) the pool does not detect that, and the task waits for itself for ever.
     ///
     /// ```
     /// # use corepool::StaticPool;
@@ -281,33 +290,5 @@ impl<
     pub unsafe fn worker_lost(&self, worker: WorkerId, on_loss: OnLoss) {
         // SAFETY: the caller's promise.
         unsafe { self.pool_ref().worker_lost(worker, on_loss) };
-    }
-
-    /// Installs the services of the machine: a clock, sleep, names of contexts. Call it once,
-    /// before workers join.
-    ///
-    /// False if there is a port already, which then stays. False, too, while the pool has a worker:
-    /// the pool would not know that worker's context.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(1).
-    ///
-    /// ```
-    /// # use corepool::StaticPool;
-    /// # use core::time::Duration;
-    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
-    /// # struct Chip;
-    /// # // SAFETY: one thread alone uses the pool.
-    /// # unsafe impl Port for Chip {
-    /// #     fn context(&self) -> ContextId { ContextId::MIN }
-    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
-    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
-    /// # }
-    /// static POOL: StaticPool<4, 32> = StaticPool::new();
-    /// assert!(POOL.install(&Chip));
-    /// assert!(!POOL.install(&Chip)); // the first one stays
-    /// ```
-    pub fn install<P: Port>(&self, port: &'static P) -> bool {
-        self.pool_ref().install(port)
     }
 }

@@ -81,180 +81,6 @@ impl<
         self.pool_ref().submit_detached(job)
     }
 
-    /// Queues a job that can run in another address space. Any worker may take it: a
-    /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, and any other worker runs it itself.
-    ///
-    /// While the job is on the other side its state is `Running`. There
-    /// [`cancel`](JobFuture::cancel) takes back a job that has not begun, and sets the cancel flag
-    /// in the context of a job that has.
-    ///
-    /// * **Context**: any, interrupt handlers included.
-    /// * **Cost**: as for [`submit`](Self::submit). The worker encodes the job, not the submitter.
-    ///
-    /// # Errors
-    ///
-    /// As for [`submit`](Self::submit).
-    ///
-    /// ```
-    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
-    /// use postcard_schema::Schema;
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Serialize, Deserialize, Schema)]
-    /// struct Square(u32);
-    ///
-    /// impl RemoteJob for Square {
-    ///     type Output = u32;
-    ///     const NAME: &'static str = "square";
-    ///     fn run(self, _context: &mut JobContext<'_>) -> u32 {
-    ///         self.0 * self.0
-    ///     }
-    /// }
-    ///
-    /// static POOL: StaticPool<4, 32> = StaticPool::new();
-    /// let square = POOL.submit_remote(Square(12)).unwrap();
-    /// assert_eq!(square.result().unwrap(), 144); // no worker is here, so it runs in the caller
-    /// ```
-    #[cfg(feature = "remote")]
-    pub fn submit_remote<J>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
-    where
-        J: crate::jobs::remote_job::RemoteJob,
-    {
-        self.pool_ref().submit_remote(job)
-    }
-
-    /// [`submit_remote`](Self::submit_remote) that waits for room if the pool is full, as
-    /// [`submit_blocking`](Self::submit_blocking) does.
-    ///
-    /// * **Context**: any that may block.
-    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking).
-    ///
-    /// # Errors
-    ///
-    /// As for [`submit_blocking`](Self::submit_blocking).
-    ///
-    /// ```
-    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
-    /// # use postcard_schema::Schema;
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[derive(Serialize, Deserialize, Schema)]
-    /// # struct Square(u32);
-    /// # impl RemoteJob for Square {
-    /// #     type Output = u32;
-    /// #     const NAME: &'static str = "square";
-    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
-    /// #         self.0 * self.0
-    /// #     }
-    /// # }
-    /// static POOL: StaticPool<1, 32> = StaticPool::new();
-    /// POOL.submit_detached(|| ()).unwrap(); // full now
-    /// let square = POOL.submit_remote_blocking(Square(12)).unwrap();
-    /// assert_eq!(square.result().unwrap(), 144);
-    /// ```
-    #[cfg(feature = "remote")]
-    pub fn submit_remote_blocking<J>(
-        &self,
-        job: J,
-    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
-    where
-        J: crate::jobs::remote_job::RemoteJob,
-    {
-        self.pool_ref().submit_remote_blocking(job)
-    }
-
-    /// [`submit_remote_blocking`](Self::submit_remote_blocking), for no longer than `timeout`.
-    ///
-    /// * **Context**: any that may block.
-    /// * **Cost**: as for [`submit_timeout`](Self::submit_timeout).
-    ///
-    /// # Errors
-    ///
-    /// As for [`submit_timeout`](Self::submit_timeout).
-    ///
-    /// ```
-    /// # use corepool::{StaticPool, SubmitError, remote::{JobContext, RemoteJob}};
-    /// # use core::time::Duration;
-    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
-    /// # struct Chip;
-    /// # // SAFETY: one thread alone uses the pool.
-    /// # unsafe impl Port for Chip {
-    /// #     fn context(&self) -> ContextId { ContextId::MIN }
-    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
-    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
-    /// # }
-    /// # use postcard_schema::Schema;
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[derive(Serialize, Deserialize, Schema)]
-    /// # struct Square(u32);
-    /// # impl RemoteJob for Square {
-    /// #     type Output = u32;
-    /// #     const NAME: &'static str = "square";
-    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
-    /// #         self.0 * self.0
-    /// #     }
-    /// # }
-    /// static POOL: StaticPool<1, 32> = StaticPool::new();
-    /// POOL.install(&Chip); // a port with a clock
-    /// let (promise, sample) = POOL.promise::<u32>().unwrap(); // it has the slot
-    /// let told = POOL.submit_remote_timeout(Square(12), Duration::from_millis(1));
-    /// assert!(matches!(told, Err(SubmitError::Full(Square(12)))));
-    /// # drop((promise, sample));
-    /// ```
-    #[cfg(feature = "remote")]
-    pub fn submit_remote_timeout<J>(
-        &self,
-        job: J,
-        timeout: Duration,
-    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
-    where
-        J: crate::jobs::remote_job::RemoteJob,
-    {
-        self.pool_ref().submit_remote_timeout(job, timeout)
-    }
-
-    /// A future that submits a remote job as soon as there is room.
-    ///
-    /// * **Context**: any.
-    /// * **Cost**: O(1): nothing is submitted before the first poll.
-    /// * **Cancel safety**: if it is dropped before it is ready, it drops the job.
-    ///
-    /// # Errors
-    ///
-    /// The future has those of [`submit_async`](Self::submit_async).
-    ///
-    /// ```
-    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
-    /// # use postcard_schema::Schema;
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[derive(Serialize, Deserialize, Schema)]
-    /// # struct Square(u32);
-    /// # impl RemoteJob for Square {
-    /// #     type Output = u32;
-    /// #     const NAME: &'static str = "square";
-    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
-    /// #         self.0 * self.0
-    /// #     }
-    /// # }
-    /// # fn poll<T>(f: impl Future<Output = T>) -> Option<T> {
-    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    /// #     match std::pin::pin!(f).poll(&mut cx) { std::task::Poll::Ready(t) => Some(t), _ => None }
-    /// # }
-    /// static POOL: StaticPool<4, 32> = StaticPool::new();
-    /// let square = async { POOL.submit_remote_async(Square(12)).await.unwrap() };
-    /// # let square = poll(square).unwrap();
-    /// # assert_eq!(square.result().unwrap(), 144);
-    /// ```
-    #[cfg(feature = "remote")]
-    pub fn submit_remote_async<J>(
-        &self,
-        job: J,
-    ) -> crate::api::submit_remote::SubmitRemoteAsync<'_, J, BYTES>
-    where
-        J: crate::jobs::remote_job::RemoteJob,
-    {
-        self.pool_ref().submit_remote_async(job)
-    }
-
     /// Queues a closure that gets a [`CancelToken`], which it reads to stop early. See
     /// [`CancelToken`] for an example.
     ///
@@ -481,5 +307,186 @@ impl<
         T: Send + 'static,
     {
         self.pool_ref().promise()
+    }
+}
+
+/// # Submit jobs that have a name
+#[cfg(feature = "remote")]
+impl<
+    const SLOTS: usize,
+    const BYTES: usize,
+    const PRIORITIES: usize,
+    const WORKERS: usize,
+    const WAITERS: usize,
+> StaticPool<SLOTS, BYTES, PRIORITIES, WORKERS, WAITERS>
+{
+    /// Queues a job that can run in another address space. Any worker may take it: a
+    /// [`RemoteWorker`](crate::remote::RemoteWorker) sends it, and any other worker runs it itself.
+    ///
+    /// While the job is on the other side its state is `Running`. There
+    /// [`cancel`](JobFuture::cancel) takes back a job that has not begun, and sets the cancel flag
+    /// in the context of a job that has.
+    ///
+    /// * **Context**: any, interrupt handlers included.
+    /// * **Cost**: as for [`submit`](Self::submit). The worker encodes the job, not the submitter.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// use postcard_schema::Schema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Schema)]
+    /// struct Square(u32);
+    ///
+    /// impl RemoteJob for Square {
+    ///     type Output = u32;
+    ///     const NAME: &'static str = "square";
+    ///     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    ///         self.0 * self.0
+    ///     }
+    /// }
+    ///
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let square = POOL.submit_remote(Square(12)).unwrap();
+    /// assert_eq!(square.result().unwrap(), 144); // no worker is here, so it runs in the caller
+    /// ```
+    pub fn submit_remote<J>(&self, job: J) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.pool_ref().submit_remote(job)
+    }
+
+    /// [`submit_remote`](Self::submit_remote) that waits for room if the pool is full, as
+    /// [`submit_blocking`](Self::submit_blocking) does.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_blocking`](Self::submit_blocking).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_blocking`](Self::submit_blocking).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.submit_detached(|| ()).unwrap(); // full now
+    /// let square = POOL.submit_remote_blocking(Square(12)).unwrap();
+    /// assert_eq!(square.result().unwrap(), 144);
+    /// ```
+    pub fn submit_remote_blocking<J>(
+        &self,
+        job: J,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.pool_ref().submit_remote_blocking(job)
+    }
+
+    /// [`submit_remote_blocking`](Self::submit_remote_blocking), for no longer than `timeout`.
+    ///
+    /// * **Context**: any that may block.
+    /// * **Cost**: as for [`submit_timeout`](Self::submit_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_timeout`](Self::submit_timeout).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, SubmitError, remote::{JobContext, RemoteJob}};
+    /// # use core::time::Duration;
+    /// # use corepool::{ContextId, Parker, Port, SpinWorker};
+    /// # struct Chip;
+    /// # // SAFETY: one thread alone uses the pool.
+    /// # unsafe impl Port for Chip {
+    /// #     fn context(&self) -> ContextId { ContextId::MIN }
+    /// #     fn now(&self) -> Option<Duration> { Some(std::time::UNIX_EPOCH.elapsed().unwrap()) }
+    /// #     fn with_parker(&self, f: &mut dyn FnMut(&dyn Parker)) { f(&SpinWorker) }
+    /// # }
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// static POOL: StaticPool<1, 32> = StaticPool::new();
+    /// POOL.install(&Chip); // a port with a clock
+    /// let (promise, sample) = POOL.promise::<u32>().unwrap(); // it has the slot
+    /// let told = POOL.submit_remote_timeout(Square(12), Duration::from_millis(1));
+    /// assert!(matches!(told, Err(SubmitError::Full(Square(12)))));
+    /// # drop((promise, sample));
+    /// ```
+    pub fn submit_remote_timeout<J>(
+        &self,
+        job: J,
+        timeout: Duration,
+    ) -> Result<JobFuture<'_, J::Output>, SubmitError<J>>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.pool_ref().submit_remote_timeout(job, timeout)
+    }
+
+    /// A future that submits a remote job as soon as there is room.
+    ///
+    /// * **Context**: any.
+    /// * **Cost**: O(1): nothing is submitted before the first poll.
+    /// * **Cancel safety**: if it is dropped before it is ready, it drops the job.
+    ///
+    /// # Errors
+    ///
+    /// The future has those of [`submit_async`](Self::submit_async).
+    ///
+    /// ```
+    /// # use corepool::{StaticPool, remote::{JobContext, RemoteJob}};
+    /// # use postcard_schema::Schema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Schema)]
+    /// # struct Square(u32);
+    /// # impl RemoteJob for Square {
+    /// #     type Output = u32;
+    /// #     const NAME: &'static str = "square";
+    /// #     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+    /// #         self.0 * self.0
+    /// #     }
+    /// # }
+    /// # fn poll<T>(f: impl Future<Output = T>) -> Option<T> {
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     match std::pin::pin!(f).poll(&mut cx) { std::task::Poll::Ready(t) => Some(t), _ => None }
+    /// # }
+    /// static POOL: StaticPool<4, 32> = StaticPool::new();
+    /// let square = async { POOL.submit_remote_async(Square(12)).await.unwrap() };
+    /// # let square = poll(square).unwrap();
+    /// # assert_eq!(square.result().unwrap(), 144);
+    /// ```
+    pub fn submit_remote_async<J>(
+        &self,
+        job: J,
+    ) -> crate::api::submit_remote::SubmitRemoteAsync<'_, J, BYTES>
+    where
+        J: crate::jobs::remote_job::RemoteJob,
+    {
+        self.pool_ref().submit_remote_async(job)
     }
 }
