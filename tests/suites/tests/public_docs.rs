@@ -374,3 +374,42 @@ fn a_view_refers_to_a_function_that_has_the_lines() {
     assert_eq!(refers_to("size"), [""; 0]);
     assert_eq!(refers_to("length"), ["View::size: what Pool::length says"]);
 }
+
+/// Whether a method is found to have no example, if the documentation of its type and its own have these blocks of code.
+fn has_no_example(of_type: &str, of_method: &str) -> bool {
+    let text = format!(
+        "pub use x::Pool;
+         /// A pool.
+         {of_type}
+         pub struct Pool;
+         impl Pool {{
+             /// Waits.
+             {of_method}
+             pub fn wait(&self) {{}}
+         }}"
+    );
+    without_example(&[syn::parse_str(&text).unwrap()]) == ["Pool::wait"]
+}
+
+#[test]
+fn a_function_without_an_example_is_found() {
+    let block = |language: &str, code: &str| format!("/// ```{language}\n/// {code}\n/// ```\n");
+    assert!(has_no_example("", ""));
+    for language in ["", "no_run", "compile_fail"] {
+        assert!(!has_no_example("", &block(language, "pool.wait()")));
+    }
+    for language in ["text", "ignore", "rust,ignore"] {
+        assert!(has_no_example("", &block(language, "pool.wait()")));
+    }
+}
+
+#[test]
+fn an_example_of_a_type_is_one_for_the_methods_that_it_calls() {
+    let calls = |code: &str| format!("/// ```\n/// {code}\n/// ```\n");
+    for code in ["pool.wait();", "Pool::wait(&pool);", "fn wait(&self) {}"] {
+        assert!(!has_no_example(&calls(code), ""), "{code}");
+    }
+    for code in ["pool.wait_async();", "Other::wait();", "await_it();"] {
+        assert!(has_no_example(&calls(code), ""), "{code}");
+    }
+}
