@@ -338,7 +338,15 @@ pub fn callback_that_waits_for_its_scope<F: Fixture>() {
     let (theirs, note, held) = (Arc::clone(&outer), said.clone(), ready.clone());
     let job = pool.submit(move || {
         pool.scope(|scope| {
-            let inner = scope.submit(move || held.wait()).unwrap().share();
+            let started = Gate::new();
+            let start = started.clone();
+            let inner = scope.submit(move || {
+                start.open();
+                held.wait();
+            });
+            let inner = inner.unwrap().share();
+            // So the other worker runs it.
+            started.wait();
             let added = inner.add_done_callback(move |_| {
                 let outer = theirs.lock().unwrap().take().unwrap();
                 note.note(outer.result());
