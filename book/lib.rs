@@ -28,6 +28,7 @@ chapters! {
     Slots: "src/slots.md",
     Waiting: "src/waiting.md",
     Contexts: "src/contexts.md",
+    Async: "src/async.md",
     Priorities: "src/priorities.md",
     Cancellation: "src/cancellation.md",
     Lost: "src/lost.md",

@@ -128,3 +128,82 @@ fn commands_exist() {
     }
     assert!(count > 1, "the commands were not found");
 }
+
+/// The most words of a sentence.
+const WORDS: usize = 25;
+
+/// The sentences of a page, without code, links and emphasis. A cell of a table, an item of a list and a heading end one.
+fn sentences(page: &str) -> Vec<String> {
+    let prose: String = page.split(FENCE).step_by(2).collect();
+    let mut parts: Vec<String> = vec![String::new()];
+    for line in prose.lines().map(str::trim) {
+        let begins = ["* ", "- ", "#", "|", "> "];
+        let is_numbered = line
+            .split_once(". ")
+            .is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        if line.is_empty() || is_numbered || begins.iter().any(|begin| line.starts_with(begin)) {
+            parts.push(String::new());
+        }
+        let last = parts.last_mut().expect("there is one from the start");
+        last.push(' ');
+        last.push_str(line);
+    }
+    let mut found = Vec::new();
+    for part in parts.iter().flat_map(|part| part.split(" | ")) {
+        // A name in code and the target of a link are one word each.
+        let mut text: String = part
+            .split('`')
+            .enumerate()
+            .map(|(n, text)| if n % 2 == 0 { text } else { "X" })
+            .collect();
+        while let Some((before, target)) = text.split_once("](") {
+            let after = target.split_once(')').map_or("", |(_, after)| after);
+            text = format!("{before}]{after}");
+        }
+        let text = text.replace("**", "").replace(['*', '|', '#', '>'], "");
+        found.extend(
+            text.split_inclusive(['.', '?', '!', ':'])
+                .map(|end| String::from(end.trim())),
+        );
+    }
+    found
+}
+
+fn is_clear(sentence: &str) -> bool {
+    let first = sentence.split_whitespace().next().unwrap_or_default();
+    !["What", "Who", "Whoever", "Of"].contains(&first)
+        && sentence.split_whitespace().count() <= WORDS
+}
+
+#[test]
+fn a_sentence_is_short_and_begins_with_its_party() {
+    let mut count = 0;
+    for name in chapters()
+        .iter()
+        .map(String::as_str)
+        .chain(["../../README.md"])
+    {
+        for sentence in sentences(&read(&book().join("src").join(name))) {
+            assert!(is_clear(&sentence), "{name}: {sentence}");
+            count += 1;
+        }
+    }
+    assert!(count > 1_000, "the sentences were not found: {count}");
+}
+
+#[test]
+fn a_long_sentence_and_one_without_a_party_are_found() {
+    let of = |text: &str| sentences(text).iter().all(|sentence| is_clear(sentence));
+    assert!(of(
+        "* The worker runs the job. [It](x.md) has ended.\n| a | b |\n"
+    ));
+    assert!(!of("The end.\nWhat the worker runs is a job."));
+    assert!(!of(&format!(
+        "1. **Jobs.** A{} job.",
+        " long".repeat(WORDS)
+    )));
+    assert!(of(&format!(
+        "```rust\nA{} job.\n```\n",
+        " long".repeat(WORDS)
+    )));
+}
