@@ -12,6 +12,45 @@
 //! [`RemoteWorker`] takes jobs out of the queue, as any worker does, and has several of them in
 //! flight. On the other side [`serve()`] runs them. A [`Link`] of four methods connects the two.
 //!
+//! ```no_run
+//! use corepool::{SpinWorker, StaticPool, remote::*};
+//! use postcard_schema::Schema;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Schema)]
+//! struct Square(u32);
+//!
+//! impl RemoteJob for Square {
+//!     type Output = u32;
+//!     const NAME: &'static str = "square";
+//!     fn run(self, _context: &mut JobContext<'_>) -> u32 {
+//!         self.0 * self.0
+//!     }
+//! }
+//!
+//! /// Both sides are built from this.
+//! static JOBS: JobTable = JobTable::new(&[JobEntry::of::<Square>()]);
+//! static POOL: StaticPool<4, 32> = StaticPool::new();
+//!
+//! /// A worker of the pool.
+//! fn pools_side(link: impl Link) -> Result<RemoteEnd, RemoteError> {
+//!     let buffers = Buffers { outbox: &mut [0; 128], inbox: &mut [0; 128] };
+//!     let mut worker = RemoteWorker::<_>::new(link, &JOBS, buffers, RemoteConfig::default());
+//!     worker.run(POOL.pool_ref(), &SpinWorker)
+//! }
+//!
+//! /// The other core, or the other chip.
+//! fn other_side(mut link: impl Link) {
+//!     let buffers = Buffers { outbox: &mut [0; 128], inbox: &mut [0; 128] };
+//!     let _ = serve(&mut link, &JOBS, buffers, &SpinWorker);
+//! }
+//!
+//! fn submit() {
+//!     let square = POOL.submit_remote(Square(12)).unwrap();
+//!     assert_eq!(square.result().unwrap(), 144);
+//! }
+//! ```
+//!
 //! [`RemoteExecutor`] is the trait of the executors that take such jobs. The pools of this crate are
 //! such executors, and so are the thread pools and process pools of a host.
 //!
