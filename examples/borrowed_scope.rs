@@ -6,8 +6,8 @@
 //! The file's digest does not follow from the digests of its blocks. So the whole file is one job, the
 //! longest. The blocks are further jobs, which run in parallel with it and with each other.
 //!
-//! `cargo run --example borrowed_scope` hashes this source file. To hash another file, name it
-//! after `--`. The last line equals that of `sha256sum FILE`. For `examples/data/pulse.csv` it prints:
+//! `cargo run --example borrowed_scope` hashes the pulse monitor's recording, `examples/data/pulse.csv`. To
+//! hash another file, name it after `--`. The last line equals that of `sha256sum FILE`. For the recording it prints:
 //!
 //! ```text
 //! e293a115de4e756b95d0455347e525d687bf18458c46bcebb4eb905f86739cf9  35202 bytes
@@ -42,8 +42,16 @@ const MAX_WORKERS: usize = 8;
 static POOL: StaticPool<16, 40, 1, MAX_WORKERS> = StaticPool::new();
 
 fn main() -> ExitCode {
-    let file = env::args_os().nth(1).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("borrowed_scope.rs"),
+    let argument = env::args_os().nth(1);
+    if argument
+        .as_ref()
+        .is_some_and(|argument| argument == "--help")
+    {
+        println!("borrowed_scope [FILE]: SHA-256 of a file and of eight blocks of it");
+        return ExitCode::SUCCESS;
+    }
+    let file = argument.map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("data/pulse.csv"),
         PathBuf::from,
     );
     match run(&file) {
