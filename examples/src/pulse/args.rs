@@ -55,7 +55,7 @@ fn workers(text: &str) -> Result<u8, String> {
 fn thousandths(text: &str) -> Result<u32, String> {
     let thousandths = (positive(text)? * 1000.0).round();
     if !(1.0..=f64::from(u32::MAX)).contains(&thousandths) {
-        return Err("out of range".into());
+        return Err("must be from 0.001 to 4294967".into());
     }
     Ok(thousandths as u32)
 }
