@@ -287,7 +287,7 @@ pub use crate::{
     machine::{
         port::{ContextId, Parker, Port},
         spin::spin_loop,
-        worker::{JobId, SpinWorker, Worker, WorkerId},
+        worker::{JobId, Ranked, SpinWorker, Worker, WorkerId},
     },
     memory::payload::{NoSpill, PAYLOAD_ALIGN, Spill},
 };

@@ -18,8 +18,14 @@
 //! its wake-up. So a submitter that finds every idle worker claimed wakes them all again. A worker
 //! that was claimed and leaves without taking work hands the wake-up on.
 //!
+//! Of the idle workers that are not claimed, a submitter wakes the one of the greatest rank, among
+//! those that take jobs of its priority. A worker that is kept for more urgent jobs may all the same
+//! have been claimed for a job that it does not take: the one that it was woken for may be gone, or
+//! the submitter may have seen its idle bit before its rank. It hands the wake-up on, too.
+//!
 //! One word has the idle bits and the claims of a group of seats: half as many as the word has
-//! bits. A pool with more workers has more words. A submitter looks at one word after another.
+//! bits. A pool with more workers has more words. A submitter looks at one word after another. If no
+//! worker has stated a rank, the submitter wakes the first that it finds.
 
 use core::cell::Cell;
 
@@ -30,7 +36,7 @@ use crate::{
     lockfree::sync::{AtomicUsize, Ordering, fence},
     memory::phase::{BROKEN, HAS_BLOCKED, SHUT_DOWN},
     memory::pool::Pool,
-    memory::seat::{GROUP, Seat, SeatRef},
+    memory::seat::{GROUP, Rank, Seat, SeatRef},
     memory::waiter::{LEAVING, ROOM},
 };
 
@@ -58,24 +64,34 @@ impl<'p> Seats<'p> {
             .filter_map(|group| Some((&group.first()?.idle, group)))
     }
 
-    /// Wakes a worker for work that was just queued. If there is no worker, the work stays queued.
-    /// Returns the phase as it is after the fence.
+    /// Wakes a worker for work of this priority that was just queued. If there is no worker, the work
+    /// stays queued. Returns the phase as it is after the fence.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn wake_one(self) -> u32 {
-        self.call_one().unwrap_or_else(|_| self.0.phase().bits())
+    pub(crate) fn wake_one(self, priority: usize) -> u32 {
+        self.call_one(priority)
+            .unwrap_or_else(|_| self.0.phase().bits())
     }
 
-    /// Wakes a worker for work that was just queued, or has the port start one. Returns the phase
-    /// as it is after the fence, or the reason why the port has no worker for the work.
+    /// Hands a wake-up on: wakes a worker for the most urgent work that is queued, if there is any.
+    /// The caller was claimed for some work, and has not taken it.
+    pub(crate) fn hand_on(self) {
+        if let Some(priority) = self.0.queues().most_urgent() {
+            self.wake_one(priority);
+        }
+    }
+
+    /// Wakes a worker for work of this priority that was just queued, or has the port start one.
+    /// Returns the phase as it is after the fence, or the reason why the port has no worker for the
+    /// work.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn call_one(self) -> Result<u32, NoWorker> {
+    pub(crate) fn call_one(self, priority: usize) -> Result<u32, NoWorker> {
         // Pairs with the fences of `SeatRef::announce` and of `Phase::enter` (`memory/phase.rs`).
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
         let someone_is_idle = self
             .groups()
             .any(|(word, _)| word.load(Ordering::Relaxed) & IDLE != 0);
-        if !(someone_is_idle && self.wake_idle())
+        if !(someone_is_idle && self.wake_idle(priority))
             && let Some(port) = self.0.port_in(phase)
         {
             port.no_idle_worker()?;
@@ -84,53 +100,60 @@ impl<'p> Seats<'p> {
         Ok(phase)
     }
 
-    /// Wakes an idle worker that no submitter has claimed. False if there is none.
+    /// Wakes the unclaimed idle worker of the greatest rank that takes work of this priority. Of
+    /// equal ranks, the one with the lowest number. False if there is none.
     #[cold]
-    fn wake_idle(self) -> bool {
-        for (word, group) in self.groups() {
-            let mut now = word.load(Ordering::Relaxed);
-            loop {
-                let unclaimed = now & IDLE & !(now >> GROUP);
-                if unclaimed == 0 {
-                    break;
-                }
-                let bit = unclaimed & unclaimed.wrapping_neg();
-                // Relaxed: the fence of `Seats::call_one` comes before this, and pairs with the
-                // Acquire of `retract`. So the claimed worker finds the job.
-                match word.compare_exchange_weak(
-                    now,
-                    now | (bit << GROUP),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                ) {
-                    Ok(_) => {
-                        self.wake_lowest(group, bit);
-                        return true;
+    fn wake_idle(self, priority: usize) -> bool {
+        loop {
+            let mut greatest = Rank::VACANT;
+            let mut found = None;
+            for (word, group) in self.groups() {
+                let now = word.load(Ordering::Relaxed);
+                let mut unclaimed = now & IDLE & !(now >> GROUP);
+                while unclaimed != 0 {
+                    let bit = unclaimed & unclaimed.wrapping_neg();
+                    unclaimed ^= bit;
+                    let Some(seat) = group.get(bit.trailing_zeros() as usize) else {
+                        break;
+                    };
+                    let rank = seat.rank();
+                    if rank > greatest && rank.least() <= priority {
+                        greatest = rank;
+                        found = Some((seat, word, now, bit));
                     }
-                    Err(other) => now = other,
                 }
+            }
+            let Some((seat, word, now, bit)) = found else {
+                break;
+            };
+            // Relaxed: the fence of `Seats::call_one` comes before this, and pairs with the Acquire
+            // of `retract`. So the claimed worker finds the job.
+            let claimed = word.compare_exchange_weak(
+                now,
+                now | (bit << GROUP),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            if claimed.is_ok() {
+                self.wake(seat);
+                return true;
             }
         }
         self.wake_claimed();
         false
     }
 
-    /// Wakes every idle worker again. All are claimed, but the submitters that claimed them may
-    /// have been stopped.
+    /// Wakes every claimed worker again. The submitters that claimed them may have been stopped.
     fn wake_claimed(self) {
         for (word, group) in self.groups() {
-            let mut idle = word.load(Ordering::Relaxed) & IDLE;
-            while idle != 0 {
-                self.wake_lowest(group, idle);
-                idle &= idle - 1;
+            let now = word.load(Ordering::Relaxed);
+            let mut claimed = now & (now >> GROUP);
+            while claimed != 0 {
+                if let Some(seat) = group.get(claimed.trailing_zeros() as usize) {
+                    self.wake(seat);
+                }
+                claimed &= claimed - 1;
             }
-        }
-    }
-
-    /// Wakes the worker of the lowest idle bit.
-    fn wake_lowest(self, group: &[Seat], idle: usize) {
-        if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
-            self.wake(seat);
         }
     }
 
@@ -149,6 +172,7 @@ impl<'p> Seats<'p> {
     }
 
     /// Wakes the worker in a seat, whether or not it sleeps. A panic of its waker is reported.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn wake(self, seat: &Seat) {
         let is_free = Cell::new(true);
         // Waiters are woken even if the port unwinds.
@@ -225,6 +249,15 @@ impl SeatRef<'_> {
         // Acquire: pairs with the fence of `Seats::call_one`. The job that the worker was claimed
         // for is in the queue.
         self.word().fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
+    }
+
+    /// The worker takes any job from now on, at the pool's end. The caller looks at the queue after
+    /// this.
+    pub(crate) fn take_any(self) {
+        self.keep_for_none();
+        // Pairs with the fence of `Seats::call_one`: either the submitter sees that the worker takes
+        // its job, or the caller sees the job.
+        fence(Ordering::SeqCst);
     }
 
     /// Wakes the worker, whether or not it sleeps.

@@ -127,6 +127,38 @@ pub trait Worker: Parker {
         true
     }
 
+    /// How urgent the worker is: of several sleeping workers, a submit wakes the most urgent one. 0,
+    /// the default, is the least. Of equally urgent workers, a submit wakes the one that is kept for
+    /// more urgent jobs, and else the one with the lowest number.
+    ///
+    /// A worker that is a task or an interrupt states its own priority here. Then a job runs as soon
+    /// as any worker for it is free, whichever task is at work meanwhile.
+    ///
+    /// * **Context**: called in the worker's own, once, when it joins.
+    /// * **Cost**: in a pool whose workers state nothing, none. Else a wake-up looks at each sleeping
+    ///   worker.
+    fn urgency(&self) -> u8 {
+        0
+    }
+
+    /// The least urgent priority of the jobs that the worker takes. 0, the default: it takes any job.
+    /// A worker that is kept for priority 2 leaves the jobs of priorities 0 and 1 to other workers,
+    /// and is not woken for them.
+    ///
+    /// The pool keeps no job back from its last resort. These workers take any job all the same:
+    ///
+    /// * each worker, once the pool is shut down;
+    /// * the last worker that is not blocked, when it blocks.
+    ///
+    /// If each worker of a pool is kept for more urgent jobs, a job waits for another worker, or for
+    /// the shutdown, as in a pool without a worker.
+    ///
+    /// * **Context**: called in the worker's own, once, when it joins.
+    /// * **Cost**: a worker looks at fewer queues.
+    fn kept_for(&self) -> usize {
+        0
+    }
+
     /// Called once in [`run`](crate::StaticPool::run), before the first job.
     ///
     /// * **Context**: called in the worker's own.
@@ -180,6 +212,74 @@ impl Worker for SpinWorker {
     fn spin(&self, _round: u32) -> bool {
         spin_loop();
         true
+    }
+}
+
+/// A worker with a rank among the workers of its pool: its [`urgency`](Worker::urgency), and the
+/// priority that it is [kept for](Worker::kept_for).
+///
+/// ```
+/// use corepool::{Ranked, SpinWorker, StaticPool};
+///
+/// static POOL: StaticPool<4, 32, 2> = StaticPool::new();
+/// let [usual, urgent] = [0, 1].map(|priority| POOL.at(priority).submit(|| ()).unwrap());
+/// POOL.shutdown(false, false).unwrap();
+/// let worker = Ranked {
+///     worker: SpinWorker,
+///     urgency: 3,
+///     kept_for: 1, // until the shutdown
+/// };
+/// POOL.run(&worker).unwrap();
+/// assert!(usual.done() && urgent.done());
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Ranked<W> {
+    /// The worker itself.
+    pub worker: W,
+    /// See [`Worker::urgency`].
+    pub urgency: u8,
+    /// See [`Worker::kept_for`].
+    pub kept_for: usize,
+}
+
+impl<W: Parker> Parker for Ranked<W> {
+    fn waker(&self) -> Waker {
+        self.worker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.worker.park(deadline);
+    }
+}
+
+impl<W: Worker> Worker for Ranked<W> {
+    fn spin(&self, round: u32) -> bool {
+        self.worker.spin(round)
+    }
+
+    fn stays(&self) -> bool {
+        self.worker.stays()
+    }
+
+    fn urgency(&self) -> u8 {
+        self.urgency
+    }
+
+    fn kept_for(&self) -> usize {
+        self.kept_for
+    }
+
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        self.worker.on_start(worker)
+    }
+
+    fn on_job_start(&self, job: JobId) {
+        self.worker.on_job_start(job);
+    }
+
+    fn on_job_end(&self, job: JobId) {
+        self.worker.on_job_end(job);
     }
 }
 

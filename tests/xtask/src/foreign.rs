@@ -22,6 +22,8 @@ const CALLS: &[(&str, &str)] = &[
     (".park(", "park"),
     (".spin(", "spin"),
     (".stays(", "stays"),
+    (".urgency()", "urgency"),
+    (".kept_for()", "kept_for"),
     (".on_start(", "on_start"),
     (".on_job_start(", "on_job_start"),
     (".on_job_end(", "on_job_end"),

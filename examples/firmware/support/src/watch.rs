@@ -106,6 +106,14 @@ impl<W: Worker> Worker for Watched<'_, W> {
         self.worker.spin(round)
     }
 
+    fn urgency(&self) -> u8 {
+        self.worker.urgency()
+    }
+
+    fn kept_for(&self) -> usize {
+        self.worker.kept_for()
+    }
+
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         critical_section::with(|cs| self.watch.place.borrow(cs).set(Some((self.pool, worker))));
         self.worker.on_start(worker)

@@ -122,6 +122,16 @@ impl Worker for StepWorker {
         true
     }
 
+    fn urgency(&self) -> u8 {
+        foreign("Worker: urgency");
+        0
+    }
+
+    fn kept_for(&self) -> usize {
+        foreign("Worker: kept_for");
+        0
+    }
+
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         IDS.lock()
             .unwrap_or_else(PoisonError::into_inner)
