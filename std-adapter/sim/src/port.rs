@@ -83,7 +83,12 @@ impl Parker for TaskParker {
     }
 }
 
-impl Worker for TaskParker {}
+impl Worker for TaskParker {
+    /// The priority of the task.
+    fn urgency(&self) -> u8 {
+        machine().priority_of(self.task)
+    }
+}
 
 thread_local! {
     /// The number of the run on this thread. A waker of an earlier run wakes no task.

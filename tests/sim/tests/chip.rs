@@ -272,6 +272,28 @@ mod tasks {
         });
     }
 
+    /// The patient worker joins first. It has no processor while `medium` computes.
+    #[test]
+    fn of_the_sleeping_workers_a_submit_wakes_the_most_urgent() {
+        static POOL: StaticPool<2, 32, 1, 2> = StaticPool::new();
+        let mut sim = Sim::new(1);
+        sim.pool(&POOL).worker_at(0, 1, &POOL);
+        sim.task(0, "urgent", 5, || {
+            corepool_sim::sleep(MS);
+            POOL.run(&corepool_sim::parker()).unwrap();
+        });
+        sim.task(0, "medium", 3, || {
+            corepool_sim::sleep(5 * MS);
+            assert_eq!(POOL.idle_workers(), 2);
+            let submitted = now();
+            let job = POOL.submit(move || now() - submitted).unwrap();
+            busy(40 * MS);
+            let waited = job.result().unwrap();
+            assert!(waited < MS, "{waited:?}");
+        });
+        sim.run(200, |_| corepool_sim::sleep(60 * MS));
+    }
+
     #[test]
     fn a_task_of_a_lower_priority_runs_only_while_the_others_wait() {
         static POOL: StaticPool<2, 32> = StaticPool::new();

@@ -99,6 +99,11 @@ impl Machine<'_> {
         runs || self.next_interrupt(number).is_some()
     }
 
+    /// The priority of a task.
+    pub(crate) fn priority_of(&self, task: usize) -> u8 {
+        self.plan.tasks[task].priority
+    }
+
     /// The task of the highest priority on a core that can go on or computes. The current one
     /// goes before its equals, unless its turn is over.
     pub(super) fn best_task(&self, core: usize) -> Option<usize> {
