@@ -6,6 +6,7 @@
  *     configTASK_NOTIFICATION_ARRAY_ENTRIES    2 or more
  *     INCLUDE_xTaskGetCurrentTaskHandle        1
  *     INCLUDE_xTaskGetSchedulerState           1
+ *     INCLUDE_uxTaskPriorityGet                1
  *
  * A pool uses one task notification of each task that calls it: that with the index below. Index 0 is left to the
  * application and to the kernel's stream buffers. A handler more urgent than configMAX_SYSCALL_INTERRUPT_PRIORITY does
@@ -88,6 +89,12 @@ void corepool_port_wait(uint64_t microseconds)
         ticks = (TickType_t)whole;
     }
     ulTaskNotifyTakeIndexed(COREPOOL_NOTIFICATION_INDEX, pdTRUE, ticks);
+}
+
+uint8_t corepool_port_urgency(void)
+{
+    UBaseType_t priority = uxTaskPriorityGet(NULL);
+    return priority < UINT8_MAX ? (uint8_t)priority : UINT8_MAX;
 }
 
 /* The kernel counts ticks, and how often that count has wrapped. This function reads both together, with the kernel's

@@ -64,6 +64,13 @@ void corepool_port_wait(uint64_t microseconds)
     k_sem_take(own_semaphore(), timeout);
 }
 
+/* A less urgent thread has a greater priority, and cooperative threads have negative ones. */
+uint8_t corepool_port_urgency(void)
+{
+    int urgency = K_LOWEST_APPLICATION_THREAD_PRIO - k_thread_priority_get(k_current_get());
+    return (uint8_t)CLAMP(urgency, 0, UINT8_MAX);
+}
+
 uint64_t corepool_port_now(void)
 {
     return k_ticks_to_us_floor64((uint64_t)k_uptime_ticks());

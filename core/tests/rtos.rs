@@ -25,6 +25,7 @@ thread_local! {
     /// Never freed, as the memory of a task that is not deleted.
     static OWN: &'static Notification = Box::leak(Box::default());
     static IN_HANDLER: Cell<bool> = const { Cell::new(false) };
+    static PRIORITY: Cell<u8> = const { Cell::new(0) };
 }
 
 fn this_task() -> *mut c_void {
@@ -71,6 +72,11 @@ extern "C" fn corepool_port_now() -> u64 {
     start.elapsed().as_micros() as u64
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn corepool_port_urgency() -> u8 {
+    PRIORITY.get()
+}
+
 /// Calls `f` as a handler.
 fn in_handler<R>(f: impl FnOnce() -> R) -> R {
     IN_HANDLER.set(true);
@@ -95,6 +101,33 @@ fn a_task_runs_jobs_and_sleeps_in_between() {
             }
             let job = POOL.submit(move || number).unwrap();
             assert_eq!(job.result().unwrap(), number);
+        }
+        POOL.shutdown(true, false).unwrap();
+    });
+}
+
+#[test]
+fn of_the_sleeping_tasks_a_submit_wakes_the_most_urgent() {
+    static POOL: StaticPool<2, 32, 1, 3> = StaticPool::new();
+    POOL.install(&PORT);
+    let sleeping = |workers| {
+        while POOL.idle_workers() < workers {
+            thread::yield_now();
+        }
+    };
+    thread::scope(|scope| {
+        // The most urgent is neither the first nor the last.
+        for (number, priority) in [(1, 1), (2, 3), (3, 2)] {
+            scope.spawn(move || {
+                PRIORITY.set(priority);
+                POOL.run(&Task).unwrap();
+            });
+            sleeping(number);
+        }
+        for _ in 0..100 {
+            sleeping(3);
+            let job = POOL.submit(|| PRIORITY.get()).unwrap();
+            assert_eq!(job.result().unwrap(), 3);
         }
         POOL.shutdown(true, false).unwrap();
     });

@@ -4,8 +4,9 @@
 //! `zephyr.c`, each for one core and for SMP. It implements the functions of [`shim`] for the kernel.
 //! Another kernel needs about forty lines.
 //!
-//! A worker is a task that calls `POOL.run(&Task)`, at the priority that the jobs are to have. Any task
-//! submits, and any handler that may call the kernel.
+//! A worker is a task that calls `POOL.run(&Task)`, at the priority that the jobs are to have. Of
+//! several sleeping workers, a submit wakes the one of the most urgent task. Any task submits, and any
+//! handler that may call the kernel.
 //!
 //! ```no_run
 //! use corepool::{
@@ -64,6 +65,9 @@ pub mod shim {
 
         /// The time since the start of the kernel, in microseconds. It never goes back.
         pub fn corepool_port_now() -> u64;
+
+        /// The priority of the calling task. A more urgent task has a greater one, and 0 is the least.
+        pub fn corepool_port_urgency() -> u8;
     }
 }
 
@@ -212,7 +216,13 @@ impl Parker for Task {
     }
 }
 
-impl Worker for Task {}
+impl Worker for Task {
+    /// The priority of the task when it joins.
+    fn urgency(&self) -> u8 {
+        // SAFETY: a task calls, with the scheduler running: a handler is no worker.
+        unsafe { shim::corepool_port_urgency() }
+    }
+}
 
 fn now() -> Duration {
     // SAFETY: as for `this_task`.

@@ -26,7 +26,7 @@ use corepool::{
 use firmware_support::{exit, println, ram, report};
 use freertos_in_rust::{
     delay_ms,
-    kernel::tasks::{StaticTask_t, xTaskGetCurrentTaskHandle},
+    kernel::tasks::{StaticTask_t, vTaskPrioritySet, xTaskGetCurrentTaskHandle},
     start_scheduler,
     sync::{TaskContext, TaskHandle},
     types::StackType_t,
@@ -119,6 +119,14 @@ fn kernel() -> TaskContext {
 
 fn sleep() {
     delay_ms(&kernel(), 1);
+}
+
+/// Joins after `patient`, so that no submit wakes it for being the first.
+extern "C" fn urgent(task: *mut c_void) {
+    while POOL.workers() == 0 {
+        sleep();
+    }
+    worker(task);
 }
 
 extern "C" fn worker(_: *mut c_void) {
@@ -226,12 +234,43 @@ impl Hold {
     }
 }
 
+/// The priority of `urgent`, of a computation, and of `patient` and `tests`.
+const URGENT_IS: u32 = 3;
+const MEDIUM: u32 = 2;
+const PATIENT_IS: u32 = 1;
+
+/// Ticks of a computation that is more urgent than `patient`.
+const COMPUTATION: Duration = Duration::from_millis(40);
+
+/// How long a job waited that was submitted before a computation, while both workers slept.
+fn has_waited_behind_a_computation() -> Option<Duration> {
+    while POOL.idle_workers() < 2 {
+        sleep();
+    }
+    set_own_priority(MEDIUM);
+    let start = PORT.now()?;
+    let job = POOL.submit(move || PORT.now().map(|now| now - start));
+    while PORT.now()? - start < COMPUTATION {}
+    set_own_priority(PATIENT_IS);
+    job.ok()?.result().ok()?
+}
+
+fn set_own_priority(priority: u32) {
+    // SAFETY: a task calls, and sets its own.
+    unsafe { vTaskPrioritySet(ptr::null_mut(), priority) };
+}
+
 /// A step that should take no time takes less than this.
 const LONG: Duration = Duration::from_secs(1);
 
 extern "C" fn tests<T: Timer>(_: *mut c_void) {
     let result = POOL.submit(|| 6 * 7).map(|job| job.result());
     let mut failed = report("a_task_waits_for_a_result", matches!(result, Ok(Ok(42))));
+
+    failed += report(
+        "of_the_sleeping_workers_a_submit_wakes_the_most_urgent",
+        has_waited_behind_a_computation() == Some(Duration::ZERO),
+    );
 
     let [mut held, mut other] = [0, 1].map(|number: usize| {
         POOL.submit(move || HOLDS[number].run())
@@ -317,8 +356,8 @@ pub fn run<T: Timer>() -> ! {
     POOL.install(&PORT);
     let context = kernel();
     CONTROL.spawn(&context, "control", 4, control::<T>);
-    URGENT.spawn(&context, "urgent", 3, worker);
-    PATIENT.spawn(&context, "patient", 1, worker);
-    TESTS.spawn(&context, "tests", 1, tests::<T>);
+    URGENT.spawn(&context, "urgent", URGENT_IS, urgent);
+    PATIENT.spawn(&context, "patient", PATIENT_IS, worker);
+    TESTS.spawn(&context, "tests", PATIENT_IS, tests::<T>);
     start_scheduler(context)
 }

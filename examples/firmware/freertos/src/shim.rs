@@ -6,8 +6,9 @@ use core::{ffi::c_void, ptr};
 use corepool::ports::context;
 use freertos_in_rust::{
     kernel::tasks::{
-        TimeOut_t, taskSCHEDULER_RUNNING, ulTaskNotifyTake, vTaskInternalSetTimeOutState,
-        vTaskNotifyGiveFromISR, xTaskGetCurrentTaskHandle, xTaskGetSchedulerState, xTaskNotifyGive,
+        TimeOut_t, taskSCHEDULER_RUNNING, ulTaskNotifyTake, uxTaskPriorityGet,
+        vTaskInternalSetTimeOutState, vTaskNotifyGiveFromISR, xTaskGetCurrentTaskHandle,
+        xTaskGetSchedulerState, xTaskNotifyGive,
     },
     pdFALSE, pdTRUE,
     port::{
@@ -65,6 +66,13 @@ extern "C" fn corepool_port_wait(microseconds: u64) {
     let ticks = u32::try_from(microseconds / TICK + 1).unwrap_or(portMAX_DELAY);
     // SAFETY: a task calls, with the scheduler running, as the port promises.
     unsafe { ulTaskNotifyTake(pdTRUE, ticks) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn corepool_port_urgency() -> u8 {
+    // SAFETY: a task calls, and asks for its own.
+    let priority = unsafe { uxTaskPriorityGet(ptr::null_mut()) };
+    u8::try_from(priority).unwrap_or(u8::MAX)
 }
 
 /// It never goes back: the kernel's 32 bits of ticks wrap after 49 days, but it counts the wraps too. Both counts change in
