@@ -186,7 +186,8 @@
 //! # Targets and Cargo features
 //!
 //! The crate builds for any target with aligned pointers, on which loads and stores of 16 bits and of
-//! a pointer are atomic. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
+//! a pointer are atomic. It also builds for Armv4T and Armv5TE, whose processors have no atomics at all: there the
+//! application chooses a feature of `portable-atomic`, such as `critical-section`. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
 //! extension) the pool uses the [critical section](#critical-sections) that the application provides
 //! for the crate `critical-section`:
 //!

@@ -32,6 +32,7 @@ mod native {
 
     const _: () = {
         // In this block, a name that this import does not have is that of `portable-atomic`.
+        #[allow(unused_imports)]
         use core::sync::atomic::*;
 
         impl Words for Native {

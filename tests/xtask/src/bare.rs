@@ -11,6 +11,8 @@
 //!   every closure or trait object from who makes it, but none for a table that is only reached
 //!   through other data. It must have no cycle.
 //!
+//! For further targets the compiler checks the same use: processors that no board has.
+//!
 //! Guards that run while a job unwinds are not in it: a chip does not unwind. Nor is the way from who
 //! calls a pointer to the function behind it. That is for the most part the application's: a job, a
 //! callback, a destructor, a waker, a worker's hook, the port. They may call the core again. A job
@@ -24,6 +26,7 @@ use std::{
     fmt, fs,
     ops::Range,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use object::{
@@ -39,6 +42,14 @@ use petgraph::{
 use crate::{Outcome, cargo, debian, root, run_command};
 
 const TARGET: &str = "thumbv7m-none-eabi";
+
+/// The further targets: Armv7-R, a Cortex-M23, an x86 without a system, and a processor without any atomics.
+const FURTHER: &[&str] = &[
+    "armv7r-none-eabi",
+    "thumbv8m.base-none-eabi",
+    "x86_64-unknown-none",
+    "thumbv4t-none-eabi",
+];
 
 /// The parts of names that must not be in the firmware.
 const FORBIDDEN: &[&str] = &[
@@ -83,6 +94,7 @@ struct Control {
 }
 
 pub fn run(_args: &[String]) -> Outcome {
+    check_further()?;
     let exports = exports()?;
     for control in CONTROLS {
         let library = build(&["--features", control.feature])?;
@@ -116,22 +128,45 @@ fn exports() -> Result<Vec<String>, String> {
         .collect())
 }
 
+/// Has the compiler check `tests/checks/bare` for the further targets.
+fn check_further() -> Outcome {
+    let (installed, others): (Vec<&str>, Vec<&str>) = FURTHER
+        .iter()
+        .partition(|target| debian::is_not_needed_for(target));
+    for targets in [installed, others] {
+        if let Some(first) = targets.first() {
+            let mut command = command_for(first, "check")?;
+            command.args(targets.iter().flat_map(|target| ["--target", target]));
+            run_command(&mut command)?;
+        }
+    }
+    println!("the core compiles for {}", FURTHER.join(", "));
+    Ok(())
+}
+
 /// Builds `tests/checks/bare` for the chip; returns the library.
 fn build(args: &[&str]) -> Result<PathBuf, String> {
-    let mut command = if debian::is_not_needed_for(TARGET) {
+    let mut command = command_for(TARGET, "build")?;
+    command.args(["--target", TARGET]);
+    run_command(command.args(args))?;
+    Ok(root().join(format!("target/bare/{TARGET}/release/libbare.a")))
+}
+
+/// A cargo that has the standard library for `target`, or builds it. It does `what` with `tests/checks/bare`.
+fn command_for(target: &str, what: &str) -> Result<Command, String> {
+    let mut command = if debian::is_not_needed_for(target) {
         cargo()
     } else {
         debian::require(debian::COMPILER)
-            .map_err(|missing| format!("{missing}, or: rustup target add {TARGET}"))?;
+            .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
         let mut command = debian::cargo();
         command.arg("-Zbuild-std=core");
         command
     };
-    command.args(["build", "--quiet", "--locked", "--release"]);
+    command.args([what, "--quiet", "--locked", "--release"]);
     command.args(["--manifest-path", "tests/checks/bare/Cargo.toml"]);
-    command.args(["--target", TARGET, "--target-dir", "target/bare"]);
-    run_command(command.args(args))?;
-    Ok(root().join(format!("target/bare/{TARGET}/release/libbare.a")))
+    command.args(["--target-dir", "target/bare"]);
+    Ok(command)
 }
 
 /// The findings in the firmware.

@@ -14,7 +14,6 @@ use core::{
     num::NonZeroUsize,
     panic::PanicInfo,
     pin::{Pin, pin},
-    sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -28,6 +27,7 @@ use corepool::{
     MapOptions, OnLoss, Parker, Port, ReturnWhen, SpinWorker, StaticPool, SubmitError, Worker,
     WorkerId, as_completed, wait,
 };
+use portable_atomic::{AtomicU32, Ordering};
 
 static POOL: StaticPool<16, 64, 2> = StaticPool::new();
 
