@@ -100,8 +100,9 @@
 //!
 //! * foreign code that the call runs: the job, a destructor, a callback, a waker, a spill policy,
 //!   the port;
-//! * a wake-up: one look at a word for each 16 WORKERS, or 32 on a 64-bit target. If all idle
-//!   workers have been claimed already, each is woken again;
+//! * a wake-up: one look at a word for each 16 WORKERS, or 32 on a 64-bit target, and one at a word
+//!   of each sleeping worker, of which it wakes the most urgent. If all idle workers have been
+//!   claimed already, each is woken again;
 //! * a freed slot, or a job that ended in the queue, while a caller waits for room: a look at
 //!   WAITERS places;
 //! * the end of the pool during the call: the call helps, at O(SLOTS + WORKERS + WAITERS).

@@ -24,8 +24,7 @@
 //! the submitter may have seen its idle bit before its rank. It hands the wake-up on, too.
 //!
 //! One word has the idle bits and the claims of a group of seats: half as many as the word has
-//! bits. A pool with more workers has more words. A submitter looks at one word after another. If no
-//! worker has stated a rank, the submitter wakes the first that it finds.
+//! bits. A pool with more workers has more words. A submitter looks at one word after another.
 
 use core::cell::Cell;
 

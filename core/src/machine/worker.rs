@@ -94,6 +94,12 @@ impl fmt::Display for JobId {
 ///     fn stays(&self) -> bool {
 ///         true // or false, to leave when no job is queued
 ///     }
+///     fn urgency(&self) -> u8 {
+///         3 // woken before workers of less urgency
+///     }
+///     fn kept_for(&self) -> usize {
+///         0 // takes jobs of any priority
+///     }
 /// }
 ///
 /// static POOL: StaticPool<4, 32> = StaticPool::new();
@@ -135,8 +141,7 @@ pub trait Worker: Parker {
     /// as any worker for it is free, whichever task is at work meanwhile.
     ///
     /// * **Context**: called in the worker's own, once, when it joins.
-    /// * **Cost**: in a pool whose workers state nothing, none. Else a wake-up looks at each sleeping
-    ///   worker.
+    /// * **Cost**: none of its own. A wake-up looks at a word of each sleeping worker.
     fn urgency(&self) -> u8 {
         0
     }
