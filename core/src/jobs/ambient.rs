@@ -1,6 +1,6 @@
 //! Ambient values, which jobs carry from their submitter to the place where they run.
 //!
-//! A view's policy has a [`Policy::Carried`]: the job that the view puts into a slot for the job
+//! A view's policy has a `Policy::Carried`: the job that the view puts into a slot for the job
 //! that it is given. For a view that carries nothing, the two are the same. So such a view has no
 //! code for ambient values, and no bytes in its slots.
 

@@ -23,7 +23,7 @@ const SCHEDULES: u64 = 100;
 /// A test has at most so many workers.
 const WORKERS: usize = 8;
 /// A test starts at most so many pools of each size.
-const POOLS: usize = 4;
+const POOLS: usize = 5;
 
 /// Tests that a simulated chip cannot run, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
