@@ -14,35 +14,46 @@ use crate::{
     schedule::{Action, Deviation, nanos},
 };
 
-/// The decisions that are open at a point.
-#[derive(Debug, Default)]
-pub(crate) struct Options {
+/// The decisions that are open at a point. A source of decisions asks for those that it considers: most
+/// points are looked at in vain.
+pub(crate) trait Open {
+    /// The core that comes to the point.
+    fn core(&self) -> usize;
     /// The other cores that can run.
-    pub(crate) cores: Cores,
+    fn ready(&self) -> Cores;
+    /// The other cores whose next access is to the same address.
+    fn rivals(&self) -> Cores;
+    /// All that can happen here but a switch to another core.
+    fn events(&self) -> Events;
+}
+
+/// Events that the schedule may choose.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
     /// The interrupts that may fire by themselves.
     pub(crate) interrupts: Vec<usize>,
     /// The longest stall, in nanoseconds, if one is allowed.
     pub(crate) stall: Option<u64>,
-    /// The core that comes to the point.
-    pub(crate) core: usize,
-    /// The other cores whose next access is to the same address.
-    pub(crate) rivals: Cores,
     pub(crate) hang: Option<Returns>,
     /// The tasks whose park may return without a reason.
     pub(crate) parked: Vec<usize>,
 }
 
-impl Options {
-    fn all(&self) -> Vec<Action> {
-        let mut all: Vec<_> = self.cores.iter().map(Action::Switch).collect();
-        all.extend(self.interrupts.iter().copied().map(Action::Fire));
-        all.extend(self.stall.map(|longest| Action::Stall(self.core, longest)));
-        if let Some(returns) = self.hang {
-            all.extend(hangs(returns));
-        }
-        all.extend(self.parked.iter().copied().map(Action::Wake));
-        all
+/// All decisions at a point, in an order that is the same in each run.
+fn all(open: &impl Open) -> Vec<Action> {
+    let events = open.events();
+    let mut all: Vec<_> = open.ready().iter().map(Action::Switch).collect();
+    all.extend(events.interrupts.into_iter().map(Action::Fire));
+    all.extend(
+        events
+            .stall
+            .map(|longest| Action::Stall(open.core(), longest)),
+    );
+    if let Some(returns) = events.hang {
+        all.extend(hangs(returns));
     }
+    all.extend(events.parked.into_iter().map(Action::Wake));
+    all
 }
 
 /// The extreme lengths of a hang.
@@ -131,25 +142,29 @@ impl Chooser {
     pub(crate) fn is_due(&self, step: u64) -> bool {
         match self {
             Self::Plain => false,
-            Self::Seeded(seeded) => seeded.next <= step,
+            Self::Seeded(seeded) => seeded.is_due(step),
             Self::Named(_) | Self::Numbered(_) => true,
         }
+    }
+
+    /// Whether the core that goes on after a switch looks at its next point.
+    pub(crate) fn looks_after_switches(&self) -> bool {
+        matches!(self, Self::Seeded(seeded) if seeded.switches_at_any_point())
     }
 
     /// The deviation at this point, if there is one.
     pub(crate) fn choose(
         &mut self,
         step: u64,
-        core: usize,
         place: (&str, &str, u32),
-        options: &Options,
+        open: &impl Open,
     ) -> Option<Action> {
         match self {
             Self::Plain => None,
-            Self::Seeded(seeded) => seeded.choose(step, core, options),
+            Self::Seeded(seeded) => seeded.choose(step, open),
             Self::Named(named) => lookup(named, place),
             Self::Numbered(numbered) => {
-                let all = options.all();
+                let all = all(open);
                 numbered.decide(all.len()).map(|option| all[option])
             }
         }
@@ -217,6 +232,14 @@ impl Chooser {
             },
             Self::Numbered(numbered) => numbered.decide(1).map_or(0, |_| most),
         }
+    }
+
+    /// Whether [`spins`](Self::spins) has to be called.
+    pub(crate) fn hears_of_spins(&self) -> bool {
+        matches!(self, Self::Seeded(seeded) if matches!(
+            seeded.strategy,
+            Strategy::Priorities { .. } | Strategy::PartialOrder { .. }
+        ))
     }
 
     /// The core looks again in a loop that waits.

@@ -89,7 +89,6 @@ struct Context {
     spontaneous_left: Cell<u32>,
     /// The time at which a periodic interrupt fires next.
     next_tick: Cell<u64>,
-    yielder: Cell<*const Yielder>,
 }
 
 impl Context {
@@ -107,7 +106,6 @@ impl Context {
             fired: Cell::new(0),
             spontaneous_left: Cell::new(0),
             next_tick: Cell::new(NEVER),
-            yielder: Cell::new(ptr::null()),
         }
     }
 }
@@ -166,9 +164,17 @@ pub(crate) struct Machine<'r> {
     trace: RefCell<Trace>,
     is_traced: bool,
     granularity: Granularity,
-    /// The number of the point, and of the first one that needs a look.
+    /// The number of the point, of the first one that needs a look, and of the first one that needs it
+    /// for another reason than the schedule.
     step: Cell<u64>,
     next_look: Cell<u64>,
+    next_event_look: Cell<u64>,
+    /// The next point needs a look.
+    is_look_wanted: Cell<bool>,
+    /// The core that goes on after a switch looks at its next point.
+    looks_after_switches: bool,
+    /// The schedule wants to know of each look in a loop that waits.
+    hears_of_spins: bool,
     /// The step at which the core that runs began to.
     since: Cell<u64>,
     /// The time at `time_step`, in nanoseconds, and the cost of a point.
@@ -177,6 +183,8 @@ pub(crate) struct Machine<'r> {
     pace: u64,
     /// The core that runs, or comes next.
     core: Cell<usize>,
+    /// The yielder of the fiber that runs.
+    yielder: Cell<*const Yielder>,
     /// The label of the current context's last point. `Context::label` has those of the others.
     label: Cell<&'static str>,
     /// The last point of the current core was one of a loop that waits.
@@ -220,6 +228,9 @@ const LOOKS_STEP: u64 = 64;
 const MOST_LOOKS: u64 = 20_000;
 /// If nothing else can happen, an interrupt that fires by itself does so within a second.
 const LONGEST_WAIT: u64 = 1_000_000_000;
+/// If time jumps so often and no context can go on, such as with a timer whose interrupt is masked for
+/// good, all wait for ever.
+const MOST_JUMPS: u64 = 100_000;
 /// The virtual time, in nanoseconds, in which all else has to end after the test.
 const MOST_AFTER: u64 = 3_600_000_000_000;
 
@@ -257,17 +268,22 @@ impl<'r> Machine<'r> {
             plan,
             contexts,
             cores,
+            looks_after_switches: chooser.looks_after_switches(),
+            hears_of_spins: chooser.hears_of_spins(),
             chooser: RefCell::new(chooser),
             trace: RefCell::new(Trace::default()),
             is_traced,
             granularity,
             step: Cell::new(0),
             next_look: Cell::new(0),
+            next_event_look: Cell::new(0),
+            is_look_wanted: Cell::new(false),
             since: Cell::new(0),
             time: Cell::new(0),
             time_step: Cell::new(0),
             pace,
             core: Cell::new(0),
+            yielder: Cell::new(ptr::null()),
             label: Cell::new("start"),
             is_spinning: Cell::new(false),
             section: Cell::new(None),
@@ -344,31 +360,41 @@ impl<'r> Machine<'r> {
 
     /// Gives the thread to a core, and returns when this core is chosen again. A run that has ended
     /// resumes no fiber.
+    ///
+    /// It is inlined up to the hook, as `spin` is. A processor predicts the return of a function that
+    /// was called on another stack wrongly, and a switch costs little more than two of those.
+    #[inline(always)]
     fn leave(&self, next: usize) {
-        let task = self.this_core().task.get();
-        let yielder = self.contexts[task].yielder.get();
-        self.save();
+        // The core has this context again when the call returns.
+        let core = self.this_core();
+        let here = &self.contexts[core.top.get()];
+        let yielder = self.yielder.get();
+        self.save(core, here);
         self.core.set(next);
-        let machine = CURRENT.replace(ptr::null());
-        // SAFETY: the fiber of this task runs this code, since a handler runs on the stack of its
-        // core's task. The fiber has set its yielder, which lives on its stack.
+        CURRENT.set(ptr::null());
+        // SAFETY: a fiber runs this code, and has set its yielder, which lives on its stack: when it began,
+        // and below when it went on.
         unsafe { (*yielder).suspend(()) };
-        CURRENT.set(machine);
-        self.restore();
+        self.yielder.set(yielder);
+        CURRENT.set(ptr::from_ref(self).cast());
+        self.restore(core, here);
+        if self.looks_after_switches {
+            self.look_soon();
+        }
     }
 
-    /// The current context steps aside.
-    fn save(&self) {
-        let core = self.this_core();
-        self.contexts[core.top.get()].label.set(self.label.get());
+    /// The current context of a core steps aside.
+    #[inline(always)]
+    fn save(&self, core: &Core, here: &Context) {
+        here.label.set(self.label.get());
         core.is_spinning.set(self.is_spinning.get());
         core.address.set(self.address.get());
     }
 
-    /// The current context goes on.
-    fn restore(&self) {
-        let core = self.this_core();
-        self.label.set(self.contexts[core.top.get()].label.get());
+    /// The current context of a core goes on.
+    #[inline(always)]
+    fn restore(&self, core: &Core, here: &Context) {
+        self.label.set(here.label.get());
         self.is_spinning.set(core.is_spinning.get());
         self.address.set(core.address.get());
     }
@@ -392,9 +418,9 @@ impl<'r> Machine<'r> {
 
     /// The code of a task, on its fiber.
     pub(crate) fn run_task(&self, task: usize, yielder: &Yielder, body: impl FnOnce()) {
-        self.contexts[task].yielder.set(yielder);
+        self.yielder.set(yielder);
         CURRENT.set(ptr::from_ref(self).cast());
-        self.restore();
+        self.restore(self.this_core(), &self.contexts[task]);
         self.look("start");
         if let Err(payload) = self.catching(|| catch_unwind(AssertUnwindSafe(body))) {
             self.fail_by_panic(&*payload);

@@ -12,7 +12,8 @@ use std::{
 
 use corepool::{JobError, OnLoss, SpinWorker, StaticPool, WorkerId};
 use corepool_sim::{
-    Cause, Failed, FailedBy, FailedRun, Returns, Sim, busy, now, point, sometimes, sometimes_late,
+    Cause, Chip, Failed, FailedBy, FailedRun, Returns, Sim, busy, now, point, sometimes,
+    sometimes_late,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -613,6 +614,17 @@ mod faults {
             let job = job.or_else(|full| POOL.submit_blocking(full.into_inner()));
             assert_eq!(job.unwrap().result().unwrap(), 42);
         });
+    }
+
+    #[test]
+    fn a_stall_in_the_handler_of_the_timers_ends() {
+        let mut sim = Sim::new(2);
+        sim.pool(&POOL).workers(1..=1, &POOL);
+        sim.kept_full(&POOL, 0..=1, MS);
+        sim.stall(0..=1, 10 * MS);
+        let schedule = "calls/core 0@start#1:fire=0,timers@handler#1:stall=0/10000000";
+        let scenario = |chip: &Chip| chip.busy(MS);
+        sim.replay(&schedule.parse().unwrap(), scenario).unwrap();
     }
 
     #[test]

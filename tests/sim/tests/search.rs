@@ -13,8 +13,8 @@ use std::{
 
 use corepool::StaticPool;
 use corepool_sim::{
-    Action, Cause, Deviation, Failed, FailedBy, FailedRun, Granularity, Schedule, Sim, busy, point,
-    sometimes,
+    Action, Cause, Deviation, Failed, FailedBy, FailedRun, Granularity, Returns, Schedule, Sim,
+    busy, now, point, sometimes,
 };
 use corepool_sim_tests::GARDEN;
 
@@ -247,6 +247,46 @@ mod determinism {
                 assert_eq!(other.join().unwrap(), alone);
             }
         });
+    }
+
+    #[test]
+    fn a_recorded_run_is_as_one_that_is_not_recorded() {
+        static POOL: StaticPool<4, 32> = StaticPool::new();
+        const MS: Duration = Duration::from_millis(1);
+        let mut sim = Sim::new(3);
+        sim.pool(&POOL).workers(1..=2, &POOL);
+        let button = sim.interrupt("button", 1, || POOL.submit_detached(|| ()).unwrap());
+        sim.spontaneous(button, 0..=2).spurious_wakes();
+        sim.stall(0..=2, MS);
+        let _ = sim.hang(1).returns(Returns::After((MS..3 * MS).into()));
+        let mut sums = |first: u64, count| {
+            let report = sim.first_seed(first).try_run(count, |_| {
+                let jobs = [1, 2].map(|time| POOL.submit(move || busy(time * MS)).unwrap());
+                let lock = critical_section::with(|_| now());
+                let _: [(); 2] = jobs.map(|job| job.result().unwrap());
+                assert!(now() > lock);
+            });
+            let report = report.unwrap();
+            let fired = report.fired.iter().sum();
+            [
+                report.points,
+                report.switches,
+                report.stalls,
+                report.hangs,
+                report.jobs,
+                fired,
+            ]
+        };
+        let mut between = |first, (few, many)| {
+            let (few, many): ([u64; 6], [u64; 6]) = (sums(first, few), sums(first, many));
+            std::array::from_fn::<_, 6, _>(|place| many[place] - few[place])
+        };
+        for hundred in [100, 200, 300] {
+            // The first 64 seeds are recorded, twice, and those between the hundreds are not.
+            let not_recorded = between(0, (hundred + 32, hundred + 64));
+            let recorded = between(hundred, (32, 64)).map(|sum| sum / 2);
+            assert_eq!(recorded, not_recorded, "seeds from {hundred} on");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::Options;
+use super::Open;
 use crate::{
     plan::Returns,
     schedule::{Action, nanos},
@@ -23,6 +23,7 @@ pub(super) enum Strategy {
     /// ASPLOS 2010).
     Priorities {
         of: Vec<u64>,
+        /// The latest first.
         changes: Vec<u64>,
         lowest: u64,
     },
@@ -38,6 +39,9 @@ pub(super) enum Strategy {
         until: u64,
     },
 }
+
+/// Strategies whose switches follow from priorities consider another event at one of so many points.
+const MEAN_OF_EVENTS: u64 = 64;
 
 /// Random decisions from a seed.
 #[derive(Debug)]
@@ -86,7 +90,8 @@ impl Seeded {
             steps.sort_unstable();
             steps
         };
-        let (few, changes, mut faults) = (some(4), some(3), some(4));
+        let (few, mut changes, mut faults) = (some(4), some(3), some(4));
+        changes.reverse();
         faults.reverse();
         // The magnitudes are equally likely, up to a quarter of the run.
         let magnitudes = (points / 4).checked_ilog2().unwrap_or(0);
@@ -153,46 +158,68 @@ impl Seeded {
                 let later = steps.iter().find(|&&later| later > step);
                 later.copied().unwrap_or(u64::MAX)
             }
-            Strategy::Priorities { .. } | Strategy::PartialOrder { .. } => step + 1,
+            // The switches come with a core that can go on, and need no plan.
+            Strategy::Priorities { changes, .. } => {
+                let event = step + self.rng.u64(1..=2 * MEAN_OF_EVENTS);
+                changes.last().map_or(event, |&change| event.min(change))
+            }
+            Strategy::PartialOrder { .. } => step + 1,
         };
     }
 
-    pub(super) fn choose(&mut self, step: u64, core: usize, options: &Options) -> Option<Action> {
-        let first = self.next == 0;
-        self.plan_next(step);
-        if first {
+    /// Whether a decision is planned for this point, or may be taken at each.
+    pub(super) fn is_due(&self, step: u64) -> bool {
+        self.next <= step || self.switches_at_any_point()
+    }
+
+    /// Whether a switch may be due at a point for which no decision is planned, since another core can go
+    /// on there.
+    pub(super) fn switches_at_any_point(&self) -> bool {
+        matches!(self.strategy, Strategy::Priorities { .. })
+    }
+
+    pub(super) fn choose(&mut self, step: u64, open: &impl Open) -> Option<Action> {
+        let is_planned = self.next <= step;
+        let is_first = self.next == 0;
+        if is_planned {
+            self.plan_next(step);
+        }
+        if is_first && !self.switches_at_any_point() {
             return None;
         }
-        let fault = self.fault(step, options);
+        let core = open.core();
         match &mut self.strategy {
             Strategy::Priorities {
                 of,
                 changes,
                 lowest,
             } => {
-                let changes_here = changes.contains(&step);
+                let changes_here = changes.pop_if(|change| *change <= step).is_some();
                 if changes_here {
                     *lowest -= 1;
                     of[core] = *lowest;
-                    if fault.is_some() && self.rng.bool() {
-                        return fault;
-                    }
-                } else if fault.is_some() && self.rng.u8(..) < 4 {
-                    return fault;
                 }
-                let best = options.cores.iter().max_by_key(|&core| of[core])?;
-                (of[best] > of[core]).then_some(Action::Switch(best))
+                // Half of the changes are an event as well.
+                if is_planned && (!changes_here || self.rng.bool()) {
+                    let event = self.event(step, open);
+                    if event.is_some() {
+                        return event;
+                    }
+                }
+                self.best(open)
             }
             Strategy::PartialOrder { of } => {
                 of[core] = self.rng.u64(1..);
-                for rival in options.rivals.iter() {
+                for rival in open.rivals().iter() {
                     of[rival] = self.rng.u64(1..);
                 }
-                if fault.is_some() && self.rng.u8(..) < 4 {
-                    return fault;
+                if self.rng.u64(..MEAN_OF_EVENTS) == 0 {
+                    let event = self.event(step, open);
+                    if event.is_some() {
+                        return event;
+                    }
                 }
-                let best = options.cores.iter().max_by_key(|&core| of[core])?;
-                (of[best] > of[core]).then_some(Action::Switch(best))
+                self.best(open)
             }
             Strategy::Starve {
                 victim,
@@ -204,21 +231,38 @@ impl Seeded {
                     *until = step + *scale;
                     *victim = self.rng.usize(0..self.cores);
                 }
-                let others = options.cores.without(*victim);
-                if fault.is_some() && self.rng.u8(..) < 64 {
-                    return fault;
+                let victim = *victim;
+                if self.rng.u8(..) < 64 {
+                    let event = self.event(step, open);
+                    if event.is_some() {
+                        return event;
+                    }
                 }
+                let others = open.ready().without(victim);
                 others.random(&mut self.rng).map(Action::Switch)
             }
-            Strategy::Storm { .. } => fault,
+            Strategy::Storm { .. } => self.event(step, open),
             Strategy::Walk { .. } | Strategy::Few { .. } => {
-                let next = options.cores.random(&mut self.rng);
-                if fault.is_some() && (next.is_none() || self.rng.bool()) {
-                    return fault;
+                let next = open.ready().random(&mut self.rng);
+                if next.is_none() || self.rng.bool() {
+                    let event = self.event(step, open);
+                    if event.is_some() {
+                        return event;
+                    }
                 }
                 next.map(Action::Switch)
             }
         }
+    }
+
+    /// A switch to the core of the highest priority, if that is another one.
+    fn best(&self, open: &impl Open) -> Option<Action> {
+        let (Strategy::Priorities { of, .. } | Strategy::PartialOrder { of }) = &self.strategy
+        else {
+            return None;
+        };
+        let best = open.ready().iter().max_by_key(|&core| of[core])?;
+        (of[best] > of[open.core()]).then_some(Action::Switch(best))
     }
 
     /// A value from 0 to `most`. One of eight is any.
@@ -233,13 +277,14 @@ impl Seeded {
     }
 
     /// An event that the seed does not leave out.
-    fn fault(&mut self, step: u64, options: &Options) -> Option<Action> {
+    fn event(&mut self, step: u64, open: &impl Open) -> Option<Action> {
+        let open = open.events();
         let mut events = Vec::new();
         if !self.without.interrupts {
-            events.extend(options.interrupts.iter().copied().map(Action::Fire));
+            events.extend(open.interrupts.into_iter().map(Action::Fire));
         }
         let is_time = self.faults.last().is_some_and(|&fault| fault <= step);
-        if let Some(longest) = options.stall.filter(|_| is_time && !self.without.stalls) {
+        if let Some(longest) = open.stall.filter(|_| is_time && !self.without.stalls) {
             // Half of the stalls are of about the longest length; the others are of any magnitude.
             let longest = if self.rng.bool() {
                 longest
@@ -249,11 +294,11 @@ impl Seeded {
             let core = self.rng.usize(0..self.cores);
             events.push(Action::Stall(core, 1 + self.rng.u64(longest / 2..=longest)));
         }
-        if let Some(returns) = options.hang.filter(|_| is_time && !self.without.hangs) {
+        if let Some(returns) = open.hang.filter(|_| is_time && !self.without.hangs) {
             events.push(Action::Hang(self.hang(returns)));
         }
         if !self.without.wakes {
-            events.extend(options.parked.iter().copied().map(Action::Wake));
+            events.extend(open.parked.into_iter().map(Action::Wake));
         }
         let event = self.rng.choice(events);
         if matches!(event, Some(Action::Stall(..) | Action::Hang(_))) {

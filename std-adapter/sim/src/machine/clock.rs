@@ -43,8 +43,11 @@ impl Machine<'_> {
                 next = next.min(core.hangs_until.get());
             }
         }
-        if let Some((at, _)) = self.timers.borrow().iter().min_by_key(|(at, _)| *at) {
-            next = next.min(*at);
+        // For one whose time has come, the alarm is pending. Its core may have to wait.
+        for (at, _) in self.timers.borrow().iter() {
+            if *at > self.time.get() {
+                next = next.min(*at);
+            }
         }
         next.min(self.heals_by.get())
     }

@@ -83,19 +83,23 @@ impl Machine<'_> {
         !self.plan.pools[pool].has_workers && self.plan.pools[pool].pends.is_none()
     }
 
+    #[inline]
     pub(super) fn core_is_ready(&self, number: usize) -> bool {
         let core = &self.cores[number];
         if core.is_hung.get() || core.stalled_until.get() > self.time.get() {
             return false;
         }
+        // Another task of the core may be the one that runs, if no interrupt is active.
+        let only_top = core.is_masked.get() || core.level.get() > 0 || !core.is_shared;
+        only_top && self.contexts[core.top.get()].state.get() == State::Ready
+            || !core.is_masked.get() && self.may_go_on(number)
+    }
+
+    /// Whether a core can go on whose context, or one of whose tasks, may have to wait.
+    fn may_go_on(&self, number: usize) -> bool {
+        let core = &self.cores[number];
         let is_ready = |context: usize| self.contexts[context].state.get() == State::Ready;
-        if core.is_masked.get() {
-            return is_ready(core.top.get());
-        }
-        let runs = match core.level.get() {
-            0 => self.best_task(number).is_some_and(is_ready),
-            _ => is_ready(core.top.get()),
-        };
+        let runs = core.level.get() == 0 && self.best_task(number).is_some_and(is_ready);
         runs || self.next_interrupt(number).is_some()
     }
 
@@ -124,6 +128,7 @@ impl Machine<'_> {
     }
 
     /// The task whose fiber is resumed if this core runs.
+    #[inline]
     pub(super) fn next_task(&self, core: usize) -> usize {
         let place = &self.cores[core];
         let current = place.task.get();

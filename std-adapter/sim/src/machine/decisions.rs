@@ -2,67 +2,78 @@
 
 use super::{Machine, NEVER, State};
 use crate::{
-    choice::{Options, cores::Cores},
+    choice::{Events, Open, cores::Cores},
     schedule::{Action, Deviation},
 };
+
+impl Open for Machine<'_> {
+    fn core(&self) -> usize {
+        self.core.get()
+    }
+
+    #[inline]
+    fn ready(&self) -> Cores {
+        Cores::that(self.cores.len(), |other| {
+            other != self.core.get() && self.core_is_ready(other)
+        })
+    }
+
+    #[inline]
+    fn rivals(&self) -> Cores {
+        let address = self.address.get();
+        Cores::that(self.cores.len(), |other| {
+            other != self.core.get() && self.cores[other].address.get() == address
+        })
+    }
+
+    fn events(&self) -> Events {
+        let mut events = Events::default();
+        if self.is_calm.get() {
+            return events;
+        }
+        let core = self.core.get();
+        events.interrupts = self.spontaneous();
+        let here = &self.contexts[self.cores[core].task.get()];
+        if self.stalls_left.get() > 0 {
+            events.stall = Some(self.plan.stalls.longest);
+        }
+        if let Some(hang) = &self.plan.hangs[core]
+            && self.hangs.get() == 0
+            && !self.in_handler()
+            && self.section.get() != Some(core)
+            && !self.this_core().is_masked.get()
+            && (!hang.in_a_job || here.jobs.get() > 0)
+        {
+            events.hang = Some(hang.returns);
+        }
+        if self.plan.spurious {
+            let tasks = self.contexts[..self.plan.tasks.len()].iter().enumerate();
+            events.parked.extend(
+                tasks
+                    .filter(|(_, task)| task.state.get() == State::Parked)
+                    .map(|(number, _)| number),
+            );
+        }
+        events
+    }
+}
 
 impl Machine<'_> {
     /// Asks the schedule whether something happens here.
     pub(super) fn ask(&self, label: &'static str) {
-        let step = self.step.get();
-        let visit = self.visit_of(self.here(), label);
-        if !self.chooser.borrow().is_due(step) {
-            return;
-        }
-        let options = self.options();
-        let here = self.name(self.here());
-        let action =
-            self.chooser
-                .borrow_mut()
-                .choose(step, self.core.get(), (here, label, visit), &options);
+        let (step, here) = (self.step.get(), self.here());
+        let visit = self.visit_of(here, label);
+        let action = {
+            let mut chooser = self.chooser.borrow_mut();
+            if !chooser.is_due(step) {
+                return;
+            }
+            chooser.choose(step, (self.name(here), label, visit), self)
+        };
         if let Some(action) = action {
+            self.set_time(self.now_nanos());
             self.carry_out(action, label, visit);
         }
-    }
-
-    pub(super) fn options(&self) -> Options {
-        let core = self.core.get();
-        let address = self.address.get();
-        let mut options = Options {
-            core,
-            rivals: Cores::that(self.cores.len(), |other| {
-                other != core && self.cores[other].address.get() == address
-            }),
-            cores: Cores::that(self.cores.len(), |other| {
-                other != core && self.core_is_ready(other)
-            }),
-            ..Options::default()
-        };
-        if !self.is_calm.get() {
-            options.interrupts = self.spontaneous();
-            let here = &self.contexts[self.cores[core].task.get()];
-            if self.stalls_left.get() > 0 {
-                options.stall = Some(self.plan.stalls.longest);
-            }
-            if let Some(hang) = &self.plan.hangs[core]
-                && self.hangs.get() == 0
-                && !self.in_handler()
-                && self.section.get() != Some(core)
-                && !self.this_core().is_masked.get()
-                && (!hang.in_a_job || here.jobs.get() > 0)
-            {
-                options.hang = Some(hang.returns);
-            }
-            if self.plan.spurious {
-                let tasks = self.contexts[..self.plan.tasks.len()].iter().enumerate();
-                options.parked.extend(
-                    tasks
-                        .filter(|(_, task)| task.state.get() == State::Parked)
-                        .map(|(number, _)| number),
-                );
-            }
-        }
-        options
     }
 
     /// The interrupts that may fire by themselves now.

@@ -46,8 +46,8 @@ impl Machine<'_> {
         context.is_active.set(true);
         context.fired.set(context.fired.get() + 1);
         context.state.set(State::Ready);
-        self.save();
         let interrupted = core.top.replace(self.plan.tasks.len() + number);
+        self.save(core, &self.contexts[interrupted]);
         let level = core.level.replace(irq.priority);
         let depth = {
             let mut active = core.active.borrow_mut();
@@ -66,7 +66,7 @@ impl Machine<'_> {
         }
         core.active.borrow_mut().pop();
         core.top.set(interrupted);
-        self.restore();
+        self.restore(core, &self.contexts[interrupted]);
         core.level.set(level);
         context.is_active.set(false);
         self.keep_time(self.core.get());

@@ -74,18 +74,28 @@ impl Machine<'_> {
         }
     }
 
-    /// A look at everything: time, interrupts, tasks, and the schedule.
+    /// A look at everything: time, interrupts, tasks, and the schedule. If nothing but the schedule needs
+    /// it, at the schedule alone.
     #[cold]
     pub(super) fn look(&self, label: &'static str) {
+        if !self.is_look_wanted.get() && self.step.get() < self.next_event_look.get() {
+            if !self.is_unwinding() {
+                self.ask(label);
+            }
+            return self.plan_next_look();
+        }
         if self.step.get() > MOST_POINTS {
             return self.fail(Cause::NoEnd(MOST_POINTS, self.contexts_now()));
         }
         crash::beat();
+        // Other cores may run before the next one is planned.
+        self.next_event_look.set(0);
         self.pass_time();
         self.hurry();
         self.note_point(label);
         // No switch while a panic unwinds, unless the context has to wait.
         if !self.is_unwinding() {
+            self.is_look_wanted.set(false);
             self.serve_interrupts();
             self.preempt();
             if self.step.get() - self.since.get() > FAIR {
@@ -93,6 +103,7 @@ impl Machine<'_> {
             }
             self.ask(label);
         }
+        self.plan_next_event_look();
         self.plan_next_look();
     }
 
@@ -159,23 +170,32 @@ impl Machine<'_> {
             .point(self.step.get(), self.time.get(), here, label);
     }
 
-    pub(super) fn plan_next_look(&self) {
+    /// The next point to look at, for another reason than the schedule.
+    fn plan_next_event_look(&self) {
+        let step = self.step.get();
         let next = if self.is_traced {
             0
         } else {
-            let timer = self.next_event();
-            let by_time = match timer {
+            let by_time = match self.next_event() {
                 NEVER => NEVER,
-                timer => {
-                    self.step.get() + timer.saturating_sub(self.time.get()).div_ceil(self.pace)
-                }
+                event => step + event.saturating_sub(self.time.get()).div_ceil(self.pace),
             };
-            let by_choice = self.chooser.borrow().next_look(self.step.get());
-            let looks = self.step.get() - self.active_at.get();
+            let looks = step - self.active_at.get();
             let by_looks =
                 self.active_at.get() + (looks + 1).next_multiple_of(LOOKS_STEP).max(LOOKS);
             let by_turn = (self.since.get() + FAIR + 1).min(MOST_POINTS + 1);
-            by_time.min(by_choice).min(by_looks).min(by_turn)
+            by_time.min(by_looks).min(by_turn)
+        };
+        self.next_event_look.set(next.max(step + 1));
+    }
+
+    fn plan_next_look(&self) {
+        let next = match self.is_look_wanted.get() {
+            true => 0,
+            false => {
+                let by_choice = self.chooser.borrow().next_look(self.step.get());
+                by_choice.min(self.next_event_look.get())
+            }
         };
         self.next_look.set(next.max(self.step.get() + 1));
     }
@@ -183,6 +203,7 @@ impl Machine<'_> {
     /// The next point is to be looked at.
     pub(super) fn look_soon(&self) {
         self.next_look.set(0);
+        self.is_look_wanted.set(true);
     }
 
     /// Lets a task of a higher priority on this core run.
@@ -194,16 +215,22 @@ impl Machine<'_> {
     }
 
     /// Lets the next core run, or else another task of this one.
+    #[inline(always)]
     pub(super) fn let_others_run(&self) {
-        let next = self
-            .others_in_order()
-            .find(|&core| self.core_is_ready(core));
-        self.this_core().is_turn_over.set(true);
-        match next {
-            Some(core) => self.leave(core),
-            None => {
+        let current = self.core.get();
+        self.cores[current].is_turn_over.set(true);
+        let mut next = current;
+        loop {
+            next += 1;
+            if next == self.cores.len() {
+                next = 0;
+            }
+            if next == current {
                 self.since.set(self.step.get());
-                self.preempt();
+                return self.preempt();
+            }
+            if self.core_is_ready(next) {
+                return self.leave(next);
             }
         }
     }

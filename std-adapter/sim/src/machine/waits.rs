@@ -2,7 +2,7 @@
 
 use std::{ptr, time::Duration};
 
-use super::{CURRENT, LONGEST_WAIT, MOST_AFTER, Machine, NEVER, State};
+use super::{CURRENT, LONGEST_WAIT, MOST_AFTER, MOST_JUMPS, Machine, NEVER, State};
 use crate::{
     choice::cores::Cores,
     failure::Cause,
@@ -25,7 +25,7 @@ impl Machine<'_> {
     pub(super) fn choose_core(&self) -> usize {
         let count = self.cores.len();
         let current = self.core.get();
-        loop {
+        for _ in 0..MOST_JUMPS {
             self.due();
             let ready = Cores::that(count, |core| self.core_is_ready(core));
             let mut in_order = self.others_in_order().chain([current]);
@@ -64,6 +64,8 @@ impl Machine<'_> {
                 return current;
             }
         }
+        self.end_as_failed(Cause::Deadlock(self.contexts_now()));
+        current
     }
 
     /// While every context waits for `event`, an interrupt may fire by itself, at a drawn time.
@@ -273,14 +275,18 @@ impl Machine<'_> {
             core.stalled_until.set(0);
             self.keep_time(number);
         }
+        self.look_soon();
         let limit = nanos(self.plan.heal_limit);
         self.heals_by.set(self.now_nanos().saturating_add(limit));
     }
 
     /// The context waits for another in a loop.
+    #[inline(always)]
     pub(crate) fn spin(&self) {
         self.is_spinning.set(true);
-        self.chooser.borrow_mut().spins(self.core.get());
+        if self.hears_of_spins {
+            self.chooser.borrow_mut().spins(self.core.get());
+        }
         self.visit("spin");
         if !self.is_unwinding() {
             self.let_others_run();
