@@ -9,6 +9,8 @@ use crate::{picture::Rows, schedule::Schedule, second};
 pub(crate) struct Asked {
     pub(crate) seed: Option<u64>,
     pub(crate) schedules: Option<u64>,
+    /// The number of processes that share the seeds.
+    pub(crate) shards: Option<u64>,
     pub(crate) replay: Option<Schedule>,
     /// The search goes on with further seeds until it has taken this time.
     pub(crate) time: Option<Duration>,
@@ -56,6 +58,7 @@ impl Asked {
         Ok(Self {
             seed: number("COREPOOL_SIM_SEED")?,
             schedules: number("COREPOOL_SIM_SCHEDULES")?,
+            shards: number("COREPOOL_SIM_SHARDS")?.filter(|&shards| shards > 1),
             is_second: second::is_this_one(),
             time,
             regressions: path("COREPOOL_SIM_REGRESSIONS"),

@@ -80,6 +80,8 @@ mod unix {
             if let Ok(mut place) = REPORT.lock() {
                 *place = Some(report);
             }
+            // The last seed is that of an earlier simulation.
+            run_begins(None);
             IS_UNDER_WAY.store(true, Relaxed);
             let is_over = Arc::new(AtomicBool::new(false));
             let over = is_over.clone();
@@ -223,10 +225,17 @@ mod unix {
         });
     }
 
-    const CRASHES: [i32; 3] = [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS];
+    const CRASHES: [i32; 6] = [
+        libc::SIGABRT,
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGTRAP,
+        libc::SIGFPE,
+    ];
     /// The actions of before.
-    static BEFORE: [(AtomicUsize, AtomicI32); 3] =
-        [const { (AtomicUsize::new(libc::SIG_DFL), AtomicI32::new(0)) }; 3];
+    static BEFORE: [(AtomicUsize, AtomicI32); CRASHES.len()] =
+        [const { (AtomicUsize::new(libc::SIG_DFL), AtomicI32::new(0)) }; _];
 
     /// Prints the seed, and leaves the signal to the action of before. It calls functions only that
     /// POSIX allows in a handler.

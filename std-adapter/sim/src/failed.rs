@@ -33,6 +33,12 @@ pub enum FailedBy {
     FitsNoMore(Vec<Deviation>, Option<PathBuf>),
     /// A thread of the host, of this name, used a simulated static.
     HostThread(String),
+    /// Simulated code uses a pool in the static of this path, and the test does not name it.
+    NotNamed(String),
+    /// The program's symbols have no static to reset of this crate.
+    NoStatics(String),
+    /// A process that runs a share of the seeds ended in this way.
+    Shard(String),
 }
 
 /// A failed run.
@@ -103,6 +109,21 @@ impl fmt::Display for Failed {
                 return write!(
                     f,
                     "the thread `{name}` of the host used a pool or a static of the simulation. Only simulated contexts may use them"
+                );
+            }
+            FailedBy::NotNamed(path) => {
+                return write!(
+                    f,
+                    "simulated code uses a pool in the static `{path}`, which keeps its state from run to run. Name the pool by `pool`"
+                );
+            }
+            FailedBy::Shard(text) => {
+                return write!(f, "a shard of the simulation failed: {text}");
+            }
+            FailedBy::NoStatics(name) => {
+                return write!(
+                    f,
+                    "the program's symbols have no static of a crate `{name}`. Name each static by `reset` if the program is stripped, or if the host is not Linux"
                 );
             }
         };

@@ -34,12 +34,18 @@ pub enum Cause {
         expected: usize,
     },
     /// Two runs of one schedule differ.
-    Nondeterminism(String),
+    Nondeterminism {
+        /// The first difference.
+        difference: String,
+        /// The paths of the application's statics that no call names, and that have changed since the
+        /// simulation began: on Linux.
+        statics: Vec<String>,
+    },
 }
 
 impl Cause {
     pub(crate) fn is_nondeterminism(&self) -> bool {
-        matches!(self, Self::Nondeterminism(_))
+        matches!(self, Self::Nondeterminism { .. })
     }
 
     /// Whether another run failed in the same way. Numbers in texts may differ.
@@ -58,6 +64,9 @@ impl Cause {
         }
     }
 }
+
+/// The most statics that a report names.
+const MOST_STATICS: usize = 8;
 
 fn without_digits(text: &str) -> String {
     text.chars().filter(|char| !char.is_ascii_digit()).collect()
@@ -105,10 +114,29 @@ impl fmt::Display for Cause {
                 f,
                 "at the end, pool {pool} has {free} slots free instead of {expected}. A future, a promise or a job was leaked, or a static that holds one is not reset"
             ),
-            Self::Nondeterminism(text) => write!(
-                f,
-                "two runs of one schedule differ: {text}. Usual causes are the order of a `HashMap`, `Instant`, `thread_local!`, an address, and a static that is not reset: name it by `reset`"
-            ),
+            Self::Nondeterminism {
+                difference,
+                statics,
+            } => {
+                write!(f, "two runs of one schedule differ: {difference}. ")?;
+                if statics.is_empty() {
+                    f.write_str(
+                        "Usual causes are a static that is not reset, which `reset` names, ",
+                    )?;
+                } else {
+                    let (shown, more) = statics.split_at(statics.len().min(MOST_STATICS));
+                    write!(
+                        f,
+                        "These statics keep their values from run to run, since no `reset` names them: `{}`",
+                        shown.join("`, `")
+                    )?;
+                    if !more.is_empty() {
+                        write!(f, " and {} more", more.len())?;
+                    }
+                    f.write_str(". Other usual causes are ")?;
+                }
+                f.write_str("the order of a `HashMap`, `Instant`, `thread_local!`, and an address")
+            }
         }
     }
 }

@@ -85,9 +85,14 @@
 //! | `COREPOOL_SIM_REPLAY` | runs this schedule only; it survives small changes of the code |
 //! | `COREPOOL_SIM_SCHEDULES` | the number of seeds to run, instead of the test's |
 //! | `COREPOOL_SIM_MINUTES` | goes on with further seeds until each simulation has taken this many minutes |
+//! | `COREPOOL_SIM_SHARDS` | shares the seeds of each test's first simulation among this many processes |
 //! | `COREPOOL_SIM_ROWS=all` | the report shows all rows of the picture |
 //! | `COREPOOL_SIM_PICTURES` | writes a failing run into this folder: as SVG, and as a trace that `ui.perfetto.dev` opens |
 //! | `COREPOOL_SIM_REGRESSIONS` | the file of [`Sim::regressions`], for tests that name none |
+//!
+//! A crash ends the process: an abort, a bad access, a stack overflow, or a panic in a destructor during
+//! another panic. On Unix it prints the seed. So does a loop without a point that takes more than a second
+//! of processor time, and it prints the place of the loop as well.
 //!
 //! # Regressions
 //!
@@ -112,9 +117,14 @@
 //!
 //! # Statics
 //!
-//! A static that keeps its value from run to run makes runs differ: name it by [`Sim::reset`]. The
-//! first 64 seeds run twice, and one of a hundred after them. [`Sim::run`] also runs the first 64 in a
-//! second process. A difference fails the test.
+//! A static that keeps its value from run to run makes runs differ: name it by [`Sim::reset`].
+//! [`Sim::reset_crates`] names all of a crate at once. The first 64 seeds run twice, and one of a
+//! hundred after them. [`Sim::run`] also runs the first 64 in a second process. A difference fails the
+//! test.
+//!
+//! On Linux, the report has the paths of the statics that have changed and that no call names. A pool
+//! that simulated code uses and no call names fails the test, and the report has its path. The symbols of
+//! the test's program say what lies where, so `strip` hides the statics.
 //!
 //! # Limits
 //!
@@ -160,10 +170,12 @@ mod schedule;
 mod search;
 mod second;
 mod section;
+mod shards;
 mod sim;
 mod sometimes;
 mod speed;
 mod statics;
+mod symbols;
 mod trace;
 
 pub use crate::{

@@ -38,6 +38,7 @@ use crate::{
     fibers::Yielder,
     plan::Plan,
     schedule::{Action, Deviation, Granularity},
+    symbols,
     trace::Trace,
 };
 
@@ -153,6 +154,8 @@ pub(crate) struct Ended {
     pub(crate) jobs: u64,
     pub(crate) depth: usize,
     pub(crate) footprint: Option<u64>,
+    /// The address of a static of the core's that the plan does not name.
+    pub(crate) unnamed: Option<usize>,
 }
 
 /// The chip in one run.
@@ -212,6 +215,10 @@ pub(crate) struct Machine<'r> {
     depth: Cell<usize>,
     hash: Cell<u64>,
     footprint: Option<RefCell<Footprint>>,
+    /// The addresses of the program's statics, in a run that is recorded.
+    image: (usize, usize),
+    /// The first address that the core accesses in a static that the plan does not name.
+    unnamed: Cell<Option<usize>>,
     /// The address of the current core's access. `Core::address` has those of the others.
     address: Cell<*const ()>,
 }
@@ -305,6 +312,8 @@ impl<'r> Machine<'r> {
             depth: Cell::new(0),
             hash: Cell::new(0xcbf2_9ce4_8422_2325),
             footprint: plan.counts_distinct.then(RefCell::default),
+            image: if is_traced { symbols::image() } else { (0, 0) },
+            unnamed: Cell::new(None),
             address: Cell::new(ptr::null()),
         };
         if pace != 100 {
@@ -463,6 +472,7 @@ impl<'r> Machine<'r> {
             footprint: self
                 .footprint
                 .map(|footprint| footprint.into_inner().number()),
+            unnamed: self.unnamed.get(),
         };
         (ended, self.chooser.into_inner())
     }

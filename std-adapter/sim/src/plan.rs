@@ -102,6 +102,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) alarm: Option<usize>,
     pub(crate) pools: Vec<PoolPlan>,
     pub(crate) statics: Vec<Static>,
+    /// The crates whose statics are reset, too.
+    pub(crate) crates: Vec<String>,
     pub(crate) stalls: Stalls,
     /// For each core.
     pub(crate) hangs: Vec<Option<HangPlan>>,

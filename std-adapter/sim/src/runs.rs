@@ -11,6 +11,7 @@ use crate::{
     plan::Plan,
     port,
     schedule::Granularity,
+    statics::Static,
 };
 
 /// The events that runs without a failure have shown.
@@ -48,17 +49,23 @@ pub(crate) struct Runs<'s> {
     plan: &'s Plan<'s>,
     main: &'s dyn Fn(),
     stacks: Stacks,
+    /// The statics that the symbols name, of the plan's crates.
+    of_crates: Vec<Static>,
     /// The footprints of the runs.
     footprints: HashSet<u64>,
+    /// The address of a static of the core's that the plan does not name.
+    pub(crate) unnamed: Option<usize>,
     pub(crate) report: Report,
 }
 
 impl<'s> Runs<'s> {
-    pub(crate) fn new(plan: &'s Plan<'s>, main: &'s dyn Fn()) -> Self {
+    pub(crate) fn new(plan: &'s Plan<'s>, of_crates: Vec<Static>, main: &'s dyn Fn()) -> Self {
         Self {
             plan,
             main,
             stacks: Stacks::default(),
+            of_crates,
+            unnamed: None,
             footprints: HashSet::new(),
             report: Report {
                 // The alarm is not the test's.
@@ -66,6 +73,44 @@ impl<'s> Runs<'s> {
                 ..Report::default()
             },
         }
+    }
+
+    /// Forgets what the runs until now have shown.
+    pub(crate) fn forget(&mut self) {
+        self.footprints.clear();
+        self.report = Report {
+            fired: vec![0; self.report.fired.len()],
+            ..Report::default()
+        };
+    }
+
+    /// The footprints of the runs, in no order.
+    pub(crate) fn footprints(&self) -> Vec<u64> {
+        self.footprints.iter().copied().collect()
+    }
+
+    /// Adds what runs in another process have shown. The order of such processes does not matter.
+    pub(crate) fn add(&mut self, other: &Report, footprints: Vec<u64>) {
+        self.footprints.extend(footprints);
+        let report = &mut self.report;
+        report.runs += other.runs;
+        report.points += other.points;
+        report.switches += other.switches;
+        report.stalls += other.stalls;
+        report.hangs += other.hangs;
+        report.jobs += other.jobs;
+        report.distinct = self.footprints.len() as u64;
+        report.depth = report.depth.max(other.depth);
+        report.hash = report.hash.wrapping_add(other.hash);
+        for (sum, fired) in report.fired.iter_mut().zip(&other.fired) {
+            *sum += fired;
+        }
+    }
+
+    /// Whether each run resets something at these addresses, from the first to the one behind the last.
+    pub(crate) fn resets(&self, range: (usize, usize)) -> bool {
+        let mut statics = self.of_crates.iter().chain(&self.plan.statics);
+        statics.any(|known| known.overlaps(range))
     }
 
     pub(crate) fn once(
@@ -94,6 +139,7 @@ impl<'s> Runs<'s> {
         if let Some(footprint) = ended.footprint {
             report.distinct += u64::from(self.footprints.insert(footprint));
         }
+        self.unnamed = self.unnamed.or(ended.unnamed);
         report.depth = report.depth.max(ended.depth);
         report.hash = report.hash.rotate_left(5) ^ ended.hash;
         for (sum, fired) in report.fired.iter_mut().zip(&ended.fired) {
@@ -143,7 +189,8 @@ impl<'s> Runs<'s> {
     ) -> (Ended, Chooser) {
         let (plan, main) = (self.plan, self.main);
         port::next_run();
-        for place in &plan.statics {
+        // A static of a crate may have a pool in it, which is all zero at first.
+        for place in self.of_crates.iter().chain(&plan.statics) {
             // SAFETY: the contexts of the last run were discarded at its end. Only simulated contexts use
             // a simulated static, as `Sim::reset` and `Sim::pool` demand.
             unsafe { place.reset() };

@@ -1,26 +1,25 @@
 //! The search for a failing run.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+mod verdicts;
+
+use std::{path::PathBuf, time::Instant};
 
 use crate::{
     asked::Asked,
     choice::{Chooser, seeded::Seeded},
     crash::{self, Watch},
-    failed::{Failed, FailedBy, FailedRun},
-    failure::Cause,
+    failed::{Failed, FailedBy},
     machine::{Ended, Machine},
     one_at_a_time::{self, UnderWay},
-    picture::Picture,
     plan::Plan,
-    reduce,
     regressions::Regressions,
     runs::{self, Report, Runs},
     schedule::{Deviation, Granularity, Schedule},
-    second, sometimes, speed,
+    second::{self, CHECKED},
+    shards::{self, Found, Shards, Share, Tally},
+    sometimes, speed,
+    statics::Static,
+    symbols::{self, Snapshot},
 };
 
 /// The goal of a search: the runs that are wanted.
@@ -51,6 +50,10 @@ struct Search<'s> {
     test: Option<&'s str>,
     /// There are more schedules than this bound of `exhaustive`.
     has_more: Option<u64>,
+    /// The statics of the program before the first run.
+    before: Option<Snapshot>,
+    /// The process runs a share for its parent.
+    is_shard: bool,
 }
 
 pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<Report, Failed> {
@@ -71,22 +74,28 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
     runs::listen();
     sometimes::begin();
     speed::hint();
+    let of_crates = statics_of(&plan.crates).map_err(failed)?;
     let mut search = Search {
         plan,
-        runs: Runs::new(plan, main),
+        runs: Runs::new(plan, of_crates, main),
         points: [0; 2],
         asked: &asked,
         test: test.as_deref(),
         has_more: None,
+        before: Snapshot::take(),
+        is_shard: false,
     };
     let replay = asked.replay.as_ref().or(goal.replay.as_ref());
     if let Some(schedule) = replay {
-        let unfit = search.replay(schedule);
-        return match unfit {
-            Err(run) => Err(failed(FailedBy::Run(run))),
+        return match search.replay(schedule) {
+            Err(kind) => Err(failed(kind)),
             Ok(steps) if !steps.is_empty() => Err(failed(FailedBy::FitsNoMore(steps, None))),
             Ok(_) => Ok(search.runs.report),
         };
+    }
+    let is_first = goal.seeds > 0 && shards::is_first();
+    if let Some(share) = Share::of_this_shard().filter(|_| is_first) {
+        search.end_as_shard(share, goal, &failed);
     }
     let file = asked.regressions.as_ref().or(goal.regressions.as_ref());
     let regressions = file.map(|file| Regressions::read(file, test.as_deref()));
@@ -95,7 +104,7 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
         .map_err(|text| failed(FailedBy::Environment(text)))?;
     for schedule in regressions.iter().flat_map(|known| &known.schedules) {
         match search.replay(schedule) {
-            Err(run) => return Err(failed(FailedBy::Run(run))),
+            Err(kind) => return Err(failed(kind)),
             Ok(steps) if !steps.is_empty() => {
                 let file = regressions.as_ref().map(|known| known.file().to_path_buf());
                 return Err(failed(FailedBy::FitsNoMore(steps, file)));
@@ -103,15 +112,17 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
             Ok(_) => {}
         }
     }
-    let outcome = search.go(goal);
-    if let Some(name) = one_at_a_time::touched_by() {
-        return Err(failed(FailedBy::HostThread(name)));
+    let outcome = search.go(goal, is_first);
+    if let Some(kind) = search.misuse() {
+        return Err(failed(kind));
     }
-    if let Err(run) = outcome {
-        if let Some(regressions) = regressions.filter(|_| !run.cause.is_nondeterminism()) {
+    if let Err(kind) = outcome {
+        if let FailedBy::Run(run) = &kind
+            && let Some(regressions) = regressions.filter(|_| !run.cause.is_nondeterminism())
+        {
             regressions.append(&run.schedule);
         }
-        return Err(failed(FailedBy::Run(run)));
+        return Err(failed(kind));
     }
     let too_little = search.shows_too_little(goal);
     if asked.is_whole() && !too_little.is_empty() {
@@ -120,27 +131,19 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
     Ok(search.runs.report)
 }
 
-type Outcome<T = ()> = Result<T, Box<FailedRun>>;
+type Outcome<T = ()> = Result<T, FailedBy>;
 
-/// The number of seeds, from the first on, that run twice.
-const CHECKED: u64 = 64;
-/// One of this number of later seeds runs twice.
+/// One of this number of seeds runs twice, besides the first ones.
 const CHECKED_ONE_OF: u64 = 100;
 
 impl Search<'_> {
-    fn go(&mut self, goal: &Goal<'_>) -> Outcome {
-        let asked = self.asked;
-        for granularity in [Granularity::Calls, Granularity::Atomics] {
-            if goal.granularity.is_some_and(|only| only != granularity) {
-                continue;
-            }
-            let ended = self.runs.once(Chooser::Plain, granularity, false);
-            self.points[granularity as usize] = ended.points;
-            self.judge(ended, None, granularity, || Chooser::Plain)?;
-        }
-        if let Some(seed) = asked.seed {
+    fn go(&mut self, goal: &Goal<'_>, is_first: bool) -> Outcome {
+        self.plain(goal)?;
+        if let Some(seed) = self.asked.seed {
             return self.seed(seed, goal, false);
         }
+        let shares = self.asked.shards.filter(|_| is_first).unwrap_or(1);
+        let mut shards = self.start_shards(shares)?;
         if goal.everywhere > 0 {
             self.all_with(goal.everywhere, u64::MAX, goal)?;
         }
@@ -149,20 +152,114 @@ impl Search<'_> {
         {
             self.has_more = Some(most);
         }
-        let seeds = asked.schedules.unwrap_or(goal.seeds);
-        let end = asked.time.map(|time| Instant::now() + time);
+        self.seeds(Share::of_parent(shares), goal, &mut shards)?;
+        while let Some(found) = shards.wait() {
+            self.take(found, goal)?;
+        }
+        Ok(())
+    }
+
+    /// The runs of the plain order.
+    fn plain(&mut self, goal: &Goal<'_>) -> Outcome {
+        for granularity in [Granularity::Calls, Granularity::Atomics] {
+            if goal.granularity.is_some_and(|only| only != granularity) {
+                continue;
+            }
+            // A static that the first run sets makes that run differ from all others.
+            let is_checked = goal.seeds > 0;
+            let ended = self.once(None, granularity, is_checked, &|| Chooser::Plain)?;
+            self.points[granularity as usize] = ended.points;
+            self.judge(ended, None, granularity, || Chooser::Plain)?;
+        }
+        Ok(())
+    }
+
+    /// The runs of the seeds in a share.
+    fn seeds(&mut self, share: Share, goal: &Goal<'_>, shards: &mut Shards) -> Outcome {
+        let seeds = self.asked.schedules.unwrap_or(goal.seeds);
+        let end = self.asked.time.map(|time| Instant::now() + time);
         let goes_on = |number| number < seeds || end.is_some_and(|end| Instant::now() < end);
-        for number in (0..).take_while(|&number| goes_on(number)) {
+        let mine = (0..)
+            .take_while(|&number| goes_on(number))
+            .filter(|&number| share.has(number));
+        for number in mine {
             let is_checked = number < CHECKED || number.is_multiple_of(CHECKED_ONE_OF);
             self.seed(goal.first_seed + number, goal, is_checked)?;
             if number + 1 == CHECKED && goal.twice {
                 self.compare_with_second()?;
             }
-            if one_at_a_time::is_touched() {
+            if let Some(found) = shards.ended() {
+                self.take(found, goal)?;
+            }
+            if one_at_a_time::is_touched() || self.runs.unnamed.is_some() {
                 break;
             }
         }
         Ok(())
+    }
+
+    fn start_shards(&self, shares: u64) -> Outcome<Shards> {
+        if shares == 1 {
+            return Ok(Shards::default());
+        }
+        let test = self.test.ok_or_else(|| {
+            FailedBy::Environment(format!(
+                "COREPOOL_SIM_SHARDS={shares}: a shard is called by the test's name, which this thread does not have. Let the test simulate on its own thread"
+            ))
+        })?;
+        Shards::of_test(test, shares)
+            .map_err(|error| FailedBy::Shard(format!("it did not start: {error}")))
+    }
+
+    /// Takes the result of a shard.
+    fn take(&mut self, found: Found, goal: &Goal<'_>) -> Outcome {
+        match found {
+            Found::Passed(tally) => {
+                sometimes::note_seen(&tally.sometimes);
+                self.runs.add(&tally.report, tally.footprints);
+                Ok(())
+            }
+            Found::Seed(seed) => {
+                self.seed(seed, goal, true)?;
+                let text = format!("seed {seed} failed in a shard, and passes in its parent");
+                Err(self.nondeterminism(text, Some(seed), Granularity::Calls))
+            }
+            Found::Failed(text) => Err(FailedBy::Shard(text)),
+        }
+    }
+
+    /// Runs the share of this shard, and ends the process.
+    fn end_as_shard(
+        &mut self,
+        share: Share,
+        goal: &Goal<'_>,
+        failed: &dyn Fn(FailedBy) -> Failed,
+    ) -> ! {
+        self.is_shard = true;
+        let outcome = self.plain(goal).and_then(|()| {
+            // The parent has these runs.
+            self.runs.forget();
+            self.seeds(share, goal, &mut Shards::default())
+        });
+        let kind = self.misuse().or(outcome.err());
+        shards::tell(&match kind {
+            None => Found::Passed(Box::new(Tally {
+                report: self.runs.report.clone(),
+                footprints: self.runs.footprints(),
+                sometimes: sometimes::seen(),
+            })),
+            Some(FailedBy::Run(run)) if run.seed.is_some() => {
+                Found::Seed(run.seed.unwrap_or_default())
+            }
+            Some(kind) => Found::Failed(failed(kind).to_string()),
+        })
+    }
+
+    /// A use of the simulation that makes its runs worthless.
+    fn misuse(&self) -> Option<FailedBy> {
+        let unnamed = self.runs.unnamed.and_then(symbols::static_at);
+        let unnamed = unnamed.map(|symbol| FailedBy::NotNamed(symbol.path.clone()));
+        unnamed.or_else(|| one_at_a_time::touched_by().map(FailedBy::HostThread))
     }
 
     /// Runs all schedules with up to this many deviations. False if there are more than `most`.
@@ -226,161 +323,46 @@ impl Search<'_> {
         let storms = self.plan.interrupts.iter().any(|irq| irq.spontaneous > 0);
         let chooser = || Chooser::Seeded(Box::new(Seeded::new(seed, cores, points, storms)));
         crash::run_begins(Some(seed));
-        let ended = self.runs.once(chooser(), granularity, is_checked);
-        if is_checked && ended.cause.is_none() {
-            let again = self.runs.once(chooser(), granularity, true);
-            if again.hash != ended.hash {
-                return Err(self.differs(&ended, &again, Some(seed), granularity));
-            }
+        let ended = self.once(Some(seed), granularity, is_checked, &chooser)?;
+        if self.is_shard && ended.cause.is_some() {
+            // The parent reduces it.
+            shards::tell(&Found::Seed(seed));
         }
         self.judge(ended, Some(seed), granularity, chooser)
     }
 
-    /// Nothing if the run has passed. Else it is run again, recorded and reduced.
-    fn judge(
+    /// Runs a schedule, and if it is checked, once more: both runs have to be the same.
+    fn once(
         &mut self,
-        ended: Ended,
         seed: Option<u64>,
         granularity: Granularity,
-        chooser: impl FnOnce() -> Chooser,
-    ) -> Outcome {
-        let Some(cause) = ended.cause else {
-            return Ok(());
-        };
-        let runs = self.runs.report.runs;
-        let recorded = self.runs.once(chooser(), granularity, true);
-        if !recorded
-            .cause
-            .as_ref()
-            .is_some_and(|again| cause.is_like(again))
-        {
-            let text = format!(
-                "the first failed with \"{cause}\", the second {}",
-                recorded
-                    .cause
-                    .map_or("passed".into(), |cause| format!("with \"{cause}\""))
-            );
-            return Err(self.nondeterminism(text, seed, granularity));
-        }
-        let deviations = recorded.deviations.len();
-        let before = self.runs.report.runs;
-        let schedule = reduce::reduce(
-            &mut self.runs,
-            &cause,
-            recorded.deviations.clone(),
-            granularity,
-        );
-        let reduced_by = self.runs.report.runs - before;
-        let least = self.runs.once(Chooser::named(&schedule), granularity, true);
-        let (cause, context, trace) = match least.cause {
-            Some(cause) => (cause, least.context, least.trace),
-            None => (cause, recorded.context, recorded.trace),
-        };
-        let picture = Picture::new(self.plan, &trace, &schedule, &context);
-        Err(Box::new(FailedRun {
-            lanes: picture.lanes(self.asked.rows),
-            files: match &self.asked.pictures {
-                Some(folder) => write(&picture, folder, self.test),
-                None => Vec::new(),
-            },
-            picture,
-            cause,
-            context,
-            seed,
-            runs,
-            schedule: Schedule {
-                granularity,
-                steps: schedule,
-            },
-            deviations,
-            reduced_by,
-        }))
-    }
-
-    fn differs(
-        &mut self,
-        one: &Ended,
-        other: &Ended,
-        seed: Option<u64>,
-        granularity: Granularity,
-    ) -> Box<FailedRun> {
-        let pairs = one.trace.events.iter().zip(&other.trace.events);
-        let text = match pairs.clone().find(|(one, other)| one != other) {
-            Some((one, other)) => format!(
-                "at point {}, the first is at `{}` of context {} and the second at `{}` of context {}",
-                one.step, one.label, one.context, other.label, other.context
-            ),
-            None => "one is longer than the other".into(),
-        };
-        self.nondeterminism(text, seed, granularity)
-    }
-
-    fn nondeterminism(
-        &mut self,
-        text: String,
-        seed: Option<u64>,
-        granularity: Granularity,
-    ) -> Box<FailedRun> {
-        Box::new(FailedRun {
-            cause: Cause::Nondeterminism(text),
-            context: "chip".into(),
-            seed,
-            runs: self.runs.report.runs,
-            schedule: Schedule {
-                granularity,
-                steps: Vec::new(),
-            },
-            deviations: 0,
-            reduced_by: 0,
-            lanes: String::new(),
-            picture: Picture::none(),
-            files: Vec::new(),
-        })
-    }
-
-    /// The sentences about all that the runs have not shown.
-    fn shows_too_little(&self, goal: &Goal<'_>) -> Vec<String> {
-        let report = &self.runs.report;
-        let mut sentences = sometimes::never_held(goal.path);
-        if !self.plan.pools.is_empty() && report.jobs == 0 {
-            sentences.push("no job ran in any run".into());
-        }
-        if let Some(most) = self.has_more {
-            sentences.push(format!(
-                "there are more than {most} schedules: make the scenario smaller, or the bound of `exhaustive` larger"
-            ));
-        }
-        // Each core's start is a switch and no point.
-        if report.points == 0 {
-            sentences.push("the scenario is empty: no context came to a point in any run".into());
-        }
-        for (irq, &fired) in self.plan.interrupts.iter().zip(&report.fired) {
-            if irq.spontaneous > 0 && fired == 0 {
-                sentences.push(format!("the interrupt `{}` never fired", irq.name));
+        is_checked: bool,
+        chooser: &dyn Fn() -> Chooser,
+    ) -> Outcome<Ended> {
+        let ended = self.runs.once(chooser(), granularity, is_checked);
+        if is_checked && ended.cause.is_none() {
+            let again = self.runs.once(chooser(), granularity, true);
+            if let Some(cause) = &again.cause {
+                let text = format!("the first passed, the second failed with \"{cause}\"");
+                return Err(self.nondeterminism(text, seed, granularity));
+            }
+            if again.hash != ended.hash {
+                return Err(self.differs(&ended, &again, seed, granularity));
             }
         }
-        if self.plan.stalls.most > 0 && report.stalls == 0 {
-            sentences.push("no core ever stalled".into());
-        }
-        if self.plan.hangs.iter().any(Option::is_some) && report.hangs == 0 {
-            sentences.push("no core ever hung".into());
-        }
-        sentences
+        Ok(ended)
     }
 }
 
-/// Writes the picture into a folder, and returns the files. An error is printed: the report of the
-/// failure counts more.
-fn write(picture: &Picture, folder: &Path, test: Option<&str>) -> Vec<PathBuf> {
-    let name = test.unwrap_or("NAME").replace("::", "-");
-    let files = [("svg", picture.svg()), ("json", picture.perfetto())];
-    let written = files.into_iter().filter_map(|(kind, text)| {
-        let file = folder.join(format!("{name}.{kind}"));
-        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text));
-        if let Err(error) = &written {
-            eprintln!("corepool-sim: cannot write {}: {error}", file.display());
+/// The statics of crates, as the symbols have them.
+fn statics_of(crates: &[String]) -> Result<Vec<Static>, FailedBy> {
+    let of_crate = |name: &String| {
+        let statics: Vec<_> = symbols::of_crate(name).map(Static::of_symbol).collect();
+        match statics.is_empty() {
+            true => Err(FailedBy::NoStatics(name.clone())),
+            false => Ok(statics),
         }
-        written.is_ok().then_some(file)
-    });
-    written.collect()
+    };
+    let all: Result<Vec<_>, _> = crates.iter().map(of_crate).collect();
+    Ok(all?.into_iter().flatten().collect())
 }

@@ -14,6 +14,9 @@ use std::{
 const SECOND: &str = "COREPOOL_SIM_SECOND";
 const MARK: &str = "corepool-sim hash ";
 
+/// The number of seeds, from the first on, that run in both.
+pub(crate) const CHECKED: u64 = 64;
+
 /// Whether this is a second process.
 pub(crate) fn is_this_one() -> bool {
     env::var_os(SECOND).is_some()
@@ -40,6 +43,7 @@ pub(crate) fn hash_of(test: Option<&str>) -> Option<u64> {
         .args([test, "--exact"])
         .env(SECOND, "1")
         .env_remove("COREPOOL_SIM_SCHEDULES")
+        .env_remove("COREPOOL_SIM_SHARDS")
         .stdin(Stdio::null())
         .output()
         .ok()?;

@@ -61,6 +61,7 @@ impl<'a> Sim<'a> {
                 alarm: None,
                 pools: Vec::new(),
                 statics: Vec::new(),
+                crates: Vec::new(),
                 stalls: Default::default(),
                 hangs: vec![None; cores],
                 spurious: false,
@@ -114,6 +115,24 @@ impl<'a> Sim<'a> {
     /// memory that it holds at the end of a run is leaked.
     pub fn reset<T: Sync>(&mut self, place: &'static T) -> &mut Self {
         self.plan.statics.push(Static::new(place));
+        self
+    }
+
+    /// As [`reset`](Self::reset), for each static of these crates that can change, those in functions
+    /// included. Pools are named by [`pool`](Self::pool) all the same.
+    ///
+    /// The symbols of the test's program list the statics, on Linux. The statics of a test belong to the
+    /// test's crate. Elsewhere, or if a crate has no such static, the simulation fails.
+    ///
+    /// ```
+    /// # // A documentation test is a crate of its own, whose name the test cannot know.
+    /// # fn declare(sim: &mut corepool_sim::Sim<'_>) {
+    /// sim.reset_crates(["logger-app", "logger-drivers"]);
+    /// # }
+    /// ```
+    pub fn reset_crates<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> &mut Self {
+        let names = names.into_iter().map(str::to_string);
+        self.plan.crates.extend(names);
         self
     }
 

@@ -47,6 +47,22 @@ pub(crate) fn begin() {
     }
 }
 
+/// For each use whether it was reached, in bit 0, and whether it has held, in bit 1.
+pub(crate) fn seen() -> Vec<u64> {
+    let bits = |site: &Sometimes| {
+        u64::from(site.was_reached.load(Relaxed)) | u64::from(site.has_held.load(Relaxed)) << 1
+    };
+    SOMETIMES.iter().map(bits).collect()
+}
+
+/// Notes what another process of this program has seen.
+pub(crate) fn note_seen(seen: &[u64]) {
+    for (site, bits) in SOMETIMES.iter().zip(seen) {
+        site.was_reached.fetch_or(bits & 1 != 0, Relaxed);
+        site.has_held.fetch_or(bits & 2 != 0, Relaxed);
+    }
+}
+
 /// The conditions that were reached, or that stand in the scenario itself, and never held.
 pub(crate) fn never_held(scenario: &str) -> Vec<String> {
     let sites = SOMETIMES.iter().filter(|site| {

@@ -7,6 +7,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crate::symbols::Symbol;
+
 type Bytes = Arc<[MaybeUninit<u8>]>;
 
 /// The bytes of each static that a simulation of this process has named: those before the first run.
@@ -21,13 +23,28 @@ pub struct Static {
 impl Static {
     /// Each [`reset`](Self::reset) restores what `place` was when a simulation named it first.
     pub(crate) fn new<T>(place: &'static T) -> Self {
-        let place = ptr::from_ref(place).cast_mut().cast::<MaybeUninit<u8>>();
+        let place = ptr::from_ref(place).cast_mut();
+        // SAFETY: `place` is a `T`, of `size_of::<T>()` bytes, and lives for ever.
+        unsafe { Self::at(place.cast(), size_of::<T>()) }
+    }
+
+    /// As [`new`](Self::new), of a static that the program's symbols name.
+    pub(crate) fn of_symbol(symbol: &Symbol) -> Self {
+        let place = ptr::with_exposed_provenance_mut(symbol.start);
+        // SAFETY: the program has a static at these addresses, which lives for ever.
+        unsafe { Self::at(place, symbol.end - symbol.start) }
+    }
+
+    /// # Safety
+    ///
+    /// `place` is valid for reads and writes of `size` bytes, for ever.
+    unsafe fn at(place: *mut MaybeUninit<u8>, size: usize) -> Self {
         let copy = || {
-            let mut bytes = Arc::new_uninit_slice(size_of::<T>());
+            let mut bytes = Arc::new_uninit_slice(size);
             if let Some(bytes) = Arc::get_mut(&mut bytes) {
-                // SAFETY: `place` is a `T`, of `size_of::<T>()` bytes, and `bytes` is as long. A
+                // SAFETY: `place` has `size` bytes (the caller's promise), and `bytes` is as long. A
                 // `MaybeUninit<u8>` may hold any byte, padding included.
-                unsafe { ptr::copy_nonoverlapping(place, bytes.as_mut_ptr().cast(), bytes.len()) };
+                unsafe { ptr::copy_nonoverlapping(place, bytes.as_mut_ptr().cast(), size) };
             }
             // SAFETY: a `MaybeUninit<u8>` is initialized whatever its byte is.
             unsafe { bytes.assume_init() }
@@ -35,9 +52,7 @@ impl Static {
         let mut known = AT_POWER_ON
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bytes = known
-            .entry((place.addr(), size_of::<T>()))
-            .or_insert_with(copy);
+        let bytes = known.entry((place.addr(), size)).or_insert_with(copy);
         Self {
             place,
             bytes: bytes.clone(),
@@ -56,6 +71,12 @@ impl Static {
     pub(crate) fn range(&self) -> (usize, usize) {
         let start = self.place.addr();
         (start, start + self.bytes.len())
+    }
+
+    /// Whether it has an address of this range, from the first to the one behind the last.
+    pub(crate) fn overlaps(&self, (first, last): (usize, usize)) -> bool {
+        let (start, end) = self.range();
+        start < last && first < end
     }
 
     /// Restores the bytes.

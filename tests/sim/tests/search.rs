@@ -152,7 +152,7 @@ mod determinism {
     fn differs(scenario: impl Fn()) {
         let failed = Sim::new(1).try_run(64, |_| scenario()).unwrap_err();
         let cause = failed_run(failed).cause;
-        assert!(matches!(cause, Cause::Nondeterminism(_)), "{cause}");
+        assert!(matches!(cause, Cause::Nondeterminism { .. }), "{cause}");
     }
 
     #[test]
@@ -566,7 +566,7 @@ mod crashes {
     const CHILD: &str = "COREPOOL_SIM_TEST_CHILD";
 
     /// Runs `crash` in a child process, in the test of this name, and returns what that prints.
-    fn output_of(test: &str, crash: fn()) -> Option<String> {
+    fn output_of(test: &str, crash: impl FnOnce()) -> Option<String> {
         if std::env::var_os(CHILD).is_some() {
             crash();
             return None;
@@ -621,8 +621,8 @@ mod crashes {
         let Some(text) = output_of(test, || {
             Sim::new(1).first_seed(71).run(10, |_| {
                 point!();
-                // After the two runs of the plain order.
-                if RUNS.fetch_add(1, SeqCst) == 2 {
+                // After the four runs of the plain order.
+                if RUNS.fetch_add(1, SeqCst) == 4 {
                     deep(0);
                 }
             });
@@ -630,6 +630,62 @@ mod crashes {
             return;
         };
         assert!(text.contains("COREPOOL_SIM_SEED=71"), "{text}");
+    }
+
+    /// The output of the test of this name, which crashes after the four runs of the plain order.
+    fn output_of_crash(test: &str, first_seed: u64, crash: fn()) -> Option<String> {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        output_of(test, || {
+            Sim::new(1).first_seed(first_seed).run(10, |_| {
+                point!();
+                if RUNS.fetch_add(1, SeqCst) == 4 {
+                    crash();
+                }
+            });
+        })
+    }
+
+    #[test]
+    fn an_abort_prints_the_seed() {
+        let test = "crashes::an_abort_prints_the_seed";
+        if let Some(text) = output_of_crash(test, 73, || std::process::abort()) {
+            assert!(text.contains("COREPOOL_SIM_SEED=73"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_access_prints_the_seed() {
+        let test = "crashes::a_bad_access_prints_the_seed";
+        let access = || {
+            let nowhere = std::hint::black_box(std::ptr::without_provenance::<u32>(8));
+            // SAFETY: nothing is there, which is the fault that the test plants. The process ends.
+            std::hint::black_box(unsafe { nowhere.read_volatile() });
+        };
+        if let Some(text) = output_of_crash(test, 74, access) {
+            assert!(text.contains("COREPOOL_SIM_SEED=74"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_crash_in_a_run_without_a_seed_prints_no_seed_of_an_earlier_simulation() {
+        static IS_SECOND: AtomicU32 = AtomicU32::new(0);
+        let test =
+            "crashes::a_crash_in_a_run_without_a_seed_prints_no_seed_of_an_earlier_simulation";
+        let Some(text) = output_of(test, || {
+            for _ in 0..2 {
+                let result = Sim::new(1).first_seed(75).try_run(10, |_| {
+                    point!();
+                    if IS_SECOND.load(SeqCst) == 1 {
+                        std::process::abort();
+                    }
+                });
+                result.unwrap();
+                IS_SECOND.store(1, SeqCst);
+            }
+        }) else {
+            return;
+        };
+        assert!(text.contains("(no seed: the plain order"), "{text}");
     }
 
     #[test]
@@ -645,7 +701,7 @@ mod crashes {
         let Some(text) = output_of(test, || {
             Sim::new(1).first_seed(72).run(10, |_| {
                 point!();
-                if RUNS.fetch_add(1, SeqCst) == 2 {
+                if RUNS.fetch_add(1, SeqCst) == 4 {
                     let _panics = Panics;
                     panic!("first");
                 }

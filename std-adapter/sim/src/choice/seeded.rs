@@ -40,7 +40,8 @@ pub(super) enum Strategy {
     },
 }
 
-/// Strategies whose switches follow from priorities consider another event at one of so many points.
+/// The mean number of points from one event to the next, with a strategy whose switches follow from
+/// priorities.
 const MEAN_OF_EVENTS: u64 = 64;
 
 /// Random decisions from a seed.

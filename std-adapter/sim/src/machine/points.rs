@@ -30,6 +30,7 @@ impl Machine<'_> {
                 }
                 if point != Point::Fence {
                     machine.note_access(address);
+                    machine.note_static(address.addr());
                 }
             }
         }
@@ -40,6 +41,23 @@ impl Machine<'_> {
     fn note_access(&self, address: *const ()) {
         if let Some(footprint) = &self.footprint {
             footprint.borrow_mut().access(self.here(), address.addr());
+        }
+    }
+
+    /// Notes a static that the core accesses and the plan does not name: it keeps its state from run to
+    /// run.
+    #[inline]
+    fn note_static(&self, address: usize) {
+        let (start, end) = self.image;
+        if (start..end).contains(&address)
+            && !self
+                .plan
+                .statics
+                .iter()
+                .any(|known| known.overlaps((address, address + 1)))
+        {
+            self.unnamed
+                .set(Some(self.unnamed.get().unwrap_or(address)));
         }
     }
 

@@ -1,0 +1,168 @@
+//! Statics that are not reset: each is found, and named.
+
+#![cfg(target_os = "linux")]
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+
+use corepool::StaticPool;
+use corepool_sim::{Cause, Failed, FailedBy, Sim, point};
+
+static NAMED: StaticPool<4, 32> = StaticPool::new();
+
+/// The statics of the report on runs that differ.
+fn differing(failed: Failed) -> Vec<String> {
+    let FailedBy::Run(run) = failed.kind else {
+        panic!("{failed}");
+    };
+    match run.cause {
+        Cause::Nondeterminism { statics, .. } => statics,
+        cause => panic!("{cause}"),
+    }
+}
+
+mod pools {
+    use super::*;
+
+    /// Runs a job in a pool.
+    fn use_pool(pool: &'static StaticPool<4, 32>) {
+        pool.submit_detached(|| ()).unwrap();
+        pool.run_pending(1);
+    }
+
+    #[test]
+    fn a_pool_that_no_call_names_is_found() {
+        static FORGOTTEN: StaticPool<4, 32> = StaticPool::new();
+        let mut sim = Sim::new(1);
+        let failed = sim.pool(&NAMED).try_run(100, |_| {
+            use_pool(&NAMED);
+            use_pool(&FORGOTTEN);
+        });
+        let failed = failed.unwrap_err();
+        let path = "statics::pools::a_pool_that_no_call_names_is_found::FORGOTTEN";
+        assert_eq!(failed.kind, FailedBy::NotNamed(path.into()));
+        assert!(failed.to_string().ends_with("Name the pool by `pool`"));
+    }
+
+    #[test]
+    fn a_pool_in_another_static_is_found() {
+        struct App {
+            pool: StaticPool<4, 32>,
+        }
+        static APP: App = App {
+            pool: StaticPool::new(),
+        };
+        let failed = Sim::new(1).try_run(100, |_| use_pool(&APP.pool));
+        let path = "statics::pools::a_pool_in_another_static_is_found::APP";
+        assert_eq!(failed.unwrap_err().kind, FailedBy::NotNamed(path.into()));
+        let mut sim = Sim::new(1);
+        sim.pool(&APP.pool).run(100, |_| use_pool(&APP.pool));
+    }
+
+    #[test]
+    fn a_pool_that_makes_the_first_run_fail_is_found_all_the_same() {
+        static KEEPS_SLOTS: StaticPool<4, 32> = StaticPool::new();
+        let failed = Sim::new(1).try_run(100, |_| {
+            std::mem::forget(KEEPS_SLOTS.submit(|| ()).unwrap());
+            panic!("the pool is not named");
+        });
+        assert!(matches!(failed.unwrap_err().kind, FailedBy::NotNamed(_)));
+    }
+
+    #[test]
+    fn a_pool_on_the_stack_of_the_scenario_needs_no_name() {
+        Sim::new(1).run(100, |_| {
+            let pool = StaticPool::<4, 32>::new();
+            assert_eq!(pool.free_slots(), 4);
+            point!();
+        });
+    }
+
+    #[test]
+    fn a_pool_that_only_the_host_uses_needs_no_name() {
+        static OF_THE_HOST: StaticPool<4, 32> = StaticPool::new();
+        use_pool(&OF_THE_HOST);
+        Sim::new(1).run(100, |_| point!());
+        use_pool(&OF_THE_HOST);
+    }
+}
+
+mod differences {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_is_not_reset_is_named() {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let failed = Sim::new(1).try_run(64, |_| {
+            for _ in 0..COUNTER.fetch_add(1, SeqCst) % 3 {
+                point!();
+            }
+        });
+        let failed = failed.unwrap_err();
+        let text = failed.to_string();
+        assert!(text.contains("::COUNTER`"), "{text}");
+        assert!(text.contains("no `reset` names them"), "{text}");
+        let path = "statics::differences::a_counter_that_is_not_reset_is_named::COUNTER";
+        assert!(differing(failed).contains(&path.into()), "{text}");
+    }
+
+    #[test]
+    fn a_static_that_only_the_first_run_sets_is_named() {
+        static IS_READY: AtomicBool = AtomicBool::new(false);
+        let failed = Sim::new(1).try_run(64, |_| {
+            point!();
+            if !IS_READY.swap(true, SeqCst) {
+                point!("set up");
+            }
+        });
+        let statics = differing(failed.unwrap_err());
+        assert!(
+            statics.iter().any(|path| path.ends_with("::IS_READY")),
+            "{statics:?}"
+        );
+    }
+
+    #[test]
+    fn a_static_that_makes_the_second_run_fail_is_named() {
+        static TAKEN: AtomicBool = AtomicBool::new(false);
+        let failed = Sim::new(1).try_run(64, |_| {
+            point!();
+            assert!(!TAKEN.swap(true, SeqCst), "the peripherals are taken");
+        });
+        let failed = failed.unwrap_err();
+        let text = failed.to_string();
+        assert!(text.contains("the peripherals are taken"), "{text}");
+        let statics = differing(failed);
+        assert!(statics.iter().any(|path| path.ends_with("::TAKEN")));
+    }
+
+    #[test]
+    fn statics_that_are_reset_or_not_changed_are_not_named() {
+        static RESET: AtomicU32 = AtomicU32::new(0);
+        static UNCHANGED: AtomicU32 = AtomicU32::new(0);
+        static CULPRIT: AtomicU32 = AtomicU32::new(0);
+        let mut sim = Sim::new(1);
+        let failed = sim.pool(&NAMED).reset(&RESET).try_run(64, |_| {
+            RESET.fetch_add(1 + UNCHANGED.load(SeqCst), SeqCst);
+            NAMED.submit_detached(|| ()).unwrap();
+            NAMED.run_pending(1);
+            for _ in 0..CULPRIT.fetch_add(1, SeqCst) % 3 {
+                point!();
+            }
+        });
+        let statics = differing(failed.unwrap_err()).join(" ");
+        assert!(statics.contains("::CULPRIT"), "{statics}");
+        for other in ["::RESET", "::UNCHANGED", "::NAMED"] {
+            assert!(!statics.contains(other), "{statics}");
+        }
+    }
+}
+
+#[test]
+fn a_crate_without_statics_is_named() {
+    let failed = Sim::new(1)
+        .reset_crates(["no-such-crate"])
+        .try_run(10, |_| point!())
+        .unwrap_err();
+    assert_eq!(failed.kind, FailedBy::NoStatics("no-such-crate".into()));
+    assert!(failed.to_string().contains("Name each static by `reset`"));
+}
