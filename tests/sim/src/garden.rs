@@ -87,6 +87,13 @@ pub const GARDEN: &[Planted] = &[
     },
 ];
 
+/// A bug that needs many events in a row, so that most of a search is the reduction.
+pub const STORM: Planted = Planted {
+    name: "a ring has a place too few for a byte at every step of a turn",
+    within: 300,
+    search: storm::search,
+};
+
 mod check_then_submit {
     use super::*;
 
@@ -415,6 +422,43 @@ mod wrap {
                 false => millis() > start.wrapping_add(TIMEOUT),
             };
             assert!(!is_late, "5 ms are not more than {TIMEOUT}");
+        })
+    }
+}
+
+/// Only a storm of interrupts shows the bug. Other strategies fire at one of three points at most, and it
+/// takes each of eleven.
+mod storm {
+    use super::*;
+
+    /// The points of a turn.
+    const STEPS: u32 = 11;
+
+    /// The bytes that wait for the main loop.
+    static WAITING: AtomicU32 = AtomicU32::new(0);
+
+    pub fn search(mended: bool, first_seed: u64, seeds: u64) -> Result<Report, Failed> {
+        let places = if mended { STEPS } else { STEPS - 1 };
+        let mut sim = Sim::new(2);
+        sim.reset(&WAITING).first_seed(first_seed);
+        let uart = sim.interrupt("uart", 2, move || {
+            let waiting = WAITING.fetch_add(1, SeqCst);
+            assert!(waiting < places, "the ring is full");
+        });
+        sim.spontaneous(uart, 0..=16);
+        // So that there is another event to choose at each point.
+        sim.task(1, "background", 0, || {
+            loop {
+                corepool::spin_loop();
+            }
+        });
+        sim.try_run(seeds, |_| {
+            for _turn in 0..20 {
+                for _step in 0..STEPS {
+                    point!();
+                }
+                WAITING.store(0, SeqCst);
+            }
         })
     }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, the pulse monitor, the data logger, and
-//! mutants of the core.
+//! `cargo xtask sim`: the simulator's promises, its garden of planted bugs, the pulse monitor, the data logger, its
+//! figures as ratios, and mutants of the core.
 
 use crate::{Outcome, cargo, run_command, sim_mutants, steps};
 
@@ -24,7 +24,13 @@ pub fn run(args: &[String]) -> Outcome {
     // The variable counts for each test of a program, so the programs run one by one.
     tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
     tests(&["--test", "pulse"], Some(PULSE))?;
+    figures_hold()?;
     sim_mutants::check()
+}
+
+/// Other load may slow a few of the figures, so they have three tries.
+fn figures_hold() -> Outcome {
+    figures().or_else(|_| figures()).or_else(|_| figures())
 }
 
 /// The figures, beside shuttle's time for the same application.
