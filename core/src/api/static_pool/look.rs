@@ -134,9 +134,9 @@ impl<
     /// use corepool::StaticPool;
     ///
     /// type Pool = StaticPool<16, 64>;
-    /// type Larger = StaticPool<17, 64>;
+    /// type Larger = StaticPool<1_016, 64>;
     /// # #[cfg(not(feature = "sim"))]
-    /// assert!(size_of::<Larger>() >= size_of::<Pool>() + Pool::bytes_per_slot());
+    /// assert_eq!((size_of::<Larger>() - size_of::<Pool>() + 500) / 1_000, Pool::bytes_per_slot());
     /// ```
     pub const fn bytes_per_slot() -> usize {
         size_of::<Slot<BYTES>>() + PRIORITIES * size_of::<QueueCell>()
