@@ -60,7 +60,7 @@ impl fmt::Display for MapError {
         f.write_str(match self {
             Self::ZeroBuffer => "the buffer size must be at least 1",
             Self::BufferTooLarge => "the buffer size must not exceed the options' WINDOW",
-            Self::NoClock => "the pool has no clock for a timeout: install a port",
+            Self::NoClock => crate::error::NO_CLOCK,
         })
     }
 }

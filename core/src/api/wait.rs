@@ -66,7 +66,7 @@ impl fmt::Display for WaitError {
                 "waiting here could never end: the caller's context may not block, or an awaited job \
                  depends on the caller"
             }
-            Self::NoClock => "the pool has no clock for a timeout: install a port",
+            Self::NoClock => crate::error::NO_CLOCK,
             Self::TooManyPools => {
                 "the shared futures belong to more than 4 pools: wait for those of 4 pools at a time"
             }

@@ -78,7 +78,7 @@ impl fmt::Display for JobError {
             Self::TimedOut => f.write_str("the job was not done in time"),
             Self::TooManyWaiters => f.write_str(TOO_MANY_WAITERS),
             Self::WouldDeadlock => f.write_str(MAY_NOT_BLOCK),
-            Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
+            Self::NoClock => f.write_str(super::NO_CLOCK),
             Self::AlreadyTaken => f.write_str("the job's result was taken before"),
         }
     }

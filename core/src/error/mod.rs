@@ -11,7 +11,7 @@ mod submit;
 pub use self::codec::CodecError;
 pub(crate) use self::{
     job::{Blocked, Failure},
-    submit::{MAY_NOT_BLOCK, NO_SUCH_PRIORITY, TOO_MANY_WAITERS},
+    submit::{MAY_NOT_BLOCK, NO_CLOCK, NO_SUCH_PRIORITY, TOO_MANY_WAITERS},
 };
 pub use self::{
     job::{JobError, NotInTask, PromiseError},

@@ -118,7 +118,7 @@ impl fmt::Display for ShutdownError {
                 "a job cannot wait for the shutdown of its own pool, nor can a context that may not block: \
                  call shutdown without wait",
             ),
-            Self::NoClock => f.write_str("the pool has no clock for a timeout: install a port"),
+            Self::NoClock => f.write_str(super::NO_CLOCK),
         }
     }
 }

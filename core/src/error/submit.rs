@@ -115,7 +115,7 @@ impl<F> SubmitError<F> {
                 "the pool has no worker, and could not start one: try again later"
             }
             Self::NoSuchPriority(_) => NO_SUCH_PRIORITY,
-            Self::NoClock(_) => "the pool has no clock for a timeout: install a port",
+            Self::NoClock(_) => NO_CLOCK,
             Self::TooManyWaiters(_) => TOO_MANY_WAITERS,
             Self::WouldDeadlock(_) => MAY_NOT_BLOCK,
         }
@@ -125,6 +125,10 @@ impl<F> SubmitError<F> {
 /// The text of every call at a priority that the pool has not.
 pub(crate) const NO_SUCH_PRIORITY: &str =
     "the pool has no such priority: raise the pool's PRIORITIES or use a lower one";
+
+/// The text of every call with a time limit, in a pool without a clock.
+pub(crate) const NO_CLOCK: &str =
+    "the pool has no clock for a timeout: call install with a port that has one";
 
 /// The text of every call that has to wait and finds no free place for a waiter.
 pub(crate) const TOO_MANY_WAITERS: &str = "too many waits are under way: raise the pool's WAITERS";
