@@ -77,7 +77,6 @@ fn texts_of_errors() -> BTreeSet<String> {
         RunError::AlreadyWorker,
         RunError::Broken(broken),
         RunError::DeclaredLost,
-        RunError::NoSuchPriority,
     ];
     let callbacks = [CallbackError::Full(()), CallbackError::TooLarge(())];
     let ends = [ShutdownError::StillRunning {

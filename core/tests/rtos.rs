@@ -10,7 +10,7 @@ use std::{
 };
 
 use corepool::{
-    JobError, Parker, Port, StaticPool,
+    JobError, Parker, Port, StaticPool, Worker,
     ports::rtos::{Rtos, Task, may_be_deleted},
 };
 
@@ -74,6 +74,7 @@ extern "C" fn corepool_port_now() -> u64 {
 
 #[unsafe(no_mangle)]
 extern "C" fn corepool_port_urgency() -> u8 {
+    assert!(!IN_HANDLER.get(), "a handler has no priority in the kernel");
     PRIORITY.get()
 }
 
@@ -141,6 +142,12 @@ fn a_handler_submits_and_is_refused_a_wait() {
     let told = in_handler(|| future.result());
     assert!(matches!(told, Err(JobError::WouldDeadlock)));
     assert_ne!(PORT.context(), in_handler(|| PORT.context()));
+}
+
+#[test]
+fn a_handler_has_no_urgency() {
+    PRIORITY.set(3);
+    assert_eq!((Task.urgency(), in_handler(|| Task.urgency())), (3, 0));
 }
 
 #[test]

@@ -273,7 +273,7 @@ impl<'p> Awaited<'p> for AwaitedScope<'_, 'p> {
                 Unbegun::Queued => {}
                 Unbegun::Unqueued => {
                     self.pool.queues().push(index, begun.priority());
-                    self.pool.seats().wake_one(begun.priority());
+                    self.pool.seats().wake_one();
                 }
                 Unbegun::Lost => {
                     let _left = Defer(|| self.pool.slots().leave(slot, LOST));

@@ -9,7 +9,7 @@
 //!
 //! | caller | meanwhile |
 //! |---|---|
-//! | a job on a worker of this pool | runs the job that it waits for, if no party has begun it; sleeps; but runs the oldest queued job, if every other worker that takes it is blocked |
+//! | a job on a worker of this pool | runs the job that it waits for, if no party has begun it; sleeps unless every other worker is blocked; if so, runs the oldest queued job |
 //! | any other context | sleeps; if the pool has no worker and the port agrees, runs queued jobs in order, as a guest in a worker's seat |
 //! | a context without a parker, which may not block | gets `WouldDeadlock` |
 //! | any context, if there is no port | spins; runs the job that it waits for, and queued jobs if the pool has no worker |
@@ -20,8 +20,7 @@
 //!
 //! One exception keeps the pool going. If *every* worker is blocked and no further worker can be
 //! started, the last one to block runs the oldest queued job. A task may need that job, or it may
-//! keep a promise. It does so, too, if the workers that are not blocked are all kept for more urgent
-//! jobs than some queued one.
+//! keep a promise.
 //!
 //! A wait without a time limit that could never end returns `WouldDeadlock`: see [`circle`].
 
@@ -222,8 +221,8 @@ fn wait_as_guest<'p>(
         }
         owes_work |= seat.retract();
     };
-    if owes_work {
-        pool.seats().hand_on();
+    if owes_work && pool.queues().has_any() {
+        pool.seats().wake_one();
     }
     result
 }
@@ -302,20 +301,10 @@ fn wait_as_worker<'p>(
             // The port's answer does not matter: the job that waits goes on in either case.
             let _ = port.no_idle_worker();
         }
-        // No worker takes jobs less urgent than this, if the caller takes none.
-        let taken = if port.worker_is_coming() {
-            0
-        } else {
-            pool.seats().least_taken()
-        };
-        if owed.work && pool.queues().has_from(taken) && !pool.queues().has_below(taken) {
-            owed.work = false;
-            pool.seats().hand_on();
-        }
-        let is_last = taken > 0;
+        let is_last = !port.worker_is_coming() && pool.seats().all_are_blocked();
         if is_last {
             seat.announce();
-            if pool.queues().has_below(taken) {
+            if pool.queues().has_any() {
                 owed.work |= seat.retract();
                 drop(blocked);
                 owed.work &= !run::one(pool, Some(seat), Some(worker));
@@ -324,6 +313,9 @@ fn wait_as_worker<'p>(
                 pool.seats().wake_all_at_the_end();
                 continue;
             }
+        } else if owed.work && pool.queues().has_any() {
+            owed.work = false;
+            pool.seats().wake_one();
         }
         // A worker that spins shows itself as blocked for as long as another worker may need to
         // look.
@@ -390,8 +382,8 @@ impl Drop for Owed<'_> {
     fn drop(&mut self) {
         // If the worker has unwound while it slept, its idle bit is still set.
         self.work |= self.seat.retract();
-        if self.work {
-            self.pool.seats().hand_on();
+        if self.work && self.pool.queues().has_any() {
+            self.pool.seats().wake_one();
         }
     }
 }

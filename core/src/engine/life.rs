@@ -22,7 +22,7 @@ use crate::{
     memory::joined::Stay,
     memory::phase::{CANCELLING, SHUT_DOWN},
     memory::pool::{Machine, Pool},
-    memory::seat::{Rank, SLEEPLESS, SeatRef},
+    memory::seat::{SLEEPLESS, SeatRef},
     memory::waiter::{LEAVING, SHARED},
 };
 
@@ -38,46 +38,17 @@ pub enum OnLoss {
 }
 
 pub(crate) fn stay<W: Worker>(pool: Pool<'_>, worker: &W) -> Result<(), RunError> {
-    stay_seated(pool, worker, |seat, kept| work(pool, worker, seat, kept))
+    stay_seated(pool, worker, |seat| work(pool, worker, seat))
 }
 
-/// The jobs that a worker is kept for.
-pub(crate) struct Kept {
-    /// Their least urgent priority.
-    least: usize,
-}
-
-impl Kept {
-    /// The least urgent priority of the jobs that the worker takes now. When the pool is at its end,
-    /// each worker takes any job: no other worker may be left for it.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn least(&mut self, seat: SeatRef<'_>) -> usize {
-        if self.leaves_any() && seat.pool().phase().is_closed() {
-            self.least = 0;
-            seat.take_any();
-        }
-        self.least
-    }
-
-    /// Whether the worker leaves less urgent jobs to others.
-    #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn leaves_any(&self) -> bool {
-        self.least > 0
-    }
-}
-
-/// Joins as a worker, and calls `work` with the worker's seat, and the jobs that the worker is kept
-/// for. Returns when `work` does.
+/// Joins as a worker, and calls `work` with the worker's seat. Returns when `work` does.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn stay_seated<'p, W: Worker>(
     pool: Pool<'p>,
     worker: &W,
-    work: impl FnOnce(SeatRef<'p>, Kept),
+    work: impl FnOnce(SeatRef<'p>),
 ) -> Result<(), RunError> {
-    let (urgency, kept_for) = (worker.urgency(), worker.kept_for());
-    if kept_for > 0 && kept_for >= pool.geometry().priorities {
-        return Err(RunError::NoSuchPriority);
-    }
+    let urgency = worker.urgency();
     if let Some(reason) = pool.phase().broken_reason() {
         return Err(RunError::Broken(reason));
     }
@@ -87,19 +58,18 @@ pub(crate) fn stay_seated<'p, W: Worker>(
     // SAFETY: `Leave` gives the seat back before `worker` goes away.
     let seat =
         unsafe { pool.seats().join(worker, Stay::Worker) }.ok_or(RunError::TooManyWorkers)?;
-    let rank = Rank::new(urgency, kept_for);
-    if rank != Rank::LEAST {
+    if urgency > 0 {
         // SAFETY: joined just now, and `leave` is called later.
-        unsafe { seat.state_rank(rank) };
+        unsafe { seat.state_urgency(urgency) };
     }
     // A worker that panics outside of its jobs does not come back. If it was the last, the pool
     // breaks, so that no caller waits for another worker.
     let unwound = Defer(|| {
         if pool.joined().has_no_worker() {
             break_with(pool, BrokenReason::WorkerLost(LossReason::UNWOUND));
-        } else {
+        } else if pool.queues().has_any() {
             // The worker may have been claimed for work that it has not done.
-            pool.seats().hand_on();
+            pool.seats().wake_one();
         }
     });
     let leave = Leave(seat);
@@ -112,7 +82,7 @@ pub(crate) fn stay_seated<'p, W: Worker>(
         let _broken = Defer(|| break_with(pool, BrokenReason::Initializer(error)));
         warning!("worker {} could not start: {}", seat.id().index(), error.0);
     }
-    work(seat, Kept { least: kept_for });
+    work(seat);
     let lost = seat.is_lost();
     drop(leave);
     unwound.disarm();
@@ -125,13 +95,13 @@ pub(crate) fn stay_seated<'p, W: Worker>(
     }
 }
 
-fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>, mut kept: Kept) {
+fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
     let mut round = 0;
     // The worker was claimed for some work, and has not taken any since.
     let mut woken = false;
     loop {
         if !seat.is_lost()
-            && let Some(index) = pool.queues().pop_from(kept.least(seat))
+            && let Some(index) = pool.queues().pop()
         {
             if mem::take(&mut woken) && pool.queues().has_any() {
                 // The port may unwind, and the worker does not come back then. The index is queued
@@ -142,17 +112,12 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>, mut kept: 
                 });
                 // The submitter of the next job may have been stopped before it woke another
                 // worker.
-                pool.seats().hand_on();
+                pool.seats().wake_one();
                 unwound.disarm();
             }
             run::popped(pool, index, Some(seat), Some(worker));
             round = 0;
             continue;
-        }
-        if kept.leaves_any() && woken && pool.queues().has_any() {
-            // The worker was claimed for work that it does not take, or for a job that is gone.
-            woken = false;
-            pool.seats().hand_on();
         }
         if end::is_over(pool) || seat.is_lost() {
             break;
@@ -160,7 +125,7 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>, mut kept: 
         if !worker.stays() {
             // The look at the queue comes after the answer: it finds the jobs that were queued before
             // the worker was sent away.
-            if pool.queues().has_from(kept.least(seat)) {
+            if pool.queues().has_any() {
                 continue;
             }
             break;
@@ -172,7 +137,7 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>, mut kept: 
         seat.announce();
         // `stays` is asked again: `spin` may have slept, and used up the wake-up of the party that sends
         // the worker away.
-        if !pool.queues().has_from(kept.least(seat)) && !end::is_over(pool) && worker.stays() {
+        if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {
             worker.park(None);
         }
         if seat.retract() {
@@ -297,9 +262,9 @@ pub(crate) fn worker_lost(pool: Pool<'_>, worker: WorkerId, on_loss: OnLoss) {
     drop(ended);
     if on_loss == OnLoss::Break {
         break_with(pool, BrokenReason::WorkerLost(LossReason::DECLARED));
-    } else {
+    } else if pool.queues().has_any() {
         // The lost worker may have been claimed for work that it does not do any more.
-        pool.seats().hand_on();
+        pool.seats().wake_one();
     }
 }
 

@@ -224,7 +224,7 @@ pub(crate) fn suspend<'p>(pool: Pool<'p>, slot: SlotRef<'p>, begun: Snapshot) {
         }
         Suspension::Requeue => {
             pool.queues().push(slot.index(), begun.priority());
-            pool.seats().wake_one(begun.priority());
+            pool.seats().wake_one();
             // If the slot has another job by now, that job has come to its end as well.
             end_if_over(pool, slot);
         }

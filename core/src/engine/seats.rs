@@ -10,7 +10,7 @@ use crate::{
     lockfree::sync::Ordering,
     machine::worker::{Worker, WorkerId},
     memory::joined::Stay,
-    memory::seat::{GENERATION, GUEST, LOST, ONE_GENERATION, Rank, SLEEPLESS, Seat, SeatRef},
+    memory::seat::{GENERATION, GUEST, LOST, ONE_GENERATION, SLEEPLESS, SeatRef},
 };
 
 impl<'p> Seats<'p> {
@@ -131,19 +131,14 @@ impl<'p> Seats<'p> {
                 .sum::<usize>()
     }
 
-    /// The least urgent priority of the jobs that some worker takes. `usize::MAX` if every worker is
-    /// blocked, so that none would take a queued job.
-    pub(crate) fn least_taken(self) -> usize {
-        let taken = |seat: &Seat| {
-            let rank = seat.rank();
-            let is_lost = seat.flags.load(Ordering::Relaxed) & LOST != 0;
-            if rank == Rank::VACANT || is_lost || seat.is_blocked() {
-                return None;
-            }
-            Some(rank.least())
-        };
-        let taken = self.0.all_seats().iter().filter_map(taken);
-        taken.min().unwrap_or(usize::MAX)
+    /// Whether every worker is blocked, so that none would take a queued job.
+    pub(crate) fn all_are_blocked(self) -> bool {
+        let mut seats = self.0.all_seats().iter();
+        seats.all(|seat| {
+            !seat.waker.is_open()
+                || seat.flags.load(Ordering::Relaxed) & LOST != 0
+                || seat.is_blocked()
+        })
     }
 }
 
@@ -192,8 +187,8 @@ impl SeatRef<'_> {
         // seat is free from now on.
         let _told = Defer(|| pool.seats().tell_of_leaving());
         let _handed_on = Defer(|| {
-            if was_claimed || flags & LOST != 0 {
-                pool.seats().hand_on();
+            if (was_claimed || flags & LOST != 0) && pool.queues().has_any() {
+                pool.seats().wake_one();
             }
         });
         // SAFETY: `join` opened it.

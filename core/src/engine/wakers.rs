@@ -72,7 +72,7 @@ impl<L: PoolLayout> TaskWakers<L> {
             Pool::new(shared, L::geometry(shared))
         };
         pool.queues().push(index, state.priority());
-        if pool.seats().wake_one(state.priority()) & (SHUT_DOWN | BROKEN) != 0 {
+        if pool.seats().wake_one() & (SHUT_DOWN | BROKEN) != 0 {
             // The pool's end may have ended the task before it was queued.
             pool.slots().reap();
         }

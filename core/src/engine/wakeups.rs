@@ -18,10 +18,7 @@
 //! its wake-up. So a submitter that finds every idle worker claimed wakes them all again. A worker
 //! that was claimed and leaves without taking work hands the wake-up on.
 //!
-//! Of the idle workers that are not claimed, a submitter wakes the one of the greatest rank, among
-//! those that take jobs of its priority. A worker that is kept for more urgent jobs may all the same
-//! have been claimed for a job that it does not take: the one that it was woken for may be gone, or
-//! the submitter may have seen its idle bit before its rank. It hands the wake-up on, too.
+//! A submitter wakes the most urgent of the idle workers that are not claimed.
 //!
 //! One word has the idle bits and the claims of a group of seats: half as many as the word has
 //! bits. A pool with more workers has more words. A submitter looks at one word after another.
@@ -35,7 +32,7 @@ use crate::{
     lockfree::sync::{AtomicUsize, Ordering, fence},
     memory::phase::{BROKEN, HAS_BLOCKED, SHUT_DOWN},
     memory::pool::Pool,
-    memory::seat::{GROUP, Rank, Seat, SeatRef},
+    memory::seat::{GROUP, Seat, SeatRef},
     memory::waiter::{LEAVING, ROOM},
 };
 
@@ -63,34 +60,24 @@ impl<'p> Seats<'p> {
             .filter_map(|group| Some((&group.first()?.idle, group)))
     }
 
-    /// Wakes a worker for work of this priority that was just queued. If there is no worker, the work
-    /// stays queued. Returns the phase as it is after the fence.
+    /// Wakes a worker for work that was just queued. If there is no worker, the work stays queued.
+    /// Returns the phase as it is after the fence.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn wake_one(self, priority: usize) -> u32 {
-        self.call_one(priority)
-            .unwrap_or_else(|_| self.0.phase().bits())
+    pub(crate) fn wake_one(self) -> u32 {
+        self.call_one().unwrap_or_else(|_| self.0.phase().bits())
     }
 
-    /// Hands a wake-up on: wakes a worker for the most urgent work that is queued, if there is any.
-    /// The caller was claimed for some work, and has not taken it.
-    pub(crate) fn hand_on(self) {
-        if let Some(priority) = self.0.queues().most_urgent() {
-            self.wake_one(priority);
-        }
-    }
-
-    /// Wakes a worker for work of this priority that was just queued, or has the port start one.
-    /// Returns the phase as it is after the fence, or the reason why the port has no worker for the
-    /// work.
+    /// Wakes a worker for work that was just queued, or has the port start one. Returns the phase
+    /// as it is after the fence, or the reason why the port has no worker for the work.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn call_one(self, priority: usize) -> Result<u32, NoWorker> {
+    pub(crate) fn call_one(self) -> Result<u32, NoWorker> {
         // Pairs with the fences of `SeatRef::announce` and of `Phase::enter` (`memory/phase.rs`).
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
         let someone_is_idle = self
             .groups()
             .any(|(word, _)| word.load(Ordering::Relaxed) & IDLE != 0);
-        if !(someone_is_idle && self.wake_idle(priority))
+        if !(someone_is_idle && self.wake_idle())
             && let Some(port) = self.0.port_in(phase)
         {
             port.no_idle_worker()?;
@@ -99,12 +86,12 @@ impl<'p> Seats<'p> {
         Ok(phase)
     }
 
-    /// Wakes the unclaimed idle worker of the greatest rank that takes work of this priority. Of
-    /// equal ranks, the one with the lowest number. False if there is none.
+    /// Wakes the most urgent idle worker that no submitter has claimed. Among equally urgent ones, the
+    /// one with the lowest number. False if there is none.
     #[cold]
-    fn wake_idle(self, priority: usize) -> bool {
+    fn wake_idle(self) -> bool {
         loop {
-            let mut greatest = Rank::VACANT;
+            let mut greatest = 0;
             let mut found = None;
             for (word, group) in self.groups() {
                 let now = word.load(Ordering::Relaxed);
@@ -115,8 +102,9 @@ impl<'p> Seats<'p> {
                     let Some(seat) = group.get(bit.trailing_zeros() as usize) else {
                         break;
                     };
+                    // 0 if the worker has left meanwhile.
                     let rank = seat.rank();
-                    if rank > greatest && rank.least() <= priority {
+                    if rank > greatest {
                         greatest = rank;
                         found = Some((seat, word, now, bit));
                     }
@@ -142,16 +130,16 @@ impl<'p> Seats<'p> {
         false
     }
 
-    /// Wakes every claimed worker again. The submitters that claimed them may have been stopped.
+    /// Wakes every idle worker again. All are claimed, but the submitters that claimed them may
+    /// have been stopped.
     fn wake_claimed(self) {
         for (word, group) in self.groups() {
-            let now = word.load(Ordering::Relaxed);
-            let mut claimed = now & (now >> GROUP);
-            while claimed != 0 {
-                if let Some(seat) = group.get(claimed.trailing_zeros() as usize) {
+            let mut idle = word.load(Ordering::Relaxed) & IDLE;
+            while idle != 0 {
+                if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
                     self.wake(seat);
                 }
-                claimed &= claimed - 1;
+                idle &= idle - 1;
             }
         }
     }
@@ -248,15 +236,6 @@ impl SeatRef<'_> {
         // Acquire: pairs with the fence of `Seats::call_one`. The job that the worker was claimed
         // for is in the queue.
         self.word().fetch_and(!both, Ordering::Acquire) & (self.bit() << GROUP) != 0
-    }
-
-    /// The worker takes any job from now on, at the pool's end. The caller looks at the queue after
-    /// this.
-    pub(crate) fn take_any(self) {
-        self.keep_for_none();
-        // Pairs with the fence of `Seats::call_one`: either the submitter sees that the worker takes
-        // its job, or the caller sees the job.
-        fence(Ordering::SeqCst);
     }
 
     /// Wakes the worker, whether or not it sleeps.

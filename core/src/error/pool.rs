@@ -138,9 +138,6 @@ pub enum RunError {
     Broken(BrokenReason),
     /// This worker was declared lost, and has come back. It may join again.
     DeclaredLost,
-    /// The worker is kept for a priority that the pool does not have, so it would take no job. Lower
-    /// its [`kept_for`](crate::Worker::kept_for), or raise PRIORITIES.
-    NoSuchPriority,
 }
 
 impl fmt::Display for RunError {
@@ -154,10 +151,6 @@ impl fmt::Display for RunError {
             ),
             Self::Broken(reason) => write!(f, "the pool is broken: {reason}"),
             Self::DeclaredLost => f.write_str("this worker was declared lost meanwhile"),
-            Self::NoSuchPriority => f.write_str(
-                "the worker is kept for a priority that the pool does not have: raise the pool's \
-                 PRIORITIES or lower the worker's kept_for",
-            ),
         }
     }
 }

@@ -140,7 +140,7 @@ fn launch<'p>(
     // This comes after the fence in `Seats::call_one` (`engine/wakeups.rs`). If the pool's end
     // began before the push, the phase shows it there. If not, the party that ends the pool sees
     // the push. The handle keeps the slot meanwhile.
-    let refused = match pool.seats().call_one(priority) {
+    let refused = match pool.seats().call_one() {
         Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => {
             unwound.disarm();
             return Ok(());

@@ -16,14 +16,11 @@ use super::{
 /// Set from `open` until `close`. The bits below `SHOWN` count the holders, the owner among them.
 const OPEN: u32 = 1 << 31;
 
-/// The bits that the owner shows, if any, from `show` until `close`.
+/// The byte that the owner shows: 0, or another one from `show` until `close`.
 const SHOWN: u32 = OPEN - ONE_SHOWN;
 
-/// The lowest of the bits that the owner shows.
-const ONE_SHOWN: u32 = 1 << 19;
-
-/// The least value that is more than an owner can show.
-pub(crate) const BEYOND_SHOWN: u16 = (OPEN / ONE_SHOWN) as u16;
+/// The lowest bit of the byte that the owner shows.
+const ONE_SHOWN: u32 = 1 << 23;
 
 /// A waker with a count of its holders.
 pub(crate) struct SharedWaker {
@@ -72,27 +69,24 @@ impl SharedWaker {
         self.word.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// Shows `value` to all parties, until `close`. The owner shows one value at most.
+    /// Whether it has an owner that has opened it.
+    pub(crate) fn is_open(&self) -> bool {
+        // Relaxed: the answer hands nothing over.
+        self.word.load(Ordering::Relaxed) & OPEN != 0
+    }
+
+    /// Shows `value` to all parties, until `close`.
     ///
     /// # Safety
     ///
-    /// The caller is the owner that opened it, and has not closed it. `value` is less than
-    /// `BEYOND_SHOWN`.
-    pub(crate) unsafe fn show(&self, value: u16) {
+    /// The caller is the owner that opened it, has not closed it, and calls this once.
+    pub(crate) unsafe fn show(&self, value: u8) {
         // Relaxed: the value hands nothing over.
         self.word
             .fetch_or(u32::from(value) * ONE_SHOWN, Ordering::Relaxed);
     }
 
-    /// The owner shows these bits no longer.
-    pub(crate) fn hide(&self, bits: u16) {
-        // Relaxed: as in `show`.
-        self.word
-            .fetch_and(!(u32::from(bits) * ONE_SHOWN), Ordering::Relaxed);
-    }
-
-    /// `BEYOND_SHOWN`, and the value that the owner shows on top of it, if any. 0 if it has no owner
-    /// that has opened it.
+    /// 256, and the byte that the owner shows on top of it. 0 if it has no owner that has opened it.
     pub(crate) fn shown(&self) -> u16 {
         // Relaxed: as in `show`.
         (self.word.load(Ordering::Relaxed) / ONE_SHOWN) as u16
@@ -260,14 +254,11 @@ pub(crate) mod tests {
     #[test]
     fn an_owner_shows_its_value_until_it_leaves() {
         let (shared, wakeups) = open_waker();
-        assert_eq!(shared.shown(), BEYOND_SHOWN);
+        assert_eq!(shared.shown(), 256);
         // SAFETY: opened above, and not closed yet.
-        unsafe { shared.show(BEYOND_SHOWN - 1) };
-        assert_eq!(shared.shown(), 2 * BEYOND_SHOWN - 1);
+        unsafe { shared.show(u8::MAX) };
         shared.wake_owner();
-        assert_eq!((shared.shown(), wakeups.count()), (2 * BEYOND_SHOWN - 1, 1));
-        shared.hide(7);
-        assert_eq!(shared.shown(), 2 * BEYOND_SHOWN - 8);
+        assert_eq!((shared.shown(), wakeups.count()), (511, 1));
         assert!(shared.try_hold());
         // SAFETY: opened above, and not closed yet.
         unsafe { shared.close() };
@@ -276,7 +267,7 @@ pub(crate) mod tests {
         assert!(shared.take());
         // SAFETY: taken just now.
         unsafe { shared.open(Waker::noop().clone()) };
-        assert_eq!(shared.shown(), BEYOND_SHOWN);
+        assert_eq!(shared.shown(), 256);
     }
 
     #[test]

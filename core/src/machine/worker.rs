@@ -97,9 +97,6 @@ impl fmt::Display for JobId {
 ///     fn urgency(&self) -> u8 {
 ///         3 // woken before workers of less urgency
 ///     }
-///     fn kept_for(&self) -> usize {
-///         0 // takes jobs of any priority
-///     }
 /// }
 ///
 /// static POOL: StaticPool<4, 32> = StaticPool::new();
@@ -134,8 +131,8 @@ pub trait Worker: Parker {
     }
 
     /// How urgent the worker is: of several sleeping workers, a submit wakes the most urgent one. 0,
-    /// the default, is the least. Of equally urgent workers, a submit wakes the one that is kept for
-    /// more urgent jobs, and else the one with the lowest number.
+    /// the default, is the least. Among equally urgent workers, a submit wakes the one with the lowest
+    /// number.
     ///
     /// A worker that is a task or an interrupt states its own priority here. Then a job runs as soon
     /// as any worker for it is free, whichever task is at work meanwhile.
@@ -143,24 +140,6 @@ pub trait Worker: Parker {
     /// * **Context**: called in the worker's own, once, when it joins.
     /// * **Cost**: none of its own. A wake-up looks at a word of each sleeping worker.
     fn urgency(&self) -> u8 {
-        0
-    }
-
-    /// The least urgent priority of the jobs that the worker takes. 0, the default: it takes any job.
-    /// A worker that is kept for priority 2 leaves the jobs of priorities 0 and 1 to other workers,
-    /// and is not woken for them.
-    ///
-    /// The pool keeps no job back from its last resort. These workers take any job all the same:
-    ///
-    /// * each worker, once the pool is shut down;
-    /// * the last worker that is not blocked, when it blocks.
-    ///
-    /// If each worker of a pool is kept for more urgent jobs, a job waits for another worker, or for
-    /// the shutdown, as in a pool without a worker.
-    ///
-    /// * **Context**: called in the worker's own, once, when it joins.
-    /// * **Cost**: a worker looks at fewer queues.
-    fn kept_for(&self) -> usize {
         0
     }
 
@@ -220,22 +199,20 @@ impl Worker for SpinWorker {
     }
 }
 
-/// A worker with a rank among the workers of its pool: its [`urgency`](Worker::urgency), and the
-/// priority that it is [kept for](Worker::kept_for).
+/// A worker with an [`urgency`](Worker::urgency) among the workers of its pool.
 ///
 /// ```
 /// use corepool::{Ranked, SpinWorker, StaticPool};
 ///
-/// static POOL: StaticPool<4, 32, 2> = StaticPool::new();
-/// let [usual, urgent] = [0, 1].map(|priority| POOL.at(priority).submit(|| ()).unwrap());
+/// static POOL: StaticPool<4, 32> = StaticPool::new();
+/// let job = POOL.submit(|| 5).unwrap();
 /// POOL.shutdown(false, false).unwrap();
 /// let worker = Ranked {
 ///     worker: SpinWorker,
 ///     urgency: 3,
-///     kept_for: 1, // until the shutdown
 /// };
 /// POOL.run(&worker).unwrap();
-/// assert!(usual.done() && urgent.done());
+/// assert!(job.done());
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -244,8 +221,6 @@ pub struct Ranked<W> {
     pub worker: W,
     /// See [`Worker::urgency`].
     pub urgency: u8,
-    /// See [`Worker::kept_for`].
-    pub kept_for: usize,
 }
 
 impl<W: Parker> Parker for Ranked<W> {
@@ -269,10 +244,6 @@ impl<W: Worker> Worker for Ranked<W> {
 
     fn urgency(&self) -> u8 {
         self.urgency
-    }
-
-    fn kept_for(&self) -> usize {
-        self.kept_for
     }
 
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {

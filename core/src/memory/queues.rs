@@ -23,41 +23,16 @@ impl Queues<'_> {
     }
 
     /// Takes the oldest index of the most urgent queue that has one.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn pop(self) -> Option<u16> {
-        self.pop_from(0)
-    }
-
-    /// Takes the oldest index of the most urgent queue that has one, of those of priority `least`
-    /// and more urgent ones.
     #[cfg_attr(not(target_os = "none"), inline)]
-    pub(crate) fn pop_from(self, least: usize) -> Option<u16> {
-        (least..self.0.geometry().priorities)
+    pub(crate) fn pop(self) -> Option<u16> {
+        (0..self.0.geometry().priorities)
             .rev()
             .find_map(|priority| self.0.queue(priority).pop_if(|_| true))
     }
 
     /// Whether any queue has an index.
     pub(crate) fn has_any(self) -> bool {
-        self.has_from(0)
-    }
-
-    /// Whether a queue of priority `least`, or a more urgent one, has an index.
-    pub(crate) fn has_from(self, least: usize) -> bool {
-        (least..self.0.geometry().priorities).any(|priority| !self.0.queue(priority).is_empty())
-    }
-
-    /// Whether a queue less urgent than `priority` has an index.
-    pub(crate) fn has_below(self, priority: usize) -> bool {
-        (0..self.0.geometry().priorities.min(priority))
-            .any(|priority| !self.0.queue(priority).is_empty())
-    }
-
-    /// The priority of the most urgent queue that has an index.
-    pub(crate) fn most_urgent(self) -> Option<usize> {
-        (0..self.0.geometry().priorities)
-            .rev()
-            .find(|&priority| !self.0.queue(priority).is_empty())
+        (0..self.0.geometry().priorities).any(|priority| !self.0.queue(priority).is_empty())
     }
 
     /// About how many indices are queued.

@@ -3,8 +3,8 @@
 use core::ptr::NonNull;
 
 use crate::{
-    lockfree::shared_waker::{BEYOND_SHOWN, SharedWaker},
-    lockfree::state::{MAX_PRIORITIES, RUNNER_BITS},
+    lockfree::shared_waker::SharedWaker,
+    lockfree::state::RUNNER_BITS,
     lockfree::sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom},
     machine::worker::{Worker, WorkerId},
     memory::pool::Pool,
@@ -35,31 +35,6 @@ pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
 
 /// The bits that count the open scopes.
 pub(crate) const OPEN_SCOPES: u16 = !(ONE_SCOPE - 1);
-
-/// The rank of a worker among the workers of its pool. The greatest is woken first: that of the most
-/// urgent worker; of equally urgent ones, that of the worker kept for the most urgent jobs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank(u16);
-
-impl Rank {
-    /// That of a seat without a worker, which is less than any worker's.
-    pub(crate) const VACANT: Self = Self(0);
-
-    /// That of guests, and of workers that state none: least urgent, and kept for no jobs.
-    pub(crate) const LEAST: Self = Self(BEYOND_SHOWN);
-
-    /// That of a worker with this urgency, which is kept for jobs of this priority and more urgent
-    /// ones. `kept_for` is less than `MAX_PRIORITIES`.
-    pub(crate) fn new(urgency: u8, kept_for: usize) -> Self {
-        const { assert!((u8::MAX as usize + 1) * MAX_PRIORITIES <= BEYOND_SHOWN as usize) };
-        Self(BEYOND_SHOWN + u16::from(urgency) * MAX_PRIORITIES as u16 + kept_for as u16)
-    }
-
-    /// The least urgent priority of the jobs that the worker takes.
-    pub(crate) fn least(self) -> usize {
-        usize::from(self.0) % MAX_PRIORITIES
-    }
-}
 
 /// The jobs that a wait depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,9 +99,10 @@ fn is_of_one_scope(tag: u16) -> bool {
 const KIND: u32 = 7;
 
 impl Seat {
-    /// The rank of the seat's worker or guest.
-    pub(crate) fn rank(&self) -> Rank {
-        Rank(self.waker.shown())
+    /// The rank of the seat's worker, which is greater for a more urgent one. 0 if the seat has no
+    /// worker.
+    pub(crate) fn rank(&self) -> u16 {
+        self.waker.shown()
     }
 
     /// Whether the worker is blocked, with or without a time limit.
@@ -226,20 +202,14 @@ impl<'p> SeatRef<'p> {
         })
     }
 
-    /// States the worker's rank, before the worker takes any job.
+    /// States the worker's urgency, before the worker takes any job.
     ///
     /// # Safety
     ///
-    /// The caller is the context that joined, once, and has not left.
-    pub(crate) unsafe fn state_rank(self, rank: Rank) {
+    /// The caller is the context that joined, calls this once, and has not left.
+    pub(crate) unsafe fn state_urgency(self, urgency: u8) {
         // SAFETY: `join` opened the shared waker, and only `leave` closes it (the caller's promise).
-        // The rest of a division by `BEYOND_SHOWN` is less.
-        unsafe { self.seat().waker.show(rank.0 % BEYOND_SHOWN) };
-    }
-
-    /// The worker is kept for no jobs any more.
-    pub(crate) fn keep_for_none(self) {
-        self.seat().waker.hide(MAX_PRIORITIES as u16 - 1);
+        unsafe { self.seat().waker.show(urgency) };
     }
 
     /// Sets a flag of the worker, before the worker takes any job.

@@ -20,7 +20,7 @@ use crate::{
     memory::{
         joined::Stay,
         pool::Pool,
-        seat::{DependsOn, Rank, SeatRef},
+        seat::{DependsOn, SeatRef},
         slot::SlotRef,
     },
     wait,
@@ -98,30 +98,6 @@ fn no_circle() {
             yield_now();
             as_worker(erased, |_| assert_eq!(first.result().unwrap(), 7));
             other.join().unwrap();
-        });
-    });
-}
-
-/// A job waits for a promise that the next job keeps. That one is not urgent enough for the other
-/// worker, which is not blocked.
-#[test]
-fn the_other_worker_is_kept_for_urgent_jobs() {
-    explore("circle: none, beside a kept worker", Some(2), || {
-        with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 2, 2, 1>| {
-            let erased = pool.pool_ref().erased;
-            // SAFETY: left below.
-            let kept = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
-            // SAFETY: joined above.
-            unsafe { kept.state_rank(Rank::new(1, 1)) };
-            let (promise, promised) = pool.promise().unwrap();
-            let first = pool.submit_detached(move || assert_eq!(promised.result().unwrap(), 7));
-            assert!(first.is_ok());
-            let other = spawn_worker(erased);
-            let second = pool.submit_detached(move || assert!(promise.set_result(7).is_ok()));
-            assert!(second.is_ok());
-            other.join().unwrap();
-            // SAFETY: joined above.
-            unsafe { kept.leave() };
         });
     });
 }

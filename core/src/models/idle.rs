@@ -11,7 +11,7 @@ use loom::{
 };
 
 use super::{GUESTS, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
-use crate::{Parker, Ranked, SpinWorker, StaticPool, Worker, engine::run, memory::joined::Stay};
+use crate::{Parker, SpinWorker, StaticPool, Worker, engine::run, memory::joined::Stay};
 
 /// Workers sleep as soon as they can, while a job comes, its result is waited for, and the pool is
 /// shut down.
@@ -197,51 +197,6 @@ fn who_was_claimed_finds_the_job() {
             unsafe { seat.leave() };
         });
     });
-}
-
-/// A sleeper that is kept for jobs of priority 1.
-fn kept() -> Ranked<Sleeper> {
-    Ranked {
-        worker: Sleeper::new(),
-        urgency: 1,
-        kept_for: 1,
-    }
-}
-
-/// A kept worker and another go to sleep while a job for each of them comes.
-#[test]
-fn a_job_for_a_kept_worker_and_one_for_another() {
-    explore("idle: 1 kept worker, 2 jobs", Some(1), || {
-        with_pool(&MACHINE, |pool: &'static StaticPool<2, 32, 2, 2, 1>| {
-            let erased = pool.pool_ref().erased;
-            let other = spawn_worker_for_one(erased);
-            let kept = spawn(move || pool.run(&kept()).unwrap());
-            assert!(pool.submit_detached(|| ()).is_ok());
-            let urgent = pool.at(1).submit(|| 7).unwrap();
-            other.join().unwrap();
-            assert_eq!(urgent.result().unwrap(), 7);
-            pool.shutdown(false, false).unwrap();
-            kept.join().unwrap();
-        });
-    });
-}
-
-/// The only worker is kept for urgent jobs. It runs another job when the pool is shut down.
-#[test]
-fn a_kept_worker_is_told_of_the_end() {
-    explore(
-        "idle: 1 kept worker, 1 job for another, shutdown",
-        Some(3),
-        || {
-            with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 2, 1, 1>| {
-                let kept = spawn(move || pool.run(&kept()).unwrap());
-                let job = pool.submit(|| 1).unwrap();
-                pool.shutdown(false, false).unwrap();
-                kept.join().unwrap();
-                assert_eq!(job.result().unwrap(), 1);
-            });
-        },
-    );
 }
 
 /// A thread that sees that no worker is left sees all that the workers did.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{GUESTS, MACHINE, Sleeper, explore, run_one, spawn, with_pool, with_pool_without_port};
 use crate::{
-    JobError, JobFuture, OnLoss, Ranked, SpinWorker, StaticPool, SubmitError,
+    JobError, JobFuture, OnLoss, SpinWorker, StaticPool, SubmitError,
     engine::{end, run},
     lockfree::state::DONE,
     memory::joined::Stay,
@@ -255,38 +255,6 @@ fn a_caller_polls_the_last_task(name: &str, polls: u32) {
             pool.run(&Sleeper::new()).unwrap();
             caller.join().unwrap();
             assert!(task.result().is_ok());
-        });
-    });
-}
-
-/// A task is woken while the pool is shut down. Its only worker was kept for urgent jobs until then.
-#[test]
-fn a_kept_worker_is_told_of_a_task() {
-    explore("shutdown: a kept worker, a task is woken", Some(2), || {
-        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 2, 1, 1>| {
-            let waker = Arc::new(Mutex::new(None));
-            let place = waker.clone();
-            let task = pool.spawn(poll_fn(move |cx| {
-                match place.lock().unwrap().replace(cx.waker().clone()) {
-                    None => Poll::Pending,
-                    Some(_) => Poll::Ready(()),
-                }
-            }));
-            assert_eq!(pool.run_pending(1), 1);
-            let kept = spawn(move || {
-                let worker = Ranked {
-                    worker: Sleeper::new(),
-                    urgency: 0,
-                    kept_for: 1,
-                };
-                pool.run(&worker).unwrap();
-            });
-            let woken: Waker = waker.lock().unwrap().clone().unwrap();
-            let other = spawn(move || woken.wake());
-            pool.shutdown(false, false).unwrap();
-            other.join().unwrap();
-            kept.join().unwrap();
-            assert!(task.unwrap().result().is_ok());
         });
     });
 }

@@ -219,7 +219,11 @@ impl Parker for Task {
 impl Worker for Task {
     /// The priority of the task when it joins.
     fn urgency(&self) -> u8 {
-        // SAFETY: a task calls, with the scheduler running: a handler is no worker.
+        if this_task().1.is_null() {
+            // A handler, or `main` before the scheduler: the kernel knows no priority of the caller.
+            return 0;
+        }
+        // SAFETY: the caller is a task that may block, by `this_task`.
         unsafe { shim::corepool_port_urgency() }
     }
 }

@@ -6,7 +6,6 @@ use heapless::Vec;
 
 use super::{config::RemoteConfig, table::JobTable};
 use crate::{
-    engine::life::Kept,
     machine::{link::Link, port::Port, worker::Worker},
     memory::{pool::Pool, seat::SeatRef},
     wire::{inbox::Inbox, message::ToServer, outbox::Outbox},
@@ -54,7 +53,6 @@ pub(super) struct Client<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> {
     pub(super) port: &'static dyn Port,
     pub(super) worker: &'a W,
     pub(super) seat: SeatRef<'p>,
-    pub(super) kept: Kept,
     pub(super) side: &'a mut Side<'b, L>,
     pub(super) flights: Vec<Flight, WINDOW>,
     pub(super) session: Option<Peer>,
@@ -81,7 +79,7 @@ impl<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> Client<'a, 'b, 'p, L, 
         pool: Pool<'p>,
         port: &'static dyn Port,
         worker: &'a W,
-        (seat, kept): (SeatRef<'p>, Kept),
+        seat: SeatRef<'p>,
         side: &'a mut Side<'b, L>,
         now: Duration,
     ) -> Self {
@@ -90,7 +88,6 @@ impl<'a, 'b, 'p, L: Link, W: Worker, const WINDOW: usize> Client<'a, 'b, 'p, L, 
             port,
             worker,
             seat,
-            kept,
             side,
             flights: Vec::new(),
             session: None,

@@ -12,7 +12,7 @@
 //! end early, by its timeout or by the link's silence. The worker still waits for that job's
 //! answer: the other side may be at work on it, so its place in the window is taken.
 
-use core::{fmt, ops::Range};
+use core::{fmt, mem, ops::Range};
 
 use super::{
     buffers::Buffers,
@@ -151,10 +151,10 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         side.session = side.session.wrapping_add(1);
         side.link.wake_on_data(&worker.waker());
         let mut end = Ok(RemoteEnd::ShutDown);
-        let ran = life::stay_seated(pool, worker, |seat, kept| {
+        let ran = life::stay_seated(pool, worker, |seat| {
             seat.set(REMOTE);
             let mut client: Client<'_, '_, '_, L, W, WINDOW> =
-                Client::new(pool, port, worker, (seat, kept), side, now);
+                Client::new(pool, port, worker, seat, side, now);
             end = client.work();
         });
         let end = end?;
@@ -217,7 +217,7 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         self.look_at_the_clock()?;
         self.forward_cancels();
         if self.can_take()
-            && let Some(index) = self.pool.queues().pop_from(self.kept.least(self.seat))
+            && let Some(index) = self.pool.queues().pop()
         {
             self.owes_work = false;
             self.take(index);
@@ -282,24 +282,16 @@ impl<L: Link, W: Worker, const WINDOW: usize> Client<'_, '_, '_, L, W, WINDOW> {
         });
     }
 
-    /// Whether a job is queued that the worker takes.
-    fn has_own(&mut self) -> bool {
-        let least = self.kept.least(self.seat);
-        self.pool.queues().has_from(least)
-    }
-
     fn sleep(&mut self) {
         let takes = self.can_take();
-        if self.owes_work && self.pool.queues().has_any() && !(takes && self.has_own()) {
-            // The worker was claimed for work that it cannot take.
-            self.owes_work = false;
-            self.pool.seats().hand_on();
-        }
         if takes {
             self.seat.announce();
+        } else if mem::take(&mut self.owes_work) && self.pool.queues().has_any() {
+            // The worker was claimed for work that it cannot take.
+            self.pool.seats().wake_one();
         }
         let over = self.flights.is_empty() && self.is_over();
-        if !(over || takes && self.has_own()) {
+        if !(over || takes && self.pool.queues().has_any()) {
             self.worker.park(self.wakes_at());
         }
         if takes {

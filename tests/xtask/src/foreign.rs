@@ -23,7 +23,6 @@ const CALLS: &[(&str, &str)] = &[
     (".spin(", "spin"),
     (".stays(", "stays"),
     (".urgency()", "urgency"),
-    (".kept_for()", "kept_for"),
     (".on_start(", "on_start"),
     (".on_job_start(", "on_job_start"),
     (".on_job_end(", "on_job_end"),

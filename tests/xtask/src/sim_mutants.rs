@@ -21,7 +21,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a worker parks without a look at the queue after it has announced itself",
         file: "core/src/engine/life.rs",
-        from: "if !pool.queues().has_from(kept.least(pool)) && !end::is_over(pool) && worker.stays() {",
+        from: "if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {",
         to: "if !end::is_over(pool) && worker.stays() {",
         test: "a_job_is_not_left_behind_by_a_worker_that_goes_to_sleep",
         row: "nobody, and there is one worker",

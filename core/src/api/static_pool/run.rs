@@ -37,8 +37,6 @@ impl<
     /// [`RunError::TooManyWorkers`] if no seat is left. [`RunError::AlreadyWorker`] if the caller
     /// is a job of the pool, and there is a port. [`RunError::Broken`] if the pool is broken,
     /// before or meanwhile. [`RunError::DeclaredLost`] if the worker was declared lost.
-    /// [`RunError::NoSuchPriority`] if the worker is [kept for](Worker::kept_for) a priority that the
-    /// pool does not have.
     ///
     /// ```
     /// # use corepool::{SpinWorker, StaticPool};

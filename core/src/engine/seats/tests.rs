@@ -1,5 +1,4 @@
 use core::{
-    cell::Cell,
     num::NonZeroUsize,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     task::Waker,
@@ -14,13 +13,10 @@ use super::*;
 use crate::{
     Parker, Port, StaticPool,
     engine::run,
-    error::{NoWorker, RunError},
+    error::NoWorker,
     lockfree::shared_waker::tests::Wakeups,
     machine::worker::WorkerId,
-    memory::{
-        seat::{GROUP, Rank},
-        waiter::LEAVING,
-    },
+    memory::{seat::GROUP, waiter::LEAVING},
 };
 
 /// More workers than a group has seats.
@@ -67,7 +63,7 @@ fn each_job_wakes_another_idle_worker() {
     for number in [1, 3, GROUP - 1, GROUP + 1] {
         seats[number].0.announce();
     }
-    let wake = || pool.pool_ref().erased.seats().wake_one(0);
+    let wake = || pool.pool_ref().erased.seats().wake_one();
     wake();
     assert_eq!(woken(&workers), [(1, 1)]);
     wake();
@@ -88,45 +84,31 @@ fn workers_that_were_woken_and_have_not_come_are_woken_again() {
         seats[number].0.announce();
     }
     for _ in 0..3 {
-        pool.pool_ref().erased.seats().wake_one(0);
+        pool.pool_ref().erased.seats().wake_one();
     }
     assert_eq!(woken(&workers), [(0, 1), (2, 1), (GROUP, 1)]);
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(woken(&workers), [(0, 2), (2, 2), (GROUP, 2)]);
 }
 
-/// Seats the workers, of which those with these numbers have an urgency and a priority that they are
-/// kept for. All of these sleep.
-fn join_ranked<'p>(
-    pool: &'p Pool2,
-    workers: &'p [Sleeper],
-    ranks: &[(usize, u8, usize)],
-) -> Vec<Leave<'p>> {
-    let erased = pool.pool_ref().erased;
-    // SAFETY: `Leave` leaves, and does not outlive the workers.
-    let join =
-        |worker: &'p Sleeper| Leave(unsafe { erased.seats().join(worker, Stay::Worker) }.unwrap());
-    let seats: Vec<_> = workers.iter().map(join).collect();
-    for &(number, urgency, kept_for) in ranks {
-        // SAFETY: joined above.
-        unsafe { seats[number].0.state_rank(Rank::new(urgency, kept_for)) };
+/// States the urgency of the workers with these numbers, who sleep.
+fn announce(seats: &[Leave<'_>], urgencies: &[(usize, u8)]) {
+    for &(number, urgency) in urgencies {
+        // SAFETY: the worker has joined, and this is called once for it.
+        unsafe { seats[number].0.state_urgency(urgency) };
         seats[number].0.announce();
     }
-    seats
 }
-
-/// Has two priorities.
-type Pool2 = StaticPool<2, 16, 2, WORKERS, 1>;
 
 #[test]
 fn of_the_idle_workers_the_most_urgent_is_woken() {
-    let (pool, workers) = (Pool2::new(), sleepers());
-    let ranks = [(0, 1, 0), (2, 9, 0), (3, 200, 0), (5, 9, 0), (GROUP, 10, 0)];
-    let _seats = join_ranked(&pool, &workers, &ranks);
+    let (pool, workers) = (Pool::new(), sleepers());
+    let seats = join(&pool, &workers);
+    announce(&seats, &[(0, 1), (2, 9), (3, 200), (5, 9), (GROUP, 10)]);
     let mut expected = Vec::new();
-    // Of the two equally urgent ones, that with the lower number is the first.
+    // The first of the two equally urgent ones has the lower number.
     for number in [3, GROUP, 2, 5, 0] {
-        pool.pool_ref().erased.seats().wake_one(0);
+        pool.pool_ref().erased.seats().wake_one();
         expected.push((number, 1));
         expected.sort_unstable();
         assert_eq!(woken(&workers), expected);
@@ -134,119 +116,16 @@ fn of_the_idle_workers_the_most_urgent_is_woken() {
 }
 
 #[test]
-fn of_equally_urgent_workers_the_one_that_is_kept_for_urgent_jobs_is_woken_for_them() {
-    let (pool, workers) = (Pool2::new(), sleepers());
-    let _seats = join_ranked(&pool, &workers, &[(0, 1, 0), (1, 1, 1), (2, 1, 0)]);
-    pool.pool_ref().erased.seats().wake_one(1);
-    assert_eq!(woken(&workers), [(1, 1)]);
-}
-
-#[test]
-fn a_worker_that_is_kept_for_urgent_jobs_is_not_woken_for_others() {
-    let (pool, workers) = (Pool2::new(), sleepers());
-    let seats = join_ranked(&pool, &workers, &[(0, 9, 1)]);
-    let wake = |priority| pool.pool_ref().erased.seats().wake_one(priority);
-    wake(0);
-    assert_eq!(woken(&workers), []);
-    seats[GROUP].0.announce();
-    wake(0);
-    assert_eq!(woken(&workers), [(GROUP, 1)]);
-    wake(1);
-    assert_eq!(woken(&workers), [(0, 1), (GROUP, 1)]);
-}
-
-#[test]
-fn a_worker_that_takes_any_job_at_the_end_is_woken_for_it() {
-    let (pool, workers) = (Pool2::new(), sleepers());
-    let seats = join_ranked(&pool, &workers, &[(1, 9, 1), (2, 8, 0)]);
-    seats[1].0.take_any();
-    pool.pool_ref().erased.seats().wake_one(0);
-    assert_eq!(woken(&workers), [(1, 1)]);
-}
-
-#[test]
-fn a_wake_up_is_handed_on_to_a_worker_that_takes_what_is_queued() {
-    let (pool, workers) = (Pool2::new(), sleepers());
-    pool.submit_detached(|| ()).unwrap();
-    let _seats = join_ranked(&pool, &workers, &[(0, 9, 1), (1, 1, 0)]);
-    let hand_on = || pool.pool_ref().erased.seats().hand_on();
-    hand_on();
-    assert_eq!(woken(&workers), [(1, 1)]);
-    pool.at(1).submit_detached(|| ()).unwrap();
-    assert_eq!(woken(&workers), [(0, 1), (1, 1)]);
-    assert_eq!(pool.run_pending(9), 2);
-    hand_on();
-    assert_eq!(woken(&workers), [(0, 1), (1, 1)], "nothing is queued");
-}
-
-/// Another context runs the job that the kept worker was woken for. A usual job comes just as the
-/// other worker goes to sleep.
-#[test]
-fn a_kept_worker_hands_on_a_wake_up_for_a_job_that_is_gone() {
-    static POOL: StaticPool<2, 32, 2, 2, 1> = StaticPool::new();
-    let (other, parks) = (Sleeper::default(), Cell::new(0));
-    let erased = POOL.pool_ref().erased;
-    // SAFETY: `Leave` leaves, and does not outlive the worker.
-    let seat = Leave(unsafe { erased.seats().join(&other, Stay::Worker) }.unwrap());
-    let park = || {
-        if parks.replace(1) == 0 {
-            POOL.at(1).submit_detached(|| ()).unwrap();
-            assert!(run::one(erased, None, None));
-            POOL.submit_detached(|| ()).unwrap();
-            seat.0.announce();
-        } else {
-            assert_eq!(other.0.count(), 1);
-            POOL.shutdown(false, false).unwrap();
-        }
-    };
-    let kept = crate::Ranked {
-        worker: Parks(park),
-        urgency: 1,
-        kept_for: 1,
-    };
-    POOL.run(&kept).unwrap();
-}
-
-/// A worker that calls this where it would sleep.
-struct Parks<F>(F);
-
-impl<F: Fn()> Parker for Parks<F> {
-    fn waker(&self) -> Waker {
-        Waker::noop().clone()
-    }
-
-    fn park(&self, _deadline: Option<Duration>) {
-        (self.0)();
-    }
-}
-
-impl<F: Fn()> Worker for Parks<F> {}
-
-#[test]
-fn the_next_worker_in_a_seat_has_no_rank_of_the_last_one() {
-    let (pool, workers) = (Pool2::new(), sleepers());
-    let mut seats = join_ranked(&pool, &workers[..2], &[(0, 1, 0), (1, 9, 1)]);
+fn the_next_worker_in_a_seat_has_no_urgency_of_the_last_one() {
+    let (pool, workers) = (Pool::new(), sleepers());
+    let mut seats = join(&pool, &workers[..2]);
+    announce(&seats, &[(0, 1), (1, 9)]);
     drop(seats.pop());
-    seats.extend(join_ranked(&pool, &workers[2..3], &[]));
+    seats.extend(join(&pool, &workers[2..3]));
     seats[1].0.announce();
-    pool.pool_ref().erased.seats().wake_one(0);
-    assert_eq!(woken(&workers), [(0, 1)]);
-    pool.pool_ref().erased.seats().wake_one(0);
-    assert_eq!(woken(&workers), [(0, 1), (2, 1)]);
-}
-
-#[test]
-fn a_worker_that_is_kept_for_a_priority_that_the_pool_does_not_have_does_not_join() {
-    let pool = Pool2::new();
-    let worker = |kept_for| crate::Ranked {
-        worker: crate::SpinWorker,
-        urgency: 0,
-        kept_for,
-    };
-    pool.shutdown(false, false).unwrap();
-    assert_eq!(pool.run(&worker(1)), Ok(()));
-    for kept_for in [2, 16, usize::MAX] {
-        assert_eq!(pool.run(&worker(kept_for)), Err(RunError::NoSuchPriority));
+    for expected in [&[(0, 1)][..], &[(0, 1), (2, 1)]] {
+        pool.pool_ref().erased.seats().wake_one();
+        assert_eq!(woken(&workers), expected);
     }
 }
 
@@ -259,7 +138,7 @@ fn a_group_that_is_all_idle_is_seen() {
         |worker: &Sleeper| Leave(unsafe { erased.seats().join(worker, Stay::Worker) }.unwrap());
     let seats: Vec<_> = workers[..GROUP].iter().map(join).collect();
     seats.iter().for_each(|seat| seat.0.announce());
-    erased.seats().wake_one(0);
+    erased.seats().wake_one();
     assert_eq!(woken(&workers), [(0, 1)]);
 }
 
@@ -274,7 +153,7 @@ fn a_worker_that_is_up_is_not_woken() {
     assert_eq!(pool.idle_workers(), 1);
     assert!(!seats[GROUP].0.retract());
     assert_eq!(pool.idle_workers(), 0);
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(woken(&workers), []);
 }
 
@@ -285,10 +164,10 @@ fn a_worker_learns_once_that_it_was_woken_for_work() {
     for number in [1, 2, GROUP + 1] {
         seats[number].0.announce();
     }
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert!(seats[1].0.retract());
     assert!(!seats[2].0.retract());
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert!(seats[GROUP + 1].0.retract());
     for number in [1, GROUP + 1] {
         seats[number].0.announce();
@@ -626,14 +505,14 @@ fn the_port_is_told_of_work_for_which_no_unclaimed_worker_sleeps() {
     let (pool, workers) = (Pool::new(), sleepers());
     assert!(pool.install(&BOSS));
     let told = || BOSS.0.load(Relaxed);
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 1);
     let seats = join(&pool, &workers[..1]);
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 2);
     seats[0].0.announce();
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 2);
-    pool.pool_ref().erased.seats().wake_one(0);
+    pool.pool_ref().erased.seats().wake_one();
     assert_eq!(told(), 3);
 }

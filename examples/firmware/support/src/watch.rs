@@ -110,10 +110,6 @@ impl<W: Worker> Worker for Watched<'_, W> {
         self.worker.urgency()
     }
 
-    fn kept_for(&self) -> usize {
-        self.worker.kept_for()
-    }
-
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         critical_section::with(|cs| self.watch.place.borrow(cs).set(Some((self.pool, worker))));
         self.worker.on_start(worker)

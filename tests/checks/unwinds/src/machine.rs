@@ -127,11 +127,6 @@ impl Worker for StepWorker {
         0
     }
 
-    fn kept_for(&self) -> usize {
-        foreign("Worker: kept_for");
-        0
-    }
-
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         IDS.lock()
             .unwrap_or_else(PoisonError::into_inner)
