@@ -187,9 +187,11 @@
 //! # Targets and Cargo features
 //!
 //! The crate builds for any target with aligned pointers, on which loads and stores of 16 bits and of
-//! a pointer are atomic. It also builds for Armv4T and Armv5TE, whose processors have no atomics at all: there the
-//! application chooses a feature of `portable-atomic`, such as `critical-section`. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A
-//! extension) the pool uses the [critical section](#critical-sections) that the application provides
+//! a pointer are atomic. It also compiles for Armv4T and Armv5TE, whose processors have no atomics at
+//! all. There the application chooses a feature of `portable-atomic`, such as `critical-section`, and
+//! defines the function `__sync_synchronize`, which the compiler calls for a fence. No such program
+//! has run yet. On a target **without compare-and-swap** (Cortex-M0, RISC-V without the A extension)
+//! the pool uses the [critical section](#critical-sections) that the application provides
 //! for the crate `critical-section`:
 //!
 //! * with one core, a section that masks interrupts. `cortex-m` and `riscv` have one, each by a

@@ -1,4 +1,4 @@
-//! AArch64, in any exception level: events between cores, and the handlers of a core. Needs the feature
+//! AArch64, in the exception levels 1 to 3: events between cores, and the handlers of a core. Needs the feature
 //! `aarch64`.
 //!
 //! A core sleeps in `WFE` on its [`Event`]. [`core_number`] names the core that calls. Each handler that uses a

@@ -256,13 +256,16 @@ mod unix {
             .iter()
             .position(|crash| *crash == signal)
             .unwrap_or(0);
-        // SAFETY: the action is the one that `listen` found. The signal comes again: an abort raises it
-        // again, and a faulting access is repeated.
+        // SAFETY: the action is the one that `listen` found. The signal comes again: a faulting access is
+        // repeated, and the other signals are raised here. A raised one waits until this function returns.
         unsafe {
             let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
             action.sa_sigaction = BEFORE[place].0.load(Relaxed);
             action.sa_flags = BEFORE[place].1.load(Relaxed);
             libc::sigaction(signal, &raw const action, ptr::null_mut());
+            if matches!(signal, libc::SIGABRT | libc::SIGTRAP) {
+                libc::raise(signal);
+            }
         }
     }
 

@@ -122,7 +122,10 @@ impl<'a> Sim<'a> {
     /// included. Pools are named by [`pool`](Self::pool) all the same.
     ///
     /// The symbols of the test's program list the statics, on Linux. The statics of a test belong to the
-    /// test's crate. Elsewhere, or if a crate has no such static, the simulation fails.
+    /// test's crate. Elsewhere, or if a crate has no such static, the simulation fails. So it does for a
+    /// crate of the host, such as `std`.
+    ///
+    /// No other test of the process may use these statics meanwhile. So the test is alone in its file.
     ///
     /// ```
     /// # // A documentation test is a crate of its own, whose name the test cannot know.

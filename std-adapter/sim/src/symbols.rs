@@ -136,7 +136,7 @@ pub(crate) struct Snapshot(Vec<Vec<u8>>);
 const MOST: usize = 16 << 20;
 
 /// Crates whose statics are no part of an application.
-const OF_THE_HOST: &[&str] = &[
+pub(crate) const OF_THE_HOST: &[&str] = &[
     "addr2line",
     "alloc",
     "core",

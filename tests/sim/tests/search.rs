@@ -666,6 +666,17 @@ mod crashes {
         }
     }
 
+    /// A trap is over when its handler returns. The process ends all the same.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_trap_prints_the_seed() {
+        let test = "crashes::a_trap_prints_the_seed";
+        // SAFETY: the trap touches nothing. The process ends.
+        if let Some(text) = output_of_crash(test, 76, || unsafe { std::arch::asm!("int3") }) {
+            assert!(text.contains("COREPOOL_SIM_SEED=76"), "{text}");
+        }
+    }
+
     #[test]
     fn a_crash_in_a_run_without_a_seed_prints_no_seed_of_an_earlier_simulation() {
         static IS_SECOND: AtomicU32 = AtomicU32::new(0);

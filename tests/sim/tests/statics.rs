@@ -157,12 +157,15 @@ mod differences {
     }
 }
 
+/// The statics of a host's crate are in use during a simulation.
 #[test]
-fn a_crate_without_statics_is_named() {
-    let failed = Sim::new(1)
-        .reset_crates(["no-such-crate"])
-        .try_run(10, |_| point!())
-        .unwrap_err();
-    assert_eq!(failed.kind, FailedBy::NoStatics("no-such-crate".into()));
-    assert!(failed.to_string().contains("Name each static by `reset`"));
+fn a_crate_without_statics_of_its_own_is_named() {
+    for name in ["no-such-crate", "std"] {
+        let failed = Sim::new(1)
+            .reset_crates([name])
+            .try_run(10, |_| point!())
+            .unwrap_err();
+        assert_eq!(failed.kind, FailedBy::NoStatics(name.into()));
+        assert!(failed.to_string().contains("Name each static by `reset`"));
+    }
 }

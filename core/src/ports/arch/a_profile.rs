@@ -1,4 +1,4 @@
-//! Arm's A- and R-profile: AArch64 in any exception level, and AArch32 from Armv7 on. The depth of its handlers tells the
+//! Arm's A- and R-profile: AArch64 in the exception levels 1 to 3, and AArch32 from Armv7 on. The depth of its handlers tells the
 //! contexts of a core apart.
 
 use core::arch::asm;

@@ -1,9 +1,9 @@
 //! Arm's A-profile: the number of a core, by its place in the register `MPIDR`.
 
-/// The number of cores that the ports have room for: four clusters of eight.
+/// The number of cores that the ports have room for: sixteen clusters of eight.
 pub const MAX_CORES: usize = CLUSTERS * CORES_OF_A_CLUSTER;
 
-const CLUSTERS: usize = 4;
+const CLUSTERS: usize = 16;
 const CORES_OF_A_CLUSTER: usize = 8;
 
 /// The number of the calling core, by the register `MPIDR`: its number in its cluster, and eight for each
@@ -109,6 +109,8 @@ mod tests {
             [0x8000_0000, 0x8000_0003, 0x8000_0100].map(number),
             [0, 3, 8]
         );
+        // A chip whose cluster has the number 15.
+        assert_eq!([0x8000_0f00, 0x8000_0f03].map(number), [120, 123]);
         // A Cortex-A76, which has one thread for each core.
         assert_eq!(
             [0x8100_0000, 0x8100_0300, 0x8101_0000].map(number),
@@ -120,7 +122,7 @@ mod tests {
     fn a_core_that_has_no_number_of_its_own_is_refused() {
         for mpidr in [
             0x8000_0008,
-            0x8000_0400,
+            0x8000_1000,
             0x8001_0000,
             0x01_8000_0000,
             0x8100_0001,

@@ -14,7 +14,7 @@ use super::{Virt, core_main, main, on_interrupt, on_undefined_instruction};
 /// A block of 1 GiB that may be used.
 const BLOCK: usize = 1 << 10 | 1;
 /// Memory for devices, by `DEFAULT_MAIR`, from which no code is executed.
-const DEVICES: usize = BLOCK | 1 << 54;
+const DEVICES: usize = BLOCK | 0b11 << 53;
 /// Cached memory, by `DEFAULT_MAIR`, which the cores share.
 const MEMORY: usize = BLOCK | 1 << 2 | 0b11 << 8;
 

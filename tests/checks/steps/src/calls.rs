@@ -231,19 +231,22 @@ fn core_source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../core/src")
 }
 
-/// Whether this line says of what follows that it is not built here.
-fn is_left_out(line: &str) -> bool {
+/// Whether this attribute says of what follows that it is not built here.
+fn is_left_out(attribute: &str) -> bool {
     let left_out = [
         "test",
         "loom",
         "all(loom, test)",
         "feature = \"remote\"",
         // The ports run on chips.
-        "any(feature = \"cortex-m\", feature = \"riscv\", feature = \"rtos\")",
+        concat!(
+            "all(not(loom),any(feature = \"aarch32\",feature = \"aarch64\",feature = \"cortex-m\",",
+            "feature = \"riscv\",feature = \"rtos\"))",
+        ),
     ];
     left_out
         .iter()
-        .any(|condition| line == format!("#[cfg({condition})]"))
+        .any(|condition| attribute == format!("#[cfg({condition})]"))
 }
 
 /// A file's text, without the items that are not built here.
@@ -251,11 +254,16 @@ fn what_is_built(text: &str) -> String {
     let mut built = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if is_left_out(line) {
+        let mut attribute = line.to_string();
+        while attribute.starts_with("#[cfg(") && !attribute.ends_with(")]") {
+            let Some(next) = lines.next() else { break };
+            attribute.push_str(next.trim());
+        }
+        if is_left_out(&attribute) {
             // The last line of an item is not indented.
             lines.find(|line| !line.starts_with([' ', '#', '/']) && line.ends_with([';', '}']));
         } else {
-            built.push_str(line);
+            built.push_str(&attribute);
             built.push('\n');
         }
     }
