@@ -222,8 +222,6 @@ const CALLS: &[Call] = &[
     Call::not("Panic::into_payload", VALUE),
     Call::not("PoolRef::submit_remote", REMOTE),
     Call::not("PoolRef::submit_remote_blocking", REMOTE),
-    Call::not("PoolRef::submit_remote_timeout", REMOTE),
-    Call::not("PoolRef::submit_remote_async", REMOTE),
 ];
 
 /// The core's source.
