@@ -73,7 +73,7 @@ pub(crate) enum Found {
     Failed(String),
 }
 
-/// What the runs of a share have shown.
+/// The results of the runs of a share.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) report: Report,

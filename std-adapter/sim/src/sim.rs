@@ -176,8 +176,8 @@ impl<'a> Sim<'a> {
     }
 
     /// A worker of the pool as an RTOS task of this priority on a core. A task of a higher priority
-    /// on the same core preempts it. The scenario is a task of priority 0 on core 0. Of the pool's
-    /// sleeping workers, a submit wakes the one of the highest priority.
+    /// on the same core preempts it. The scenario is a task of priority 0 on core 0. A submit
+    /// wakes the sleeping worker of the highest priority.
     ///
     /// # Panics
     ///

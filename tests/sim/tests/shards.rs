@@ -31,7 +31,7 @@ fn scenario(_chip: &Chip) {
     job.unwrap().result().unwrap();
 }
 
-/// What a test of this program prints, with a variable.
+/// Runs a test of this program with a variable, and returns its output.
 fn output_of(test: &str, variable: &str, value: &str) -> String {
     let program = std::env::current_exe().unwrap();
     let Output { stdout, stderr, .. } = Command::new(program)
