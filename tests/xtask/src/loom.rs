@@ -17,22 +17,46 @@ const LIMIT: u32 = 120;
 const SIGXCPU: i32 = 24;
 const SIGKILL: i32 = 9;
 
-/// The core's features with each variant of the shared words.
-const LOCK_FREE: &str = "remote";
-const LOCKED: &str = "remote,critical-section";
+/// A variant of the shared words.
+#[derive(Debug, PartialEq, Eq)]
+struct Variant {
+    name: &'static str,
+    /// The core's features with it.
+    features: &'static str,
+}
+
+const LOCK_FREE: Variant = Variant {
+    name: "compare-and-swap",
+    features: "remote",
+};
+const LOCKED: Variant = Variant {
+    name: "critical sections",
+    features: "remote,critical-section",
+};
 
 pub fn run(args: &[String]) -> Outcome {
-    let filter = args.first().map_or("", String::as_str);
-    for (variant, features) in [
-        ("compare-and-swap", LOCK_FREE),
-        ("critical sections", LOCKED),
-    ] {
-        println!("{variant}:\n");
-        explore(&Models::build_with(features)?, filter)
-            .map_err(|error| format!("with {variant}: {error}"))?;
+    let (variants, filter) = asked_for(args)?;
+    for variant in variants {
+        let name = variant.name;
+        println!("{name}:\n");
+        explore(&Models::build_with(&variant)?, filter)
+            .map_err(|error| format!("with {name}: {error}"))?;
         println!();
     }
     Ok(())
+}
+
+/// The variants to explore, and the text that the models' names contain.
+fn asked_for(args: &[String]) -> Result<(Vec<Variant>, &str), String> {
+    let (variants, rest) = match args.split_first() {
+        Some((option, rest)) if option == "--critical-sections" => (vec![LOCKED], rest),
+        _ => (vec![LOCK_FREE, LOCKED], args),
+    };
+    match rest {
+        [] => Ok((variants, "")),
+        [filter] if !filter.starts_with('-') => Ok((variants, filter)),
+        [.., other] => Err(format!("not expected: {other}")),
+    }
 }
 
 /// Runs the models that have `filter` in their names.
@@ -109,16 +133,16 @@ impl Run {
 impl Models {
     /// Builds it with the lock-free words.
     pub fn build() -> Result<Self, String> {
-        Self::build_with(LOCK_FREE)
+        Self::build_with(&LOCK_FREE)
     }
 
     /// Builds it optimised, and with `debug_assert`s, which say more.
-    fn build_with(features: &str) -> Result<Self, String> {
+    fn build_with(variant: &Variant) -> Result<Self, String> {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
         let output = cargo()
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
             .args(["test", "--package", "corepool", "--lib", "--release"])
-            .args(["--features", features])
+            .args(["--features", variant.features])
             .args(["--config", "profile.release.debug-assertions=true"])
             .args(["--target-dir", "target/loom", "--no-run"])
             .output()
@@ -177,5 +201,35 @@ impl Models {
             },
             output: String::from_utf8_lossy(&said).into_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked_for_with(args: &[&str]) -> Result<(Vec<Variant>, String), String> {
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        asked_for(&args).map(|(variants, filter)| (variants, filter.to_string()))
+    }
+
+    #[test]
+    fn without_arguments_all_models_of_both_variants_are_explored() {
+        let asked = asked_for_with(&[]);
+        assert_eq!(asked, Ok((vec![LOCK_FREE, LOCKED], String::new())));
+    }
+
+    #[test]
+    fn the_option_leaves_the_variant_with_critical_sections() {
+        let asked = asked_for_with(&["--critical-sections", "queue"]);
+        assert_eq!(asked, Ok((vec![LOCKED], "queue".to_string())));
+    }
+
+    #[test]
+    fn an_option_is_no_filter() {
+        let refused = Err("not expected: --critical".to_string());
+        assert_eq!(asked_for_with(&["--critical"]), refused);
+        let refused = Err("not expected: free".to_string());
+        assert_eq!(asked_for_with(&["queue", "free"]), refused);
     }
 }
