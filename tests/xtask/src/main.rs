@@ -229,6 +229,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
         Some((name, rest)) => match VERBS.iter().find(|verb| verb.name == name) {
+            Some(verb) if verb.options.is_empty() && !rest.is_empty() => {
+                Err(format!("{name} takes no arguments"))
+            }
             Some(verb) => (verb.run)(rest),
             None => Err(help()),
         },
