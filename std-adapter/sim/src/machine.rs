@@ -11,6 +11,7 @@
 //! | `contexts` | which contexts are there, and which of them can run? |
 //! | `points` | what does a context do at a point? |
 //! | `decisions` | which event does the schedule choose? |
+//! | `switches` | how does the thread go from fiber to fiber? |
 //! | `waits` | which core runs next if a context cannot go on? |
 //! | `interrupts` | when does a handler run? |
 //! | `clock` | how does time pass? |
@@ -22,11 +23,11 @@ mod decisions;
 mod footprint;
 mod interrupts;
 mod points;
+mod switches;
 mod waits;
 
 use std::{
     cell::{Cell, RefCell},
-    panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     task::Waker,
 };
@@ -365,87 +366,6 @@ impl<'r> Machine<'r> {
         let name = self.name(self.here()).to_string();
         self.cause.borrow_mut().get_or_insert((cause, name));
         self.has_ended.set(true);
-    }
-
-    /// Gives the thread to a core, and returns when this core is chosen again. A run that has ended
-    /// resumes no fiber.
-    ///
-    /// It is inlined up to the hook, as `spin` is. A processor predicts the return of a function that
-    /// was called on another stack wrongly, and a switch costs little more than two of those.
-    #[inline(always)]
-    fn leave(&self, next: usize) {
-        // The core has this context again when the call returns.
-        let core = self.this_core();
-        let here = &self.contexts[core.top.get()];
-        let yielder = self.yielder.get();
-        self.save(core, here);
-        self.core.set(next);
-        CURRENT.set(ptr::null());
-        // SAFETY: a fiber runs this code, and has set its yielder, which lives on its stack: when it began,
-        // and below when it went on.
-        unsafe { (*yielder).suspend(()) };
-        self.yielder.set(yielder);
-        CURRENT.set(ptr::from_ref(self).cast());
-        self.restore(core, here);
-        if self.looks_after_switches {
-            self.look_soon();
-        }
-    }
-
-    /// The current context of a core steps aside.
-    #[inline(always)]
-    fn save(&self, core: &Core, here: &Context) {
-        here.label.set(self.label.get());
-        core.is_spinning.set(self.is_spinning.get());
-        core.address.set(self.address.get());
-    }
-
-    /// The current context of a core goes on.
-    #[inline(always)]
-    fn restore(&self, core: &Core, here: &Context) {
-        self.label.set(here.label.get());
-        self.is_spinning.set(core.is_spinning.get());
-        self.address.set(core.address.get());
-    }
-
-    /// The loop that resumes fibers, on the host's stack. `resume` runs the fiber of a task until
-    /// it gives the thread back.
-    pub(crate) fn drive(&self, mut resume: impl FnMut(usize)) {
-        while !self.has_ended.get() {
-            let core = self.this_core();
-            let task = self.next_task(self.core.get());
-            core.is_turn_over.set(false);
-            if task != core.task.replace(task) {
-                core.top.set(task);
-                self.keep_time(self.core.get());
-            }
-            self.since.set(self.step.get());
-            self.switches.set(self.switches.get() + 1);
-            resume(task);
-        }
-    }
-
-    /// The code of a task, on its fiber.
-    pub(crate) fn run_task(&self, task: usize, yielder: &Yielder, body: impl FnOnce()) {
-        self.yielder.set(yielder);
-        CURRENT.set(ptr::from_ref(self).cast());
-        self.restore(self.this_core(), &self.contexts[task]);
-        self.look("start");
-        if let Err(payload) = self.catching(|| catch_unwind(AssertUnwindSafe(body))) {
-            self.fail_by_panic(&*payload);
-        }
-        if self.this_core().is_masked.get() {
-            self.fail(Cause::SectionHeld("the end of a task"));
-        }
-        if task == 0 {
-            self.main_has_ended.set(true);
-            self.ended_at.set(self.now_nanos());
-            self.is_calm.set(true);
-        }
-        // Its stack serves the interrupts of its core from now on.
-        loop {
-            self.block(State::Ended, NEVER);
-        }
     }
 
     fn fail_by_panic(&self, payload: &(dyn std::any::Any + Send)) {
