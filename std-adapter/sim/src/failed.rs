@@ -123,7 +123,7 @@ impl fmt::Display for Failed {
             FailedBy::NoStatics(name) => {
                 return write!(
                     f,
-                    "the program's symbols have no static of a crate `{name}` that a simulation can reset. Name each static by `reset` if the program is stripped, or if the host is not Linux"
+                    "the program's symbols have no crate and no static `{name}` that a simulation can reset. Name each static by `reset` if the program is stripped, or if the host is not Linux"
                 );
             }
         };

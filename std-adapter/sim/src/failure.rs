@@ -133,7 +133,9 @@ impl fmt::Display for Cause {
                     if !more.is_empty() {
                         write!(f, " and {} more", more.len())?;
                     }
-                    f.write_str(". Other usual causes are ")?;
+                    f.write_str(
+                        ". `reset_crates` takes such a path, too. Other usual causes are ",
+                    )?;
                 }
                 f.write_str("the order of a `HashMap`, `Instant`, `thread_local!`, and an address")
             }

@@ -156,6 +156,7 @@ mod failed;
 mod failure;
 mod fibers;
 mod full;
+mod image;
 mod machine;
 mod one_at_a_time;
 mod panics;

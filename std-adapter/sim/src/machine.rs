@@ -217,7 +217,7 @@ pub(crate) struct Machine<'r> {
     hash: Cell<u64>,
     footprint: Option<RefCell<Footprint>>,
     /// The addresses of the program's statics, in a run that is recorded.
-    image: (usize, usize),
+    extent: (usize, usize),
     /// The first address that the core accesses in a static that the plan does not name.
     unnamed: Cell<Option<usize>>,
     /// The address of the current core's access. `Core::address` has those of the others.
@@ -313,7 +313,7 @@ impl<'r> Machine<'r> {
             depth: Cell::new(0),
             hash: Cell::new(0xcbf2_9ce4_8422_2325),
             footprint: plan.counts_distinct.then(RefCell::default),
-            image: if is_traced { symbols::image() } else { (0, 0) },
+            extent: if is_traced { symbols::extent() } else { (0, 0) },
             unnamed: Cell::new(None),
             address: Cell::new(ptr::null()),
         };

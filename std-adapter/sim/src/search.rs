@@ -357,7 +357,8 @@ impl Search<'_> {
 /// The statics of crates, as the symbols have them.
 fn statics_of(crates: &[String]) -> Result<Vec<Static>, FailedBy> {
     let of_crate = |name: &String| {
-        let statics: Vec<_> = symbols::of_crate(name).map(Static::of_symbol).collect();
+        let symbols = symbols::named(name);
+        let statics: Vec<_> = symbols.filter_map(Static::of_symbol).collect();
         // The statics of the host's crates are in use during a simulation.
         match statics.is_empty() || symbols::OF_THE_HOST.contains(&name.as_str()) {
             true => Err(FailedBy::NoStatics(name.clone())),

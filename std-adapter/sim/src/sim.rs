@@ -108,18 +108,33 @@ impl<'a> Sim<'a> {
         self.number_of(pool).unwrap_or_default()
     }
 
-    /// Restores a static at the beginning of each run, byte for byte, to the state in which the first
-    /// simulation of the process found it.
+    /// Restores a static at the beginning of each run, byte for byte, to what the program's file holds. Code
+    /// that has run before in the process, such as another test, makes no difference.
     ///
-    /// Only simulated code may use the static. It holds nothing on the heap at first, and the heap
-    /// memory that it holds at the end of a run is leaked.
+    /// Only simulated code may use the static. The heap memory that it holds at the end of a run is leaked.
+    /// Memory that is in no file, such as that of `Box::leak`, is as when the process names it first, and on
+    /// other hosts than Linux each static is.
+    ///
+    /// # Panics
+    ///
+    /// The static is in read-only memory, so no run changes it. This is noticed on Linux.
+    #[track_caller]
     pub fn reset<T: Sync>(&mut self, place: &'static T) -> &mut Self {
-        self.plan.statics.push(Static::new(place));
+        match Static::new(place) {
+            Ok(named) => self.plan.statics.push(named),
+            Err(name) => panic!(
+                "`reset` names {name}, which is in read-only memory and cannot change. Leave this `reset` out"
+            ),
+        }
         self
     }
 
     /// As [`reset`](Self::reset), for each static of these crates that can change, those in functions
     /// included. Pools are named by [`pool`](Self::pool) all the same.
+    ///
+    /// A name may also be the path of one static, as a report prints it. So name a static with `#[no_mangle]`
+    /// or `#[export_name]`, which the symbols assign to no crate. So also name a static in a trait's
+    /// method for a type of another crate, unless that crate is the host's.
     ///
     /// The symbols of the test's program list the statics, on Linux. The statics of a test belong to the
     /// test's crate. Elsewhere, or if a crate has no such static, the simulation fails. So it does for a
@@ -130,7 +145,7 @@ impl<'a> Sim<'a> {
     /// ```
     /// # // A documentation test is a crate of its own, whose name the test cannot know.
     /// # fn declare(sim: &mut corepool_sim::Sim<'_>) {
-    /// sim.reset_crates(["logger-app", "logger-drivers"]);
+    /// sim.reset_crates(["logger-app", "logger-drivers", "PACKETS_SENT"]);
     /// # }
     /// ```
     pub fn reset_crates<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> &mut Self {

@@ -1,18 +1,23 @@
 //! Power-on reset: named statics begin each run with the bytes that they had at first.
 
 use std::{
+    any::type_name,
     collections::BTreeMap,
     mem::MaybeUninit,
     ptr,
     sync::{Arc, Mutex},
 };
 
-use crate::symbols::Symbol;
+use crate::{
+    image::{AtStart, image},
+    symbols::{self, Symbol},
+};
 
 type Bytes = Arc<[MaybeUninit<u8>]>;
 
-/// The bytes of each static that a simulation of this process has named: those before the first run.
-static AT_POWER_ON: Mutex<BTreeMap<(usize, usize), Bytes>> = Mutex::new(BTreeMap::new());
+/// The bytes of what a simulation of this process has named and is not in the program's file: those before
+/// the first run.
+static WHEN_NAMED: Mutex<BTreeMap<(usize, usize), Bytes>> = Mutex::new(BTreeMap::new());
 
 /// A static, and its bytes at power-on.
 pub struct Static {
@@ -21,42 +26,42 @@ pub struct Static {
 }
 
 impl Static {
-    /// Each [`reset`](Self::reset) restores what `place` was when a simulation named it first.
-    pub(crate) fn new<T>(place: &'static T) -> Self {
+    /// Each [`reset`](Self::reset) restores what `place` was when the process started. If the program's file
+    /// does not say it, it restores what `place` was when a simulation named it first.
+    ///
+    /// # Errors
+    ///
+    /// The static is in read-only memory, and no run can change it. The text has its name.
+    pub(crate) fn new<T>(place: &'static T) -> Result<Self, String> {
         let place = ptr::from_ref(place).cast_mut();
         // SAFETY: `place` is a `T`, of `size_of::<T>()` bytes, and lives for ever.
-        unsafe { Self::at(place.cast(), size_of::<T>()) }
+        let named = unsafe { Self::at(place.cast(), size_of::<T>()) };
+        named.ok_or_else(|| match symbols::path_at(place.addr()) {
+            Some(path) => format!("`{path}`"),
+            None => format!("a static of the type `{}`", type_name::<T>()),
+        })
     }
 
-    /// As [`new`](Self::new), of a static that the program's symbols name.
-    pub(crate) fn of_symbol(symbol: &Symbol) -> Self {
+    /// As [`new`](Self::new), of a writable static that the program's symbols name.
+    pub(crate) fn of_symbol(symbol: &Symbol) -> Option<Self> {
         let place = ptr::with_exposed_provenance_mut(symbol.start);
         // SAFETY: the program has a static at these addresses, which lives for ever.
         unsafe { Self::at(place, symbol.end - symbol.start) }
     }
 
+    /// Nothing if the place is in read-only memory.
+    ///
     /// # Safety
     ///
-    /// `place` is valid for reads and writes of `size` bytes, for ever.
-    unsafe fn at(place: *mut MaybeUninit<u8>, size: usize) -> Self {
-        let copy = || {
-            let mut bytes = Arc::new_uninit_slice(size);
-            if let Some(bytes) = Arc::get_mut(&mut bytes) {
-                // SAFETY: `place` has `size` bytes (the caller's promise), and `bytes` is as long. A
-                // `MaybeUninit<u8>` may hold any byte, padding included.
-                unsafe { ptr::copy_nonoverlapping(place, bytes.as_mut_ptr().cast(), size) };
-            }
-            // SAFETY: a `MaybeUninit<u8>` is initialized whatever its byte is.
-            unsafe { bytes.assume_init() }
+    /// `place` is valid for reads of `size` bytes, for ever, and no other context writes to it now.
+    unsafe fn at(place: *mut MaybeUninit<u8>, size: usize) -> Option<Self> {
+        let bytes = match image().at_start(place.addr(), size) {
+            AtStart::Bytes(bytes) => bytes.into(),
+            AtStart::Constant => return None,
+            // SAFETY: the caller's promise.
+            AtStart::Unknown => unsafe { when_named(place, size) },
         };
-        let mut known = AT_POWER_ON
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bytes = known.entry((place.addr(), size)).or_insert_with(copy);
-        Self {
-            place,
-            bytes: bytes.clone(),
-        }
+        Some(Self { place, bytes })
     }
 
     /// A static that is zero at power-on, whatever it is now.
@@ -91,22 +96,58 @@ impl Static {
     }
 }
 
+/// The bytes of a place as they were when a simulation of this process named it first.
+///
+/// # Safety
+///
+/// `place` is valid for reads of `size` bytes, and no other context writes to it now.
+unsafe fn when_named(place: *mut MaybeUninit<u8>, size: usize) -> Bytes {
+    let copy = || {
+        let mut bytes = Box::new_uninit_slice(size);
+        // SAFETY: `place` has `size` bytes (the caller's promise), and `bytes` is as long. A
+        // `MaybeUninit<u8>` may hold any byte, padding included.
+        unsafe { ptr::copy_nonoverlapping(place, bytes.as_mut_ptr(), size) };
+        bytes.into()
+    };
+    let mut known = WHEN_NAMED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    known
+        .entry((place.addr(), size))
+        .or_insert_with(copy)
+        .clone()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+    fn reset(named: &Result<Static, String>) {
+        let named = named.as_ref().unwrap();
+        // SAFETY: only the test that calls uses the static.
+        unsafe { named.reset() };
+    }
+
     #[test]
-    fn a_static_is_as_when_it_was_named_first() {
+    #[cfg(target_os = "linux")]
+    fn a_static_is_as_at_the_start_of_the_process() {
         static COUNT: AtomicU32 = AtomicU32::new(7);
-        let first = Static::new(&COUNT);
         COUNT.store(9, Relaxed);
-        let later = Static::new(&COUNT);
+        reset(&Static::new(&COUNT));
+        assert_eq!(COUNT.load(Relaxed), 7);
+    }
+
+    #[test]
+    fn memory_of_the_heap_is_as_when_it_was_named_first() {
+        let count: &'static AtomicU32 = Box::leak(Box::new(AtomicU32::new(7)));
+        let first = Static::new(count);
+        count.store(9, Relaxed);
+        let later = Static::new(count);
         for named in [first, later] {
-            COUNT.store(9, Relaxed);
-            // SAFETY: only this test uses the static.
-            unsafe { named.reset() };
-            assert_eq!(COUNT.load(Relaxed), 7);
+            count.store(9, Relaxed);
+            reset(&named);
+            assert_eq!(count.load(Relaxed), 7);
         }
     }
 }

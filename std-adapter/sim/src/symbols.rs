@@ -2,131 +2,111 @@
 //!
 //! On Linux, in a program that was not stripped. Elsewhere no static is known.
 
+mod mangled;
+
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
     sync::OnceLock,
 };
 
-/// A writable static of the program.
+use crate::{image::image, sometimes::SOMETIMES};
+
+/// A static of the program.
 #[derive(Debug)]
 pub(crate) struct Symbol {
     pub(crate) start: usize,
     /// The address behind the last byte.
     pub(crate) end: usize,
-    /// The path, such as `app::ring::RING`.
+    /// The path, such as `app::ring::RING`. Of a static with `#[no_mangle]` or `#[export_name]`, its name.
     pub(crate) path: String,
+    /// The crate that has the static. None: its name does not say it.
+    krate: Option<String>,
 }
 
-impl Symbol {
-    /// The crate that has the static.
-    fn krate(&self) -> &str {
-        // A static in a function of an implementation: `<app::Ring as core::ops::Drop>::drop::COUNT`.
-        let path = self.path.trim_start_matches(['<', '&', '[', '(', '*']);
-        path.split("::").next().unwrap_or_default()
-    }
-
-    /// The last part of the path.
-    pub(crate) fn name(&self) -> &str {
-        self.path.rsplit("::").next().unwrap_or_default()
-    }
+/// The writable statics of the program, in the order of their addresses.
+fn statics() -> &'static [Symbol] {
+    static STATICS: OnceLock<Vec<Symbol>> = OnceLock::new();
+    STATICS.get_or_init(|| {
+        let own = of_the_simulator();
+        let is_wanted = |range: (usize, usize)| {
+            image().is_writable(range) && !(own.0 <= range.0 && range.1 <= own.1)
+        };
+        let mut statics = symbols(is_wanted).unwrap_or_default();
+        statics.sort_by_key(|symbol| symbol.start);
+        statics
+    })
 }
 
-/// The statics of the program.
-#[derive(Default)]
-struct Program {
-    /// In the order of their addresses.
-    statics: Vec<Symbol>,
-    /// The first address and the one behind the last of each section that has some.
-    sections: Vec<(usize, usize)>,
-}
-
-fn program() -> &'static Program {
-    static PROGRAM: OnceLock<Program> = OnceLock::new();
-    PROGRAM.get_or_init(|| of_this_process().unwrap_or_default())
+/// The statics that `sometimes!` makes in the crates of the application.
+fn of_the_simulator() -> (usize, usize) {
+    let range = SOMETIMES.as_ptr_range();
+    (range.start.addr(), range.end.addr())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn of_this_process() -> Option<Program> {
+fn symbols(_is_wanted: impl Fn((usize, usize)) -> bool) -> Option<Vec<Symbol>> {
     None
 }
 
+/// The statics of the program whose addresses, from the first to the one behind the last, are wanted.
 #[cfg(target_os = "linux")]
-fn of_this_process() -> Option<Program> {
-    use std::sync::atomic::AtomicU8;
-
-    use object::{Object, ObjectSection, ObjectSymbol, ReadCache, SymbolKind};
-
-    /// The static whose address says where the program's file is loaded.
-    #[used]
-    static ANCHOR: AtomicU8 = AtomicU8::new(1);
+fn symbols(is_wanted: impl Fn((usize, usize)) -> bool) -> Option<Vec<Symbol>> {
+    use object::{Object, ObjectSymbol, ReadCache, SymbolKind};
 
     let cache = ReadCache::new(File::open("/proc/self/exe").ok()?);
     let file = object::File::parse(&cache).ok()?;
-    let mut statics: Vec<_> = file
+    let symbols = file
         .symbols()
-        .filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0)
-        .filter_map(|symbol| {
-            let start = usize::try_from(symbol.address()).ok()?;
-            let end = start.checked_add(usize::try_from(symbol.size()).ok()?)?;
-            let path = format!(
-                "{:#}",
-                rustc_demangle::try_demangle(symbol.name().ok()?).ok()?
-            );
-            Some(Symbol { start, end, path })
+        .filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0);
+    let wanted = symbols.filter_map(|symbol| {
+        let start = image()
+            .offset
+            .wrapping_add(usize::try_from(symbol.address()).ok()?);
+        let end = start.checked_add(usize::try_from(symbol.size()).ok()?)?;
+        let name = symbol.name().ok().filter(|_| is_wanted((start, end)))?;
+        let demangled = rustc_demangle::try_demangle(name).ok();
+        let path = demangled.map(|path| format!("{path:#}"));
+        Some(Symbol {
+            start,
+            end,
+            krate: path
+                .as_ref()
+                .and_then(|path| mangled::crate_of(name, path, OF_THE_HOST)),
+            path: path.unwrap_or_else(|| name.to_string()),
         })
-        .collect();
-    let anchor = statics.iter().find(|symbol| {
-        symbol.path.starts_with(concat!(module_path!(), "::")) && symbol.name() == "ANCHOR"
-    })?;
-    let offset = (&raw const ANCHOR).addr().wrapping_sub(anchor.start);
-    let sections: Vec<_> = file
-        .sections()
-        .filter(|section| matches!(section.name(), Ok(".data" | ".bss")))
-        .filter_map(|section| {
-            let start = usize::try_from(section.address())
-                .ok()?
-                .wrapping_add(offset);
-            Some((
-                start,
-                start.checked_add(usize::try_from(section.size()).ok()?)?,
-            ))
-        })
-        .collect();
-    for symbol in &mut statics {
-        symbol.start = symbol.start.wrapping_add(offset);
-        symbol.end = symbol.end.wrapping_add(offset);
-    }
-    statics.retain(|symbol| {
-        let mut sections = sections.iter();
-        sections.any(|&(start, end)| start <= symbol.start && symbol.end <= end)
     });
-    statics.sort_by_key(|symbol| symbol.start);
-    Some(Program { statics, sections })
+    Some(wanted.collect())
 }
 
 /// The first address and the one behind the last of all that the program's statics have.
-pub(crate) fn image() -> (usize, usize) {
-    let sections = &program().sections;
-    let start = sections.iter().map(|(start, _)| *start).min();
-    let end = sections.iter().map(|(_, end)| *end).max();
+pub(crate) fn extent() -> (usize, usize) {
+    let start = image().writable().map(|(start, _)| start).min();
+    let end = image().writable().map(|(_, end)| end).max();
     start.zip(end).unwrap_or_default()
+}
+
+/// The path of the static that has this address, be it a constant.
+pub(crate) fn path_at(address: usize) -> Option<String> {
+    let has_address = |(start, end): (usize, usize)| (start..end).contains(&address);
+    let symbol = symbols(has_address)?.pop()?;
+    Some(symbol.path)
 }
 
 /// The static that has this address.
 pub(crate) fn static_at(address: usize) -> Option<&'static Symbol> {
-    let statics = &program().statics;
+    let statics = statics();
     let next = statics.partition_point(|symbol| symbol.start <= address);
     let symbol = statics.get(next.checked_sub(1)?)?;
     (address < symbol.end).then_some(symbol)
 }
 
-/// The writable statics of a crate.
-pub(crate) fn of_crate(name: &str) -> impl Iterator<Item = &'static Symbol> {
+/// The writable statics of the crate of this name, or the one static of this path.
+pub(crate) fn named(name: &str) -> impl Iterator<Item = &'static Symbol> {
     // A package's name may have hyphens.
-    let name = name.replace('-', "_");
-    let statics = program().statics.iter();
-    statics.filter(move |symbol| symbol.krate() == name)
+    let krate = name.replace('-', "_");
+    let statics = statics().iter();
+    statics.filter(move |symbol| symbol.krate.as_ref() == Some(&krate) || symbol.path == name)
 }
 
 /// The bytes of all statics of the program at one time.
@@ -153,14 +133,13 @@ pub(crate) const OF_THE_HOST: &[&str] = &[
 
 impl Snapshot {
     pub(crate) fn take() -> Option<Self> {
-        let sections = &program().sections;
-        let size: usize = sections.iter().map(|(start, end)| end - start).sum();
-        if sections.is_empty() || size > MOST {
+        let size: usize = image().writable().map(|(start, end)| end - start).sum();
+        if size == 0 || size > MOST {
             return None;
         }
         // The kernel copies the bytes. Threads of the host may write to theirs meanwhile.
         let mut memory = File::open("/proc/self/mem").ok()?;
-        let copies = sections.iter().map(|&(start, end)| {
+        let copies = image().writable().map(|(start, end)| {
             let mut bytes = vec![0; end - start];
             memory.seek(SeekFrom::Start(start as u64)).ok()?;
             memory.read_exact(&mut bytes).ok()?;
@@ -175,9 +154,12 @@ impl Snapshot {
         let Some(now) = Self::take() else {
             return Vec::new();
         };
-        let statics = program().statics.iter();
-        let changed = statics.filter(|symbol| {
-            !OF_THE_HOST.contains(&symbol.krate())
+        let is_of_the_host = |symbol: &Symbol| {
+            let krate = symbol.krate.as_deref();
+            krate.is_some_and(|krate| OF_THE_HOST.contains(&krate))
+        };
+        let changed = statics().iter().filter(|symbol| {
+            !is_of_the_host(symbol)
                 && !is_known((symbol.start, symbol.end))
                 && self.bytes(symbol) != now.bytes(symbol)
         });
@@ -188,8 +170,8 @@ impl Snapshot {
     }
 
     fn bytes(&self, symbol: &Symbol) -> Option<&[u8]> {
-        let mut sections = program().sections.iter().zip(&self.0);
-        sections.find_map(|(&(start, _), bytes)| {
+        let mut parts = image().writable().zip(&self.0);
+        parts.find_map(|((start, _), bytes)| {
             bytes.get(symbol.start.checked_sub(start)?..symbol.end.checked_sub(start)?)
         })
     }
@@ -223,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn all_statics_are_in_the_image() {
-        let (start, end) = image();
+    fn all_statics_are_in_the_extent() {
+        let (start, end) = extent();
         let is_in = |address: *const u32| (start..end).contains(&address.addr());
         assert!(is_in(OF_BSS.as_ptr()) && is_in(OF_DATA[0].as_ptr()));
         assert!(!is_in(&0));
@@ -240,12 +222,19 @@ mod tests {
             }
         }
         drop(Counts);
-        let names: Vec<_> = of_crate("corepool-sim").map(Symbol::name).collect();
-        assert!(
-            ["OF_BSS", "OF_DATA", "DROPPED"]
-                .iter()
-                .all(|name| names.contains(name))
-        );
-        assert!(of_crate("corepool").all(|symbol| symbol.path.starts_with("corepool::")));
+        let paths: Vec<_> = named("corepool-sim").map(|symbol| &symbol.path).collect();
+        let has = |name: &str| paths.iter().any(|path| path.ends_with(name));
+        assert!(["::OF_BSS", "::OF_DATA", "::DROPPED"].into_iter().all(has));
+        let mut of_the_core = named("corepool");
+        assert!(of_the_core.all(|symbol| symbol.path.starts_with("corepool::")));
+    }
+
+    #[test]
+    fn a_static_without_a_crate_is_named_by_its_symbol() {
+        #[unsafe(no_mangle)]
+        static COREPOOL_SIM_EXPORTED: AtomicU32 = AtomicU32::new(1);
+        let exported: Vec<_> = named("COREPOOL_SIM_EXPORTED").collect();
+        assert_eq!(exported.len(), 1);
+        assert_eq!(exported[0].start, COREPOOL_SIM_EXPORTED.as_ptr().addr());
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
 use corepool::StaticPool;
-use corepool_sim::{Cause, Failed, FailedBy, Sim, point};
+use corepool_sim::{Cause, Chip, Failed, FailedBy, Sim, point};
 
 static NAMED: StaticPool<4, 32> = StaticPool::new();
 
@@ -106,6 +106,29 @@ mod differences {
     }
 
     #[test]
+    fn statics_that_belong_to_no_crate_are_named_as_well() {
+        #[unsafe(no_mangle)]
+        static COREPOOL_TEST_EXPORTED: AtomicU32 = AtomicU32::new(0);
+        let mut sim = Sim::new(1);
+        let scenario = |_: &Chip| {
+            point!();
+            for _ in 0..COREPOOL_TEST_EXPORTED.fetch_add(1, SeqCst) % 3 {
+                point!();
+            }
+        };
+        let failed = sim.try_run(64, scenario).unwrap_err();
+        let text = failed.to_string();
+        assert!(
+            text.contains("`reset_crates` takes such a path, too"),
+            "{text}"
+        );
+        let statics = differing(failed);
+        assert!(statics.contains(&"COREPOOL_TEST_EXPORTED".into()), "{text}");
+        sim.reset_crates(["COREPOOL_TEST_EXPORTED"]);
+        sim.run(64, scenario);
+    }
+
+    #[test]
     fn a_static_that_only_the_first_run_sets_is_named() {
         static IS_READY: AtomicBool = AtomicBool::new(false);
         let failed = Sim::new(1).try_run(64, |_| {
@@ -154,6 +177,59 @@ mod differences {
         for other in ["::RESET", "::UNCHANGED", "::NAMED"] {
             assert!(!statics.contains(other), "{statics}");
         }
+    }
+}
+
+mod power_on {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        ptr,
+        sync::atomic::AtomicPtr,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_static_is_as_in_the_program_whatever_came_before() {
+        static COUNT: AtomicU32 = AtomicU32::new(7);
+        static ZERO: AtomicU32 = AtomicU32::new(0);
+        COUNT.store(1, SeqCst);
+        ZERO.store(1, SeqCst);
+        Sim::new(1).reset(&COUNT).reset(&ZERO).run(64, |_| {
+            point!();
+            assert_eq!(COUNT.fetch_add(1, SeqCst), 7);
+            assert_eq!(ZERO.fetch_add(1, SeqCst), 0);
+        });
+    }
+
+    #[test]
+    fn a_pointer_in_a_static_points_to_its_target() {
+        static TARGET: AtomicU32 = AtomicU32::new(7);
+        static POINTER: AtomicPtr<u32> = AtomicPtr::new(TARGET.as_ptr());
+        POINTER.store(ptr::null_mut(), SeqCst);
+        Sim::new(1).reset(&POINTER).run(64, |_| {
+            point!();
+            assert_eq!(POINTER.swap(ptr::null_mut(), SeqCst), TARGET.as_ptr());
+        });
+    }
+
+    /// What a call of `reset` that panics says.
+    fn refusal<T: Sync>(place: &'static T) -> String {
+        let refused = catch_unwind(AssertUnwindSafe(|| {
+            Sim::new(1).reset(place);
+        }));
+        *refused.unwrap_err().downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn a_static_in_read_only_memory_is_named() {
+        static TABLE: [u32; 3] = [1, 2, 3];
+        static TEXTS: [&str; 2] = ["one", "two"];
+        let path = "statics::power_on::a_static_in_read_only_memory_is_named";
+        let cure = "which is in read-only memory and cannot change. Leave this `reset` out";
+        let expected = |name: &str| format!("`reset` names `{path}::{name}`, {cure}");
+        assert_eq!(refusal(&TABLE), expected("TABLE"));
+        assert_eq!(refusal(&TEXTS), expected("TEXTS"));
     }
 }
 

@@ -48,7 +48,7 @@ impl Machine<'_> {
     /// run.
     #[inline]
     fn note_static(&self, address: usize) {
-        let (start, end) = self.image;
+        let (start, end) = self.extent;
         if (start..end).contains(&address)
             && !self
                 .plan
