@@ -468,7 +468,9 @@ fn run_to_its_end(
     let program = command.get_program().display().to_string();
     let problem = |error| format!("cannot run {program}: {error}");
     let create = |extension| {
-        let file = File::create(output_file(board, extension));
+        let path = output_file(board, extension);
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let file = folder.and_then(|()| File::create(path));
         file.map_err(|error| error.to_string())
     };
     let mut child = command
