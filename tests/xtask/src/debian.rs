@@ -26,18 +26,21 @@ pub const VALGRIND: &[(&str, &str)] = &[("/usr/bin/valgrind", "valgrind")];
 
 /// Fails with the command that installs what is missing.
 pub fn require(needed: &[(&str, &str)]) -> Outcome {
-    let missing: Vec<&str> = needed
-        .iter()
-        .filter(|(path, _)| !Path::new(path).exists())
-        .map(|&(_, package)| package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
+    let missing = needed.iter().filter(|(path, _)| !Path::new(path).exists());
+    let missing: Vec<_> = missing.copied().collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!("missing: {}", install(&missing))),
     }
-    Err(format!(
-        "missing: apt-get install -y --no-install-recommends {}",
-        missing.join(" ")
-    ))
+}
+
+/// The command that installs packages.
+pub fn install(needed: &[(&str, &str)]) -> String {
+    let packages: Vec<&str> = needed.iter().map(|&(_, package)| package).collect();
+    format!(
+        "apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    )
 }
 
 /// Whether the toolchain in use has a standard library for `target` itself.
@@ -64,13 +67,25 @@ pub fn cargo_clippy() -> Command {
 
 fn with_its_compiler(program: &str) -> Command {
     let mut command = Command::new(program);
+    command.current_dir(root());
+    forget_toolchain(&mut command);
     command
-        .current_dir(root())
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTC", "/usr/bin/rustc");
-    // The toolchain that runs this program has set these for itself.
-    for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
+    command
+}
+
+/// The cargo that a shell finds after `lines`.
+pub fn cargo_after(lines: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-ec", &format!("{lines}\nexec cargo \"$@\""), "bash"]);
+    forget_toolchain(&mut command);
+    command
+}
+
+/// The toolchain that runs this program has set these for itself.
+fn forget_toolchain(command: &mut Command) {
+    for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC"] {
         command.env_remove(name);
     }
-    command
 }

@@ -1,5 +1,6 @@
 //! The projects of `examples/firmware/template`: each is copied to a folder outside of the repository, and tested, built and
 //! run there, as its README says. It gets the library from this repository by a patch, and changes in nothing else.
+//! Without rustup's target, the book's lines for that case choose the compiler of the project that runs in QEMU.
 
 use std::{
     fs,
@@ -42,6 +43,11 @@ pub(super) const TEMPLATES: &[Template] = &[
     },
 ];
 
+/// The chapter on the project that runs in QEMU.
+const CHAPTER: &str = "book/src/start-board.md";
+/// Its section with the lines for a shell without rustup's target.
+const SECTION: &str = "## Where rustup cannot fetch a target\n";
+
 /// How many seconds of the chip a project runs that goes on.
 const SECONDS: &str = "0.5";
 
@@ -56,13 +62,8 @@ impl Template {
         let lock = root().join("examples/firmware/Cargo.lock");
         fs::copy(lock, copy.join("Cargo.lock")).map_err(|error| error.to_string())?;
 
-        run_command(&mut self.in_copy(
-            Command::new("cargo"),
-            &copy,
-            &["test", "--quiet", "--lib"],
-        ))?;
-        let needed = [debian::COMPILER, debian::LINKER].concat();
-        let chip = cargo_for(self.target, debian::cargo(), &needed)?;
+        let [host, chip] = self.cargos()?;
+        run_command(&mut self.in_copy(host, &copy, &["test", "--quiet", "--lib"]))?;
         let mut chip = self.in_copy(chip, &copy, &["chip", "--quiet"]);
         let status_at_end = match self.runs {
             Runs::InQemu => {
@@ -94,6 +95,18 @@ impl Template {
         }
     }
 
+    /// The cargo for the host, and that for the chip.
+    fn cargos(&self) -> Result<[Command; 2], String> {
+        let chip = cargo_for(self.target, debian::cargo(), &needed())?;
+        match self.runs {
+            Runs::InQemu if !debian::is_not_needed_for(self.target) => {
+                let (_, exports) = without_rustups_target()?;
+                Ok([(); 2].map(|()| debian::cargo_after(&exports)))
+            }
+            _ => Ok([Command::new("cargo"), chip]),
+        }
+    }
+
     /// A command of cargo in the copy, with the library of this repository.
     fn in_copy(&self, mut cargo: Command, copy: &Path, args: &[&str]) -> Command {
         cargo.current_dir(copy).args(args);
@@ -106,6 +119,22 @@ impl Template {
             .arg(root().join("target/template"));
         cargo
     }
+}
+
+/// The files of Debian's packages that a project needs without rustup's target.
+fn needed() -> Vec<(&'static str, &'static str)> {
+    [debian::COMPILER, debian::LINKER].concat()
+}
+
+/// The book's lines for that case: the first installs the packages, and the others are for the shell.
+fn without_rustups_target() -> Result<(String, String), String> {
+    let chapter = read(root().join(CHAPTER))?;
+    let lines = chapter.split_once(SECTION).and_then(|(_, section)| {
+        let (_, block) = section.split_once("```sh\n")?;
+        block.split_once("\n```")?.0.split_once('\n')
+    });
+    let (install, exports) = lines.ok_or_else(|| format!("{CHAPTER}: {SECTION:?} has no lines"))?;
+    Ok((install.to_owned(), exports.to_owned()))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Outcome {
@@ -121,4 +150,15 @@ fn copy_folder(from: &Path, to: &Path) -> Outcome {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_book_installs_the_packages_that_its_lines_need() {
+        let (install, _) = without_rustups_target().unwrap();
+        assert_eq!(debian::install(&needed()), install);
+    }
 }
