@@ -253,7 +253,7 @@ impl<'p, T> SharedFuture<'p, T> {
         // SAFETY: the outcome is shown. The payload is only read while the handle has a holder.
         match unsafe { outcome::error(pool, slot, slot.state.load().outcome()) } {
             Some(error) => {
-                shared::note_told(slot);
+                slot.state.note_told();
                 Err(error)
             }
             // SAFETY: the job has returned, so the slot has a `T`. It stays there while this value,

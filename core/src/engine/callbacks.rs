@@ -3,11 +3,7 @@
 use core::cell::Cell;
 
 use crate::{
-    engine::guard,
-    lockfree::defer::Defer,
-    lockfree::state::{BUSY, SHOWN, Snapshot},
-    lockfree::sync::Ordering,
-    memory::pool::Pool,
+    engine::guard, lockfree::defer::Defer, lockfree::sync::Ordering, memory::pool::Pool,
     memory::slot::SlotRef,
 };
 
@@ -75,22 +71,18 @@ pub(crate) unsafe fn run_chain<'p>(pool: Pool<'p>, newest: u16, slot: SlotRef<'p
     };
     // If a callback unwinds, this runs the others.
     let _rest = Defer(run);
-    let state = slot.state.load();
-    if state.has(BUSY) {
-        tell_holders(pool, slot, state);
+    if slot.state.load().is_busy_and_shared() {
+        tell_holders(pool, slot);
     }
     run();
 }
 
-/// If the handle of a job that has ended is shared, wakes its holders: they need not wait for the
-/// callbacks.
-fn tell_holders<'p>(pool: Pool<'p>, slot: SlotRef<'p>, state: Snapshot) {
-    if state.has(SHOWN) {
-        // SAFETY: with BUSY, the job was not ready when its handle was shared. So the handle has left a
-        // listener, before it set SHOWN. No party writes the cell after that. A member owns nothing.
-        let listener = unsafe { slot.listener().assume_init() };
-        if let Some((member, membership)) = listener.member() {
-            (membership.tell)(pool, member);
-        }
+/// Wakes the holders of a shared handle, whose job has ended: they need not wait for the callbacks.
+fn tell_holders<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
+    // SAFETY: with BUSY, the job was not ready when its handle was shared. So the handle has left a
+    // listener, before it set SHARED. No party writes the cell after that. A member owns nothing.
+    let listener = unsafe { slot.listener().assume_init() };
+    if let Some((member, membership)) = listener.member() {
+        (membership.tell)(pool, member);
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::{
     lockfree::state::{
-        BUSY, CLONED, DONE, LISTENING, LOST, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK, TELLING,
+        BUSY, CLONED, DONE, LISTENING, LOST, QUEUED, SCOPED, SUSPENDED, Snapshot, TASK,
     },
     lockfree::sync::{Ordering, fence},
     memory::pool::Pool,
@@ -199,9 +199,10 @@ fn may_return(state: Snapshot, stuck: &Workers) -> bool {
 /// Whether a member of the set that reports to this place has ended, and the worker has not looked
 /// since. A completer that is about to report to any place counts, since it may be this one.
 fn is_told(pool: Pool<'_>, place: u16) -> bool {
-    let is_telling = |index| pool.slot(index).state.load().has(TELLING);
+    let is_telling = |index| pool.slot(index).state.load().is_reported();
     let waiter = pool.all_waiters().get(usize::from(place));
-    // The order matters: a completer that has cleared TELLING has reported.
+    // The order matters: a completer that has cleared TELLING has reported. A job without handle is in
+    // no set, and a free slot keeps its last word.
     pool.used_slots().any(is_telling)
         // Acquire: pairs with the Releases of `push_completed` and of
         // `Registration::take_completed` (`engine/waiters.rs`).
@@ -245,3 +246,6 @@ fn is_member(slot: SlotRef<'_>, state: Snapshot, depends_on: DependsOn) -> bool 
         DependsOn::Job(_) | DependsOn::Others => false,
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

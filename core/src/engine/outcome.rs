@@ -8,8 +8,7 @@ use core::{
 use crate::{
     engine::guard,
     error::{Failure, JobError, LossReason, Panic},
-    lockfree::state::{LOST, Outcome, SHOWN},
-    lockfree::sync::Ordering,
+    lockfree::state::Outcome,
     memory::payload::{LEAST, PANICS, PAYLOAD_ALIGN},
     memory::pool::Pool,
     memory::slot::SlotRef,
@@ -209,18 +208,6 @@ pub(crate) unsafe fn why_nothing<'p>(pool: Pool<'p>, slot: SlotRef<'p>, how: Han
     unsafe { take_error(pool, slot, how) }.unwrap_or(JobError::AlreadyTaken)
 }
 
-/// Set in the link of a shared job's slot if a holder has been given the job's error.
-pub(crate) const TOLD: u16 = 1 << 14;
-
-/// Whether the handle is shared, and one of its holders has been given the job's error.
-fn is_told(slot: SlotRef<'_>) -> bool {
-    let state = slot.state.load();
-    // Relaxed: `release` has published the bit to the last holder. If that holder detached, the state
-    // word has published it to the completer. The holders of a job whose worker was lost have got
-    // another error than this panic.
-    state.has(SHOWN) && state.lacks(LOST) && slot.link.load(Ordering::Relaxed) & TOLD != 0
-}
-
 /// Drops what an ended job left in its payload.
 ///
 /// # Safety
@@ -237,7 +224,7 @@ pub(crate) unsafe fn drop_payload<'p>(pool: Pool<'p>, slot: SlotRef<'p>, outcome
         Outcome::Panicked if PANICS => {
             // SAFETY: the caller's promise.
             let panic = unsafe { slot.payload().cast::<Panic>().read() };
-            if panic.is_unobserved() && !is_told(slot) {
+            if panic.is_unobserved() && !slot.state.load().is_told() {
                 guard::report(pool, panic);
             } else if panic.has_payload() {
                 let mut panic = Some(panic);

@@ -250,8 +250,12 @@ impl Settling<'_> {
                         // scope.
                         self.scope = None;
                     }
-                    let _free =
-                        Defer(|| pool.slots().leave(slot, if is_late { LOST } else { BUSY }));
+                    let _free = Defer(|| {
+                        // The slot may be free from now on, with a word that still has the job in
+                        // its scope. It belongs to no scope, so no wait for the scope depends on it.
+                        slot.set_depends(0);
+                        pool.slots().leave(slot, if is_late { LOST } else { BUSY });
+                    });
                     let _dropped = Defer(|| {
                         // SAFETY: there is no handle, so the result is this completer's. Or the
                         // outcome is `WorkerLost`, which has no payload, so the content is still

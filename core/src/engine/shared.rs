@@ -35,7 +35,6 @@ use core::{
 use crate::{
     engine::block::{self, Awaited},
     engine::handle,
-    engine::outcome::TOLD,
     engine::waiters::Registration,
     error::Blocked,
     lockfree::state::Snapshot,
@@ -49,7 +48,12 @@ use crate::{
 
 /// The part of the link that counts the holders. A count that reaches `MOST` stays there, and the slot
 /// is never free again. Only an application that leaks holders by the thousand gets there.
-const MOST: u16 = (1 << 14) - 1;
+const MOST: u16 = OTHER - 1;
+
+/// Differs in the link of a shared job from the link before. The completer of a job that is ready may be
+/// about to add the slot to the list of a set that is gone. It swaps the link that it knows, and no
+/// count of holders is equal to that.
+const OTHER: u16 = 1 << 14;
 
 /// Set in the link of each shared job. With it, the link is the number of no waiter's place.
 const MARK: u16 = 1 << 15;
@@ -81,11 +85,18 @@ pub(crate) unsafe fn share<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
         // SAFETY: `delist` has returned true, so the cell is empty, and this handle's.
         unsafe { slot.put_listener(Listener::Set(member, &MEMBERSHIP)) };
     }
-    // A swap and no store, since another party may change the link meanwhile. The completer of a job
-    // that is ready may be about to add the slot to the list of a set that is gone. It gives up if it
-    // finds another value than the one that it knows.
+    let link = slot.link();
     // Relaxed: the application hands the holder on to another context with an ordering of its own.
-    slot.link().swap(MARK | 1, Ordering::Relaxed);
+    let mut now = link.load(Ordering::Relaxed);
+    // A swap and no store, since a completer may change the link meanwhile: see `OTHER`.
+    while let Err(other) = link.compare_exchange_weak(
+        now,
+        MARK | (!now & OTHER) | 1,
+        Ordering::Relaxed,
+        Ordering::Relaxed,
+    ) {
+        now = other;
+    }
     // If the job is ready, the listener stays unused in the cell. It owns nothing.
     slot.state.share();
 }
@@ -122,12 +133,6 @@ pub(crate) fn release(slot: SlotRef<'_>) -> bool {
             Err(other) => now = other,
         }
     }
-}
-
-/// Notes that a holder has been given the job's error. The caller is a holder.
-pub(crate) fn note_told(slot: SlotRef<'_>) {
-    // Relaxed: the caller's `release` publishes it.
-    slot.link().fetch_or(TOLD, Ordering::Relaxed);
 }
 
 /// The places of a waiter: one in each pool that has jobs it waits for.
@@ -234,3 +239,6 @@ impl<'p> Awaited<'p> for SharedWait<'p> {
         Some((self.slot, begun))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -62,22 +62,22 @@
 //! | `BUSY` | a worker, a canceller or a promise's holder takes the job | that party alone touches the payload, until `DONE`. With `DONE`: a submitter takes its job back or takes the slot over, the completer runs callbacks or drops the payload, or the worker was declared lost |
 //! | `SUSPENDED` | a task returned `Pending` | the task waits for its waker |
 //! | the same bit with `BUSY` or `DONE`: `REAPED` | a party is about to pop an index that stands for no job | no submitter takes the slot over |
-//! | `NOTIFIED` | the waker was woken while `BUSY` | the task is queued again after this poll |
-//! | the same bit with `DONE`: `SHOWN` | the outcome is published, or the handle is shared after that | the handle is shared: its holders look at the outcome, even while callbacks run, and no party declares the job lost |
+//! | `NOTIFIED` | the waker was woken while `BUSY` | the task is queued again after this poll. With `DONE` it means nothing |
 //! | `CANCEL` | a handle cancelled the job while `BUSY` | the job's `CancelToken` reads it; a task ends at its next suspension |
 //! | `HANDLE` | submit | a `JobFuture` refers to the slot |
 //! | `LISTENING` | the handle left a waker | the listener cell is full; the party that clears the bit owns its content |
 //! | `TELLING` | the completer published the outcome and cleared `LISTENING` | the listener cell belongs to the completer, which adds the slot to a set's list by the slot's link |
+//! | the same bit until the job is ready: `SHARED` | the handle is shared | with `DONE`, the holders look at the outcome, even while callbacks run, and no party declares the job lost |
 //! | `CALLBACKS` | the handle left a callback | the chain of callbacks belongs to the completer. With `DONE`: they run now, and the result is not to be taken yet |
 //! | `SCOPED` | submit by a scope | the payload ends with the scope's address, and the completer counts the job out of the scope at last |
 //! | `TASK` | submit of a task | until `DONE`, the pool's end waits for the task: the worker that polls it may queue it again |
 //! | `PROMISED` | submit of a promise | the promise's holder ends the job. `QUEUED` stands for that holder: the index is in no queue |
 //! | `CLONED` | a party clones the waker of a task | the pool does not know which parties may wake the task |
 //! | `LOST` | the worker that is `BUSY` was declared lost | the payload is that worker's; the slot is kept until the worker comes back, if it does |
-//! | `DONE` | the outcome is decided | outcome and payload are final; the payload belongs to the handle |
+//! | `DONE` | the outcome is decided | the payload is final, and belongs to the handle. `State::lose` may put `WorkerLost` in place of the outcome, until it is shown |
 //!
-//! The word also has the outcome and the priority. Before `DONE`, a bit of the outcome's is set if the
-//! handle is shared (`SHARED`). While a worker is `BUSY`, it has the worker's
+//! The word also has the outcome and the priority. A panic has a second value, for a panic that a holder
+//! of the shared handle has been given. While a worker is `BUSY`, it has the worker's
 //! number. While a canceller is `BUSY`, it has `CANCELLER`. So the swap that declares a worker lost
 //! (`State::lose`) takes that worker's jobs and no others. It sets `DONE` and `LOST` together, with
 //! the outcome `WorkerLost`.

@@ -9,7 +9,7 @@
 //! | free | nothing | the party that takes the slot from the free list |
 //! | `QUEUED`, `SUSPENDED` | the job | no party, until `begin` or `claim` |
 //! | `BUSY` | the job, nothing, or the result | the worker or canceller |
-//! | `DONE`, outcome `Returned` | the result | the handle, or the completer if there is no handle; with `SHOWN` and `BUSY`, holders and callbacks look at it |
+//! | `DONE`, outcome `Returned` | the result | the handle, or the completer if there is no handle; with `SHARED` and `BUSY`, holders and callbacks look at it |
 //! | `DONE`, outcome `Panicked` | a `Panic` | the handle, or the completer if there is no handle |
 //! | `DONE`, outcome `Failed` | a `Failure`, which needs no drop | the handle, or the completer if there is no handle |
 //! | `DONE`, any other outcome | nothing | |
@@ -375,7 +375,8 @@ impl<'p> SlotRef<'p> {
     ///
     /// # Safety
     ///
-    /// No other party writes the cell meanwhile: the caller is the handle, or has set TELLING.
+    /// No other party writes the cell meanwhile: the caller is the handle, has set TELLING, or is BUSY
+    /// with a job whose handle is shared.
     pub(crate) unsafe fn listener(self) -> MaybeUninit<ListenerCell> {
         // SAFETY: the caller's promise.
         self.header().listener.with(|cell| unsafe { *cell })

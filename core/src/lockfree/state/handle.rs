@@ -66,13 +66,20 @@ impl State {
     pub(crate) fn share(&self) -> bool {
         self.rare_transition(|s| {
             if s.is_ready() {
-                Ok((s.0 | SHOWN, false))
-            } else if s.has(DONE) {
-                Ok((s.0 | LISTENING | SHOWN, true))
+                Err(false)
             } else {
                 Ok((s.0 | LISTENING | SHARED, true))
             }
         })
+    }
+
+    /// Notes that a holder of the shared handle has been given the panic of the job, if the job has
+    /// panicked. The outcome is shown.
+    pub(crate) fn note_told(&self) {
+        self.rare_transition(|s| match s.outcome() {
+            Outcome::Panicked if !s.is_told() => Ok(((s.0 & !OUTCOME) | PANICKED_AND_TOLD, ())),
+            _ => Err(()),
+        });
     }
 
     /// Takes the listener back.

@@ -140,7 +140,7 @@ impl State {
     pub(crate) fn publish(&self, outcome: Outcome) -> bool {
         self.transition(|s| {
             if s.0 & (HANDLE | LISTENING | CALLBACKS | SCOPED | DONE) == HANDLE {
-                Ok(((s.0 & !(BUSY | NOTIFIED)) | outcome.published(), true))
+                Ok(((s.0 & !BUSY) | outcome.published(), true))
             } else {
                 Err(false)
             }
@@ -154,20 +154,15 @@ impl State {
     pub(crate) fn settle(&self, unpublished: Option<Outcome>, runner: u16) -> Settle {
         let publication = unpublished.map_or(0, Outcome::published);
         self.rare_transition(|s| {
-            let done = s.shown_if_shared() | publication;
+            let done = s.0 | publication;
             if runner != 0 && s.has(LOST) {
                 Err(Settle::TakenOver)
             } else if s.has(CALLBACKS) {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
-                // A free slot keeps its last word. With BUSY, SHOWN and a worker's number, `lose` would
-                // take it for a job of that worker, so the number goes. With LOST the number stays: the
-                // lost worker finds by it that it is late.
-                let runner = match done & (SHOWN | LOST) {
-                    SHOWN => RUNNER,
-                    _ => 0,
-                };
-                Ok((done & !runner, Settle::Unclaimed))
+                // The bit of SHARED goes, since with DONE it keeps the slot. A free slot keeps its last
+                // word, in which `lose` finds no shared job then.
+                Ok((done & !SHARED, Settle::Unclaimed))
             } else if s.has(LISTENING) {
                 Ok(((done & !(LISTENING | BUSY)) | TELLING, Settle::Waiter))
             } else {
@@ -184,7 +179,7 @@ impl State {
             if s.lacks(BUSY) || s.has(LOST) || s.runner() != runner {
                 return Err(Loss::None);
             }
-            if s.0 & (DONE | SHOWN) == DONE | SHOWN {
+            if s.has(DONE) && s.has(SHARED) {
                 // The holders of a shared handle have the outcome, and may be looking at the payload.
                 return Err(if s.has(SCOPED) {
                     Loss::Shown
@@ -197,7 +192,7 @@ impl State {
                 return Err(Loss::None);
             }
             let lost = LOST | Outcome::WorkerLost.published();
-            Ok(((s.shown_if_shared() & !OUTCOME) | lost, Loss::TakenOver))
+            Ok(((s.0 & !OUTCOME) | lost, Loss::TakenOver))
         })
     }
 }

@@ -30,15 +30,11 @@ pub(crate) const CLONED: u32 = 1 << 31;
 /// reaper may set it when the index is not at the queue's head any more. Then the slot is reaped when the
 /// index comes to the head, and not before.
 pub(crate) const REAPED: u32 = SUSPENDED;
-/// The handle is shared, and the job has not ended. The bit is one of the outcome's, which are clear
-/// until `DONE`.
-pub(crate) const SHARED: u32 = 1 << OUTCOME_SHIFT;
-/// With `DONE`: the handle is shared. Its holders look at the outcome from then on, even if callbacks
-/// run. The bit is that of `NOTIFIED`, which only a task has that has not ended.
-pub(crate) const SHOWN: u32 = NOTIFIED;
-/// The distance between the two.
-pub(super) const SHARED_TO_SHOWN: u32 = OUTCOME_SHIFT - 3;
-const _: () = assert!(SHARED >> SHARED_TO_SHOWN == SHOWN);
+/// Until the job is ready: the handle is shared. With `DONE` its holders look at the outcome, even if
+/// callbacks run. The bit is that of `TELLING`, which comes with the swap that makes a job ready.
+pub(crate) const SHARED: u32 = TELLING;
+/// In place of the outcome `Panicked`: a holder of the shared handle has been given the panic.
+pub(super) const PANICKED_AND_TOLD: u32 = 6 << OUTCOME_SHIFT;
 /// The bits of the parties that may need a slot.
 pub(crate) const PARTIES: u32 = QUEUED | BUSY | HANDLE | TELLING | LOST;
 /// The number of priorities that the state word has room for.
@@ -52,12 +48,12 @@ pub(crate) enum Outcome {
     /// The payload holds the result.
     Returned = 0,
     Cancelled = 1,
-    /// The payload holds a `Panic`.
-    Panicked = 2,
-    WorkerLost = 3,
-    Broken = 4,
+    WorkerLost = 2,
+    Broken = 3,
     /// The payload holds a `Failure`.
-    Failed = 5,
+    Failed = 4,
+    /// The payload holds a `Panic`.
+    Panicked = 5,
 }
 
 impl Outcome {
@@ -93,17 +89,22 @@ impl Snapshot {
     /// handle is shared.
     #[inline(always)]
     pub(crate) fn is_shown(self) -> bool {
-        self.is_ready() || self.0 & (DONE | SHOWN) == DONE | SHOWN
+        self.has(DONE) && (self.lacks(BUSY) || self.has(SHARED))
     }
 
-    /// The word as it is to be published. If the job has not ended, its bits of the outcome are clear, and
-    /// `SHOWN` says whether the handle is shared.
-    #[inline(always)]
-    pub(super) fn shown_if_shared(self) -> u32 {
-        if self.has(DONE) {
-            return self.0;
-        }
-        (self.0 & !(OUTCOME | SHOWN)) | ((self.0 & SHARED) >> SHARED_TO_SHOWN)
+    /// Whether a party is `BUSY` with a job whose handle is shared.
+    pub(crate) fn is_busy_and_shared(self) -> bool {
+        self.0 & (BUSY | SHARED) == BUSY | SHARED
+    }
+
+    /// Whether the job is ready, and its completer is about to report it to the set of its handle.
+    pub(crate) fn is_reported(self) -> bool {
+        self.lacks(BUSY) && self.0 & (DONE | TELLING | HANDLE) == DONE | TELLING | HANDLE
+    }
+
+    /// Whether the job has panicked, and a holder of its shared handle has been given the panic.
+    pub(crate) fn is_told(self) -> bool {
+        self.0 & OUTCOME == PANICKED_AND_TOLD
     }
 
     /// Whether the job has still a party at work on it: it runs the job or its callbacks.
@@ -121,10 +122,10 @@ impl Snapshot {
         match (self.0 & OUTCOME) >> OUTCOME_SHIFT {
             0 => Outcome::Returned,
             1 => Outcome::Cancelled,
-            2 => Outcome::Panicked,
-            3 => Outcome::WorkerLost,
-            4 => Outcome::Broken,
-            _ => Outcome::Failed,
+            2 => Outcome::WorkerLost,
+            3 => Outcome::Broken,
+            4 => Outcome::Failed,
+            _ => Outcome::Panicked,
         }
     }
 

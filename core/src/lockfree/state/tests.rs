@@ -432,18 +432,18 @@ fn a_lost_worker_takes_no_other_job_with_it() {
 fn a_shared_outcome_is_shown_before_the_callbacks_and_stays() {
     let publish = |state: &State| state.settle(Some(Outcome::Panicked), 3);
     let shared = BUSY | HANDLE | LISTENING | SHARED | RUNNER_3;
-    let shown = BUSY | HANDLE | LISTENING | RUNNER_3 | SHOWN | Outcome::Panicked.published();
+    let shown = BUSY | HANDLE | LISTENING | RUNNER_3 | SHARED | Outcome::Panicked.published();
     check(shared | CALLBACKS, publish, Settle::Callbacks, shown);
     assert!(Snapshot(shown).is_shown() && !Snapshot(shown).is_ready());
     let lose = |state: &State| state.lose(3);
     check(shown, lose, Loss::None, shown);
     check(shown | SCOPED, lose, Loss::Shown, shown | SCOPED);
-    let lost = BUSY | HANDLE | LISTENING | RUNNER_3 | SHOWN | DONE | LOST | WORKER_LOST;
+    let lost = BUSY | HANDLE | LISTENING | RUNNER_3 | SHARED | DONE | LOST | WORKER_LOST;
     check(shared, lose, Loss::TakenOver, lost);
 }
 
 #[test]
-fn no_worker_is_found_in_the_word_of_a_slot_that_the_worker_has_freed() {
+fn no_shared_job_is_found_in_the_word_of_a_slot_that_the_worker_has_freed() {
     let unshared = BUSY | RUNNER_3 | SCOPED | SHARED;
     let settled = State(AtomicU32::new(unshared));
     let settle = settled.settle(Some(Outcome::Returned), 3);
@@ -455,13 +455,48 @@ fn no_worker_is_found_in_the_word_of_a_slot_that_the_worker_has_freed() {
 #[test]
 fn a_wake_up_of_a_task_that_ends_shows_nothing() {
     let woken = BUSY | HANDLE | TASK | NOTIFIED | RUNNER_3;
-    let ended = (woken & !NOTIFIED) | DONE;
-    let lost = ended | LOST | WORKER_LOST;
-    check(woken, |state| state.lose(3), Loss::TakenOver, lost);
-    let publish = |state: &State| state.publish(Outcome::Returned);
-    check(woken, publish, true, ended & !BUSY);
+    let ended = woken | DONE;
     let settle = |state: &State| state.settle(Some(Outcome::Returned), 3);
     check(woken | CALLBACKS, settle, Settle::Callbacks, ended);
+    assert!(!Snapshot(ended).is_shown());
+}
+
+#[test]
+fn a_panic_that_a_holder_was_given_is_a_panic_still() {
+    let shown = BUSY | HANDLE | LISTENING | SHARED | RUNNER_3 | Outcome::Panicked.published();
+    let state = State(AtomicU32::new(shown));
+    assert!(!state.load().is_told());
+    state.note_told();
+    state.note_told();
+    assert!(state.load().is_told());
+    assert_eq!(state.load().outcome(), Outcome::Panicked);
+    assert_eq!(state.settle(None, 3), Settle::Waiter);
+    assert_eq!(state.leave(TELLING), LeftTo::Others);
+    assert!(state.load().is_told() && state.load().is_ready());
+}
+
+#[test]
+fn only_a_panic_is_noted_as_told() {
+    for outcome in [
+        Outcome::Returned,
+        Outcome::Cancelled,
+        Outcome::WorkerLost,
+        Outcome::Broken,
+        Outcome::Failed,
+    ] {
+        let ready = DONE | HANDLE | outcome.published();
+        check(ready, |state| state.note_told(), (), ready);
+    }
+}
+
+#[test]
+fn a_job_is_reported_while_its_completer_tells_the_handles_set() {
+    let telling = DONE | HANDLE | TELLING;
+    assert!(Snapshot(telling).is_reported());
+    let shared = BUSY | HANDLE | LISTENING | SHARED;
+    for other in [shared, shared | DONE, DONE | HANDLE, DONE | TELLING] {
+        assert!(!Snapshot(other).is_reported(), "{other:#x}");
+    }
 }
 
 #[test]
@@ -474,8 +509,8 @@ fn a_handle_is_shared_before_or_after_the_end() {
         BUSY | HANDLE | LISTENING | SHARED,
     );
     let in_callbacks = BUSY | DONE | HANDLE;
-    check(in_callbacks, share, true, in_callbacks | LISTENING | SHOWN);
-    check(DONE | HANDLE, share, false, DONE | HANDLE | SHOWN);
+    check(in_callbacks, share, true, in_callbacks | LISTENING | SHARED);
+    check(DONE | HANDLE, share, false, DONE | HANDLE);
 }
 
 #[test]
