@@ -6,6 +6,9 @@
 #[cfg(unix)]
 pub(crate) use self::unix::{Watch, beat, run_begins};
 
+/// Where a simulation is: a context, and the label of its last point.
+pub(crate) type Place = (&'static str, &'static str);
+
 #[cfg(not(unix))]
 pub(crate) fn beat() {}
 
@@ -18,7 +21,7 @@ pub(crate) struct Watch;
 
 #[cfg(not(unix))]
 impl Watch {
-    pub(crate) fn begin(_test: Option<&str>, _report: fn() -> String) -> Self {
+    pub(crate) fn begin(_test: Option<&str>, _place: fn() -> Option<Place>) -> Self {
         Self
     }
 }
@@ -27,20 +30,25 @@ impl Watch {
 mod unix {
     use std::{
         backtrace::Backtrace,
-        io::Write,
         mem::MaybeUninit,
         ptr,
         sync::{
-            Arc, Mutex, Once,
+            Arc, Barrier, Once, OnceLock,
             atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed},
         },
         thread::{self, JoinHandle},
-        time::Duration,
+        time::{Duration, Instant},
     };
+
+    use super::Place;
 
     /// The processor time after which a loop without a point is reported.
     const PATIENCE: Duration = Duration::from_secs(1);
     const LOOK_EVERY: Duration = Duration::from_millis(200);
+    /// The processor time that the loop's backtrace may take.
+    const FOR_BACKTRACE: Duration = Duration::from_secs(2);
+    /// The time of the wall that it may take, if the thread does not compute.
+    const AT_MOST: Duration = Duration::from_secs(30);
     /// No seed: the plain order, a run of `everywhere`, or a given schedule.
     const NO_SEED: u64 = u64::MAX;
 
@@ -48,8 +56,8 @@ mod unix {
     static BEATS: AtomicU64 = AtomicU64::new(0);
     static SEED: AtomicU64 = AtomicU64::new(NO_SEED);
     static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
-    static TEST: Mutex<String> = Mutex::new(String::new());
-    static REPORT: Mutex<Option<fn() -> String>> = Mutex::new(None);
+    /// Says where the calling thread's simulation is. It is called in a signal's handler.
+    static PLACE: OnceLock<fn() -> Option<Place>> = OnceLock::new();
 
     /// The simulation goes on.
     #[inline]
@@ -71,15 +79,12 @@ mod unix {
     }
 
     impl Watch {
-        /// Watches the calling thread. `report` says, on that thread, where the simulation is.
-        pub(crate) fn begin(test: Option<&str>, report: fn() -> String) -> Self {
+        /// Watches the calling thread. `place` says, on that thread, where the simulation is. It takes no lock
+        /// and no memory.
+        pub(crate) fn begin(test: Option<&str>, place: fn() -> Option<Place>) -> Self {
             listen();
-            if let Ok(mut name) = TEST.lock() {
-                *name = test.unwrap_or("NAME").into();
-            }
-            if let Ok(mut place) = REPORT.lock() {
-                *place = Some(report);
-            }
+            PLACE.get_or_init(|| place);
+            let test = test.unwrap_or("NAME").to_string();
             // The last seed is that of an earlier simulation.
             run_begins(None);
             IS_UNDER_WAY.store(true, Relaxed);
@@ -87,8 +92,18 @@ mod unix {
             let over = is_over.clone();
             let clock = ThreadClock::of_this_thread();
             let watch = thread::Builder::new().name("corepool-sim watchdog".into());
+            let begun = Arc::new(Barrier::new(2));
+            let begins = begun.clone();
             // Without a watchdog the simulation is as good.
-            let thread = watch.spawn(move || watch_over(&clock, &over)).ok();
+            let thread = watch.spawn(move || {
+                begins.wait();
+                watch_over(&clock, &over, &test);
+            });
+            let thread = thread.ok();
+            if thread.is_some() {
+                // A thread that begins takes memory, and the first run may never give the allocator back.
+                begun.wait();
+            }
             Self { is_over, thread }
         }
     }
@@ -105,7 +120,7 @@ mod unix {
         }
     }
 
-    fn watch_over(clock: &ThreadClock, is_over: &AtomicBool) {
+    fn watch_over(clock: &ThreadClock, is_over: &AtomicBool, test: &str) {
         let (mut beats, mut since) = (BEATS.load(Relaxed), clock.now());
         while !is_over.load(Relaxed) {
             thread::park_timeout(LOOK_EVERY);
@@ -113,10 +128,39 @@ mod unix {
             if now != beats {
                 (beats, since) = (now, clock.now());
             } else if clock.now().saturating_sub(since) > PATIENCE && !is_over.load(Relaxed) {
-                clock.interrupt();
-                return;
+                report_loop(clock, test);
             }
         }
+    }
+
+    /// Reports a loop without a point, and ends the process.
+    ///
+    /// The loop may be inside the allocator, or hold another lock. So the report takes no memory and no lock,
+    /// but for the backtrace, which the loop's thread takes last. If it does not come, the process ends without.
+    fn report_loop(clock: &ThreadClock, test: &str) -> ! {
+        write(
+            "\ncorepool-sim: a loop without a point. Put `corepool::spin_loop()` or `point!()` into it.\n",
+        );
+        match SEED.load(Relaxed) {
+            NO_SEED => write("  in a run without a seed of the test "),
+            seed => {
+                write("  the same run: COREPOOL_SIM_SEED=");
+                write_number(seed);
+                write(" cargo test ");
+            }
+        }
+        write(test);
+        write("\n");
+        let (computed, began) = (clock.now(), Instant::now());
+        clock.interrupt();
+        while clock.now().saturating_sub(computed) < FOR_BACKTRACE && began.elapsed() < AT_MOST {
+            thread::sleep(LOOK_EVERY);
+        }
+        write(
+            "  no backtrace: the loop is in the allocator, or holds a lock that a backtrace needs\n",
+        );
+        // SAFETY: the call has no precondition.
+        unsafe { libc::_exit(101) }
     }
 
     /// The processor time of a thread.
@@ -163,10 +207,10 @@ mod unix {
             START.elapsed() / 10
         }
 
-        /// Makes the thread report where it is, and end the process.
+        /// Makes the thread say where it is, and end the process.
         fn interrupt(&self) {
             // On the stack of the loop: a backtrace takes more than the stack for signals has.
-            handle(libc::SIGUSR2, report_loop, 0);
+            handle(libc::SIGUSR2, report_place, 0);
             // SAFETY: the thread lives, as above.
             unsafe { libc::pthread_kill(self.thread, libc::SIGUSR2) };
         }
@@ -183,28 +227,18 @@ mod unix {
         }
     }
 
-    /// The loop's own thread reports it. The process ends, so what the loop was in the midst of does
-    /// not matter.
-    extern "C" fn report_loop(_signal: i32) {
-        let place = REPORT.lock().ok().and_then(|report| *report);
-        let place = place.map_or_else(String::new, |place| place());
-        let text = format!(
-            "\ncorepool-sim: a loop without a point. Put `corepool::spin_loop()` or `point!()` into it.\n  {place}\n{}\n{}\n",
-            hint(),
-            Backtrace::force_capture()
-        );
-        // The test's output is captured, and would be lost.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    /// The loop's own thread says where it is. The process ends, so what the loop was in the midst of does not
+    /// matter.
+    extern "C" fn report_place(_signal: i32) {
+        if let Some((context, label)) = PLACE.get().and_then(|place| place()) {
+            for part in ["  ", context, ", after the point `", label, "`\n"] {
+                write(part);
+            }
+        }
+        // The allocator, or another lock, may stop this thread here for ever.
+        write(&format!("{}\n", Backtrace::force_capture()));
         // SAFETY: the call has no precondition.
         unsafe { libc::_exit(101) };
-    }
-
-    fn hint() -> String {
-        let test = TEST.lock().map(|test| test.clone()).unwrap_or_default();
-        match SEED.load(Relaxed) {
-            NO_SEED => format!("  in a run without a seed of the test {test}"),
-            seed => format!("  the same run: COREPOOL_SIM_SEED={seed} cargo test {test}"),
-        }
     }
 
     /// Makes crashes print the run.

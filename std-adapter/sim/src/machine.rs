@@ -35,6 +35,7 @@ use std::{
 use self::footprint::Footprint;
 use crate::{
     choice::Chooser,
+    crash::Place,
     failure::Cause,
     fibers::Yielder,
     plan::Plan,
@@ -338,13 +339,10 @@ impl<'r> Machine<'r> {
         unsafe { CURRENT.get().as_ref() }
     }
 
-    /// Where the calling thread is, for a report.
-    pub(crate) fn place() -> String {
-        Self::current().map_or_else(String::new, |machine| {
-            let here = machine.here();
-            let label = machine.label.get();
-            format!("{}, after the point `{label}`", machine.name(here))
-        })
+    /// Where the calling thread is, for a report in a signal's handler: it takes no lock and no memory.
+    pub(crate) fn place() -> Option<Place> {
+        let machine = Self::current()?;
+        Some((machine.name(machine.here()), machine.label.get()))
     }
 
     /// Ends the run as failed. On a fiber it does not return.

@@ -559,7 +559,11 @@ fn each_planted_bug_is_reduced_to_a_few_deviations() {
 }
 
 mod crashes {
-    use std::process::{Command, Output};
+    use std::{
+        alloc::{GlobalAlloc, Layout, System},
+        process::{Command, Output},
+        sync::atomic::AtomicBool,
+    };
 
     use super::*;
 
@@ -602,6 +606,52 @@ mod crashes {
             "core 0, after the point `before the loop`",
             "waits_for_ever",
             "in a run without a seed of the test crashes::",
+        ] {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+    }
+
+    /// The system's allocator, until it is stuck as one whose lock is held.
+    struct Allocator;
+
+    static IS_STUCK: AtomicBool = AtomicBool::new(false);
+
+    #[global_allocator]
+    static ALLOCATOR: Allocator = Allocator;
+
+    // SAFETY: all memory is the system's.
+    unsafe impl GlobalAlloc for Allocator {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            while IS_STUCK.load(SeqCst) {
+                std::hint::spin_loop();
+            }
+            // SAFETY: the caller's promise.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { System.dealloc(place, layout) }
+        }
+    }
+
+    #[test]
+    fn a_loop_in_the_allocator_is_reported_without_a_backtrace() {
+        let test = "crashes::a_loop_in_the_allocator_is_reported_without_a_backtrace";
+        let Some(text) = output_of(test, || {
+            Sim::new(1).run(10, |_| {
+                point!("before the loop");
+                IS_STUCK.store(true, SeqCst);
+                std::hint::black_box(Box::new(7));
+            });
+        }) else {
+            return;
+        };
+        for part in [
+            "a loop without a point",
+            "core 0, after the point `before the loop`",
+            "in a run without a seed of the test crashes::",
+            "no backtrace: the loop is in the allocator",
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
