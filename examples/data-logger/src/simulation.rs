@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
-use corepool_sim::{Cause, Chip, Failed, FailedBy, FailedRun, Sim, busy, now, sleep, sometimes};
+use corepool_sim::{
+    Cause, Chip, Failed, FailedBy, FailedRun, LendsNothing, Sim, busy, now, sleep, sometimes,
+};
 
-use crate::{BUFFER, Board, POOL, Record, Recorder, SAMPLES, on_sample};
+use crate::{BUFFER, Board, DoubleBuffer, POOL, Record, Recorder, SAMPLES, on_sample};
 
 /// The ADC's register: it counts its own samples.
 static ADC: AtomicU16 = AtomicU16::new(0);
@@ -53,6 +55,9 @@ impl Board for Flash {
         busy(FLASH_TIME);
     }
 }
+
+// SAFETY: all that the buffer holds are atomics, so no run keeps a reference to what it holds.
+unsafe impl LendsNothing for DoubleBuffer {}
 
 fn chip<'a>() -> Sim<'a> {
     let mut sim = Sim::new(2);

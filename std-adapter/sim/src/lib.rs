@@ -118,6 +118,7 @@
 //! # Statics
 //!
 //! A static that keeps its value from run to run makes runs differ: name it by [`Sim::reset`].
+//! [`Sim::reset_any`] names one of a type that lends references, such as a `OnceLock`, and
 //! [`Sim::reset_crates`] names all of a crate at once. The first 64 seeds run twice, and one of a
 //! hundred after them. [`Sim::run`] also runs the first 64 in a second process. A difference fails the
 //! test.
@@ -157,6 +158,7 @@ mod failure;
 mod fibers;
 mod full;
 mod image;
+mod lends_nothing;
 mod machine;
 mod one_at_a_time;
 mod panics;
@@ -183,6 +185,7 @@ pub use crate::{
     chip::{Chip, at, busy, core, now, parker, raise, sleep, wake_at},
     failed::{Failed, FailedBy, FailedRun},
     failure::Cause,
+    lends_nothing::LendsNothing,
     picture::{Picture, Rows},
     plan::{Interrupt, Returns, sometimes_late},
     pools::SimPool,

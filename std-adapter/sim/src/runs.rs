@@ -192,7 +192,9 @@ impl<'s> Runs<'s> {
         // A static of a crate may have a pool in it, which is all zero at first.
         for place in self.of_crates.iter().chain(&plan.statics) {
             // SAFETY: the contexts of the last run were discarded at its end. Only simulated contexts use
-            // a simulated static, as `Sim::reset` and `Sim::pool` demand.
+            // a simulated static, as `Sim::reset` and `Sim::pool` demand. The test has kept no reference to
+            // what it holds: it is a `LendsNothing`, or the caller of `Sim::reset_any` or
+            // `Sim::reset_crates` has promised it. A future of a pool that was kept has failed its run.
             unsafe { place.reset() };
         }
         for (number, pool) in plan.pools.iter().enumerate() {

@@ -6,6 +6,7 @@ use std::{fmt, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use crate::{
     full,
+    lends_nothing::LendsNothing,
     plan::{
         HangPlan, Interrupt, InterruptPlan, Plan, PoolPlan, Returns, TaskPlan, Ticks, sealed::Pool,
     },
@@ -83,7 +84,8 @@ impl<'a> Sim<'a> {
     }
 
     /// Takes a pool into the simulation. At the beginning of each run the pool is as after power-on, and
-    /// has the chip's port. At the end of each run, all of its slots have to be free.
+    /// has the chip's port. At the end of each run, all of its slots have to be free. So no run may keep a
+    /// future of the pool for the next one: the slot is not free, and the run fails.
     ///
     /// Only simulated code may use the pool.
     pub fn pool(&mut self, pool: &'static impl SimPool) -> &mut Self {
@@ -119,7 +121,38 @@ impl<'a> Sim<'a> {
     ///
     /// The static is in read-only memory, so no run changes it. This is noticed on Linux.
     #[track_caller]
-    pub fn reset<T: Sync>(&mut self, place: &'static T) -> &mut Self {
+    pub fn reset<T: LendsNothing>(&mut self, place: &'static T) -> &mut Self {
+        // SAFETY: no run keeps a reference to what the static holds, since a `LendsNothing` lends none. It may
+        // keep one to the static itself, whose bytes are those of a `T` in each run.
+        unsafe { self.reset_any(place) }
+    }
+
+    /// As [`reset`](Self::reset), for a static of any type.
+    ///
+    /// # Safety
+    ///
+    /// From one run to the next, the test keeps no reference and no guard that the static has lent. No thread
+    /// of the host uses the static during the simulation.
+    ///
+    /// ```
+    /// # use std::sync::OnceLock;
+    /// # use corepool_sim::{Sim, point};
+    /// static NAME: OnceLock<String> = OnceLock::new();
+    ///
+    /// let mut sim = Sim::new(1);
+    /// // SAFETY: the scenario keeps nothing, and no other test uses the static.
+    /// unsafe { sim.reset_any(&NAME) };
+    /// sim.run(100, |_| {
+    ///     point!();
+    ///     assert!(NAME.set("logger".into()).is_ok());
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`reset`](Self::reset).
+    #[track_caller]
+    pub unsafe fn reset_any<T: Sync>(&mut self, place: &'static T) -> &mut Self {
         match Static::new(place) {
             Ok(named) => self.plan.statics.push(named),
             Err(name) => panic!(
@@ -129,7 +162,7 @@ impl<'a> Sim<'a> {
         self
     }
 
-    /// As [`reset`](Self::reset), for each static of these crates that can change, those in functions
+    /// As [`reset_any`](Self::reset_any), for each static of these crates that can change, those in functions
     /// included. Pools are named by [`pool`](Self::pool) all the same.
     ///
     /// A name may also be the path of one static, as a report prints it. So name a static with `#[no_mangle]`
@@ -140,15 +173,22 @@ impl<'a> Sim<'a> {
     /// test's crate. Elsewhere, or if a crate has no such static, the simulation fails. So it does for a
     /// crate of the host, such as `std`.
     ///
-    /// No other test of the process may use these statics meanwhile. So the test is alone in its file.
+    /// # Safety
+    ///
+    /// As [`reset_any`](Self::reset_any), for each of these statics. No other test of the process may use them
+    /// meanwhile, so the test is alone in its file.
     ///
     /// ```
     /// # // A documentation test is a crate of its own, whose name the test cannot know.
     /// # fn declare(sim: &mut corepool_sim::Sim<'_>) {
-    /// sim.reset_crates(["logger-app", "logger-drivers", "PACKETS_SENT"]);
+    /// // SAFETY: the test is alone in its file, and its scenario keeps nothing from run to run.
+    /// unsafe { sim.reset_crates(["logger-app", "logger-drivers", "PACKETS_SENT"]) };
     /// # }
     /// ```
-    pub fn reset_crates<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> &mut Self {
+    pub unsafe fn reset_crates<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> &mut Self {
         let names = names.into_iter().map(str::to_string);
         self.plan.crates.extend(names);
         self

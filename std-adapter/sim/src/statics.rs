@@ -84,7 +84,7 @@ impl Static {
         start < last && first < end
     }
 
-    /// Restores the bytes.
+    /// Restores the bytes. What the static holds is forgotten, and not dropped. Padding is copied as it is.
     ///
     /// # Safety
     ///

@@ -21,7 +21,7 @@ use corepool::{
         RemoteWorker, serve,
     },
 };
-use corepool_sim::{Failed, Report, Sim, busy, core, parker, point, sometimes};
+use corepool_sim::{Failed, LendsNothing, Report, Sim, busy, core, parker, point, sometimes};
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,9 @@ const SECOND: usize = 2;
 
 /// One direction of the cable: the receiver's FIFO.
 struct Pipe(Mutex<Fifo>);
+
+// SAFETY: the mutex is private, and only functions of a `Pipe` have its guard, which end before the run does.
+unsafe impl LendsNothing for Pipe {}
 
 struct Fifo {
     bytes: [u8; 256],
