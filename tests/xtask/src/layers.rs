@@ -42,7 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "stack_size",
         ],
     ),
-    ("std-adapter/sim", &["iter", "name", "take"]),
+    ("std-adapter/sim", &["iter", "name", "take", "wait"]),
 ];
 
 pub fn run(args: &[String]) -> Outcome {
