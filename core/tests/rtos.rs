@@ -26,6 +26,9 @@ thread_local! {
     static OWN: &'static Notification = Box::leak(Box::default());
     static IN_HANDLER: Cell<bool> = const { Cell::new(false) };
     static PRIORITY: Cell<u8> = const { Cell::new(0) };
+    /// The kernel's clock, if it stands still, and the last wait by it.
+    static STOPPED_AT: Cell<Option<u64>> = const { Cell::new(None) };
+    static WAITED: Cell<u64> = const { Cell::new(0) };
 }
 
 fn this_task() -> *mut c_void {
@@ -55,6 +58,10 @@ extern "C" fn corepool_port_notify(task: *mut c_void) {
 
 #[unsafe(no_mangle)]
 extern "C" fn corepool_port_wait(microseconds: u64) {
+    if STOPPED_AT.get().is_some() {
+        WAITED.set(microseconds);
+        return;
+    }
     OWN.with(|own| {
         let limit = Duration::from_micros(microseconds.min(60_000_000));
         let is_given = own.is_given.lock().unwrap();
@@ -67,6 +74,9 @@ extern "C" fn corepool_port_wait(microseconds: u64) {
 
 #[unsafe(no_mangle)]
 extern "C" fn corepool_port_now() -> u64 {
+    if let Some(now) = STOPPED_AT.get() {
+        return now;
+    }
     static START: Mutex<Option<Instant>> = Mutex::new(None);
     let start = *START.lock().unwrap().get_or_insert_with(Instant::now);
     start.elapsed().as_micros() as u64
@@ -160,6 +170,48 @@ fn a_wait_ends_by_the_kernels_clock() {
     let told = future.result_timeout(limit);
     assert!(matches!(told, Err(JobError::TimedOut)));
     assert!(PORT.now().unwrap() - start >= limit);
+}
+
+/// Numbers of microseconds: some about each power of two and of ten, and the greatest.
+fn microseconds() -> impl Iterator<Item = u64> {
+    let powers = (0..64)
+        .map(|power| 1 << power)
+        .chain((0..20).map(|power| 10_u64.pow(power)));
+    powers
+        .flat_map(|power| [power - 1, power, power + 1])
+        .chain([u64::MAX])
+}
+
+#[test]
+fn the_ports_time_is_the_kernels() {
+    for now in microseconds() {
+        STOPPED_AT.set(Some(now));
+        assert_eq!(PORT.now(), Some(Duration::from_micros(now)));
+    }
+}
+
+#[test]
+fn a_task_waits_in_the_kernel_until_its_deadline() {
+    let start = 1_500_000;
+    STOPPED_AT.set(Some(start));
+    for left in microseconds() {
+        let deadline = Duration::from_micros(start) + Duration::from_micros(left);
+        Task.park(Some(deadline));
+        assert_eq!(WAITED.get(), left);
+    }
+    // The kernel is told whole microseconds.
+    Task.park(Some(
+        Duration::from_micros(start) + Duration::from_nanos(2_999),
+    ));
+    assert_eq!(WAITED.get(), 2);
+    for no_wait in [Duration::ZERO, Duration::from_micros(start)] {
+        Task.park(Some(no_wait));
+        assert_eq!(WAITED.get(), 0);
+    }
+    for for_ever in [None, Some(Duration::MAX)] {
+        Task.park(for_ever);
+        assert_eq!(WAITED.get(), u64::MAX);
+    }
 }
 
 #[test]

@@ -207,7 +207,9 @@ impl Parker for Task {
     fn park(&self, deadline: Option<Duration>) {
         let microseconds = deadline.map_or(u64::MAX, |deadline| {
             let left = deadline.saturating_sub(now());
-            u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
+            // `as_micros` would count in 128 bits.
+            let micros = left.as_secs().saturating_mul(MICROS);
+            micros.saturating_add(left.subsec_micros().into())
         });
         if !this_task().1.is_null() {
             // SAFETY: the caller is a task that may block, by `this_task`.
@@ -230,7 +232,25 @@ impl Worker for Task {
 
 fn now() -> Duration {
     // SAFETY: as for `this_task`.
-    Duration::from_micros(unsafe { shim::corepool_port_now() })
+    since_the_start(unsafe { shim::corepool_port_now() })
+}
+
+/// The microseconds of a second.
+const MICROS: u64 = 1_000_000;
+
+/// The duration of so many microseconds, as `from_micros` has it. A chip of 32 bits has no instruction
+/// for a division of 64 bits, and this function needs none.
+fn since_the_start(micros: u64) -> Duration {
+    // A second has 2^6 * 15,625 microseconds. The division by 15,625 goes by digits of 16 bits.
+    const STEPS: u32 = (MICROS >> 6) as u32;
+    let (mut seconds, mut rest) = (0, 0);
+    for digit in [48, 32, 16, 0] {
+        let part = rest << 16 | (micros >> 6 >> digit) as u32 & 0xffff;
+        seconds = seconds << 16 | u64::from(part / STEPS);
+        rest = part % STEPS;
+    }
+    let micros = rest << 6 | micros as u32 & 0x3f;
+    Duration::new(seconds, micros * 1_000)
 }
 
 /// The port of a pool whose workers are tasks of an RTOS.
