@@ -11,8 +11,7 @@ use crate::{
     api::future::JobFuture,
     api::several::{begin_one_of, pool_to_block_in, run_without_workers},
     api::wait::{WaitError, enlist},
-    engine::block,
-    engine::block::Awaited,
+    engine::block::{self, Awaited, Limit},
     engine::waiters::Registration,
     error::Blocked,
     lockfree::state::Snapshot,
@@ -75,7 +74,7 @@ pub struct AsCompleted<'p, T, const N: usize> {
     place: Option<Registration<'p>>,
     left: usize,
     total: usize,
-    deadline: Result<Option<Duration>, Blocked>,
+    limit: Result<Limit, Blocked>,
     ended: bool,
 }
 
@@ -115,7 +114,7 @@ pub fn as_completed<'p, T, const N: usize>(
     let is_across = futures
         .iter()
         .any(|future| !pool.is_some_and(|pool| future.pool().is(pool)));
-    let deadline = pool.map_or(Ok(None), |pool| block::deadline_in(pool, timeout));
+    let limit = pool.map_or(Ok(Limit::NEVER), |pool| Limit::after(pool, timeout));
     let total = futures.len();
     let mut members = heapless::Vec::new();
     while let Some(future) = futures.pop() {
@@ -131,7 +130,7 @@ pub fn as_completed<'p, T, const N: usize>(
         place: None,
         left: total,
         total,
-        deadline,
+        limit,
         ended: false,
     }
 }
@@ -322,8 +321,8 @@ impl<'p, T, const N: usize> Iterator for AsCompleted<'p, T, N> {
             set: self,
             next: Ok(Poll::Pending),
         };
-        let waited = match wait.set.deadline {
-            Ok(deadline) => block::wait(pool, &mut wait, deadline),
+        let waited = match wait.set.limit {
+            Ok(limit) => block::wait(pool, &mut wait, limit),
             Err(blocked) => Err(blocked),
         };
         let next = wait.next;

@@ -10,8 +10,9 @@ use core::{
 
 use crate::{
     api::result_slot::ResultSlot,
+    engine::block::Limit,
     engine::outcome::HandOut,
-    engine::{block, handle, outcome, settle},
+    engine::{handle, outcome, settle},
     error::{Blocked, JobError},
     lockfree::state::{DONE, HANDLE, Outcome, Snapshot},
     lockfree::sync::{call, looks},
@@ -145,7 +146,7 @@ impl<'p, T> JobFuture<'p, T> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn result(mut self) -> Result<T, JobError> {
         call("result");
-        self.wait_until(None)?;
+        self.wait_until(Limit::NEVER)?;
         let slot = self.slot();
         self.take_from(slot, slot.state.load(), HandOut::Last)
     }
@@ -339,8 +340,8 @@ impl<'p, T> JobFuture<'p, T> {
     }
 
     /// [`result`](Self::result), until the port's clock passes `deadline`.
-    pub(crate) fn result_until(&mut self, deadline: Option<Duration>) -> Result<T, JobError> {
-        self.wait_until(deadline)?;
+    pub(crate) fn result_until(&mut self, limit: Limit) -> Result<T, JobError> {
+        self.wait_until(limit)?;
         self.take()
     }
 
@@ -348,26 +349,26 @@ impl<'p, T> JobFuture<'p, T> {
         if self.is_ready() {
             return Ok(());
         }
-        let deadline = block::deadline_in(self.pool(), timeout)?;
+        let limit = Limit::after(self.pool(), timeout)?;
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(Blocked::TimedOut);
         }
-        self.wait_until(deadline)
+        self.wait_until(limit)
     }
 
     #[cfg_attr(not(target_os = "none"), inline)]
-    fn wait_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+    fn wait_until(&mut self, limit: Limit) -> Result<(), Blocked> {
         if self.is_ready() {
             return Ok(());
         }
-        self.block_until(deadline)
+        self.block_until(limit)
     }
 
     #[cfg_attr(not(target_os = "none"), inline(never))]
-    fn block_until(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
+    fn block_until(&mut self, limit: Limit) -> Result<(), Blocked> {
         let (pool, slot) = (self.pool(), self.slot());
         // SAFETY: this is the handle.
-        unsafe { handle::wait(pool, slot, deadline) }
+        unsafe { handle::wait(pool, slot, limit) }
     }
 
     /// Leaves the waker. True if the job is ready instead.

@@ -5,7 +5,8 @@ use core::{cell::Cell, fmt, task::Poll, time::Duration};
 use crate::{
     api::future::JobFuture,
     api::pool_ref::PoolRef,
-    engine::{block, room},
+    engine::block::Limit,
+    engine::room,
     error::{JobError, SubmitError},
     jobs::ambient::Policy,
     jobs::job::{Job, JobPlace},
@@ -165,7 +166,7 @@ pub struct Map<'p, I: Iterator, F, T, P, const WINDOW: usize = DEFAULT_WINDOW> {
     asked_for: Option<Result<JobFuture<'p, T>, JobError>>,
     in_flight: heapless::Deque<Result<JobFuture<'p, T>, JobError>, WINDOW>,
     buffer_size: usize,
-    deadline: Option<Duration>,
+    limit: Limit,
     ended: bool,
 }
 
@@ -179,7 +180,15 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
         T: Send + 'static,
     {
         // SAFETY: function, items and results are `Send` and `'static`.
-        unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
+        unsafe {
+            Map::new(
+                self,
+                items.into_iter(),
+                function,
+                DEFAULT_WINDOW,
+                Limit::NEVER,
+            )
+        }
     }
 
     /// See [`StaticPool::map_with`](crate::StaticPool::map_with).
@@ -195,10 +204,10 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
         F: Fn(I::Item) -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        let deadline = options.check(self.erased)?;
+        let limit = options.check(self.erased)?;
         let items = items.into_iter();
         // SAFETY: function, items and results are `Send` and `'static`.
-        Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
+        Ok(unsafe { Map::new(self, items, function, options.buffer_size, limit) })
     }
 }
 
@@ -215,9 +224,9 @@ impl<const WINDOW: usize> MapOptions<WINDOW> {
     }
 
     /// Checks the options, and returns the deadline.
-    pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Option<Duration>, MapError> {
+    pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Limit, MapError> {
         self.check_buffer()?;
-        block::deadline_in(pool, self.timeout).map_err(|_| MapError::NoClock)
+        Limit::after(pool, self.timeout).map_err(|_| MapError::NoClock)
     }
 }
 
@@ -235,7 +244,7 @@ where
         items: I,
         function: F,
         buffer_size: usize,
-        deadline: Option<Duration>,
+        limit: Limit,
     ) -> Self {
         let mut map = Self {
             submitter,
@@ -246,7 +255,7 @@ where
             asked_for: None,
             in_flight: heapless::Deque::new(),
             buffer_size,
-            deadline,
+            limit,
             ended: false,
         };
         map.fill();
@@ -293,7 +302,7 @@ where
     fn fill_waiting(&mut self) -> Result<(), JobError> {
         while self.in_flight.is_empty() && self.in_hand.is_some() {
             let priority = self.submitter.priority();
-            room::wait(self.submitter.pool(), priority, self.deadline)?;
+            room::wait(self.submitter.pool(), priority, self.limit)?;
             self.fill();
         }
         Ok(())
@@ -360,9 +369,9 @@ where
             self.asked_for = Some(self.in_flight.pop_front()?);
             self.fill();
         }
-        let deadline = self.deadline;
+        let limit = self.limit;
         let result = match self.asked_for.as_mut()? {
-            Ok(future) => future.result_until(deadline),
+            Ok(future) => future.result_until(limit),
             Err(_) => match self.asked_for.take()? {
                 Ok(_) => return None,
                 Err(error) => return Some(Err(error)),

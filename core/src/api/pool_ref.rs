@@ -5,8 +5,9 @@ use core::{fmt, future::Future, marker::PhantomData, task::RawWakerVTable, time:
 use crate::{
     api::future::JobFuture,
     api::promise::Promise,
+    engine::block::Limit,
     engine::life::OnLoss,
-    engine::{block, life, room},
+    engine::{life, room},
     error::{Blocked, BrokenReason, RunError, ShutdownError, SubmitError},
     jobs::ambient::{Ambient, Carrying, Policy},
     jobs::job::Job,
@@ -335,7 +336,7 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
         J: Job + Send + 'static,
         J::Output: Send + 'static,
     {
-        let deadline = block::deadline_in(self.erased, timeout);
+        let limit = Limit::after(self.erased, timeout);
         let mut job = S::carry(job);
         let refused = loop {
             job = match self.submit_carried::<J>(job) {
@@ -344,8 +345,7 @@ impl<'p, const BYTES: usize, S: Policy> PoolRef<'p, BYTES, S> {
                 Err(refused) => break refused,
             };
             call("submit_blocking");
-            let room =
-                deadline.and_then(|deadline| room::wait(self.erased, self.priority, deadline));
+            let room = limit.and_then(|limit| room::wait(self.erased, self.priority, limit));
             match room {
                 Ok(()) => {}
                 Err(Blocked::NoClock) => break SubmitError::NoClock(job),

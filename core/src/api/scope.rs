@@ -16,8 +16,8 @@ use crate::{
     api::future::JobFuture,
     api::map::{DEFAULT_WINDOW, Map, MapError, MapOptions, Submitter, sealed},
     api::pool_ref::PoolRef,
-    engine::block::Awaited,
-    engine::{block, run, settle},
+    engine::block::{self, Awaited, Limit},
+    engine::{run, settle},
     error::SubmitError,
     jobs::ambient::Policy,
     jobs::job::Job,
@@ -110,7 +110,15 @@ impl<'scope, 'env, const BYTES: usize, S: Policy> Scope<'scope, 'env, BYTES, S> 
         T: Send + 'scope,
     {
         // SAFETY: the jobs are `Send`, and the scope outlives them.
-        unsafe { Map::new(self, items.into_iter(), function, DEFAULT_WINDOW, None) }
+        unsafe {
+            Map::new(
+                self,
+                items.into_iter(),
+                function,
+                DEFAULT_WINDOW,
+                Limit::NEVER,
+            )
+        }
     }
 
     /// [`map`](Self::map) with options.
@@ -145,10 +153,10 @@ impl<'scope, 'env, const BYTES: usize, S: Policy> Scope<'scope, 'env, BYTES, S> 
         F: Fn(I::Item) -> T + Clone + Send + 'scope,
         T: Send + 'scope,
     {
-        let deadline = options.check(self.pool.erased)?;
+        let limit = options.check(self.pool.erased)?;
         let items = items.into_iter();
         // SAFETY: the jobs are `Send`, and the scope outlives them.
-        Ok(unsafe { Map::new(self, items, function, options.buffer_size, deadline) })
+        Ok(unsafe { Map::new(self, items, function, options.buffer_size, limit) })
     }
 
     /// # Safety
@@ -229,7 +237,9 @@ impl<'p> AwaitedScope<'_, 'p> {
             // The frame must not go before the jobs' end. The wait is refused if the caller has to
             // wait for a seat and all WAITERS places are taken. Then the caller runs queued jobs
             // without a seat.
-            if block::wait(self.pool, self, None).is_err() && run::as_guest(self.pool, 1) == 0 {
+            if block::wait(self.pool, self, Limit::NEVER).is_err()
+                && run::as_guest(self.pool, 1) == 0
+            {
                 spin_loop();
             }
         }

@@ -12,7 +12,7 @@ use core::{
 
 use crate::{
     api::future::JobFuture,
-    engine::block,
+    engine::block::Limit,
     engine::outcome,
     engine::shared::{self, SharedWait},
     error::{Blocked, CallbackError, JobError},
@@ -113,7 +113,7 @@ impl<'p, T> SharedFuture<'p, T> {
     /// ```
     pub fn result(&self) -> Result<&T, JobError> {
         call("result");
-        self.block_until(None)?;
+        self.block_until(Limit::NEVER)?;
         self.look()
     }
 
@@ -148,11 +148,11 @@ impl<'p, T> SharedFuture<'p, T> {
     pub fn result_timeout(&self, timeout: Duration) -> Result<&T, JobError> {
         call("result_timeout");
         if !self.done() {
-            let deadline = block::deadline_in(self.pool(), Some(timeout))?;
+            let limit = Limit::after(self.pool(), Some(timeout))?;
             if timeout.is_zero() {
                 return Err(JobError::TimedOut);
             }
-            self.block_until(deadline)?;
+            self.block_until(limit)?;
         }
         self.look()
     }
@@ -240,8 +240,8 @@ impl<'p, T> SharedFuture<'p, T> {
         self.future.call_at_end(has_ended, callback)
     }
 
-    fn block_until(&self, deadline: Option<Duration>) -> Result<(), Blocked> {
-        SharedWait::new(self.pool(), self.slot()).block(deadline)
+    fn block_until(&self, limit: Limit) -> Result<(), Blocked> {
+        SharedWait::new(self.pool(), self.slot()).block(limit)
     }
 
     /// The result or the error of a job that has ended.

@@ -25,8 +25,7 @@ use crate::{
     api::several::{
         AwaitedAcross, ReturnWhen, Waited, begin_one_of, is_over, partition, pool_to_block_in,
     },
-    engine::block,
-    engine::block::Awaited,
+    engine::block::{self, Awaited, Limit},
     engine::waiters::Registration,
     error::Blocked,
     lockfree::state::Snapshot,
@@ -130,11 +129,11 @@ pub fn wait<'a, 'p, T>(
     let Some(pool) = pool_to_block_in(futures.iter()) else {
         return Ok(partition(futures));
     };
-    let deadline = block::deadline_in(pool, timeout)?;
+    let limit = Limit::after(pool, timeout)?;
     let waited = if is_over(futures, when) || timeout.is_some_and(|timeout| timeout.is_zero()) {
         Ok(())
     } else if futures.iter().all(|future| future.pool().is(pool)) {
-        wait_in(pool, futures, when, deadline)
+        wait_in(pool, futures, when, limit)
     } else {
         block::wait(
             pool,
@@ -143,7 +142,7 @@ pub fn wait<'a, 'p, T>(
                 futures,
                 when,
             },
-            deadline,
+            limit,
         )
     };
     for future in futures.iter_mut() {
@@ -160,7 +159,7 @@ fn wait_in<'p, T>(
     pool: Pool<'p>,
     futures: &mut [JobFuture<'p, T>],
     when: ReturnWhen,
-    deadline: Option<Duration>,
+    limit: Limit,
 ) -> Result<(), Blocked> {
     let mut set = AwaitedSet {
         pool,
@@ -171,7 +170,7 @@ fn wait_in<'p, T>(
         failed: false,
         refused: false,
     };
-    let waited = block::wait(pool, &mut set, deadline);
+    let waited = block::wait(pool, &mut set, limit);
     if set.refused {
         return Err(Blocked::TooManyWaiters);
     }

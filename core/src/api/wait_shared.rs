@@ -21,7 +21,7 @@ use crate::{
         shared_future::SharedFuture,
         wait::{MOST_POOLS, WaitError},
     },
-    engine::block::{self, Awaited},
+    engine::block::{self, Awaited, Limit},
     engine::shared::Places,
     error::Blocked,
     lockfree::state::Snapshot,
@@ -77,7 +77,7 @@ pub fn wait_shared<'a, 'p, T>(
     let Some(pool) = pool_to_block_in(futures.iter()) else {
         return Ok(partition(futures));
     };
-    let deadline = block::deadline_in(pool, timeout)?;
+    let limit = Limit::after(pool, timeout)?;
     let looks_only = timeout.is_some_and(|timeout| timeout.is_zero());
     if !looks_only && !is_over(futures, when) {
         check_pools(futures)?;
@@ -88,7 +88,7 @@ pub fn wait_shared<'a, 'p, T>(
             when,
             waiter: &mut waiter,
         };
-        match block::wait(pool, &mut awaited, deadline) {
+        match block::wait(pool, &mut awaited, limit) {
             Ok(()) => waiter.outcome()?,
             Err(Blocked::TimedOut) => {}
             Err(blocked) => return Err(blocked.into()),

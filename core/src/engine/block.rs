@@ -61,48 +61,77 @@ pub(crate) trait Awaited<'p> {
     }
 }
 
-/// The deadline that is `timeout` from now.
-pub(crate) fn deadline_in(
-    pool: Pool<'_>,
-    timeout: Option<Duration>,
-) -> Result<Option<Duration>, Blocked> {
-    let Some(timeout) = timeout else {
-        return Ok(None);
-    };
-    let now = pool.port().and_then(Port::now).ok_or(Blocked::NoClock)?;
-    // A deadline past the clock's range is no deadline.
-    Ok(now.checked_add(timeout))
+/// The limit of a wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    /// The time, by the port's clock.
+    At(Duration),
+    /// None. The wait has the code that only such a wait needs.
+    Never(&'static Endless),
 }
 
-/// Waits, until `deadline` at most, by the port's clock. `None` is no limit.
+/// What only a wait without a limit does. A program in which each wait has a limit has no code for it.
+pub(crate) struct Endless {
+    is_in_circle: for<'p> fn(Pool<'p>, SeatRef<'p>, DependsOn) -> bool,
+    count_queued: for<'p> fn(Pool<'p>) -> usize,
+    wait_unknown: for<'p> fn(Pool<'p>, &mut dyn Awaited<'p>),
+}
+
+impl Limit {
+    pub(crate) const NEVER: Self = Self::Never(&Endless {
+        is_in_circle: circle::is_in,
+        count_queued: |pool| pool.queues().len(),
+        wait_unknown,
+    });
+
+    /// The limit that is `timeout` from now, at most at the end of the clock's range.
+    pub(crate) fn after(pool: Pool<'_>, timeout: Option<Duration>) -> Result<Self, Blocked> {
+        let Some(timeout) = timeout else {
+            return Ok(Self::NEVER);
+        };
+        let now = pool.port().and_then(Port::now).ok_or(Blocked::NoClock)?;
+        Ok(Self::At(now.saturating_add(timeout)))
+    }
+}
+
+/// Waits, until the limit at most.
 pub(crate) fn wait<'p>(
     pool: Pool<'p>,
     wait: &mut dyn Awaited<'p>,
-    deadline: Option<Duration>,
+    limit: Limit,
 ) -> Result<(), Blocked> {
     if wait.poll(None) {
         return Ok(());
     }
     let Some(port) = pool.port() else {
-        wait_unknown(pool, wait);
+        let Limit::Never(endless) = limit else {
+            return Err(Blocked::NoClock);
+        };
+        (endless.wait_unknown)(pool, wait);
         return Ok(());
+    };
+    let mut blocking = Blocking {
+        pool,
+        port,
+        wait,
+        limit,
     };
     if let Some(seat) = pool.seats().current() {
         // SAFETY: `current` returned the seat, so this is the context of its worker. A worker's
         // context runs other code than the worker's own only inside its run loop.
         let worker = unsafe { seat.worker() };
         if let Some(worker) = worker
-            && let InSeat::Over(result) = wait_as_worker(pool, port, wait, deadline, seat, worker)
+            && let InSeat::Over(result) = blocking.as_worker(seat, worker)
         {
             return result;
         }
     }
-    let mut wait = Some(wait);
+    let mut blocking = Some(&mut blocking);
     // The port calls the closure only if it has a parker for this context.
     let mut result = Err(Blocked::WouldDeadlock);
     port.with_parker(&mut |parker| {
-        if let Some(wait) = wait.take() {
-            result = wait_outside(pool, port, wait, deadline, parker);
+        if let Some(blocking) = blocking.take() {
+            result = blocking.outside(parker);
         }
     });
     result
@@ -121,62 +150,6 @@ fn wait_unknown<'p>(pool: Pool<'p>, wait: &mut dyn Awaited<'p>) {
     }
 }
 
-fn wait_outside<'p>(
-    pool: Pool<'p>,
-    port: &dyn Port,
-    wait: &mut dyn Awaited<'p>,
-    deadline: Option<Duration>,
-    parker: &dyn Parker,
-) -> Result<(), Blocked> {
-    let waker = parker.waker();
-    let mut round = 0;
-    let queued = || deadline.map_or_else(|| pool.queues().len(), |_| 0);
-    while port.spin(round, &queued) {
-        if wait.poll(None) {
-            return Ok(());
-        }
-        if has_passed(port, deadline) {
-            return Err(Blocked::TimedOut);
-        }
-        round = round.saturating_add(1);
-    }
-    let mut turn = None;
-    loop {
-        if wait.poll(Some(&waker)) {
-            return Ok(());
-        }
-        if has_passed(port, deadline) {
-            return Err(Blocked::TimedOut);
-        }
-        if pool.joined().has_no_worker() && port.blocked_callers_run_jobs() && !end::is_over(pool) {
-            let caller = Guest(parker);
-            // SAFETY: left below, in this same context, while `caller` is alive.
-            if let Some(seat) = unsafe { pool.seats().join(&caller, Stay::Guest) } {
-                let leave = Leave(seat);
-                let result = wait_as_guest(pool, port, wait, deadline, seat, &caller);
-                drop(leave);
-                match result {
-                    InSeat::Over(result) => return result,
-                    InSeat::WaitOn => continue,
-                }
-            }
-            // Every seat is taken, by guests like this one. They may leave without running the job
-            // that this caller waits for. So this caller waits for a seat.
-            if turn.is_none() {
-                turn = pool.waiters().register(&waker, LEAVING);
-                // Pairs with the fence of `Seats::tell_of_leaving` (`engine/wakeups.rs`).
-                fence(Ordering::SeqCst);
-                if turn.is_none() {
-                    return Err(Blocked::TooManyWaiters);
-                }
-                // A guest that leaves from now on wakes this caller.
-                continue;
-            }
-        }
-        parker.park(deadline);
-    }
-}
-
 /// How a wait in a seat was left.
 enum InSeat {
     /// The wait is over, or is refused.
@@ -185,152 +158,227 @@ enum InSeat {
     WaitOn,
 }
 
-/// Waits as a guest: runs queued jobs in order until the wait is over, or until
-/// [`end::is_over`].
-fn wait_as_guest<'p>(
+/// A caller that is blocked.
+struct Blocking<'a, 'p> {
     pool: Pool<'p>,
-    port: &dyn Port,
-    wait: &mut dyn Awaited<'p>,
-    deadline: Option<Duration>,
-    seat: SeatRef<'p>,
-    worker: &dyn Worker,
-) -> InSeat {
-    let waker = worker.waker();
-    // The guest was claimed for some work, and has not taken any since.
-    let mut owes_work = false;
-    let result = loop {
-        if wait.poll(None) {
-            break InSeat::Over(Ok(()));
-        }
-        // Other contexts may wait for the pool's end, which comes only when all guests have left.
-        if end::is_over(pool) {
-            break InSeat::WaitOn;
-        }
-        if has_passed(port, deadline) {
-            break InSeat::Over(Err(Blocked::TimedOut));
-        }
-        if run::one(pool, Some(seat), Some(worker)) {
-            owes_work = false;
-            // The job may have been the last task, and this guest stays.
-            pool.seats().wake_all_at_the_end();
-            continue;
-        }
-        seat.announce();
-        if !pool.queues().has_any() && !wait.poll(Some(&waker)) && !end::is_over(pool) {
-            worker.park(deadline);
-        }
-        owes_work |= seat.retract();
-    };
-    if owes_work && pool.queues().has_any() {
-        pool.seats().wake_one();
-    }
-    result
+    port: &'a dyn Port,
+    wait: &'a mut dyn Awaited<'p>,
+    limit: Limit,
 }
 
-/// Waits as the worker in `seat`, for a job that runs there, until the wait is over or the worker is
-/// declared lost.
-fn wait_as_worker<'p>(
-    pool: Pool<'p>,
-    port: &dyn Port,
-    wait: &mut dyn Awaited<'p>,
-    deadline: Option<Duration>,
-    seat: SeatRef<'p>,
-    worker: &dyn Worker,
-) -> InSeat {
-    // Mostly this suffices: no party has begun the job that the caller waits for.
-    if !seat.is_lost()
-        && !leaves_to_others(seat, wait)
-        && !has_passed(port, deadline)
-        && run_awaited(pool, wait, Some(seat), Some(worker))
-        && wait.poll(None)
-    {
-        return InSeat::Over(Ok(()));
+impl<'p> Blocking<'_, 'p> {
+    /// Leaves the waker, if one is given. Returns the wait's result if it is over, by its end or by its
+    /// limit.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn poll(&mut self, waker: Option<&Waker>) -> Option<Result<(), Blocked>> {
+        if self.wait.poll(waker) {
+            Some(Ok(()))
+        } else if self.has_passed() {
+            Some(Err(Blocked::TimedOut))
+        } else {
+            None
+        }
     }
-    let waker = worker.waker();
-    let mut round = 0;
-    // The wake-up is handed on even if a job or the worker unwinds.
-    let mut owed = Owed {
-        pool,
-        seat,
-        work: false,
-    };
-    loop {
-        if wait.poll(None) {
-            return InSeat::Over(Ok(()));
-        }
-        if seat.is_lost() {
-            return InSeat::WaitOn;
-        }
-        if has_passed(port, deadline) {
-            return InSeat::Over(Err(Blocked::TimedOut));
-        }
-        if leaves_to_others(seat, wait) {
-            return InSeat::Over(Err(Blocked::WouldDeadlock));
-        }
-        if run_awaited(pool, wait, Some(seat), Some(worker)) {
-            round = 0;
-            continue;
-        }
-        if seat.is(SLEEPLESS) {
-            return InSeat::Over(Err(Blocked::WouldDeadlock));
-        }
-        let spins = worker.spin(round);
-        if spins {
-            round = round.wrapping_add(1);
-            if !round.is_multiple_of(LOOK_AFTER) {
-                continue;
-            }
-        }
-        // A set's members refer to the set only after this poll has left the waker. Other workers
-        // can see them from then on.
-        if wait.poll(Some(&waker)) {
-            return InSeat::Over(Ok(()));
-        }
-        let depends_on = match deadline {
-            None => wait.depends_on(),
-            Some(_) => DependsOn::Others,
+
+    /// Whether the limit is over.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn has_passed(&self) -> bool {
+        let Limit::At(deadline) = self.limit else {
+            return false;
         };
-        let blocked = seat.block(depends_on);
-        // Pairs with the same fence in another worker that blocks: one of the two sees that the
-        // other is blocked.
-        fence(Ordering::SeqCst);
-        if circle::is_in(pool, seat, depends_on) {
-            return InSeat::Over(Err(Blocked::WouldDeadlock));
+        self.port.now().is_some_and(|now| now >= deadline)
+    }
+
+    /// Sleeps until a wake-up, or until the limit is over.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn sleep(&self, parker: &dyn Parker) {
+        parker.park(match self.limit {
+            Limit::At(deadline) => Some(deadline),
+            Limit::Never(_) => None,
+        });
+    }
+
+    fn outside(&mut self, parker: &dyn Parker) -> Result<(), Blocked> {
+        let (pool, port) = (self.pool, self.port);
+        let waker = parker.waker();
+        let mut round = 0;
+        let limit = self.limit;
+        let queued = || match limit {
+            Limit::At(_) => 0,
+            Limit::Never(endless) => (endless.count_queued)(pool),
+        };
+        while port.spin(round, &queued) {
+            if let Some(result) = self.poll(None) {
+                return result;
+            }
+            round = round.saturating_add(1);
         }
-        if pool.queues().has_any() {
-            // The port's answer does not matter: the job that waits goes on in either case.
-            let _ = port.no_idle_worker();
+        let mut turn = None;
+        loop {
+            if let Some(result) = self.poll(Some(&waker)) {
+                return result;
+            }
+            if pool.joined().has_no_worker()
+                && port.blocked_callers_run_jobs()
+                && !end::is_over(pool)
+            {
+                let caller = Guest(parker);
+                // SAFETY: left below, in this same context, while `caller` is alive.
+                if let Some(seat) = unsafe { pool.seats().join(&caller, Stay::Guest) } {
+                    let leave = Leave(seat);
+                    let result = self.as_guest(seat, &caller);
+                    drop(leave);
+                    match result {
+                        InSeat::Over(result) => return result,
+                        InSeat::WaitOn => continue,
+                    }
+                }
+                // Every seat is taken, by guests like this one. They may leave without running the
+                // job that this caller waits for. So this caller waits for a seat.
+                if turn.is_none() {
+                    turn = pool.waiters().register(&waker, LEAVING);
+                    // Pairs with the fence of `Seats::tell_of_leaving` (`engine/wakeups.rs`).
+                    fence(Ordering::SeqCst);
+                    if turn.is_none() {
+                        return Err(Blocked::TooManyWaiters);
+                    }
+                    // A guest that leaves from now on wakes this caller.
+                    continue;
+                }
+            }
+            self.sleep(parker);
         }
-        let is_last = !port.worker_is_coming() && pool.seats().all_are_blocked();
-        if is_last {
-            seat.announce();
-            if pool.queues().has_any() {
-                owed.work |= seat.retract();
-                drop(blocked);
-                owed.work &= !run::one(pool, Some(seat), Some(worker));
-                round = 0;
-                // The job may have been the last task, and this worker stays.
-                pool.seats().wake_all_at_the_end();
+    }
+
+    /// Waits as a guest: runs queued jobs in order until the wait is over, or until
+    /// [`end::is_over`].
+    fn as_guest(&mut self, seat: SeatRef<'p>, worker: &dyn Worker) -> InSeat {
+        let pool = self.pool;
+        let waker = worker.waker();
+        // The guest was claimed for some work, and has not taken any since.
+        let mut owes_work = false;
+        let result = loop {
+            if let Some(result) = self.poll(None) {
+                break InSeat::Over(result);
+            }
+            // Other contexts may wait for the pool's end, which comes only when all guests have left.
+            if end::is_over(pool) {
+                break InSeat::WaitOn;
+            }
+            if run::one(pool, seat.runner(), Some(worker)) {
+                owes_work = false;
+                tell_of_a_last_task(pool);
                 continue;
             }
-        } else if owed.work && pool.queues().has_any() {
-            owed.work = false;
+            seat.announce();
+            if !pool.queues().has_any() && !self.wait.poll(Some(&waker)) && !end::is_over(pool) {
+                self.sleep(worker);
+            }
+            owes_work |= retract(seat);
+        };
+        if owes_work && pool.queues().has_any() {
             pool.seats().wake_one();
         }
-        // A worker that spins shows itself as blocked for as long as another worker may need to
-        // look.
-        let mut sleeps = !spins;
-        for round in 0..if spins { LOOK_AFTER } else { 0 } {
-            sleeps = !worker.spin(round);
-            if sleeps || wait.poll(None) {
-                break;
+        result
+    }
+
+    /// Waits as the worker in `seat`, for a job that runs there, until the wait is over or the worker
+    /// is declared lost.
+    fn as_worker(&mut self, seat: SeatRef<'p>, worker: &dyn Worker) -> InSeat {
+        let (pool, port) = (self.pool, self.port);
+        // Mostly this suffices: no party has begun the job that the caller waits for.
+        if !seat.is_lost()
+            && !leaves_to_others(seat, self.wait)
+            && !self.has_passed()
+            && run_awaited(pool, self.wait, Some(seat), Some(worker))
+            && self.wait.poll(None)
+        {
+            return InSeat::Over(Ok(()));
+        }
+        let waker = worker.waker();
+        let mut round = 0;
+        // The wake-up is handed on even if a job or the worker unwinds.
+        let mut owed = Owed {
+            pool,
+            seat,
+            work: false,
+        };
+        loop {
+            if let Some(result) = self.poll(None) {
+                return InSeat::Over(result);
             }
-        }
-        if sleeps {
-            worker.park(deadline);
-        }
-        if is_last {
-            owed.work |= seat.retract();
+            if seat.is_lost() {
+                return InSeat::WaitOn;
+            }
+            if leaves_to_others(seat, self.wait) {
+                return InSeat::Over(Err(Blocked::WouldDeadlock));
+            }
+            if run_awaited(pool, self.wait, Some(seat), Some(worker)) {
+                round = 0;
+                continue;
+            }
+            if seat.is(SLEEPLESS) {
+                return InSeat::Over(Err(Blocked::WouldDeadlock));
+            }
+            let spins = worker.spin(round);
+            if spins {
+                round = round.wrapping_add(1);
+                if !round.is_multiple_of(LOOK_AFTER) {
+                    continue;
+                }
+            }
+            // A set's members refer to the set only after this poll has left the waker. Other workers
+            // can see them from then on.
+            if self.wait.poll(Some(&waker)) {
+                return InSeat::Over(Ok(()));
+            }
+            let depends_on = match self.limit {
+                Limit::Never(_) => self.wait.depends_on(),
+                Limit::At(_) => DependsOn::Others,
+            };
+            let blocked = seat.block(depends_on);
+            // Pairs with the same fence in another worker that blocks: one of the two sees that the
+            // other is blocked.
+            fence(Ordering::SeqCst);
+            if let Limit::Never(endless) = self.limit
+                && (endless.is_in_circle)(pool, seat, depends_on)
+            {
+                return InSeat::Over(Err(Blocked::WouldDeadlock));
+            }
+            if pool.queues().has_any() {
+                // The port's answer does not matter: the job that waits goes on in either case.
+                let _ = port.no_idle_worker();
+            }
+            let is_last = !port.worker_is_coming() && pool.seats().all_are_blocked();
+            if is_last {
+                seat.announce();
+                if pool.queues().has_any() {
+                    owed.work |= retract(seat);
+                    drop(blocked);
+                    owed.work &= !run::one(pool, seat.runner(), Some(worker));
+                    round = 0;
+                    tell_of_a_last_task(pool);
+                    continue;
+                }
+            } else if owed.work && pool.queues().has_any() {
+                owed.work = false;
+                pool.seats().wake_one();
+            }
+            // A worker that spins shows itself as blocked for as long as another worker may need to
+            // look.
+            let mut sleeps = !spins;
+            for round in 0..if spins { LOOK_AFTER } else { 0 } {
+                sleeps = !worker.spin(round);
+                if sleeps || self.wait.poll(None) {
+                    break;
+                }
+            }
+            if sleeps {
+                self.sleep(worker);
+            }
+            if is_last {
+                owed.work |= retract(seat);
+            }
         }
     }
 }
@@ -349,10 +397,22 @@ fn run_awaited<'p>(
     let _counted = seat.is_none().then(|| run::count_guest(pool));
     run::step_or_end(pool, slot, begun, worker);
     if begun.has(TASK) {
-        // It may have been the last task, and the caller stays.
-        pool.seats().wake_all_at_the_end();
+        tell_of_a_last_task(pool);
     }
     true
+}
+
+/// Wakes the parties that wait for the pool's end, if it has come. The caller has run a job, which may
+/// have been the last task, and stays.
+#[cfg_attr(target_os = "none", inline(never))]
+fn tell_of_a_last_task(pool: Pool<'_>) {
+    pool.seats().wake_all_at_the_end();
+}
+
+/// Takes the announcement of a sleep back. One copy of the code serves all waits on a chip.
+#[cfg_attr(target_os = "none", inline(never))]
+fn retract(seat: SeatRef<'_>) -> bool {
+    seat.retract()
 }
 
 /// Whether the worker in this seat may neither wait like this nor run the job that it waits for.
@@ -381,16 +441,9 @@ struct Owed<'p> {
 impl Drop for Owed<'_> {
     fn drop(&mut self) {
         // If the worker has unwound while it slept, its idle bit is still set.
-        self.work |= self.seat.retract();
+        self.work |= retract(self.seat);
         if self.work && self.pool.queues().has_any() {
             self.pool.seats().wake_one();
         }
-    }
-}
-
-fn has_passed(port: &dyn Port, deadline: Option<Duration>) -> bool {
-    match (deadline, deadline.and_then(|_| port.now())) {
-        (Some(deadline), Some(now)) => now >= deadline,
-        _ => false,
     }
 }

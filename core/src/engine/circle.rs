@@ -83,7 +83,7 @@ pub(crate) fn is_in<'p>(pool: Pool<'p>, seat: SeatRef<'p>, depends_on: DependsOn
 /// awaits a job.
 #[cold]
 pub(crate) fn look<'p>(pool: Pool<'p>, task: SlotRef<'p>) {
-    // Pairs with the fence of `block::wait_as_worker` (`engine/block.rs`): either that worker sees
+    // Pairs with the fence of `Blocking::as_worker` (`engine/block.rs`): either that worker sees
     // the suspended task, or this context sees that the worker is blocked.
     fence(Ordering::SeqCst);
     let awaited = task.awaits();

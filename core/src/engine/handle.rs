@@ -1,13 +1,13 @@
 //! The handle: the party that holds a job's `JobFuture`. These functions do not depend on the type
 //! of the result.
 
-use core::{task::Waker, time::Duration};
+use core::task::Waker;
 
 #[cfg(feature = "remote")]
 use crate::memory::seat::REMOTE;
 use crate::{
-    engine::block::Awaited,
-    engine::{block, outcome, wakers},
+    engine::block::{self, Awaited, Limit},
+    engine::{outcome, wakers},
     error::Blocked,
     lockfree::defer::Defer,
     lockfree::state::{Detached, HANDLE, Snapshot, TakenBack},
@@ -119,9 +119,9 @@ pub(crate) fn tell_runner<'p>(pool: Pool<'p>, slot: SlotRef<'p>) {
 pub(crate) unsafe fn wait<'p>(
     pool: Pool<'p>,
     slot: SlotRef<'p>,
-    deadline: Option<Duration>,
+    limit: Limit,
 ) -> Result<(), Blocked> {
-    block::wait(pool, &mut AwaitedJob { pool, slot }, deadline)
+    block::wait(pool, &mut AwaitedJob { pool, slot }, limit)
 }
 
 /// A wait for one job.

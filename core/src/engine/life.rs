@@ -7,11 +7,11 @@ use core::{
 };
 
 use crate::{
-    engine::block::Awaited,
+    engine::block::{self, Awaited, Limit},
     engine::seats::Leave,
     engine::settle::Published,
     engine::waiters::Registration,
-    engine::{block, end, guard, run, settle},
+    engine::{end, guard, run, settle},
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
     lockfree::defer::{Defer, each},
     lockfree::state::{BUSY, Loss, Outcome, SUSPENDED},
@@ -115,7 +115,7 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
                 pool.seats().wake_one();
                 unwound.disarm();
             }
-            run::popped(pool, index, Some(seat), Some(worker));
+            run::popped(pool, index, seat.runner(), Some(worker));
             round = 0;
             continue;
         }
@@ -191,7 +191,7 @@ pub(crate) fn shutdown(
     cancel_futures: bool,
     timeout: Option<Duration>,
 ) -> Result<(), ShutdownError> {
-    let deadline = block::deadline_in(pool, timeout).map_err(|_| ShutdownError::NoClock)?;
+    let limit = Limit::after(pool, timeout).map_err(|_| ShutdownError::NoClock)?;
     begin_shutdown(pool, cancel_futures);
     if !wait {
         return Ok(());
@@ -200,7 +200,7 @@ pub(crate) fn shutdown(
         return Err(ShutdownError::WouldDeadlock);
     }
     let mut wait = AwaitedEnd::new(pool);
-    let waited = block::wait(pool, &mut wait, deadline);
+    let waited = block::wait(pool, &mut wait, limit);
     if wait.refused {
         return Err(ShutdownError::TooManyWaiters);
     }

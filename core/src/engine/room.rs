@@ -1,10 +1,9 @@
 //! Waiting for a free slot.
 
-use core::{task::Waker, time::Duration};
+use core::task::Waker;
 
 use crate::{
-    engine::block,
-    engine::block::Awaited,
+    engine::block::{self, Awaited, Limit},
     engine::waiters::Registration,
     error::Blocked,
     lockfree::sync::{Ordering, fence},
@@ -48,18 +47,14 @@ impl<'p> RoomWaiter<'p> {
 
 /// Waits until a slot may be free for a job of this priority, or the pool takes no more work.
 /// Another submitter may take the slot first.
-pub(crate) fn wait(
-    pool: Pool<'_>,
-    priority: usize,
-    deadline: Option<Duration>,
-) -> Result<(), Blocked> {
+pub(crate) fn wait(pool: Pool<'_>, priority: usize, limit: Limit) -> Result<(), Blocked> {
     let mut awaited = AwaitedRoom {
         pool,
         priority,
         room: RoomWaiter::default(),
         refused: false,
     };
-    block::wait(pool, &mut awaited, deadline)?;
+    block::wait(pool, &mut awaited, limit)?;
     if awaited.refused {
         return Err(Blocked::TooManyWaiters);
     }

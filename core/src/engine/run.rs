@@ -17,17 +17,13 @@ use crate::{
     memory::slot::{SlotRef, Step},
 };
 
-/// Runs the oldest job of the most urgent queue. False if there is none. `worker`'s hooks are
-/// called for the job.
+/// Runs the oldest job of the most urgent queue. False if there is none. `runner` is as for
+/// [`State::begin`](crate::lockfree::state::State::begin). `worker`'s hooks are called for the job.
 #[cfg_attr(not(target_os = "none"), inline(always))]
-pub(crate) fn one<'p>(
-    pool: Pool<'p>,
-    seat: Option<SeatRef<'p>>,
-    worker: Option<&dyn Worker>,
-) -> bool {
+pub(crate) fn one(pool: Pool<'_>, runner: u16, worker: Option<&dyn Worker>) -> bool {
     match pool.queues().pop() {
         Some(index) => {
-            popped(pool, index, seat, worker);
+            popped(pool, index, runner, worker);
             true
         }
         None => false,
@@ -37,8 +33,9 @@ pub(crate) fn one<'p>(
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn some<'p>(pool: Pool<'p>, seat: Option<SeatRef<'p>>, max: usize) -> usize {
     let mut count = 0;
+    let runner = seat.map_or(0, SeatRef::runner);
     // A job may declare its own worker lost. That worker takes no other job.
-    while count < max && seat.is_none_or(|seat| !seat.is_lost()) && one(pool, seat, None) {
+    while count < max && seat.is_none_or(|seat| !seat.is_lost()) && one(pool, runner, None) {
         count += 1;
     }
     count
@@ -62,15 +59,9 @@ pub(crate) fn count_guest(pool: Pool<'_>) -> Defer<impl FnMut()> {
     })
 }
 
-/// Runs the job whose index was just popped.
+/// Runs the job whose index was just popped. `runner` and `worker` are as for [`one`].
 #[cfg_attr(not(target_os = "none"), inline(always))]
-pub(crate) fn popped<'p>(
-    pool: Pool<'p>,
-    index: u16,
-    seat: Option<SeatRef<'p>>,
-    worker: Option<&dyn Worker>,
-) {
-    let runner = seat.map_or(0, SeatRef::runner);
+pub(crate) fn popped(pool: Pool<'_>, index: u16, runner: u16, worker: Option<&dyn Worker>) {
     let slot = pool.slot(index);
     if let Some(begun) = begin(pool, slot, runner) {
         step(pool, slot, begun, worker);

@@ -29,11 +29,10 @@
 use core::{
     iter,
     task::{Poll, Waker},
-    time::Duration,
 };
 
 use crate::{
-    engine::block::{self, Awaited},
+    engine::block::{self, Awaited, Limit},
     engine::handle,
     engine::waiters::Registration,
     error::Blocked,
@@ -191,8 +190,8 @@ impl<'p> SharedWait<'p> {
     }
 
     /// Waits for the job to end.
-    pub(crate) fn block(&mut self, deadline: Option<Duration>) -> Result<(), Blocked> {
-        block::wait(self.pool, self, deadline)?;
+    pub(crate) fn block(&mut self, limit: Limit) -> Result<(), Blocked> {
+        block::wait(self.pool, self, limit)?;
         self.outcome()
     }
 

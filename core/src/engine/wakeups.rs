@@ -195,7 +195,7 @@ impl<'p> Seats<'p> {
     pub(crate) fn tell_of_leaving(self) {
         // Pairs with the fence of `Phase::enter` (`memory/phase.rs`), as in `wake_all_at_the_end`.
         // Pairs with the fences of contexts that begin to wait for `LEAVING`, and with that of
-        // `block::wait_as_worker` (`engine/block.rs`). Either they see that the worker is gone, or
+        // `Blocking::as_worker` (`engine/block.rs`). Either they see that the worker is gone, or
         // this context sees them wait.
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();

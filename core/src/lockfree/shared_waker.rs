@@ -164,6 +164,7 @@ impl SharedWaker {
     /// # Safety
     ///
     /// The caller is the owner that opened it, and has not closed it.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) unsafe fn close(&self) {
         // Relaxed: the owner is still a holder. Its `release` publishes what it did.
         self.word.fetch_and(!(OPEN | SHOWN), Ordering::Relaxed);

@@ -122,7 +122,7 @@ impl Phase {
     /// Notes that a worker is about to block.
     pub(crate) fn set_has_blocked(&self) {
         if self.bits() & HAS_BLOCKED == 0 {
-            // Relaxed: the fence of `block::wait_as_worker` (`engine/block.rs`) follows.
+            // Relaxed: the fence of `Blocking::as_worker` (`engine/block.rs`) follows.
             self.bits.fetch_or(HAS_BLOCKED, Ordering::Relaxed);
         }
     }

@@ -42,7 +42,7 @@ fn as_worker(erased: Pool<'static>, body: impl FnOnce(SeatRef<'static>)) {
 fn spawn_worker(erased: Pool<'static>) -> JoinHandle<()> {
     spawn(move || {
         as_worker(erased, |seat| {
-            run::one(erased, Some(seat), None);
+            run::one(erased, seat.runner(), None);
         });
     })
 }
@@ -118,7 +118,9 @@ fn a_failure_ends_the_wait() {
             });
             *both.lock().unwrap() = job.ok().map(|own| [own, other]);
             let holder = spawn(move || drop(failing));
-            as_worker(erased, |seat| assert!(run::one(erased, Some(seat), None)));
+            as_worker(erased, |seat| {
+                assert!(run::one(erased, seat.runner(), None))
+            });
             holder.join().unwrap();
         });
     });

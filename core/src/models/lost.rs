@@ -13,7 +13,7 @@ use std::{
 use super::{Counted, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
 use crate::{
     FutureSet, JobError, OnLoss, Parker, Port, SpinWorker, StaticPool, WorkerId, as_completed,
-    engine::run, memory::joined::Stay,
+    engine::run, memory::joined::Stay, memory::seat::SeatRef,
 };
 
 /// Worker 0 is declared lost while it is anywhere in its job, and worker 1 runs another. The slots
@@ -37,10 +37,10 @@ fn nobody_elses_job() {
                 .unwrap()
             });
             let healthy = spawn(move || {
-                run::one(erased, Some(seats[1]), None);
+                run::one(erased, seats[1].runner(), None);
             });
             let lost = spawn(move || {
-                run::one(erased, Some(seats[0]), None);
+                run::one(erased, seats[0].runner(), None);
                 MACHINE.context().get()
             });
             // SAFETY: no scopes here.
@@ -82,7 +82,7 @@ fn while_it_completes() {
             let callback = move |_: Result<&Counted, &JobError>| drop(captured);
             assert!(job.add_done_callback(callback).is_ok());
             let worker = spawn(move || {
-                run::one(erased, Some(seat), None);
+                run::one(erased, seat.runner(), None);
             });
             let waiter = spawn(move || job.result());
             // SAFETY: no scopes here.
@@ -115,7 +115,7 @@ fn while_it_collects() {
             let waker = Sleeper::new().waker();
             assert!(!job.poll_ready(&waker));
             let worker = spawn(move || {
-                run::one(erased, Some(seat), None);
+                run::one(erased, seat.runner(), None);
             });
             // SAFETY: no scopes here.
             unsafe {
@@ -175,7 +175,7 @@ fn not_in_the_place_of_the_next() {
                 // SAFETY: left below. The thread that declares the first worker lost may still hold
                 // the seat.
                 let next = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) };
-                run::one(erased, next, None);
+                run::one(erased, next.map_or(0, SeatRef::runner), None);
                 if let Some(next) = next {
                     assert!(!next.is_lost());
                     // SAFETY: joined above.

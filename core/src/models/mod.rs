@@ -141,7 +141,7 @@ pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: us
 pub(crate) fn run_one<const S: usize, const W: usize, const V: usize>(
     pool: &'static StaticPool<S, 32, 1, W, V>,
 ) -> bool {
-    run::one(pool.pool_ref().erased, None, None)
+    run::one(pool.pool_ref().erased, 0, None)
 }
 
 /// Starts a worker that sleeps when there is nothing to do, and leaves after it has run one job.
@@ -151,7 +151,7 @@ pub(crate) fn spawn_worker_for_one(pool: Pool<'static>) -> loom::thread::JoinHan
     // SAFETY: left below.
     let seat = unsafe { pool.seats().join(sleeper, Stay::Worker) }.unwrap();
     spawn(move || {
-        while !run::one(pool, Some(seat), None) {
+        while !run::one(pool, seat.runner(), None) {
             seat.announce();
             if !pool.queues().has_any() {
                 sleeper.park(None);

@@ -200,7 +200,7 @@ fn lost_in_a_callback() {
         let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
         assert!(one.add_done_callback(|_| ()).is_ok());
         let worker = spawn(move || {
-            run::one(erased, Some(seat), None);
+            run::one(erased, seat.runner(), None);
         });
         let holder = spawn(move || match one.result() {
             Ok(result) => assert_eq!(result.0.load(Relaxed), 1),

@@ -210,7 +210,7 @@ fn two_slots_become_stale_while_one_doubts_it() {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 1, 1>| {
             // The ended job makes the submit look for a stale slot.
             leave_ended(pool);
-            run::one(pool.pool_ref().erased, None, None);
+            run::one(pool.pool_ref().erased, 0, None);
             let waits = pool.submit(|| ()).unwrap();
             let ended = [(); 2].map(|()| pool.submit(|| ()).unwrap());
             for job in &ended {

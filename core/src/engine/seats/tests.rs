@@ -440,7 +440,7 @@ fn a_worker_that_unwinds_with_a_job_in_hand_wakes_another_for_it() {
         is_ready: AtomicBool::new(false),
         unwind: || {
             let erased = POOL.pool_ref().erased;
-            assert!(run::one(erased, None, None));
+            assert!(run::one(erased, 0, None));
             erased.seat(0).unwrap().announce();
             panic!("as asked for");
         },

@@ -473,6 +473,15 @@ pub fn result_with_success<F: Fixture>() {
     assert_eq!(future.result_timeout(LONG).unwrap(), 42);
 }
 
+/// A time limit may be longer than the clock's range.
+pub fn a_time_limit_of_any_length<F: Fixture>() {
+    let fx = F::start(1);
+    let (promise, mut future) = fx.pool().promise().unwrap();
+    let job = move || promise.set_result(42).unwrap();
+    fx.pool().submit_detached(job).unwrap();
+    assert_eq!(future.result_timeout(Duration::MAX).unwrap(), 42);
+}
+
 /// `result` is woken by a cancellation. CPython: `FutureTests.test_result_with_cancel`.
 pub fn result_with_cancel<F: Fixture>() {
     let fx = F::start(1);
@@ -978,6 +987,7 @@ crate::suite!(future_tests:
         result_with_timeout,
         timeout_does_not_cancel,
         result_with_success,
+        a_time_limit_of_any_length,
         result_with_cancel,
         exception_with_timeout,
         exception_with_success,
