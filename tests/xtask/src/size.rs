@@ -10,7 +10,7 @@
 //!   is built in for the measurement. The most expensive call of a run counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //!
-//! `tests/costs/size/README.md` has the figures. No figure may be more than 5 % above them; flash may always grow by `GAPS`.
+//! `tests/costs/size/README.md` has the figures. `README.md` repeats two of them. No figure may be more than 5 % above them; flash may always grow by `GAPS`.
 
 mod idle_core;
 
@@ -30,6 +30,19 @@ use crate::{Outcome, cargo, debian, root, run_command};
 
 const README: &str = "tests/costs/size/README.md";
 
+/// The page that has the flash of the pool in a sentence, alone and with a wait, as the tables have it.
+const FRONT_PAGE: &str = "README.md";
+
+/// The parts of that sentence around the two figures.
+const SENTENCE: [&str; 3] = [
+    "a pool's code takes ",
+    " bytes of flash, and ",
+    " with a port, a worker and a wait",
+];
+
+/// The table that the two figures are in.
+const FRONT_TABLE: &str = "thumbv7m-none-eabi, opt-level s";
+
 /// Where the programs are.
 const PACKAGE: &str = "tests/costs/size";
 
@@ -38,7 +51,8 @@ const NOTHING: &str = "nothing";
 
 /// Ways to hand work over.
 const WAYS: &[&str] = &[
-    "corepool",
+    POOL,
+    BLOCKING,
     "lists-alone",
     "embassy-executor",
     "embassy-channel",
@@ -59,6 +73,9 @@ struct Variant {
 
 /// The program that the variants are of.
 const POOL: &str = "corepool";
+
+/// The pool with a port, a worker and a wait.
+const BLOCKING: &str = "corepool-blocking";
 
 /// The pool's words change in critical sections, although the chip has compare-and-swap.
 const LOCKED: &[Variant] = &[Variant {
@@ -240,17 +257,20 @@ pub fn run(args: &[String]) -> Outcome {
             .for_each(|table| println!("{}", table.markdown()));
         tables.extend(new);
     }
-    let path = root().join(README);
-    let readme = fs::read_to_string(&path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let readme = page(README)?;
+    let front = page(FRONT_PAGE)?;
     if write {
-        return fs::write(&path, with_tables(&readme, &tables))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()));
+        let readme = with_tables(&readme, &tables);
+        write_page(FRONT_PAGE, &with_sentence(&front, &readme)?)?;
+        return write_page(README, &readme);
     }
-    let above: Vec<_> = tables
+    let mut above: Vec<_> = tables
         .iter()
         .flat_map(|table| table.above(&readme))
         .collect();
+    if with_sentence(&front, &readme)? != front {
+        above.push(format!("{FRONT_PAGE} has other figures than {README}"));
+    }
     if above.is_empty() {
         println!("no figure is more than 5 % above {README}");
         return Ok(());
@@ -259,6 +279,61 @@ pub fn run(args: &[String]) -> Outcome {
         "{}\nif the change is intended: cargo xtask size --write",
         above.join("\n")
     ))
+}
+
+/// The text of a page of the repository.
+fn page(name: &str) -> Result<String, String> {
+    fs::read_to_string(root().join(name)).map_err(|error| format!("cannot read {name}: {error}"))
+}
+
+fn write_page(name: &str, text: &str) -> Outcome {
+    fs::write(root().join(name), text).map_err(|error| format!("cannot write {name}: {error}"))
+}
+
+/// The front page with the figures of this `README` in its sentence.
+fn with_sentence(front: &str, readme: &str) -> Result<String, String> {
+    let [start, middle, end] = SENTENCE;
+    let cut = || {
+        let (before, rest) = front.split_once(start)?;
+        let (_, rest) = rest.split_once(middle)?;
+        let (_, after) = rest.split_once(end)?;
+        Some((before, after))
+    };
+    let (before, after) = cut().ok_or(format!("{FRONT_PAGE} has no \"{start}…{middle}…{end}\""))?;
+    let flash = |way| {
+        let figures = written(readme, FRONT_TABLE, way);
+        let flash = figures.first().copied();
+        flash.ok_or(format!("{FRONT_TABLE}: {way} is not in {README}"))
+    };
+    let (alone, blocking) = (thousands(flash(POOL)?), thousands(flash(BLOCKING)?));
+    Ok(format!(
+        "{before}{start}{alone}{middle}{blocking}{end}{after}"
+    ))
+}
+
+/// A number with a comma before its thousands.
+fn thousands(number: i64) -> String {
+    if number < 1_000 {
+        number.to_string()
+    } else {
+        format!("{},{:03}", number / 1_000, number % 1_000)
+    }
+}
+
+/// The figures of a way in the table with this title. None if they are not there.
+fn written(readme: &str, title: &str, way: &str) -> Vec<i64> {
+    let start = format!("| `{way}` |");
+    let section = readme
+        .split("\n## ")
+        .find_map(|section| section.strip_prefix(&format!("{title}\n")))
+        .unwrap_or_default();
+    section
+        .lines()
+        .find_map(|line| line.strip_prefix(&start))
+        .unwrap_or_default()
+        .split('|')
+        .filter_map(|cell| cell.trim().parse().ok())
+        .collect()
 }
 
 /// The file with these tables in place of those with the same titles.
@@ -303,20 +378,9 @@ impl Table {
     /// The figures that are not in the table with this title in the file, or are more than 5 % above it, and for
     /// flash more than `GAPS`.
     fn above(&self, readme: &str) -> Vec<String> {
-        let section = readme
-            .split("\n## ")
-            .find_map(|section| section.strip_prefix(&format!("{}\n", self.title)))
-            .unwrap_or_default();
         let mut above = Vec::new();
         for row in &self.rows {
-            let start = format!("| `{}` |", row.way);
-            let written: Vec<i64> = section
-                .lines()
-                .find_map(|line| line.strip_prefix(&start))
-                .unwrap_or_default()
-                .split('|')
-                .filter_map(|cell| cell.trim().parse().ok())
-                .collect();
+            let written = written(readme, &self.title, row.way);
             if written.len() != self.figures.len() {
                 above.push(format!("{}: {} is not in {README}", self.title, row.way));
                 continue;
@@ -781,6 +845,26 @@ mod tests {
         assert!(above(&["flash a kind"], 210, 200).is_empty());
         assert!(!above(&["flash a kind"], 29, 20).is_empty());
         assert!(!above(&["flash a kind"], 211, 200).is_empty());
+    }
+
+    #[test]
+    fn the_front_page_repeats_the_tables_figures() {
+        let row = |way, flash| Row {
+            way,
+            figures: vec![flash],
+        };
+        let table = Table {
+            title: FRONT_TABLE.to_owned(),
+            figures: &["flash"],
+            rows: vec![row(POOL, 998), row(BLOCKING, 10_012)],
+        };
+        let [start, middle, end] = SENTENCE;
+        let front = |alone, blocking| format!("# A pool\n{start}{alone}{middle}{blocking}{end}.\n");
+        let readme = format!("Sizes\n\n{}", table.markdown());
+        let written = with_sentence(&front("1,000", "2"), &readme);
+        assert_eq!(written, Ok(front("998", "10,012")));
+        assert!(with_sentence("# A pool", &readme).is_err());
+        assert!(with_sentence(&front("1", "2"), "Sizes").is_err());
     }
 
     #[test]
