@@ -2,6 +2,7 @@
 //!
 //! On Linux, in a program that was not stripped. Elsewhere no static is known.
 
+#[cfg(target_os = "linux")]
 mod mangled;
 
 use std::{
