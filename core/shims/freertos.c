@@ -81,12 +81,13 @@ void corepool_port_notify(void *task)
 
 void corepool_port_wait(uint64_t microseconds)
 {
+    /* For the kernel, portMAX_DELAY may be no limit at all. */
     TickType_t ticks = portMAX_DELAY;
-    /* Until the first tick after the end. */
-    uint64_t whole = microseconds / 1000000 * configTICK_RATE_HZ
-        + microseconds % 1000000 * configTICK_RATE_HZ / 1000000 + 1;
-    if (whole < portMAX_DELAY) {
-        ticks = (TickType_t)whole;
+    if (microseconds != UINT64_MAX) {
+        /* Until the first tick after the end. A longer wait returns early, which the shim may do. */
+        uint64_t whole = microseconds / 1000000 * configTICK_RATE_HZ
+            + microseconds % 1000000 * configTICK_RATE_HZ / 1000000 + 1;
+        ticks = whole < portMAX_DELAY ? (TickType_t)whole : portMAX_DELAY - 1;
     }
     ulTaskNotifyTakeIndexed(COREPOOL_NOTIFICATION_INDEX, pdTRUE, ticks);
 }

@@ -339,7 +339,7 @@ impl<'p, T> JobFuture<'p, T> {
         self.slot().state.load().failed()
     }
 
-    /// [`result`](Self::result), until the port's clock passes `deadline`.
+    /// [`result`](Self::result), until the limit at most.
     pub(crate) fn result_until(&mut self, limit: Limit) -> Result<T, JobError> {
         self.wait_until(limit)?;
         self.take()

@@ -223,7 +223,7 @@ impl<const WINDOW: usize> MapOptions<WINDOW> {
         Ok(())
     }
 
-    /// Checks the options, and returns the deadline.
+    /// Checks the options, and returns the limit.
     pub(crate) fn check(&self, pool: Pool<'_>) -> Result<Limit, MapError> {
         self.check_buffer()?;
         Limit::after(pool, self.timeout).map_err(|_| MapError::NoClock)

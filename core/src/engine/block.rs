@@ -447,3 +447,6 @@ impl Drop for Owed<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

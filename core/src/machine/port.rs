@@ -40,6 +40,9 @@ pub trait Parker {
     /// Sleeps until the waker has been woken since the last return from here, or until the clock of
     /// the pool's [`Port`] passes `deadline`. It may return early without a reason.
     ///
+    /// `deadline` may be past the time that the machine can count to: [`Duration::MAX`] for a time limit of
+    /// that length.
+    ///
     /// * **Context**: called in the parker's own, which may block.
     /// * **Cost**: it waits, at no cost to other contexts.
     fn park(&self, deadline: Option<Duration>);

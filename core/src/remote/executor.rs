@@ -219,8 +219,10 @@ pub trait RemoteExecutor {
     {
         options.check_buffer()?;
         let deadline = match options.timeout {
-            // A deadline past the clock's range is no deadline.
-            Some(timeout) => self.now().ok_or(MapError::NoClock)?.checked_add(timeout),
+            Some(timeout) => {
+                let now = self.now().ok_or(MapError::NoClock)?;
+                Some(now.saturating_add(timeout))
+            }
             None => None,
         };
         let jobs = jobs.into_iter();

@@ -135,10 +135,7 @@ impl ProcessPool {
         if window == 0 {
             return Err(ChunkError::ZeroBuffer);
         }
-        // A deadline past the clock's range is no deadline.
-        let deadline = options
-            .timeout
-            .and_then(|timeout| now().checked_add(timeout));
+        let deadline = options.timeout.map(|timeout| now().saturating_add(timeout));
         let jobs = jobs.into_iter();
         Ok(Map::new(self, jobs, options.chunk_size, window, deadline))
     }

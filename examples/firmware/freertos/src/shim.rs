@@ -62,8 +62,13 @@ extern "C" fn corepool_port_notify(task: *mut c_void) {
 /// A notification that was given before is kept, and ends this at once.
 #[unsafe(no_mangle)]
 extern "C" fn corepool_port_wait(microseconds: u64) {
-    // Up to the first tick that is not before the end.
-    let ticks = u32::try_from(microseconds / TICK + 1).unwrap_or(portMAX_DELAY);
+    // For the kernel, `portMAX_DELAY` may be no limit at all.
+    let longest = portMAX_DELAY - 1;
+    let ticks = match microseconds {
+        u64::MAX => portMAX_DELAY,
+        // Up to the first tick that is not before the end. A longer wait returns early.
+        limit => u32::try_from(limit / TICK + 1).map_or(longest, |ticks| ticks.min(longest)),
+    };
     // SAFETY: a task calls, with the scheduler running, as the port promises.
     unsafe { ulTaskNotifyTake(pdTRUE, ticks) };
 }
