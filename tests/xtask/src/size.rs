@@ -9,10 +9,12 @@
 //!   the registers before each instruction, so that the figures are exact and repeatable, and nothing
 //!   is built in for the measurement. The most expensive call of a run counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
+//! * **Stacks**, for an application that plans its own: see [`stacks`].
 //!
 //! `tests/costs/size/README.md` has the figures. `README.md` repeats two of them. No figure may be more than 5 % above them; flash may always grow by `GAPS`.
 
 mod idle_core;
+mod stacks;
 
 use std::{
     collections::HashMap,
@@ -253,6 +255,9 @@ pub fn run(args: &[String]) -> Outcome {
         if chip.target == idle_core::TARGET {
             new.extend(idle_core::tables()?);
         }
+        if chip.target == stacks::TARGET {
+            new.push(stacks::table(chip)?);
+        }
         new.iter()
             .for_each(|table| println!("{}", table.markdown()));
         tables.extend(new);
@@ -347,7 +352,8 @@ fn with_tables(readme: &str, tables: &[Table]) -> String {
     let of_idle_core = OPT_LEVELS
         .iter()
         .map(|opt_level| idle_core::title(opt_level));
-    for title in of_chips.chain(of_idle_core) {
+    let of_stacks = [stacks::TITLE.to_owned()];
+    for title in of_chips.chain(of_idle_core).chain(of_stacks) {
         if let Some(table) = tables.iter().find(|table| table.title == title) {
             write!(text, "\n{}", table.markdown()).expect("a string grows");
         } else if let Some(rows) = written.get(title.as_str()) {
@@ -466,11 +472,7 @@ impl Chip {
 
     /// Runs a program to its end; returns the most that each of [`CALLS`] took.
     fn trace(&self, program: &Path) -> Result<[Call; CALLS.len()], String> {
-        // Each instruction with the registers before it.
-        let args = [self.machine, &["-d", "exec,cpu,nochain"]].concat();
-        let log = emulate(self.emulator, self.package, &args, program)?;
-        let code = Code::of(program, "size")?;
-        let steps = self.steps(&log, &code)?;
+        let (steps, code) = self.traced(program, "size")?;
         let mut calls = [Call::default(); CALLS.len()];
         for (call, name) in calls.iter_mut().zip(CALLS) {
             let entry = code.function(name)?;
@@ -484,6 +486,16 @@ impl Chip {
             }
         }
         Ok(calls)
+    }
+
+    /// Runs a program to its end; returns its instructions, and its code with the functions of one crate.
+    fn traced(&self, program: &Path, of_crate: &str) -> Result<(Vec<Step>, Code), String> {
+        // Each instruction with the registers before it.
+        let args = [self.machine, &["-d", "exec,cpu,nochain"]].concat();
+        let log = emulate(self.emulator, self.package, &args, program)?;
+        let code = Code::of(program, of_crate)?;
+        let steps = self.steps(&log, &code)?;
+        Ok((steps, code))
     }
 
     /// The instructions that the program has executed.
@@ -543,27 +555,67 @@ fn build_at_once(chips: &[&Chip]) -> Outcome {
 
 /// Builds all programs of a package; returns the directory that they are in.
 fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<PathBuf, String> {
-    let mut command = if debian::is_not_needed_for(target) {
-        cargo()
-    } else {
-        debian::require(&[debian::COMPILER, debian::LINKER].concat())
-            .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
-        let mut command = debian::cargo();
-        let name = target.replace('-', "_").to_uppercase();
-        command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
-        command.arg("-Zbuild-std=core");
-        command
-    };
-    command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
-    // No debugger looks at them here.
-    command.env("CARGO_PROFILE_RELEASE_DEBUG", "none");
-    command.args(["build", "--quiet", "--locked", "--release"]);
-    command.args(["--manifest-path", &format!("{package}/Cargo.toml")]);
+    release_build(package, opt_level).run(package, target, args)
+}
+
+/// How programs are built.
+struct Build<'a> {
+    /// The directory of what is built, below `target`.
+    place: String,
+    profile: &'static str,
+    opt_level: &'a str,
+    configuration: &'a [&'a str],
+}
+
+fn release_build<'a>(package: &str, opt_level: &'a str) -> Build<'a> {
     let name = package.rsplit('/').next().unwrap_or(package);
-    let built = format!("target/{name}-{opt_level}");
-    command.args(["--target", target, "--target-dir", &built]);
-    run_command(command.args(args))?;
-    Ok(root().join(built).join(target).join("release"))
+    Build {
+        place: format!("{name}-{opt_level}"),
+        profile: "release",
+        opt_level,
+        configuration: &[],
+    }
+}
+
+fn debug_build<'a>(place: &str, configuration: &'a [&'a str]) -> Build<'a> {
+    Build {
+        place: place.to_owned(),
+        profile: "dev",
+        opt_level: "0",
+        configuration,
+    }
+}
+
+impl Build<'_> {
+    /// Builds programs of a package; returns the directory that they are in.
+    fn run(&self, package: &str, target: &str, args: &[&str]) -> Result<PathBuf, String> {
+        let mut command = if debian::is_not_needed_for(target) {
+            cargo()
+        } else {
+            debian::require(&[debian::COMPILER, debian::LINKER].concat())
+                .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
+            let mut command = debian::cargo();
+            let name = target.replace('-', "_").to_uppercase();
+            command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
+            command.arg("-Zbuild-std=core");
+            command
+        };
+        let profile = format!("CARGO_PROFILE_{}", self.profile.to_uppercase());
+        command.env(format!("{profile}_OPT_LEVEL"), self.opt_level);
+        // No debugger looks at them here.
+        command.env(format!("{profile}_DEBUG"), "none");
+        command.args(["build", "--quiet", "--locked", "--profile", self.profile]);
+        command.args(["--manifest-path", &format!("{package}/Cargo.toml")]);
+        let built = format!("target/{}", self.place);
+        command.args(["--target", target, "--target-dir", &built]);
+        run_command(command.args(self.configuration).args(args))?;
+        let directory = if self.profile == "dev" {
+            "debug"
+        } else {
+            self.profile
+        };
+        Ok(root().join(built).join(target).join(directory))
+    }
 }
 
 /// Runs a program to its end, one instruction at a time; returns the log.
