@@ -38,8 +38,8 @@ const FRONT_PAGE: &str = "README.md";
 /// The parts of that sentence around the two figures.
 const SENTENCE: [&str; 3] = [
     "a pool's code takes ",
-    " bytes of flash, and ",
-    " with a port, a worker and a wait",
+    " bytes of flash. With a port, a worker and a timed wait it takes ",
+    " bytes.",
 ];
 
 /// The table that the two figures are in.
