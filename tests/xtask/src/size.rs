@@ -10,10 +10,12 @@
 //!   is built in for the measurement. The most expensive call of a run counts.
 //! * **From a submit to the job on an idle core** is counted in the same way: see [`idle_core`].
 //! * **Stacks**, for an application that plans its own: see [`stacks`].
+//! * **A submit from a handler**, too, wherever it interrupts the main loop: see [`interrupted`].
 //!
 //! `tests/costs/size/README.md` has the figures. `README.md` repeats two of them. No figure may be more than 5 % above them; flash may always grow by `GAPS`.
 
 mod idle_core;
+mod interrupted;
 mod stacks;
 
 use std::{
@@ -258,6 +260,7 @@ pub fn run(args: &[String]) -> Outcome {
         if chip.target == stacks::TARGET {
             new.push(stacks::table(chip)?);
         }
+        new.extend(interrupted::tables(chip)?);
         new.iter()
             .for_each(|table| println!("{}", table.markdown()));
         tables.extend(new);
@@ -353,7 +356,13 @@ fn with_tables(readme: &str, tables: &[Table]) -> String {
         .iter()
         .map(|opt_level| idle_core::title(opt_level));
     let of_stacks = [stacks::TITLE.to_owned()];
-    for title in of_chips.chain(of_idle_core).chain(of_stacks) {
+    let of_interrupted = CHIPS.iter().flat_map(|chip| {
+        OPT_LEVELS
+            .iter()
+            .map(|opt_level| interrupted::title(chip, opt_level))
+    });
+    let titles = of_chips.chain(of_idle_core).chain(of_stacks);
+    for title in titles.chain(of_interrupted) {
         if let Some(table) = tables.iter().find(|table| table.title == title) {
             write!(text, "\n{}", table.markdown()).expect("a string grows");
         } else if let Some(rows) = written.get(title.as_str()) {
@@ -502,7 +511,7 @@ impl Chip {
     fn steps(&self, log: &Path, code: &Code) -> Result<Vec<Step>, String> {
         let mut steps = Vec::new();
         let mut masked = false;
-        each_record(log, |record| {
+        each_record(open(log)?, |record| {
             let step = self.step(record, masked).ok_or(NO_SENSE)?;
             if self.registers.status.is_none() {
                 masked = code.masks(step.at, record).unwrap_or(masked);
@@ -536,6 +545,7 @@ fn build_at_once(chips: &[&Chip]) -> Outcome {
         chips.iter().try_for_each(|chip| {
             build(PACKAGE, chip.target, opt_level, TWO_KINDS)?;
             build(PACKAGE, chip.target, opt_level, &[])?;
+            build(interrupted::PACKAGE, chip.target, opt_level, &[])?;
             if chip.target == idle_core::TARGET {
                 build(idle_core::PACKAGE, chip.target, opt_level, &[])?;
             }
@@ -568,7 +578,12 @@ struct Build<'a> {
 }
 
 fn release_build<'a>(package: &str, opt_level: &'a str) -> Build<'a> {
-    let name = package.rsplit('/').next().unwrap_or(package);
+    // Its programs have the names of others.
+    let name = if package == idle_core::PACKAGE {
+        "idle-core"
+    } else {
+        "size"
+    };
     Build {
         place: format!("{name}-{opt_level}"),
         profile: "release",
@@ -636,7 +651,7 @@ fn emulate(
         .arg(program)
         .stdin(Stdio::null())
         .output()
-        .map_err(|_| format!("missing: apt-get install -y --no-install-recommends {package}"))?;
+        .map_err(|_| missing(package))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!(
@@ -648,13 +663,25 @@ fn emulate(
     Ok(log)
 }
 
+fn missing(package: &str) -> String {
+    format!("missing: apt-get install -y --no-install-recommends {package}")
+}
+
+fn open(log: &Path) -> Result<BufReader<File>, String> {
+    let log_file = File::open(log);
+    let log_file = log_file.map_err(|error| format!("cannot read {}: {error}", log.display()))?;
+    Ok(BufReader::new(log_file))
+}
+
 /// Has `visit` look at what the log says of each instruction that was executed, and say what is wrong
 /// with it.
-fn each_record(log: &Path, mut visit: impl FnMut(&str) -> Result<(), &'static str>) -> Outcome {
-    let problem = |error| format!("cannot read {}: {error}", log.display());
+fn each_record(
+    log: impl BufRead,
+    mut visit: impl FnMut(&str) -> Result<(), &'static str>,
+) -> Outcome {
     let mut record = String::new();
-    for line in BufReader::new(File::open(log).map_err(problem)?).lines() {
-        let line = line.map_err(problem)?;
+    for line in log.lines() {
+        let line = line.map_err(|error| format!("cannot read the log: {error}"))?;
         if line.starts_with("Trace ") && !record.is_empty() {
             visit(&record).map_err(|wrong| format!("{wrong}: {record:?}"))?;
             record.clear();
@@ -844,9 +871,13 @@ impl Code {
         }
     }
 
-    /// Whether the RISC-V instruction at `at` is `WFI`.
+    /// Whether the instruction at `at` is `WFI`, of Thumb or of RISC-V.
     fn is_wfi(&self, at: u64) -> bool {
-        self.halfword(at) == Some(0x0073) && self.halfword(at + 2) == Some(0x1050)
+        match self.halfword(at) {
+            Some(0xBF30) => true,
+            Some(0x0073) => self.halfword(at + 2) == Some(0x1050),
+            _ => false,
+        }
     }
 
     fn halfword(&self, at: u64) -> Option<u16> {

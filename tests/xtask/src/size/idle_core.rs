@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::{
     Code, NO_SENSE, OPT_LEVELS, RISCV_EMULATOR, RISCV_PACKAGE, Row, Table, address, build,
-    each_record, emulate,
+    each_record, emulate, open,
 };
 
 pub const TARGET: &str = "riscv32imac-unknown-none-elf";
@@ -68,7 +68,7 @@ fn worst(program: &Path) -> Result<Vec<i64>, String> {
     let log = emulate(RISCV_EMULATOR, RISCV_PACKAGE, MACHINE, program)?;
     let code = Code::of(program, "idle_core")?;
     let mut harts = Harts::new(&code)?;
-    each_record(&log, |record| harts.step(record))
+    each_record(open(&log)?, |record| harts.step(record))
         .map_err(|problem| format!("{}: {problem}", program.display()))?;
     if harts.rounds.is_empty() || !matches!(harts.now, Job::Nowhere) {
         return Err(format!("{}: hart 1 runs no job", program.display()));
