@@ -157,7 +157,7 @@ mod unix {
             thread::sleep(LOOK_EVERY);
         }
         write(
-            "  no backtrace: the loop is in the allocator, or holds a lock that a backtrace needs\n",
+            "  no backtrace in time: the loop may be in the allocator, or hold a lock that a backtrace needs\n",
         );
         // SAFETY: the call has no precondition.
         unsafe { libc::_exit(101) }
@@ -169,6 +169,9 @@ mod unix {
         #[cfg(target_os = "linux")]
         clock: libc::clockid_t,
     }
+
+    // SAFETY: any thread may use a thread's name and its clock.
+    unsafe impl Send for ThreadClock {}
 
     impl ThreadClock {
         fn of_this_thread() -> Self {

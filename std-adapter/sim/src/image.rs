@@ -1,4 +1,4 @@
-//! The program as its file has it: the bytes of the writable statics before any code has changed them.
+//! The program as its file has it: the bytes of the writable statics when the process starts.
 //!
 //! On Linux. A constructor copies them when the process starts. The loader has applied the relocations by
 //! then, so a pointer in a static is right, whichever kind of relocation the machine has. The file itself
@@ -25,7 +25,7 @@ struct Part {
     bytes: Box<[MaybeUninit<u8>]>,
 }
 
-/// What the program's file says about a range of addresses.
+/// The answer of the program's file about a range of addresses.
 pub(crate) enum AtStart {
     /// The range is writable, and had these bytes.
     Bytes(Vec<MaybeUninit<u8>>),

@@ -157,6 +157,7 @@ mod failed;
 mod failure;
 mod fibers;
 mod full;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod image;
 mod lends_nothing;
 mod machine;
@@ -178,6 +179,7 @@ mod sim;
 mod sometimes;
 mod speed;
 mod statics;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod symbols;
 mod trace;
 

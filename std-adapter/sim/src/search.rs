@@ -360,7 +360,9 @@ fn statics_of(crates: &[String]) -> Result<Vec<Static>, FailedBy> {
         let symbols = symbols::named(name);
         let statics: Vec<_> = symbols.filter_map(Static::of_symbol).collect();
         // The statics of the host's crates are in use during a simulation.
-        match statics.is_empty() || symbols::OF_THE_HOST.contains(&name.as_str()) {
+        let package = name.replace('-', "_");
+        let krate = package.split("::").next().unwrap_or_default();
+        match statics.is_empty() || symbols::OF_THE_HOST.contains(&krate) {
             true => Err(FailedBy::NoStatics(name.clone())),
             false => Ok(statics),
         }

@@ -2,7 +2,7 @@
 
 mod run;
 
-use std::{fmt, ops::RangeBounds, path::PathBuf, time::Duration};
+use std::{any::type_name, fmt, mem, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use crate::{
     full,
@@ -114,16 +114,25 @@ impl<'a> Sim<'a> {
     /// that has run before in the process, such as another test, makes no difference.
     ///
     /// Only simulated code may use the static. The heap memory that it holds at the end of a run is leaked.
-    /// Memory that is in no file, such as that of `Box::leak`, is as when the process names it first, and on
-    /// other hosts than Linux each static is.
+    /// Memory that is in no file, such as that of `Box::leak`, is as when the process names it first. So is each
+    /// static on other hosts than Linux.
     ///
     /// # Panics
     ///
     /// The static is in read-only memory, so no run changes it. This is noticed on Linux.
+    ///
+    /// The memory is in no file, and its type has a destructor. What it owns could be freed in each run.
     #[track_caller]
     pub fn reset<T: LendsNothing>(&mut self, place: &'static T) -> &mut Self {
+        assert!(
+            !mem::needs_drop::<T>() || Static::is_in_the_file(place),
+            "`reset` names memory of the type `{}`, whose bytes at power-on are in no file. Each run could free \
+             what it owns. Name it by `unsafe {{ sim.reset_any(..) }}`, and see there",
+            type_name::<T>(),
+        );
         // SAFETY: no run keeps a reference to what the static holds, since a `LendsNothing` lends none. It may
-        // keep one to the static itself, whose bytes are those of a `T` in each run.
+        // keep one to the static itself, whose bytes are those of a `T` in each run. Those of a type that
+        // owns anything are in the program's file, in which no value owns memory.
         unsafe { self.reset_any(place) }
     }
 
@@ -131,8 +140,8 @@ impl<'a> Sim<'a> {
     ///
     /// # Safety
     ///
-    /// From one run to the next, the test keeps no reference and no guard that the static has lent. No thread
-    /// of the host uses the static during the simulation.
+    /// From one run to the next, the test keeps no reference and no guard that the static has lent. No run frees
+    /// what the static owns when a run begins. No thread of the host uses the static during the simulation.
     ///
     /// ```
     /// # use std::sync::OnceLock;

@@ -15,8 +15,7 @@ use crate::{
 
 type Bytes = Arc<[MaybeUninit<u8>]>;
 
-/// The bytes of what a simulation of this process has named and is not in the program's file: those before
-/// the first run.
+/// The bytes of memory that is not in the program's file, as they were when a simulation named it first.
 static WHEN_NAMED: Mutex<BTreeMap<(usize, usize), Bytes>> = Mutex::new(BTreeMap::new());
 
 /// A static, and its bytes at power-on.
@@ -40,6 +39,12 @@ impl Static {
             Some(path) => format!("`{path}`"),
             None => format!("a static of the type `{}`", type_name::<T>()),
         })
+    }
+
+    /// Whether the program's file has the bytes of the static at power-on.
+    pub(crate) fn is_in_the_file<T>(place: &'static T) -> bool {
+        let address = ptr::from_ref(place).addr();
+        !matches!(image().at_start(address, size_of::<T>()), AtStart::Unknown)
     }
 
     /// As [`new`](Self::new), of a writable static that the program's symbols name.
@@ -84,7 +89,8 @@ impl Static {
         start < last && first < end
     }
 
-    /// Restores the bytes. What the static holds is forgotten, and not dropped. Padding is copied as it is.
+    /// Restores the bytes. The value that the static holds is forgotten, and not dropped. Padding is copied as it
+    /// is.
     ///
     /// # Safety
     ///

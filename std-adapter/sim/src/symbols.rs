@@ -19,7 +19,7 @@ pub(crate) struct Symbol {
     pub(crate) start: usize,
     /// The address behind the last byte.
     pub(crate) end: usize,
-    /// The path, such as `app::ring::RING`. Of a static with `#[no_mangle]` or `#[export_name]`, its name.
+    /// The path, such as `app::ring::RING`. A static with `#[no_mangle]` or `#[export_name]` has its name there.
     pub(crate) path: String,
     /// The crate that has the static. None: its name does not say it.
     krate: Option<String>,
@@ -227,7 +227,7 @@ mod tests {
         let has = |name: &str| paths.iter().any(|path| path.ends_with(name));
         assert!(["::OF_BSS", "::OF_DATA", "::DROPPED"].into_iter().all(has));
         let mut of_the_core = named("corepool");
-        assert!(of_the_core.all(|symbol| symbol.path.starts_with("corepool::")));
+        assert!(!of_the_core.any(|symbol| symbol.path.starts_with("corepool_sim::")));
     }
 
     #[test]

@@ -44,7 +44,7 @@ const SECOND: usize = 2;
 /// One direction of the cable: the receiver's FIFO.
 struct Pipe(Mutex<Fifo>);
 
-// SAFETY: the mutex is private, and only functions of a `Pipe` have its guard, which end before the run does.
+// SAFETY: the mutex is private to this module, which holds its guard across no point. So no run keeps one.
 unsafe impl LendsNothing for Pipe {}
 
 struct Fifo {

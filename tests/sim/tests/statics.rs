@@ -183,10 +183,13 @@ mod differences {
 
 mod power_on {
     use std::{
+        cell::Cell,
         panic::{AssertUnwindSafe, catch_unwind},
         ptr,
         sync::atomic::AtomicPtr,
     };
+
+    use critical_section::Mutex;
 
     use super::*;
 
@@ -214,13 +217,29 @@ mod power_on {
         });
     }
 
-    /// What a call of `reset` that panics says.
+    /// The text of a `reset_any` that panics.
     fn refusal<T: Sync>(place: &'static T) -> String {
         let refused = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: nothing is reset, since no run begins.
             unsafe { Sim::new(1).reset_any(place) };
         }));
         *refused.unwrap_err().downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn memory_of_the_heap_that_owns_more_of_it_is_refused() {
+        type Owner = Mutex<Cell<Option<Box<u32>>>>;
+        let owner: &Owner = Box::leak(Box::new(Mutex::new(Cell::new(Some(Box::new(7))))));
+        let refused = catch_unwind(AssertUnwindSafe(|| {
+            Sim::new(1).reset(owner);
+        }));
+        let text = *refused.unwrap_err().downcast::<String>().unwrap();
+        assert!(text.contains("Each run could free what it owns"), "{text}");
+        static EMPTY: Owner = Mutex::new(Cell::new(None));
+        Sim::new(1).reset(&EMPTY).run(3, |_| {
+            let was = critical_section::with(|cs| EMPTY.borrow(cs).replace(Some(Box::new(1))));
+            assert!(was.is_none());
+        });
     }
 
     #[test]
@@ -238,7 +257,12 @@ mod power_on {
 /// The statics of a host's crate are in use during a simulation.
 #[test]
 fn a_crate_without_statics_of_its_own_is_named() {
-    for name in ["no-such-crate", "std"] {
+    for name in [
+        "no-such-crate",
+        "std",
+        "corepool-sim",
+        "std::io::stdio::STDOUT",
+    ] {
         let mut sim = Sim::new(1);
         // SAFETY: nothing is reset, since the simulation fails.
         unsafe { sim.reset_crates([name]) };

@@ -1,7 +1,7 @@
 //! The crate of a static, from its symbol.
 
-/// The crate of a static: by its symbol in the `v0` mangling, else by its path. Of a path that begins with a
-/// type or a trait of an implementation, it is the first crate there that is none of the host's.
+/// The crate of a static: by its symbol in the `v0` mangling, else by its path. If a path begins with a type or
+/// a trait of an implementation, it is the first crate there that is not the host's.
 ///
 /// The older mangling does not say in which crate an implementation is, if its trait and its type are of
 /// two crates. It is taken to be the type's.

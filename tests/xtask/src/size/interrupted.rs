@@ -33,7 +33,7 @@ const HANDLERS: [&str; 2] = ["SysTick", "_start_trap"];
 /// The measured function.
 const SUBMIT: &str = "submit";
 
-/// What the main loop does when it is interrupted: the row's name, and the program's function. The
+/// The operations of the main loop: the row's name, and the program's function. The
 /// worker's loop is no function. It goes from one sleep to the next.
 const OPERATIONS: [(&str, Option<&str>); 5] = [
     ("submit", Some("in_submit")),

@@ -10,10 +10,10 @@ pub const LAST_PLACE: usize = 600;
 
 /// How many ticks of the timer take as long as the instructions up to the farthest place, and a few more.
 const TICKS: u32 = if cfg!(target_has_atomic = "ptr") {
-    // Of 80 instructions.
+    // A tick is 80 instructions.
     6
 } else {
-    // Of 62.5 instructions.
+    // A tick is 62.5 instructions.
     8
 };
 

@@ -58,8 +58,8 @@ static SUBMITTED: Slot = Slot::new();
 /// In trials of the worker's loop: the job that the handler of the first interrupt has submitted.
 static FIRST: Slot = Slot::new();
 
-/// In trials of the worker's loop: the number of trials in a row in which the second interrupt found
-/// the worker on its way to its sleep, or there.
+/// The trials of the worker's loop, in a row, in which the second interrupt found the worker asleep or
+/// almost.
 static IDLE_TRIALS: AtomicUsize = AtomicUsize::new(0);
 
 /// More than the instructions from the announcement that the worker is idle up to its sleep. The
@@ -116,8 +116,7 @@ struct Main {
     result: Option<u32>,
 }
 
-/// What the main loop does to its job before a trial's first interrupt, and up to the second one or
-/// beyond.
+/// The main loop's steps before a trial's first interrupt, and up to the second one or beyond.
 struct Operation {
     before: fn(&mut Main),
     operation: fn(&mut Main),
