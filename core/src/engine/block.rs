@@ -70,7 +70,8 @@ pub(crate) enum Limit {
     Never(&'static Endless),
 }
 
-/// What only a wait without a limit does. A program in which each wait has a limit has no code for it.
+/// The functions that only a wait without a limit calls. A program in which each wait has a limit has no
+/// code for them.
 pub(crate) struct Endless {
     is_in_circle: for<'p> fn(Pool<'p>, SeatRef<'p>, DependsOn) -> bool,
     count_queued: for<'p> fn(Pool<'p>) -> usize,

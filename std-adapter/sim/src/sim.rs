@@ -121,7 +121,7 @@ impl<'a> Sim<'a> {
     ///
     /// The static is in read-only memory, so no run changes it. This is noticed on Linux.
     ///
-    /// The memory is in no file, and its type has a destructor. What it owns could be freed in each run.
+    /// The memory is in no file, and its type has a destructor. Each run could free memory that it owns.
     #[track_caller]
     pub fn reset<T: LendsNothing>(&mut self, place: &'static T) -> &mut Self {
         assert!(
