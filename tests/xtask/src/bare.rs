@@ -149,7 +149,7 @@ fn build(args: &[&str]) -> Result<PathBuf, String> {
     let mut command = command_for(TARGET, "build")?;
     command.args(["--target", TARGET]);
     run_command(command.args(args))?;
-    Ok(root().join(format!("target/bare/{TARGET}/release/libbare.a")))
+    Ok(root().join(format!("target/firmware/{TARGET}/release/libbare.a")))
 }
 
 /// A cargo that has the standard library for `target`, or builds it. It does `what` with `tests/checks/bare`.
@@ -165,7 +165,9 @@ fn command_for(target: &str, what: &str) -> Result<Command, String> {
     };
     command.args([what, "--quiet", "--locked", "--release"]);
     command.args(["--manifest-path", "tests/checks/bare/Cargo.toml"]);
-    command.args(["--target-dir", "target/bare"]);
+    // As the boards are built, so that the standard library is built once.
+    command.args(["--target-dir", "target/firmware"]);
+    command.args(["--config", "profile.release.debug='none'"]);
     Ok(command)
 }
 

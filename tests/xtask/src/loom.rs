@@ -10,7 +10,7 @@ use std::{
 use crate::{Outcome, cargo, root};
 
 /// No model may take more processor time, in seconds.
-const LIMIT: u32 = 120;
+pub const LIMIT: u32 = 120;
 
 /// How a process ends that takes more than its limit of processor time: by the first of these, or
 /// by the second where soft and hard limit are the same.
@@ -71,7 +71,7 @@ fn explore(models: &Models, filter: &str) -> Outcome {
             continue;
         }
         count += 1;
-        let run = models.run(&test, None, &models.output())?;
+        let run = models.run(&test, None, LIMIT, &models.output())?;
         match (run.end, run.row()) {
             (End::Passed, Some([name, bound, count, seconds])) => {
                 println!("{name:<48} {bound:>13} {count:>13} {seconds:>7}");
@@ -177,14 +177,20 @@ impl Models {
         root().join("target/loom/output.txt")
     }
 
-    /// Runs a model, with its output to a file; with `weakened`, as `core/src/lockfree/sync/weakenable.rs`
-    /// takes it.
-    pub fn run(&self, test: &str, weakened: Option<&str>, output: &Path) -> Result<Run, String> {
+    /// Runs a model, with its output to a file, for `limit` seconds of processor time at most; with `weakened`, as
+    /// `core/src/lockfree/sync/weakenable.rs` takes it.
+    pub fn run(
+        &self,
+        test: &str,
+        weakened: Option<&str>,
+        limit: u32,
+        output: &Path,
+    ) -> Result<Run, String> {
         let problem = |error| format!("cannot run {test}: {error}");
         let file = File::create(output).map_err(problem)?;
         let errors = file.try_clone().map_err(problem)?;
         let status = Command::new("sh")
-            .args(["-c", &format!("ulimit -t {LIMIT}; exec \"$@\""), "sh"])
+            .args(["-c", &format!("ulimit -t {limit}; exec \"$@\""), "sh"])
             .arg(&self.program)
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .envs(weakened.map(|weakened| ("COREPOOL_WEAKENED", weakened)))

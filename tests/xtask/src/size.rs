@@ -565,7 +565,7 @@ fn build_at_once(chips: &[&Chip]) -> Outcome {
 
 /// Builds all programs of a package; returns the directory that they are in.
 fn build(package: &str, target: &str, opt_level: &str, args: &[&str]) -> Result<PathBuf, String> {
-    release_build(package, opt_level).run(package, target, args)
+    release_build(opt_level).run(package, target, args)
 }
 
 /// How programs are built.
@@ -577,15 +577,15 @@ struct Build<'a> {
     configuration: &'a [&'a str],
 }
 
-fn release_build<'a>(package: &str, opt_level: &'a str) -> Build<'a> {
-    // Its programs have the names of others.
-    let name = if package == idle_core::PACKAGE {
-        "idle-core"
-    } else {
-        "size"
-    };
+/// The directory of what is built as the boards are, so that the standard library is built once.
+const PLACE_OF_THE_BOARDS: &str = "firmware";
+
+fn release_build(opt_level: &str) -> Build<'_> {
     Build {
-        place: format!("{name}-{opt_level}"),
+        place: match opt_level {
+            "s" => PLACE_OF_THE_BOARDS.to_owned(),
+            other => format!("size-{other}"),
+        },
         profile: "release",
         opt_level,
         configuration: &[],

@@ -26,8 +26,8 @@ fn builds() -> [(&'static str, Build<'static>); 4] {
         "profile.dev.package.\"*\".opt-level=\"s\"",
     ];
     [
-        ("opt-level 3", release_build(PACKAGE, "3")),
-        ("opt-level s", release_build(PACKAGE, "s")),
+        ("opt-level 3", release_build("3")),
+        ("opt-level s", release_build("s")),
         ("debug", debug_build("size-debug", &LIBRARY)),
         (
             "debug, dependencies s",
