@@ -239,7 +239,15 @@ mod unix {
             }
         }
         // The allocator, or another lock, may stop this thread here for ever.
-        write(&format!("{}\n", Backtrace::force_capture()));
+        let trace = Backtrace::force_capture().to_string();
+        // Below the fiber's first frame are those of another context, which has resumed the fiber.
+        for line in trace
+            .lines()
+            .take_while(|line| !line.contains("corosensei"))
+        {
+            write(line);
+            write("\n");
+        }
         // SAFETY: the call has no precondition.
         unsafe { libc::_exit(101) };
     }

@@ -2,10 +2,12 @@
 
 use corosensei::{Coroutine, stack::DefaultStack};
 
-pub(crate) type Yielder = corosensei::Yielder<(), ()>;
+/// Gives the thread back, with the number of the task whose fiber is to run next.
+pub(crate) type Yielder = corosensei::Yielder<(), usize>;
 
-/// A task's stack, with the code that runs on it.
-pub(crate) struct Fiber(Option<Coroutine<(), (), (), DefaultStack>>);
+/// A task's stack, with the code that runs on it. The default has none.
+#[derive(Default)]
+pub(crate) struct Fiber(Option<Coroutine<(), usize, (), DefaultStack>>);
 
 /// The bytes of address space that a stack takes. Memory it takes only for the part that is used.
 const STACK: usize = 512 * 1024;
@@ -47,11 +49,10 @@ impl Stacks {
 }
 
 impl Fiber {
-    /// Runs the fiber until it gives the thread back.
-    pub(crate) fn resume(&mut self) {
-        if let Some(coroutine) = &mut self.0 {
-            coroutine.resume(());
-        }
+    /// Runs the fiber until it gives the thread back. Returns the number that it gives with it.
+    #[inline]
+    pub(crate) fn resume(&mut self) -> Option<usize> {
+        self.0.as_mut()?.resume(()).as_yield()
     }
 }
 

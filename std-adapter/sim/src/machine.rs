@@ -1,10 +1,9 @@
 //! The simulated chip during one run: its contexts and cores, and the loop that lets them run.
 //!
 //! Every context runs on the thread that called `run`. A task is a fiber. A handler runs on the
-//! fiber that it interrupts. [`Machine::leave`] gives the thread back to [`Machine::drive`], which
-//! resumes the fiber of the next core. All fibers share the machine by reference. So all that
-//! changes is in cells, and no borrow of a `RefCell` lives across a switch or a call of the
-//! application.
+//! fiber that it interrupts. [`Machine::leave`] resumes the fiber of the next core, or gives the thread
+//! back to it. All fibers share the machine by reference. So all that changes is in cells. No borrow of a
+//! `RefCell` lives across a switch or a call of the application, but for those of the fibers.
 //!
 //! | module | question |
 //! |---|---|
@@ -37,7 +36,7 @@ use crate::{
     choice::Chooser,
     crash::Place,
     failure::Cause,
-    fibers::Yielder,
+    fibers::{Fiber, Yielder},
     plan::Plan,
     schedule::{Action, Deviation, Granularity},
     symbols,
@@ -78,6 +77,8 @@ struct Context {
     left: Cell<u64>,
     /// The label of its last point.
     label: Cell<&'static str>,
+    /// The yielder of the fiber that it runs on.
+    yielder: Cell<*const Yielder>,
     /// Its waker was woken since its last `park` returned. For an interrupt: it is pending.
     is_signalled: Cell<bool>,
     /// The number of jobs that run on the task's stack, be it in a handler there.
@@ -102,6 +103,7 @@ impl Context {
             deadline: Cell::new(NEVER),
             left: Cell::new(0),
             label: Cell::new("start"),
+            yielder: Cell::new(ptr::null()),
             is_signalled: Cell::new(false),
             jobs: Cell::new(0),
             is_active: Cell::new(false),
@@ -165,6 +167,8 @@ pub(crate) struct Machine<'r> {
     plan: &'r Plan<'r>,
     contexts: Vec<Context>,
     cores: Vec<Core>,
+    /// The fibers of the tasks. One that runs, or waits for one that it has resumed, is borrowed.
+    fibers: Vec<RefCell<Fiber>>,
     chooser: RefCell<Chooser>,
     trace: RefCell<Trace>,
     is_traced: bool,
@@ -188,7 +192,7 @@ pub(crate) struct Machine<'r> {
     pace: u64,
     /// The core that runs, or comes next.
     core: Cell<usize>,
-    /// The yielder of the fiber that runs.
+    /// The yielder of the current context. `Context::yielder` has those of all.
     yielder: Cell<*const Yielder>,
     /// The label of the current context's last point. `Context::label` has those of the others.
     label: Cell<&'static str>,
@@ -277,6 +281,7 @@ impl<'r> Machine<'r> {
             plan,
             contexts,
             cores,
+            fibers: plan.tasks.iter().map(|_| RefCell::default()).collect(),
             looks_after_switches: chooser.looks_after_switches(),
             hears_of_spins: chooser.hears_of_spins(),
             chooser: RefCell::new(chooser),
@@ -331,11 +336,15 @@ impl<'r> Machine<'r> {
         machine
     }
 
+    /// The fibers of the tasks, for code that puts them in and takes them out.
+    pub(crate) fn fibers(&self) -> &[RefCell<Fiber>] {
+        &self.fibers
+    }
+
     /// The machine that the calling thread simulates, if it does and a context is running.
     pub(crate) fn current() -> Option<&'static Machine<'static>> {
-        // SAFETY: `run_task` and `leave` set the pointer while a fiber of the machine runs, and take
-        // it back before the thread leaves the fiber. The machine outlives its fibers. The reference
-        // does not leave the call that asked for it.
+        // SAFETY: `drive` sets the pointer, and takes it back before it ends, be it by a panic. The machine
+        // outlives that call. The reference does not leave the call that asked for it.
         unsafe { CURRENT.get().as_ref() }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::HashSet, panic, sync::Once};
 use crate::{
     choice::Chooser,
     failure::Cause,
-    fibers::{Fiber, Stacks, Yielder},
+    fibers::{Stacks, Yielder},
     machine::{Ended, Machine},
     panics,
     plan::Plan,
@@ -201,24 +201,22 @@ impl<'s> Runs<'s> {
             pool.pool.install(number);
         }
         let machine = Machine::new(plan, chooser, granularity, is_traced);
-        let mut fibers: Vec<Fiber> = (0..plan.tasks.len())
-            .map(|task| {
-                let machine = &machine;
-                let code = move |yielder: &Yielder| {
-                    machine.run_task(task, yielder, || match &plan.tasks[task].body {
-                        Some(body) => body(task),
-                        None if task == 0 => main(),
-                        None => {}
-                    });
-                };
-                // SAFETY: the fiber is discarded below, before what it borrows goes. `run_task` does
-                // not return.
-                unsafe { self.stacks.fiber(code) }
-            })
-            .collect();
-        machine.drive(|task| fibers[task].resume());
-        for fiber in fibers {
-            self.stacks.discard(fiber);
+        for (task, fiber) in machine.fibers().iter().enumerate() {
+            let machine = &machine;
+            let code = move |yielder: &Yielder| {
+                machine.run_task(task, yielder, || match &plan.tasks[task].body {
+                    Some(body) => body(task),
+                    None if task == 0 => main(),
+                    None => {}
+                });
+            };
+            // SAFETY: the fiber is discarded below, before what it borrows goes. `run_task` does
+            // not return.
+            fiber.replace(unsafe { self.stacks.fiber(code) });
+        }
+        machine.drive();
+        for fiber in machine.fibers() {
+            self.stacks.discard(fiber.take());
         }
         let hung = machine.hung_slots();
         let (mut ended, chooser) = machine.into_ended();

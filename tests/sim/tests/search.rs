@@ -611,6 +611,29 @@ mod crashes {
         }
     }
 
+    #[test]
+    fn the_backtrace_of_a_loop_without_a_point_is_that_of_its_context_alone() {
+        #[inline(never)]
+        fn waits_for_ever() {
+            while std::hint::black_box(true) {}
+        }
+        #[inline(never)]
+        fn lets_the_other_run() {
+            corepool::spin_loop();
+            std::hint::black_box(());
+        }
+        let test = "crashes::the_backtrace_of_a_loop_without_a_point_is_that_of_its_context_alone";
+        let Some(text) = output_of(test, || {
+            let mut sim = Sim::new(2);
+            sim.task(1, "other", 0, waits_for_ever);
+            sim.run(10, |_| lets_the_other_run());
+        }) else {
+            return;
+        };
+        assert!(text.contains("waits_for_ever"), "{text}");
+        assert!(!text.contains("lets_the_other_run"), "{text}");
+    }
+
     /// The system's allocator, until it is stuck as one whose lock is held.
     struct Allocator;
 

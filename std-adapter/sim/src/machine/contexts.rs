@@ -95,6 +95,16 @@ impl Machine<'_> {
             || !core.is_masked.get() && self.may_go_on(number)
     }
 
+    /// Whether a core can go on that has one task. It says yes only if [`core_is_ready`](Self::core_is_ready)
+    /// does.
+    #[inline(always)]
+    pub(super) fn is_plainly_ready(&self, core: &Core) -> bool {
+        !core.is_shared
+            && !core.is_hung.get()
+            && core.stalled_until.get() <= self.time.get()
+            && self.contexts[core.top.get()].state.get() == State::Ready
+    }
+
     /// Whether a core can go on whose context, or one of whose tasks, may have to wait.
     fn may_go_on(&self, number: usize) -> bool {
         let core = &self.cores[number];

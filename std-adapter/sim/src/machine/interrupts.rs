@@ -48,6 +48,7 @@ impl Machine<'_> {
         context.state.set(State::Ready);
         let interrupted = core.top.replace(self.plan.tasks.len() + number);
         self.save(core, &self.contexts[interrupted]);
+        context.yielder.set(self.yielder.get());
         let level = core.level.replace(irq.priority);
         let depth = {
             let mut active = core.active.borrow_mut();

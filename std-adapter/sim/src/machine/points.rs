@@ -4,7 +4,9 @@ use std::ptr;
 
 use corepool::sim::Point;
 
-use super::{FAIR, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER, State};
+use super::{
+    Context, Core, FAIR, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER, State,
+};
 use crate::{crash, failure::Cause, schedule::Granularity};
 
 impl Machine<'_> {
@@ -117,7 +119,7 @@ impl Machine<'_> {
             self.serve_interrupts();
             self.preempt();
             if self.step.get() - self.since.get() > FAIR {
-                self.let_others_run();
+                self.let_others_run(self.this_core(), &self.contexts[self.here()]);
             }
             self.ask(label);
         }
@@ -232,23 +234,33 @@ impl Machine<'_> {
         }
     }
 
-    /// Lets the next core run, or else another task of this one.
+    /// Lets the next core run, or else another task of this one. The caller is `here`, on `core`.
     #[inline(always)]
-    pub(super) fn let_others_run(&self) {
-        let current = self.core.get();
-        self.cores[current].is_turn_over.set(true);
-        let mut next = current;
-        loop {
-            next += 1;
-            if next == self.cores.len() {
-                next = 0;
-            }
-            if next == current {
+    pub(super) fn let_others_run(&self, core: &Core, here: &Context) {
+        core.is_turn_over.set(true);
+        let (current, cores) = (self.core.get(), &*self.cores);
+        let next = match current + 1 {
+            next if next < cores.len() => next,
+            _ => 0,
+        };
+        if next != current && self.is_plainly_ready(&cores[next]) {
+            self.leave_from(core, here, next);
+        } else {
+            self.let_any_run(core, here);
+        }
+    }
+
+    /// As [`let_others_run`](Self::let_others_run), where it takes a longer look.
+    #[inline(never)]
+    fn let_any_run(&self, core: &Core, here: &Context) {
+        let next = self
+            .others_in_order()
+            .find(|&next| self.core_is_ready(next));
+        match next {
+            Some(next) => self.leave_from(core, here, next),
+            None => {
                 self.since.set(self.step.get());
-                return self.preempt();
-            }
-            if self.core_is_ready(next) {
-                return self.leave(next);
+                self.preempt();
             }
         }
     }

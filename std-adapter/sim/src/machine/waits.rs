@@ -281,15 +281,32 @@ impl Machine<'_> {
     }
 
     /// The context waits for another in a loop.
-    #[inline(always)]
+    ///
+    /// The hook ends with it, and it ends with a switch. So the compiler makes jumps of both calls: see
+    /// [`leave_from`](Self::leave_from).
+    #[inline(never)]
     pub(crate) fn spin(&self) {
         self.is_spinning.set(true);
+        let step = self.step.get() + 1;
+        let core = self.this_core();
+        let here = &self.contexts[core.top.get()];
+        if step >= self.next_look.get() || self.hears_of_spins || here.is_unwinding.get() {
+            return self.spin_and_look();
+        }
+        self.step.set(step);
+        self.let_others_run(core, here);
+    }
+
+    /// The context waits for another in a loop, and there may be more to do at this point.
+    #[inline(never)]
+    fn spin_and_look(&self) {
         if self.hears_of_spins {
             self.chooser.borrow_mut().spins(self.core.get());
         }
         self.visit("spin");
         if !self.is_unwinding() {
-            self.let_others_run();
+            let core = self.this_core();
+            self.let_others_run(core, &self.contexts[core.top.get()]);
         }
     }
 }
