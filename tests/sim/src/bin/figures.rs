@@ -193,10 +193,10 @@ fn main() -> ExitCode {
     );
     let rows = [
         ("a point without a switch", point_without_switch(), 4.0),
-        // A processor mispredicts two returns: that to the loop which resumes fibers, and that of the point's
-        // call, on another stack. The bare pair has none. With a third, the ratio is 21: such as if
-        // `Machine::leave` is not inlined up to the hook.
-        ("a point with a switch", point_with_switch(), 20.0),
+        // A processor mispredicts a return to another stack than that of its call, of which a bare pair has
+        // none. Here each switch has one on average. With a second one, the ratio is 14: such as if the
+        // host's stack resumes each fiber.
+        ("a point with a switch", point_with_switch(), 12.0),
         ("reset, boot and end of a run, 3 cores", boot(), 1_900.0),
         (
             "2 workers, a submitter, a handler, 8 jobs: calls",
