@@ -91,8 +91,9 @@
 //! | `COREPOOL_SIM_REGRESSIONS` | the file of [`Sim::regressions`], for tests that name none |
 //!
 //! A crash ends the process: an abort, a bad access, a stack overflow, or a panic in a destructor during
-//! another panic. On Unix it prints the seed. So does a loop without a point that takes more than a second
-//! of processor time, and it prints the place of the loop as well.
+//! another panic. On Unix it prints the test, the context, its last point, and the command that runs the same run
+//! again. So does a loop without a point that takes more than a second of processor time, and it prints the place
+//! of the loop as well. So does a context that blocks in the host for five seconds, on Linux.
 //!
 //! # Regressions
 //!

@@ -4,6 +4,7 @@ use std::{collections::HashSet, panic, sync::Once};
 
 use crate::{
     choice::Chooser,
+    crash,
     failure::Cause,
     fibers::{Stacks, Yielder},
     machine::{Ended, Machine},
@@ -214,7 +215,9 @@ impl<'s> Runs<'s> {
             // not return.
             fiber.replace(unsafe { self.stacks.fiber(code) });
         }
+        crash::chip_runs(true);
         machine.drive();
+        crash::chip_runs(false);
         for fiber in machine.fibers() {
             self.stacks.discard(fiber.take());
         }

@@ -14,7 +14,7 @@ use std::{
 use corepool::StaticPool;
 use corepool_sim::{
     Action, Cause, Deviation, Failed, FailedBy, FailedRun, Granularity, Returns, Schedule, Sim,
-    busy, now, point, sometimes,
+    busy, now, point, sleep, sometimes,
 };
 use corepool_sim_tests::GARDEN;
 
@@ -602,10 +602,39 @@ mod crashes {
             return;
         };
         for part in [
-            "a loop without a point",
-            "core 0, after the point `before the loop`",
+            "a loop without a point, in the test crashes::",
+            "core 0 loops since the point `before the loop`",
             "waits_for_ever",
-            "in a run without a seed of the test crashes::",
+            "COREPOOL_SIM_SCHEDULES=0 cargo test crashes::",
+            "frames of libraries are left out",
+        ] {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+        assert!(!text.contains("catch_unwind"), "{text}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_lock_of_the_host_that_never_comes_free_is_reported_with_its_place() {
+        fn takes_the_lock(lock: &Mutex<()>) {
+            drop(lock.lock());
+        }
+        let test = "crashes::a_lock_of_the_host_that_never_comes_free_is_reported_with_its_place";
+        let Some(text) = output_of(test, || {
+            let lock = Mutex::new(());
+            let mut sim = Sim::new(2);
+            sim.task(1, "logger", 0, || takes_the_lock(&lock));
+            sim.run(10, |_| {
+                let _held = lock.lock();
+                sleep(Duration::from_micros(1));
+            });
+        }) else {
+            return;
+        };
+        for part in [
+            "a context blocks in the host, in the test crashes::",
+            "logger blocks in the host since the point `start`",
+            "takes_the_lock",
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
@@ -672,9 +701,9 @@ mod crashes {
         };
         for part in [
             "a loop without a point",
-            "core 0, after the point `before the loop`",
-            "in a run without a seed of the test crashes::",
-            "no backtrace in time: the loop may be in the allocator",
+            "core 0 loops since the point `before the loop`",
+            "COREPOOL_SIM_SCHEDULES=0 cargo test crashes::",
+            "no backtrace in time: the thread may be in the allocator",
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
@@ -722,7 +751,12 @@ mod crashes {
     fn an_abort_prints_the_seed() {
         let test = "crashes::an_abort_prints_the_seed";
         if let Some(text) = output_of_crash(test, 73, || std::process::abort()) {
-            assert!(text.contains("COREPOOL_SIM_SEED=73"), "{text}");
+            let command = format!("COREPOOL_SIM_SEED=73 cargo test {test} -- --include-ignored");
+            assert!(text.contains(&command), "{text}");
+            assert!(
+                text.contains("core 0 crashes after the point `line "),
+                "{text}"
+            );
         }
     }
 
@@ -769,7 +803,8 @@ mod crashes {
         }) else {
             return;
         };
-        assert!(text.contains("(no seed: the plain order"), "{text}");
+        let command = format!("COREPOOL_SIM_SCHEDULES=0 cargo test {test} -- --include-ignored");
+        assert!(text.contains(&command), "{text}");
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn a_crash_of_a_shard_is_reported() {
         "{text}"
     );
     assert!(
-        text.contains("the process crashes in a simulation"),
+        text.contains("the process crashes in a simulation of the test crashes_in_shards"),
         "{text}"
     );
 }
