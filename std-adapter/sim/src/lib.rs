@@ -70,6 +70,8 @@
 //! * A run that does not end within 200,000 points.
 //! * A slot that is lost, and a panic that no party observes.
 //!
+//! The count of runs begins with those of the plain order, and has the second runs of seeds in it. So it is no seed.
+//!
 //! The report shows the least schedule. Each of its *deviations* differs from the plain order, in
 //! which a context goes on until it waits and nothing happens by itself. Without any one of them the
 //! run passes, or fails in another way.
@@ -81,9 +83,9 @@
 //!
 //! | variable | purpose |
 //! |---|---|
-//! | `COREPOOL_SIM_SEED` | runs this seed only |
+//! | `COREPOOL_SIM_SEED` | runs the plain order and this seed only |
 //! | `COREPOOL_SIM_REPLAY` | runs this schedule only; it survives small changes of the code |
-//! | `COREPOOL_SIM_SCHEDULES` | the number of seeds to run, instead of the test's |
+//! | `COREPOOL_SIM_SCHEDULES` | the number of seeds to run, instead of the test's; 0 leaves the runs without a seed |
 //! | `COREPOOL_SIM_MINUTES` | goes on with further seeds until each simulation has taken this many minutes |
 //! | `COREPOOL_SIM_SHARDS` | shares the seeds of each test's first simulation among this many processes |
 //! | `COREPOOL_SIM_ROWS=all` | the report shows all rows of the picture |
@@ -103,8 +105,8 @@
 //!
 //! # Runs that show too little
 //!
-//! A simulation that passes has to show something. It fails if no job ran, if an event that the test
-//! allows never happened, or if a [`sometimes!`] never held.
+//! A simulation that passes has to show something. It fails if no job ran, if an interrupt never fired or a fault
+//! that the test allows never happened, or if a [`sometimes!`] never held.
 //!
 //! # Time
 //!
@@ -132,15 +134,20 @@
 //!
 //! * Memory is sequentially consistent. The orderings of the core are proved by other means.
 //! * A context is preempted at points only. Code without points runs as a whole.
-//!   An access of the application's own atomics is no point: put a [`point!`] between two of them.
+//!   **An access of the application's own atomics is no point: a race between two of them is found only with a
+//!   [`point!`] between them.**
 //! * Runs take about ten times as long at `opt-level = 0`: set 1 in the workspace's `[profile.dev]`.
 //! * Types, stack sizes and speeds are the host's. Drivers are not simulated.
-//! * No `std::thread` and no `thread_local!` in simulated code. No lock of the host is held at a
-//!   point: the next context that wants it would wait for ever.
+//! * No `std::thread` and no `thread_local!` in simulated code. A thread that touches a pool fails the test. One that
+//!   touches another static passes, and its runs do not repeat: let a [`task`](Sim::task) stand for it.
+//! * No lock of the host is held at a point: the next context that wants it would wait for ever.
 //! * A loop of the application that waits has a [`corepool::spin_loop`] or a [`point!`] in it.
 //! * A seed is for one build. A schedule by names lives longer.
 //!
 //! # Where it goes
+//!
+//! Simulate a pool in a test program of its own. After a simulation it has the chip's port, which a plain test of the
+//! same pool in the same program cannot use: such a test then passes or fails by the order of the tests.
 //!
 //! Into the `dev-dependencies` of the application, or of a package of tests. An application without
 //! `std` names its points under `cfg(test)`, and its tests then stand in its own crate. The crate
