@@ -31,8 +31,8 @@ pub enum FailedBy {
     /// These steps of a schedule found no place, since the code has changed. The schedule was given, or is
     /// in this file of regressions.
     FitsNoMore(Vec<Deviation>, Option<PathBuf>),
-    /// A thread of the host, of this name, used a simulated static.
-    HostThread(String),
+    /// A thread of the host used a simulated static: its name, if it has one.
+    HostThread(Option<String>),
     /// Simulated code uses a pool in the static of this path, and the test does not name it.
     NotNamed(String),
     /// The program's symbols have no static to reset of this crate.
@@ -53,18 +53,25 @@ pub struct FailedRun {
     /// The number of runs before this one.
     pub runs: u64,
     /// The least schedule that was found for this failure: without any one of its deviations, the run
-    /// passes or fails in another way.
+    /// passes or fails in another way. It has no steps if no schedule repeats the failure.
     pub schedule: Schedule,
     /// The number of deviations of the first failing run.
     pub deviations: usize,
     /// The number of runs that the reduction took.
     pub reduced_by: u64,
-    /// The least schedule as text, a column for each context.
+    /// The least schedule as text, a column for each context. Empty if no schedule repeats the failure.
     pub lanes: String,
     /// The course of the least schedule, for other pictures.
     pub picture: Picture,
     /// The files that the environment asked for: `COREPOOL_SIM_PICTURES`.
     pub files: Vec<PathBuf>,
+}
+
+impl FailedRun {
+    /// Whether a schedule repeats the failure.
+    pub(crate) fn is_reduced(&self) -> bool {
+        !self.lanes.is_empty()
+    }
 }
 
 impl fmt::Debug for Failed {
@@ -95,20 +102,23 @@ impl fmt::Display for Failed {
             FailedBy::FitsNoMore(steps, file) => {
                 f.write_str("the schedule fits no more, since the code has changed: ")?;
                 schedule::write_steps(f, steps)?;
-                f.write_str(" found no place. Without them the run passes")?;
+                f.write_str(" found no place. Without that the run passes. ")?;
                 return match file {
                     Some(file) => write!(
                         f,
-                        ". Take the line out of {}, and search anew",
+                        "Take the line out of {}, and search anew",
                         file.display()
                     ),
-                    None => Ok(()),
+                    None => f.write_str("Take that out of the schedule, or search anew"),
                 };
             }
             FailedBy::HostThread(name) => {
-                return write!(
-                    f,
-                    "the thread `{name}` of the host used a pool or a static of the simulation. Only simulated contexts may use them"
+                match name {
+                    Some(name) => write!(f, "the thread `{name}`")?,
+                    None => f.write_str("a thread without a name")?,
+                }
+                return f.write_str(
+                    " of the host used a pool or a static of the simulation. Only simulated contexts may use them: let a `task` stand for a thread, and simulate in a test program of its own what other tests use",
                 );
             }
             FailedBy::NotNamed(path) => {
@@ -132,27 +142,36 @@ impl fmt::Display for Failed {
             Some(seed) => writeln!(f, ", of seed {seed}")?,
             None => writeln!(f)?,
         }
-        writeln!(f, "  {}: {}", run.context, run.cause)?;
-        writeln!(
-            f,
-            "  {} deviations reduced to {}, in {} runs",
-            run.deviations,
-            run.schedule.steps.len(),
-            run.reduced_by
-        )?;
-        writeln!(f, "{}", run.lanes)?;
-        if let Some(seed) = run.seed {
-            writeln!(
+        write!(f, "  {}: {}", run.context, run.cause)?;
+        if run.deviations > 0 {
+            write!(
                 f,
-                "  the same run:       COREPOOL_SIM_SEED={seed} cargo test {test}"
+                "\n  {} reduced to {}, in {}",
+                count_of(run.deviations as u64, "deviation"),
+                run.schedule.steps.len(),
+                count_of(run.reduced_by, "run")
             )?;
         }
-        write!(
-            f,
-            "  the least schedule: COREPOOL_SIM_REPLAY='{}' cargo test {test}",
-            run.schedule
-        )?;
+        f.write_str(&run.lanes)?;
+        if let Some(seed) = run.seed {
+            write!(
+                f,
+                "\n  the same run:       COREPOOL_SIM_SEED={seed} cargo test {test} -- --include-ignored"
+            )?;
+        }
+        if run.is_reduced() {
+            write!(
+                f,
+                "\n  the least schedule: COREPOOL_SIM_REPLAY='{}' cargo test {test} -- --include-ignored",
+                run.schedule
+            )?;
+        }
         let mut files = run.files.iter();
         files.try_for_each(|file| write!(f, "\n  a picture:          {}", file.display()))
     }
+}
+
+fn count_of(count: u64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{ending}")
 }

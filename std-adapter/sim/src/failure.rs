@@ -2,6 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+/// Stands for the context of a failure that is no context's own.
+pub(crate) const CHIP: &str = "chip";
+
 /// The cause of a failed run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -26,8 +29,9 @@ pub enum Cause {
     SectionHeld(&'static str),
     /// At the end, a pool has fewer free slots than it should.
     SlotsLost {
-        /// The pool's number, in the order of the calls of `pool`.
-        pool: usize,
+        /// The path of the pool's static. Where it is not known, the pool's number in the order of the calls of
+        /// `pool`.
+        pool: String,
         /// The slots that are free.
         free: usize,
         /// The slots that were to be free.
@@ -44,10 +48,6 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub(crate) fn is_nondeterminism(&self) -> bool {
-        matches!(self, Self::Nondeterminism { .. })
-    }
-
     /// Whether another run failed in the same way. Numbers in texts may differ.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -112,7 +112,7 @@ impl fmt::Display for Cause {
                 expected,
             } => write!(
                 f,
-                "at the end, pool {pool} has {free} slots free instead of {expected}. A future, a promise or a job was leaked, or a static that holds one is not reset"
+                "at the end, the pool `{pool}` has {free} slots free instead of {expected}. A future, a promise or a job was leaked, or kept for the next run: in a static that is not reset, or in a variable of the test"
             ),
             Self::Nondeterminism {
                 difference,

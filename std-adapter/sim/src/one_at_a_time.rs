@@ -13,8 +13,8 @@ use crate::{plan::Plan, statics::Static};
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// The address ranges of the simulated statics.
 static SIMULATED: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
-/// The thread of the host that has touched one.
-static TOUCHED_BY: Mutex<Option<String>> = Mutex::new(None);
+/// The name of the thread of the host that has touched one.
+static TOUCHED_BY: Mutex<Option<Option<String>>> = Mutex::new(None);
 static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -37,8 +37,8 @@ pub(crate) fn is_touched() -> bool {
     lock(&TOUCHED_BY).is_some()
 }
 
-/// The thread of the host that has touched a simulated static, since the last call.
-pub(crate) fn touched_by() -> Option<String> {
+/// The name of the thread of the host that has touched a simulated static, since the last call.
+pub(crate) fn touched_by() -> Option<Option<String>> {
     lock(&TOUCHED_BY).take()
 }
 
@@ -51,10 +51,7 @@ pub(crate) fn host_thread_at(address: *const ()) {
         .iter()
         .any(|&(start, end)| (start..end).contains(&address.addr()));
     if is_simulated {
-        let name = std::thread::current()
-            .name()
-            .unwrap_or("without a name")
-            .to_string();
+        let name = std::thread::current().name().map(str::to_string);
         lock(&TOUCHED_BY).get_or_insert(name);
     }
 }

@@ -116,6 +116,14 @@ pub(crate) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// The name of a context: a task, or after the tasks, an interrupt.
+    pub(crate) fn name_of(&self, context: usize) -> &str {
+        match context.checked_sub(self.tasks.len()) {
+            None => &self.tasks[context].name,
+            Some(interrupt) => &self.interrupts[interrupt].name,
+        }
+    }
+
     /// The task that a core begins with. Each core has one.
     pub(crate) fn first_task_of(&self, core: usize) -> usize {
         let tasks = self.tasks.iter().enumerate();

@@ -23,7 +23,8 @@ fn machine() -> &'static Machine<'static> {
     Machine::current().unwrap_or_else(|| {
         panic!(
             "a thread of the host uses a pool that a simulation has installed its port in: \
-             only the simulated cores may use it"
+             only simulated contexts may use it. Let a `task` stand for a thread, and simulate the pool in a test \
+             program of its own if plain tests use it, too"
         )
     })
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, panic, sync::Once};
 use crate::{
     choice::Chooser,
     crash,
-    failure::Cause,
+    failure::{CHIP, Cause},
     fibers::{Stacks, Yielder},
     machine::{Ended, Machine},
     panics,
@@ -13,6 +13,7 @@ use crate::{
     port,
     schedule::Granularity,
     statics::Static,
+    symbols,
 };
 
 /// The events that runs without a failure have shown.
@@ -225,6 +226,7 @@ impl<'s> Runs<'s> {
         let (mut ended, chooser) = machine.into_ended();
         if ended.cause.is_none() {
             ended.cause = lost_slots(plan, hung);
+            ended.context = CHIP.into();
         }
         (ended, chooser)
     }
@@ -234,12 +236,18 @@ impl<'s> Runs<'s> {
 fn lost_slots(plan: &Plan<'_>, hung: usize) -> Option<Cause> {
     plan.pools.iter().enumerate().find_map(|(number, pool)| {
         let (free, expected) = (pool.pool.free_slots(), pool.pool.capacity());
-        (free + hung < expected).then_some(Cause::SlotsLost {
-            pool: number,
+        (free + hung < expected).then(|| Cause::SlotsLost {
+            pool: name_of_pool(plan, number),
             free,
             expected: expected - hung,
         })
     })
+}
+
+/// The path of a pool's static, or the pool's number.
+fn name_of_pool(plan: &Plan<'_>, number: usize) -> String {
+    let address = plan.pools[number].pool.address().addr();
+    symbols::static_at(address).map_or(number.to_string(), |symbol| symbol.path.clone())
 }
 
 /// Makes the core call the machine at each point, and panics in simulated contexts silent: the report

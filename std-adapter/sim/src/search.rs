@@ -118,7 +118,7 @@ pub(crate) fn run(plan: &Plan<'_>, goal: &Goal<'_>, main: &dyn Fn()) -> Result<R
     }
     if let Err(kind) = outcome {
         if let FailedBy::Run(run) = &kind
-            && let Some(regressions) = regressions.filter(|_| !run.cause.is_nondeterminism())
+            && let Some(regressions) = regressions.filter(|_| run.is_reduced())
         {
             regressions.append(&run.schedule);
         }

@@ -1,19 +1,18 @@
 //! The simulation as a test declares it.
 
 mod run;
+mod statics;
 
-use std::{any::type_name, fmt, mem, ops::RangeBounds, path::PathBuf, time::Duration};
+use std::{fmt, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use crate::{
     full,
-    lends_nothing::LendsNothing,
     plan::{
         HangPlan, Interrupt, InterruptPlan, Plan, PoolPlan, Returns, TaskPlan, Ticks, sealed::Pool,
     },
     pools::SimPool,
     port::MAX_TASKS,
     schedule::{Granularity, Span, nanos},
-    statics::Static,
 };
 
 /// A simulated chip with its application, and what may happen to it.
@@ -43,6 +42,7 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The number is out of its bounds.
+    #[track_caller]
     pub fn new(cores: usize) -> Self {
         assert!(
             (1..=32).contains(&cores),
@@ -78,9 +78,17 @@ impl<'a> Sim<'a> {
         }
     }
 
+    #[track_caller]
     fn check_core(&self, core: usize) {
         let cores = self.plan.cores;
-        assert!(core < cores, "core {core} of a chip with {cores} cores");
+        let known = match cores - 1 {
+            0 => "core 0 only".into(),
+            last => format!("the cores 0 to {last}"),
+        };
+        assert!(
+            core < cores,
+            "core {core} does not exist: `Sim::new({cores})` has {known}. Raise it, or lower the core's number"
+        );
     }
 
     /// Takes a pool into the simulation. At the beginning of each run the pool is as after power-on, and
@@ -110,99 +118,7 @@ impl<'a> Sim<'a> {
         self.number_of(pool).unwrap_or_default()
     }
 
-    /// Restores a static at the beginning of each run, byte for byte, to what the program's file holds. Code
-    /// that has run before in the process, such as another test, makes no difference.
-    ///
-    /// Only simulated code may use the static. The heap memory that it holds at the end of a run is leaked.
-    /// Memory that is in no file, such as that of `Box::leak`, is as when the process names it first. So is each
-    /// static on other hosts than Linux.
-    ///
-    /// # Panics
-    ///
-    /// The static is in read-only memory, so no run changes it. This is noticed on Linux.
-    ///
-    /// The memory is in no file, and its type has a destructor. Each run could free memory that it owns.
     #[track_caller]
-    pub fn reset<T: LendsNothing>(&mut self, place: &'static T) -> &mut Self {
-        assert!(
-            !mem::needs_drop::<T>() || Static::is_in_the_file(place),
-            "`reset` names memory of the type `{}`, whose bytes at power-on are in no file. Each run could free \
-             what it owns. Name it by `unsafe {{ sim.reset_any(..) }}`, and see there",
-            type_name::<T>(),
-        );
-        // SAFETY: no run keeps a reference to what the static holds, since a `LendsNothing` lends none. It may
-        // keep one to the static itself, whose bytes are those of a `T` in each run. Those of a type that
-        // owns anything are in the program's file, in which no value owns memory.
-        unsafe { self.reset_any(place) }
-    }
-
-    /// As [`reset`](Self::reset), for a static of any type.
-    ///
-    /// # Safety
-    ///
-    /// From one run to the next, the test keeps no reference and no guard that the static has lent. No run frees
-    /// what the static owns when a run begins. No thread of the host uses the static during the simulation.
-    ///
-    /// ```
-    /// # use std::sync::OnceLock;
-    /// # use corepool_sim::{Sim, point};
-    /// static NAME: OnceLock<String> = OnceLock::new();
-    ///
-    /// let mut sim = Sim::new(1);
-    /// // SAFETY: the scenario keeps nothing, and no other test uses the static.
-    /// unsafe { sim.reset_any(&NAME) };
-    /// sim.run(100, |_| {
-    ///     point!();
-    ///     assert!(NAME.set("logger".into()).is_ok());
-    /// });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As [`reset`](Self::reset).
-    #[track_caller]
-    pub unsafe fn reset_any<T: Sync>(&mut self, place: &'static T) -> &mut Self {
-        match Static::new(place) {
-            Ok(named) => self.plan.statics.push(named),
-            Err(name) => panic!(
-                "`reset` names {name}, which is in read-only memory and cannot change. Leave this `reset` out"
-            ),
-        }
-        self
-    }
-
-    /// As [`reset_any`](Self::reset_any), for each static of these crates that can change, those in functions
-    /// included. Pools are named by [`pool`](Self::pool) all the same.
-    ///
-    /// A name may also be the path of one static, as a report prints it. So name a static with `#[no_mangle]`
-    /// or `#[export_name]`, which the symbols assign to no crate. So also name a static in a trait's
-    /// method for a type of another crate, unless that crate is the host's.
-    ///
-    /// The symbols of the test's program list the statics, on Linux. The statics of a test belong to the
-    /// test's crate. Elsewhere, or if a crate has no such static, the simulation fails. So it does for a
-    /// crate of the host, such as `std`.
-    ///
-    /// # Safety
-    ///
-    /// As [`reset_any`](Self::reset_any), for each of these statics. No other test of the process may use them
-    /// meanwhile, so the test is alone in its file.
-    ///
-    /// ```
-    /// # // A documentation test is a crate of its own, whose name the test cannot know.
-    /// # fn declare(sim: &mut corepool_sim::Sim<'_>) {
-    /// // SAFETY: the test is alone in its file, and its scenario keeps nothing from run to run.
-    /// unsafe { sim.reset_crates(["logger-app", "logger-drivers", "PACKETS_SENT"]) };
-    /// # }
-    /// ```
-    pub unsafe fn reset_crates<'n>(
-        &mut self,
-        names: impl IntoIterator<Item = &'n str>,
-    ) -> &mut Self {
-        let names = names.into_iter().map(str::to_string);
-        self.plan.crates.extend(names);
-        self
-    }
-
     fn task_with(
         &mut self,
         core: usize,
@@ -223,11 +139,12 @@ impl<'a> Sim<'a> {
         });
     }
 
-    /// Each core of the range runs a worker of the pool.
+    /// Each core of the range runs a worker of the pool. The call names the pool, as [`pool`](Self::pool) does.
     ///
     /// # Panics
     ///
     /// A core is not one of the chip's.
+    #[track_caller]
     pub fn workers(
         &mut self,
         cores: impl RangeBounds<usize> + IntoIterator<Item = usize>,
@@ -246,6 +163,7 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The core is not one of the chip's.
+    #[track_caller]
     pub fn worker_at(
         &mut self,
         core: usize,
@@ -276,6 +194,7 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The core is not one of the chip's.
+    #[track_caller]
     pub fn task(
         &mut self,
         core: usize,
@@ -289,11 +208,13 @@ impl<'a> Sim<'a> {
 
     /// An interrupt of core 0. A higher priority is more urgent, and 1 is the least: it interrupts
     /// what runs at a lower one. It fires when it is pended, by [`Chip::raise`](crate::Chip::raise) or by a pool, and
-    /// when it is [`spontaneous`](Self::spontaneous). It never interrupts itself.
+    /// when it is [`spontaneous`](Self::spontaneous). It never interrupts itself. The simulation fails, as one that
+    /// shows too little, if the interrupt fires in no run.
     ///
     /// # Panics
     ///
     /// The priority is 0.
+    #[track_caller]
     pub fn interrupt(&mut self, name: &str, priority: u8, handler: impl Fn() + 'a) -> Interrupt {
         self.interrupt_on(0, name, priority, handler)
     }
@@ -303,6 +224,7 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The priority is 0, or the core is not one of the chip's.
+    #[track_caller]
     pub fn interrupt_on(
         &mut self,
         core: usize,
@@ -332,6 +254,7 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// As [`interrupt_on`](Self::interrupt_on), or the period is zero.
+    #[track_caller]
     pub fn every(
         &mut self,
         period: impl Into<Span>,
@@ -361,8 +284,9 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The range has no upper end.
+    #[track_caller]
     pub fn spontaneous(&mut self, interrupt: Interrupt, times: impl RangeBounds<u32>) -> &mut Self {
-        self.plan.interrupts[interrupt.0].spontaneous = upper_end(&times);
+        self.plan.interrupts[interrupt.0].spontaneous = upper_end("spontaneous", &times);
         self
     }
 
@@ -380,8 +304,9 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The range has no upper end.
+    #[track_caller]
     pub fn stall(&mut self, times: impl RangeBounds<u32>, longest: Duration) -> &mut Self {
-        self.plan.stalls.most = upper_end(&times);
+        self.plan.stalls.most = upper_end("stall", &times);
         self.plan.stalls.longest = nanos(longest);
         self
     }
@@ -391,6 +316,7 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The core is not one of the chip's.
+    #[track_caller]
     pub fn hang(&mut self, core: usize) -> Hang<'_> {
         self.check_core(core);
         let plan = self.plan.hangs[core].insert(HangPlan {
@@ -419,19 +345,21 @@ impl<'a> Sim<'a> {
     /// # Panics
     ///
     /// The range has no upper end.
+    #[track_caller]
     pub fn kept_full(
         &mut self,
         pool: &'static impl SimPool,
         times: impl RangeBounds<u32>,
         longest: Duration,
     ) -> Interrupt {
+        let most = upper_end("kept_full", &times);
         let number = self.number(pool);
         let name = format!("pool {number} is full");
         // The alarm gives the slots back, so it is more urgent.
         let full = self.interrupt(&name, u8::MAX - 1, move || {
             full::take(pool, number, longest)
         });
-        self.spontaneous(full, times);
+        self.spontaneous(full, 0..=most);
         full
     }
 
@@ -512,10 +440,13 @@ impl Hang<'_> {
     }
 }
 
-fn upper_end(times: &impl RangeBounds<u32>) -> u32 {
+#[track_caller]
+fn upper_end(call: &str, times: &impl RangeBounds<u32>) -> u32 {
     match times.end_bound() {
         std::ops::Bound::Included(most) => *most,
         std::ops::Bound::Excluded(end) => end.saturating_sub(1),
-        std::ops::Bound::Unbounded => panic!("a range of times needs an upper end, such as 0..=3"),
+        std::ops::Bound::Unbounded => panic!(
+            "the range of `{call}` has no upper end, and it bounds how often that happens in a run: name one, such as `0..=3`"
+        ),
     }
 }

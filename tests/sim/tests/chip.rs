@@ -714,7 +714,7 @@ mod panics {
             .try_run(1, |_| std::mem::forget(POOL.submit(|| ()).unwrap()))
             .unwrap_err();
         let lost = Cause::SlotsLost {
-            pool: 0,
+            pool: "chip::panics::POOL".into(),
             free: 7,
             expected: 8,
         };

@@ -137,7 +137,7 @@ mod replay {
             "between load and store",
             "without this one it passes",
             "COREPOOL_SIM_SEED=",
-            &format!("cargo test {test}"),
+            &format!("cargo test {test} -- --include-ignored"),
             "COREPOOL_SIM_REPLAY='calls/core",
         ] {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
@@ -430,7 +430,22 @@ mod misuse {
         sim.spontaneous(button, 0..=1);
         // No point outside of the section, but for the start.
         let sentences = too_little(sim.try_run(0, |_| point!()).unwrap_err());
-        assert_eq!(sentences, ["the interrupt `button` never fired"]);
+        assert_eq!(sentences, ["the interrupt `button` fired in no run"]);
+    }
+
+    #[test]
+    fn an_interrupt_that_nothing_pends_fails() {
+        let mut sim = Sim::new(1);
+        let _button = sim.interrupt("button", 1, || ());
+        let _adc = sim.every(Duration::from_secs(1), 0, "adc", 1, || ());
+        let sentences = too_little(sim.try_run(10, |_| point!()).unwrap_err());
+        assert_eq!(
+            sentences,
+            [
+                "the interrupt `button` fired in no run: call `spontaneous`, `raise` or `pends`",
+                "the interrupt `adc` fired in no run: shorten its period, or lengthen the scenario",
+            ]
+        );
     }
 
     #[test]
@@ -487,7 +502,19 @@ mod misuse {
                 host.spawn(|| POOL.free_slots()).unwrap().join().unwrap();
             })
             .unwrap_err();
-        assert_eq!(failed.kind, FailedBy::HostThread("stray".into()));
+        assert_eq!(failed.kind, FailedBy::HostThread(Some("stray".into())));
+    }
+
+    #[test]
+    fn a_future_that_is_kept_for_the_next_run_is_a_lost_slot() {
+        let kept = Cell::new(None);
+        let mut sim = Sim::new(2);
+        sim.pool(&POOL).workers(1..=1, &POOL);
+        let failed = sim.try_run(10, |_| kept.set(Some(POOL.submit(|| ()).unwrap())));
+        let text = failed.unwrap_err().to_string();
+        let part =
+            "chip: at the end, the pool `search::misuse::POOL` has 3 slots free instead of 4";
+        assert!(text.contains(part) && !text.contains("REPLAY"), "{text}");
     }
 
     #[test]
@@ -503,6 +530,83 @@ mod misuse {
             inner.take().map(|failed| failed.kind),
             Some(FailedBy::Nested)
         );
+    }
+}
+
+mod declarations {
+    use std::{
+        panic::{self, AssertUnwindSafe},
+        sync::Once,
+    };
+
+    use super::*;
+
+    static POOL: StaticPool<4, 32> = StaticPool::new();
+
+    thread_local! {
+        /// The file of the thread's last panic.
+        static FILE: Cell<Option<String>> = const { Cell::new(None) };
+    }
+
+    /// The text of the panic, whose place is in this file.
+    fn refusal(declare: impl FnOnce()) -> String {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                FILE.set(info.location().map(|place| place.file().to_string()));
+                before(info);
+            }));
+        });
+        let payload = panic::catch_unwind(AssertUnwindSafe(declare)).unwrap_err();
+        assert_eq!(FILE.take().as_deref(), Some(file!()));
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        text.unwrap_or_else(|| *payload.downcast().unwrap())
+    }
+
+    #[test]
+    fn a_core_that_does_not_exist_is_refused() {
+        let text = refusal(|| {
+            Sim::new(1).workers(1..=1, &POOL);
+        });
+        assert!(
+            text.starts_with("core 1 does not exist: `Sim::new(1)` has core 0 only."),
+            "{text}"
+        );
+        let text = refusal(|| {
+            let _ = Sim::new(3).hang(3);
+        });
+        assert!(text.contains("has the cores 0 to 2."), "{text}");
+    }
+
+    #[test]
+    fn a_range_without_an_end_is_refused_with_its_call() {
+        let text = refusal(|| {
+            Sim::new(1).stall(1.., Duration::from_micros(3));
+        });
+        assert!(
+            text.starts_with("the range of `stall` has no upper end"),
+            "{text}"
+        );
+        let text = refusal(|| {
+            Sim::new(1).kept_full(&POOL, 1.., Duration::from_micros(3));
+        });
+        assert!(text.starts_with("the range of `kept_full` has"), "{text}");
+    }
+
+    #[test]
+    fn an_interrupt_of_priority_0_is_refused() {
+        let text = refusal(|| {
+            Sim::new(1).interrupt("button", 0, || ());
+        });
+        assert!(text.contains("`button` has priority 0"), "{text}");
+    }
+
+    #[test]
+    fn no_seed_is_refused_unless_other_runs_are_asked_for() {
+        let text = refusal(|| Sim::new(1).run(0, |_| point!()));
+        assert!(text.starts_with("`run(0, ..)` runs no seed"), "{text}");
+        Sim::new(1).everywhere(1).run(0, |_| point!());
     }
 }
 

@@ -22,10 +22,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn name(&self, context: usize) -> &str {
-        match context.checked_sub(self.plan.tasks.len()) {
-            None => &self.plan.tasks[context].name,
-            Some(interrupt) => &self.plan.interrupts[interrupt].name,
-        }
+        self.plan.name_of(context)
     }
 
     /// The core that runs.

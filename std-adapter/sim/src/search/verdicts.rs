@@ -10,7 +10,7 @@ use super::{Goal, Outcome, Search};
 use crate::{
     choice::Chooser,
     failed::{FailedBy, FailedRun},
-    failure::Cause,
+    failure::{CHIP, Cause},
     machine::Ended,
     picture::Picture,
     reduce,
@@ -37,6 +37,10 @@ impl Search<'_> {
             .as_ref()
             .is_some_and(|again| cause.is_like(again))
         {
+            // A future that the first run has kept is dropped in the second.
+            if recorded.cause.is_none() && matches!(cause, Cause::SlotsLost { .. }) {
+                return Err(self.unreduced(cause, seed, granularity));
+            }
             let text = format!(
                 "the first failed with \"{cause}\", the second {}",
                 recorded
@@ -90,8 +94,12 @@ impl Search<'_> {
         let pairs = one.trace.events.iter().zip(&other.trace.events);
         let text = match pairs.clone().find(|(one, other)| one != other) {
             Some((one, other)) => format!(
-                "at point {}, the first is at `{}` of context {} and the second at `{}` of context {}",
-                one.step, one.label, one.context, other.label, other.context
+                "at point {}, the first is at `{}` of {} and the second at `{}` of {}",
+                one.step,
+                one.label,
+                self.plan.name_of(one.context),
+                other.label,
+                self.plan.name_of(other.context)
             ),
             None => "one is longer than the other".into(),
         };
@@ -106,12 +114,18 @@ impl Search<'_> {
     ) -> FailedBy {
         let is_named = |address| self.runs.resets(address);
         let statics = self.before.as_ref().map(|before| before.changed(is_named));
+        let cause = Cause::Nondeterminism {
+            difference,
+            statics: statics.unwrap_or_default(),
+        };
+        self.unreduced(cause, seed, granularity)
+    }
+
+    /// A failure of the whole chip that no schedule repeats.
+    fn unreduced(&self, cause: Cause, seed: Option<u64>, granularity: Granularity) -> FailedBy {
         FailedBy::Run(Box::new(FailedRun {
-            cause: Cause::Nondeterminism {
-                difference,
-                statics: statics.unwrap_or_default(),
-            },
-            context: "chip".into(),
+            cause,
+            context: CHIP.into(),
             seed,
             runs: self.runs.report.runs,
             schedule: Schedule {
@@ -143,9 +157,16 @@ impl Search<'_> {
             sentences.push("the scenario is empty: no context came to a point in any run".into());
         }
         for (irq, &fired) in self.plan.interrupts.iter().zip(&report.fired) {
-            if irq.spontaneous > 0 && fired == 0 {
-                sentences.push(format!("the interrupt `{}` never fired", irq.name));
-            }
+            let cure = match (irq.spontaneous, irq.ticks) {
+                _ if fired > 0 => continue,
+                (0, None) => ": call `spontaneous`, `raise` or `pends`",
+                (0, Some(_)) => ": shorten its period, or lengthen the scenario",
+                _ => "",
+            };
+            sentences.push(format!(
+                "the interrupt `{}` fired in no run{cure}",
+                irq.name
+            ));
         }
         if self.plan.stalls.most > 0 && report.stalls == 0 {
             sentences.push("no core ever stalled".into());

@@ -26,8 +26,15 @@ impl Sim<'_> {
     /// critical section that is held. Or the runs do not show that the test tests something: no job
     /// ran, an allowed event never happened, a [`sometimes!`](crate::sometimes) never held. The
     /// message says so, with the seed and the schedule.
+    ///
+    /// The number of seeds is 0, and neither [`everywhere`](Self::everywhere) nor
+    /// [`exhaustive`](Self::exhaustive) asks for other runs.
     #[track_caller]
     pub fn run<F: Fn(&Chip)>(&mut self, seeds: u64, scenario: F) {
+        assert!(
+            seeds > 0 || self.everywhere > 0 || self.exhaustive.is_some(),
+            "`run(0, ..)` runs no seed: ask for one or more"
+        );
         if let Err(failed) = self.search(seeds, true, None, scenario) {
             panic!("{failed}");
         }
