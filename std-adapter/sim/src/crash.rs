@@ -4,7 +4,6 @@
 //! On Unix. The watchdog counts the processor time of the simulating thread, and on Linux how often in a row it
 //! finds that thread asleep. So neither a machine under load nor a stopped process makes a false alarm.
 
-#[cfg(unix)]
 mod frames;
 #[cfg(unix)]
 mod report;
@@ -15,6 +14,7 @@ mod thread;
 #[cfg(unix)]
 mod watch;
 
+pub(crate) use self::frames::place_in;
 #[cfg(unix)]
 pub(crate) use self::{
     report::{beat, chip_runs, run_begins},

@@ -17,11 +17,12 @@ pub enum Cause {
     },
     /// A detached job or a callback panicked, with this text, and no party observes it.
     Unobserved(String),
-    /// The test waits, and nothing can end the wait: what each context does.
+    /// The test waits, and nothing can end the wait: what each context does, and the pools with unfinished jobs.
     Deadlock(Vec<String>),
-    /// The run took this many points and did not end: what each context does.
+    /// The run took this many points and did not end: what each context does, and the pools with unfinished jobs.
     NoEnd(u64, Vec<String>),
-    /// The run went on for longer than the limit after `heal`: what each context does.
+    /// The run went on for longer than the limit after `heal`: what each context does, and the pools with
+    /// unfinished jobs.
     NotHealed(Duration, Vec<String>),
     /// An interrupt handler called a function that has to wait.
     HandlerBlocks(&'static str),
@@ -48,6 +49,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// What each context does at a standstill, or in a run that does not end.
+    pub(crate) fn lines(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Deadlock(lines) | Self::NoEnd(_, lines) | Self::NotHealed(_, lines) => {
+                Some(lines)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether another run failed in the same way. Numbers in texts may differ.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -88,7 +99,10 @@ impl fmt::Display for Cause {
                 contexts(f, lines)
             }
             Self::NoEnd(points, lines) => {
-                write!(f, "the run did not end within {points} points:")?;
+                write!(
+                    f,
+                    "the run did not end within {points} points: the scenario is endless, or a loop waits for what no context does:"
+                )?;
                 contexts(f, lines)
             }
             Self::NotHealed(limit, lines) => {

@@ -14,6 +14,7 @@
 //! | `waits` | which core runs next if a context cannot go on? |
 //! | `interrupts` | when does a handler run? |
 //! | `clock` | how does time pass? |
+//! | `places` | where in the source is the last point of a context? |
 //! | `footprint` | which runs differ only in the order of steps that commute? |
 
 mod clock;
@@ -21,6 +22,7 @@ mod contexts;
 mod decisions;
 mod footprint;
 mod interrupts;
+mod places;
 mod points;
 mod switches;
 mod waits;
@@ -31,7 +33,7 @@ use std::{
     task::Waker,
 };
 
-use self::footprint::Footprint;
+use self::{footprint::Footprint, places::Places};
 use crate::{
     choice::Chooser,
     crash::Place,
@@ -221,6 +223,7 @@ pub(crate) struct Machine<'r> {
     depth: Cell<usize>,
     hash: Cell<u64>,
     footprint: Option<RefCell<Footprint>>,
+    places: Places,
     /// The addresses of the program's statics, in a run that is recorded.
     extent: (usize, usize),
     /// The first address that the core accesses in a static that the plan does not name.
@@ -239,6 +242,8 @@ const LOOKS: u64 = 64;
 const LOOKS_STEP: u64 = 64;
 /// If nothing can happen by itself, contexts that spin for more points wait for ever.
 const MOST_LOOKS: u64 = 20_000;
+/// The time, in nanoseconds, that contexts which only look let pass at most: a day.
+const LONGEST_LOOK: u64 = 86_400_000_000_000;
 /// If nothing else can happen, an interrupt that fires by itself does so within a second.
 const LONGEST_WAIT: u64 = 1_000_000_000;
 /// If time jumps so often and no context can go on, such as with a timer whose interrupt is masked for
@@ -319,6 +324,7 @@ impl<'r> Machine<'r> {
             depth: Cell::new(0),
             hash: Cell::new(0xcbf2_9ce4_8422_2325),
             footprint: plan.counts_distinct.then(RefCell::default),
+            places: Places::default(),
             extent: if is_traced { symbols::extent() } else { (0, 0) },
             unnamed: Cell::new(None),
             address: Cell::new(ptr::null()),
@@ -339,6 +345,12 @@ impl<'r> Machine<'r> {
     /// The fibers of the tasks, for code that puts them in and takes them out.
     pub(crate) fn fibers(&self) -> &[RefCell<Fiber>] {
         &self.fibers
+    }
+
+    /// Finds the places of these points, each given by its step and its context.
+    pub(crate) fn finds_places(mut self, points: Vec<(u64, usize)>) -> Self {
+        self.places = Places::of(points);
+        self
     }
 
     /// The machine that the calling thread simulates, if it does and a context is running.

@@ -1,6 +1,6 @@
 //! Runs of a scenario: power-on, boot, the test, the end.
 
-use std::{collections::HashSet, panic, sync::Once};
+use std::{collections::HashSet, mem, panic, sync::Once};
 
 use crate::{
     choice::Chooser,
@@ -55,6 +55,8 @@ pub(crate) struct Runs<'s> {
     of_crates: Vec<Static>,
     /// The footprints of the runs.
     footprints: HashSet<u64>,
+    /// The points of the next run whose places are wanted.
+    points: Vec<(u64, usize)>,
     /// The address of a static of the core's that the plan does not name.
     pub(crate) unnamed: Option<usize>,
     pub(crate) report: Report,
@@ -69,6 +71,7 @@ impl<'s> Runs<'s> {
             of_crates,
             unnamed: None,
             footprints: HashSet::new(),
+            points: Vec::new(),
             report: Report {
                 // The alarm is not the test's.
                 fired: vec![0; plan.interrupts.len() - usize::from(plan.alarm.is_some())],
@@ -113,6 +116,20 @@ impl<'s> Runs<'s> {
     pub(crate) fn resets(&self, range: (usize, usize)) -> bool {
         let mut statics = self.of_crates.iter().chain(&self.plan.statics);
         statics.any(|known| known.overlaps(range))
+    }
+
+    /// Runs a schedule and records it. In a standstill, it finds the place in the source of each context's last point.
+    pub(crate) fn once_with_places(
+        &mut self,
+        chooser: &dyn Fn() -> Chooser,
+        granularity: Granularity,
+    ) -> Ended {
+        let mut ended = self.once(chooser(), granularity, true);
+        if ended.cause.as_mut().and_then(Cause::lines).is_some() {
+            self.points = ended.trace.last_points();
+            ended = self.once(chooser(), granularity, true);
+        }
+        ended
     }
 
     pub(crate) fn once(
@@ -202,7 +219,8 @@ impl<'s> Runs<'s> {
         for (number, pool) in plan.pools.iter().enumerate() {
             pool.pool.install(number);
         }
-        let machine = Machine::new(plan, chooser, granularity, is_traced);
+        let machine = Machine::new(plan, chooser, granularity, is_traced)
+            .finds_places(mem::take(&mut self.points));
         for (task, fiber) in machine.fibers().iter().enumerate() {
             let machine = &machine;
             let code = move |yielder: &Yielder| {
@@ -228,6 +246,9 @@ impl<'s> Runs<'s> {
             ended.cause = lost_slots(plan, hung);
             ended.context = CHIP.into();
         }
+        if let Some(lines) = ended.cause.as_mut().and_then(Cause::lines) {
+            lines.extend(waiting_jobs(plan));
+        }
         (ended, chooser)
     }
 }
@@ -241,6 +262,23 @@ fn lost_slots(plan: &Plan<'_>, hung: usize) -> Option<Cause> {
             free,
             expected: expected - hung,
         })
+    })
+}
+
+/// The pools that have unfinished jobs: for a report.
+fn waiting_jobs(plan: &Plan<'_>) -> impl Iterator<Item = String> {
+    plan.pools.iter().enumerate().filter_map(|(number, pool)| {
+        let jobs = match pool.pool.unfinished() {
+            0 => return None,
+            1 => "1 job is".into(),
+            jobs => format!("{jobs} jobs are"),
+        };
+        let cure = match (pool.has_workers, pool.pends) {
+            (false, None) => ", which has no worker: call `workers`, `worker_at` or `pends`",
+            _ => "",
+        };
+        let name = name_of_pool(plan, number);
+        Some(format!("{jobs} unfinished in the pool `{name}`{cure}"))
     })
 }
 

@@ -1,6 +1,6 @@
 //! The points of a run that is recorded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// One point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,18 @@ impl Trace {
                 deviations: self.deviations,
             });
         }
+    }
+
+    /// The last point of each context: its step and the context.
+    pub(crate) fn last_points(&self) -> Vec<(u64, usize)> {
+        let last: BTreeMap<_, _> = self
+            .events
+            .iter()
+            .map(|event| (event.context, event.step))
+            .collect();
+        last.into_iter()
+            .map(|(context, step)| (step, context))
+            .collect()
     }
 
     /// The last point has one more deviation.

@@ -12,7 +12,7 @@ use std::{
 
 use corepool::{JobError, OnLoss, SpinWorker, StaticPool, WorkerId};
 use corepool_sim::{
-    Cause, Chip, Failed, FailedBy, FailedRun, Returns, Sim, busy, now, point, sometimes,
+    Cause, Chip, Failed, FailedBy, FailedRun, Returns, Sim, busy, now, point, sleep, sometimes,
     sometimes_late,
 };
 
@@ -467,6 +467,68 @@ mod time {
             assert!(matches!(result, Err(JobError::TimedOut)), "{result:?}");
             job.result().unwrap();
         });
+    }
+}
+
+/// A run that comes to no end: the report says where each context is, and which jobs wait.
+mod standstills {
+    use super::*;
+
+    static POOL: StaticPool<4, 32> = StaticPool::new();
+
+    /// The place of a line of this file, as a report has it. It is known on Unix, and with debug information.
+    fn place(line: u32) -> String {
+        match cfg!(all(unix, debug_assertions)) {
+            true => format!(" at tests/chip.rs:{line}:"),
+            false => String::new(),
+        }
+    }
+
+    #[test]
+    fn a_wait_that_nothing_ends_has_its_place() {
+        let line = line!() + 4;
+        let mut sim = Sim::new(2);
+        sim.pool(&POOL).workers(1..=1, &POOL);
+        let failed = sim.try_run(10, |_| {
+            let never = POOL.spawn(std::future::pending::<()>()).unwrap().result();
+            never.unwrap();
+        });
+        let text = failed.unwrap_err().to_string();
+        for part in [
+            format!("core 0: waits, last point `park`{}", place(line)),
+            "core 1: waits, last point `park`\n".into(),
+        ] {
+            assert!(text.contains(&part), "`{part}` is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_no_worker_runs_is_named() {
+        let mut sim = Sim::new(1);
+        let failed = sim.pool(&POOL).try_run(10, |_| {
+            POOL.submit_detached(|| ()).unwrap();
+            while POOL.unfinished() > 0 {
+                sleep(MS);
+            }
+        });
+        let text = failed.unwrap_err().to_string();
+        let part = "1 job is unfinished in the pool `chip::standstills::POOL`, which has no worker: call `workers`";
+        assert!(text.contains(part), "{text}");
+    }
+
+    #[test]
+    fn an_endless_loop_of_points_has_its_place_and_takes_a_day_at_most() {
+        let line = line!() + 3;
+        let failed = Sim::new(1).try_run(10, |_| {
+            loop {
+                point!("turns");
+            }
+        });
+        let run = failed_run(failed.unwrap_err());
+        let text = run.cause.to_string();
+        let part = format!("core 0: can go on, last point `turns`{}", place(line));
+        assert!(text.contains(&part), "`{part}` is not in\n{text}");
+        assert!(run.lanes.contains(" 86400.0s "), "{}", run.lanes);
     }
 }
 

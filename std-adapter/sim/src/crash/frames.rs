@@ -10,14 +10,22 @@ const OF_THE_SIMULATOR: [&str; 2] = ["critical_section", "portable_atomic"];
 /// A frame: its function, and its place, which is empty if it is not known.
 type Frame<'t> = (&'t str, &'t str);
 
+/// The place of the innermost frame of the application in a backtrace.
+pub(crate) fn place_in(backtrace: &str) -> Option<String> {
+    let mut own = frames(backtrace).into_iter().filter(is_of_application);
+    let place = own.find_map(|(_, place)| (!place.is_empty()).then_some(place));
+    place.map(str::to_string)
+}
+
 /// The place of the innermost frame of the application, its frames, and the number of all others. If none is found,
-/// all of the text.
+/// all frames.
+#[cfg_attr(not(unix), allow(dead_code))]
 pub(super) fn of_application(backtrace: &str) -> String {
     let frames = frames(backtrace);
     let count = frames.len();
     let own: Vec<_> = frames.into_iter().filter(is_of_application).collect();
     let Some((_, place)) = own.first() else {
-        return format!("\n{backtrace}\n");
+        return lines(backtrace).fold("\n".into(), |text, line| text + line + "\n");
     };
     let mut text = match *place {
         "" => "\n".to_string(),
@@ -37,17 +45,20 @@ pub(super) fn of_application(backtrace: &str) -> String {
     text
 }
 
+/// The lines of a backtrace that the calling context has. Below its fiber's first frame are those of another
+/// context, which has resumed the fiber.
+fn lines(backtrace: &str) -> impl Iterator<Item = &str> {
+    let lines = backtrace.lines();
+    lines.take_while(|line| !line.contains("corosensei"))
+}
+
 /// The frames of a text of `Backtrace`: a line with the number and the function, and perhaps one with the place.
 fn frames(backtrace: &str) -> Vec<Frame<'_>> {
     let mut frames: Vec<Frame<'_>> = Vec::new();
-    // Below the fiber's first frame are those of another context, which has resumed the fiber.
-    let lines = backtrace
-        .lines()
-        .take_while(|line| !line.contains("corosensei"));
-    for line in lines.map(str::trim) {
+    for line in lines(backtrace).map(str::trim) {
         if let Some(at) = line.strip_prefix("at ") {
             if let Some((_, place)) = frames.last_mut() {
-                *place = at;
+                *place = at.trim_start_matches("./");
             }
         } else if let Some((_, function)) = line.split_once(": ") {
             frames.push((function, ""));

@@ -187,8 +187,10 @@ impl Machine<'_> {
                 Some(core) if core == context.core => ", its core holds the critical section",
                 _ => "",
             };
+            let place = self.places.place_of(number);
+            let place = place.map_or(String::new(), |place| format!(" at {place}"));
             lines.push(format!(
-                "{}: {doing}, last point `{}`{holds}",
+                "{}: {doing}, last point `{}`{place}{holds}",
                 self.name(number),
                 if number == self.here() {
                     self.label.get()

@@ -5,7 +5,8 @@ use std::ptr;
 use corepool::sim::Point;
 
 use super::{
-    Context, Core, FAIR, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER, State,
+    Context, Core, FAIR, LONGEST_LOOK, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER,
+    State,
 };
 use crate::{crash, failure::Cause, schedule::Granularity};
 
@@ -148,7 +149,9 @@ impl Machine<'_> {
             next => {
                 // A little more than before, so that a loop that looks at the clock is not late.
                 let ahead = (self.time.get() - self.idle_since.get()) / 32 + self.pace;
-                self.set_time(self.time.get().saturating_add(ahead).min(next));
+                let latest = self.idle_since.get().saturating_add(LONGEST_LOOK);
+                let time = self.time.get().saturating_add(ahead);
+                self.set_time(time.min(next).min(latest));
                 self.due();
             }
         }
@@ -188,6 +191,7 @@ impl Machine<'_> {
         self.trace
             .borrow_mut()
             .point(self.step.get(), self.time.get(), here, label);
+        self.places.note(self.step.get(), here);
     }
 
     /// The next point to look at, for another reason than the schedule.

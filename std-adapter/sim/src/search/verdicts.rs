@@ -58,7 +58,9 @@ impl Search<'_> {
             granularity,
         );
         let reduced_by = self.runs.report.runs - before;
-        let least = self.runs.once(Chooser::named(&schedule), granularity, true);
+        let least = self
+            .runs
+            .once_with_places(&|| Chooser::named(&schedule), granularity);
         let (cause, context, trace) = match least.cause {
             Some(cause) => (cause, least.context, least.trace),
             None => (cause, recorded.context, recorded.trace),
