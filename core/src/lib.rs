@@ -291,7 +291,7 @@ pub use crate::{
     machine::{
         port::{ContextId, Parker, Port},
         spin::spin_loop,
-        worker::{JobId, Ranked, SpinWorker, Worker, WorkerId},
+        worker::{JobId, Kept, Ranked, SpinWorker, Worker, WorkerId},
     },
     memory::payload::{NoSpill, PAYLOAD_ALIGN, Spill},
 };

@@ -14,7 +14,7 @@ use crate::{
     engine::{end, guard, run, settle},
     error::{Blocked, BrokenReason, InitError, LossReason, RunError, ShutdownError},
     lockfree::defer::{Defer, each},
-    lockfree::state::{BUSY, Loss, Outcome, SUSPENDED},
+    lockfree::state::{BUSY, Loss, MAX_PRIORITIES, Outcome, SUSPENDED},
     lockfree::sync::{Ordering, fence},
     log::{trace, warning},
     machine::port::Port,
@@ -22,7 +22,7 @@ use crate::{
     memory::joined::Stay,
     memory::phase::{CANCELLING, SHUT_DOWN},
     memory::pool::{Machine, Pool},
-    memory::seat::{SLEEPLESS, SeatRef},
+    memory::seat::{DependsOn, SLEEPLESS, SeatRef},
     memory::waiter::{LEAVING, SHARED},
 };
 
@@ -38,15 +38,20 @@ pub enum OnLoss {
 }
 
 pub(crate) fn stay<W: Worker>(pool: Pool<'_>, worker: &W) -> Result<(), RunError> {
-    stay_seated(pool, worker, |seat| work(pool, worker, seat))
+    let least = worker.least_priority().min(MAX_PRIORITIES - 1);
+    stay_seated(pool, worker, least, |seat, least| {
+        work(pool, worker, seat, least);
+    })
 }
 
-/// Joins as a worker, and calls `work` with the worker's seat. Returns when `work` does.
+/// Joins as a worker, and calls `work` with the worker's seat and `least`, the least priority of the jobs
+/// that the worker takes. Returns when `work` does.
 #[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn stay_seated<'p, W: Worker>(
     pool: Pool<'p>,
     worker: &W,
-    work: impl FnOnce(SeatRef<'p>),
+    least: usize,
+    work: impl FnOnce(SeatRef<'p>, usize),
 ) -> Result<(), RunError> {
     let urgency = worker.urgency();
     if let Some(reason) = pool.phase().broken_reason() {
@@ -58,9 +63,9 @@ pub(crate) fn stay_seated<'p, W: Worker>(
     // SAFETY: `Leave` gives the seat back before `worker` goes away.
     let seat =
         unsafe { pool.seats().join(worker, Stay::Worker) }.ok_or(RunError::TooManyWorkers)?;
-    if urgency > 0 {
+    if urgency > 0 || least > 0 {
         // SAFETY: joined just now, and `leave` is called later.
-        unsafe { seat.state_urgency(urgency) };
+        unsafe { seat.state_rank(urgency, least) };
     }
     // A worker that panics outside of its jobs does not come back. If it was the last, the pool
     // breaks, so that no caller waits for another worker.
@@ -82,7 +87,7 @@ pub(crate) fn stay_seated<'p, W: Worker>(
         let _broken = Defer(|| break_with(pool, BrokenReason::Initializer(error)));
         warning!("worker {} could not start: {}", seat.id().index(), error.0);
     }
-    work(seat);
+    work(seat, least);
     let lost = seat.is_lost();
     drop(leave);
     unwound.disarm();
@@ -95,13 +100,13 @@ pub(crate) fn stay_seated<'p, W: Worker>(
     }
 }
 
-fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
+fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>, kept_for: usize) {
     let mut round = 0;
     // The worker was claimed for some work, and has not taken any since.
     let mut woken = false;
     loop {
         if !seat.is_lost()
-            && let Some(index) = pool.queues().pop()
+            && let Some(index) = pool.queues().pop_from(least(pool, kept_for))
         {
             if mem::take(&mut woken) && pool.queues().has_any() {
                 // The port may unwind, and the worker does not come back then. The index is queued
@@ -119,13 +124,17 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
             round = 0;
             continue;
         }
+        if kept_for > 0 && mem::take(&mut woken) {
+            // The wake-up is for a job of a lower priority.
+            pool.seats().hand_on();
+        }
         if end::is_over(pool) || seat.is_lost() {
             break;
         }
         if !worker.stays() {
             // The look at the queue comes after the answer: it finds the jobs that were queued before
             // the worker was sent away.
-            if pool.queues().has_any() {
+            if pool.queues().has_any_from(least(pool, kept_for)) {
                 continue;
             }
             break;
@@ -134,16 +143,36 @@ fn work<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>) {
             round = round.saturating_add(1);
             continue;
         }
-        seat.announce();
-        // `stays` is asked again: `spin` may have slept, and used up the wake-up of the party that sends
-        // the worker away.
-        if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {
-            worker.park(None);
-        }
-        if seat.retract() {
-            woken = true;
-        }
+        woken |= sleep(pool, worker, seat, kept_for);
     }
+}
+
+/// The least priority of the jobs that a worker takes now. `kept_for` is its own. A pool that is closed
+/// gets no urgent job any more, and its last jobs need a worker.
+#[inline(always)]
+fn least(pool: Pool<'_>, kept_for: usize) -> usize {
+    if kept_for > 0 && pool.phase().is_closed() {
+        0
+    } else {
+        kept_for
+    }
+}
+
+/// Sleeps, if nothing is left to do. True if the worker was claimed for some work meanwhile.
+fn sleep<'p, W: Worker>(pool: Pool<'p>, worker: &W, seat: SeatRef<'p>, kept_for: usize) -> bool {
+    seat.announce();
+    // A blocked worker counts on the others to run what is queued, and this one does not.
+    let _is_blocked = (kept_for > 0).then(|| {
+        let blocked = seat.block(DependsOn::Others);
+        pool.seats().leave_to_blocked(seat);
+        blocked
+    });
+    // `stays` is asked again: `spin` may have slept, and used up the wake-up of the party that sends the
+    // worker away.
+    if !pool.queues().has_any_from(least(pool, kept_for)) && !end::is_over(pool) && worker.stays() {
+        worker.park(None);
+    }
+    seat.retract()
 }
 
 #[cfg_attr(not(target_os = "none"), inline(always))]

@@ -18,12 +18,14 @@
 //! its wake-up. So a submitter that finds every idle worker claimed wakes them all again. A worker
 //! that was claimed and leaves without taking work hands the wake-up on.
 //!
-//! A submitter wakes the most urgent of the idle workers that are not claimed.
+//! A submitter wakes the most urgent of the idle workers that are not claimed. That may be a worker
+//! which is kept for jobs of higher priorities. If so, that worker finds no job for itself, and wakes the
+//! most urgent worker that takes the job. So a submit is no longer for the pools that keep workers.
 //!
 //! One word has the idle bits and the claims of a group of seats: half as many as the word has
 //! bits. A pool with more workers has more words. A submitter looks at one word after another.
 
-use core::cell::Cell;
+use core::{cell::Cell, ptr};
 
 use crate::{
     engine::guard,
@@ -86,10 +88,54 @@ impl<'p> Seats<'p> {
         Ok(phase)
     }
 
+    /// Wakes a worker for the most urgent queued job, if there is any. The caller is a worker that was
+    /// claimed for some work and is kept for more urgent jobs than are queued. It is not idle.
+    #[cold]
+    pub(crate) fn hand_on(self) {
+        let Some(priority) = self.0.queues().most_urgent() else {
+            return;
+        };
+        // Pairs with the fence of `SeatRef::announce`, as in `call_one`.
+        fence(Ordering::SeqCst);
+        if self.wake_ranked(|seat| seat.rank_for(priority)) {
+            return;
+        }
+        self.wake_claimed(|seat| seat.rank_for(priority) > 0);
+        if let Some(port) = self.0.port() {
+            // The job stays queued in either case.
+            let _ = port.no_idle_worker();
+        }
+    }
+
+    /// Wakes the blocked workers, except for this one, if work is queued. The caller has just marked this
+    /// worker as blocked.
+    #[cold]
+    pub(crate) fn leave_to_blocked(self, but: SeatRef<'_>) {
+        // Pairs with the fence of `Blocking::as_worker` (`engine/block.rs`): either that worker sees that
+        // this one does not take the queued work, or it is seen here.
+        fence(Ordering::SeqCst);
+        if self.0.queues().has_any() {
+            let seats = self.0.all_seats().iter();
+            let others = seats.filter(|&seat| seat.is_blocked() && !ptr::eq(seat, but.seat()));
+            each(others, |seat| self.wake(seat));
+        }
+    }
+
     /// Wakes the most urgent idle worker that no submitter has claimed. Among equally urgent ones, the
     /// one with the lowest number. False if there is none.
     #[cold]
     fn wake_idle(self) -> bool {
+        if self.wake_ranked(Seat::rank) {
+            return true;
+        }
+        self.wake_claimed(|_| true);
+        false
+    }
+
+    /// Wakes the idle worker of the greatest rank that is not claimed. A worker of rank 0 is passed over.
+    /// False if there is none.
+    #[inline(always)]
+    fn wake_ranked(self, rank_of: impl Fn(&Seat) -> u16) -> bool {
         loop {
             let mut greatest = 0;
             let mut found = None;
@@ -103,7 +149,7 @@ impl<'p> Seats<'p> {
                         break;
                     };
                     // 0 if the worker has left meanwhile.
-                    let rank = seat.rank();
+                    let rank = rank_of(seat);
                     if rank > greatest {
                         greatest = rank;
                         found = Some((seat, word, now, bit));
@@ -126,17 +172,18 @@ impl<'p> Seats<'p> {
                 return true;
             }
         }
-        self.wake_claimed();
         false
     }
 
-    /// Wakes every idle worker again. All are claimed, but the submitters that claimed them may
-    /// have been stopped.
-    fn wake_claimed(self) {
+    /// Wakes every idle worker again for which `takes` is true. All are claimed, but the submitters that
+    /// claimed them may have been stopped.
+    fn wake_claimed(self, takes: impl Fn(&Seat) -> bool) {
         for (word, group) in self.groups() {
             let mut idle = word.load(Ordering::Relaxed) & IDLE;
             while idle != 0 {
-                if let Some(seat) = group.get(idle.trailing_zeros() as usize) {
+                if let Some(seat) = group.get(idle.trailing_zeros() as usize)
+                    && takes(seat)
+                {
                     self.wake(seat);
                 }
                 idle &= idle - 1;

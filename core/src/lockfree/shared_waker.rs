@@ -16,11 +16,11 @@ use super::{
 /// Set from `open` until `close`. The bits below `SHOWN` count the holders, the owner among them.
 const OPEN: u32 = 1 << 31;
 
-/// The byte that the owner shows: 0, or another one from `show` until `close`.
+/// The number that the owner shows: 0, or another one from `show` until `close`.
 const SHOWN: u32 = OPEN - ONE_SHOWN;
 
-/// The lowest bit of the byte that the owner shows.
-const ONE_SHOWN: u32 = 1 << 23;
+/// The lowest bit of the number that the owner shows.
+const ONE_SHOWN: u32 = 1 << 19;
 
 /// A waker with a count of its holders.
 pub(crate) struct SharedWaker {
@@ -75,18 +75,18 @@ impl SharedWaker {
         self.word.load(Ordering::Relaxed) & OPEN != 0
     }
 
-    /// Shows `value` to all parties, until `close`.
+    /// Shows `value`, of 12 bits, to all parties, until `close`.
     ///
     /// # Safety
     ///
     /// The caller is the owner that opened it, has not closed it, and calls this once.
-    pub(crate) unsafe fn show(&self, value: u8) {
+    pub(crate) unsafe fn show(&self, value: u16) {
         // Relaxed: the value hands nothing over.
         self.word
             .fetch_or(u32::from(value) * ONE_SHOWN, Ordering::Relaxed);
     }
 
-    /// 256, and the byte that the owner shows on top of it. 0 if it has no owner that has opened it.
+    /// 4,096, and the number that the owner shows on top of it. 0 if it has no owner that has opened it.
     pub(crate) fn shown(&self) -> u16 {
         // Relaxed: as in `show`.
         (self.word.load(Ordering::Relaxed) / ONE_SHOWN) as u16
@@ -255,11 +255,11 @@ pub(crate) mod tests {
     #[test]
     fn an_owner_shows_its_value_until_it_leaves() {
         let (shared, wakeups) = open_waker();
-        assert_eq!(shared.shown(), 256);
+        assert_eq!(shared.shown(), 4_096);
         // SAFETY: opened above, and not closed yet.
-        unsafe { shared.show(u8::MAX) };
+        unsafe { shared.show(4_095) };
         shared.wake_owner();
-        assert_eq!((shared.shown(), wakeups.count()), (511, 1));
+        assert_eq!((shared.shown(), wakeups.count()), (8_191, 1));
         assert!(shared.try_hold());
         // SAFETY: opened above, and not closed yet.
         unsafe { shared.close() };
@@ -268,7 +268,7 @@ pub(crate) mod tests {
         assert!(shared.take());
         // SAFETY: taken just now.
         unsafe { shared.open(Waker::noop().clone()) };
-        assert_eq!(shared.shown(), 256);
+        assert_eq!(shared.shown(), 4_096);
     }
 
     #[test]

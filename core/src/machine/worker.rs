@@ -97,6 +97,9 @@ impl fmt::Display for JobId {
 ///     fn urgency(&self) -> u8 {
 ///         3 // woken before workers of less urgency
 ///     }
+///     fn least_priority(&self) -> usize {
+///         0 // takes jobs of all priorities
+///     }
 /// }
 ///
 /// static POOL: StaticPool<4, 32> = StaticPool::new();
@@ -140,6 +143,35 @@ pub trait Worker: Parker {
     /// * **Context**: called in the worker's own, once, when it joins.
     /// * **Cost**: none of its own. A wake-up looks at a word of each sleeping worker.
     fn urgency(&self) -> u8 {
+        0
+    }
+
+    /// The least priority of the jobs that the worker takes from the queue. 0, the default: it takes all
+    /// jobs. A value above 15 counts as 15.
+    ///
+    /// A worker with a greater value is kept: it is free for urgent jobs, however many others are queued.
+    /// A submit of a less urgent job may wake it, if it is the most urgent one. It wakes another worker
+    /// for that job, then, and sleeps again. It takes all jobs in two cases:
+    ///
+    /// * The pool is shut down. No further job is submitted then.
+    /// * A job on it blocks. It runs the job that it waits for. If all other workers are blocked or kept,
+    ///   it runs the oldest queued job.
+    ///
+    /// While it sleeps, it counts as blocked: a job that waits on another worker does not count on it.
+    ///
+    /// A pool has another worker that is not kept. If there is none, the less urgent jobs stay queued
+    /// until the pool is shut down.
+    ///
+    /// [`Kept`] makes any worker a kept one. A worker that sends its jobs to another address space takes
+    /// all jobs.
+    ///
+    /// * **Context**: called in the worker's own, once, when it joins.
+    /// * **Cost**: none of its own. A kept worker wakes the blocked workers when it goes to sleep, if work
+    ///   is queued.
+    fn least_priority(&self) -> usize
+    where
+        Self: Sized,
+    {
         0
     }
 
@@ -244,6 +276,90 @@ impl<W: Worker> Worker for Ranked<W> {
 
     fn urgency(&self) -> u8 {
         self.urgency
+    }
+
+    fn least_priority(&self) -> usize {
+        self.worker.least_priority()
+    }
+
+    fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
+        self.worker.on_start(worker)
+    }
+
+    fn on_job_start(&self, job: JobId) {
+        self.worker.on_job_start(job);
+    }
+
+    fn on_job_end(&self, job: JobId) {
+        self.worker.on_job_end(job);
+    }
+}
+
+/// A worker that is kept for jobs of a priority and above: see [`Worker::least_priority`].
+///
+/// ```
+/// use core::{task::Waker, time::Duration};
+/// use corepool::{Kept, Parker, StaticPool, Worker};
+///
+/// /// Leaves when no job is queued that it takes.
+/// struct Lent;
+///
+/// impl Parker for Lent {
+///     fn waker(&self) -> Waker {
+///         Waker::noop().clone()
+///     }
+///     fn park(&self, _deadline: Option<Duration>) {}
+/// }
+///
+/// impl Worker for Lent {
+///     fn stays(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// static POOL: StaticPool<4, 32, 2> = StaticPool::new();
+/// let (urgent, other) = (POOL.at(1).submit(|| 5).unwrap(), POOL.submit(|| 6).unwrap());
+/// let worker = Kept {
+///     worker: Lent,
+///     least_priority: 1,
+/// };
+/// POOL.run(&worker).unwrap();
+/// assert!(urgent.done() && !other.done());
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Kept<W> {
+    /// The worker itself.
+    pub worker: W,
+    /// See [`Worker::least_priority`].
+    pub least_priority: usize,
+}
+
+impl<W: Parker> Parker for Kept<W> {
+    fn waker(&self) -> Waker {
+        self.worker.waker()
+    }
+
+    fn park(&self, deadline: Option<Duration>) {
+        self.worker.park(deadline);
+    }
+}
+
+impl<W: Worker> Worker for Kept<W> {
+    fn spin(&self, round: u32) -> bool {
+        self.worker.spin(round)
+    }
+
+    fn stays(&self) -> bool {
+        self.worker.stays()
+    }
+
+    fn urgency(&self) -> u8 {
+        self.worker.urgency()
+    }
+
+    fn least_priority(&self) -> usize {
+        self.least_priority
     }
 
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {

@@ -25,14 +25,32 @@ impl Queues<'_> {
     /// Takes the oldest index of the most urgent queue that has one.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn pop(self) -> Option<u16> {
-        (0..self.0.geometry().priorities)
+        self.pop_from(0)
+    }
+
+    /// [`pop`](Self::pop), of the queues with priority `least` and above.
+    #[cfg_attr(not(target_os = "none"), inline)]
+    pub(crate) fn pop_from(self, least: usize) -> Option<u16> {
+        (least..self.0.geometry().priorities)
             .rev()
             .find_map(|priority| self.0.queue(priority).pop_if(|_| true))
     }
 
     /// Whether any queue has an index.
     pub(crate) fn has_any(self) -> bool {
-        (0..self.0.geometry().priorities).any(|priority| !self.0.queue(priority).is_empty())
+        self.has_any_from(0)
+    }
+
+    /// Whether any queue with priority `least` or above has an index.
+    pub(crate) fn has_any_from(self, least: usize) -> bool {
+        (least..self.0.geometry().priorities).any(|priority| !self.0.queue(priority).is_empty())
+    }
+
+    /// The priority of the most urgent queue that has an index.
+    pub(crate) fn most_urgent(self) -> Option<usize> {
+        (0..self.0.geometry().priorities)
+            .rev()
+            .find(|&priority| !self.0.queue(priority).is_empty())
     }
 
     /// About how many indices are queued.

@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use crate::{
     lockfree::shared_waker::SharedWaker,
-    lockfree::state::RUNNER_BITS,
+    lockfree::state::{MAX_PRIORITIES, RUNNER_BITS},
     lockfree::sync::{AtomicU16, AtomicU32, AtomicUsize, Ordering, UnsafeCell, const_unless_loom},
     machine::worker::{Worker, WorkerId},
     memory::pool::Pool,
@@ -35,6 +35,9 @@ pub(crate) const ONE_SCOPE: u16 = 1 << RUNNER_BITS;
 
 /// The bits that count the open scopes.
 pub(crate) const OPEN_SCOPES: u16 = !(ONE_SCOPE - 1);
+
+/// The bits of a rank with the least priority of the jobs that the worker takes.
+const LEAST: u16 = MAX_PRIORITIES as u16 - 1;
 
 /// The jobs that a wait depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,10 +102,19 @@ fn is_of_one_scope(tag: u16) -> bool {
 const KIND: u32 = 7;
 
 impl Seat {
-    /// The rank of the seat's worker, which is greater for a more urgent one. 0 if the seat has no
-    /// worker.
+    /// The rank of the seat's worker. It is greater for a more urgent worker, and among equally urgent
+    /// ones for the worker that is kept for higher priorities. 0 if the seat has no worker.
     pub(crate) fn rank(&self) -> u16 {
         self.waker.shown()
+    }
+
+    /// [`rank`](Self::rank), or 0 if the worker is kept for higher priorities than this one.
+    pub(crate) fn rank_for(&self, priority: usize) -> u16 {
+        let rank = self.rank();
+        if usize::from(rank & LEAST) > priority {
+            return 0;
+        }
+        rank
     }
 
     /// Whether the worker is blocked, with or without a time limit.
@@ -202,14 +214,16 @@ impl<'p> SeatRef<'p> {
         })
     }
 
-    /// States the worker's urgency, before the worker takes any job.
+    /// States the worker's urgency, and the least priority of the jobs that it takes. The worker has
+    /// taken no job yet.
     ///
     /// # Safety
     ///
     /// The caller is the context that joined, calls this once, and has not left.
-    pub(crate) unsafe fn state_urgency(self, urgency: u8) {
+    pub(crate) unsafe fn state_rank(self, urgency: u8, least: usize) {
+        let rank = u16::from(urgency) * (LEAST + 1) + (least as u16 & LEAST);
         // SAFETY: `join` opened the shared waker, and only `leave` closes it (the caller's promise).
-        unsafe { self.seat().waker.show(urgency) };
+        unsafe { self.seat().waker.show(rank) };
     }
 
     /// Sets a flag of the worker, before the worker takes any job.
@@ -230,6 +244,8 @@ impl<'p> SeatRef<'p> {
     }
 
     /// Marks the worker as blocked, until the returned guard is dropped.
+    // On a chip it is inlined, since most programs have one wait that calls it.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub(crate) fn block(self, depends_on: DependsOn) -> IsBlocked<'p> {
         let (kind, waits_for) = match depends_on {
             DependsOn::Others => (1, 0),

@@ -11,7 +11,7 @@ use loom::{
 };
 
 use super::{GUESTS, MACHINE, Sleeper, explore, spawn, spawn_worker_for_one, with_pool};
-use crate::{Parker, SpinWorker, StaticPool, Worker, engine::run, memory::joined::Stay};
+use crate::{Kept, Parker, SpinWorker, StaticPool, Worker, engine::run, memory::joined::Stay};
 
 /// Workers sleep as soon as they can, while a job comes, its result is waited for, and the pool is
 /// shut down.
@@ -286,4 +286,42 @@ fn who_is_sent_away_runs_what_is_queued() {
 #[test]
 fn who_is_sent_away_while_it_spins_leaves() {
     sent_away("idle: its wake-up is used up, sent away", true);
+}
+
+/// A worker that takes no job of priority 0.
+fn kept() -> Kept<Sleeper> {
+    Kept {
+        worker: Sleeper::new(),
+        least_priority: 1,
+    }
+}
+
+/// One worker is kept for urgent jobs, and more urgent than the other. If a submit wakes the kept one
+/// for a job that it does not take, the other one is woken.
+#[test]
+fn a_kept_worker_beside_another() {
+    explore("idle: a kept worker and another", Some(1), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 2, 2, 1>| {
+            let urgent = spawn(move || pool.run(&kept()).unwrap());
+            let other = spawn_worker_for_one(pool.pool_ref().erased);
+            pool.submit_detached(|| ()).unwrap();
+            other.join().unwrap();
+            pool.shutdown(false, false).unwrap();
+            urgent.join().unwrap();
+        });
+    });
+}
+
+/// A pool with a kept worker alone is shut down while that worker goes to sleep.
+#[test]
+fn a_kept_worker_at_the_end() {
+    explore("idle: a kept worker, shut down", Some(3), || {
+        with_pool(&MACHINE, |pool: &'static StaticPool<1, 32, 2, 1, 1>| {
+            let worker = spawn(move || pool.run(&kept()).unwrap());
+            let job = pool.submit(|| 1).unwrap();
+            pool.shutdown(false, false).unwrap();
+            worker.join().unwrap();
+            assert!(job.done());
+        });
+    });
 }

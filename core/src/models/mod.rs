@@ -112,9 +112,9 @@ pub(crate) fn spawn<T: 'static>(body: impl FnOnce() -> T + 'static) -> loom::thr
 }
 
 /// [`with_pool_without_port`], with a port.
-pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
+pub(crate) fn with_pool<const S: usize, const P: usize, const W: usize, const V: usize>(
     port: &'static impl Port,
-    body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
+    body: impl FnOnce(&'static StaticPool<S, 32, P, W, V>),
 ) {
     with_pool_without_port(|pool| {
         pool.install(port);
@@ -124,8 +124,13 @@ pub(crate) fn with_pool<const S: usize, const W: usize, const V: usize>(
 
 /// A pool that lives for one interleaving. When `body` returns, it has joined all threads that it
 /// started, and all handles are gone. No slot may be missing then.
-pub(crate) fn with_pool_without_port<const S: usize, const W: usize, const V: usize>(
-    body: impl FnOnce(&'static StaticPool<S, 32, 1, W, V>),
+pub(crate) fn with_pool_without_port<
+    const S: usize,
+    const P: usize,
+    const W: usize,
+    const V: usize,
+>(
+    body: impl FnOnce(&'static StaticPool<S, 32, P, W, V>),
 ) {
     let address = Box::into_raw(Box::new(StaticPool::new()));
     // SAFETY: freed below, when no reference is left.

@@ -151,7 +151,7 @@ impl<'b, L: Link, const WINDOW: usize> RemoteWorker<'b, L, WINDOW> {
         side.session = side.session.wrapping_add(1);
         side.link.wake_on_data(&worker.waker());
         let mut end = Ok(RemoteEnd::ShutDown);
-        let ran = life::stay_seated(pool, worker, |seat| {
+        let ran = life::stay_seated(pool, worker, 0, |seat, _| {
             seat.set(REMOTE);
             let mut client: Client<'_, '_, '_, L, W, WINDOW> =
                 Client::new(pool, port, worker, seat, side, now);

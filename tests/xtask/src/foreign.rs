@@ -23,6 +23,7 @@ const CALLS: &[(&str, &str)] = &[
     (".spin(", "spin"),
     (".stays(", "stays"),
     (".urgency()", "urgency"),
+    (".least_priority()", "least_priority"),
     (".on_start(", "on_start"),
     (".on_job_start(", "on_job_start"),
     (".on_job_end(", "on_job_end"),

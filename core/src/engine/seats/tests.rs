@@ -1,4 +1,5 @@
 use core::{
+    cell::RefCell,
     num::NonZeroUsize,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     task::Waker,
@@ -16,7 +17,10 @@ use crate::{
     error::NoWorker,
     lockfree::shared_waker::tests::Wakeups,
     machine::worker::WorkerId,
-    memory::{seat::GROUP, waiter::LEAVING},
+    memory::{
+        seat::{DependsOn, GROUP},
+        waiter::LEAVING,
+    },
 };
 
 /// More workers than a group has seats.
@@ -95,7 +99,7 @@ fn workers_that_were_woken_and_have_not_come_are_woken_again() {
 fn announce(seats: &[Leave<'_>], urgencies: &[(usize, u8)]) {
     for &(number, urgency) in urgencies {
         // SAFETY: the worker has joined, and this is called once for it.
-        unsafe { seats[number].0.state_urgency(urgency) };
+        unsafe { seats[number].0.state_rank(urgency, 0) };
         seats[number].0.announce();
     }
 }
@@ -113,6 +117,177 @@ fn of_the_idle_workers_the_most_urgent_is_woken() {
         expected.sort_unstable();
         assert_eq!(woken(&workers), expected);
     }
+}
+
+/// A pool with two priorities.
+type TwoPriorities = StaticPool<4, 16, 2, 4, 1>;
+
+/// Seats workers that sleep, with these urgencies and least priorities.
+fn join_ranked<'p>(
+    pool: &'p TwoPriorities,
+    workers: &'p [Sleeper],
+    ranks: &[(u8, usize)],
+) -> Vec<Leave<'p>> {
+    let join = |(worker, &(urgency, least)): (&'p Sleeper, &(u8, usize))| {
+        let seats = pool.pool_ref().erased.seats();
+        // SAFETY: `Leave` leaves, and does not outlive the workers.
+        let seat = unsafe { seats.join(worker, Stay::Worker) }.unwrap();
+        // SAFETY: the worker has joined just now.
+        unsafe { seat.state_rank(urgency, least) };
+        seat.announce();
+        Leave(seat)
+    };
+    workers.iter().zip(ranks).map(join).collect()
+}
+
+#[test]
+fn a_kept_worker_hands_on_to_one_that_takes_the_job() {
+    let (pool, workers) = (TwoPriorities::new(), sleepers());
+    pool.submit_detached(|| ()).unwrap();
+    let _seats = join_ranked(&pool, &workers, &[(9, 1), (0, 0), (1, 0)]);
+    let hand_on = || pool.pool_ref().erased.seats().hand_on();
+    hand_on();
+    assert_eq!(woken(&workers), [(2, 1)]);
+    hand_on();
+    assert_eq!(woken(&workers), [(1, 1), (2, 1)]);
+}
+
+#[test]
+fn of_equally_urgent_workers_one_that_is_kept_is_woken() {
+    let (pool, workers) = (TwoPriorities::new(), sleepers());
+    let _seats = join_ranked(&pool, &workers, &[(9, 0), (9, 1), (8, 1)]);
+    pool.at(1).submit_detached(|| ()).unwrap();
+    assert_eq!(woken(&workers), [(1, 1)]);
+}
+
+#[test]
+fn a_kept_worker_tells_the_port_of_work_that_the_sleeping_workers_do_not_take() {
+    static BOSS: Boss = Boss(AtomicUsize::new(0));
+    let (pool, workers) = (TwoPriorities::new(), sleepers());
+    pool.submit_detached(|| ()).unwrap();
+    assert!(pool.install(&BOSS));
+    let _seats = join_ranked(&pool, &workers, &[(9, 1)]);
+    pool.pool_ref().erased.seats().hand_on();
+    assert_eq!((BOSS.0.load(Relaxed), woken(&workers)), (1, vec![]));
+}
+
+/// A worker that does its next step where it would sleep, and leaves after the last one.
+struct Stepper<'a> {
+    wakeups: Sleeper,
+    steps: RefCell<Vec<&'a dyn Fn()>>,
+}
+
+impl Parker for Stepper<'_> {
+    fn waker(&self) -> Waker {
+        self.wakeups.waker()
+    }
+
+    fn park(&self, _deadline: Option<Duration>) {
+        let step = self.steps.borrow_mut().pop();
+        step.unwrap()();
+    }
+}
+
+impl Worker for Stepper<'_> {
+    fn stays(&self) -> bool {
+        !self.steps.borrow().is_empty()
+    }
+
+    fn least_priority(&self) -> usize {
+        1
+    }
+}
+
+#[test]
+fn a_kept_worker_hands_a_wake_up_on_that_is_for_none_of_its_jobs() {
+    let (pool, workers) = (TwoPriorities::new(), sleepers());
+    let _seats = join_ranked(&pool, &workers, &[(0, 0)]);
+    let claimed = || {
+        pool.submit_detached(|| ()).unwrap();
+        assert_eq!(woken(&workers), []);
+    };
+    let asleep = || assert_eq!(woken(&workers), [(0, 1)]);
+    let kept = Stepper {
+        wakeups: Sleeper::default(),
+        steps: RefCell::new(vec![&asleep, &claimed]),
+    };
+    pool.run(&kept).unwrap();
+    assert_eq!((kept.wakeups.0.count(), woken(&workers)), (1, vec![(0, 1)]));
+}
+
+#[test]
+fn a_kept_worker_that_is_sent_away_hands_its_wake_up_on() {
+    let (pool, workers) = (TwoPriorities::new(), sleepers());
+    let _seats = join_ranked(&pool, &workers, &[(0, 0)]);
+    let claimed = || pool.submit_detached(|| ()).unwrap();
+    let kept = Stepper {
+        wakeups: Sleeper::default(),
+        steps: RefCell::new(vec![&claimed]),
+    };
+    pool.run(&kept).unwrap();
+    assert_eq!((kept.wakeups.0.count(), woken(&workers)), (1, vec![(0, 1)]));
+}
+
+#[test]
+fn a_kept_worker_that_sleeps_counts_as_blocked() {
+    static POOL: TwoPriorities = StaticPool::new();
+    let workers = sleepers();
+    let seats = join_ranked(&POOL, &workers, &[(0, 0)]);
+    let _blocked = seats[0].0.block(DependsOn::Others);
+    let all_are_blocked = || POOL.pool_ref().erased.seats().all_are_blocked();
+    let while_busy = RefCell::new(None);
+    let asleep = || {
+        assert!(all_are_blocked());
+        let job = POOL.at(1).submit(all_are_blocked).unwrap();
+        *while_busy.borrow_mut() = Some(job);
+    };
+    let asleep_again = || assert!(all_are_blocked());
+    let kept = Stepper {
+        wakeups: Sleeper::default(),
+        steps: RefCell::new(vec![&asleep_again, &asleep]),
+    };
+    POOL.run(&kept).unwrap();
+    assert!(!while_busy.take().unwrap().result().unwrap());
+}
+
+#[test]
+fn a_kept_worker_that_goes_to_sleep_wakes_the_blocked_workers_if_work_is_queued() {
+    let (pool, workers) = (TwoPriorities::new(), sleepers());
+    let seats = join_ranked(&pool, &workers, &[(0, 0), (0, 0)]);
+    seats.iter().for_each(|seat| assert!(!seat.0.retract()));
+    let _blocked = seats[0].0.block(DependsOn::Others);
+    let none_is_queued = || {
+        assert_eq!(woken(&workers), []);
+        pool.submit_detached(|| ()).unwrap();
+    };
+    let one_is_queued = || {
+        assert_eq!(woken(&workers), [(0, 1)]);
+        assert_eq!(pool.run_pending(1), 1);
+    };
+    let kept = Stepper {
+        wakeups: Sleeper::default(),
+        steps: RefCell::new(vec![&one_is_queued, &none_is_queued]),
+    };
+    pool.run(&kept).unwrap();
+    // The submit has woken it, and it has not woken itself.
+    assert_eq!(kept.wakeups.0.count(), 1);
+}
+
+#[test]
+fn a_kept_worker_runs_all_jobs_of_a_pool_that_is_shut_down() {
+    let pool = TwoPriorities::new();
+    let job = pool.submit(|| ()).unwrap();
+    let shut_down = || {
+        assert!(!job.done());
+        pool.shutdown(false, false).unwrap();
+    };
+    let kept = Stepper {
+        wakeups: Sleeper::default(),
+        // The second one is for after the end, and is not done.
+        steps: RefCell::new(vec![&|| unreachable!(), &shut_down]),
+    };
+    pool.run(&kept).unwrap();
+    assert!(job.done());
 }
 
 #[test]

@@ -127,6 +127,11 @@ impl Worker for StepWorker {
         0
     }
 
+    fn least_priority(&self) -> usize {
+        foreign("Worker: least_priority");
+        0
+    }
+
     fn on_start(&self, worker: WorkerId) -> Result<(), InitError> {
         IDS.lock()
             .unwrap_or_else(PoisonError::into_inner)
