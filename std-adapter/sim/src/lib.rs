@@ -76,10 +76,21 @@
 //! which a context goes on until it waits and nothing happens by itself. Without any one of them the
 //! run passes, or fails in another way.
 //!
-//! Each row of the picture is a point. It shows the rows around each deviation, and the last rows. `✗`
+//! Each row of the picture is a point. It shows the rows around each deviation, and the last rows. While a core
+//! stalls or hangs, `▒` marks it, and the first row of each point that the application names is shown, too. `✗`
 //! marks the step at which the run fails. The label `foreign` stands for the application's code that a
 //! call runs: a job, a destructor, a callback or a waker. To see more, ask for all rows, or print in
 //! the application's code and replay the least schedule. The first run's output comes first.
+//!
+//! A step of a schedule is `CONTEXT@LABEL#VISIT:ACTION`: see [`Action`]. These labels are of no row:
+//!
+//! | label | the decision |
+//! |---|---|
+//! | `chip@pace` | the time that each point of the run takes |
+//! | `tick` | the time to the next tick of an interrupt of [`every`](Sim::every) |
+//! | `time` | the time of a [`busy`] or [`sleep`] |
+//! | `waiting`, `moment` | an interrupt fires while all contexts wait, after this time |
+//! | `next core` | the core that goes on when the context has to wait |
 //!
 //! | variable | purpose |
 //! |---|---|

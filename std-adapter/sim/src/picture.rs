@@ -2,15 +2,12 @@
 
 mod lanes;
 mod perfetto;
+mod standing;
 mod svg;
 
 use std::{fmt, time::Duration};
 
-use crate::{
-    plan::Plan,
-    schedule::{Action, Deviation},
-    trace::Trace,
-};
+use crate::{plan::Plan, schedule::Deviation, trace::Trace};
 
 /// The course of a run: its points, in their order. It is written as text, as SVG, or as a trace.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,14 +32,17 @@ struct Row {
     time: Duration,
     context: usize,
     label: &'static str,
-    /// The decisions of the chip here that differ from the plain order.
-    actions: Vec<Action>,
+    /// The application itself names the point.
+    is_own: bool,
+    /// The decisions of the chip since the last row that differ from the plain order.
+    deviations: Vec<Deviation>,
 }
 
 /// The rows of a text that are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rows {
-    /// The rows around each deviation, and the last ones.
+    /// The rows around each deviation, and the last ones. While a core stalls or hangs, also the first row of
+    /// each point that the application names.
     #[default]
     Telling,
     /// All.
@@ -73,14 +73,15 @@ impl Picture {
         });
         let mut noted = 0;
         let rows = trace.events.iter().map(|event| {
-            let actions = schedule.iter().take(event.deviations).skip(noted);
+            let deviations = schedule.iter().take(event.deviations).skip(noted);
             noted = event.deviations;
             Row {
                 step: event.step,
                 time: Duration::from_nanos(event.time),
                 context: event.context,
                 label: event.label,
-                actions: actions.map(|step| step.action).collect(),
+                is_own: trace.is_own(event.label),
+                deviations: deviations.cloned().collect(),
             }
         });
         Self {
@@ -106,11 +107,14 @@ impl Picture {
         let count = self.rows.len();
         let mut shown = vec![rows == Rows::All; count];
         for (at, row) in self.rows.iter().enumerate() {
-            if !row.actions.is_empty() {
+            if !row.deviations.is_empty() {
                 shown[at.saturating_sub(AROUND)..(at + AROUND + 1).min(count)].fill(true);
             }
         }
         shown[count.saturating_sub(AT_THE_END)..].fill(true);
+        for at in self.told_while_standing() {
+            shown[at] = true;
+        }
         shown
     }
 
@@ -123,6 +127,15 @@ impl Picture {
                 rows.any(|(row, shown)| *shown && row.context == column)
             })
             .collect()
+    }
+
+    /// A deviation at a row: its action, and its place if that is another one.
+    fn remark(&self, row: &Row, deviation: &Deviation) -> String {
+        let is_here = deviation.context == self.contexts[row.context].name;
+        match is_here && deviation.label == row.label {
+            true => format!("◀ {}", deviation.action),
+            false => format!("◀ {deviation}"),
+        }
     }
 
     /// The last row's remark.

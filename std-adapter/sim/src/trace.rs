@@ -1,6 +1,6 @@
 //! The points of a run that is recorded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) struct Trace {
     pub(crate) events: Vec<Event>,
     visits: HashMap<(usize, &'static str), u32>,
     deviations: usize,
+    /// The labels of the application's own points.
+    own: HashSet<&'static str>,
 }
 
 /// The most events of a trace. A run ends as failed before it has more points than these.
@@ -36,6 +38,16 @@ impl Trace {
                 deviations: self.deviations,
             });
         }
+    }
+
+    /// The application itself names a point.
+    pub(crate) fn names(&mut self, label: &'static str) {
+        self.own.insert(label);
+    }
+
+    /// Whether the application itself names points so.
+    pub(crate) fn is_own(&self, label: &str) -> bool {
+        self.own.contains(label)
     }
 
     /// The last point of each context: its step and the context.

@@ -6,10 +6,11 @@ use std::{
     path::Path,
     process::{Command, Output},
     sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+    time::Duration,
 };
 
 use corepool::StaticPool;
-use corepool_sim::{Chip, Failed, FailedBy, FailedRun, Rows, Schedule, Sim, point};
+use corepool_sim::{Chip, Failed, FailedBy, FailedRun, Rows, Schedule, Sim, now, point, sleep};
 use serde_json::Value;
 
 static POOL: StaticPool<4, 32> = StaticPool::new();
@@ -87,6 +88,45 @@ mod pictures {
         let run = found();
         let last = run.lanes.lines().last().unwrap();
         assert!(last.ends_with("✗ core 0 fails"), "{last}");
+    }
+
+    /// None of them has a name of the application.
+    fn forty_points() {
+        for _ in 0..40 {
+            POOL.free_slots();
+        }
+    }
+
+    #[test]
+    fn a_core_that_stalls_is_marked_and_named_points_of_the_others_are_shown() {
+        let schedule = "calls/core 1@in the job#1:stall=1/1000000".parse::<Schedule>();
+        let failed =
+            sim()
+                .stall(0..=1, Duration::from_millis(1))
+                .replay(&schedule.unwrap(), |_| {
+                    let job = POOL.submit(|| point!("in the job")).unwrap();
+                    sleep(Duration::from_micros(500));
+                    forty_points();
+                    point!("the main loop goes on");
+                    forty_points();
+                    assert!(job.done());
+                });
+        let lanes = failed_run(failed.unwrap_err()).lanes;
+        let row = |label: &str| lanes.lines().find(|line| line.contains(label)).unwrap();
+        assert!(row("the main loop goes on").contains('▒'), "{lanes}");
+        assert!(!row("in the job").contains('▒'), "{lanes}");
+        assert!(lanes.contains('⋮'), "{lanes}");
+    }
+
+    #[test]
+    fn a_deviation_at_another_place_than_its_row_is_shown_with_its_place() {
+        let schedule = "calls/chip@pace#1:draw=400".parse::<Schedule>().unwrap();
+        let failed = Sim::new(1).replay(&schedule, |_| {
+            point!();
+            assert!(now() < Duration::from_nanos(500));
+        });
+        let lanes = failed_run(failed.unwrap_err()).lanes;
+        assert!(lanes.contains("◀ chip@pace#1:draw=400: without"), "{lanes}");
     }
 
     #[test]

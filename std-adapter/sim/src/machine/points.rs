@@ -68,6 +68,9 @@ impl Machine<'_> {
     pub(crate) fn at(&self, label: &'static str) {
         self.looks(label);
         self.note_access(ptr::null());
+        if self.is_traced {
+            self.trace.borrow_mut().names(label);
+        }
     }
 
     /// A point before a call that may change something.

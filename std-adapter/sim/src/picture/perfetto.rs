@@ -31,7 +31,8 @@ impl Picture {
                 "ts": micros(at), "dur": micros(end) - micros(at),
                 "args": { "point": row.step },
             }));
-            let mut remarks: Vec<_> = row.actions.iter().map(ToString::to_string).collect();
+            let deviations = row.deviations.iter();
+            let mut remarks: Vec<_> = deviations.map(ToString::to_string).collect();
             if at == last {
                 remarks.push(self.end());
             }

@@ -58,9 +58,9 @@ impl Picture {
                 label = escaped(row.label),
             );
             let mut remarks: Vec<_> = row
-                .actions
+                .deviations
                 .iter()
-                .map(|action| format!("◀ {action}"))
+                .map(|deviation| self.remark(row, deviation))
                 .collect();
             if is_last {
                 remarks.push(self.end());
