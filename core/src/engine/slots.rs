@@ -46,6 +46,17 @@ pub(crate) struct Claim {
     pub(crate) is_queued: bool,
 }
 
+impl Claim {
+    /// A slot in no queue.
+    #[inline(always)]
+    fn apart(index: u16) -> Self {
+        Self {
+            index,
+            is_queued: false,
+        }
+    }
+}
+
 /// A view of a pool's slots.
 #[derive(Clone, Copy)]
 pub(crate) struct Slots<'p>(Pool<'p>);
@@ -78,11 +89,8 @@ impl<'p> Slots<'p> {
     /// slot of an ended job that is queued there, with its place.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn claim_to_queue(self, priority: usize) -> Option<Claim> {
-        match self.claim_free() {
-            Some(index) => Some(Claim {
-                index,
-                is_queued: false,
-            }),
+        match self.claim_returned() {
+            Some(index) => Some(Claim::apart(index)),
             None => self.claim_other(priority),
         }
     }
@@ -90,15 +98,20 @@ impl<'p> Slots<'p> {
     /// Takes a slot that was given back, or else one that was never used.
     #[inline(always)]
     fn claim_free(self) -> Option<u16> {
+        self.claim_returned().or_else(|| self.claim_fresh())
+    }
+
+    /// Takes a slot that was given back.
+    #[inline(always)]
+    fn claim_returned(self) -> Option<u16> {
         let free = &self.0.shared().free;
         free.pop(&self.0.geometry().free_words, |index| {
             self.0.slot(index).link()
         })
-        .or_else(|| self.claim_fresh())
     }
 
-    #[cfg_attr(target_os = "none", inline(always))]
-    #[cfg_attr(not(target_os = "none"), cold, inline(never))]
+    /// Takes a slot that was never used.
+    #[inline(always)]
     fn claim_fresh(self) -> Option<u16> {
         let index = self
             .0
@@ -112,9 +125,19 @@ impl<'p> Slots<'p> {
         Some(index)
     }
 
+    /// Takes a slot that was never used, or else that of an ended job.
+    #[cfg_attr(target_os = "none", inline(always))]
+    #[cfg_attr(not(target_os = "none"), cold, inline(never))]
+    fn claim_other(self, priority: usize) -> Option<Claim> {
+        match self.claim_fresh() {
+            Some(index) => Some(Claim::apart(index)),
+            None => self.claim_ended(priority),
+        }
+    }
+
     /// Takes the slot of an ended job. Mostly there is none: the pool is full.
     #[cold]
-    fn claim_other(self, priority: usize) -> Option<Claim> {
+    fn claim_ended(self, priority: usize) -> Option<Claim> {
         if self.0.shared().stale.may_be_at(ANY_PRIORITY)
             && let Some(claim) = self.claim_stale(priority)
         {
@@ -126,10 +149,7 @@ impl<'p> Slots<'p> {
 
     #[cfg_attr(not(target_os = "none"), inline(never))]
     fn claim_stale(self, priority: usize) -> Option<Claim> {
-        let reaped = self.reap_one(A_FEW).map(|slot| Claim {
-            index: slot.index(),
-            is_queued: false,
-        });
+        let reaped = self.reap_one(A_FEW).map(|slot| Claim::apart(slot.index()));
         reaped.or_else(|| {
             self.take_over_stale(priority).map(|index| Claim {
                 index,
