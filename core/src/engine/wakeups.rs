@@ -95,8 +95,12 @@ impl<'p> Seats<'p> {
         let Some(priority) = self.0.queues().most_urgent() else {
             return;
         };
-        // Pairs with the fence of `SeatRef::announce`, as in `call_one`.
-        fence(Ordering::SeqCst);
+        // Release: pairs with the Acquire of `retract` in the worker that is claimed here, which may be
+        // kept, too. The submitter's fence comes before this one: it pairs with that of
+        // `SeatRef::announce`, and its claim with the Acquire of this worker's `retract`.
+        // Unseen by loom, Release: the words of two groups of seats differ, and loom has too few threads
+        // for a second group. In one word, the claim here continues the submitter's release sequence.
+        fence(Ordering::Release);
         if self.wake_ranked(|seat| seat.rank_for(priority)) {
             return;
         }
@@ -159,8 +163,8 @@ impl<'p> Seats<'p> {
             let Some((seat, word, now, bit)) = found else {
                 break;
             };
-            // Relaxed: the fence of `Seats::call_one` comes before this, and pairs with the Acquire
-            // of `retract`. So the claimed worker finds the job.
+            // Relaxed: the fence of `Seats::call_one` or of `hand_on` comes before this, and pairs with the
+            // Acquire of `retract`. So the claimed worker finds the job.
             let claimed = word.compare_exchange_weak(
                 now,
                 now | (bit << GROUP),

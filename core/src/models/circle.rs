@@ -234,6 +234,35 @@ fn a_worker_leaves() {
     });
 }
 
+/// On one of two workers a job waits for the effect of a queued job. The other worker is kept for more
+/// urgent jobs, and goes to sleep. The first is woken, and runs the queued job.
+#[test]
+fn a_kept_worker_goes_to_sleep() {
+    explore(
+        "circle: a worker blocks, a kept one sleeps",
+        Some(2),
+        || {
+            with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 2, 2, 1>| {
+                let erased = pool.pool_ref().erased;
+                // SAFETY: left below.
+                let kept = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+                let (promise, promised) = pool.promise().unwrap();
+                pool.submit_detached(move || promised.result().unwrap())
+                    .unwrap();
+                pool.submit_detached(move || promise.set_result(()).unwrap())
+                    .unwrap();
+                let worker = spawn_worker(erased);
+                let asleep = kept.block(DependsOn::Others);
+                erased.seats().leave_to_blocked(kept);
+                worker.join().unwrap();
+                drop(asleep);
+                // SAFETY: joined above.
+                unsafe { kept.leave() };
+            });
+        },
+    );
+}
+
 /// Two jobs wait for the effect of a queued job. The last worker that blocks runs it.
 #[test]
 fn both_workers_block() {
