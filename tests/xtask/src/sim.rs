@@ -8,16 +8,18 @@ const TWINS: &str = "100000";
 /// Runs of the pulse monitor.
 const PULSE: &str = "10000";
 
-const USAGE: &str = "usage: cargo xtask sim [--quick | --figures]
+const USAGE: &str = "usage: cargo xtask sim [--quick | --figures | --mutants]
 
   --quick   a few thousand runs of each test, instead of those that the documentation states
-  --figures prints how long points, runs and schedules take, beside bare fibers and shuttle";
+  --figures prints how long points, runs and schedules take, beside bare fibers and shuttle
+  --mutants plants the mutants of the core alone";
 
 pub fn run(args: &[String]) -> Outcome {
     match args {
         [] => {}
         [option] if option == "--quick" => return quick(),
         [option] if option == "--figures" => return figures(),
+        [option] if option == "--mutants" => return sim_mutants::check(),
         _ => return Err(USAGE.into()),
     }
     quick()?;

@@ -21,7 +21,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a worker parks without a look at the queue after it has announced itself",
         file: "core/src/engine/life.rs",
-        from: "if !pool.queues().has_any() && !end::is_over(pool) && worker.stays() {",
+        from: "if !pool.queues().has_any_from(least(pool, kept_for)) && !end::is_over(pool) && worker.stays() {",
         to: "if !end::is_over(pool) && worker.stays() {",
         test: "a_job_is_not_left_behind_by_a_worker_that_goes_to_sleep",
         row: "nobody, and there is one worker",
@@ -138,11 +138,31 @@ fn plant(mutant: &Mutant, copy: &Path) -> Outcome {
     let file = copy.join(mutant.file);
     let failed = |error| format!("cannot plant the mutant in {}: {error}", mutant.file);
     let text = fs::read_to_string(&file).map_err(failed)?;
-    if text.matches(mutant.from).count() != 1 {
-        return Err(format!(
-            "the mutant \"{}\" fits no more: its place in {} has changed",
-            mutant.name, mutant.file
-        ));
+    fs::write(&file, mutant.planted_in(&text)?).map_err(failed)
+}
+
+impl Mutant {
+    /// The text of the mutant's file with the mutant in its place.
+    fn planted_in(&self, text: &str) -> Result<String, String> {
+        if text.matches(self.from).count() != 1 {
+            return Err(format!(
+                "the mutant \"{}\" fits no more: its place in {} has changed",
+                self.name, self.file
+            ));
+        }
+        Ok(text.replace(self.from, self.to))
     }
-    fs::write(&file, text.replace(mutant.from, mutant.to)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mutant_has_its_place_in_the_core() {
+        for mutant in MUTANTS {
+            let text = fs::read_to_string(root().join(mutant.file)).unwrap();
+            assert_eq!(mutant.planted_in(&text).err(), None);
+        }
+    }
 }
