@@ -212,53 +212,49 @@ fn a_task_and_a_job() {
     });
 }
 
-/// On one of two workers a job waits for the effect of a queued job. The other worker leaves
-/// without a look at the queue. The first is woken, and runs the queued job.
-#[test]
-fn a_worker_leaves() {
-    explore("circle: a worker blocks, the other leaves", Some(2), || {
+/// On one of two workers a job waits for the effect of a queued job. The other worker, whose seat `other`
+/// gets, takes no job. The first is woken, and runs the queued job.
+fn one_of_two_blocks(name: &str, other: fn(SeatRef<'static>, JoinHandle<()>)) {
+    explore(name, Some(2), move || {
         with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 1, 2, 1>| {
             let erased = pool.pool_ref().erased;
-            // SAFETY: left below.
-            let leaving = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
+            // SAFETY: `other` leaves it.
+            let seat = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
             let (promise, promised) = pool.promise().unwrap();
             pool.submit_detached(move || promised.result().unwrap())
                 .unwrap();
             pool.submit_detached(move || promise.set_result(()).unwrap())
                 .unwrap();
-            let worker = spawn_worker(erased);
-            // SAFETY: joined above.
-            unsafe { leaving.leave() };
-            worker.join().unwrap();
+            other(seat, spawn_worker(erased));
         });
     });
 }
 
-/// On one of two workers a job waits for the effect of a queued job. The other worker is kept for more
-/// urgent jobs, and goes to sleep. The first is woken, and runs the queued job.
+/// It leaves without a look at the queue.
+#[test]
+fn a_worker_leaves() {
+    one_of_two_blocks(
+        "circle: a worker blocks, the other leaves",
+        |seat, worker| {
+            // SAFETY: joined by the caller.
+            unsafe { seat.leave() };
+            worker.join().unwrap();
+        },
+    );
+}
+
+/// It is kept for more urgent jobs, and goes to sleep.
 #[test]
 fn a_kept_worker_goes_to_sleep() {
-    explore(
+    one_of_two_blocks(
         "circle: a worker blocks, a kept one sleeps",
-        Some(2),
-        || {
-            with_pool(&MACHINE, |pool: &'static StaticPool<3, 32, 2, 2, 1>| {
-                let erased = pool.pool_ref().erased;
-                // SAFETY: left below.
-                let kept = unsafe { erased.seats().join(&SpinWorker, Stay::Worker) }.unwrap();
-                let (promise, promised) = pool.promise().unwrap();
-                pool.submit_detached(move || promised.result().unwrap())
-                    .unwrap();
-                pool.submit_detached(move || promise.set_result(()).unwrap())
-                    .unwrap();
-                let worker = spawn_worker(erased);
-                let asleep = kept.block(DependsOn::Others);
-                erased.seats().leave_to_blocked(kept);
-                worker.join().unwrap();
-                drop(asleep);
-                // SAFETY: joined above.
-                unsafe { kept.leave() };
-            });
+        |seat, worker| {
+            let asleep = seat.block(DependsOn::Others);
+            seat.pool().seats().leave_to_blocked(seat);
+            worker.join().unwrap();
+            drop(asleep);
+            // SAFETY: joined by the caller.
+            unsafe { seat.leave() };
         },
     );
 }

@@ -49,7 +49,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What each context does at a standstill, or in a run that does not end.
+    /// The waits of each context at a standstill, or in a run that does not end.
     pub(crate) fn lines(&mut self) -> Option<&mut Vec<String>> {
         match self {
             Self::Deadlock(lines) | Self::NoEnd(_, lines) | Self::NotHealed(_, lines) => {
