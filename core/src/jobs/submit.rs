@@ -25,14 +25,23 @@ pub(crate) fn admits(pool: Pool<'_>, priority: usize) -> bool {
     priority < pool.geometry().priorities && !pool.phase().is_closed()
 }
 
-/// The error for a job that was not admitted, or was taken back.
-#[cold]
+/// The error for a job that was not admitted, found no slot, or was taken back.
+// A full pool refuses most forks of a recursive job. So a host decides that one where the submit is
+// inlined.
+#[cfg_attr(target_os = "none", cold)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn refusal(pool: Pool<'_>, priority: usize) -> SubmitError<()> {
+    if admits(pool, priority) {
+        return SubmitError::Full(());
+    }
+    rejection(pool, priority)
+}
+
+/// The error for a job that the pool does not take now.
+#[cfg_attr(not(target_os = "none"), cold)]
+fn rejection(pool: Pool<'_>, priority: usize) -> SubmitError<()> {
     if priority >= pool.geometry().priorities {
         return SubmitError::NoSuchPriority(());
-    }
-    if !pool.phase().is_closed() {
-        return SubmitError::Full(());
     }
     match pool.phase().broken_reason() {
         Some(reason) => SubmitError::Broken((), reason),
@@ -77,12 +86,8 @@ pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: u
     job: J,
 ) -> Result<SlotRef<'p>, SubmitError<J>> {
     const { VTableOf::<J, S, BYTES, KEPT>::FITS };
-    if !admits(pool, priority) {
+    let Some(claim) = admit(pool, priority) else {
         return Err(refusal(pool, priority).map(|()| job));
-    }
-    let Some(claim) = pool.slots().claim_to_queue(priority) else {
-        // The pool took jobs just now. If it has come to its end since, the next submit says so.
-        return Err(SubmitError::Full(job));
     };
     let slot = pool.slot(claim.index);
     // SAFETY: the slot was claimed or taken over just now, so it is empty, and the caller's. By
@@ -106,6 +111,15 @@ pub(crate) unsafe fn put<'p, J: Job, S: Spill, const BYTES: usize, const KEPT: u
     // SAFETY: the job was taken back before any party began it, so it is in the slot, and the
     // caller's.
     Err(unsafe { take_back::<J, S, BYTES, KEPT>(pool, slot, priority, refused) })
+}
+
+/// A slot for a job. If there is none, `refusal` has the error.
+#[cfg_attr(not(target_os = "none"), inline(always))]
+fn admit(pool: Pool<'_>, priority: usize) -> Option<Claim> {
+    if !admits(pool, priority) {
+        return None;
+    }
+    pool.slots().claim_to_queue(priority)
 }
 
 /// Queues the job in a slot, with these bits in its state word, and wakes a worker. On an error the
