@@ -60,7 +60,7 @@ pub(crate) fn check() -> Outcome {
                 .args(["test", "--locked", "--release", "--quiet"])
                 .arg("--manifest-path")
                 .arg(copy.join("std-adapter/sim/Cargo.toml"))
-                .args(["--target-dir", "target/sim-mutated"])
+                .args(["--target-dir", "target/sim"])
                 .args(["--package", "corepool-sim-tests", "--test", "protocols"])
                 .args(["--", "--exact", mutant.test]),
         )?;
