@@ -39,7 +39,7 @@ use petgraph::{
     visit::Dfs,
 };
 
-use crate::{Outcome, cargo, debian, root, run_command};
+use crate::{Outcome, debian, root, run_command};
 
 const TARGET: &str = "thumbv7m-none-eabi";
 
@@ -154,15 +154,7 @@ fn build(args: &[&str]) -> Result<PathBuf, String> {
 
 /// A cargo that has the standard library for `target`, or builds it. It does `what` with `tests/checks/bare`.
 fn command_for(target: &str, what: &str) -> Result<Command, String> {
-    let mut command = if debian::is_not_needed_for(target) {
-        cargo()
-    } else {
-        debian::require(debian::COMPILER)
-            .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
-        let mut command = debian::cargo();
-        command.arg("-Zbuild-std=core");
-        command
-    };
+    let mut command = debian::cargo_for(target)?;
     command.args([what, "--quiet", "--locked", "--release"]);
     command.args(["--manifest-path", "tests/checks/bare/Cargo.toml"]);
     // As the boards are built, so that the standard library is built once.

@@ -52,6 +52,37 @@ pub fn is_not_needed_for(target: &str) -> bool {
         .is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists())
 }
 
+/// The usual cargo, if it has the standard library for a chip's target. If not, Debian's, which builds that library
+/// and links with `ld.lld`.
+pub fn cargo_for(target: &str) -> Result<Command, String> {
+    cargo_with(target, cargo(), &[COMPILER, LINKER].concat())
+}
+
+/// The same for `cargo clippy`.
+pub fn cargo_clippy_for(target: &str) -> Result<Command, String> {
+    cargo_with(target, cargo_clippy(), &[COMPILER, CLIPPY].concat())
+}
+
+fn cargo_with(
+    target: &str,
+    mut debians: Command,
+    needed: &[(&str, &str)],
+) -> Result<Command, String> {
+    if is_not_needed_for(target) {
+        return Ok(crate::cargo());
+    }
+    require(needed).map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
+    build_std_for(target, &mut debians);
+    Ok(debians)
+}
+
+/// Has Debian's cargo build the standard library for a target.
+pub fn build_std_for(target: &str, debians: &mut Command) {
+    let name = target.replace(['-', '.'], "_").to_uppercase();
+    debians.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
+    debians.env("CARGO_UNSTABLE_BUILD_STD", "core");
+}
+
 /// Debian's cargo, in the repository.
 pub fn cargo() -> Command {
     with_its_compiler("/usr/bin/cargo")

@@ -509,8 +509,7 @@ fn build(package: &str, target: &str) -> Result<PathBuf, String> {
 
 /// The same with further arguments for cargo.
 fn build_with(package: &str, target: &str, args: &[&str]) -> Result<PathBuf, String> {
-    let needed = [debian::COMPILER, debian::LINKER].concat();
-    let mut command = cargo_for(target, debian::cargo(), &needed)?;
+    let mut command = debian::cargo_for(target)?;
     run_command(
         command
             .arg("build")
@@ -523,30 +522,11 @@ fn build_with(package: &str, target: &str, args: &[&str]) -> Result<PathBuf, Str
 
 /// Has clippy look at a board's crate, and at what the boards share.
 fn clippy(package: &str, target: &str) -> Result<String, String> {
-    let needed = [debian::COMPILER, debian::CLIPPY].concat();
-    let mut command = cargo_for(target, debian::cargo_clippy(), &needed)?;
+    let mut command = debian::cargo_clippy_for(target)?;
     command.arg("clippy").args(options(package, target));
     command.args(["--package", "firmware-support"]);
     run_command(command.args(["--", "--deny", "warnings"]))?;
     Ok(format!("no warning for {target}"))
-}
-
-/// The usual cargo, if it has the standard library for a target, or else `debians`, if what it needs
-/// is there.
-fn cargo_for(
-    target: &str,
-    mut debians: Command,
-    needed: &[(&str, &str)],
-) -> Result<Command, String> {
-    if debian::is_not_needed_for(target) {
-        return Ok(cargo());
-    }
-    debian::require(needed)
-        .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
-    let name = target.replace(['-', '.'], "_").to_uppercase();
-    debians.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
-    debians.env("CARGO_UNSTABLE_BUILD_STD", "core");
-    Ok(debians)
 }
 
 fn options(package: &str, target: &str) -> [String; 15] {

@@ -30,7 +30,7 @@ use std::{
 
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
-use crate::{Outcome, cargo, debian, root, run_command};
+use crate::{Outcome, debian, root, run_command};
 
 const README: &str = "tests/costs/size/README.md";
 
@@ -604,17 +604,10 @@ fn debug_build<'a>(place: &str, configuration: &'a [&'a str]) -> Build<'a> {
 impl Build<'_> {
     /// Builds programs of a package; returns the directory that they are in.
     fn run(&self, package: &str, target: &str, args: &[&str]) -> Result<PathBuf, String> {
-        let mut command = if debian::is_not_needed_for(target) {
-            cargo()
-        } else {
-            debian::require(&[debian::COMPILER, debian::LINKER].concat())
-                .map_err(|missing| format!("{missing}, or: rustup target add {target}"))?;
-            let mut command = debian::cargo();
-            let name = target.replace('-', "_").to_uppercase();
-            command.env(format!("CARGO_TARGET_{name}_LINKER"), "ld.lld");
-            command.arg("-Zbuild-std=core");
-            command
-        };
+        // The figures are of this compiler, whatever the toolchain in use has.
+        debian::require(&[debian::COMPILER, debian::LINKER].concat())?;
+        let mut command = debian::cargo();
+        debian::build_std_for(target, &mut command);
         let profile = format!("CARGO_PROFILE_{}", self.profile.to_uppercase());
         command.env(format!("{profile}_OPT_LEVEL"), self.opt_level);
         // No debugger looks at them here.

@@ -88,7 +88,6 @@ MEMORY
 ";
 
 pub fn check() -> Outcome {
-    debian::require(&[debian::COMPILER, debian::LINKER].concat())?;
     let chapter = fs::read_to_string(root().join("book/src/troubleshooting.md"))
         .map_err(|error| format!("the chapter on troubleshooting: {error}"))?;
     let texts: Vec<&str> = chapter
@@ -124,10 +123,8 @@ fn said(output: &Output) -> String {
 fn build(mistake: &Mistake) -> Result<Output, String> {
     let folder = root().join("target/book-errors");
     write(&folder, mistake).map_err(|error| format!("{}: {error}", folder.display()))?;
-    debian::cargo()
+    debian::cargo_for(TARGET)?
         .current_dir(&folder)
-        .env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", "ld.lld")
-        .env("CARGO_UNSTABLE_BUILD_STD", "core")
         .args([
             "build",
             "--quiet",

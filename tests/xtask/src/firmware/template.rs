@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use super::{ARM, cargo_for, compare, read, rp2040, run_to_its_end};
+use super::{ARM, compare, read, rp2040, run_to_its_end};
 use crate::{Outcome, debian, root, run_command};
 
 /// A project to copy.
@@ -97,13 +97,14 @@ impl Template {
 
     /// The cargo for the host, and that for the chip.
     fn cargos(&self) -> Result<[Command; 2], String> {
-        let chip = cargo_for(self.target, debian::cargo(), &needed())?;
         match self.runs {
-            Runs::InQemu if !debian::is_not_needed_for(self.target) => {
+            // As where rustup cannot fetch the target.
+            Runs::InQemu => {
+                debian::require(&needed())?;
                 let (_, exports) = without_rustups_target()?;
                 Ok([(); 2].map(|()| debian::cargo_after(&exports)))
             }
-            _ => Ok([Command::new("cargo"), chip]),
+            Runs::OnRp2040 => Ok([Command::new("cargo"), debian::cargo_for(self.target)?]),
         }
     }
 
