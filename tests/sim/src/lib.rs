@@ -6,7 +6,9 @@
 
 mod garden;
 mod link;
+mod memory;
 mod suite_chip;
 
 pub use garden::*;
+pub use memory::resident;
 pub use suite_chip::OnAChip;

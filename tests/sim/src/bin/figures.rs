@@ -1,4 +1,5 @@
-//! The simulator's figures, each as a ratio to a bare pair of fibers that is timed beside it.
+//! The simulator's figures: times, each as a ratio to a bare pair of fibers that is timed beside it, and the growth of
+//! the process.
 //!
 //! The argument is the time in microseconds that shuttle takes for a schedule of the application of
 //! `application`.
@@ -12,7 +13,7 @@ use std::{
 
 use corepool::StaticPool;
 use corepool_sim::{Granularity, Sim, busy, point, sleep};
-use corepool_sim_tests::GARDEN;
+use corepool_sim_tests::{GARDEN, resident};
 use corosensei::Coroutine;
 use pulse_app::{FRAMES, Monitor, Outcome, POOL as PULSE, Plan, Platform, WhenBusy, control_loop};
 
@@ -161,6 +162,24 @@ fn pulse() -> f64 {
     })
 }
 
+/// The MiB by which the process grows in a million runs of a job.
+fn growth() -> f64 {
+    let mut sim = Sim::new(3);
+    sim.pool(&POOL)
+        .workers(1..=2, &POOL)
+        .granularity(Granularity::Calls);
+    let mut runs = |count| {
+        let report = sim.try_run(count, |_| {
+            POOL.submit(|| ()).unwrap().result().unwrap();
+        });
+        assert!(report.is_ok(), "{report:?}");
+    };
+    runs(1_000);
+    let before = resident();
+    runs(1_000_000);
+    resident().saturating_sub(before) as f64 / f64::from(1 << 20)
+}
+
 /// The longest search and reduction of a planted bug.
 fn reduction() -> f64 {
     let times = GARDEN.iter().map(|planted| {
@@ -224,6 +243,10 @@ fn main() -> ExitCode {
     println!(
         "shuttle's schedules of the same application take {ratio:.1} times as long; at least 5 times{mark}"
     );
+    let growth = growth();
+    let mark = if growth < 10.0 { "" } else { "  does not hold" };
+    holds &= growth < 10.0;
+    println!("the process grows by {growth:.1} MiB in 1,000,000 runs; less than 10{mark}");
     match holds {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

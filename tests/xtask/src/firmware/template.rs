@@ -1,6 +1,6 @@
 //! The projects of `examples/firmware/template`: each is copied to a folder outside of the repository, and tested, built and
 //! run there, as its README says. It gets the library from this repository by a patch, and changes in nothing else.
-//! Without rustup's target, the book's lines for that case choose the compiler of the project that runs in QEMU.
+//! The project that runs in QEMU is built by the book's lines for a machine without rustup's target.
 
 use std::{
     fs,
