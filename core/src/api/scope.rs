@@ -24,6 +24,7 @@ use crate::{
     jobs::kinds::Closure,
     jobs::submit,
     lockfree::defer::Defer,
+    lockfree::part,
     lockfree::state::{BUSY, DONE, LOST, SCOPED, Snapshot, Unbegun},
     lockfree::sync::{AtomicUsize, Ordering, call, spin_loop},
     memory::payload::{LEAST, NoSpill, PAYLOAD_ALIGN, capacity},
@@ -175,6 +176,7 @@ impl<'scope, 'env, const BYTES: usize, S: Policy> Scope<'scope, 'env, BYTES, S> 
         if !self.may_block {
             return Err(SubmitError::WouldDeadlock(job));
         }
+        part::SCOPES.mark();
         let state = ptr::from_ref(self.state);
         // From here on the job counts. It is counted out when it ends, or when `put` takes it back.
         let keep = |slot: SlotRef<'scope>| {

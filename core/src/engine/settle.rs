@@ -39,6 +39,7 @@ use crate::{
     engine::{callbacks, guard, outcome},
     error::{Failure, Panic},
     lockfree::defer::Defer,
+    lockfree::part,
     lockfree::state::{BUSY, LOST, Outcome, Settle, TELLING},
     log::trace,
     memory::listener::ListenerCell,
@@ -182,6 +183,9 @@ pub(crate) unsafe fn finish<'p>(
 ///
 /// The slot is occupied.
 unsafe fn scope_of<'p>(pool: Pool<'p>, slot: SlotRef<'p>) -> Option<Scoped> {
+    if !part::SCOPES.is_used() {
+        return None;
+    }
     // SAFETY: the caller's promise.
     unsafe { slot.vtable() }.leave_scope.map(|leave| Scoped {
         leave,

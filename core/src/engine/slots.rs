@@ -25,6 +25,7 @@
 use core::{cell::Cell, ptr};
 
 use crate::{
+    lockfree::part,
     lockfree::stale::ANY_PRIORITY,
     lockfree::state::{BUSY, DONE, LeftTo, PROMISED},
     lockfree::sync::{Ordering, fence},
@@ -205,7 +206,9 @@ impl<'p> Slots<'p> {
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn free(self, slot: SlotRef<'p>) {
         let free = &self.0.shared().free;
-        if free.push(&self.0.geometry().free_words, slot.index(), slot.link()) {
+        if free.push(&self.0.geometry().free_words, slot.index(), slot.link())
+            && part::WAITERS.is_used()
+        {
             self.tell_of_room();
         }
     }
@@ -268,6 +271,9 @@ impl<'p> Slots<'p> {
     /// Takes indices that stand for no job off the heads of the queues, and frees the slots that no
     /// other party keeps.
     pub(crate) fn reap(self) {
+        if !part::OUT_OF_ORDER.is_used() {
+            return;
+        }
         while let Some(slot) = self.reap_one(usize::MAX) {
             self.free(slot);
         }

@@ -5,6 +5,7 @@ use core::task::Waker;
 use crate::{
     engine::guard,
     lockfree::defer::{Defer, each},
+    lockfree::part,
     lockfree::sync::Ordering,
     memory::listener::{Member, Membership},
     memory::pool::Pool,
@@ -27,6 +28,9 @@ impl<'p> Waiters<'p> {
     /// Wakes the waiters that are interested in `what`. False if there is none.
     #[cold]
     pub(crate) fn tell(self, what: u16) -> bool {
+        if !part::WAITERS.is_used() {
+            return false;
+        }
         let mut is_any = false;
         // Relaxed: the caller has seen the waiter by the free list's mark, or by a fence. The
         // shared waker guards its waker itself.
@@ -59,6 +63,7 @@ pub(crate) struct Registration<'p> {
 impl<'p> Registration<'p> {
     /// Takes a place and puts the waker there. `None` if no place is left.
     fn begin(pool: Pool<'p>, waker: &Waker, interest: u16) -> Option<Self> {
+        part::WAITERS.mark();
         // The waker's code may unwind, so it is called before a place is taken.
         let (shared, own) = (waker.clone(), waker.clone());
         let mut places = pool.all_waiters().iter().enumerate();

@@ -31,8 +31,9 @@ use crate::{
     engine::guard,
     error::NoWorker,
     lockfree::defer::{Defer, each},
+    lockfree::part,
     lockfree::sync::{AtomicUsize, Ordering, fence},
-    memory::phase::{BROKEN, HAS_BLOCKED, SHUT_DOWN},
+    memory::phase::{HAS_BLOCKED, is_closed_in},
     memory::pool::Pool,
     memory::seat::{GROUP, Seat, SeatRef},
     memory::waiter::{LEAVING, ROOM},
@@ -79,9 +80,8 @@ impl<'p> Seats<'p> {
         let someone_is_idle = self
             .groups()
             .any(|(word, _)| word.load(Ordering::Relaxed) & IDLE != 0);
-        if !(someone_is_idle && self.wake_idle())
-            && let Some(port) = self.0.port_in(phase)
-        {
+        let is_woken = someone_is_idle && part::SLEEP.is_used() && self.wake_idle();
+        if !is_woken && let Some(port) = self.0.port_in(phase) {
             port.no_idle_worker()?;
             return Ok(self.0.phase().bits());
         }
@@ -250,7 +250,7 @@ impl<'p> Seats<'p> {
         // this context sees them wait.
         fence(Ordering::SeqCst);
         let phase = self.0.phase().bits();
-        if phase & (SHUT_DOWN | BROKEN) != 0 {
+        if is_closed_in(phase) {
             return self.wake_all();
         }
         if phase & HAS_BLOCKED != 0 {
@@ -275,6 +275,7 @@ impl<'p> Seats<'p> {
 impl SeatRef<'_> {
     /// Announces that the worker is going to sleep. The caller looks at the queue after this.
     pub(crate) fn announce(self) {
+        part::SLEEP.mark();
         self.word().fetch_or(self.bit(), Ordering::Relaxed);
         // Pairs with the fence of `Seats::call_one`: either the submitter sees the bit, and with it
         // the opened shared waker, or the caller sees the job.

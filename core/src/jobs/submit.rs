@@ -11,9 +11,10 @@ use crate::{
     jobs::job::Job,
     jobs::vtable::VTableOf,
     lockfree::defer::Defer,
+    lockfree::part,
     lockfree::state::{BUSY, HANDLE, Occupied, QUEUED, SCOPED, TASK},
     memory::payload::{Spill, Stored},
-    memory::phase::{BROKEN, SHUT_DOWN},
+    memory::phase::is_closed_in,
     memory::pool::Pool,
     memory::scoped::ScopeState,
     memory::slot::SlotRef,
@@ -133,7 +134,7 @@ fn launch<'p>(
     priority: usize,
     bits: u32,
 ) -> Result<(), Option<NoWorker>> {
-    let is_queued = if claim.is_queued {
+    let is_queued = if claim.is_queued && part::OUT_OF_ORDER.is_used() {
         match slot.state.occupy_taken_over(priority, bits) {
             Occupied::Queued => true,
             Occupied::Unqueued => false,
@@ -152,7 +153,7 @@ fn launch<'p>(
     // began before the push, the phase shows it there. If not, the party that ends the pool sees
     // the push. The handle keeps the slot meanwhile.
     let refused = match pool.seats().call_one() {
-        Ok(phase) if phase & (SHUT_DOWN | BROKEN) == 0 => {
+        Ok(phase) if !is_closed_in(phase) => {
             unwound.disarm();
             return Ok(());
         }

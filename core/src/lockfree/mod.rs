@@ -22,6 +22,7 @@ pub(crate) mod defer;
 )]
 pub(crate) mod free_list;
 pub(crate) mod padding;
+pub(crate) mod part;
 #[cfg_attr(
     any(feature = "critical-section", not(target_has_atomic = "ptr")),
     path = "../locked/queue.rs"

@@ -1,5 +1,6 @@
 //! Which queues may have stale slots, for submitters that find no free slot.
 
+use super::part;
 use super::sync::{AtomicU32, Ordering, const_unless_loom};
 
 /// The bits of all priorities.
@@ -65,6 +66,6 @@ impl Stale {
 
     /// Whether the queue of one of these priorities may have a stale slot.
     pub(crate) fn may_be_at(&self, priorities: u32) -> bool {
-        self.0.load(Ordering::Relaxed) & priorities != 0
+        self.0.load(Ordering::Relaxed) & priorities != 0 && part::OUT_OF_ORDER.is_used()
     }
 }

@@ -104,6 +104,7 @@ pub(crate) use self::{
     snapshot::*,
     submitter::Occupied,
 };
+use super::part;
 use super::sync::{AtomicU32, Ordering, const_unless_loom};
 
 /// The state word.

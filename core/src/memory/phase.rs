@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 
 use crate::{
     error::BrokenReason,
+    lockfree::part,
     lockfree::state::Outcome,
     lockfree::sync::{AtomicU32, Ordering, UnsafeCell, const_unless_loom, fence},
 };
@@ -31,6 +32,12 @@ pub(crate) const PORT: u32 = 1 << 5;
 
 /// A worker has been blocked at least once.
 pub(crate) const HAS_BLOCKED: u32 = 1 << 6;
+
+/// Whether these bits are those of a pool that is shut down or broken, and so takes no more work.
+#[cfg_attr(not(target_os = "none"), inline)]
+pub(crate) fn is_closed_in(bits: u32) -> bool {
+    bits & (SHUT_DOWN | BROKEN) != 0 && part::ENDS.is_used()
+}
 
 /// The pool's phase.
 #[repr(C)]
@@ -72,12 +79,18 @@ impl Phase {
 
     /// Publishes the port, which the caller has written.
     pub(crate) fn publish_port(&self) {
+        part::PORTS.mark();
+        // A submit takes its job back if the port has no worker for it.
+        part::OUT_OF_ORDER.mark();
         // Release: pairs with the Acquire of `bits_with_port`.
         self.bits.fetch_or(PORT, Ordering::Release);
     }
 
     /// Sets bits of the phase.
     pub(crate) fn enter(&self, bits: u32) {
+        part::ENDS.mark();
+        // A submit that overlaps with this takes its job back.
+        part::OUT_OF_ORDER.mark();
         // Release: pairs with the Acquire of `broken_reason`.
         self.bits.fetch_or(bits, Ordering::Release);
         // Pairs with the fence of `Seats::call_one` (`engine/wakeups.rs`): either the submitter
@@ -88,7 +101,7 @@ impl Phase {
     /// Whether the pool is shut down or broken, and so takes no more work.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn is_closed(&self) -> bool {
-        self.bits() & (SHUT_DOWN | BROKEN) != 0
+        is_closed_in(self.bits())
     }
 
     /// Breaks the pool; false if it is broken already.
@@ -109,7 +122,7 @@ impl Phase {
     /// Why the pool is broken, if it is.
     pub(crate) fn broken_reason(&self) -> Option<BrokenReason> {
         // Acquire: pairs with the Release of `Phase::enter`.
-        if self.bits.load(Ordering::Acquire) & BROKEN == 0 {
+        if self.bits.load(Ordering::Acquire) & BROKEN == 0 || !part::ENDS.is_used() {
             return None;
         }
         self.reason.with(|cell| {
@@ -130,7 +143,7 @@ impl Phase {
     /// Whether jobs that have not begun end without running.
     #[cfg_attr(not(target_os = "none"), inline)]
     pub(crate) fn ends_unrun(&self) -> bool {
-        self.bits() & (CANCELLING | BROKEN) != 0
+        self.bits() & (CANCELLING | BROKEN) != 0 && part::ENDS.is_used()
     }
 
     /// The outcome of a job that ends in the queue when the pool ends.

@@ -19,6 +19,7 @@ use core::{
 use crate::{
     lockfree::free_list::FreeList,
     lockfree::padding::APART,
+    lockfree::part,
     lockfree::stale::Stale,
     lockfree::sync::{AtomicPtr, Ordering, UnsafeCell, const_unless_loom},
     machine::port::Port,
@@ -214,7 +215,7 @@ impl<'p> Pool<'p> {
     /// The port with the engine's additions, if these bits of the phase include `PORT`.
     #[inline(always)]
     pub(crate) fn machine_in(self, bits: u32) -> Option<&'static dyn Machine> {
-        if bits & PORT == 0 {
+        if bits & PORT == 0 || !part::PORTS.is_used() {
             return None;
         }
         self.machine()

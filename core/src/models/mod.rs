@@ -32,6 +32,7 @@ mod free_list;
 mod idle;
 mod job;
 mod lost;
+mod part;
 mod phase;
 mod promise;
 mod queue;

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{Outcome, cargo, root};
+use crate::{Outcome, cargo, root, test_programs};
 
 /// No model may take more processor time, in seconds.
 pub const LIMIT: u32 = 120;
@@ -139,37 +139,19 @@ impl Models {
     /// Builds it optimised, and with `debug_assert`s, which say more.
     fn build_with(variant: &Variant) -> Result<Self, String> {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-        let output = cargo()
+        let mut command = cargo();
+        command
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
             .args(["test", "--package", "corepool", "--lib", "--release"])
             .args(["--features", variant.features])
             .args(["--config", "profile.release.debug-assertions=true"])
-            .args(["--target-dir", "target/loom", "--no-run"])
-            .output()
-            .map_err(|error| format!("cannot run cargo: {error}"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        // "Executable unittests src/lib.rs (target/loom/release/deps/corepool-…)"
-        let program = said
-            .lines()
-            .find(|line| line.trim_start().starts_with("Executable"))
-            .and_then(|line| line.rsplit_once('(')?.1.strip_suffix(')'))
-            .filter(|_| output.status.success())
-            .ok_or_else(|| format!("the models do not build:\n{said}"))?;
-        Ok(Self {
-            program: root().join(program),
-        })
+            .args(["--target-dir", "target/loom", "--no-run"]);
+        let program = test_programs::build(&mut command)?.swap_remove(0);
+        Ok(Self { program })
     }
 
     pub fn list(&self) -> Result<Vec<String>, String> {
-        let output = Command::new(&self.program)
-            .args(["--list", "models::"])
-            .output()
-            .map_err(|error| format!("cannot run the models: {error}"))?;
-        Ok(String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| line.strip_suffix(": test"))
-            .map(String::from)
-            .collect())
+        test_programs::list(&self.program, "models::")
     }
 
     /// Where the output of the model that was run last is.

@@ -18,6 +18,7 @@ mod memcheck;
 mod mutants;
 mod orderings;
 mod package;
+mod parts;
 mod progress;
 mod published;
 mod sanitizers;
@@ -26,6 +27,7 @@ mod sim_mutants;
 mod size;
 mod soak;
 mod steps;
+mod test_programs;
 mod unwinds;
 #[cfg(test)]
 mod versions;
@@ -143,6 +145,12 @@ const VERBS: &[Verb] = &[
         options: "",
         help: "makes the packages and their documentation as a registry and docs.rs have them",
         run: package::run,
+    },
+    Verb {
+        name: "parts",
+        options: "[FILTER]",
+        help: "runs the suites with the marks that a chip's program has, each test in a process of its own",
+        run: parts::run,
     },
     Verb {
         name: "sim",

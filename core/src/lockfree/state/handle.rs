@@ -29,6 +29,7 @@ impl State {
     /// Claims a job that no party is at work on, to end it without running it. False if the slot
     /// has no such job.
     pub(crate) fn claim(&self) -> bool {
+        part::OUT_OF_ORDER.mark();
         self.rare_transition(|s| {
             if s.is_claimable() {
                 Ok((s.begun_by(CANCELLER), true))
@@ -52,6 +53,7 @@ impl State {
     /// Leaves a listener, which the handle has written to the cell before. False if the job is
     /// ready: the cell is still the handle's.
     pub(crate) fn set_listening(&self) -> bool {
+        part::LISTENERS.mark();
         self.rare_transition(|s| {
             if s.is_ready() {
                 Err(false)
@@ -64,6 +66,7 @@ impl State {
     /// Notes that the handle is shared. True if the listener that the handle has written to the
     /// cell is left there, until the last holder detaches. False if the job is ready.
     pub(crate) fn share(&self) -> bool {
+        part::LISTENERS.mark();
         self.rare_transition(|s| {
             if s.is_ready() {
                 Err(false)
@@ -98,6 +101,7 @@ impl State {
     /// Hands the chain of callbacks to the completer, after the handle has put one in. False if the
     /// completer has left: the handle runs the callbacks that are still in the chain.
     pub(crate) fn set_callbacks(&self) -> bool {
+        part::CALLBACKS.mark();
         self.rare_transition(|s| {
             if s.is_ready() {
                 Err(false)

@@ -35,7 +35,7 @@ impl State {
                 return LeftTo::Nobody;
             }
             if self.swap_rarely(now, now.0 & !party).is_ok() {
-                return if others == QUEUED {
+                return if others == QUEUED && part::OUT_OF_ORDER.is_used() {
                     LeftTo::Queue(now.priority())
                 } else {
                     LeftTo::Others

@@ -92,6 +92,7 @@ impl State {
     /// in [`begin`](Self::begin). `None` if a party has begun the job. A task that was polled can
     /// only be begun from the queue.
     pub(crate) fn begin_in_queue(&self, runner: u16) -> Option<Snapshot> {
+        part::OUT_OF_ORDER.mark();
         self.rare_transition(|s| {
             if s.has(QUEUED) && s.lacks(SUSPENDED | BUSY | DONE | PROMISED) {
                 let to = s.begun_by(runner);
@@ -155,15 +156,15 @@ impl State {
         let publication = unpublished.map_or(0, Outcome::published);
         self.rare_transition(|s| {
             let done = s.0 | publication;
-            if runner != 0 && s.has(LOST) {
+            if runner != 0 && s.has(LOST) && part::LOSSES.is_used() {
                 Err(Settle::TakenOver)
-            } else if s.has(CALLBACKS) {
+            } else if s.has(CALLBACKS) && part::CALLBACKS.is_used() {
                 Ok((done & !CALLBACKS, Settle::Callbacks))
             } else if s.lacks(HANDLE) {
                 // The bit of SHARED goes, since with DONE it keeps the slot. A free slot keeps its last
                 // word, in which `lose` finds no shared job then.
                 Ok((done & !SHARED, Settle::Unclaimed))
-            } else if s.has(LISTENING) {
+            } else if s.has(LISTENING) && part::LISTENERS.is_used() {
                 Ok(((done & !(LISTENING | BUSY)) | TELLING, Settle::Waiter))
             } else {
                 Ok((done & !BUSY, Settle::Left))
@@ -175,6 +176,7 @@ impl State {
     /// completer. `LOST` keeps the slot for the worker, in case it comes back. The payload stays
     /// too, even a result: a callback may be looking at it.
     pub(crate) fn lose(&self, runner: u16) -> Loss {
+        part::LOSSES.mark();
         self.rare_transition(|s| {
             if s.lacks(BUSY) || s.has(LOST) || s.runner() != runner {
                 return Err(Loss::None);

@@ -56,6 +56,9 @@ impl State {
     /// Takes back a job that no party has begun and whose handle no other party has seen. The job
     /// counts as cancelled. The caller empties the payload, and then `leave`s as `BUSY` and as the
     /// handle. False if a party has begun the job.
+    ///
+    /// A job is taken back if the pool ends, or if its port has no worker. Those parts have marked
+    /// `OUT_OF_ORDER`.
     pub(crate) fn take_back(&self) -> bool {
         self.rare_transition(|s| {
             // A task that was polled is or was SUSPENDED, and must not be moved.
