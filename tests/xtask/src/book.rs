@@ -48,10 +48,12 @@ fn require_mdbook() -> Outcome {
     }
 }
 
-/// The core first: the adapter's documentation links to that of the core, if it is there.
+/// The core first: the adapter's documentation links to that of the core, if it is there. A warning is an error, as in
+/// `.ci/run`, so that what that has built is not built again.
 fn documentation() -> Outcome {
     for package in ["corepool", "corepool-std"] {
         let mut rustdoc = cargo();
+        rustdoc.env("RUSTDOCFLAGS", "-D warnings");
         rustdoc.args(["doc", "--locked", "--quiet", "--no-deps", "--all-features"]);
         run_command(rustdoc.args(["--package", package]))?;
     }
