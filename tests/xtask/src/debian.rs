@@ -102,7 +102,8 @@ fn with_its_compiler(program: &str) -> Command {
     forget_toolchain(&mut command);
     command
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTC", "/usr/bin/rustc");
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTDOC", "/usr/bin/rustdoc");
     command
 }
 

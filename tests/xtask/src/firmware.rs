@@ -529,11 +529,14 @@ fn clippy(package: &str, target: &str) -> Result<String, String> {
     Ok(format!("no warning for {target}"))
 }
 
-fn options(package: &str, target: &str) -> [String; 15] {
+fn options(package: &str, target: &str) -> [String; 17] {
     [
         "--quiet",
         "--locked",
         "--release",
+        // No debugger looks at them here.
+        "--config",
+        "profile.release.debug='none'",
         // A board that is a workspace of its own is found so too.
         "--manifest-path",
         &format!("examples/firmware/{package}/Cargo.toml"),

@@ -136,15 +136,17 @@ impl Models {
         Self::build_with(&LOCK_FREE)
     }
 
-    /// Builds it optimised, and with `debug_assert`s, which say more.
+    /// Builds it with `debug_assert`s, which say more. Loom itself takes most of the time: it alone is optimised in full.
     fn build_with(variant: &Variant) -> Result<Self, String> {
         let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+        let core = |setting| format!("profile.release.package.corepool.{setting}");
         let mut command = cargo();
         command
             .env("RUSTFLAGS", format!("{flags} --cfg loom"))
             .args(["test", "--package", "corepool", "--lib", "--release"])
             .args(["--features", variant.features])
-            .args(["--config", "profile.release.debug-assertions=true"])
+            .args(["--config", &core("debug-assertions=true")])
+            .args(["--config", &core("opt-level=1")])
             .args(["--target-dir", "target/loom", "--no-run"]);
         let program = test_programs::build(&mut command)?.swap_remove(0);
         Ok(Self { program })

@@ -3,8 +3,8 @@
 //! 1. Cargo makes each package, and builds it from what is in the package.
 //! 2. Each package has its licences, the changelog, and a README whose links and pictures lead somewhere from a
 //!    registry's page, where there are no files of the repository beside it.
-//! 3. Debian's compiler builds the documentation with all features and with the labels of items that need a feature,
-//!    and that of the core for a chip, too.
+//! 3. The documentation is built with all features and with the labels of items that need a feature, and that of the
+//!    core for a chip, too.
 
 use std::{fs, process::Command};
 
@@ -26,7 +26,6 @@ pub fn run(args: &[String]) -> Outcome {
     if !args.is_empty() {
         return Err("usage: cargo xtask package".into());
     }
-    debian::require(debian::COMPILER)?;
     make()?;
     for package in PUBLISHED {
         let links = contents(package)?;
@@ -166,7 +165,7 @@ fn documentation() -> Outcome {
 fn document(package: &Published, chip: Option<&str>) -> Outcome {
     let mut command = match chip {
         None => cargo(),
-        Some(_) => debian::cargo(),
+        Some(chip) => debian::cargo_for(chip)?,
     };
     command
         .env("RUSTC_BOOTSTRAP", "1")
@@ -178,8 +177,7 @@ fn document(package: &Published, chip: Option<&str>) -> Outcome {
         .arg("--manifest-path")
         .arg(package.manifest());
     if let Some(chip) = chip {
-        command.env("RUSTDOC", "/usr/bin/rustdoc");
-        command.args(["-Zbuild-std=core", "--target", chip]);
+        command.args(["--target", chip]);
     }
     run_command(&mut command)
 }

@@ -8,44 +8,48 @@ const TWINS: &str = "100000";
 /// Runs of the pulse monitor.
 const PULSE: &str = "10000";
 
-const USAGE: &str = "usage: cargo xtask sim [--quick | --figures | --mutants]
+const USAGE: &str = "usage: cargo xtask sim [--quick | --runs | --figures | --mutants]
 
   --quick   a few thousand runs of each test, instead of those that the documentation states
-  --figures prints how long points, runs and schedules take, beside bare fibers and shuttle
+  --runs    the runs of each test that the documentation states, alone
+  --figures prints how long points, runs and schedules take, beside bare fibers and shuttle, alone
   --mutants plants the mutants of the core alone";
 
 pub fn run(args: &[String]) -> Outcome {
     match args {
         [] => {}
         [option] if option == "--quick" => return quick(),
+        [option] if option == "--runs" => return runs(),
         [option] if option == "--figures" => return figures(),
         [option] if option == "--mutants" => return sim_mutants::check(),
         _ => return Err(USAGE.into()),
     }
-    quick()?;
-    // The variable counts for each test of a program, so the programs run one by one.
-    tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
-    tests(&["--test", "pulse"], Some(PULSE))?;
-    figures_hold()?;
+    runs()?;
+    figures()?;
     sim_mutants::check()
 }
 
-/// Other load may slow a few of the figures, so they have three tries.
-fn figures_hold() -> Outcome {
-    figures().or_else(|_| figures()).or_else(|_| figures())
+/// The tests with the runs that the documentation states.
+fn runs() -> Outcome {
+    quick()?;
+    // The variable counts for each test of a program, so the programs run one by one.
+    tests(&["--test", "garden", "each_twin"], Some(TWINS))?;
+    tests(&["--test", "pulse"], Some(PULSE))
 }
 
-/// The figures, beside shuttle's time for the same application.
+/// Other load may slow a few of the figures, so they have three tries.
 fn figures() -> Outcome {
-    let shuttle = steps::rate()?;
-    run_command(
-        cargo()
-            .args(["run", "--locked", "--release", "--quiet"])
-            .args(["--manifest-path", "std-adapter/sim/Cargo.toml"])
-            .args(["--target-dir", "target/sim"])
-            .args(["--package", "corepool-sim-tests", "--bin", "figures", "--"])
-            .arg(shuttle),
-    )
+    let shuttle = steps::build()?;
+    let mut command = cargo();
+    command
+        .args(["run", "--locked", "--release", "--quiet"])
+        .args(["--manifest-path", "std-adapter/sim/Cargo.toml"])
+        .args(["--target-dir", "target/sim"])
+        .args(["--package", "corepool-sim-tests", "--bin", "figures", "--"])
+        .arg(shuttle);
+    run_command(&mut command)
+        .or_else(|_| run_command(&mut command))
+        .or_else(|_| run_command(&mut command))
 }
 
 /// The tests with the runs that they state.

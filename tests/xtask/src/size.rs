@@ -67,6 +67,9 @@ const WAYS: &[&str] = &[
 /// The one of them that masks interrupts on every chip: a control, since that must be seen.
 const MASKS: &str = "embassy-channel";
 
+/// Those that a change of the pool can change, and the control. The others change with their versions alone.
+const OWN: &[&str] = &[POOL, BLOCKING, "lists-alone", MASKS];
+
 /// The pool once more, built in another way.
 struct Variant {
     /// The name of its row.
@@ -227,40 +230,67 @@ struct Table {
     rows: Vec<Row>,
 }
 
+/// What is measured.
+struct Choice {
+    chips: Vec<&'static Chip>,
+    opt_levels: Vec<&'static str>,
+    ways: &'static [&'static str],
+}
+
+/// With targets for `TARGET`, and levels for `LEVEL`.
+fn usage() -> String {
+    let targets: Vec<_> = CHIPS.iter().map(|chip| chip.target).collect();
+    format!(
+        "usage: cargo xtask size [--write] [--target TARGET] [--level LEVEL] [--own]
+
+  --write   writes the figures into {README} and {FRONT_PAGE}
+  --target  measures one of: {}
+  --level   measures one of the optimizations: {}
+  --own     leaves out the ways to hand work over that have nothing of this project; not with --write",
+        targets.join(", "),
+        OPT_LEVELS.join(", ")
+    )
+}
+
 pub fn run(args: &[String]) -> Outcome {
-    let usage = || {
-        let targets: Vec<_> = CHIPS.iter().map(|chip| chip.target).collect();
-        let targets = targets.join(", ");
-        format!(
-            "usage: cargo xtask size [--write] [--target TARGET], with TARGET one of: {targets}"
-        )
-    };
     let mut write = false;
-    let mut target = None;
+    let mut choice = Choice {
+        chips: CHIPS.iter().collect(),
+        opt_levels: OPT_LEVELS.to_vec(),
+        ways: WAYS,
+    };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--write" => write = true,
-            "--target" => target = Some(args.next().ok_or_else(usage)?),
+            "--own" => choice.ways = OWN,
+            "--target" => {
+                let target = args.next().ok_or_else(usage)?;
+                choice.chips.retain(|chip| chip.target == target);
+            }
+            "--level" => {
+                let level = args.next().ok_or_else(usage)?;
+                choice.opt_levels.retain(|known| known == level);
+            }
             _ => return Err(usage()),
         }
     }
-    let is_asked_for = |chip: &&Chip| target.is_none_or(|target| target == chip.target);
-    let chips: Vec<_> = CHIPS.iter().filter(is_asked_for).collect();
-    if chips.is_empty() {
+    // A table that is written has all rows.
+    let is_whole_table = choice.ways.len() == WAYS.len();
+    if choice.chips.is_empty() || choice.opt_levels.is_empty() || write && !is_whole_table {
         return Err(usage());
     }
-    build_at_once(&chips)?;
+    build_at_once(&choice)?;
     let mut tables = Vec::new();
-    for chip in chips {
-        let mut new = chip.tables()?;
+    for chip in &choice.chips {
+        let mut new = chip.tables(&choice)?;
         if chip.target == idle_core::TARGET {
-            new.extend(idle_core::tables()?);
+            new.extend(idle_core::tables(&choice.opt_levels)?);
         }
         if chip.target == stacks::TARGET {
             new.push(stacks::table(chip)?);
         }
-        new.extend(interrupted::tables(chip)?);
+        new.extend(interrupted::tables(chip, &choice.opt_levels)?);
         new.iter()
             .for_each(|table| println!("{}", table.markdown()));
         tables.extend(new);
@@ -420,15 +450,21 @@ impl Chip {
         format!("{}, opt-level {opt_level}", self.target)
     }
 
-    fn tables(&self) -> Result<Vec<Table>, String> {
+    fn tables(&self, choice: &Choice) -> Result<Vec<Table>, String> {
+        let ways = choice.ways;
+        let programs = arguments(ways);
+        let built = |opt_level: &str, features: &[&str]| {
+            let args = [features, &programs].concat();
+            build(PACKAGE, self.target, opt_level, &args)
+        };
         // Memory is the same however much is optimized.
-        let programs = build(PACKAGE, self.target, "s", TWICE_THE_SLOTS)?;
-        let twice = Sections::beyond_nothing(&programs, WAYS)?;
+        let programs = built("s", TWICE_THE_SLOTS)?;
+        let twice = Sections::beyond_nothing(&programs, ways)?;
         let mut tables = Vec::new();
-        for opt_level in OPT_LEVELS {
-            let programs = build(PACKAGE, self.target, opt_level, TWO_KINDS)?;
-            let two_kinds = Sections::beyond_nothing(&programs, WAYS)?;
-            for way in WAYS {
+        for opt_level in &choice.opt_levels {
+            let programs = built(opt_level, TWO_KINDS)?;
+            let two_kinds = Sections::beyond_nothing(&programs, ways)?;
+            for way in ways {
                 // That it hands over both kinds is seen by its results.
                 emulate(
                     self.emulator,
@@ -437,10 +473,10 @@ impl Chip {
                     &programs.join(way),
                 )?;
             }
-            let programs = build(PACKAGE, self.target, opt_level, &[])?;
-            let once = Sections::beyond_nothing(&programs, WAYS)?;
+            let programs = built(opt_level, &[])?;
+            let once = Sections::beyond_nothing(&programs, ways)?;
             let mut rows = Vec::new();
-            for &way in WAYS {
+            for &way in ways {
                 let calls = self.trace(&programs.join(way))?;
                 if way == MASKS && calls.iter().all(|call| call.critical_sections == 0) {
                     return Err(format!(
@@ -465,8 +501,7 @@ impl Chip {
     /// The row of the pool built in another way.
     fn row_of(&self, variant: &Variant, opt_level: &str) -> Result<Row, String> {
         let built = |features: &[&str], opt_level| {
-            let programs = ["--bin", POOL, "--bin", NOTHING];
-            let args = [variant.args, features, &programs].concat();
+            let args = [variant.args, features, &arguments(&[POOL])[..]].concat();
             build(PACKAGE, self.target, opt_level, &args)
         };
         let measured = |features, opt_level| -> Result<Sections, String> {
@@ -538,13 +573,26 @@ impl Chip {
     }
 }
 
+/// Cargo's arguments for the programs of these ways, and for the one without any.
+fn arguments(ways: &[&'static str]) -> Vec<&'static str> {
+    let programs = [&[NOTHING], ways].concat();
+    let arguments = programs.into_iter().flat_map(|program| ["--bin", program]);
+    arguments.collect()
+}
+
 /// Builds for all optimizations at the same time: most of the work is `core`, which is compiled by one
 /// processor.
-fn build_at_once(chips: &[&Chip]) -> Outcome {
+fn build_at_once(choice: &Choice) -> Outcome {
+    let programs = arguments(choice.ways);
     let build_all = |opt_level| {
-        chips.iter().try_for_each(|chip| {
-            build(PACKAGE, chip.target, opt_level, TWO_KINDS)?;
-            build(PACKAGE, chip.target, opt_level, &[])?;
+        choice.chips.iter().try_for_each(|chip| {
+            build(
+                PACKAGE,
+                chip.target,
+                opt_level,
+                &[TWO_KINDS, &programs].concat(),
+            )?;
+            build(PACKAGE, chip.target, opt_level, &programs)?;
             build(interrupted::PACKAGE, chip.target, opt_level, &[])?;
             if chip.target == idle_core::TARGET {
                 build(idle_core::PACKAGE, chip.target, opt_level, &[])?;
@@ -553,7 +601,8 @@ fn build_at_once(chips: &[&Chip]) -> Outcome {
         })
     };
     thread::scope(|scope| {
-        let builds: Vec<_> = OPT_LEVELS
+        let builds: Vec<_> = choice
+            .opt_levels
             .iter()
             .map(|opt_level| scope.spawn(|| build_all(opt_level)))
             .collect();

@@ -1,8 +1,11 @@
 //! `cargo xtask stopped`, `urgent` and `linear`: the pool under a scheduler, in `tests/checks/steps`.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
-use crate::{Outcome, cargo, run_command};
+use crate::{Outcome, cargo, root, run_command};
+
+/// The directory of what is built.
+const TARGET: &str = "target/steps";
 
 pub fn stopped(args: &[String]) -> Outcome {
     run("stopped", args)
@@ -16,21 +19,10 @@ pub fn linear(args: &[String]) -> Outcome {
     run("linear", args)
 }
 
-/// The time that the scheduler takes for a schedule of a small application, in microseconds.
-pub fn rate() -> Result<String, String> {
-    let mut command = steps("rate");
-    let output = command
-        .args(["--count", "3000"])
-        .output()
-        .map_err(|error| format!("cannot run {:?}: {error}", command.get_program()))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
-        false => Err(format!(
-            "{command:?} ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        )),
-    }
+/// Builds the program; returns where it is.
+pub fn build() -> Result<PathBuf, String> {
+    run_command(&mut cargo_steps("build"))?;
+    Ok(root().join(TARGET).join("release/steps"))
 }
 
 fn run(check: &str, args: &[String]) -> Outcome {
@@ -38,10 +30,16 @@ fn run(check: &str, args: &[String]) -> Outcome {
 }
 
 fn steps(check: &str) -> Command {
+    let mut command = cargo_steps("run");
+    command.args(["--", check]);
+    command
+}
+
+fn cargo_steps(verb: &str) -> Command {
     let mut command = cargo();
     command
-        .args(["run", "--quiet", "--locked", "--release"])
+        .args([verb, "--quiet", "--locked", "--release"])
         .args(["--manifest-path", "tests/checks/steps/Cargo.toml"])
-        .args(["--target-dir", "target/steps", "--", check]);
+        .args(["--target-dir", TARGET]);
     command
 }

@@ -8,8 +8,8 @@
 use std::path::Path;
 
 use super::{
-    Code, NO_SENSE, OPT_LEVELS, RISCV_EMULATOR, RISCV_PACKAGE, Row, Table, address, build,
-    each_record, emulate, open,
+    Code, NO_SENSE, RISCV_EMULATOR, RISCV_PACKAGE, Row, Table, address, build, each_record,
+    emulate, open,
 };
 
 pub const TARGET: &str = "riscv32imac-unknown-none-elf";
@@ -45,9 +45,9 @@ pub fn title(opt_level: &str) -> String {
     format!("From submit to the job on an idle core, opt-level {opt_level}")
 }
 
-pub fn tables() -> Result<Vec<Table>, String> {
+pub fn tables(opt_levels: &[&'static str]) -> Result<Vec<Table>, String> {
     let mut tables = Vec::new();
-    for opt_level in OPT_LEVELS {
+    for opt_level in opt_levels {
         let programs = build(PACKAGE, TARGET, opt_level, &[])?;
         let mut rows = Vec::new();
         for &way in WAYS {

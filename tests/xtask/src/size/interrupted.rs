@@ -16,9 +16,7 @@ use std::{
 
 use object::{Object, ObjectSymbol};
 
-use super::{
-    Chip, Code, NO_SENSE, OPT_LEVELS, Row, Table, address, build, each_record, missing, parse, read,
-};
+use super::{Chip, Code, NO_SENSE, Row, Table, address, build, each_record, missing, parse, read};
 
 pub const PACKAGE: &str = "tests/costs/size/interrupted";
 
@@ -52,9 +50,9 @@ pub fn title(chip: &Chip, opt_level: &str) -> String {
     format!("Submit from a handler, {}", chip.title(opt_level))
 }
 
-pub fn tables(chip: &Chip) -> Result<Vec<Table>, String> {
+pub fn tables(chip: &Chip, opt_levels: &[&'static str]) -> Result<Vec<Table>, String> {
     thread::scope(|scope| {
-        let tables: Vec<_> = OPT_LEVELS
+        let tables: Vec<_> = opt_levels
             .iter()
             .map(|opt_level| scope.spawn(|| table(chip, opt_level)))
             .collect();
