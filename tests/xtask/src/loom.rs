@@ -9,8 +9,38 @@ use std::{
 
 use crate::{Outcome, cargo, root, test_programs};
 
-/// No model may take more processor time, in seconds.
-pub const LIMIT: u32 = 120;
+/// How long a model may take.
+#[derive(Clone, Copy)]
+pub enum Limit {
+    /// In seconds of processor time.
+    Whole(u32),
+    /// A tenth of a second, of the clock.
+    Glance,
+}
+
+/// No model may take more.
+pub const LIMIT: Limit = Limit::Whole(120);
+
+impl Limit {
+    /// The command that limits the one after it.
+    fn command(self) -> Command {
+        match self {
+            Self::Whole(seconds) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("ulimit -t {seconds}; exec \"$@\""), "sh"]);
+                command
+            }
+            Self::Glance => {
+                let mut command = Command::new("timeout");
+                command.arg("0.1");
+                command
+            }
+        }
+    }
+}
+
+/// The exit status of `timeout` if the time is over.
+const TIME_IS_OVER: i32 = 124;
 
 /// How a process ends that takes more than its limit of processor time: by the first of these, or
 /// by the second where soft and hard limit are the same.
@@ -161,20 +191,19 @@ impl Models {
         root().join("target/loom/output.txt")
     }
 
-    /// Runs a model, with its output to a file, for `limit` seconds of processor time at most; with `weakened`, as
-    /// `core/src/lockfree/sync/weakenable.rs` takes it.
+    /// Runs a model, with its output to a file; with `weakened`, as `core/src/lockfree/sync/weakenable.rs` takes it.
     pub fn run(
         &self,
         test: &str,
         weakened: Option<&str>,
-        limit: u32,
+        limit: Limit,
         output: &Path,
     ) -> Result<Run, String> {
         let problem = |error| format!("cannot run {test}: {error}");
         let file = File::create(output).map_err(problem)?;
         let errors = file.try_clone().map_err(problem)?;
-        let status = Command::new("sh")
-            .args(["-c", &format!("ulimit -t {limit}; exec \"$@\""), "sh"])
+        let status = limit
+            .command()
             .arg(&self.program)
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .envs(weakened.map(|weakened| ("COREPOOL_WEAKENED", weakened)))
@@ -184,8 +213,8 @@ impl Models {
             .map_err(problem)?;
         let said = std::fs::read(output).map_err(problem)?;
         Ok(Run {
-            end: match status.signal() {
-                Some(SIGXCPU | SIGKILL) => End::TookTooLong,
+            end: match status.signal().or(status.code()) {
+                Some(SIGXCPU | SIGKILL | TIME_IS_OVER) => End::TookTooLong,
                 _ if status.success() => End::Passed,
                 _ => End::Failed,
             },

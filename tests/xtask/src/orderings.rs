@@ -2,7 +2,7 @@
 //!
 //! Each ordering in `core/src` that is stronger than Relaxed is weakened by a step, alone, and the
 //! models that execute it are run, the quickest first, until one of them fails. A model that fails
-//! mostly does so among its first interleavings, so each model has a second at first. If none fails
+//! mostly does so among its first interleavings. So each model has a glance at first, and then a second. If none fails
 //! in that time, those that did not end run to their end.
 //!
 //! An ordering that every model can do without is either stronger than it need be, or lacks a model,
@@ -25,7 +25,7 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 use crate::{
     Outcome,
-    loom::{End, LIMIT, Models, Run},
+    loom::{End, LIMIT, Limit, Models, Run},
     root,
 };
 
@@ -46,8 +46,8 @@ const EXCEPT: &[&str] = &[
     "ports",
 ];
 
-/// The processor time that each model has at first, in seconds.
-const GLANCE: u32 = 1;
+/// How long each model may take: at first, then, and in the end.
+const LIMITS: [Limit; 3] = [Limit::Glance, Limit::Whole(1), LIMIT];
 
 /// How a comment begins that says why no model fails.
 const UNSEEN: &str = "// Unseen by loom, ";
@@ -491,7 +491,7 @@ impl Mutant {
         let mut left: Vec<&Model> = baseline.models.iter().filter(executing).collect();
         let count = left.len();
         let start = Instant::now();
-        for limit in [GLANCE, LIMIT] {
+        for limit in LIMITS {
             let mut too_long = Vec::new();
             for model in left {
                 let run = models.run(&model.test, Some(&weakened), limit, output)?;

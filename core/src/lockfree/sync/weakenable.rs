@@ -16,7 +16,7 @@ use loom::sync::atomic::{self, Ordering};
 const WEAKENED: &str = "COREPOOL_WEAKENED";
 
 /// A place in the source where an ordering is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(crate) struct Site {
     call: &'static Location<'static>,
     /// Which of the call's orderings: 1 is `compare_exchange`'s on failure.
@@ -29,13 +29,14 @@ impl fmt::Display for Site {
     }
 }
 
-/// The sites that were executed, each with the ordering that it has in this run.
-static USED: Mutex<BTreeMap<Site, Ordering>> = Mutex::new(BTreeMap::new());
+/// The sites that were executed, each with the ordering that it has in this run. The key is the call's address, which is
+/// compared in less time than its file's name, and the number.
+static USED: Mutex<BTreeMap<(usize, u8), (Site, Ordering)>> = Mutex::new(BTreeMap::new());
 
-/// The sites that were executed.
+/// The sites that were executed. The compiler may have several copies of one.
 #[cfg(test)]
 pub(crate) fn used() -> std::vec::Vec<Site> {
-    USED.lock().unwrap().keys().copied().collect()
+    USED.lock().unwrap().values().map(|used| used.0).collect()
 }
 
 /// The ordering to use at the caller's place: `given`, unless the environment asks for a weaker
@@ -44,10 +45,11 @@ pub(crate) fn used() -> std::vec::Vec<Site> {
 fn ordering(number: u8, given: Ordering) -> Ordering {
     let call = Location::caller();
     let site = Site { call, number };
+    let key = (core::ptr::from_ref(call).addr(), number);
     let mut used = USED.lock().unwrap();
-    *used
-        .entry(site)
-        .or_insert_with(|| asked_for(site).unwrap_or(given))
+    used.entry(key)
+        .or_insert_with(|| (site, asked_for(site).unwrap_or(given)))
+        .1
 }
 
 /// The ordering that the environment names for a site.
