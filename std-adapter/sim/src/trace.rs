@@ -1,6 +1,8 @@
 //! The points of a run that is recorded.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+
+use rustc_hash::FxHashMap;
 
 /// One point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub(crate) struct Event {
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     pub(crate) events: Vec<Event>,
-    visits: HashMap<(usize, &'static str), u32>,
+    visits: FxHashMap<(usize, &'static str), u32>,
     deviations: usize,
     /// The labels of the application's own points.
     own: HashSet<&'static str>,

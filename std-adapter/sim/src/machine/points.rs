@@ -1,8 +1,9 @@
 //! Points: the places at which another context may go on.
 
-use std::ptr;
+use std::{hash::Hasher as _, ptr};
 
 use corepool::sim::Point;
+use rustc_hash::FxHasher;
 
 use super::{
     Context, Core, FAIR, LONGEST_LOOK, LOOKS, LOOKS_STEP, MOST_LOOKS, MOST_POINTS, Machine, NEVER,
@@ -182,15 +183,12 @@ impl Machine<'_> {
             return;
         }
         let here = self.here();
-        let mut hash = self.hash.get();
-        for byte in label
-            .bytes()
-            .chain([here as u8])
-            .chain(self.time.get().to_le_bytes())
-        {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-        }
-        self.hash.set(hash);
+        let mut hash = FxHasher::default();
+        hash.write_u64(self.hash.get());
+        hash.write(label.as_bytes());
+        hash.write_usize(here);
+        hash.write_u64(self.time.get());
+        self.hash.set(hash.finish());
         self.trace
             .borrow_mut()
             .point(self.step.get(), self.time.get(), here, label);
