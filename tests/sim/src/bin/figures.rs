@@ -113,7 +113,7 @@ fn boot() -> f64 {
 
 /// Two workers, a submitter of eight jobs, and a handler that submits one.
 fn application(granularity: Granularity) -> f64 {
-    const RUNS: u64 = 3_000;
+    const RUNS: u64 = 5_000;
     let mut sim = Sim::new(3);
     sim.pool(&POOL)
         .workers(1..=2, &POOL)
@@ -150,7 +150,7 @@ const WINDOWS: u32 = 11;
 
 /// The pulse monitor's own computing, without a simulation.
 fn computing() -> f64 {
-    const RUNS: u64 = 200;
+    const RUNS: u64 = 2_000;
     let plan = plan();
     time(RUNS, || {
         for _ in 0..RUNS {
@@ -165,7 +165,7 @@ fn computing() -> f64 {
     })
 }
 
-/// The pulse monitor.
+/// The pulse monitor, in a campaign so long that its checked runs, which run twice and are recorded, count for little.
 fn pulse() -> f64 {
     #[derive(Default)]
     struct Board {
@@ -183,7 +183,7 @@ fn pulse() -> f64 {
             self.reports += 1;
         }
     }
-    const RUNS: u64 = 200;
+    const RUNS: u64 = 2_000;
     let plan = plan();
     let mut sim = Sim::new(3);
     sim.pool(&PULSE).workers(1..=2, &PULSE);
@@ -352,11 +352,11 @@ fn figures() -> Result<bool, String> {
         "shuttle's schedules of the same application take {ratio:.1} times as long; at least 5 times{note}"
     );
     let (own, ratios): (Vec<_>, Vec<_>) = pulses.into_iter().unzip();
-    let (own, ratio) = (median(own) / 1_000.0, median(ratios));
-    // The most that was seen is 11.4.
-    let note = mark(ratio <= 14.0);
+    let (own, ratio) = (median(own), median(ratios));
+    let a_second = 1e9 / (own * ratio);
+    let note = mark(ratio <= 8.0);
     println!(
-        "the pulse monitor, {WINDOWS} windows, takes {ratio:.2} times its own computing of {own:.0} µs; at most 14{note}"
+        "the pulse monitor, {WINDOWS} windows, runs {a_second:.0} times a second: {ratio:.1} times its own computing; at most 8{note}"
     );
     let growth = growth();
     let note = mark(growth < 10.0);
