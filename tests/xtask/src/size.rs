@@ -230,7 +230,7 @@ struct Table {
     rows: Vec<Row>,
 }
 
-/// What is measured.
+/// The chips, optimizations and ways that are measured.
 struct Choice {
     chips: Vec<&'static Chip>,
     opt_levels: Vec<&'static str>,
