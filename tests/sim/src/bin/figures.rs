@@ -10,8 +10,7 @@
 use std::{
     hint::black_box,
     process::{Command, ExitCode},
-    sync::LazyLock,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use corepool::StaticPool;
@@ -23,15 +22,19 @@ use pulse_app::{FRAMES, Monitor, Outcome, POOL as PULSE, Plan, Platform, WhenBus
 
 static POOL: StaticPool<16, 32> = StaticPool::new();
 
-/// The processor time of this thread in nanoseconds, so that the load of the machine counts less. The
-/// wall's time where the kernel does not tell.
+/// The processor time of this thread in nanoseconds, so that the load of the machine counts less.
+#[cfg(unix)]
 fn now() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat");
-    let processor = times
-        .ok()
-        .and_then(|text| text.split(' ').next()?.parse().ok());
-    processor.unwrap_or_else(|| START.elapsed().as_nanos() as f64)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// The wall's time, in nanoseconds.
+#[cfg(not(unix))]
+fn now() -> f64 {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed().as_nanos() as f64
 }
 
 /// The median of so many rounds counts.
