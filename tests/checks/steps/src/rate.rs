@@ -1,8 +1,6 @@
 //! How many schedules a second this scheduler explores of a small application: a yardstick for the
 //! simulator, whose figures have the same application.
 
-use std::{sync::LazyLock, time::Instant};
-
 use corepool::StaticPool;
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, scheduler::RandomScheduler, thread};
 
@@ -33,14 +31,19 @@ fn application() {
     }
 }
 
-/// The processor time of this thread in nanoseconds, or the wall's where the kernel does not tell.
+/// The processor time of this thread in nanoseconds.
+#[cfg(unix)]
 fn now() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat");
-    let processor = times
-        .ok()
-        .and_then(|text| text.split(' ').next()?.parse().ok());
-    processor.unwrap_or_else(|| START.elapsed().as_nanos() as f64)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// The wall's time, in nanoseconds.
+#[cfg(not(unix))]
+fn now() -> f64 {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed().as_nanos() as f64
 }
 
 /// Prints the microseconds that a schedule takes.
